@@ -1,0 +1,1 @@
+"""A Dagster data platform over three public sources: images, bins, product imports."""

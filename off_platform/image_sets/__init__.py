@@ -1,0 +1,1 @@
+"""Image sets, whatever bucket they come from: declared, built, shown."""

@@ -1,0 +1,1 @@
+"""The Open Food Facts images wing: key list, key index, choice of images."""

@@ -1,0 +1,1 @@
+"""Bytes and tables: object stores, transfer of many objects, the lake."""
