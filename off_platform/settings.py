@@ -1,0 +1,167 @@
+"""Every setting of the platform, from the environment and `.env`, with a default.
+
+This is the only reader of the environment. Credentials are no settings: a signed bucket or lake
+takes them from the ordinary AWS chain.
+"""
+
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, Field, ValidationError, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
+
+SCHEMES = ("s3://", "file://", "http://", "https://", "memory://")
+SANDBOX = Path("var/sandbox")
+
+
+class WrongSettingError(ValueError):
+    """A setting cannot be used; the message is one line: which, what is wrong, what is right."""
+
+
+def _location(value: str) -> str:
+    if "://" in value and not value.startswith(SCHEMES):
+        raise ValueError(f"must be a folder or start with one of {', '.join(SCHEMES)}")
+    if not value.strip():
+        raise ValueError("must be a folder or a URL such as s3://bucket/prefix, not empty")
+    return value
+
+
+def _memory(value: str) -> str:
+    number, unit = value[:-2], value[-2:]
+    if not number.isdigit() or unit not in {"MB", "GB"}:
+        raise ValueError("must be a whole number with MB or GB, such as 1GB")
+    return value
+
+
+Location = Annotated[str, AfterValidator(_location)]
+Memory = Annotated[str, AfterValidator(_memory)]
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class Settings(BaseSettings):
+    """All settings; each is read from `OFF_PLATFORM_` and its name in capitals."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="OFF_PLATFORM_",
+        env_file=".env",
+        env_file_encoding="utf-8",
+        extra="ignore",
+        frozen=True,
+    )
+
+    sandbox: bool = Field(
+        default=False,
+        description="Work on small generated copies of the buckets under var/sandbox.",
+    )
+    lake: Location = Field(
+        default="var/lake", description="Where tables and image sets lie: a folder or s3://."
+    )
+    images_bucket: Location = Field(
+        default="s3://openfoodfacts-images", description="The Open Food Facts images bucket."
+    )
+    images_region: str = Field(default="eu-west-3", description="Region of the images bucket.")
+    bins_bucket: Location = Field(
+        default="s3://aft-vbi-pds", description="The Amazon Bin Image Dataset's bucket."
+    )
+    bins_region: str = Field(default="us-east-1", description="Region of the bins bucket.")
+    sources_access: Literal["anonymous", "signed"] = Field(
+        default="anonymous", description="How the source buckets are read."
+    )
+    sources_endpoint: str | None = Field(
+        default=None, description="Another S3 endpoint for the sources, such as http://host:9000."
+    )
+    lake_region: str = Field(default="eu-west-3", description="Region of a lake on S3.")
+    lake_endpoint: str | None = Field(
+        default=None, description="Another S3 endpoint for the lake, such as http://host:9000."
+    )
+    products_dump: Location | None = Field(
+        default=None,
+        description="Open Food Facts' database dump (CSV, Parquet or JSONL), a file or a URL.",
+    )
+    image_sets: Path = Field(
+        default=Path("image_sets.toml"), description="The file that declares the image sets."
+    )
+    layout: Literal["shards", "files"] = Field(
+        default="shards", description="How an image set's objects are put down."
+    )
+    shard_samples: int = Field(
+        default=1000, ge=1, le=100_000, description="Samples in one tar shard, at most."
+    )
+    concurrency: int = Field(
+        default=64, ge=1, le=1024, description="Objects on their way at the same time."
+    )
+    attempts: int = Field(default=6, ge=1, le=100, description="Tries for one object, in all.")
+    request_seconds: float = Field(
+        default=60, gt=0, description="A request that takes longer is given up and tried again."
+    )
+    list_attempts: int = Field(
+        default=8,
+        ge=1,
+        le=100,
+        description="Tries for a key list that is missing upstream; waits double from 1 s to 60 s.",
+    )
+    object_bytes_most: int = Field(
+        default=64 * 2**20, ge=1024, description="A larger object is refused, in bytes."
+    )
+    key_list_bytes_most: int = Field(
+        default=8 * 2**30, ge=1024, description="A key list that unpacks to more is refused."
+    )
+    decoded_share: Share = Field(
+        default=0.01, description="Share of an image set's photos that are decoded in full."
+    )
+    missing_share_most: Share = Field(
+        default=0.05, description="A larger share of missing objects fails the set's check."
+    )
+    shrunk_share_most: Share = Field(
+        default=0.05, description="A key list that lost a larger share blocks what hangs on it."
+    )
+    oddities_share_most: Share = Field(
+        default=0.001, description="A larger share of odd lines fails the index's check."
+    )
+    gallery_samples: int = Field(
+        default=2000, ge=0, description="Samples shown in a set's gallery, at most."
+    )
+    duckdb_memory: Memory = Field(default="1GB", description="Memory limit of DuckDB.")
+    threads: int = Field(default=2, ge=1, le=256, description="Threads of DuckDB.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _sandbox_in_place_of_the_public_buckets(cls, values: dict[str, Any]) -> dict[str, Any]:
+        """The sandbox gets its own lake: its snapshot must never pass for the month's real one."""
+        if str(values.get("sandbox", "")).lower() not in {"1", "true", "yes", "on", "t", "y"}:
+            return values
+        inside = {
+            "lake": str(SANDBOX / "lake"),
+            "images_bucket": str(SANDBOX / "openfoodfacts-images"),
+            "bins_bucket": str(SANDBOX / "aft-vbi-pds"),
+            "products_dump": str(SANDBOX / "products.csv.gz"),
+        }
+        return inside | values
+
+
+@cache
+def settings() -> Settings:
+    """The settings of this process, read once.
+
+    Raises:
+        WrongSettingError: one line that names the setting, what is wrong and what is right.
+    """
+    try:
+        return Settings()
+    except ValidationError as error:
+        raise WrongSettingError(_in_one_line(error)) from None
+    except SettingsError as error:
+        raise WrongSettingError(f"The settings cannot be read: {error}.") from None
+
+
+def _in_one_line(error: ValidationError) -> str:
+    first = error.errors(include_url=False, include_context=False)[0]
+    field = str(first["loc"][0]) if first["loc"] else "sandbox"
+    wrong = first["msg"].removeprefix("Value error, ")
+    default = Settings.model_fields[field].default
+    meaning = Settings.model_fields[field].description
+    return (
+        f"OFF_PLATFORM_{field.upper()}={first['input']!r} cannot be used: {wrong}. "
+        f"{meaning} The default is {default!s}."
+    )

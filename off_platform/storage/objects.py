@@ -1,0 +1,146 @@
+"""Opens a bucket or a folder as an object store, anonymous or signed, at any endpoint.
+
+One object or many of them are read by `transfer.py`; tables and image sets lie in `lake.py`.
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import quote, urlsplit
+
+if TYPE_CHECKING:
+    from obstore.store import ClientConfig, ObjectStore
+
+CONNECT_SECONDS = 10
+
+
+class UnusableLocationError(ValueError):
+    """A bucket or folder cannot be opened; the message is one sentence for a person."""
+
+
+@dataclass(frozen=True)
+class Access:
+    """How a store is reached.
+
+    Attributes:
+        region: of a bucket; ignored by folders.
+        endpoint: another S3 server than Amazon's, with scheme.
+        signed: whether requests carry a signature made from the ordinary AWS chain.
+        request_seconds: a request that takes longer is given up.
+        retries: tries the store itself adds to each request. None where `transfer.py` reads: it
+            backs off as a whole, and obstore would glue a changed object together when it resumes
+            (it sends no If-Match).
+    """
+
+    region: str = "us-east-1"
+    endpoint: str | None = None
+    signed: bool = False
+    request_seconds: float = 60
+    retries: int = 0
+
+
+@dataclass(frozen=True)
+class Source:
+    """A place that objects are read from: its URL, how it is reached, and the open store."""
+
+    url: str
+    access: Access = Access()
+
+    @cached_property
+    def store(self) -> "ObjectStore":
+        """The open store.
+
+        Raises:
+            UnusableLocationError: the URL or folder is none that can be opened.
+        """
+        return open_store(self.url, self.access)
+
+    def public_url(self, key: str) -> str:
+        """Where a person finds an object: an https address for a bucket, else a file address.
+
+        "perform an HTTP request directly: https://openfoodfacts-images.s3.eu-west-3.amazonaws..."
+        """
+        parts = urlsplit(self.url)
+        path = quote("/".join(filter(None, (parts.path.strip("/"), key))))
+        if parts.scheme == "s3" and self.access.endpoint:
+            return f"{self.access.endpoint.rstrip('/')}/{parts.netloc}/{path}"
+        if parts.scheme == "s3":
+            return f"https://{parts.netloc}.s3.{self.access.region}.amazonaws.com/{path}"
+        if parts.scheme in {"http", "https"}:
+            return f"{parts.scheme}://{parts.netloc}/{path}"
+        return (local_folder(self.url) / key).as_uri() if is_local(self.url) else f"memory:{path}"
+
+
+def is_local(url: str) -> bool:
+    """Whether the location is a folder of this machine."""
+    return "://" not in url or url.startswith("file://")
+
+
+def local_folder(url: str) -> Path:
+    """The absolute folder that a local location names."""
+    return Path(url.removeprefix("file://")).expanduser().absolute()
+
+
+def open_store(url: str, access: Access, *, make: bool = False) -> "ObjectStore":
+    """The store behind a URL: `s3://bucket/prefix`, `file:///folder`, a path, `http(s)://`, memory.
+
+    Args:
+        url: where it is.
+        access: how it is reached.
+        make: whether a folder that is not there is made.
+
+    Raises:
+        UnusableLocationError: it is no such URL, or a folder that is not there.
+    """
+    from obstore.store import LocalStore, MemoryStore  # noqa: PLC0415 - 0.06 s, once used
+
+    if is_local(url):
+        folder = local_folder(url)
+        if not make and not folder.is_dir():
+            raise UnusableLocationError(f"The folder {folder} is not there; check the setting.")
+        return LocalStore(folder, mkdir=make)
+    if url.startswith("memory://"):
+        return MemoryStore()
+    return _s3(url, access) if url.startswith("s3://") else _http(url, access)
+
+
+def _s3(url: str, access: Access) -> "ObjectStore":
+    from obstore.auth.boto3 import Boto3CredentialProvider  # noqa: PLC0415 - brings boto3, 0.7 s
+    from obstore.store import S3Store  # noqa: PLC0415 - 0.06 s, once used
+
+    parts = urlsplit(url)
+    if not parts.netloc:
+        raise UnusableLocationError(f"{url!r} names no bucket; write s3://bucket/prefix.")
+    return S3Store(
+        parts.netloc,
+        prefix=parts.path.strip("/") or None,
+        region=access.region,
+        endpoint=access.endpoint,
+        virtual_hosted_style_request=access.endpoint is None,
+        skip_signature=not access.signed,
+        credential_provider=Boto3CredentialProvider() if access.signed else None,
+        client_options=_client_options(access, access.endpoint or ""),
+        retry_config={"max_retries": access.retries},
+    )
+
+
+def _http(url: str, access: Access) -> "ObjectStore":
+    from obstore.store import HTTPStore  # noqa: PLC0415 - 0.06 s, once used
+
+    return HTTPStore.from_url(
+        url,
+        client_options=_client_options(access, url),
+        retry_config={"max_retries": access.retries},
+    )
+
+
+def _client_options(access: Access, address: str) -> "ClientConfig":
+    return {
+        "allow_http": address.startswith("http://"),
+        "connect_timeout": timedelta(seconds=CONNECT_SECONDS),
+        "timeout": timedelta(seconds=access.request_seconds),
+        # One idle connection a thread: without it every burst opens new ones.
+        "pool_max_idle_per_host": "1024",
+    }

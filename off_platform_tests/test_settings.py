@@ -1,0 +1,72 @@
+"""Settings: defaults, `.env`, the sandbox, and one line for a wrong one."""
+
+from pathlib import Path
+
+import pytest
+
+from off_platform.settings import Settings, WrongSettingError, settings
+
+
+@pytest.fixture(autouse=True)
+def nothing_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in Settings.model_fields:
+        monkeypatch.delenv(f"OFF_PLATFORM_{name.upper()}", raising=False)
+    settings.cache_clear()
+
+
+def test_the_public_buckets_are_the_default() -> None:
+    assert settings().images_bucket == "s3://openfoodfacts-images"
+    assert settings().bins_bucket == "s3://aft-vbi-pds"
+    assert settings().sources_access == "anonymous"
+    assert settings().lake == "var/lake"
+
+
+def test_a_dotenv_file_counts_and_the_environment_wins(monkeypatch: pytest.MonkeyPatch) -> None:
+    Path(".env").write_text("OFF_PLATFORM_LAKE=s3://ours/lake\nOFF_PLATFORM_CONCURRENCY=7\n")
+    monkeypatch.setenv("OFF_PLATFORM_CONCURRENCY", "9")
+    assert (settings().lake, settings().concurrency) == ("s3://ours/lake", 9)
+
+
+def test_the_sandbox_never_shares_a_lake_with_the_public_buckets(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("OFF_PLATFORM_SANDBOX", "1")
+    assert settings().lake == "var/sandbox/lake"
+    assert settings().images_bucket == "var/sandbox/openfoodfacts-images"
+
+
+def test_a_lake_that_is_set_counts_in_the_sandbox_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OFF_PLATFORM_SANDBOX", "true")
+    monkeypatch.setenv("OFF_PLATFORM_LAKE", "elsewhere")
+    assert settings().lake == "elsewhere"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "right"),
+    [
+        ("CONCURRENCY", "many", "valid integer"),
+        ("CONCURRENCY", "0", "greater than or equal to 1"),
+        ("LAKE", "ftp://host/x", "must be a folder or start with one of s3://"),
+        ("IMAGES_BUCKET", "", "must be a folder or a URL"),
+        ("LAYOUT", "zip", "'shards' or 'files'"),
+        ("DUCKDB_MEMORY", "lots", "such as 1GB"),
+        ("MISSING_SHARE_MOST", "1.5", "less than or equal to 1"),
+        ("SANDBOX", "perhaps", "valid boolean"),
+    ],
+)
+def test_a_wrong_setting_is_one_line_that_names_it(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, right: str
+) -> None:
+    monkeypatch.setenv(f"OFF_PLATFORM_{name}", value)
+    with pytest.raises(WrongSettingError) as caught:
+        settings()
+    message = str(caught.value)
+    assert f"OFF_PLATFORM_{name}={value!r}" in message
+    assert right in message
+    assert "The default is" in message
+    assert "\n" not in message
+
+
+def test_every_setting_says_what_it_is() -> None:
+    assert all(field.description for field in Settings.model_fields.values())
