@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 
 if TYPE_CHECKING:
@@ -107,23 +107,27 @@ def open_store(url: str, access: Access, *, make: bool = False) -> "ObjectStore"
 
 
 def _s3(url: str, access: Access) -> "ObjectStore":
-    from obstore.auth.boto3 import Boto3CredentialProvider  # noqa: PLC0415 - brings boto3, 0.7 s
     from obstore.store import S3Store  # noqa: PLC0415 - 0.06 s, once used
 
     parts = urlsplit(url)
     if not parts.netloc:
         raise UnusableLocationError(f"{url!r} names no bucket; write s3://bucket/prefix.")
-    return S3Store(
-        parts.netloc,
-        prefix=parts.path.strip("/") or None,
-        region=access.region,
-        endpoint=access.endpoint,
-        virtual_hosted_style_request=access.endpoint is None,
-        skip_signature=not access.signed,
-        credential_provider=Boto3CredentialProvider() if access.signed else None,
-        client_options=_client_options(access, access.endpoint or ""),
-        retry_config={"max_retries": access.retries},
-    )
+    return S3Store(parts.netloc, prefix=parts.path.strip("/") or None, **s3_options(access))
+
+
+def s3_options(access: Access) -> "dict[str, Any]":
+    """What obstore wants to know to reach S3, for its stores and for its fsspec file system."""
+    from obstore.auth.boto3 import Boto3CredentialProvider  # noqa: PLC0415 - brings boto3, 0.7 s
+
+    return {
+        "region": access.region,
+        "endpoint": access.endpoint,
+        "virtual_hosted_style_request": access.endpoint is None,
+        "skip_signature": not access.signed,
+        "credential_provider": Boto3CredentialProvider() if access.signed else None,
+        "client_options": _client_options(access, access.endpoint or ""),
+        "retry_config": {"max_retries": access.retries},
+    }
 
 
 def _http(url: str, access: Access) -> "ObjectStore":

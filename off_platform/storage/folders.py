@@ -1,0 +1,250 @@
+"""A folder that files are put into in one step, on disk or in a bucket; the caller cannot tell.
+
+What the files mean is not known here: tables are `lake.py`, image sets `image_sets/build.py`.
+"""
+
+import os
+import shutil
+import tempfile
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from obstore.store import ObjectStore
+
+SCRATCH = ".scratch"
+
+
+class Folder(ABC):
+    """Files by name (with `/` between parts), each put in place whole or not at all."""
+
+    @abstractmethod
+    def place(self, made: Path, name: str) -> None:
+        """Puts a file or a folder made in `scratch` in place, over what was there."""
+
+    @abstractmethod
+    def move(self, name: str, to: str) -> None:
+        """Moves a file or folder over what was there; nothing to move is no error."""
+
+    @abstractmethod
+    def remove(self, name: str) -> None:
+        """Removes a file or a folder with all in it; nothing to remove is no error."""
+
+    @abstractmethod
+    def names(self, below: str = "") -> list[str]:
+        """The names of all files below a folder of this folder, sorted."""
+
+    @abstractmethod
+    def folders(self, below: str = "") -> list[str]:
+        """The names of the folders directly below, sorted; the scratch is none of them."""
+
+    @abstractmethod
+    def read(self, name: str, offset: int = 0, length: int | None = None) -> bytes:
+        """A file's bytes, or a part of them.
+
+        Raises:
+            FileNotFoundError: there is none.
+        """
+
+    @abstractmethod
+    def exists(self, name: str) -> bool:
+        """Whether there is a file of that name."""
+
+    @abstractmethod
+    def address(self, name: str = "") -> str:
+        """The path or URL under which DuckDB and people find a file."""
+
+    @abstractmethod
+    def below(self, name: str) -> "Folder":
+        """A folder in this folder."""
+
+    @contextmanager
+    def scratch(self) -> Iterator[Path]:
+        """A fresh folder on this machine to make files in, gone when the `with` block ends."""
+        with tempfile.TemporaryDirectory(prefix="off-platform-") as folder:
+            yield Path(folder)
+
+    def write(self, name: str, data: bytes) -> None:
+        """Puts a small file in place."""
+        with self.scratch() as scratch:
+            made = scratch / "file"
+            made.write_bytes(data)
+            self.place(made, name)
+
+
+class LocalFolder(Folder):
+    """A folder on disk: files are made in its own `.scratch` and renamed, which is one step."""
+
+    def __init__(self, root: Path, scratch: Path | None = None) -> None:
+        """Takes the folder; `scratch` must be on the same disk."""
+        self._root = root.absolute()
+        self._scratch = scratch or self._root / SCRATCH
+
+    def place(self, made: Path, name: str) -> None:
+        """See `Folder.place`; a file's bytes are on the disk before its name is."""
+        if made.is_file():
+            with made.open("rb") as file:
+                os.fsync(file.fileno())
+        self._rename(made, self._path(name))
+
+    def move(self, name: str, to: str) -> None:
+        """See `Folder.move`."""
+        if self._path(name).exists():
+            self._rename(self._path(name), self._path(to))
+
+    def remove(self, name: str) -> None:
+        """See `Folder.remove`."""
+        path = self._path(name)
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
+
+    def names(self, below: str = "") -> list[str]:
+        """See `Folder.names`; the scratch is not listed."""
+        start = self._path(below)
+        found = (
+            (Path(folder) / file).relative_to(self._root).as_posix()
+            for folder, _, files in os.walk(start)
+            if self._scratch not in (Path(folder), *Path(folder).parents)
+            for file in files
+        )
+        return sorted(found)
+
+    def folders(self, below: str = "") -> list[str]:
+        """See `Folder.folders`."""
+        start = self._path(below)
+        found = start.iterdir() if start.is_dir() else ()
+        return sorted(path.name for path in found if path.is_dir() and path != self._scratch)
+
+    def read(self, name: str, offset: int = 0, length: int | None = None) -> bytes:
+        """See `Folder.read`."""
+        with self._path(name).open("rb") as file:
+            file.seek(offset)
+            return file.read(-1 if length is None else length)
+
+    def exists(self, name: str) -> bool:
+        """See `Folder.exists`."""
+        return self._path(name).exists()
+
+    def address(self, name: str = "") -> str:
+        """See `Folder.address`: an absolute path."""
+        return str(self._root / name)
+
+    def below(self, name: str) -> "LocalFolder":
+        """See `Folder.below`; the scratch stays the same."""
+        return LocalFolder(self._path(name), self._scratch)
+
+    @contextmanager
+    def scratch(self) -> Iterator[Path]:
+        """See `Folder.scratch`."""
+        self._scratch.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=self._scratch, ignore_cleanup_errors=True) as folder:
+            yield Path(folder)
+
+    def _path(self, name: str) -> Path:
+        path = (self._root / name).absolute()
+        if ".." in path.parts or not path.is_relative_to(self._root):
+            raise ValueError(f"{name!r} would leave its folder")
+        return path
+
+    def _rename(self, made: Path, place: Path) -> None:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        if made.is_dir() and place.exists():
+            # A folder cannot replace one that is not empty; the old one steps aside first.
+            with self.scratch() as scratch:
+                place.rename(scratch / "old")
+                made.rename(place)
+        else:
+            made.replace(place)
+
+
+class BucketFolder(Folder):
+    """A prefix of a bucket: a PUT is one step, a move is a copy on the server's side."""
+
+    def __init__(self, store: "ObjectStore", url: str, prefix: str = "") -> None:
+        """Takes an open store, the URL it was opened with, and the prefix without slashes."""
+        self._store, self._url, self._prefix = store, url.rstrip("/"), prefix
+
+    def place(self, made: Path, name: str) -> None:
+        """See `Folder.place`; a folder's files are put one by one."""
+        import obstore  # noqa: PLC0415 - 0.06 s, once used
+
+        files = sorted(made.rglob("*")) if made.is_dir() else [made]
+        for path in filter(Path.is_file, files):
+            relative = f"{name}/{path.relative_to(made).as_posix()}" if made.is_dir() else name
+            with path.open("rb") as file:
+                obstore.put(self._store, self._key(relative), file)
+
+    def move(self, name: str, to: str) -> None:
+        """See `Folder.move`."""
+        import obstore  # noqa: PLC0415 - 0.06 s, once used
+
+        for found in self._with_all_below(name):
+            target = to + found.removeprefix(name)
+            obstore.copy(self._store, self._key(found), self._key(target))
+            obstore.delete(self._store, self._key(found))
+
+    def remove(self, name: str) -> None:
+        """See `Folder.remove`."""
+        import obstore  # noqa: PLC0415 - 0.06 s, once used
+
+        for found in self._with_all_below(name):
+            obstore.delete(self._store, self._key(found))
+
+    def names(self, below: str = "") -> list[str]:
+        """See `Folder.names`."""
+        import obstore  # noqa: PLC0415 - 0.06 s, once used
+
+        prefix = self._key(below)
+        start = f"{self._prefix}/" if self._prefix else ""
+        return sorted(
+            entry["path"].removeprefix(start)
+            for page in obstore.list(self._store, prefix=prefix or None)
+            for entry in page
+        )
+
+    def folders(self, below: str = "") -> list[str]:
+        """See `Folder.folders`."""
+        import obstore  # noqa: PLC0415 - 0.06 s, once used
+
+        found = obstore.list_with_delimiter(self._store, self._key(below) or None)
+        return sorted(prefix.rstrip("/").rpartition("/")[2] for prefix in found["common_prefixes"])
+
+    def read(self, name: str, offset: int = 0, length: int | None = None) -> bytes:
+        """See `Folder.read`."""
+        import obstore  # noqa: PLC0415 - 0.06 s, once used
+
+        key = self._key(name)
+        if length is None:
+            return obstore.get(self._store, key).bytes().to_bytes()[offset:]
+        return obstore.get_range(self._store, key, start=offset, length=length).to_bytes()
+
+    def exists(self, name: str) -> bool:
+        """See `Folder.exists`."""
+        import obstore  # noqa: PLC0415 - 0.06 s, once used
+
+        try:
+            obstore.head(self._store, self._key(name))
+        except FileNotFoundError:
+            return False
+        return True
+
+    def address(self, name: str = "") -> str:
+        """See `Folder.address`: an `s3://` URL."""
+        return f"{self._url}/{self._key(name)}".rstrip("/")
+
+    def below(self, name: str) -> "BucketFolder":
+        """See `Folder.below`."""
+        return BucketFolder(self._store, self._url, self._key(name))
+
+    def _with_all_below(self, name: str) -> list[str]:
+        return [name] if self.exists(name) else self.names(name)
+
+    def _key(self, name: str) -> str:
+        if ".." in name.split("/") or name.startswith("/"):
+            raise ValueError(f"{name!r} would leave its folder")
+        return f"{self._prefix}/{name}".strip("/")

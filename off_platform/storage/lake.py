@@ -1,0 +1,227 @@
+"""The lake: tables as Parquet, one file a partition, replaced whole; DuckDB over them.
+
+`off_platform.duckdb` at the lake's root holds nothing but views, one a table, and is itself
+replaced whole, so that other programs can read it while runs go on.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from off_platform.storage.folders import BucketFolder, Folder, LocalFolder
+from off_platform.storage.objects import Access, is_local, local_folder, open_store, s3_options
+
+if TYPE_CHECKING:
+    import duckdb
+    import pyarrow as pa
+
+TABLES = "tables"
+IMAGE_SETS = "image_sets"
+MANIFEST = "manifest.parquet"
+VIEWS = "off_platform.duckdb"
+PART = "part.parquet"
+
+# zstd at its lowest level halves snappy's size at the same speed; delta encoding of sorted keys
+# needs version 2 pages.
+PARQUET = "FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, PARQUET_VERSION v2"
+
+
+class WrongColumnsError(ValueError):
+    """A table about to be put in place has other columns than its schema says."""
+
+
+class NoSuchTableError(LookupError):
+    """A table or partition is not in the lake; the message says how to make it."""
+
+
+class Lake:
+    """Tables and image sets below one folder or bucket prefix."""
+
+    def __init__(self, url: str, access: Access | None = None) -> None:
+        """Opens the lake; a folder that is not there is made with the first table.
+
+        Raises:
+            off_platform.storage.objects.UnusableLocationError: the URL cannot be opened.
+        """
+        self.url = url
+        self._access = access or Access(signed=True, retries=5)
+        self.root: Folder = (
+            LocalFolder(local_folder(url))
+            if is_local(url)
+            else BucketFolder(open_store(url, self._access), url)
+        )
+
+    def replace(
+        self,
+        table: str,
+        partition: tuple[str, str] | None,
+        columns: "pa.Schema",
+        write: Callable[[Path], None],
+    ) -> int:
+        """Writes a table's partition aside and puts it in place in one step.
+
+        Args:
+            table: its name, which is also its view's.
+            partition: the partition column's name and value, such as `("month", "2026-11-01")`.
+            columns: names and types that the file must have, in whatever order.
+            write: makes the Parquet file at the path it is given.
+
+        Returns:
+            The number of rows.
+
+        Raises:
+            WrongColumnsError: the file has other columns; the old one stays.
+        """
+        import pyarrow.parquet as pq  # noqa: PLC0415 - 0.2 s, once used
+
+        with self.root.scratch() as scratch:
+            made = scratch / PART
+            write(made)
+            _demand_columns(table, pq.read_schema(made), columns)
+            rows = int(pq.read_metadata(made).num_rows)
+            self.root.place(made, _name(table, partition))
+        self.refresh_views()
+        return rows
+
+    def replace_from_query(
+        self,
+        table: str,
+        partition: tuple[str, str] | None,
+        columns: "pa.Schema",
+        connection: "duckdb.DuckDBPyConnection",
+        query: str,
+    ) -> int:
+        """`replace` with the rows of a DuckDB query; see there."""
+        return self.replace(
+            table, partition, columns, lambda path: copy_query(connection, query, path)
+        )
+
+    def partitions(self, table: str) -> list[str]:
+        """The values of the partition column for which there is a file, sorted."""
+        folders = self.root.folders(f"{TABLES}/{table}")
+        return [folder.partition("=")[2] for folder in folders]
+
+    def has(self, table: str, partition: tuple[str, str] | None = None) -> bool:
+        """Whether the table, or its partition, is there."""
+        return self.root.exists(_name(table, partition))
+
+    def address(self, table: str, partition: tuple[str, str] | None = None) -> str:
+        """Where the table's file, or its partition's, lies.
+
+        Raises:
+            NoSuchTableError: it is not there.
+        """
+        if not self.has(table, partition):
+            of = f" for {partition[0]} {partition[1]}" if partition else ""
+            raise NoSuchTableError(
+                f"There is no table {table}{of} in the lake {self.url}; materialise it first."
+            )
+        return self.root.address(_name(table, partition))
+
+    def rows_of(self, table: str, partition: tuple[str, str] | None = None) -> str:
+        """SQL for the rows of a table's file, to stand after FROM; raises as `address` does."""
+        return f"read_parquet({literal(self.address(table, partition))})"
+
+    @contextmanager
+    def connect(
+        self, memory: str = "1GB", threads: int = 2
+    ) -> Iterator["duckdb.DuckDBPyConnection"]:
+        """DuckDB in memory that can read this lake and spills into its scratch."""
+        import duckdb  # noqa: PLC0415 - 0.2 s, once used
+
+        with self.root.scratch() as scratch, duckdb.connect() as connection:
+            self.prepare(connection, memory, threads, scratch)
+            yield connection
+
+    def prepare(
+        self, connection: "duckdb.DuckDBPyConnection", memory: str, threads: int, spill: Path
+    ) -> None:
+        """Bounds a DuckDB connection and lets it read this lake, wherever it lies."""
+        connection.execute(f"SET memory_limit = {literal(memory)}")
+        connection.execute(f"SET threads = {threads}")
+        connection.execute(f"SET temp_directory = {literal(str(spill))}")
+        connection.execute("SET enable_progress_bar = false")
+        connection.execute("SET TimeZone = 'UTC'")
+        if isinstance(self.root, BucketFolder):
+            self._let_read_bucket(connection)
+
+    def _let_read_bucket(self, connection: "duckdb.DuckDBPyConnection") -> None:
+        """Through obstore: DuckDB's own extension would have to be fetched from its makers."""
+        from obstore.fsspec import FsspecStore  # noqa: PLC0415 - brings fsspec, 0.1 s
+
+        connection.register_filesystem(FsspecStore("s3", **s3_options(self._access)))
+
+    def refresh_views(self) -> None:
+        """Makes `off_platform.duckdb` anew when a table came or went."""
+        wanted = dict(self._patterns())
+        if self._patterns_hold(wanted):
+            return
+        with self._made_views(wanted) as made:
+            self.root.place(made, VIEWS)
+
+    def _patterns(self) -> Iterator[tuple[str, str]]:
+        """Each view's name and the files it shows."""
+        for table in self.root.folders(TABLES):
+            partitioned = bool(self.root.folders(f"{TABLES}/{table}"))
+            pattern = f"{TABLES}/{table}/{'*/' if partitioned else ''}{PART}"
+            yield table, self.root.address(pattern)
+        sets = self.root.folders(IMAGE_SETS)
+        if any(self.root.exists(f"{IMAGE_SETS}/{name}/{MANIFEST}") for name in sets):
+            yield "manifest", self.root.address(f"{IMAGE_SETS}/*/{MANIFEST}")
+
+    def _patterns_hold(self, wanted: dict[str, str]) -> bool:
+        """Whether the views are already these; looked up in a copy, as others may read the file."""
+        import duckdb  # noqa: PLC0415 - 0.2 s, once used
+
+        if not self.root.exists(VIEWS):
+            return False
+        with self.root.scratch() as scratch:
+            (scratch / VIEWS).write_bytes(self.root.read(VIEWS))
+            with duckdb.connect(scratch / VIEWS, read_only=True) as connection:
+                found = connection.execute(
+                    "SELECT view_name, sql FROM duckdb_views() WHERE NOT internal"
+                ).fetchall()
+        return {name for name, _ in found} == wanted.keys() and all(
+            literal(wanted[name]) in sql for name, sql in found
+        )
+
+    @contextmanager
+    def _made_views(self, wanted: dict[str, str]) -> Iterator[Path]:
+        import duckdb  # noqa: PLC0415 - 0.2 s, once used
+
+        with self.root.scratch() as scratch:
+            with duckdb.connect(scratch / VIEWS) as connection:
+                self.prepare(connection, "256MB", 1, scratch)
+                for name, pattern in wanted.items():
+                    connection.execute(
+                        f'CREATE VIEW "{name}" AS SELECT * FROM read_parquet({literal(pattern)}, '
+                        "hive_partitioning = true, union_by_name = true)"
+                    )
+            yield scratch / VIEWS
+
+
+def copy_query(connection: "duckdb.DuckDBPyConnection", query: str, path: Path) -> None:
+    """Writes a query's rows as Parquet, in the query's order."""
+    connection.execute(f"COPY ({query}) TO {literal(str(path))} ({PARQUET})")
+
+
+def literal(text: str) -> str:
+    """A text as an SQL literal; whatever comes from outside goes through here."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _name(table: str, partition: tuple[str, str] | None) -> str:
+    return f"{TABLES}/{table}/" + (f"{partition[0]}={partition[1]}/" if partition else "") + PART
+
+
+def _demand_columns(table: str, found: "pa.Schema", wanted: "pa.Schema") -> None:
+    has = {field.name: field.type for field in found}
+    should = {field.name: field.type for field in wanted}
+    wrong = sorted(
+        f"{name} is {has.get(name, 'not there')} and should be {should.get(name, 'left out')}"
+        for name in has.keys() | should.keys()
+        if has.get(name) != should.get(name)
+    )
+    if wrong:
+        raise WrongColumnsError(f"{table} was not replaced: {'; '.join(wrong)}.")
