@@ -12,7 +12,7 @@ from typing import Literal
 from off_platform.barcodes import EAN_13_DIGITS, MOST_DIGITS, digits_of, normal_form
 
 Kind = Literal["raw", "400", "ocr"]
-Layout = Literal["current", "document"]
+Layout = Literal["current", "document", "other"]
 
 PREFIX = "data/"
 KEY_LIST = "data/data_keys.gz"
@@ -41,7 +41,10 @@ class NotAKeyError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """What a key says: product, image, kind of object, and in which layout it was written."""
+    """What a key says: product, image, kind of object, and in which layout it was written.
+
+    The layout is `other` for a split directory with more zeros in front than today's rule leaves.
+    """
 
     barcode: str
     image_id: int
@@ -56,6 +59,7 @@ def directory(barcode: str, layout: Layout = "current") -> str:
         barcode: digits, as on the package.
         layout: `current` strips leading zeros, pads to 13 and splits, whatever the length;
             `document` leaves codes of fewer than 13 digits unsplit, as the bucket's document says.
+            `other` cannot be asked for.
 
     Raises:
         off_platform.barcodes.NotABarcodeError: see `off_platform.barcodes.digits_of`.
@@ -84,15 +88,23 @@ def parse(text: str) -> Key:
         off_platform.barcodes.NotABarcodeError: never; an all-zero directory is a `NotAKeyError`.
     """
     where, slash, name = text.rpartition("/")
-    named = NAME.fullmatch(name)
+    named = parse_name(name)
     split = SPLIT_DIRECTORY.fullmatch(where + slash)
     unsplit = UNSPLIT_DIRECTORY.fullmatch(where + slash)
     found = split or unsplit
     code = "".join(found.groups()) if found else ""
     if not named or not code.strip("0"):
         raise NotAKeyError(f"{text[:120]!r} is no key: {reason_against(text)}.")
-    layout: Layout = "current" if split else "document"
-    return Key(normal_form(code), int(named[1]), _KIND_OF_SUFFIX[named[2]], layout)
+    layout: Layout = "document" if unsplit else "other"
+    if text == key(normal_form(code), *named):
+        layout = "current"
+    return Key(normal_form(code), *named, layout)
+
+
+def parse_name(name: str) -> tuple[int, Kind] | None:
+    """Image id and kind that the last part of a key tells, or None when it is no such name."""
+    named = NAME.fullmatch(name)
+    return (int(named[1]), _KIND_OF_SUFFIX[named[2]]) if named else None
 
 
 def reason_against(text: str) -> str:
@@ -104,7 +116,7 @@ def reason_against(text: str) -> str:
         (not text.startswith(PREFIX), "does not start with data/"),
         ("/../" in text or "/./" in text, "climbs out of its directory"),
         (not _is_directory(where + slash), "the directory is no barcode in either layout"),
-        (not NAME.fullmatch(name), "the name is no image id with .jpg, .400.jpg or .json.gz"),
+        (not parse_name(name), "the name is no image id with .jpg, .400.jpg or .json.gz"),
     ):
         if holds:
             return reason

@@ -1,0 +1,350 @@
+"""Is this a whole JPEG, is this a whole OCR result: answered from the bytes alone.
+
+Here lives what tells a whole object from a cut, damaged or foreign one, in one sentence for a
+person. Fetching the bytes, comparing them with sizes and ETags, and what becomes of an object
+that is not whole live elsewhere. Bytes come from outside and may be hostile: no check raises
+because of them, each takes linear time at most, and every sentence is short and printable.
+"""
+
+import json
+import re
+import struct
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from io import BytesIO
+from itertools import islice
+from typing import Any, Literal, NamedTuple, NoReturn, TypeVar
+
+OcrStatus = Literal["text", "no text", "empty", "error"]
+MAX_OCR_BYTES = 64 * 1024 * 1024
+
+_MAX_SEGMENTS = 5_000
+# Each scan costs the decoder a pass over the whole picture; encoders write about ten.
+_MAX_SCANS = 100
+_MAX_GZIP_MEMBERS = 100
+_MAX_QUOTED = 200
+
+_START, _END, _SCAN = 0xD8, 0xD9, 0xDA
+_BARE = frozenset({0x01, _END})
+_MISPLACED = frozenset({_START, *range(0x02, 0xC0)})
+_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+_SEQUENTIAL = frozenset({0xC0, 0xC1})
+# Inside picture data FF 00 is an escaped FF, D0 to D7 are restarts, FF FF is padding.
+_MARKER = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")
+_LINES_MARKER = b"\xff\xdc\x00\x04"
+_LENGTH = struct.Struct(">H")
+_FRAME_HEADER = struct.Struct(">HxHHB")
+
+_FORMATS = (
+    (re.compile(rb"\xff\xd8\xff"), "a JPEG"),
+    (re.compile(rb"\x1f\x8b"), "gzip"),
+    (re.compile(rb"\x89PNG"), "a PNG"),
+    (re.compile(rb"RIFF....WEBP", re.DOTALL), "a WebP"),
+    (re.compile(rb"....ftyp", re.DOTALL), "HEIC, AVIF or a video"),
+    (re.compile(rb"\s{0,99}<(!doctype|html|head|body)", re.IGNORECASE), "HTML"),
+    (re.compile(rb"\s{0,99}<(\?xml|Error)"), "XML"),
+    (re.compile(rb"\s{0,99}[{\[]"), "JSON"),
+    (re.compile(rb"\x00{16}"), "a run of zero bytes"),
+)
+_JSON_NAMES: dict[type, str] = {dict: "an object", list: "a list", str: "a text"}
+_Json = TypeVar("_Json", bound=dict[str, Any] | list[Any] | str)
+_OCR_FIELDS = (b'"responses"', b'"error"', b'"fullTextAnnotation"', b'"textAnnotations"')
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What the bytes of one object are.
+
+    Attributes:
+        problem: why the object is not whole, one sentence; None when it is whole.
+        width: pixels of a whole JPEG, as its header says; None otherwise.
+        height: the same.
+        ocr_status: of a whole OCR result: text was found, no text was found, the result holds
+            no response at all, or Cloud Vision failed; None otherwise.
+        ocr_error: what Cloud Vision said when it failed; None otherwise.
+    """
+
+    problem: str | None = None
+    width: int | None = None
+    height: int | None = None
+    ocr_status: OcrStatus | None = None
+    ocr_error: str | None = None
+
+
+class _NotWholeError(Exception):
+    """The bytes are not a whole object; the message is the sentence for a person."""
+
+
+class _Frame(NamedTuple):
+    width: int
+    height: int
+    components: int
+    sequential: bool
+
+
+def check_for(kind: str) -> Callable[[bytes], Content]:
+    """The check for one kind of object, `raw`, `400` or `ocr`; ValueError when there is no such."""
+    if kind in ("raw", "400"):
+        return check_jpeg
+    if kind == "ocr":
+        return check_ocr
+    raise ValueError(f"no kind of object is called {kind!r}: there are raw, 400 and ocr")
+
+
+def check_jpeg(data: bytes) -> Content:
+    """Whether these are all the bytes of a JPEG, without decoding it.
+
+    The header is walked to the picture data, and an end marker must follow after that: those
+    of thumbnails inside the header do not count, and what cameras put behind the end marker is
+    let pass. Damage inside the picture data is for `decode_jpeg` to find.
+
+    Args:
+        data: the object, all of it.
+
+    Returns:
+        Width and height, or the problem.
+    """
+    try:
+        frame = _whole_frame(data, thorough=False)
+    except _NotWholeError as error:
+        return Content(problem=str(error))
+    return Content(width=frame.width, height=frame.height)
+
+
+def decode_jpeg(data: bytes, max_pixels: int) -> Content:
+    """Whether every pixel of a JPEG can be decoded: milliseconds rather than microseconds.
+
+    Decoders fill what is missing before an end marker with grey and say nothing, so a cut file
+    that somebody closed with an end marker passes.
+
+    Args:
+        data: the object, all of it.
+        max_pixels: width times height above which nothing is decoded.
+
+    Returns:
+        Width and height, or the problem.
+    """
+    try:
+        frame = _whole_frame(data, thorough=True)
+        _decode(data, frame, max_pixels)
+    except _NotWholeError as error:
+        return Content(problem=str(error))
+    return Content(width=frame.width, height=frame.height)
+
+
+def check_ocr(data: bytes, max_bytes: int = MAX_OCR_BYTES) -> Content:
+    """Whether this is a whole OCR result: gzip, of JSON, as Cloud Vision writes it.
+
+    A result without a response, or with Cloud Vision's own error, is whole: see its status.
+
+    Args:
+        data: the object, all of it, gzipped.
+        max_bytes: unpacked bytes above which it is refused; no more than that is unpacked.
+
+    Returns:
+        The status and Cloud Vision's error, or the problem.
+    """
+    try:
+        return _read_ocr(data, max_bytes)[0]
+    except _NotWholeError as error:
+        return Content(problem=str(error))
+
+
+def ocr_text(data: bytes, limit: int) -> str:
+    """The text that Cloud Vision read off a photo.
+
+    Args:
+        data: the object, all of it, gzipped.
+        limit: characters after which the text is cut.
+
+    Returns:
+        The text, always encodable; empty when there is none or the result is not whole.
+    """
+    try:
+        text = _read_ocr(data, MAX_OCR_BYTES)[1][: max(limit, 0)]
+    except _NotWholeError:
+        return ""
+    # JSON may hold half a surrogate pair, which no file takes.
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def _whole_frame(data: bytes, *, thorough: bool) -> _Frame:
+    if not data.startswith(b"\xff\xd8\xff"):
+        raise _NotWholeError(_foreign(data, "not a JPEG"))
+    frame, scans = None, 0
+    for marker, start, end in islice(_segments(data), _MAX_SEGMENTS):
+        if marker in _FRAMES:
+            if frame is not None:
+                raise _NotWholeError(f"the JPEG has a second frame header at byte {start - 2:,}")
+            frame = _frame(data, marker, start, end)
+        elif marker in (_SCAN, _END):
+            scans += marker == _SCAN
+            if frame is None or not scans:
+                missing = "picture data" if frame else "frame header"
+                raise _NotWholeError(f"the JPEG has no {missing} before byte {start - 2:,}")
+            if scans > _MAX_SCANS:
+                break
+            if marker == _END or (not thorough and _ends_well(data, frame, start, end)):
+                return frame
+    raise _NotWholeError(f"the JPEG has over {_MAX_SEGMENTS:,} segments or {_MAX_SCANS} scans")
+
+
+def _segments(data: bytes) -> Iterator[tuple[int, int, int]]:
+    """Markers with start and end of their segments, whatever lies between; raises at the end."""
+    position, size = 2, len(data)
+    while found := _MARKER.search(data, position):
+        start = position = found.end()
+        marker = data[start - 1]
+        if marker in _MISPLACED:
+            what = "another JPEG starts" if marker == _START else f"no marker is 0x{marker:02X}"
+            raise _NotWholeError(f"the JPEG is damaged at byte {start - 2:,}: {what}")
+        if marker not in _BARE:
+            if start + _LENGTH.size > size:
+                break
+            position += _LENGTH.unpack_from(data, start)[0]
+            if position > size:
+                break
+            if position < start + _LENGTH.size:
+                raise _NotWholeError(f"the JPEG is damaged at byte {start:,}: a segment too short")
+        yield marker, start, position
+    raise _NotWholeError(f"the JPEG ends before its end marker: cut at {size:,} bytes")
+
+
+def _frame(data: bytes, marker: int, start: int, end: int) -> _Frame:
+    header = data[start:end][: _FRAME_HEADER.size].ljust(_FRAME_HEADER.size, b"\0")
+    length, height, width, components = _FRAME_HEADER.unpack(header)
+    if not components or length != _FRAME_HEADER.size + 3 * components:
+        raise _NotWholeError(f"the JPEG's frame header of {length:,} bytes is damaged")
+    if not width or not height:
+        late = data.find(_LINES_MARKER, end) != -1
+        why = ": its height only follows the picture (DNL), which few programs read" if late else ""
+        raise _NotWholeError(f"the JPEG is {width:,} pixels wide and {height:,} high{why}")
+    return _Frame(width, height, components, marker in _SEQUENTIAL)
+
+
+def _ends_well(data: bytes, frame: _Frame, start: int, end: int) -> bool:
+    # One scan with all components holds no end marker but the last: no need to look through it.
+    has_end = len(data) >= end + 2 and data.endswith(b"\xff\xd9")
+    return has_end and frame.sequential and data[start + 2] == frame.components
+
+
+def _decode(data: bytes, frame: _Frame, max_pixels: int) -> None:
+    from PIL.JpegImagePlugin import JpegImageFile  # noqa: PLC0415 - 0.1 s, only when decoding
+
+    pixels = f"{frame.width:,} x {frame.height:,} pixels"
+    if frame.width * frame.height > max_pixels:
+        raise _NotWholeError(f"the JPEG has {pixels}, more than the {max_pixels:,} allowed")
+    # Pillow warns of damaged EXIF and of many pixels, and warnings can only be silenced for all
+    # threads at once: so EXIF is hidden from it and Image.open, which counts pixels, not used.
+    hidden = BytesIO(data.replace(b"Exif\0\0", b"----\0\0"))
+    try:
+        with JpegImageFile(hidden) as picture:
+            picture.load()
+            size = picture.size
+    except (OSError, SyntaxError, ValueError, EOFError, struct.error) as error:
+        raise _NotWholeError(f"the JPEG cannot be decoded: {_printable(str(error))}") from error
+    if size != (frame.width, frame.height):
+        found = f"{size[0]:,} x {size[1]:,}"
+        raise _NotWholeError(f"the JPEG's header says {pixels}, the picture has {found}")
+
+
+def _read_ocr(data: bytes, max_bytes: int) -> tuple[Content, str]:
+    document = _parsed(_unpacked(data, max_bytes))
+    if not isinstance(document, dict):
+        raise _odd("the OCR result", document, dict)
+    response = _first(document, "responses")
+    # A request refused as a whole has no responses, but an error of its own.
+    error = document.get("error") or (response or {}).get("error")
+    if error:
+        message = error.get("message") if isinstance(error, dict) else error
+        said = _printable(message) if isinstance(message, str) else "it did not say why"
+        return Content(ocr_status="error", ocr_error=said), ""
+    if response is None:
+        return Content(ocr_status="empty"), ""
+    full = _member(response, "fullTextAnnotation", dict) or {}
+    first = _first(response, "textAnnotations") or {}
+    text = _member(full, "text", str) or _member(first, "description", str) or ""
+    return Content(ocr_status="text" if text.strip() else "no text"), text
+
+
+def _unpacked(data: bytes, max_bytes: int) -> bytes:
+    parts: list[bytes] = []
+    left, rest = max_bytes, data
+    while rest or not parts:
+        if not rest.startswith(b"\x1f\x8b"):
+            where = f"the gzip file has {len(rest):,} bytes behind its end: " if parts else ""
+            raise _NotWholeError(where + _foreign(rest, "but not gzipped"))
+        member = zlib.decompressobj(wbits=31)
+        try:
+            parts.append(member.decompress(rest, left + 1))
+        except zlib.error as error:
+            raise _NotWholeError(f"the gzip file is damaged: {_printable(str(error))}") from error
+        left -= len(parts[-1])
+        if left < 0 or len(parts) > _MAX_GZIP_MEMBERS:
+            bound = f"{max_bytes:,} bytes or {_MAX_GZIP_MEMBERS} members"
+            raise _NotWholeError(f"the gzip file unpacks to more than {bound}")
+        if not member.eof:
+            raise _NotWholeError(f"the gzip file ends too early: cut at {len(data):,} bytes")
+        rest = member.unused_data
+    return b"".join(parts)
+
+
+def _parsed(unpacked: bytes) -> object:
+    # A Python call for every object doubles the time: only where a field may stand twice.
+    hook = _refuse_twice if any(unpacked.count(field) > 1 for field in _OCR_FIELDS) else None
+    try:
+        text = unpacked.decode("utf-8")
+        return json.loads(text, parse_constant=_refuse_constant, object_pairs_hook=hook)
+    except UnicodeDecodeError as error:
+        raise _NotWholeError(f"unpacked, this is not UTF-8 at byte {error.start:,}") from error
+    except RecursionError as error:
+        raise _NotWholeError("the JSON is nested too deeply to be read") from error
+    except ValueError as error:
+        if unpacked.lstrip()[:1] in (b"{", b"["):
+            raise _NotWholeError(f"the JSON is damaged: {_printable(str(error))}") from error
+        raise _NotWholeError(f"unpacked, {_foreign(unpacked, 'not JSON')}") from error
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no number of JSON")
+
+
+def _refuse_twice(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) < len(pairs):
+        raise ValueError("a field stands twice in one object")
+    return members
+
+
+def _member(holder: dict[str, Any], name: str, wanted: type[_Json]) -> _Json | None:
+    value = holder.get(name)
+    if value is not None and not isinstance(value, wanted):
+        raise _odd(name, value, wanted)
+    return value
+
+
+def _first(holder: dict[str, Any], name: str) -> dict[str, Any] | None:
+    items = _member(holder, name, list)
+    if items and not isinstance(items[0], dict):
+        raise _odd(f"{name}[0]", items[0], dict)
+    return items[0] if items else None
+
+
+def _odd(name: str, value: object, wanted: type) -> _NotWholeError:
+    found = _JSON_NAMES.get(type(value)) or json.dumps(value)[:20]
+    return _NotWholeError(f"unlike Cloud Vision's: {name} is {found}, not {_JSON_NAMES[wanted]}")
+
+
+def _foreign(data: bytes, contrast: str) -> str:
+    if not data:
+        return f"this is empty, {contrast}"
+    names = (name for pattern, name in _FORMATS if pattern.match(data))
+    start = repr(data[:16])[1:]
+    return f"this is {next(names, 'of no known format')}, {contrast}: it starts with {start}"
+
+
+def _printable(words: str) -> str:
+    """Somebody else's words, escaped where they cannot be printed, and short."""
+    shown = repr(words[: _MAX_QUOTED + 1])[1:-1]
+    return shown if len(shown) <= _MAX_QUOTED else f"{shown[:_MAX_QUOTED]}..."

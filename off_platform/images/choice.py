@@ -1,0 +1,303 @@
+"""Which objects an image set takes: options, and the query that chooses by them.
+
+A choice is the same on any machine, with any number of threads and any version of the libraries:
+photos are ordered by an integer mix of barcode, image id and seed that is written out below, and
+the first n are taken, so a larger n keeps what a smaller one chose. Fetching is `image_sets/`.
+"""
+
+import hashlib
+from datetime import date
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from off_platform.images.keys import SUFFIXES, Kind
+from off_platform.storage.lake import literal
+
+if TYPE_CHECKING:
+    import duckdb
+
+SetKind = Literal["raw", "400", "ocr", "raw+ocr", "400+ocr"]
+Prefix = Annotated[str, StringConstraints(pattern=r"^[0-9]{1,24}$")]
+Tags = tuple[str, ...]
+
+
+class UnusableChoiceError(ValueError):
+    """The options cannot be followed; the message is one sentence."""
+
+
+class Choice(BaseModel):
+    """What an image set of this bucket takes."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: SetKind = Field(
+        default="400",
+        description="raw, 400 (px copies), ocr, or photos with their OCR: raw+ocr, 400+ocr.",
+    )
+    n: int | None = Field(
+        default=1000, ge=1, description="Number of photos (or OCR results); none for all."
+    )
+    seed: int = Field(default=0, description="Another seed chooses other photos.")
+    per_product: int | None = Field(
+        default=None, ge=1, description="At most so many photos of one product."
+    )
+    barcode_prefixes: tuple[Prefix, ...] = Field(
+        default=(), description="Only barcodes that start so, such as 301 or 20."
+    )
+    image_ids: tuple[int, ...] = Field(default=(), description="Only these image ids, such as 1.")
+    last_editors: Tags = Field(default=(), description="Only products last edited by one of these.")
+    edited_from: date | None = Field(default=None, description="Last edited on this day or later.")
+    edited_until: date | None = Field(
+        default=None, description="Last edited on this day or earlier."
+    )
+    countries: Tags = Field(
+        default=(), description="Only products sold in one of these, such as en:france."
+    )
+    categories: Tags = Field(
+        default=(), description="Only products of one of these categories, such as en:spreads."
+    )
+    languages: Tags = Field(
+        default=(), description="Only products with one of these languages, such as fr."
+    )
+
+    @property
+    def kinds(self) -> tuple[Kind, ...]:
+        """The kinds of objects of one sample; the first is the one that is chosen by."""
+        parts: dict[SetKind, tuple[Kind, ...]] = {
+            "raw": ("raw",),
+            "400": ("400",),
+            "ocr": ("ocr",),
+            "raw+ocr": ("raw", "ocr"),
+            "400+ocr": ("400", "ocr"),
+        }
+        return parts[self.kind]
+
+    @property
+    def columns_of_products(self) -> set[str]:
+        """The columns of `products` that the filters need; none means no dump is needed."""
+        needed = {
+            "last_editor": self.last_editors,
+            "last_modified": self.edited_from or self.edited_until,
+            "countries": self.countries,
+            "categories": self.categories,
+            "languages": self.languages,
+        }
+        return {column for column, asked in needed.items() if asked}
+
+
+def candidates_query(choice: Choice, index: str, products: str | None) -> str:
+    """SQL for the photos that may be chosen: barcode, image_id, kind, layout.
+
+    Args:
+        choice: the options.
+        index: SQL for the rows of the key index, to stand after FROM.
+        products: the same for `products`, where there is such a table.
+
+    Raises:
+        UnusableChoiceError: a filter needs `products` and there is none.
+    """
+    first, *others = choice.kinds
+    conditions = [f"kind = {literal(first)}", _prefixes(choice), _ids(choice)]
+    if choice.columns_of_products:
+        conditions.append(f"barcode IN (SELECT code FROM {_chosen_products(choice, products)})")
+    conditions += [
+        f"(barcode, image_id) IN (SELECT (barcode, image_id) FROM {index} "
+        f"WHERE kind = {literal(other)})"
+        for other in others
+    ]
+    where = " AND ".join(filter(None, conditions))
+    return f"SELECT barcode, image_id, kind, layout FROM {index} WHERE {where}"
+
+
+def choose(
+    connection: "duckdb.DuckDBPyConnection",
+    choice: Choice,
+    index: str,
+    products: str | None = None,
+) -> str:
+    """Chooses, and gives SQL for the chosen objects in order.
+
+    Their columns are sample (its number, from 0), key, barcode, image_id, kind; a sample's objects
+    follow one another, the photo first.
+
+    Only the first few times n photos of the order are looked at: a photo listed twice, or one
+    product's many photos, seldom need more, and when they do the look is widened until n are found
+    or there are no more. The result is that of ordering everything.
+
+    Raises:
+        UnusableChoiceError: see `candidates_query`.
+    """
+    ranked = _ranked(candidates_query(choice, index, products), choice.seed)
+    look = choice.n * FIRST_LOOK if choice.n else None
+    while True:
+        seen, found = _look(connection, choice, ranked, look)
+        if look is None or seen < look or found == choice.n:
+            return _objects_query(choice, index)
+        look *= FIRST_LOOK
+
+
+FIRST_LOOK = 4
+_ORDER = "place, barcode, image_id, layout"
+
+
+def _look(
+    connection: "duckdb.DuckDBPyConnection", choice: Choice, ranked: str, look: int | None
+) -> tuple[int, int]:
+    """Makes the table `chosen` of the first photos; how many were looked at, how many taken."""
+    connection.execute(
+        f"CREATE OR REPLACE TEMP TABLE seen AS FROM ({ranked}) ORDER BY {_ORDER} "
+        + (f"LIMIT {look}" if look else "")
+    )
+    of_product = f"""QUALIFY row_number() OVER (PARTITION BY barcode ORDER BY {_ORDER})
+        <= {choice.per_product}"""
+    connection.execute(f"""
+        CREATE OR REPLACE TEMP TABLE chosen AS
+        SELECT row_number() OVER (ORDER BY {_ORDER}) - 1 AS sample, barcode, image_id
+        FROM (
+            FROM (FROM seen QUALIFY row_number() OVER (
+                PARTITION BY barcode, image_id ORDER BY layout) = 1)
+            {of_product if choice.per_product else ""}
+        )
+        ORDER BY {_ORDER} {f"LIMIT {choice.n}" if choice.n else ""}""")
+    return _count(connection, "seen"), _count(connection, "chosen")
+
+
+def _count(connection: "duckdb.DuckDBPyConnection", table: str) -> int:
+    found = connection.execute(f"SELECT count(*) FROM {table}").fetchone()
+    return int(found[0]) if found else 0
+
+
+def _objects_query(choice: Choice, index: str) -> str:
+    objects = " UNION ALL ".join(
+        f"SELECT sample, barcode, image_id, {literal(kind)} AS kind FROM chosen"
+        for kind in choice.kinds
+    )
+    return f"""
+        WITH elsewhere AS ({_keys_elsewhere(index)})
+        SELECT sample, coalesce(elsewhere.key, {_CURRENT_KEY}) AS key, barcode, image_id, kind
+        FROM ({objects}) LEFT JOIN elsewhere USING (barcode, image_id, kind)
+        ORDER BY sample, kind = 'ocr'"""
+
+
+# Reading the keys of 7.5 million photos to keep 1,000 would take as long as all the rest: the key
+# of today's layout follows from its parts.
+_CODE = "(CASE length(barcode) WHEN 8 THEN '00000' ELSE '' END || barcode)"
+_CURRENT_KEY = f"""concat('data/', {_CODE}[1:3], '/', {_CODE}[4:6], '/', {_CODE}[7:9], '/',
+    {_CODE}[10:], '/', image_id, CASE kind {
+    " ".join(f"WHEN {literal(kind)} THEN {literal(suffix)}" for kind, suffix in SUFFIXES.items())
+} END)"""
+
+
+def _keys_elsewhere(index: str) -> str:
+    """The keys of objects that do not lie where today's layout has them."""
+    return f"""
+        SELECT barcode, image_id, kind, min_by(key, layout) AS key FROM {index}
+        WHERE layout <> 'current' AND (barcode, image_id, kind) NOT IN (
+            SELECT (barcode, image_id, kind) FROM {index} WHERE layout = 'current'
+            AND barcode IN (SELECT barcode FROM {index} WHERE layout <> 'current'))
+        GROUP BY ALL"""
+
+
+def _prefixes(choice: Choice) -> str:
+    tests = (f"starts_with(barcode, {literal(prefix)})" for prefix in choice.barcode_prefixes)
+    joined = " OR ".join(tests)
+    return f"({joined})" if joined else ""
+
+
+def _ids(choice: Choice) -> str:
+    return f"image_id IN {tuple_of(choice.image_ids)}" if choice.image_ids else ""
+
+
+def tuple_of(values: tuple[int, ...]) -> str:
+    """Whole numbers as an SQL list."""
+    return f"({', '.join(str(int(value)) for value in values)})"
+
+
+def _chosen_products(choice: Choice, products: str | None) -> str:
+    if products is None:
+        needed = ", ".join(sorted(choice.columns_of_products))
+        raise UnusableChoiceError(
+            f"This choice filters by {needed}, which needs the table products: set "
+            "OFF_PLATFORM_PRODUCTS_DUMP to a dump of Open Food Facts and materialise products."
+        )
+    conditions = [
+        f"last_editor IN ({_texts(choice.last_editors)})" if choice.last_editors else "",
+        f"last_modified >= DATE '{choice.edited_from}'" if choice.edited_from else "",
+        f"last_modified < DATE '{choice.edited_until}' + 1" if choice.edited_until else "",
+        *(
+            f"list_has_any({column}, [{_texts(tags)}])" if tags else ""
+            for column, tags in (
+                ("countries", choice.countries),
+                ("categories", choice.categories),
+                ("languages", choice.languages),
+            )
+        ),
+    ]
+    return f"{products} WHERE {' AND '.join(filter(None, conditions))}"
+
+
+def _texts(values: Tags) -> str:
+    return ", ".join(literal(value) for value in values)
+
+
+# The mix is "lowbias32" (Chris Wellons' hash prospector, two multiplications), twice over barcode,
+# image id and seed. DuckDB has no unsigned overflow, so 32-bit words are kept in 64 bits
+# and cut after each multiplication. Of 10 million photos some 12,000 pairs share a place; the
+# barcode decides between them.
+WORD = 0xFFFF_FFFF
+FIRST_FACTOR, SECOND_FACTOR = 0x7FEB_352D, 0x846C_A68B
+SPREAD = 0x9E37_79B1
+# Barcodes of more digits than surely fit 63 bits are folded.
+BARCODE_DIGITS = 18
+FOLD = 1_000_003
+
+
+def _words(seed: int) -> tuple[int, int]:
+    digest = hashlib.sha256(str(seed).encode()).digest()
+    return int.from_bytes(digest[:4], "big"), int.from_bytes(digest[4:8], "big")
+
+
+def place(barcode: str, image_id: int, seed: int) -> int:
+    """A 32-bit number that orders the photos for a seed; the query computes the same.
+
+    Args:
+        barcode: in normal form.
+        image_id: from 0 on.
+        seed: any whole number.
+    """
+    number = int(barcode[-BARCODE_DIGITS:]) ^ (int(barcode[:-BARCODE_DIGITS] or "0") * FOLD)
+    first, second = _words(seed)
+    mixed = _mix((number & WORD) ^ first)
+    return _mix(mixed ^ (number >> 32) ^ ((image_id * SPREAD) & WORD) ^ second)
+
+
+def _mix(word: int) -> int:
+    word = ((word ^ (word >> 16)) * FIRST_FACTOR) & WORD
+    word = ((word ^ (word >> 15)) * SECOND_FACTOR) & WORD
+    return word ^ (word >> 16)
+
+
+def _ranked(photos: str, seed: int) -> str:
+    """The photos with their place; see `place`."""
+    first, second = _words(seed)
+    number = f"""CASE WHEN length(barcode) <= {BARCODE_DIGITS} THEN barcode::UBIGINT ELSE xor(
+        right(barcode, {BARCODE_DIGITS})::UBIGINT,
+        left(barcode, -{BARCODE_DIGITS})::UBIGINT * {FOLD}) END"""
+    query = f"SELECT *, ({number}) AS number FROM ({photos})"
+    query = _mixed(query, f"xor(number & {WORD}, {first})", "mixed")
+    image = f"(image_id::UBIGINT * {SPREAD}) & {WORD}"
+    query = _mixed(query, f"xor(xor(xor(mixed, number >> 32), {image}), {second})", "place")
+    return f"SELECT barcode, image_id, layout, place FROM ({query})"
+
+
+def _mixed(query: str, word: str, name: str) -> str:
+    """A query with one column more; each step is a select of its own, or the text would double."""
+    query = f"SELECT *, ({word})::UBIGINT AS {name} FROM ({query})"
+    for step in (
+        f"(xor({name}, {name} >> 16) * {FIRST_FACTOR}) & {WORD}",
+        f"(xor({name}, {name} >> 15) * {SECOND_FACTOR}) & {WORD}",
+        f"xor({name}, {name} >> 16)",
+    ):
+        query = f"SELECT * REPLACE (({step})::UBIGINT AS {name}) FROM ({query})"
+    return query

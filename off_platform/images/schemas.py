@@ -1,0 +1,201 @@
+"""The images wing's tables: columns, and the rules that are their asset checks.
+
+How they are checked is `off_platform/quality.py`.
+"""
+
+from off_platform.quality import SHAPE, Column, Rule, Table
+
+_NORMAL_FORM = "[0-9]{8}|[0-9]{13,24}"
+_SHAPE = Rule(
+    SHAPE,
+    "The table has just its columns, with their types, and no value is missing.",
+    blocking=True,
+)
+_DIRECTORY = "(?:[0-9]{3}/[0-9]{3}/[0-9]{3}/[0-9]{4,15}|[0-9]{1,12})"
+_KEY = rf"data/{_DIRECTORY}/[0-9]{{1,9}}(?:\.400\.jpg|\.jpg|\.json\.gz)"
+
+SNAPSHOTS = Table(
+    "snapshots",
+    "The key list as copied in one month: what it was, and when it was copied.",
+    (
+        Column("url", "string", "Where the key list was copied from."),
+        Column("etag", "string", "Its ETag upstream, as the bucket gave it."),
+        Column(
+            "bytes", "int64", "Size of the gzip file, in bytes.", rule="key_list_not_empty", least=1
+        ),
+        Column("unpacked_bytes", "int64", "Size of the keys, in bytes."),
+        Column("last_modified", "timestamp", "When the bucket says that the list was written."),
+        Column(
+            "md5", "string", "MD5 of the gzip file.", rule="md5_recorded", pattern="[0-9a-f]{32}"
+        ),
+        Column("keys", "int64", "Number of keys.", rule="key_list_not_empty", least=1),
+        Column("copied_at", "timestamp", "When it was copied."),
+    ),
+    (
+        Rule("key_list_not_empty", "The key list names at least one object.", blocking=True),
+        Rule(
+            "key_list_not_shrunk",
+            "The key list lost no more than the set share of its keys since the snapshot before.",
+            blocking=True,
+        ),
+        Rule("md5_recorded", "The MD5 of the copied key list is recorded."),
+        Rule("md5_is_the_etag", "The copied bytes are those that the ETag promises.", "warning"),
+        Rule("snapshot_of_its_month", "The key list was copied in the month it is filed under."),
+        _SHAPE,
+    ),
+)
+
+KEY_INDEX = Table(
+    "key_index",
+    "A row an object of a snapshot, sorted by key.",
+    (
+        Column(
+            "key",
+            "string",
+            "The object's key in the bucket.",
+            rule="keys_well_formed",
+            pattern=_KEY,
+        ),
+        Column(
+            "barcode",
+            "string",
+            "The product, in normal form: 8 digits, or 13 and more.",
+            rule="barcodes_in_normal_form",
+            pattern=_NORMAL_FORM,
+        ),
+        Column(
+            "image_id",
+            "int32",
+            "The image's number within its product.",
+            rule="image_ids_not_negative",
+            least=0,
+        ),
+        Column(
+            "kind",
+            "string",
+            "`raw` as sent, `400` the 400 px copy, `ocr` the OCR result.",
+            rule="kinds_known",
+            one_of=("raw", "400", "ocr"),
+        ),
+        Column(
+            "layout",
+            "string",
+            "Directory of today (`current`), unsplit (`document`), with needless zeros (`other`).",
+            rule="layouts_known",
+            one_of=("current", "document", "other"),
+        ),
+    ),
+    (
+        _SHAPE,
+        Rule(
+            "every_line_accounted_for",
+            "Rows of the index and oddities together are the lines of the key list.",
+            blocking=True,
+        ),
+        Rule("keys_sorted", "The key list is sorted, byte by byte.", "warning"),
+        Rule("keys_unique", "No key is listed twice."),
+        Rule(
+            "keys_well_formed",
+            "Every key is data/, a directory made from a barcode, and an image's name.",
+        ),
+        Rule("barcodes_in_normal_form", "Every barcode is in its normal form."),
+        Rule("image_ids_not_negative", "Every image id is a number from 0 on."),
+        Rule("kinds_known", "There are raw, 400 and ocr objects, and nothing else."),
+        Rule("layouts_known", "Every directory is of a known layout."),
+        Rule("few_oddities", "No more than the set share of lines are no keys.", "warning"),
+        Rule(
+            "copies_and_ocr_go_with_photos",
+            "At least 95 % of the photos have their 400 px copy and their OCR result.",
+            "warning",
+        ),
+    ),
+)
+
+KEY_INDEX_ODDITIES = Table(
+    "key_index_oddities",
+    "The lines of a snapshot that are no keys; none is dropped.",
+    (
+        Column(
+            "line", "int64", "Line number in the key list, from 1.", rule="lines_numbered", least=1
+        ),
+        Column("text", "string", "The line, cut to 500 characters."),
+        Column("reason", "string", "Why it is no key."),
+    ),
+    (Rule("lines_numbered", "Every odd line is named by its number."), _SHAPE),
+)
+
+KEY_CHANGES = Table(
+    "key_changes",
+    "What came to and left the key list since the snapshot before, by product and kind.",
+    (
+        Column(
+            "barcode",
+            "string",
+            "The product.",
+            rule="barcodes_in_normal_form",
+            pattern=_NORMAL_FORM,
+        ),
+        Column(
+            "kind",
+            "string",
+            "Kind of the objects.",
+            rule="kinds_known",
+            one_of=("raw", "400", "ocr"),
+        ),
+        Column(
+            "change",
+            "string",
+            "`added` or `removed`.",
+            rule="changes_known",
+            one_of=("added", "removed"),
+        ),
+        Column("objects", "int64", "How many.", rule="changes_known", least=1),
+        Column("since", "string", "Month of the snapshot before."),
+    ),
+    (
+        _SHAPE,
+        Rule("changes_add_up", "Rows before, plus added, less removed, are the rows now."),
+        Rule("barcodes_in_normal_form", "Every barcode is in its normal form."),
+        Rule("kinds_known", "There are raw, 400 and ocr objects, and nothing else."),
+        Rule("changes_known", "Each change is an addition or a removal of at least one object."),
+    ),
+)
+
+PRODUCTS = Table(
+    "products",
+    "The facts of Open Food Facts' database dump that images are chosen by, a row a product.",
+    (
+        Column(
+            "code",
+            "string",
+            "The product, in normal form.",
+            rule="codes_in_normal_form",
+            pattern=_NORMAL_FORM,
+        ),
+        Column("last_editor", "string", "Who edited it last.", nullable=True),
+        Column("last_modified", "timestamp", "When it was edited last.", nullable=True),
+        Column("last_image", "date", "Day of the newest photo.", nullable=True),
+        Column("photos", "int32", "Number of photos, where the dump tells.", nullable=True),
+        Column(
+            "countries",
+            "list<string>",
+            "Tags of the countries where it is sold, such as en:france.",
+            nullable=True,
+        ),
+        Column("categories", "list<string>", "Tags of its categories.", nullable=True),
+        Column("languages", "list<string>", "Codes of the languages on it.", nullable=True),
+    ),
+    (
+        _SHAPE,
+        Rule("codes_in_normal_form", "Every code is in its normal form."),
+        Rule("codes_unique", "Every product has one row."),
+        Rule("products_not_empty", "The dump names at least one product.", blocking=True),
+        Rule("not_from_the_future", "Nothing was edited after the dump was read.", "warning"),
+        Rule(
+            "few_rows_without_a_code",
+            "No more than 1 % of the dump's rows have no usable code.",
+            "warning",
+            tolerated=0.01,
+        ),
+    ),
+)
