@@ -164,8 +164,7 @@ def _look(
 
 
 def _count(connection: "duckdb.DuckDBPyConnection", table: str) -> int:
-    found = connection.execute(f"SELECT count(*) FROM {table}").fetchone()
-    return int(found[0]) if found else 0
+    return int(connection.execute(f"SELECT count(*) FROM {table}").fetchall()[0][0])
 
 
 def _objects_query(choice: Choice, index: str) -> str:
