@@ -1,0 +1,203 @@
+"""One big object to a file: resumed where it was cut, never glued together from two versions.
+
+Many small objects are `transfer.py`.
+"""
+
+import hashlib
+import json
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from off_platform.storage.progress import Display, Tally
+from off_platform.storage.transfer import MD5_ETAG
+
+if TYPE_CHECKING:
+    from obstore import GetOptions, ObjectMeta
+    from obstore.store import ObjectStore
+
+CHUNK_BYTES = 4 * 2**20
+FIRST_WAIT = 1.0
+LONGEST_WAIT = 60.0
+
+
+class DownloadError(OSError):
+    """The object could not be had; the message is one sentence: which, and why."""
+
+
+class GoneError(DownloadError):
+    """The object is missing, or the bucket refuses it."""
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What the store says of an object."""
+
+    key: str
+    etag: str | None
+    bytes: int
+    last_modified: datetime
+
+
+def look(store: "ObjectStore", key: str) -> Seen:
+    """Asks what an object is, without fetching it.
+
+    Raises:
+        GoneError: it is missing or refused.
+        DownloadError: the store cannot be reached or fails.
+    """
+    import obstore  # noqa: PLC0415 - 0.06 s, once used
+
+    with _errors_in_words(key):
+        return _seen(key, obstore.head(store, key))
+
+
+def look_patiently(
+    store: "ObjectStore", key: str, attempts: int, say: Callable[[str], object]
+) -> Seen:
+    """`look`, tried again while the object is missing: upstream replaces its list now and then.
+
+    Waits double from 1 s to 60 s, so that eight tries take two minutes.
+    """
+    for attempt in range(1, attempts):
+        try:
+            return look(store, key)
+        except DownloadError as error:
+            wait = wait_after(attempt)
+            say(f"{error} Trying again in {wait:.0f} s ({attempt} of {attempts}).")
+            time.sleep(wait)
+    return look(store, key)
+
+
+def wait_after(attempt: int) -> float:
+    """Seconds to wait after a failed try, counted from 1."""
+    return min(FIRST_WAIT * 2.0 ** (attempt - 1), LONGEST_WAIT)
+
+
+def download(
+    store: "ObjectStore",
+    key: str,
+    destination: Path,
+    attempts: int = 6,
+    display: Display | None = None,
+) -> Seen:
+    """Fetches an object into a file, which is in place only when it is whole.
+
+    What came before a cut, or before this process died, is kept beside the destination and goes on
+    from there with `If-Match`; if the object has changed meanwhile it is read afresh.
+
+    Raises:
+        GoneError: it is missing or refused.
+        DownloadError: it could not be had whole in so many tries, or the disk is full.
+    """
+    part = destination.with_name(destination.name + ".part")
+    tally = Tally(unit="bytes")
+    for attempt in range(1, attempts + 1):
+        try:
+            seen = _continue(store, key, part, tally, display)
+            _demand_whole(part, seen)
+        except GoneError:
+            raise
+        except DownloadError:
+            if attempt == attempts:
+                raise
+            time.sleep(wait_after(attempt) / 4)
+        else:
+            part.replace(destination)
+            _note_of(part).unlink()
+            return seen
+    raise AssertionError("the last try returns or raises")
+
+
+def _continue(
+    store: "ObjectStore", key: str, part: Path, tally: Tally, display: Display | None
+) -> Seen:
+    import obstore  # noqa: PLC0415 - 0.06 s, once used
+    from obstore import exceptions  # noqa: PLC0415 - the same
+
+    etag, have = _kept(part)
+    options: GetOptions | None = None
+    if etag and have:
+        options = {"if_match": etag, "range": {"offset": have}}
+    try:
+        with _errors_in_words(key):
+            found = obstore.get(store, key, options=options)
+            seen = _seen(key, found.meta)
+            _note_of(part).write_text(json.dumps({"etag": seen.etag}))
+            tally.total = seen.bytes
+            tally.done = have if options else 0
+            with part.open("ab" if options else "wb") as file:
+                for chunk in found.stream(min_chunk_size=CHUNK_BYTES):
+                    file.write(chunk)
+                    tally.done, tally.bytes = tally.done + len(chunk), tally.bytes + len(chunk)
+                    if display:
+                        display.show(tally)
+    except (exceptions.PreconditionError, _NothingLeftError):
+        _forget(part)
+        return _continue(store, key, part, tally, display)
+    return seen
+
+
+class _NothingLeftError(Exception):
+    """A range behind the end was asked for: the kept part is no beginning of this object."""
+
+
+def _kept(part: Path) -> tuple[str | None, int]:
+    try:
+        return json.loads(_note_of(part).read_text())["etag"], part.stat().st_size
+    except (OSError, ValueError, KeyError):
+        return None, 0
+
+
+def _note_of(part: Path) -> Path:
+    return part.with_name(part.name + ".json")
+
+
+def _forget(part: Path) -> None:
+    part.unlink(missing_ok=True)
+    _note_of(part).unlink(missing_ok=True)
+
+
+def _demand_whole(part: Path, seen: Seen) -> None:
+    """Length, and MD5 where the ETag is one."""
+    if part.stat().st_size != seen.bytes:
+        _forget(part)
+        raise DownloadError(f"{seen.key} came with another length than promised.")
+    promised = MD5_ETAG.fullmatch(seen.etag or "")
+    if promised and promised[1] != md5_of(part):
+        _forget(part)
+        raise DownloadError(f"{seen.key} came damaged: its MD5 is not the one its ETag promises.")
+
+
+def md5_of(path: Path) -> str:
+    """MD5 of a file, as hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+
+
+def _seen(key: str, meta: "ObjectMeta") -> Seen:
+    return Seen(key, meta["e_tag"], meta["size"], meta["last_modified"])
+
+
+@contextmanager
+def _errors_in_words(key: str) -> Iterator[None]:
+    """Errors of the store as sentences; what a changed object raises passes through."""
+    from obstore import exceptions  # noqa: PLC0415 - 0.06 s, once used
+
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise GoneError(f"{key} is not there.") from error
+    except (exceptions.PermissionDeniedError, exceptions.UnauthenticatedError) as error:
+        raise GoneError(f"{key} is refused by the bucket, or is not there.") from error
+    except exceptions.PreconditionError:
+        raise
+    except (exceptions.BaseError, OSError) as error:
+        text = str(error).split("\n", 1)[0][:300]
+        if "416" in text:
+            raise _NothingLeftError from error
+        raise DownloadError(f"{key} could not be read: {text}.") from error
