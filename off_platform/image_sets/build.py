@@ -1,0 +1,300 @@
+"""Builds an image set: fetches, verifies, puts down, group by group, resumable at any moment.
+
+What the manifest says is `manifest.py`; what a person looks at is `finish.py`; how a half-built set
+becomes the set is `building.py`.
+"""
+
+import gzip
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from itertools import chain, groupby
+from pathlib import Path
+from tarfile import BLOCKSIZE
+from typing import TYPE_CHECKING, Any, Literal
+
+from off_platform.image_sets import building
+from off_platform.image_sets.contents import Content, check_for, decode_jpeg
+from off_platform.image_sets.manifest import COLUMNS
+from off_platform.quality import Table
+from off_platform.storage.folders import Folder
+from off_platform.storage.lake import literal
+from off_platform.storage.progress import Display, Tally
+from off_platform.storage.shards import Container, LooseFiles, TarShard
+from off_platform.storage.transfer import Limits, Outcome, Wanted, transfer
+
+if TYPE_CHECKING:
+    import duckdb
+    from obstore.store import ObjectStore
+
+Layout = Literal["shards", "files"]
+Row = dict[str, Any]
+Ended = Outcome[Row, Content]
+
+# A photo of more pixels is not decoded; the largest phones make 200 million.
+MOST_PIXELS = 250_000_000
+# So many failures before anything comes through mean that the source is not to be reached.
+GIVE_UP_AFTER = 100
+
+
+class SourceUnreachableError(ConnectionError):
+    """Nothing can be fetched; the message is one sentence with the first reason."""
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a set's objects come from, and under which terms."""
+
+    store: "ObjectStore"
+    address_of: Callable[[str], str]
+    licence: str
+    attribution: str
+
+
+@dataclass(frozen=True)
+class How:
+    """How a set is built: layout on disk, bounds, share of photos that are decoded in full."""
+
+    layout: Layout = "shards"
+    limits: Limits = field(default_factory=Limits)
+    decoded_share: float = 0.01
+
+
+def build_groups(
+    folder: Folder,
+    plan: building.Plan,
+    origin: Origin,
+    how: How,
+    connection: "duckdb.DuckDBPyConnection",
+    display: Display | None = None,
+) -> Tally:
+    """Fetches all that is left of a plan that `building.begin` wrote down.
+
+    Returns:
+        What was fetched, found unchanged, missing and so on in this run.
+
+    Raises:
+        SourceUnreachableError: the first hundred objects all failed.
+        OSError: the disk is full or refuses; what is done stays done.
+    """
+    groups = building.groups_left(folder, connection)
+    tally = Tally(total=_number_of_rows(folder, groups, connection))
+    rows = (
+        row
+        for batch in building.rows_to_fetch(folder, groups, connection)
+        for row in batch.to_pylist()
+    )
+    wanted = (_wanted(row, how) for row in rows)
+    outcomes = transfer(origin.store, wanted, how.limits, display, tally)
+    group = _GroupMaker(folder, plan.name, origin, how)
+    for number, of_group in groupby(_reachable(outcomes, tally), lambda each: each.tag["group"]):
+        group.make(number, of_group)
+    return tally
+
+
+def _number_of_rows(
+    folder: Folder, groups: list[int], connection: "duckdb.DuckDBPyConnection"
+) -> int:
+    path = literal(folder.address(building.PLAN))
+    wanted = ", ".join(map(str, groups)) or "NULL"
+    found = connection.execute(
+        f'SELECT count(*) FROM read_parquet({path}) WHERE "group" IN ({wanted})'
+    ).fetchall()
+    return int(found[0][0])
+
+
+def _reachable(outcomes: Iterator[Ended], tally: Tally) -> Iterator[Ended]:
+    for outcome in outcomes:
+        if tally.by_end["failed"] == tally.done >= GIVE_UP_AFTER:
+            raise SourceUnreachableError(
+                f"The first {tally.done} objects all failed, so the rest is not tried: "
+                f"{outcome.reason}. What was done before is kept."
+            )
+        yield outcome
+
+
+def _wanted(row: Row, how: How) -> Wanted[Row, Content]:
+    decoded = row["kind"] != "ocr" and _is_decoded(row["sample"], how.decoded_share)
+    check = _decode if decoded else check_for(row["kind"])
+    row["decoded"] = decoded
+
+    def judge(data: bytes) -> tuple[str | None, Content]:
+        content = check(data)
+        return content.problem, content
+
+    # A photo that should be decoded now and was not before is fetched again.
+    unseen = decoded and not row["had_decoded"]
+    return Wanted(row["key"], row, judge, None if unseen else row["had_etag"])
+
+
+def _is_decoded(sample: int, share: float) -> bool:
+    """Samples at even steps, so that the same are decoded however often a run is interrupted."""
+    return share > 0 and sample % max(round(1 / share), 1) == 0
+
+
+def _decode(data: bytes) -> Content:
+    return decode_jpeg(data, MOST_PIXELS)
+
+
+class _GroupMaker:
+    """Makes shards, or folders of loose files, and the manifest's rows for them."""
+
+    def __init__(self, folder: Folder, name: str, origin: Origin, how: How) -> None:
+        self._folder, self._set, self._origin, self._how = folder, name, origin, how
+
+    def make(self, number: int, outcomes: Iterator[Ended]) -> None:
+        """One group; it is done when its rows are in place, which is the last step."""
+        name = f"{number:05d}" + (".tar" if self._how.layout == "shards" else "")
+        with self._folder.scratch() as scratch:
+            stays, rest = self._as_it_was(name, outcomes)
+            if stays is not None:
+                rows = stays
+            else:
+                with _container(self._how.layout, scratch / name) as container:
+                    rows = [self._put_down(outcome, name, container) for outcome in rest]
+                self._folder.place(scratch / name, f"{building.BUILDING}/{name}")
+            _write_rows(rows, scratch / "rows.parquet")
+            self._folder.place(scratch / "rows.parquet", building.rows_name(number))
+
+    def _as_it_was(
+        self, name: str, outcomes: Iterator[Ended]
+    ) -> tuple[list[Row] | None, Iterator[Ended]]:
+        """The rows of a group of which nothing changed, so that no byte of it is written again.
+
+        Otherwise None and all outcomes, those that were looked at included. Only outcomes without
+        bytes are held while looking.
+        """
+        seen: list[Ended] = []
+        place = _Place(name, self._how.layout)
+        for outcome in outcomes:
+            seen.append(outcome)
+            if not place.holds(outcome):
+                return None, chain(seen, outcomes)
+        if not place.is_all_there(self._folder):
+            return None, iter(seen)
+        rows = [self._row(outcome, _facts_from_before(outcome)) for outcome in seen]
+        return rows, iter(())
+
+    def _put_down(self, outcome: Ended, name: str, container: Container) -> Row:
+        row = outcome.tag
+        if outcome.status == "unchanged":
+            facts, stored = _facts_from_before(outcome), self._had(row)
+            if stored is None:
+                # The copy at hand is gone or cut: the object is fetched after all.
+                afresh = replace(_wanted(row, self._how), etag=None)
+                (outcome,) = transfer(self._origin.store, [afresh], self._how.limits)
+        if outcome.status != "unchanged":
+            facts, stored = _facts_of(outcome), self._as_stored(row, outcome.data)
+        if stored is not None:
+            shards = self._how.layout == "shards"
+            member = row["member"] if shards else row["file"]
+            facts["offset"] = container.add(member, stored)
+            facts["path"] = name if shards else f"{name}/{member}"
+            facts["stored_bytes"] = len(stored)
+        return self._row(outcome, facts)
+
+    def _had(self, row: Row) -> bytes | None:
+        """The bytes as stored in the set as it is; None when they are not what they were."""
+        try:
+            stored = self._folder.read(row["had_path"], row["had_offset"] or 0, row["had_bytes"])
+        except FileNotFoundError:
+            return None
+        return stored if len(stored) == row["had_bytes"] else None
+
+    def _as_stored(self, row: Row, data: bytes | None) -> bytes | None:
+        """OCR results stand unpacked in a shard, where readers look for `.json`."""
+        if data is not None and row["kind"] == "ocr" and self._how.layout == "shards":
+            return gzip.decompress(data)
+        return data
+
+    def _row(self, outcome: Ended, facts: Row) -> Row:
+        row = outcome.tag
+        return {
+            **dict.fromkeys(column.name for column in COLUMNS),
+            "position": row["position"],
+            "image_set": self._set,
+            "sample": row["stem"],
+            "key": row["key"],
+            "barcode": row["barcode"],
+            "image_id": row["image_id"],
+            "kind": row["kind"],
+            "url": self._origin.address_of(row["key"]),
+            "licence": self._origin.licence,
+            "attribution": self._origin.attribution,
+            **facts,
+        }
+
+
+class _Place:
+    """Whether the objects of a group lie in the set as it is just as they would be put down now."""
+
+    def __init__(self, name: str, layout: Layout) -> None:
+        self._name, self._layout = name, layout
+        self._end, self._objects = 0, 0
+
+    def holds(self, outcome: Ended) -> bool:
+        row = outcome.tag
+        if outcome.status != "unchanged":
+            return outcome.data is None and row["had_path"] is None
+        self._objects += 1
+        if self._layout == "files":
+            return bool(row["had_path"] == f"{self._name}/{row['file']}")
+        start = self._end + BLOCKSIZE
+        self._end = start + row["had_bytes"] + -row["had_bytes"] % BLOCKSIZE
+        return bool((row["had_path"], row["had_offset"]) == (self._name, start))
+
+    def is_all_there(self, folder: Folder) -> bool:
+        """Whether nothing else lies there, and nothing was cut off."""
+        if self._layout == "files":
+            return len(folder.names(self._name)) == self._objects > 0
+        try:
+            end = folder.read(self._name, self._end, 2 * BLOCKSIZE + 1)
+        except FileNotFoundError:
+            return False
+        return end == bytes(2 * BLOCKSIZE)
+
+
+def _container(layout: Layout, path: Path) -> Container:
+    return TarShard(path) if layout == "shards" else LooseFiles(path)
+
+
+def _facts_from_before(outcome: Ended) -> Row:
+    """What the old manifest said of an object that is unchanged; what the new outcome says else."""
+    if outcome.status != "unchanged":
+        return _facts_of(outcome)
+    row = outcome.tag
+    return {
+        "status": "fetched",
+        "bytes": row["had_object_bytes"],
+        **{
+            name: row[f"had_{name}"]
+            for name in (
+                "md5", "etag", "last_modified", "width", "height", "decoded", "ocr_status",
+                "path", "offset",
+            )
+        },
+        "stored_bytes": row["had_bytes"],
+    }  # fmt: skip
+
+
+def _facts_of(outcome: Ended) -> Row:
+    content = outcome.facts or Content()
+    return {
+        "status": outcome.status,
+        "reason": outcome.reason,
+        "bytes": None if outcome.data is None else len(outcome.data),
+        "md5": outcome.md5,
+        "etag": outcome.etag,
+        "last_modified": outcome.last_modified,
+        "width": content.width,
+        "height": content.height,
+        "decoded": outcome.tag["decoded"] and outcome.data is not None,
+        "ocr_status": content.ocr_status,
+    }
+
+
+def _write_rows(rows: list[Row], path: Path) -> None:
+    import pyarrow as pa  # noqa: PLC0415 - 0.2 s, once used
+    import pyarrow.parquet as pq  # noqa: PLC0415 - the same
+
+    schema = Table("manifest", "", COLUMNS).arrow
+    pq.write_table(pa.Table.from_pylist(rows, schema), path, compression="zstd", store_schema=False)

@@ -1,0 +1,166 @@
+"""A set under construction: the folder `.building` inside the set's own, and how it becomes that.
+
+The plan (which objects, in which order) is written down first, then each group of samples as it is
+done. A run that finds a plan equal to its own goes on with the groups that are left. What is done
+is put in place by a list of moves, which a later run finishes if this one dies in between.
+"""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from off_platform.storage.folders import Folder
+from off_platform.storage.lake import MANIFEST, copy_query, literal
+
+if TYPE_CHECKING:
+    import duckdb
+    import pyarrow as pa
+
+BUILDING = ".building"
+PLAN = f"{BUILDING}/plan.parquet"
+IDENTITY = f"{BUILDING}/plan.json"
+MOVES = f"{BUILDING}/moves.json"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a set is to be.
+
+    Attributes:
+        name: of the set.
+        query: SQL for its objects in order, with the columns sample (number from 0), stem, key,
+            file (name when loose), member (name in a shard), kind, barcode, image_id.
+        identity: all that decides which objects and bytes the set has: options, snapshot, source.
+            An interrupted run is continued only under the same identity.
+        group_samples: samples in one shard or folder.
+    """
+
+    name: str
+    query: str
+    identity: dict[str, Any]
+    group_samples: int
+
+    @property
+    def digest(self) -> str:
+        """Short name of the identity."""
+        text = json.dumps([self.identity, self.group_samples], sort_keys=True, default=str)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+
+def begin(folder: Folder, plan: Plan, connection: "duckdb.DuckDBPyConnection") -> bool:
+    """Writes the plan down, or finds that it was; whether an interrupted run is continued."""
+    finish_moves(folder)
+    if folder.exists(IDENTITY) and json.loads(folder.read(IDENTITY))["digest"] == plan.digest:
+        return True
+    folder.remove(BUILDING)
+    with folder.scratch() as scratch:
+        made = scratch / "plan.parquet"
+        numbered = f"""SELECT row_number() OVER () - 1 AS position,
+            sample // {plan.group_samples} AS "group", * FROM ({plan.query})"""
+        copy_query(connection, numbered, made)
+        folder.place(made, PLAN)
+    # Last, because it says that the plan is whole.
+    folder.write(IDENTITY, json.dumps({"digest": plan.digest}).encode())
+    return False
+
+
+def groups_left(folder: Folder, connection: "duckdb.DuckDBPyConnection") -> list[int]:
+    """The groups of the plan that are not done, in order."""
+    planned = connection.execute(
+        f'SELECT DISTINCT "group" FROM read_parquet({literal(folder.address(PLAN))}) ORDER BY ALL'
+    ).fetchall()
+    done = {name for name in folder.names(BUILDING) if name.endswith(".rows.parquet")}
+    return [int(group) for (group,) in planned if rows_name(int(group)) not in done]
+
+
+def rows_name(group: int) -> str:
+    """Where the manifest's rows of a group lie while the set is built; placed last of a group."""
+    return f"{BUILDING}/{group:05d}.rows.parquet"
+
+
+def rows_to_fetch(
+    folder: Folder, groups: list[int], connection: "duckdb.DuckDBPyConnection"
+) -> "pa.RecordBatchReader":
+    """The plan's rows of some groups in order, each with what the set has of it from before."""
+    plan = literal(folder.address(PLAN))
+    wanted = ", ".join(map(str, groups)) or "NULL"
+    here = (
+        f"read_parquet({literal(folder.address(MANIFEST))})"
+        if folder.exists(MANIFEST)
+        else f"({_NOTHING})"
+    )
+    # Rows that were not fetched keep their reason only until they are asked for again.
+    return (
+        connection.cursor()
+        .sql(f"""
+        SELECT p.*, h.etag AS had_etag, h.path AS had_path, h."offset" AS had_offset,
+            h.stored_bytes AS had_bytes, h.bytes AS had_object_bytes, h.md5 AS had_md5,
+            h.last_modified AS had_last_modified, h.width AS had_width, h.height AS had_height,
+            h.decoded AS had_decoded, h.ocr_status AS had_ocr_status
+        FROM read_parquet({plan}) AS p
+        LEFT JOIN (FROM {here} WHERE status = 'fetched') AS h USING (key, kind)
+        WHERE p."group" IN ({wanted})
+        ORDER BY p.position""")
+        .to_arrow_reader(1000)
+    )
+
+
+_NOTHING = """SELECT NULL::VARCHAR AS key, NULL::VARCHAR AS kind, NULL::VARCHAR AS status,
+    NULL::VARCHAR AS etag, NULL::VARCHAR AS path, NULL::BIGINT AS "offset",
+    NULL::BIGINT AS stored_bytes, NULL::BIGINT AS bytes, NULL::VARCHAR AS md5,
+    NULL::TIMESTAMPTZ AS last_modified, NULL::INTEGER AS width, NULL::INTEGER AS height,
+    NULL::BOOLEAN AS decoded, NULL::VARCHAR AS ocr_status"""
+
+
+def write_manifest(folder: Folder, to: Path, connection: "duckdb.DuckDBPyConnection") -> None:
+    """Joins the groups' rows to the manifest, in order."""
+    rows = literal(folder.address(f"{BUILDING}/*.rows.parquet"))
+    copy_query(connection, f"FROM read_parquet({rows}) ORDER BY position", to)
+
+
+def containers_made(folder: Folder, connection: "duckdb.DuckDBPyConnection") -> list[str]:
+    """The shards or folders that were built, which are not all: unchanged ones stay where they are."""
+    manifest = literal(folder.address(f"{BUILDING}/{MANIFEST}"))
+    named = connection.execute(
+        f"SELECT DISTINCT {_CONTAINER} FROM read_parquet({manifest}) WHERE path IS NOT NULL"
+    ).fetchall()
+    built = {name.split("/")[1] for name in folder.names(BUILDING)}
+    return sorted(name for (name,) in named if name in built)
+
+
+def put_in_place(folder: Folder, made: list[str], connection: "duckdb.DuckDBPyConnection") -> None:
+    """Moves what was built over what was there, and removes what the new manifest no longer names.
+
+    Args:
+        folder: the set's.
+        made: names below `.building`, in the order of the moves, the manifest last.
+        connection: DuckDB that can read the folder.
+    """
+    stale: list[str] = []
+    if folder.exists(MANIFEST):
+        old, new = folder.address(MANIFEST), folder.address(f"{BUILDING}/{MANIFEST}")
+        stale = [
+            name
+            for (name,) in connection.execute(f"""
+            SELECT DISTINCT {_CONTAINER} FROM read_parquet({literal(old)}) WHERE path IS NOT NULL
+            EXCEPT SELECT {_CONTAINER} FROM read_parquet({literal(new)})""").fetchall()
+        ]
+    folder.write(MOVES, json.dumps({"moves": made, "stale": stale}).encode())
+    finish_moves(folder)
+
+
+_CONTAINER = "split_part(path, '/', 1)"
+
+
+def finish_moves(folder: Folder) -> None:
+    """Puts a finished set in place; finishes what a killed run began, does nothing otherwise."""
+    if not folder.exists(MOVES):
+        return
+    todo = json.loads(folder.read(MOVES))
+    for name in todo["moves"]:
+        folder.move(f"{BUILDING}/{name}", name)
+    for name in todo["stale"]:
+        folder.remove(name)
+    folder.remove(BUILDING)

@@ -1,0 +1,213 @@
+"""The data card of an image set: the README.md that tells a stranger what the set is.
+
+Facts come in as plain values and Markdown goes out. Counting them from a manifest and writing
+the file happen elsewhere; how values are made harmless in Markdown is in `templates/markdown.py`.
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from off_platform.image_sets.templates.markdown import markdown_environment
+
+PROBLEMS_NAMED = 20
+"""So many objects that could not be had are named in the card; all are in the manifest."""
+
+_SUFFIX = re.compile(r"(?:\.[A-Za-z0-9]+)+")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CardKind:
+    """A kind of object in the set.
+
+    Attributes:
+        name: As in the manifest's column `kind`, for example `400`.
+        meaning: What it is, in a few words: "the photo made 400 pixels large".
+        suffix: What follows the sample's name in file names, for example `.400.jpg`.
+        photo: Whether these objects are photos.
+    """
+
+    name: str
+    meaning: str
+    suffix: str
+    photo: bool = True
+
+    def __post_init__(self) -> None:
+        """Refuse a suffix that could not stand in the card's code.
+
+        Raises:
+            ValueError: When it is not made of dots, letters and digits.
+        """
+        if not _SUFFIX.fullmatch(self.suffix):
+            raise ValueError(f"{self.suffix!r} is no suffix such as '.400.jpg'")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CardKeyList:
+    """The list of keys that the set was chosen from.
+
+    Attributes:
+        month: The snapshot's month, for example `2026-10`.
+        etag: The ETag the bucket gave with it.
+        md5: The MD5 of the file as copied.
+        keys: How many keys it names.
+        url: Where the bucket publishes it.
+    """
+
+    month: str
+    etag: str | None
+    md5: str
+    keys: int | None = None
+    url: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CardTally:
+    """How many objects of one kind ended with one status; `size` is their bytes together."""
+
+    kind: str
+    status: str
+    objects: int
+    size: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CardProblem:
+    """An object that could not be had: its key, its status, and the sentence that says why."""
+
+    key: str
+    status: str
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spread:
+    """The smallest, the middle and the largest of some numbers of pixels."""
+
+    smallest: float
+    median: float
+    largest: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CardPhotoSizes:
+    """How large the photos of one kind are, in pixels; `photos` is how many were measured."""
+
+    kind: str
+    photos: int
+    width: Spread
+    height: Spread
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CardVerification:
+    """How many fetched objects passed which test.
+
+    Attributes:
+        md5_equal: The MD5 of the bytes equals the ETag.
+        md5_not_comparable: The ETag is not an MD5, as with uploads in parts.
+        length_equal: As many bytes arrived as the server announced.
+        photos_whole: The photo begins and ends as a JPEG file does.
+        photos_decoded: The photo was decoded to its last pixel.
+    """
+
+    md5_equal: int
+    md5_not_comparable: int
+    length_equal: int
+    photos_whole: int
+    photos_decoded: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CardFacts:
+    """All that a data card says, as plain values; nothing in it may depend on the clock.
+
+    Attributes:
+        name: The set's name as declared.
+        title: The card's heading.
+        description: What the set is and what it is good for, in a sentence or two.
+        source: The name of the bucket the objects come from.
+        source_url: A page about that bucket.
+        options: Every option of the choice with its value, in the order they apply.
+        seed: The seed of the draw; None when nothing was drawn.
+        candidates: How many samples met the options, the chosen ones among them.
+        key_list: The list chosen from; None for a bucket without one.
+        samples: How many samples the set has.
+        kinds: The kinds of objects in it.
+        tallies: A line for each kind and status, in the order to be shown.
+        problems: Objects that could not be had, in the manifest's order; all, or the first.
+        photo_sizes: A line for each kind of photo.
+        shards: How many shards hold the objects; 0 when they are loose files.
+        example: The name of one sample, for the section about file names.
+        verification: How many objects passed which test.
+        command: The command that makes the same set again.
+        licence: The licence's name, for example `CC BY-SA 3.0`.
+        licence_id: Its identifier on the Hugging Face Hub, for example `cc-by-sa-3.0`.
+        licence_url: Its text.
+        attribution: Whom to name.
+        tags: Tags of the front matter; `image` and, with shards, `webdataset` are added.
+        limits: What one should know before relying on the set, a sentence each.
+        unpacked: Whether packed objects stand unpacked in the shards.
+    """
+
+    name: str
+    title: str
+    description: str
+    source: str
+    source_url: str
+    options: tuple[tuple[str, str], ...]
+    seed: int | None
+    candidates: int
+    key_list: CardKeyList | None
+    samples: int
+    kinds: tuple[CardKind, ...]
+    tallies: tuple[CardTally, ...]
+    problems: tuple[CardProblem, ...]
+    photo_sizes: tuple[CardPhotoSizes, ...]
+    shards: int
+    example: str
+    verification: CardVerification
+    command: str
+    licence: str
+    licence_id: str
+    licence_url: str
+    attribution: str
+    tags: tuple[str, ...] = ()
+    limits: tuple[str, ...] = ()
+    unpacked: bool = False
+
+
+def data_card(facts: CardFacts) -> str:
+    """Write the data card of an image set.
+
+    Args:
+        facts: What the card says; the same facts always give the same text.
+
+    Returns:
+        Markdown with a front matter as the Hugging Face Hub reads it, ending in one newline.
+        Values are escaped: none can add markup, a table cell or a line of the front matter.
+    """
+    totals = {
+        kind: sum(tally.objects for tally in facts.tallies if tally.kind == kind)
+        for kind in dict.fromkeys(tally.kind for tally in facts.tallies)
+    }
+    text = (
+        markdown_environment()
+        .get_template("card.md.j2")
+        .render(
+            facts=facts,
+            totals=totals,
+            objects=sum(totals.values()),
+            size=sum(tally.size for tally in facts.tallies),
+            not_had=sum(tally.objects for tally in facts.tallies if tally.status != "fetched"),
+            named=facts.problems[:PROBLEMS_NAMED],
+            photo_kind=next((kind for kind in facts.kinds if kind.photo), None),
+            tags=_tags(facts),
+        )
+    )
+    return text.strip() + "\n"
+
+
+def _tags(facts: CardFacts) -> Iterable[str]:
+    own = ("image", "webdataset") if facts.shards else ("image",)
+    return dict.fromkeys((*own, *facts.tags))
