@@ -140,13 +140,14 @@ def put_in_place(folder: Folder, made: list[str], connection: "duckdb.DuckDBPyCo
     """
     stale: list[str] = []
     if folder.exists(MANIFEST):
-        old, new = folder.address(MANIFEST), folder.address(f"{BUILDING}/{MANIFEST}")
-        stale = [
-            name
-            for (name,) in connection.execute(f"""
-            SELECT DISTINCT {_CONTAINER} FROM read_parquet({literal(old)}) WHERE path IS NOT NULL
-            EXCEPT SELECT {_CONTAINER} FROM read_parquet({literal(new)})""").fetchall()
-        ]
+        old, new = (
+            f"read_parquet({literal(folder.address(name))})"
+            for name in (MANIFEST, f"{BUILDING}/{MANIFEST}")
+        )
+        found = connection.execute(f"""
+            SELECT DISTINCT {_CONTAINER} FROM {old} WHERE path IS NOT NULL
+            EXCEPT SELECT {_CONTAINER} FROM {new}""").fetchall()
+        stale = [name for (name,) in found]
     folder.write(MOVES, json.dumps({"moves": made, "stale": stale}).encode())
     finish_moves(folder)
 

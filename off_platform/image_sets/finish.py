@@ -89,8 +89,8 @@ class Contents:
     def tallies(self) -> tuple[CardTally, ...]:
         """Objects and bytes by kind and status."""
         found = self._ask(f"""SELECT kind, status, count(*), coalesce(sum(bytes), 0)::BIGINT
-            FROM {self._rows} GROUP BY ALL ORDER BY kind = 'ocr', kind, status <> 'fetched', status
-        """)
+            FROM {self._rows} GROUP BY kind, status
+            ORDER BY kind = 'ocr', kind, status <> 'fetched', status""")
         return tuple(
             CardTally(kind=kind, status=status, objects=objects, size=size)
             for kind, status, objects, size in found

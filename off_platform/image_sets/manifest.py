@@ -136,7 +136,7 @@ def _batches(connection: "duckdb.DuckDBPyConnection", rows: str) -> Iterator["pd
 def _counted(connection: "duckdb.DuckDBPyConnection", rows: str, of: str, broken: str) -> Finding:
     looked_at = f"SELECT key, reason, ({broken}) AS broken FROM {rows} WHERE {of}"
     ((number, failed, examples),) = connection.execute(f"""
-        SELECT count(*), count_if(broken), list(key || coalesce(': ' || reason, ''))
+        SELECT count(*), coalesce(count_if(broken), 0), list(key || coalesce(': ' || reason, ''))
             FILTER (broken)[:5] FROM ({looked_at})""").fetchall()
     finding = Finding(of=number)
     finding.add(failed, examples or [])

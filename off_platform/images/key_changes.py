@@ -41,3 +41,8 @@ def changes_query(now: str, before: str, since: str) -> str:
 _SIGNATURE = (
     "count(*) AS number, bit_xor(hash(key)) AS folded, sum(hash(key) >> 32)::UBIGINT AS summed"
 )
+
+# The first snapshot has none before it: there is nothing to compare, and no row.
+NO_CHANGES = """
+    SELECT NULL::VARCHAR AS barcode, NULL::VARCHAR AS kind, NULL::VARCHAR AS change,
+        NULL::BIGINT AS objects, NULL::VARCHAR AS since WHERE false"""

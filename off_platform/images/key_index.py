@@ -221,7 +221,7 @@ def _names(lines: "pa.BinaryArray") -> "tuple[np.ndarray[Any, Any], np.ndarray[A
     return image_ids[indices], kinds[indices]
 
 
-def _table(  # noqa: PLR0913, PLR0917 - the columns of one table
+def _table(
     barcodes: "pa.StringArray",
     lines: "pa.BinaryArray",
     run_of_row: "np.ndarray[Any, Any]",

@@ -62,6 +62,18 @@ class Folder(ABC):
         """A folder in this folder."""
 
     @contextmanager
+    def local(self, name: str) -> Iterator[Path]:
+        """A file as one of this machine, for readers that want a path.
+
+        Raises:
+            FileNotFoundError: there is none.
+        """
+        with self.scratch() as scratch:
+            path = scratch / "file"
+            path.write_bytes(self.read(name))
+            yield path
+
+    @contextmanager
     def scratch(self) -> Iterator[Path]:
         """A fresh folder on this machine to make files in, gone when the `with` block ends."""
         with tempfile.TemporaryDirectory(prefix="off-platform-") as folder:
@@ -133,6 +145,14 @@ class LocalFolder(Folder):
     def address(self, name: str = "") -> str:
         """See `Folder.address`: an absolute path."""
         return str(self._root / name)
+
+    @contextmanager
+    def local(self, name: str) -> Iterator[Path]:
+        """See `Folder.local`: the file itself."""
+        path = self._path(name)
+        if not path.is_file():
+            raise FileNotFoundError(path)
+        yield path
 
     def below(self, name: str) -> "LocalFolder":
         """See `Folder.below`; the scratch stays the same."""

@@ -57,7 +57,7 @@ class Lake:
         table: str,
         partition: tuple[str, str] | None,
         columns: "pa.Schema",
-        write: Callable[[Path], None],
+        write: Callable[[Path], object],
     ) -> int:
         """Writes a table's partition aside and puts it in place in one step.
 

@@ -3,6 +3,7 @@
 One object or many of them are read by `transfer.py`; tables and image sets lie in `lake.py`.
 """
 
+import re
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cached_property
@@ -11,9 +12,11 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 
 if TYPE_CHECKING:
+    from obstore.auth.boto3 import Boto3CredentialProvider
     from obstore.store import ClientConfig, ObjectStore
 
 CONNECT_SECONDS = 10
+BUCKET_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
 class UnusableLocationError(ValueError):
@@ -103,31 +106,55 @@ def open_store(url: str, access: Access, *, make: bool = False) -> "ObjectStore"
         return LocalStore(folder, mkdir=make)
     if url.startswith("memory://"):
         return MemoryStore()
-    return _s3(url, access) if url.startswith("s3://") else _http(url, access)
+    if not url.startswith(("s3://", "http://", "https://")):
+        raise UnusableLocationError(f"{url!r} is no folder and no URL that can be opened.")
+    try:
+        return _s3(url, access) if url.startswith("s3://") else _http(url, access)
+    except UnusableLocationError:
+        raise
+    except ValueError as error:
+        raise UnusableLocationError(f"{url!r} cannot be opened: {error}.") from None
 
 
 def _s3(url: str, access: Access) -> "ObjectStore":
     from obstore.store import S3Store  # noqa: PLC0415 - 0.06 s, once used
 
     parts = urlsplit(url)
-    if not parts.netloc:
+    if not BUCKET_NAME.fullmatch(parts.netloc):
         raise UnusableLocationError(f"{url!r} names no bucket; write s3://bucket/prefix.")
     return S3Store(parts.netloc, prefix=parts.path.strip("/") or None, **s3_options(access))
 
 
 def s3_options(access: Access) -> "dict[str, Any]":
-    """What obstore wants to know to reach S3, for its stores and for its fsspec file system."""
-    from obstore.auth.boto3 import Boto3CredentialProvider  # noqa: PLC0415 - brings boto3, 0.7 s
+    """What obstore wants to know to reach S3, for its stores and for its fsspec file system.
 
-    return {
+    Raises:
+        UnusableLocationError: a signature is wanted and the AWS chain has no credentials.
+    """
+    options: dict[str, Any] = {
         "region": access.region,
-        "endpoint": access.endpoint,
         "virtual_hosted_style_request": access.endpoint is None,
         "skip_signature": not access.signed,
-        "credential_provider": Boto3CredentialProvider() if access.signed else None,
         "client_options": _client_options(access, access.endpoint or ""),
         "retry_config": {"max_retries": access.retries},
     }
+    if access.endpoint:
+        options["endpoint"] = access.endpoint
+    if access.signed:
+        options["credential_provider"] = _credentials()
+    return options
+
+
+def _credentials() -> "Boto3CredentialProvider":
+    from obstore.auth.boto3 import Boto3CredentialProvider  # noqa: PLC0415 - brings boto3, 0.7 s
+
+    try:
+        return Boto3CredentialProvider()
+    except ValueError:
+        raise UnusableLocationError(
+            "No AWS credentials were found: a signed bucket takes them from the ordinary chain, "
+            "such as AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, a profile or a role."
+        ) from None
 
 
 def _http(url: str, access: Access) -> "ObjectStore":

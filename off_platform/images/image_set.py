@@ -1,0 +1,269 @@
+"""An image set of this bucket, from options to a finished folder. No Dagster here.
+
+Which photos are chosen is `choice.py`; fetching and showing, whatever the bucket, `image_sets/`.
+"""
+
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from off_platform.image_sets import building
+from off_platform.image_sets.build import How, Origin, build_groups
+from off_platform.image_sets.card import CardKeyList, CardKind
+from off_platform.image_sets.declared import declared_sets
+from off_platform.image_sets.finish import About, Contents, finish, options_as_text
+from off_platform.images.choice import Choice, UnusableChoiceError, candidates_query, choose
+from off_platform.images.monthly import NoSnapshotError, Snapshot, snapshot_of
+from off_platform.images.schemas import KEY_INDEX, PRODUCTS
+from off_platform.storage.folders import Folder
+from off_platform.storage.lake import Lake
+from off_platform.storage.objects import Source
+from off_platform.storage.progress import Display, Tally
+
+if TYPE_CHECKING:
+    import duckdb
+
+WING = "images"
+LICENCE = "CC BY-SA 3.0"
+LICENCE_URL = "https://creativecommons.org/licenses/by-sa/3.0/"
+ATTRIBUTION = "Open Food Facts contributors"
+ABOUT_URL = "https://world.openfoodfacts.org/data"
+
+MEANINGS = {
+    "raw": "the photo as sent by the contributor",
+    "400": "the photo made 400 pixels large",
+    "ocr": "Google Cloud Vision's OCR result of the photo",
+}
+# A sentence a line.
+LIMITS = tuple(
+    """\
+Some recent photos are likely missing: the bucket is synchronized monthly with Open Food Facts.
+The key list can name objects that are gone, and does not yet name the newest.
+Objects can be replaced under the same key: the manifest's ETag and MD5 tell which version is here.
+OCR results are a machine's, unchecked; some hold no text, and for a few Cloud Vision failed.
+Photos are as contributors sent them: blurred, turned, several products in one, people among them.
+""".splitlines()
+)
+
+
+class UnknownSetError(LookupError):
+    """No such set is declared; the message names those that are."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """A set to make.
+
+    Attributes:
+        name: of the set.
+        choice: which objects it takes.
+        description: what it is, in a sentence.
+        group_samples: samples in one shard or folder.
+        how: layout, bounds, share decoded.
+        gallery_samples: samples shown in the gallery.
+        month: of the key index to choose from; the newest by default.
+    """
+
+    name: str
+    choice: Choice
+    description: str
+    group_samples: int
+    how: How
+    gallery_samples: int
+    month: str | None = None
+
+
+@dataclass(frozen=True)
+class Made:
+    """A set that was made: where, from which month, what was fetched, what is in it."""
+
+    folder: Folder
+    month: str
+    candidates: int
+    continued: bool
+    tally: Tally
+    contents: Contents
+
+
+def declared_choice(path: Path, name: str) -> tuple[Choice, str]:
+    """Options and description of a declared set.
+
+    Raises:
+        UnknownSetError: there is none of that name.
+        UnusableChoiceError: its options are wrong.
+    """
+    sets = declared_sets(path, WING)
+    if name not in sets:
+        known = ", ".join(sorted(sets)) or "none"
+        raise UnknownSetError(f"There is no image set {name!r} in {path}; declared are: {known}.")
+    options = dict(sets[name])
+    description = str(options.pop("description", f"The image set {name}."))
+    return checked_choice(options, f"{path}: images.{name}"), description
+
+
+def checked_choice(options: dict[str, Any], where: str) -> Choice:
+    """Options as a choice.
+
+    Raises:
+        UnusableChoiceError: one sentence: where, which option, what is wrong.
+    """
+    from pydantic import ValidationError  # noqa: PLC0415 - loaded with Dagster anyway
+
+    if options.get("n") == "all":
+        options = {**options, "n": None}
+    try:
+        return Choice.model_validate(options)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        option = ".".join(map(str, first["loc"]))
+        known = ", ".join(Choice.model_fields)
+        hint = f" The options are {known}." if first["type"] == "extra_forbidden" else ""
+        raise UnusableChoiceError(
+            f"{where}: the option {option}={first['input']!r} is wrong: {first['msg']}.{hint}"
+        ) from None
+
+
+def make_image_set(
+    lake: Lake,
+    source: Source,
+    request: Request,
+    folder: Folder,
+    connection: "duckdb.DuckDBPyConnection",
+    display: Display | None = None,
+) -> Made:
+    """Makes, continues or refreshes a set in a folder.
+
+    Raises:
+        NoSnapshotError: no month has been indexed yet.
+        UnusableChoiceError: a filter needs products and there are none.
+        off_platform.image_sets.build.SourceUnreachableError: the bucket cannot be reached.
+    """
+    month = request.month or newest_month(lake)
+    snapshot = snapshot_of(lake, month, connection)
+    if snapshot is None:
+        raise NoSnapshotError(f"{month[:7]} has no snapshot; materialise bucket_sync first.")
+    index = lake.rows_of(KEY_INDEX.name, ("month", month))
+    products = _products(lake, request.choice)
+    candidates = _count(connection, candidates_query(request.choice, index, products))
+    plan = building.Plan(
+        request.name,
+        _with_names(choose(connection, request.choice, index, products)),
+        _identity(source, request, snapshot),
+        request.group_samples,
+    )
+    continued = building.begin(folder, plan, connection)
+    origin = Origin(source.store, source.public_url, LICENCE, ATTRIBUTION)
+    tally = build_groups(folder, plan, origin, request.how, connection, display)
+    about = _about(source, request, month, snapshot, candidates)
+    contents = finish(folder, about, connection, request.gallery_samples)
+    return Made(folder, month, candidates, continued, tally, contents)
+
+
+def newest_month(lake: Lake) -> str:
+    """The newest month that was indexed.
+
+    Raises:
+        NoSnapshotError: there is none.
+    """
+    months = lake.partitions(KEY_INDEX.name)
+    if not months:
+        raise NoSnapshotError("No month has been indexed yet; run the monthly job first.")
+    return months[-1]
+
+
+def _products(lake: Lake, choice: Choice) -> str | None:
+    if not choice.columns_of_products or not lake.has(PRODUCTS.name):
+        return None
+    return lake.rows_of(PRODUCTS.name)
+
+
+def _with_names(objects: str) -> str:
+    """The chosen objects with the names they get: the document's when loose, short in a shard."""
+    return f"""
+        SELECT sample, split_part(file, '.', 1) AS stem, key, file, kind, barcode,
+            image_id::VARCHAR AS image_id,
+            stem || CASE kind WHEN 'ocr' THEN '.json' ELSE '.jpg' END AS member
+        FROM (SELECT *, replace(key[6:], '/', '_') AS file FROM ({objects}))"""
+
+
+def _identity(source: Source, request: Request, snapshot: Snapshot) -> dict[str, Any]:
+    return {
+        "choice": request.choice.model_dump(mode="json"),
+        "key_list": snapshot.md5,
+        "source": source.url,
+        "layout": request.how.layout,
+        "decoded_share": request.how.decoded_share,
+    }
+
+
+def _count(connection: "duckdb.DuckDBPyConnection", query: str) -> int:
+    return int(connection.execute(f"SELECT count(*) FROM ({query})").fetchall()[0][0])
+
+
+def _about(
+    source: Source, request: Request, month: str, snapshot: Snapshot, candidates: int
+) -> About:
+    options = request.choice.model_dump(mode="json", exclude_defaults=True)
+    shards = request.how.layout == "shards"
+    suffixes = {"ocr": ".json"} if shards else {"400": ".400.jpg", "ocr": ".json.gz"}
+    return About(
+        name=request.name,
+        title=f"Image set {request.name}",
+        description=request.description,
+        source=f"Open Food Facts images ({source.url})",
+        source_url=ABOUT_URL,
+        options=options_as_text(
+            {"kind": request.choice.kind, "n": request.choice.n or "all", **options}
+        ),
+        seed=request.choice.seed,
+        candidates=candidates,
+        key_list=CardKeyList(
+            month=month[:7],
+            etag=snapshot.etag or None,
+            md5=snapshot.md5,
+            keys=snapshot.keys,
+            url=snapshot.url,
+        ),
+        kinds=tuple(
+            CardKind(
+                name=kind,
+                meaning=MEANINGS[kind],
+                suffix=suffixes.get(kind, ".jpg"),
+                photo=kind != "ocr",
+            )
+            for kind in request.choice.kinds
+        ),
+        command=command(request),
+        licence=LICENCE,
+        licence_id="cc-by-sa-3.0",
+        licence_url=LICENCE_URL,
+        attribution=ATTRIBUTION,
+        tags=("food", "products"),
+        limits=LIMITS,
+    )
+
+
+def command(request: Request) -> str:
+    """The command line that makes the same set at one's desk."""
+    words = ["off-platform", "images"]
+    for name, value in request.choice.model_dump(mode="json").items():
+        option = f"--{name.replace('_', '-')}"
+        if name == "n":
+            words += [option, str(value or "all")]
+        elif isinstance(value, list):
+            words += [word for each in value for word in (_singular(option), str(each))]
+        elif value is not None:
+            words += [option, str(value)]
+    return shlex.join([*words, "--out", request.name])
+
+
+def _singular(option: str) -> str:
+    return {
+        "--barcode-prefixes": "--barcode-prefix",
+        "--image-ids": "--image-id",
+        "--last-editors": "--last-editor",
+        "--countries": "--country",
+        "--categories": "--category",
+        "--languages": "--language",
+    }[option]

@@ -1,0 +1,287 @@
+"""The month of the images wing: the key list copied, indexed, compared. No Dagster here.
+
+How a list is read is `key_list.py` and `key_index.py`, how two are compared `key_changes.py`.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from off_platform.images import key_changes, key_list
+from off_platform.images.key_index import KeyIndexFacts, write_key_index
+from off_platform.images.keys import KEY_LIST
+from off_platform.images.schemas import KEY_CHANGES, KEY_INDEX, KEY_INDEX_ODDITIES, SNAPSHOTS
+from off_platform.storage.download import Seen, download, look_patiently
+from off_platform.storage.lake import Lake, copy_query, literal
+from off_platform.storage.objects import Source
+from off_platform.storage.progress import Display
+
+if TYPE_CHECKING:
+    import duckdb
+
+LISTS = "snapshots"
+
+
+class NoSnapshotError(LookupError):
+    """A month has no snapshot and none can be made any more; the message is one sentence."""
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A month's key list as it lies in the lake; the columns of the table `snapshots`."""
+
+    url: str
+    etag: str
+    bytes: int
+    unpacked_bytes: int
+    last_modified: datetime
+    md5: str
+    keys: int
+    copied_at: datetime
+
+    @property
+    def file(self) -> str:
+        """Its name in the lake: lists that are the same lie there once, whatever the month."""
+        return f"{LISTS}/{self.md5}.gz"
+
+
+@dataclass(frozen=True)
+class Synced:
+    """What a sync did: the snapshot, and a sentence."""
+
+    snapshot: Snapshot
+    copied: bool
+    sentence: str
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Which month is to be copied.
+
+    Attributes:
+        month: its first day, `2026-11-01`.
+        replace: whether a snapshot of this month is replaced by a list that is newer.
+        today: which day it is; the clock's by default.
+    """
+
+    month: str
+    replace: bool = False
+    today: date | None = None
+
+    @property
+    def is_now(self) -> bool:
+        """Whether the month is the current one, the only one whose list upstream still has."""
+        return self.month == (self.today or datetime.now(UTC).date()).strftime("%Y-%m-01")
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """Bounds of a sync: bytes a list may unpack to, tries while it is missing, tries to copy it."""
+
+    unpacked_most: int
+    list_attempts: int
+    attempts: int
+
+
+def snapshot_of(lake: Lake, month: str, connection: "duckdb.DuckDBPyConnection") -> Snapshot | None:
+    """The month's snapshot, or None when there is none."""
+    if not lake.has(SNAPSHOTS.name, ("month", month)):
+        return None
+    columns = ", ".join(column.name for column in SNAPSHOTS.columns)
+    rows = lake.rows_of(SNAPSHOTS.name, ("month", month))
+    (row,) = connection.execute(f"SELECT {columns} FROM {rows}").fetchall()
+    return Snapshot(*row)
+
+
+def month_before(lake: Lake, table: str, month: str) -> str | None:
+    """The newest month before this one for which the table has a partition."""
+    return max((other for other in lake.partitions(table) if other < month), default=None)
+
+
+def sync_month(
+    lake: Lake,
+    source: Source,
+    asked: Asked,
+    connection: "duckdb.DuckDBPyConnection",
+    bounds: Bounds,
+    say: Callable[[str], object] = print,
+    display: Display | None = None,
+) -> Synced:
+    """Copies the key list into the lake for a month, unless that was done.
+
+    The bucket keeps only its current list, so that only the current month can be copied; a snapshot
+    is not overwritten by a later list unless asked, and never by another month's.
+
+    Args:
+        lake: where to.
+        source: the bucket.
+        asked: which month.
+        connection: DuckDB that can read the lake.
+        bounds: see there.
+        say: takes a sentence for the log.
+        display: shows the progress.
+
+    Raises:
+        NoSnapshotError: the month is past and has no snapshot, or is to be replaced.
+        off_platform.storage.download.DownloadError: the list is missing upstream or cannot be read.
+        off_platform.images.key_list.RefusedKeyListError: what came is no whole key list.
+    """
+    have = snapshot_of(lake, asked.month, connection)
+    if not asked.is_now:
+        return _past(asked, have)
+    seen = look_patiently(source.store, KEY_LIST, bounds.list_attempts, say)
+    if have and (have.etag == seen.etag or not asked.replace):
+        return Synced(have, copied=False, sentence=_kept(have, seen))
+    same = _same_list(lake, seen, connection)
+    snapshot = same or _copy(lake, source, bounds, display)
+    _file(lake, asked.month, snapshot)
+    if have and have.md5 != snapshot.md5:
+        _drop_unused(lake, have.file, connection)
+    what = "is the one copied before" if same else "was copied"
+    return Synced(snapshot, copied=not same, sentence=f"The key list {what}: {_told(snapshot)}.")
+
+
+def _past(asked: Asked, have: Snapshot | None) -> Synced:
+    if have and not asked.replace:
+        return Synced(have, copied=False, sentence="The month is past; its snapshot stands.")
+    what = "a snapshot that cannot be replaced" if have else "no snapshot"
+    raise NoSnapshotError(
+        f"{asked.month[:7]} has {what}: the bucket keeps only its current key list, "
+        "and today's is not filed under another month."
+    )
+
+
+def _kept(have: Snapshot, seen: Seen) -> str:
+    if have.etag == seen.etag:
+        return "The key list has not changed since it was copied; nothing was copied."
+    return (
+        f"There is a newer key list upstream ({seen.last_modified:%Y-%m-%d %H:%M}); the month's "
+        "snapshot stands. Run with replace to take the newer one."
+    )
+
+
+def _told(snapshot: Snapshot) -> str:
+    return f"{snapshot.keys:,} keys in {snapshot.bytes:,} bytes"
+
+
+def _same_list(lake: Lake, seen: Seen, connection: "duckdb.DuckDBPyConnection") -> Snapshot | None:
+    """A snapshot of another month that is this very list, so that it is not copied twice."""
+    for month in reversed(lake.partitions(SNAPSHOTS.name)):
+        other = snapshot_of(lake, month, connection)
+        if other and seen.etag and other.etag == seen.etag and lake.root.exists(other.file):
+            return Snapshot(**{**vars(other), "copied_at": datetime.now(UTC)})
+    return None
+
+
+def _copy(lake: Lake, source: Source, bounds: Bounds, display: Display | None) -> Snapshot:
+    with lake.root.scratch() as scratch:
+        path = scratch / "data_keys.gz"
+        seen = download(source.store, KEY_LIST, path, bounds.attempts, display)
+        facts = key_list.inspect(path, bounds.unpacked_most)
+        snapshot = Snapshot(
+            url=source.public_url(KEY_LIST),
+            etag=seen.etag or "",
+            bytes=facts.packed_bytes,
+            unpacked_bytes=facts.unpacked_bytes,
+            last_modified=seen.last_modified,
+            md5=facts.md5,
+            keys=facts.keys,
+            copied_at=datetime.now(UTC),
+        )
+        lake.root.place(path, snapshot.file)
+    return snapshot
+
+
+def _file(lake: Lake, month: str, snapshot: Snapshot) -> None:
+    import pyarrow as pa  # noqa: PLC0415 - 0.2 s, once used
+    import pyarrow.parquet as pq  # noqa: PLC0415 - the same
+
+    table = pa.Table.from_pylist([vars(snapshot)], SNAPSHOTS.arrow)
+    lake.replace(
+        SNAPSHOTS.name,
+        ("month", month),
+        SNAPSHOTS.arrow,
+        lambda path: pq.write_table(table, path),
+    )
+
+
+def _drop_unused(lake: Lake, file: str, connection: "duckdb.DuckDBPyConnection") -> None:
+    months = lake.partitions(SNAPSHOTS.name)
+    used = {found.file for month in months if (found := snapshot_of(lake, month, connection))}
+    if file not in used:
+        lake.root.remove(file)
+
+
+def index_month(
+    lake: Lake,
+    month: str,
+    connection: "duckdb.DuckDBPyConnection",
+    unpacked_most: int,
+    display: Display | None = None,
+) -> KeyIndexFacts:
+    """Makes `key_index` and `key_index_oddities` of a month from its snapshot.
+
+    Raises:
+        NoSnapshotError: the month has none.
+        off_platform.images.key_list.RefusedKeyListError: the snapshot was damaged in the lake.
+    """
+    snapshot = snapshot_of(lake, month, connection)
+    if snapshot is None:
+        raise NoSnapshotError(f"{month[:7]} has no snapshot; materialise bucket_sync first.")
+    with lake.root.local(snapshot.file) as path, lake.root.scratch() as scratch:
+        made, odd = scratch / "index.parquet", scratch / "oddities.parquet"
+        facts = write_key_index(path, made, odd, unpacked_most, display)
+        if facts.out_of_order:
+            made = _sorted(made, scratch / "sorted.parquet", connection)
+        partition = ("month", month)
+        lake.replace(KEY_INDEX_ODDITIES.name, partition, KEY_INDEX_ODDITIES.arrow, odd.replace)
+        lake.replace(KEY_INDEX.name, partition, KEY_INDEX.arrow, made.replace)
+    return facts
+
+
+def _sorted(made: Path, to: Path, connection: "duckdb.DuckDBPyConnection") -> Path:
+    copy_query(connection, f"FROM read_parquet({literal(str(made))}) ORDER BY key", to)
+    return to
+
+
+def compare_month(
+    lake: Lake, month: str, connection: "duckdb.DuckDBPyConnection"
+) -> dict[str, Any]:
+    """Makes `key_changes` of a month against the snapshot before, where there is one.
+
+    Returns:
+        since (month or None), before and now (rows), added, removed.
+    """
+    since = month_before(lake, KEY_INDEX.name, month)
+    now = lake.rows_of(KEY_INDEX.name, ("month", month))
+    before = lake.rows_of(KEY_INDEX.name, ("month", since)) if since else None
+    query = (
+        key_changes.changes_query(now, before, literal(since))
+        if since and before
+        else key_changes.NO_CHANGES
+    )
+    lake.replace_from_query(
+        KEY_CHANGES.name, ("month", month), KEY_CHANGES.arrow, connection, query
+    )
+    changes = lake.rows_of(KEY_CHANGES.name, ("month", month))
+    ((added, removed),) = connection.execute(f"""
+        SELECT coalesce(sum(objects) FILTER (change = 'added'), 0)::BIGINT,
+            coalesce(sum(objects) FILTER (change = 'removed'), 0)::BIGINT FROM {changes}
+    """).fetchall()
+    return {
+        "since": since,
+        "now": distinct_keys(connection, now),
+        "before": distinct_keys(connection, before) if before else 0,
+        "added": added,
+        "removed": removed,
+    }
+
+
+def distinct_keys(connection: "duckdb.DuckDBPyConnection", rows: str) -> int:
+    """Number of different keys of a sorted index: a line that is repeated counts once."""
+    counted = connection.execute(f"""
+        SELECT count(*) - count_if(key = before) FROM (
+            SELECT key, lag(key) OVER () AS before FROM {rows})""").fetchall()
+    return int(counted[0][0])
