@@ -286,15 +286,15 @@ def _pandera_column(column: Column) -> "pa_pandera.Column":
     if column.least is not None:
         checks.append(pa_pandera.Check.ge(column.least, error=column.rule))
     return pa_pandera.Column(
-        _PANDERA_TYPES.get(column.type),
+        None if column.nullable else _PANDERA_TYPES.get(column.type),
         checks,
         nullable=column.nullable,
         description=column.description,
     )
 
 
-# Types that pandas keeps as they are; timestamps, dates and lists are held by the Arrow schema,
-# which the lake demands before a file is put in place.
+# Types that pandas keeps as they are. Numbers with nulls become floats; those, timestamps, dates
+# and lists are held by the Arrow schema, which the lake demands before a file is put in place.
 _PANDERA_TYPES = {"string": "str", "int32": "int32", "int64": "int64", "double": "float64"}
 
 

@@ -121,7 +121,7 @@ def write_manifest(folder: Folder, to: Path, connection: "duckdb.DuckDBPyConnect
 
 
 def containers_made(folder: Folder, connection: "duckdb.DuckDBPyConnection") -> list[str]:
-    """The shards or folders that were built, which are not all: unchanged ones stay where they are."""
+    """The shards or folders that were built; unchanged ones stay where they are."""
     manifest = literal(folder.address(f"{BUILDING}/{MANIFEST}"))
     named = connection.execute(
         f"SELECT DISTINCT {_CONTAINER} FROM read_parquet({manifest}) WHERE path IS NOT NULL"

@@ -6,20 +6,22 @@ Which photos are chosen is `choice.py`; fetching and showing, whatever the bucke
 import shlex
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from off_platform.image_sets import building
-from off_platform.image_sets.build import How, Origin, build_groups
+from off_platform.image_sets.build import How, Layout, Origin, build_groups
 from off_platform.image_sets.card import CardKeyList, CardKind
-from off_platform.image_sets.declared import declared_sets
+from off_platform.image_sets.declared import declared_sets, demand_name
 from off_platform.image_sets.finish import About, Contents, finish, options_as_text
 from off_platform.images.choice import Choice, UnusableChoiceError, candidates_query, choose
 from off_platform.images.monthly import NoSnapshotError, Snapshot, snapshot_of
 from off_platform.images.schemas import KEY_INDEX, PRODUCTS
+from off_platform.settings import Settings
 from off_platform.storage.folders import Folder
 from off_platform.storage.lake import Lake
 from off_platform.storage.objects import Source
 from off_platform.storage.progress import Display, Tally
+from off_platform.storage.transfer import Limits
 
 if TYPE_CHECKING:
     import duckdb
@@ -122,6 +124,33 @@ def checked_choice(options: dict[str, Any], where: str) -> Choice:
         raise UnusableChoiceError(
             f"{where}: the option {option}={first['input']!r} is wrong: {first['msg']}.{hint}"
         ) from None
+
+
+def request_from(
+    settings: Settings, name: str, choice: Choice, description: str, varied: dict[str, Any]
+) -> Request:
+    """A set to make, with options varied for this time; what is None or empty is not varied.
+
+    Raises:
+        UnusableChoiceError: an option is wrong.
+    """
+    options = choice.model_dump()
+    options |= {key: value for key, value in varied.items() if key in options and value is not None}
+    if varied.get("all"):
+        options["n"] = None
+    layout = varied.get("layout") or settings.layout
+    if layout not in get_args(Layout):
+        raise UnusableChoiceError(f"layout={layout!r} is wrong: it is shards or files.")
+    limits = Limits(settings.concurrency, settings.attempts, settings.object_bytes_most)
+    return Request(
+        demand_name(name),
+        checked_choice(options, name),
+        description,
+        settings.shard_samples,
+        How(layout, limits, settings.decoded_share),
+        settings.gallery_samples,
+        varied.get("month"),
+    )
 
 
 def make_image_set(

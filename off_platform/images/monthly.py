@@ -13,6 +13,7 @@ from off_platform.images import key_changes, key_list
 from off_platform.images.key_index import KeyIndexFacts, write_key_index
 from off_platform.images.keys import KEY_LIST
 from off_platform.images.schemas import KEY_CHANGES, KEY_INDEX, KEY_INDEX_ODDITIES, SNAPSHOTS
+from off_platform.settings import Settings
 from off_platform.storage.download import Seen, download, look_patiently
 from off_platform.storage.lake import Lake, copy_query, literal
 from off_platform.storage.objects import Source
@@ -83,6 +84,11 @@ class Bounds:
     unpacked_most: int
     list_attempts: int
     attempts: int
+
+
+def bounds_from(settings: Settings) -> Bounds:
+    """The bounds that the settings have."""
+    return Bounds(settings.key_list_bytes_most, settings.list_attempts, settings.attempts)
 
 
 def snapshot_of(lake: Lake, month: str, connection: "duckdb.DuckDBPyConnection") -> Snapshot | None:

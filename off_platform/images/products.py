@@ -1,350 +1,96 @@
-"""The Open Food Facts database dump as the table of facts that images are chosen by.
+"""The table `products`: fetched from wherever the setting says, read, put into the lake.
 
-Reads the three published shapes (CSV, JSON Lines, Parquet) from a local file with DuckDB, once and
-streaming, whatever the size. Fetching it, writing the table, choosing by it live elsewhere.
+How a dump is recognised and read is `dumps.py`.
 """
 
-import gzip
-import json
-import re
-import zlib
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
-from off_platform.barcodes import EAN_8_DIGITS, EAN_13_DIGITS, MOST_DIGITS
-from off_platform.storage.lake import literal
+from off_platform.images.dumps import FACTS, facts_of, products_query, rejected_query
+from off_platform.images.schemas import PRODUCTS
+from off_platform.settings import Settings
+from off_platform.storage.download import download
+from off_platform.storage.lake import Lake
+from off_platform.storage.objects import Access, is_local, local_folder, open_store
+from off_platform.storage.progress import Display
 
 if TYPE_CHECKING:
-    from duckdb import DuckDBPyConnection
-
-# The columns of the table `products`: type, and which columns of a dump tell it, the best first.
-FACTS = {
-    "code": ("VARCHAR", ("code",)),
-    "last_editor": ("VARCHAR", ("last_editor", "last_modified_by")),
-    "last_modified": ("TIMESTAMP", ("last_modified_t",)),
-    "last_image": ("DATE", ("last_image_t", "images", "last_image_dates_tags")),
-    "photos": ("INTEGER", ("images",)),
-    "countries": ("VARCHAR[]", ("countries_tags",)),
-    "categories": ("VARCHAR[]", ("categories_tags",)),
-    "languages": ("VARCHAR[]", ("languages_codes", "languages_tags", "lang", "lc")),
-}
-# A longer line of JSON is no product; DuckDB keeps two buffers of this size a thread.
-_MOST_BYTES = 32 * 1024 * 1024
-# So many unreadable lines are no damage, they are another kind of file.
-MOST_UNREADABLE_LINES = 100_000
-
-_WANTED = tuple(dict.fromkeys(name for _, names in FACTS.values() for name in names))
-# The SQL that reads a column, by the form of its values; lists become VARCHAR[]. The photos of
-# `images` become the times of their upload; pictures selected of them, such as `front_fr`, may
-# stand beside them, but only the ids of photos are all digits.
-_PHOTOS = "list_filter({0}, lambda image: regexp_full_match(image.key, '[0-9]+'))"
-_OLD_OR_NEW_SHAPE = "coalesce(TRY_CAST({0} AS JSON) -> '$.uploaded', TRY_CAST({0} AS JSON))"
-_READ = {
-    "text": "{0}::VARCHAR",
-    "list": "{0}",
-    "split": "string_split({0}, ',')",
-    "array": "json_extract_string({0}, '$[*]')",
-    "keys": "json_keys({0})",
-    "photo list": f"list_transform({_PHOTOS}, lambda image: image.uploaded_t::VARCHAR)",
-    "photo object": "list_transform("
-    + _PHOTOS.format(f"map_entries(TRY_CAST({_OLD_OR_NEW_SHAPE} AS MAP(VARCHAR, JSON)))")
-    + ", lambda image: image.value ->> '$.uploaded_t')",
-}
-# TIMESTAMP in UTC from seconds since 1970, null outside 1970 to 2100; a list of tags without the
-# empty ones; the two-letter codes of a list, sorted, null when there are none (`xx` is not known).
-_WHOLE = "TRY_CAST({0} AS BIGINT)"
-_MOMENT = f"CASE WHEN {_WHOLE} BETWEEN 1 AND 4102444800 THEN make_timestamp({_WHOLE} * 1000000) END"
-_TAGS = "list_filter(list_transform({0}, lambda tag: trim(tag)), lambda tag: tag <> '')"
-_KNOWN = "list_filter({0}, lambda code: regexp_full_match(code, '[a-z]{{2}}') AND code <> 'xx')"
-_CODES = f"NULLIF(list_sort(list_distinct({_KNOWN})), [])"
-_EXPECTED = "expected is an Open Food Facts dump: CSV with tabs, JSON Lines or Parquet"
-_OTHER_MAGICS = {
-    b"PK\x03\x04": "a ZIP archive or an Excel workbook (xlsx)",
-    b"\x81\x99\xe2\x6d": "a MongoDB archive",
-    b"<": "an HTML or XML page",
-    b"[": "one JSON array, not a JSON object a line",
-    b"{": "JSON, but its first lines are no products with a `code`",
-    b"": "text whose first line does not name a column `code` between tabs",
-}
-_ROWS = "dump_rows"
-_UNREADABLE = "dump_unreadable_lines"
-# Open Food Facts names a language by its English tag, `en:french`, where it does not give the code.
-# The usual ones stand first, for a look-up walks the list.
-_LANGUAGES = (
-    "en english fr french de german es spanish it italian nl dutch pt portuguese pl polish "
-    "ro romanian sv swedish da danish fi finnish cs czech hu hungarian bg bulgarian el greek "
-    "el modern-greek la latin ru russian ar arabic hr croatian sk slovak sl slovene sl slovenian "
-    "sr serbian no norwegian nb bokmal nn nynorsk lt lithuanian lv latvian et estonian "
-    "uk ukrainian tr turkish he hebrew ja japanese zh chinese ko korean th thai vi vietnamese "
-    "id indonesian ms malay hi hindi ca catalan eu basque gl galician is icelandic mk macedonian "
-    "sq albanian bs bosnian ka georgian hy armenian az azerbaijani kk kazakh uz uzbek ky kyrgyz "
-    "tk turkmen tg tajik fa persian ps pashto ku kurdish ur urdu bn bengali pa punjabi ta tamil "
-    "te telugu kn kannada ml malayalam mr marathi gu gujarati ne nepali si sinhala my burmese "
-    "km khmer lo lao mn mongolian bo tibetan tl tagalog jv javanese mg malagasy mi maori ga irish "
-    "gd scottish-gaelic cy welsh br breton co corsican oc occitan mt maltese lb luxembourgish "
-    "rm romansh be belarusian eo esperanto af afrikaans sw swahili am amharic ht haitian-creole"
-)
+    import duckdb
 
 
-class UnknownDumpError(ValueError):
-    """The file is no dump that can be read to its end; the message is one sentence for a person."""
+class NoDumpError(FileNotFoundError):
+    """The dump is not where the setting says; the message is one sentence."""
 
 
 @dataclass(frozen=True)
-class _Dump:
-    """A dump as its start shows it; `forms` has its wanted columns, with keys of `_READ`."""
+class ProductsFacts:
+    """What was read: rows of the table, rows left out, columns the dump cannot fill."""
 
-    path: Path
-    shape: Literal["csv", "jsonl", "parquet"]
-    gzipped: bool
-    columns: tuple[str, ...]
-    forms: Mapping[str, str]
+    rows: int
+    rejected: int
+    reasons: tuple[str, ...]
+    lacking: frozenset[str]
 
 
-def products_query(connection: "DuckDBPyConnection", dump: Path) -> str:
-    """Read a dump and give the SQL that selects the table `products` of it.
-
-    The dump is read here, once, into a temporary table of the connection, which DuckDB spills to
-    its temporary directory when memory runs short. This SQL and that of `rejected_query` hold for
-    this connection until the next dump is read.
+def make_products(
+    lake: Lake,
+    location: str,
+    settings: Settings,
+    connection: "duckdb.DuckDBPyConnection",
+    display: Display | None = None,
+) -> ProductsFacts:
+    """Replaces the table with what a dump says.
 
     Args:
-        connection: an open connection.
-        dump: a local file; its content decides what it is, not its ending.
-
-    Returns:
-        SQL that gives the columns of `FACTS`, a row a product, in the order of `code`. Of several
-        rows of one product the one modified last is taken. A fact that the dump lacks is null in
-        every row; a list that a product has nothing of is empty.
+        lake: where the table lies.
+        location: path or URL of the dump.
+        settings: how URLs are reached.
+        connection: DuckDB that can read the lake.
+        display: shows the progress of fetching a URL.
 
     Raises:
-        UnknownDumpError: it is no dump, or one that is cut off or damaged.
+        NoDumpError: a path at which there is no file.
+        off_platform.storage.download.DownloadError: a URL that cannot be fetched.
+        off_platform.images.dumps.UnknownDumpError: it is no dump of Open Food Facts.
     """
-    found = _recognised(dump)
-    for table in (_ROWS, _UNREADABLE, f"{_UNREADABLE}_scans"):
-        connection.execute(f"DROP TABLE IF EXISTS temp.{table}").fetchall()
-    with _damage_told(dump):
-        connection.execute(f"CREATE TEMP TABLE {_ROWS} AS {_rows_sql(found)}").fetchall()
-    if found.shape == "csv":
-        _keep_unreadable_lines(connection, dump)
-    # By every column, lest rows that were modified at once swap from run to run.
-    newest = "last_modified DESC NULLS LAST, last_image DESC NULLS LAST, " + ", ".join(FACTS)
-    return (
-        f"SELECT {', '.join(FACTS)} FROM {_ROWS} WHERE code IS NOT NULL "
-        f"QUALIFY row_number() OVER (PARTITION BY code ORDER BY {newest}) = 1 ORDER BY code"
-    )
-
-
-def rejected_query() -> str:
-    """SQL for the rows of the dump read last that the table `products` does not have.
-
-    Returns:
-        SQL that gives `reason` (a sentence, VARCHAR) and `rows` (BIGINT, above 0), by `reason`.
-        With those of `products` they add up to the dump's lines, header and empty lines apart.
-    """
-    return (
-        f"SELECT * FROM (SELECT reason, count(*) AS rows FROM {_ROWS} WHERE code IS NULL "
-        "GROUP BY reason UNION ALL SELECT 'another row of the same product was modified later', "
-        f"count(code) - count(DISTINCT code) FROM {_ROWS}) WHERE rows > 0 ORDER BY reason"
-    )
-
-
-def facts_of(dump: Path) -> set[str]:
-    """Which columns of the table `products` a dump can fill; the others would be all null.
-
-    Args:
-        dump: a local file. Of JSON Lines the first thousand lines are looked at, else the header.
-
-    Raises:
-        UnknownDumpError: it is no dump.
-    """
-    forms = _recognised(dump).forms
-    return {fact for fact, (_, names) in FACTS.items() if not forms.keys().isdisjoint(names)}
-
-
-def normal_form_sql(column: str) -> str:
-    """The SQL twin of `barcodes.normal_form`; null where that raises.
-
-    Args:
-        column: SQL of a VARCHAR, usually a column's name. Never text from outside.
-    """
-    digits = f"ltrim({column}, '0')"
-    return f"""CASE
-    WHEN NOT regexp_full_match({column}, '[0-9]+') THEN NULL
-    WHEN length({column}) > {MOST_DIGITS} OR {digits} = '' THEN NULL
-    WHEN length({digits}) <= {EAN_8_DIGITS} THEN lpad({digits}, {EAN_8_DIGITS}, '0')
-    WHEN length({digits}) < {EAN_13_DIGITS} THEN lpad({digits}, {EAN_13_DIGITS}, '0')
-    ELSE {digits} END"""
-
-
-def _recognised(dump: Path) -> _Dump:
-    with dump.open("rb") as file:
-        magic = file.read(4)
-    gzipped = magic.startswith(b"\x1f\x8b")
-    with _damage_told(dump):
-        if magic == b"PAR1":
-            return _recognised_parquet(dump)
-        with gzip.open(dump) if gzipped else dump.open("rb") as file:
-            lines = iter(lambda: file.readline(_MOST_BYTES), b"")
-            return _recognised_text(dump, lines, gzipped=gzipped)
-
-
-def _recognised_text(dump: Path, lines: Iterator[bytes], *, gzipped: bool) -> _Dump:
-    first = next((line for line in lines if not line.isspace()), b"").removeprefix(b"\xef\xbb\xbf")
-    if first.lstrip().startswith(b"{"):
-        columns = _json_columns([first, *islice(lines, 1_000)])
-        found = _Dump(dump, "jsonl", gzipped, columns, _forms(columns, "array", "keys"))
-    else:
-        columns = tuple(first.decode("utf-8", "replace").rstrip("\r\n").split("\t"))
-        found = _Dump(dump, "csv", gzipped, columns, _forms(columns, "split", "split"))
-    if "code" in columns:
-        return found
-    start = first.lstrip()
-    name = next(name for magic, name in _OTHER_MAGICS.items() if start.startswith(magic))
-    raise UnknownDumpError(f"{dump.name} is {name if start else 'empty'}; {_EXPECTED}.")
-
-
-def _json_columns(lines: Iterable[bytes]) -> tuple[str, ...]:
-    columns: dict[str, None] = {}
-    for line in lines:
-        with suppress(ValueError, RecursionError):
-            product = json.loads(line)
-            columns |= dict.fromkeys(product if isinstance(product, dict) else ())
-    return tuple(columns)
-
-
-def _forms(columns: Iterable[str], tags: str, codes: str) -> dict[str, str]:
-    special = {"images": "photo object", "languages_codes": codes}
-    return {
-        name: special.get(name, tags if name.endswith("_tags") else "text")
-        for name in _WANTED
-        if name in columns
-    }
-
-
-def _recognised_parquet(dump: Path) -> _Dump:
-    import duckdb  # noqa: PLC0415 - 0.1 s, only when a dump is read
-
-    with duckdb.connect() as connection:
-        described = connection.execute(f"DESCRIBE FROM read_parquet({_literal(dump)})").fetchall()
-    types = {str(name): str(kind) for name, kind, *_ in described}
-    if "code" not in types:
-        raise UnknownDumpError(f"{dump.name} is Parquet without `code`; {_EXPECTED}.")
-    forms = _forms(types, "split", "split")
-    for name in tuple(forms):
-        if types[name] == "VARCHAR[]":
-            forms[name] = "list"
-        elif re.match(r"STRUCT\(.*\bkey\b.*\buploaded_t\b.*\)\[\]$", types[name]):
-            forms[name] = "photo list"
-    return _Dump(dump, "parquet", gzipped=False, columns=tuple(types), forms=forms)
+    with _at_hand(lake, location, settings, display) as path:
+        query = f"""SELECT * REPLACE (last_modified AT TIME ZONE 'UTC' AS last_modified)
+            FROM ({products_query(connection, path)}) ORDER BY code"""
+        rows = lake.replace_from_query(PRODUCTS.name, None, PRODUCTS.arrow, connection, query)
+        rejected = connection.execute(rejected_query()).fetchall()
+        lacking = frozenset(FACTS) - facts_of(path)
+    reasons = tuple(f"{count:,} rows: {reason}" for reason, count in rejected)
+    return ProductsFacts(rows, sum(count for _, count in rejected), reasons, lacking)
 
 
 @contextmanager
-def _damage_told(dump: Path) -> Iterator[None]:
-    """Turn what readers say of a damaged file into one sentence; a full disk stays what it is."""
-    import duckdb  # noqa: PLC0415 - 0.1 s, only when a dump is read
-
-    try:
-        yield
-    except (EOFError, zlib.error, gzip.BadGzipFile, duckdb.Error) as error:
-        of_the_file = type(error) in {duckdb.Error, duckdb.InvalidInputException}
-        if isinstance(error, duckdb.Error) and not of_the_file and "GZIP" not in str(error).upper():
-            raise
-        reason = f"is cut off or damaged, fetch it again ({str(error).splitlines()[0]})"
-        raise UnknownDumpError(f"{dump.name} {reason}.") from error
-
-
-def _keep_unreadable_lines(connection: "DuckDBPyConnection", dump: Path) -> None:
-    kept = connection.execute(
-        f"INSERT INTO {_ROWS} (reason) SELECT 'the line is not UTF-8, or too long' "
-        f"FROM (SELECT DISTINCT line FROM {_UNREADABLE})"
-    ).fetchall()
-    if kept[0][0] >= MOST_UNREADABLE_LINES:
-        raise UnknownDumpError(f"{dump.name} has too many lines that are not UTF-8; {_EXPECTED}.")
-
-
-def _rows_sql(dump: _Dump) -> str:
-    """A row a line of the dump: the facts, and why it cannot be a product, or null."""
-    codes = _LANGUAGES.split()
-    named = ", ".join(f"'{codes[at + 1]}': '{codes[at]}'" for at in range(0, len(codes), 2))
-    name = "regexp_replace(tag, '^en:|-languages?$', '', 'g')"
-    tagged = f"list_transform(languages_tags, lambda tag: (MAP {{{named}}})[{name}])"
-    newest = f"list_max(list_transform(images, lambda time: {_WHOLE.format('time')}))"
-    dates = "list_filter(last_image_dates_tags, lambda tag: length(tag) = 10)"
-    languages = ", ".join(map(_CODES.format, ("languages_codes", tagged, "[lang]", "[lc]")))
-    none = "NULL" if dump.forms.keys().isdisjoint(FACTS["languages"][1]) else "[]"
-    return f"""
-WITH source AS ({_source_sql(dump)})
-SELECT
-  CASE WHEN fault IS NOT NULL THEN fault
-    WHEN coalesce(code, '') = '' THEN 'the code is empty'
-    WHEN NOT regexp_full_match(code, '[0-9]+') THEN 'the code holds more than digits'
-    WHEN length(code) > {MOST_DIGITS} THEN 'the code has more than {MOST_DIGITS} digits'
-    WHEN ltrim(code, '0') = '' THEN 'the code is all zeros' END AS reason,
-  CASE WHEN fault IS NULL THEN {normal_form_sql("code")} END AS code,
-  coalesce(NULLIF(trim(last_editor), ''), NULLIF(trim(last_modified_by), '')) AS last_editor,
-  {_MOMENT.format("last_modified_t")} AS last_modified,
-  coalesce(
-    {_MOMENT.format("last_image_t")}::DATE,
-    {_MOMENT.format(newest)}::DATE,
-    list_max(list_transform({dates}, lambda tag: TRY_CAST(tag AS DATE)))
-  ) AS last_image,
-  len(images)::INTEGER AS photos,
-  {_TAGS.format("countries_tags")} AS countries,
-  {_TAGS.format("categories_tags")} AS categories,
-  coalesce({languages}, {none}) AS languages
-FROM source"""
-
-
-def _source_sql(dump: _Dump) -> str:
-    """All wanted columns of the dump as text or lists, and `fault` when a line is unreadable."""
-    wanted = ", ".join(f"{_column_sql(dump, name)} AS {name}" for name in _WANTED)
-    path, compression = _literal(dump.path), "gzip" if dump.gzipped else "none"
-    fault, reader = "NULL::VARCHAR", f"read_parquet({path})"
-    if dump.shape == "csv":
-        last = len(dump.columns) - 1
-        whole = f"c{last} IS NOT NULL AND c{last + 1} IS NULL"
-        fault = f"CASE WHEN NOT ({whole}) THEN 'the line has too many or too few columns' END"
-        reader = _csv_sql(dump, compression)
-    if dump.shape == "jsonl":
-        nothing = " AND ".join(f"{name} IS NULL" for name in dump.forms)
-        fault = f"CASE WHEN {nothing} THEN 'the line is no JSON object of a product' END"
-        types = {name: "VARCHAR" if form == "text" else "JSON" for name, form in dump.forms.items()}
-        reader = (
-            f"read_json({path}, format='newline_delimited', columns={types}, ignore_errors=true, "
-            f"records='true', maximum_object_size={_MOST_BYTES}, compression='{compression}')"
-        )
-    return f"SELECT {wanted}, {fault} AS fault FROM {reader}"
-
-
-def _column_sql(dump: _Dump, name: str) -> str:
-    form = dump.forms.get(name)
-    a_list = name == "images" or name.endswith(("_tags", "_codes"))
-    if form is None:
-        return "NULL::VARCHAR[]" if a_list else "NULL::VARCHAR"
-    place = f"c{dump.columns.index(name)}" if dump.shape == "csv" else name
-    read = _READ[form].format(place)
-    return f"CASE WHEN {place} IS NULL THEN []::VARCHAR[] ELSE {read} END" if a_list else read
-
-
-def _csv_sql(dump: _Dump, compression: str) -> str:
-    # Columns go by place: a header's names never get into SQL, and the one column too many shows
-    # lines that are longer than the header, as null in the last shows those that are shorter.
-    # The dump has no quoting: a quote is text. The null text is one that no field holds.
-    places = ", ".join(f"'c{place}': 'VARCHAR'" for place in range(len(dump.columns) + 1))
-    return (
-        f"read_csv({_literal(dump.path)}, columns={{{places}}}, auto_detect=false, header=true, "
-        "delim='\t', quote='', escape='', comment='', nullstr='\x01', null_padding=true, "
-        f"strict_mode=false, compression='{compression}', "
-        f"store_rejects=true, rejects_table='{_UNREADABLE}', rejects_scan='{_UNREADABLE}_scans', "
-        f"rejects_limit={MOST_UNREADABLE_LINES})"
+def _at_hand(
+    lake: Lake, location: str, settings: Settings, display: Display | None
+) -> Iterator[Path]:
+    """The dump as a file of this machine, fetched first when it is elsewhere."""
+    if is_local(location):
+        path = local_folder(location)
+        if not path.is_file():
+            raise NoDumpError(
+                f"There is no products dump at {path}; check OFF_PLATFORM_PRODUCTS_DUMP."
+            )
+        yield path
+        return
+    parts = urlsplit(location)
+    folder, _, name = parts.path.strip("/").rpartition("/")
+    store = open_store(
+        f"{parts.scheme}://{parts.netloc}/{folder}",
+        Access(
+            settings.images_region,
+            settings.sources_endpoint,
+            settings.sources_access == "signed",
+            settings.request_seconds,
+        ),
     )
-
-
-def _literal(path: Path) -> str:
-    """The path as an SQL literal that names this one file, whatever its name holds."""
-    return literal(re.sub(r"([*?\[])", r"[\1]", str(path.absolute())))
+    with lake.root.scratch() as scratch:
+        download(store, name, scratch / "dump", settings.attempts, display)
+        yield scratch / "dump"

@@ -17,7 +17,7 @@ from off_platform.storage.progress import Display, Tally
 from off_platform.storage.transfer import MD5_ETAG
 
 if TYPE_CHECKING:
-    from obstore import GetOptions, ObjectMeta
+    from obstore import Bytes, GetOptions, GetResult, ObjectMeta
     from obstore.store import ObjectStore
 
 CHUNK_BYTES = 4 * 2**20
@@ -100,14 +100,16 @@ def download(
         try:
             seen = _continue(store, key, part, tally, display)
             _demand_whole(part, seen)
+            part.replace(destination)
         except GoneError:
             raise
         except DownloadError:
             if attempt == attempts:
                 raise
             time.sleep(wait_after(attempt) / 4)
+        except OSError as error:
+            raise DownloadError(f"{destination} could not be written: {error.strerror}.") from error
         else:
-            part.replace(destination)
             _note_of(part).unlink()
             return seen
     raise AssertionError("the last try returns or raises")
@@ -126,30 +128,39 @@ def _continue(
     try:
         with _errors_in_words(key):
             found = obstore.get(store, key, options=options)
-            seen = _seen(key, found.meta)
-            _note_of(part).write_text(json.dumps({"etag": seen.etag}))
-            tally.total = seen.bytes
-            tally.done = have if options else 0
-            with part.open("ab" if options else "wb") as file:
-                for chunk in found.stream(min_chunk_size=CHUNK_BYTES):
-                    file.write(chunk)
-                    tally.done, tally.bytes = tally.done + len(chunk), tally.bytes + len(chunk)
-                    if display:
-                        display.show(tally)
-    except (exceptions.PreconditionError, _NothingLeftError):
+    except exceptions.PreconditionError:
         _forget(part)
         return _continue(store, key, part, tally, display)
+    seen = _seen(key, found.meta)
+    if not options:
+        # What is left of another version goes before the note that would claim it for this one.
+        _forget(part)
+        _note_of(part).write_text(json.dumps({"etag": seen.etag, "bytes": seen.bytes}))
+    tally.total = seen.bytes
+    tally.done = have if options else 0
+    with part.open("ab") as file:
+        for chunk in _chunks(key, found):
+            file.write(chunk)
+            tally.done, tally.bytes = tally.done + len(chunk), tally.bytes + len(chunk)
+            if display:
+                display.show(tally)
     return seen
 
 
-class _NothingLeftError(Exception):
-    """A range behind the end was asked for: the kept part is no beginning of this object."""
+def _chunks(key: str, found: "GetResult") -> "Iterator[Bytes]":
+    with _errors_in_words(key):
+        yield from found.stream(min_chunk_size=CHUNK_BYTES)
 
 
 def _kept(part: Path) -> tuple[str | None, int]:
+    """ETag and length of a beginning that can be gone on from; nothing is asked for behind its end.
+
+    A part that is whole but was not put in place was not verified either, and is read afresh.
+    """
     try:
-        return json.loads(_note_of(part).read_text())["etag"], part.stat().st_size
-    except (OSError, ValueError, KeyError):
+        note, have = json.loads(_note_of(part).read_text()), part.stat().st_size
+        return (note["etag"], have) if have < note["bytes"] else (None, 0)
+    except (OSError, ValueError, KeyError, TypeError):
         return None, 0
 
 
@@ -198,6 +209,4 @@ def _errors_in_words(key: str) -> Iterator[None]:
         raise
     except (exceptions.BaseError, OSError) as error:
         text = str(error).split("\n", 1)[0][:300]
-        if "416" in text:
-            raise _NothingLeftError from error
         raise DownloadError(f"{key} could not be read: {text}.") from error

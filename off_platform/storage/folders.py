@@ -140,7 +140,7 @@ class LocalFolder(Folder):
 
     def exists(self, name: str) -> bool:
         """See `Folder.exists`."""
-        return self._path(name).exists()
+        return self._path(name).is_file()
 
     def address(self, name: str = "") -> str:
         """See `Folder.address`: an absolute path."""
@@ -166,10 +166,9 @@ class LocalFolder(Folder):
             yield Path(folder)
 
     def _path(self, name: str) -> Path:
-        path = (self._root / name).absolute()
-        if ".." in path.parts or not path.is_relative_to(self._root):
+        if ".." in Path(name).parts or name.startswith("/"):
             raise ValueError(f"{name!r} would leave its folder")
-        return path
+        return self._root / name
 
     def _rename(self, made: Path, place: Path) -> None:
         place.parent.mkdir(parents=True, exist_ok=True)
@@ -190,20 +189,27 @@ class BucketFolder(Folder):
         self._store, self._url, self._prefix = store, url.rstrip("/"), prefix
 
     def place(self, made: Path, name: str) -> None:
-        """See `Folder.place`; a folder's files are put one by one."""
+        """See `Folder.place`; files are put one by one, then what else was there goes."""
         import obstore  # noqa: PLC0415 - 0.06 s, once used
 
-        files = sorted(made.rglob("*")) if made.is_dir() else [made]
-        for path in filter(Path.is_file, files):
-            relative = f"{name}/{path.relative_to(made).as_posix()}" if made.is_dir() else name
+        if made.is_file():
+            files = {name: made}
+        else:
+            inside = filter(Path.is_file, sorted(made.rglob("*")))
+            files = {f"{name}/{path.relative_to(made).as_posix()}": path for path in inside}
+        for placed, path in files.items():
             with path.open("rb") as file:
-                obstore.put(self._store, self._key(relative), file)
+                obstore.put(self._store, self._key(placed), file)
+        for old in () if made.is_file() else self.names(name):
+            if old not in files:
+                obstore.delete(self._store, self._key(old))
 
     def move(self, name: str, to: str) -> None:
         """See `Folder.move`."""
         import obstore  # noqa: PLC0415 - 0.06 s, once used
 
-        for found in self._with_all_below(name):
+        # Onto itself, the copy would be deleted with the original.
+        for found in self._with_all_below(name) if name != to else ():
             target = to + found.removeprefix(name)
             obstore.copy(self._store, self._key(found), self._key(target))
             obstore.delete(self._store, self._key(found))
@@ -241,6 +247,10 @@ class BucketFolder(Folder):
         key = self._key(name)
         if length is None:
             return obstore.get(self._store, key).bytes().to_bytes()[offset:]
+        # A range of nothing, or behind the end, is an error in a bucket and none on disk.
+        length = min(length, obstore.head(self._store, key)["size"] - offset)
+        if length <= 0:
+            return b""
         return obstore.get_range(self._store, key, start=offset, length=length).to_bytes()
 
     def exists(self, name: str) -> bool:

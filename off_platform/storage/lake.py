@@ -20,6 +20,7 @@ TABLES = "tables"
 IMAGE_SETS = "image_sets"
 MANIFEST = "manifest.parquet"
 VIEWS = "off_platform.duckdb"
+VIEW_ROUNDS = 3
 PART = "part.parquet"
 
 # zstd at its lowest level halves snappy's size at the same speed; delta encoding of sorted keys
@@ -154,15 +155,19 @@ class Lake:
 
     def refresh_views(self) -> None:
         """Makes `off_platform.duckdb` anew when a table came or went."""
-        wanted = dict(self._patterns())
-        if self._patterns_hold(wanted):
-            return
-        with self._made_views(wanted) as made:
-            self.root.place(made, VIEWS)
+        # Looked at again afterwards: another writer's table may have come while they were made.
+        for _ in range(VIEW_ROUNDS):
+            wanted = dict(self._patterns())
+            if self._patterns_hold(wanted):
+                return
+            with self._made_views(wanted) as made:
+                self.root.place(made, VIEWS)
 
     def _patterns(self) -> Iterator[tuple[str, str]]:
         """Each view's name and the files it shows."""
         for table in self.root.folders(TABLES):
+            if not any(name.endswith(f"/{PART}") for name in self.root.names(f"{TABLES}/{table}")):
+                continue
             partitioned = bool(self.root.folders(f"{TABLES}/{table}"))
             pattern = f"{TABLES}/{table}/{'*/' if partitioned else ''}{PART}"
             yield table, self.root.address(pattern)
@@ -178,10 +183,14 @@ class Lake:
             return False
         with self.root.scratch() as scratch:
             (scratch / VIEWS).write_bytes(self.root.read(VIEWS))
-            with duckdb.connect(scratch / VIEWS, read_only=True) as connection:
-                found = connection.execute(
-                    "SELECT view_name, sql FROM duckdb_views() WHERE NOT internal"
-                ).fetchall()
+            try:
+                with duckdb.connect(scratch / VIEWS, read_only=True) as connection:
+                    found = connection.execute(
+                        "SELECT view_name, sql FROM duckdb_views() WHERE NOT internal"
+                    ).fetchall()
+            except duckdb.Error:
+                # Damaged, or of another DuckDB's version; it holds nothing that is not made anew.
+                return False
         return {name for name, _ in found} == wanted.keys() and all(
             literal(wanted[name]) in sql for name, sql in found
         )

@@ -7,9 +7,17 @@ is on its way and holds everything for a moment, and each success lets a little 
 import random
 import threading
 import time
+from typing import NamedTuple
 
 LONGEST_PAUSE = 20.0
 FIRST_PAUSE = 0.05
+
+
+class Grant(NamedTuple):
+    """Leave to make one request: since when, and whether it counts among those under way."""
+
+    moment: float
+    counted: bool
 
 
 class Throttle:
@@ -23,6 +31,7 @@ class Throttle:
         self._pause = FIRST_PAUSE
         self._resume_at = 0.0
         self._calm = True
+        self._ended = threading.Event()
         self._changed = threading.Condition()
 
     @property
@@ -30,41 +39,55 @@ class Throttle:
         """How many requests may be on their way now."""
         return self._allowed
 
-    def enter(self) -> float:
-        """Waits for a place; gives the moment it was granted, for `slow_down`."""
+    @property
+    def ended(self) -> bool:
+        """Whether nobody waits for what comes through any more."""
+        return self._ended.is_set()
+
+    def end(self) -> None:
+        """Whoever waits here goes on at once, to find that all has ended."""
+        with self._changed:
+            self._ended.set()
+            self._changed.notify_all()
+
+    def rest(self, seconds: float) -> None:
+        """Waits before another try, but not beyond the end."""
+        self._ended.wait(seconds)
+
+    def enter(self) -> Grant:
+        """Waits for a place; what it gives goes to `leave` or `slow_down` afterwards."""
         if self._calm:
             # The lock costs more than a 25 kB object's copy when 64 threads want it; while nothing
             # was refused the number of threads is bound enough.
-            return time.monotonic()
+            return Grant(time.monotonic(), counted=False)
         with self._changed:
-            while (wait := self._resume_at - time.monotonic()) > 0 or (
-                self._under_way >= self._allowed
+            while not self.ended and (
+                (wait := self._resume_at - time.monotonic()) > 0 or self._under_way >= self._allowed
             ):
                 self._changed.wait(min(max(wait, 0.01), 1.0))
             self._under_way += 1
-            return time.monotonic()
+            return Grant(time.monotonic(), counted=True)
 
-    def leave(self) -> None:
+    def leave(self, grant: Grant) -> None:
         """A request that came through: one place is free, and the limit rises a little."""
-        if self._calm:
+        if self._calm and not grant.counted:
             return
         with self._changed:
-            self._under_way = max(self._under_way - 1, 0)
+            self._under_way -= grant.counted
             self._allowed = min(self._allowed + 1 / self._allowed, self._most)
             self._pause = max(self._pause * 0.98, FIRST_PAUSE)
             self._calm = self._allowed >= self._most
             self._changed.notify()
 
-    def slow_down(self, granted: float) -> None:
+    def slow_down(self, grant: Grant) -> None:
         """A request that was refused: everything waits, and half as much goes on afterwards.
 
-        Args:
-            granted: what `enter` gave. Requests that were on their way before the last halving tell
-                nothing new, so that one burst halves once.
+        Requests that were on their way before the last halving tell nothing new, so that one burst
+        halves once.
         """
         with self._changed:
-            self._under_way = max(self._under_way - 1, 0)
-            if granted >= self._resume_at:
+            self._under_way -= grant.counted
+            if grant.moment >= self._resume_at:
                 self._calm = False
                 self._allowed = max(self._allowed / 2, 1.0)
                 jitter = random.uniform(0.5, 1.5)  # noqa: S311 - spreads machines, hides nothing

@@ -7,7 +7,6 @@ What a whole object looks like is told by the caller's check; where the bytes go
 import hashlib
 import random
 import re
-import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING, Generic, Literal, TypeVar
 
 from off_platform.storage.progress import Display, Tally
 from off_platform.storage.throttle import Throttle
+from off_platform.storage.window import Window
 
 if TYPE_CHECKING:
     from obstore import GetOptions, ObjectMeta
@@ -33,6 +33,7 @@ MD5_ETAG = re.compile(r'"?([0-9a-f]{32})"?')
 
 # What may wait in memory for its turn; at 25 kB an object 1,024 of them, at 400 kB 80.
 WINDOW_BYTES = 32 * 2**20
+COUNTED_BYTES = 2**18
 MOST_PLACES = 4096
 LARGEST_BATCH = 16
 SENTENCE_MOST = 300
@@ -113,69 +114,101 @@ def transfer(
         tally: what is counted, with the total where it is known.
     """
     tally = tally or Tally()
-    throttle = Throttle(limits.concurrency)
+    bounds = _Bounds(limits, Throttle(limits.concurrency), Window(WINDOW_BYTES))
     with ThreadPoolExecutor(limits.concurrency, thread_name_prefix="transfer") as threads:
         try:
-            for outcome in _in_order(store, iter(wanted), limits, throttle, threads):
+            for outcome in _in_order(store, iter(wanted), bounds, threads):
                 tally.add(outcome.status, len(outcome.data or b""))
                 if display:
                     display.show(tally)
                 yield outcome
         finally:
+            bounds.end()
             threads.shutdown(wait=True, cancel_futures=True)
+
+
+@dataclass(frozen=True, slots=True)
+class _Bounds:
+    """What one transfer's threads share."""
+
+    limits: Limits
+    throttle: Throttle
+    window: Window
+
+    def end(self) -> None:
+        self.throttle.end()
+        self.window.end()
 
 
 def _in_order(
     store: "ObjectStore",
     wanted: Iterator[Wanted[Tag, Facts]],
-    limits: Limits,
-    throttle: Throttle,
+    bounds: _Bounds,
     threads: ThreadPoolExecutor,
 ) -> Iterator[Outcome[Tag, Facts]]:
-    """Keeps a window of batches under way; a batch spares most of a future's 30 µs an object."""
-    window: deque[Future[list[Outcome[Tag, Facts]]]] = deque()
-    objects, size, under_way = 0, 0, 0
+    """Keeps a row of batches under way; a batch spares most of a future's 30 µs an object."""
+    batches: deque[Future[list[Outcome[Tag, Facts]]]] = deque()
+    submitted, objects, size, under_way, taken = 0, 0, 0, 0, 0
     while True:
         mean = size / objects if objects else FIRST_MEAN_BYTES
         places = max(1, min(int(WINDOW_BYTES / max(mean, 1)), MOST_PLACES))
-        batch_size = max(1, min(places // (2 * limits.concurrency), LARGEST_BATCH))
+        batch_size = max(1, min(places // (2 * bounds.limits.concurrency), LARGEST_BATCH))
         while under_way < places and (batch := list(islice(wanted, batch_size))):
-            window.append(threads.submit(_fetch_batch, store, batch, limits, throttle))
-            under_way += len(batch)
-        if not window:
+            batches.append(threads.submit(_fetch_batch, store, submitted, batch, bounds))
+            submitted, under_way = submitted + 1, under_way + len(batch)
+        if not batches:
             return
-        for outcome in window.popleft().result():
+        bounds.window.next_turn(submitted - len(batches), freed=taken)
+        taken = 0
+        for outcome in batches.popleft().result():
             objects, under_way = objects + 1, under_way - 1
-            size += len(outcome.data or b"")
+            taken += len(outcome.data or b"")
             yield outcome
+        size += taken
 
 
 def _fetch_batch(
-    store: "ObjectStore", batch: list[Wanted[Tag, Facts]], limits: Limits, throttle: Throttle
+    store: "ObjectStore", number: int, batch: list[Wanted[Tag, Facts]], bounds: _Bounds
 ) -> list[Outcome[Tag, Facts]]:
-    return [_fetch(store, wanted, limits, throttle) for wanted in batch]
+    outcomes, uncounted = [], 0
+    for wanted in batch:
+        bounds.window.enter(number)
+        outcome = _fetch(store, wanted, bounds.limits, bounds.throttle)
+        outcomes.append(outcome)
+        uncounted += len(outcome.data or b"")
+        # Not after each small object, because all threads share the lock.
+        if uncounted >= COUNTED_BYTES or len(outcomes) == len(batch):
+            bounds.window.add(uncounted)
+            uncounted = 0
+    return outcomes
 
 
 def _fetch(
     store: "ObjectStore", wanted: Wanted[Tag, Facts], limits: Limits, throttle: Throttle
 ) -> Outcome[Tag, Facts]:
-    """Tries until there is an outcome, or the tries are used up."""
+    """Tries until there is an outcome, the tries are used up, or all has ended."""
     reason, failures, refusals = "", 0, 0
     while failures < limits.attempts and refusals < limits.attempts * PATIENCE:
-        granted = throttle.enter()
+        grant = throttle.enter()
+        if throttle.ended:
+            break
         try:
             outcome = _judge(store, wanted, limits)
         except _SlowDownError as error:
             # Waiting is the throttle's affair: a burst of minutes must not use up the tries.
-            throttle.slow_down(granted)
+            throttle.slow_down(grant)
             reason, refusals = str(error), refusals + 1
         except _PassingError as error:
-            throttle.leave()
+            throttle.leave(grant)
             reason, failures = str(error), failures + 1
             if failures < limits.attempts:
-                time.sleep(_wait_before(failures))
+                throttle.rest(_wait_before(failures))
+        except BaseException:
+            # A check that raises ends the transfer; others must not wait for its place.
+            throttle.leave(grant)
+            raise
         else:
-            throttle.leave()
+            throttle.leave(grant)
             return outcome
     status: Status = "corrupt" if reason.startswith("MD5") else "failed"
     return _ended(wanted, status, f"{reason} ({failures + refusals} tries)")

@@ -17,8 +17,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from off_platform.barcodes import NotABarcodeError, normal_form
-from off_platform.images import products
-from off_platform.images.products import (
+from off_platform.images import dumps
+from off_platform.images.dumps import (
     FACTS,
     UnknownDumpError,
     facts_of,
@@ -267,7 +267,7 @@ def test_lines_that_are_not_utf_8_are_counted(reader: Reader) -> None:
 def test_a_dump_in_another_encoding_is_refused_with_bounded_memory(
     reader: Reader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(products, "MOST_UNREADABLE_LINES", 10)
+    monkeypatch.setattr(dumps, "MOST_UNREADABLE_LINES", 10)
     dump = reader.made(b"code\tlast_editor\n" + b"20065034\t\xe9\n" * 50)
     with pytest.raises(UnknownDumpError, match="too many lines that are not UTF-8"):
         reader.rows(dump)
@@ -447,7 +447,7 @@ def test_malformed_lines_of_json_are_counted(reader: Reader) -> None:
 def test_a_line_of_json_without_end_is_refused(
     reader: Reader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(products, "_MOST_BYTES", 1_000_000)
+    monkeypatch.setattr(dumps, "_MOST_BYTES", 1_000_000)
     endless = b'{"code": "20065034", "x": "' + b"x" * 40_000_000 + b'"}\n'
     dump = reader.made(b'{"code": "1"}\n' + endless)
     with pytest.raises(UnknownDumpError, match="maximum_object_size"):

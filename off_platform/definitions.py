@@ -1,0 +1,33 @@
+"""The code location: puts everything together, decides nothing."""
+
+import dagster as dg
+
+from off_platform.automation.jobs import monthly
+from off_platform.images import assets as images
+from off_platform.resources import resources
+from off_platform.settings import Settings, settings
+
+
+def definitions(*, of: Settings) -> dg.Definitions:
+    """All definitions, as the settings have them.
+
+    Raises:
+        off_platform.image_sets.declared.WrongDeclarationError: the image sets are declared wrongly.
+    """
+    assets = [
+        images.data_keys,
+        images.bucket_sync,
+        images.key_index,
+        images.key_changes,
+        images.products,
+        images.image_set_asset(of),
+    ]
+    return dg.Definitions(
+        assets=dg.with_source_code_references(assets),
+        jobs=[monthly],
+        resources=resources(of),
+        executor=dg.in_process_executor,
+    )
+
+
+defs = definitions(of=settings())

@@ -1,0 +1,393 @@
+"""The assets of the images wing, top-down in the order the data flows.
+
+Each is thin: what it does is in `monthly.py`, `products.py` and `image_set.py`, and what its table
+and checks are in `schemas.py`.
+"""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import dagster as dg
+from pydantic import Field
+
+from off_platform.image_sets.contact_sheet import as_markdown
+from off_platform.image_sets.finish import CARD, GALLERY, SHEET
+from off_platform.image_sets.manifest import check_manifest, manifest_table
+from off_platform.images import checks, previews
+from off_platform.images.choice import Choice
+from off_platform.images.image_set import (
+    Made,
+    declared_choice,
+    make_image_set,
+    request_from,
+)
+from off_platform.images.keys import KEY_LIST
+from off_platform.images.monthly import (
+    Asked,
+    bounds_from,
+    compare_month,
+    index_month,
+    month_before,
+    snapshot_of,
+    sync_month,
+)
+from off_platform.images.products import make_products
+from off_platform.images.schemas import (
+    KEY_CHANGES,
+    KEY_INDEX,
+    KEY_INDEX_ODDITIES,
+    PRODUCTS,
+    SNAPSHOTS,
+)
+from off_platform.partitions import MONTH, MONTHS, image_sets
+from off_platform.resources import BucketResource, LakeResource
+from off_platform.settings import Settings
+from off_platform.storage.download import look_patiently
+from off_platform.storage.lake import IMAGE_SETS, MANIFEST
+from off_platform.storage.progress import LogDisplay
+
+GROUP = "images"
+OWNERS = ["team:data"]
+# What the monthly job takes; the other assets of the group have other partitions.
+MONTHLY = {"off_platform/runs": "monthly"}
+SettingsParam = dg.ResourceParam[Settings]
+
+
+class SyncConfig(dg.Config):
+    """Options of a sync."""
+
+    replace: bool = Field(
+        default=False,
+        description="Replace this month's snapshot when the key list upstream is newer.",
+    )
+
+
+def _described(option: str) -> str:
+    return f"{Choice.model_fields[option].description} Left out: as declared."
+
+
+class ImageSetConfig(dg.Config):
+    """Options of an image set; what is left out stays as `image_sets.toml` declares it."""
+
+    kind: str | None = Field(default=None, description=_described("kind"))
+    n: int | None = Field(default=None, description=_described("n"))
+    all: bool = Field(default=False, description="Take all there are, whatever n says.")
+    seed: int | None = Field(default=None, description=_described("seed"))
+    per_product: int | None = Field(default=None, description=_described("per_product"))
+    barcode_prefixes: list[str] | None = Field(
+        default=None, description=_described("barcode_prefixes")
+    )
+    image_ids: list[int] | None = Field(default=None, description=_described("image_ids"))
+    last_editors: list[str] | None = Field(default=None, description=_described("last_editors"))
+    edited_from: str | None = Field(default=None, description=_described("edited_from"))
+    edited_until: str | None = Field(default=None, description=_described("edited_until"))
+    countries: list[str] | None = Field(default=None, description=_described("countries"))
+    categories: list[str] | None = Field(default=None, description=_described("categories"))
+    languages: list[str] | None = Field(default=None, description=_described("languages"))
+    layout: str | None = Field(
+        default=None, description="shards or files. Left out: as the settings have it."
+    )
+    month: str | None = Field(
+        default=None,
+        description="Month of the key index to choose from, such as 2026-11-01. "
+        "Left out: the newest.",
+    )
+
+
+@dg.multi_observable_source_asset(
+    name="data_keys",
+    specs=[
+        dg.AssetSpec(
+            "data_keys",
+            group_name=GROUP,
+            owners=OWNERS,
+            kinds={"s3"},
+            description="The bucket's key list: which objects there are. Only the current one "
+            "exists.",
+            metadata={"key": KEY_LIST},
+        )
+    ],
+)
+def data_keys(
+    context: dg.AssetExecutionContext, images_bucket: BucketResource, settings: SettingsParam
+) -> dg.ObserveResult:
+    """Looks at the key list upstream; a new ETag is a new data version."""
+    source = images_bucket.open()
+    seen = look_patiently(source.store, KEY_LIST, settings.list_attempts, context.log.info)
+    return dg.ObserveResult(
+        asset_key="data_keys",
+        data_version=dg.DataVersion(seen.etag or ""),
+        metadata={
+            "etag": seen.etag or "",
+            "bytes": seen.bytes,
+            "last_modified": dg.MetadataValue.timestamp(seen.last_modified),
+            "url": dg.MetadataValue.url(source.public_url(KEY_LIST)),
+        },
+    )
+
+
+@dg.asset(
+    group_name=GROUP,
+    owners=OWNERS,
+    kinds={"s3", "parquet"},
+    tags=MONTHLY,
+    partitions_def=MONTHS,
+    deps=[data_keys],
+    description=SNAPSHOTS.description,
+    metadata=SNAPSHOTS.metadata(),
+    check_specs=SNAPSHOTS.check_specs("bucket_sync"),
+)
+def bucket_sync(
+    context: dg.AssetExecutionContext,
+    config: SyncConfig,
+    settings: SettingsParam,
+    lake: LakeResource,
+    images_bucket: BucketResource,
+) -> dg.MaterializeResult:
+    """Copies the month's key list into the lake, once."""
+    month, into = context.partition_key, lake.open()
+    with lake.query(into) as connection:
+        synced = sync_month(
+            into,
+            images_bucket.open(),
+            Asked(month, config.replace),
+            connection,
+            bounds_from(settings),
+            context.log.info,
+            LogDisplay(context.log.info),
+        )
+        context.log.info(synced.sentence)
+        before = month_before(into, SNAPSHOTS.name, month)
+        past = snapshot_of(into, before, connection) if before else None
+        findings = checks.of_snapshot(
+            connection,
+            into.rows_of(SNAPSHOTS.name, (MONTH, month)),
+            synced.snapshot,
+            past,
+            settings.shrunk_share_most,
+            month,
+        )
+    return dg.MaterializeResult(
+        data_version=dg.DataVersion(synced.snapshot.md5),
+        metadata={
+            "what": synced.sentence,
+            "copied": synced.copied,
+            "keys": synced.snapshot.keys,
+            "bytes": synced.snapshot.bytes,
+            "etag": synced.snapshot.etag,
+            "md5": synced.snapshot.md5,
+            "last_modified": dg.MetadataValue.timestamp(synced.snapshot.last_modified),
+            "copied_at": dg.MetadataValue.timestamp(synced.snapshot.copied_at),
+            "lies_at": dg.MetadataValue.path(into.root.address(synced.snapshot.file)),
+            "dagster/partition_row_count": 1,
+        },
+        check_results=SNAPSHOTS.check_results("bucket_sync", findings),
+    )
+
+
+@dg.multi_asset(
+    name="key_index",
+    group_name=GROUP,
+    partitions_def=MONTHS,
+    specs=[
+        dg.AssetSpec(
+            table.name,
+            deps=[bucket_sync],
+            owners=OWNERS,
+            kinds={"duckdb", "parquet"},
+            tags=MONTHLY,
+            description=table.description,
+            metadata=table.metadata(),
+        )
+        for table in (KEY_INDEX, KEY_INDEX_ODDITIES)
+    ],
+    check_specs=[
+        *KEY_INDEX.check_specs("key_index"),
+        *KEY_INDEX_ODDITIES.check_specs("key_index_oddities"),
+    ],
+)
+def key_index(
+    context: dg.AssetExecutionContext,
+    settings: SettingsParam,
+    lake: LakeResource,
+    images_bucket: BucketResource,
+) -> Iterator[dg.MaterializeResult]:
+    """Parses every line of the month's key list."""
+    month, into = context.partition_key, lake.open()
+    with lake.query(into) as connection:
+        facts = index_month(
+            into, month, connection, settings.key_list_bytes_most, LogDisplay(context.log.info)
+        )
+        index = into.rows_of(KEY_INDEX.name, (MONTH, month))
+        oddities = into.rows_of(KEY_INDEX_ODDITIES.name, (MONTH, month))
+        snapshot = snapshot_of(into, month, connection)
+        yield dg.MaterializeResult(
+            asset_key="key_index",
+            data_version=dg.DataVersion(snapshot.md5 if snapshot else ""),
+            metadata={
+                "dagster/partition_row_count": facts.rows,
+                **{f"objects_{kind}": count for kind, count in facts.by_kind.items()},
+                "preview": previews.index_preview(connection, index, images_bucket.open()),
+                "lies_at": dg.MetadataValue.path(into.address(KEY_INDEX.name, (MONTH, month))),
+            },
+            check_results=KEY_INDEX.check_results(
+                "key_index",
+                checks.of_index(
+                    connection, index, facts, snapshot.keys if snapshot else 0,
+                    settings.oddities_share_most,
+                ),
+            ),
+        )  # fmt: skip
+        yield dg.MaterializeResult(
+            asset_key="key_index_oddities",
+            metadata={
+                "dagster/partition_row_count": facts.oddities.total(),
+                "preview": previews.table_preview(connection, f"FROM {oddities}"),
+            },
+            check_results=KEY_INDEX_ODDITIES.check_results(
+                "key_index_oddities", checks.of_oddities(connection, oddities)
+            ),
+        )
+
+
+@dg.asset(
+    group_name=GROUP,
+    owners=OWNERS,
+    kinds={"duckdb", "parquet"},
+    tags=MONTHLY,
+    partitions_def=MONTHS,
+    deps=["key_index"],
+    description=KEY_CHANGES.description,
+    metadata=KEY_CHANGES.metadata(),
+    check_specs=KEY_CHANGES.check_specs("key_changes"),
+)
+def key_changes(context: dg.AssetExecutionContext, lake: LakeResource) -> dg.MaterializeResult:
+    """Compares the month's key index with that of the snapshot before."""
+    month, into = context.partition_key, lake.open()
+    with lake.query(into) as connection:
+        facts = compare_month(into, month, connection)
+        changes = into.rows_of(KEY_CHANGES.name, (MONTH, month))
+        since = facts["since"]
+        return dg.MaterializeResult(
+            metadata={
+                "since": since or "This is the first snapshot: there is none to compare with.",
+                "added": facts["added"],
+                "removed": facts["removed"],
+                "chart": previews.changes_chart(connection, changes),
+                "preview": previews.table_preview(
+                    connection, f"FROM {changes} ORDER BY objects DESC, barcode"
+                ),
+                "dagster/partition_row_count": checks.count(connection, changes),
+            },
+            check_results=KEY_CHANGES.check_results(
+                "key_changes", checks.of_changes(connection, changes, facts)
+            ),
+        )
+
+
+@dg.asset(
+    group_name=GROUP,
+    owners=OWNERS,
+    kinds={"duckdb", "parquet"},
+    description=PRODUCTS.description,
+    metadata=PRODUCTS.metadata(),
+    check_specs=PRODUCTS.check_specs("products"),
+)
+def products(
+    context: dg.AssetExecutionContext, settings: SettingsParam, lake: LakeResource
+) -> dg.MaterializeResult:
+    """Reads the dump that the settings name; without one it says so, and so do filters."""
+    into = lake.open()
+    if settings.products_dump is None:
+        note = "No dump is set (OFF_PLATFORM_PRODUCTS_DUMP); filters over products cannot be used."
+        context.log.info(note)
+        nothing = checks.nothing_to_check(PRODUCTS, note)
+        return dg.MaterializeResult(
+            metadata={"what": note}, check_results=PRODUCTS.check_results("products", nothing)
+        )
+    with lake.query(into) as connection:
+        facts = make_products(
+            into, settings.products_dump, settings, connection, LogDisplay(context.log.info)
+        )
+        rows = into.rows_of(PRODUCTS.name)
+        return dg.MaterializeResult(
+            metadata={
+                "dump": settings.products_dump,
+                "dagster/row_count": facts.rows,
+                "lacks": ", ".join(sorted(facts.lacking)) or "nothing",
+                "rows_left_out": facts.rejected,
+                "preview": previews.table_preview(connection, f"FROM {rows}"),
+            },
+            check_results=PRODUCTS.check_results(
+                "products", checks.of_products(connection, rows, facts, datetime.now(UTC))
+            ),
+        )
+
+
+def image_set_asset(settings: Settings) -> dg.AssetsDefinition:
+    """The asset `image_set` with a partition each declared set, as the settings have them.
+
+    Raises:
+        off_platform.image_sets.declared.WrongDeclarationError: the declaring file is wrong.
+    """
+    table = manifest_table(settings.missing_share_most)
+
+    @dg.asset(
+        group_name=GROUP,
+        owners=OWNERS,
+        kinds={"s3", "parquet"},
+        partitions_def=image_sets(settings.image_sets, "images"),
+        deps=[dg.AssetDep("key_index", partition_mapping=dg.LastPartitionMapping()), products],
+        description="A chosen, fetched and verified set of photos, OCR results or both, with its "
+        "manifest, data card, gallery and contact sheet.",
+        metadata=table.metadata(),
+        check_specs=table.check_specs("image_set"),
+    )
+    def image_set(
+        context: dg.AssetExecutionContext,
+        config: ImageSetConfig,
+        settings: SettingsParam,
+        lake: LakeResource,
+        images_bucket: BucketResource,
+    ) -> dg.MaterializeResult:
+        """Makes the set, goes on with it, or fetches what is new and changed."""
+        into, name = lake.open(), context.partition_key
+        choice, description = declared_choice(settings.image_sets, name)
+        request = request_from(settings, name, choice, description, config.model_dump())
+        folder = into.root.below(f"{IMAGE_SETS}/{name}")
+        with lake.query(into) as connection:
+            made = make_image_set(
+                into, images_bucket.open(), request, folder, connection,
+                LogDisplay(context.log.info),
+            )  # fmt: skip
+            into.refresh_views()
+            findings = check_manifest(
+                connection,
+                table,
+                folder.address(MANIFEST),
+                samples=request.choice.n,
+                decoded_share=request.how.decoded_share,
+            )
+            return dg.MaterializeResult(
+                metadata=_set_metadata(made),
+                check_results=table.check_results("image_set", findings),
+            )
+
+    return image_set
+
+
+def _set_metadata(made: Made) -> dict[str, dg.MetadataValue | str | int]:
+    folder, contents = made.folder, made.contents
+    return {
+        "contact_sheet": dg.MetadataValue.md(as_markdown(folder.read(SHEET))),
+        "card": dg.MetadataValue.md(folder.read(CARD).decode().split("---\n", 2)[-1]),
+        "gallery": dg.MetadataValue.path(folder.address(GALLERY)),
+        "lies_at": dg.MetadataValue.path(folder.address()),
+        "chosen_from": f"{made.candidates:,} candidates of {made.month[:7]}",
+        "this_run": made.tally.sentence(),
+        "continued": str(made.continued),
+        "samples": contents.samples,
+        "bytes": contents.size,
+        **{f"objects_{status}": count for status, count in contents.by_status.items()},
+        "dagster/partition_row_count": contents.by_status.total(),
+    }

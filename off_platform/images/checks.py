@@ -1,0 +1,164 @@
+"""What is found when the rules of the images wing's tables are looked at.
+
+The rules themselves are in `schemas.py`; bounds of single columns are checked by Pandera, in
+batches; what concerns a table as a whole is asked of DuckDB.
+"""
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from off_platform.images.key_index import KeyIndexFacts
+from off_platform.images.monthly import Snapshot
+from off_platform.images.products import ProductsFacts
+from off_platform.images.schemas import (
+    KEY_CHANGES,
+    KEY_INDEX,
+    KEY_INDEX_ODDITIES,
+    PRODUCTS,
+    SNAPSHOTS,
+)
+from off_platform.quality import Finding, Table, frames, validate
+from off_platform.storage.transfer import MD5_ETAG
+
+if TYPE_CHECKING:
+    import duckdb
+    import pandas as pd
+
+# 30 million keys go through Pandera in batches of this many rows.
+BATCH_ROWS = 500_000
+COPIES_SHARE_LEAST = 0.95
+
+
+def count(connection: "duckdb.DuckDBPyConnection", rows: str, where: str = "true") -> int:
+    """Number of rows that fulfil a condition."""
+    found = connection.execute(f"SELECT count(*) FROM {rows} WHERE {where}").fetchall()
+    return int(found[0][0])
+
+
+def nothing_to_check(table: Table, why: str) -> dict[str, Finding]:
+    """For a table that is optional and not there: nothing broken, and why nothing was looked at."""
+    return {rule.id: Finding(note=why) for rule in table.rules}
+
+
+def of_snapshot(
+    connection: "duckdb.DuckDBPyConnection",
+    rows: str,
+    snapshot: Snapshot,
+    before: Snapshot | None,
+    shrunk_share_most: float,
+    month: str,
+) -> dict[str, Finding]:
+    """What was found in a month's snapshot, also against the one before."""
+    columns = ", ".join(column.name for column in SNAPSHOTS.columns)
+    findings = validate(SNAPSHOTS, _batches(connection, f"SELECT {columns} FROM {rows}"))
+    findings["key_list_not_shrunk"] = _shrunk(snapshot, before, shrunk_share_most)
+    promised = MD5_ETAG.fullmatch(snapshot.etag)
+    findings["md5_is_the_etag"] = Finding(
+        broken=0 if promised is None else int(promised[1] != snapshot.md5),
+        of=int(promised is not None),
+        note="" if promised else "The ETag is no MD5: the list was uploaded in parts.",
+    )
+    elsewhere = f"{snapshot.copied_at:%Y-%m-01}" != month
+    findings["snapshot_of_its_month"] = Finding(broken=int(elsewhere), of=1)
+    return findings
+
+
+def _shrunk(snapshot: Snapshot, before: Snapshot | None, most: float) -> Finding:
+    if before is None:
+        return Finding(note="This is the first snapshot: there is none to compare with.")
+    lost = max(before.keys - snapshot.keys, 0)
+    note = f"{snapshot.keys:,} keys after {before.keys:,}; {most:.1%} may go."
+    return Finding(broken=lost if lost > before.keys * most else 0, of=before.keys, note=note)
+
+
+def of_index(
+    connection: "duckdb.DuckDBPyConnection",
+    index: str,
+    facts: KeyIndexFacts,
+    lines: int,
+    oddities_share_most: float,
+) -> dict[str, Finding]:
+    """What was found in a month's key index.
+
+    Args:
+        connection: DuckDB that can read the lake.
+        index: SQL for its rows.
+        facts: what was counted while it was made.
+        lines: keys of the snapshot.
+        oddities_share_most: share of lines that may be no keys.
+    """
+    columns = ", ".join(column.name for column in KEY_INDEX.columns)
+    findings = validate(KEY_INDEX, _batches(connection, f"SELECT {columns} FROM {index}"))
+    odd = facts.oddities.total()
+    findings["every_line_accounted_for"] = Finding(
+        broken=abs(lines - facts.rows - odd),
+        of=lines,
+        note=f"{lines:,} lines: {facts.rows:,} keys and {odd:,} oddities.",
+    )
+    findings["keys_sorted"] = Finding(broken=facts.out_of_order, of=facts.lines)
+    findings["keys_unique"] = Finding(broken=facts.repeated, of=facts.lines)
+    examples = [f"{number:,} lines: {reason}" for reason, number in facts.oddities.most_common()]
+    few = Finding(of=facts.lines)
+    few.add(odd if odd > facts.lines * oddities_share_most else 0, examples)
+    few.note = f"{odd:,} of {facts.lines:,} lines are no keys; {oddities_share_most:.2%} may be."
+    findings["few_oddities"] = few
+    findings["copies_and_ocr_go_with_photos"] = _companions(facts)
+    return findings
+
+
+def _companions(facts: KeyIndexFacts) -> Finding:
+    photos = facts.by_kind["raw"]
+    fewest = min(facts.by_kind["400"], facts.by_kind["ocr"])
+    return Finding(
+        broken=max(photos - fewest, 0) if fewest < photos * COPIES_SHARE_LEAST else 0,
+        of=photos,
+        note=f"{photos:,} photos, {facts.by_kind['400']:,} copies, {facts.by_kind['ocr']:,} OCR.",
+    )
+
+
+def of_oddities(connection: "duckdb.DuckDBPyConnection", rows: str) -> dict[str, Finding]:
+    """What was found among the lines that are no keys."""
+    return validate(
+        KEY_INDEX_ODDITIES, _batches(connection, f"SELECT line, text, reason FROM {rows}")
+    )
+
+
+def of_changes(
+    connection: "duckdb.DuckDBPyConnection", rows: str, facts: dict[str, Any]
+) -> dict[str, Finding]:
+    """What was found in a month's changes."""
+    columns = ", ".join(column.name for column in KEY_CHANGES.columns)
+    findings = validate(KEY_CHANGES, _batches(connection, f"SELECT {columns} FROM {rows}"))
+    first = facts["since"] is None
+    expected = facts["before"] + facts["added"] - facts["removed"]
+    findings["changes_add_up"] = Finding(
+        broken=0 if first else abs(expected - facts["now"]),
+        of=facts["now"],
+        note="This is the first snapshot: there is none to compare with."
+        if first
+        else f"{facts['before']:,} + {facts['added']:,} - {facts['removed']:,} = {expected:,}, "
+        f"and there are {facts['now']:,}.",
+    )
+    return findings
+
+
+def of_products(
+    connection: "duckdb.DuckDBPyConnection", rows: str, facts: ProductsFacts, now: datetime
+) -> dict[str, Finding]:
+    """What was found in the products."""
+    columns = ", ".join(column.name for column in PRODUCTS.columns)
+    findings = validate(PRODUCTS, _batches(connection, f"SELECT {columns} FROM {rows}"))
+    different = connection.execute(f"SELECT count(DISTINCT code) FROM {rows}").fetchall()[0][0]
+    findings["codes_unique"] = Finding(broken=facts.rows - different, of=facts.rows)
+    findings["products_not_empty"] = Finding(broken=int(facts.rows == 0), of=facts.rows)
+    later = f"last_modified > TIMESTAMPTZ '{now.isoformat()}'"
+    findings["not_from_the_future"] = Finding(broken=count(connection, rows, later), of=facts.rows)
+    left_out = Finding(of=facts.rows + facts.rejected)
+    left_out.add(facts.rejected, facts.reasons)
+    findings["few_rows_without_a_code"] = left_out
+    return findings
+
+
+def _batches(connection: "duckdb.DuckDBPyConnection", query: str) -> Iterator["pd.DataFrame"]:
+    yield from frames(connection.cursor().sql(query).to_arrow_reader(BATCH_ROWS))

@@ -1,0 +1,24 @@
+"""The partitions of the platform's assets: months and image sets."""
+
+from pathlib import Path
+
+import dagster as dg
+
+from off_platform.image_sets.declared import declared_sets
+
+MONTH = "month"
+# Before that nothing was copied, and nothing can be made up.
+FIRST_MONTH = "2026-01-01"
+
+# `end_offset=1`: upstream keeps only the current list, so the month that runs is the one to copy. A
+# plain monthly partition would ask for the month that is over.
+MONTHS = dg.MonthlyPartitionsDefinition(start_date=FIRST_MONTH, end_offset=1)
+
+
+def image_sets(path: Path, wing: str) -> dg.StaticPartitionsDefinition:
+    """A partition an image set that is declared for a wing.
+
+    Raises:
+        off_platform.image_sets.declared.WrongDeclarationError: the file is wrong.
+    """
+    return dg.StaticPartitionsDefinition(sorted(declared_sets(path, wing)))

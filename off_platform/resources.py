@@ -1,0 +1,82 @@
+"""Dagster resources: thin wrappers of storage/, shown in the UI with what they are set to."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import dagster as dg
+from pydantic import Field
+
+from off_platform.settings import Settings
+from off_platform.storage.lake import Lake
+from off_platform.storage.objects import Access, Source
+
+if TYPE_CHECKING:
+    import duckdb
+
+
+class LakeResource(dg.ConfigurableResource):  # type: ignore[type-arg]
+    """The lake, and DuckDB over it."""
+
+    url: str = Field(description="A folder or s3://bucket/prefix.")
+    region: str = Field(description="Region of a lake on S3.")
+    endpoint: str | None = Field(default=None, description="Another S3 endpoint.")
+    memory: str = Field(description="Memory limit of DuckDB.")
+    threads: int = Field(description="Threads of DuckDB.")
+
+    def open(self) -> Lake:
+        """The lake; one on S3 is signed by the ordinary AWS chain."""
+        return open_lake(self.url, self.region, self.endpoint)
+
+    @contextmanager
+    def query(self, lake: Lake) -> Iterator["duckdb.DuckDBPyConnection"]:
+        """DuckDB in memory, bounded, that reads the lake and spills into its scratch."""
+        from dagster_duckdb import DuckDBResource  # noqa: PLC0415 - 0.3 s, once a step
+
+        with (
+            lake.root.scratch() as spill,
+            DuckDBResource(database=":memory:").get_connection() as connection,
+        ):
+            lake.prepare(connection, self.memory, self.threads, spill)
+            yield connection
+
+
+class BucketResource(dg.ConfigurableResource):  # type: ignore[type-arg]
+    """A public bucket, or what stands for it."""
+
+    url: str = Field(description="s3://bucket, a folder, or an address.")
+    region: str = Field(description="Region of the bucket.")
+    endpoint: str | None = Field(default=None, description="Another S3 endpoint.")
+    signed: bool = Field(default=False, description="Whether requests are signed.")
+    request_seconds: float = Field(default=60, description="Longest time of a request.")
+
+    def open(self) -> Source:
+        """The bucket; it is reached when it is used."""
+        access = Access(self.region, self.endpoint, self.signed, self.request_seconds)
+        return Source(self.url, access)
+
+
+def open_lake(url: str, region: str, endpoint: str | None) -> Lake:
+    """The lake at a location; one on S3 is signed by the ordinary AWS chain."""
+    return Lake(url, Access(region, endpoint, signed=True, retries=5))
+
+
+def resources(settings: Settings) -> dict[str, object]:
+    """All resources, as the settings have them."""
+    return {
+        "settings": settings,
+        "lake": LakeResource(
+            url=settings.lake,
+            region=settings.lake_region,
+            endpoint=settings.lake_endpoint,
+            memory=settings.duckdb_memory,
+            threads=settings.threads,
+        ),
+        "images_bucket": BucketResource(
+            url=settings.images_bucket,
+            region=settings.images_region,
+            endpoint=settings.sources_endpoint,
+            signed=settings.sources_access == "signed",
+            request_seconds=settings.request_seconds,
+        ),
+    }

@@ -1,0 +1,42 @@
+"""The whole sandbox: every bucket and file the platform reads, made in one folder.
+
+Each part is made by a module of its own; here they are put together.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from off_platform.sandbox.images_bucket import ImagesBucket, make_images_bucket
+from off_platform.sandbox.products_dump import make_products_dump
+
+# The public bucket's own name, so that a server of the root answers under it.
+IMAGES_BUCKET = "openfoodfacts-images"
+PRODUCTS_DUMP = "products.csv.gz"
+
+
+@dataclass(frozen=True, slots=True)
+class Sandbox:
+    """A made sandbox: its folder and its parts."""
+
+    root: Path
+    images: ImagesBucket
+    products_dump: Path
+
+
+def make_sandbox(root: Path, *, products: int = 60, seed: int = 1, month: int = 0) -> Sandbox:
+    """Make the sandbox in a folder, or leave what is there already as it is.
+
+    Args:
+        root: where; made with its parents if it is not there.
+        products: in month 0.
+        seed: another one gives other products and photos.
+        month: 0, or a later state of the same sandbox.
+
+    Raises:
+        ValueError: too few products or a negative month.
+        FileExistsError: something else than a sandbox lies where a bucket belongs.
+    """
+    root.mkdir(parents=True, exist_ok=True)
+    images = make_images_bucket(root / IMAGES_BUCKET, products=products, seed=seed, month=month)
+    dump = make_products_dump(root / PRODUCTS_DUMP, images)
+    return Sandbox(root, images, dump)

@@ -1,0 +1,67 @@
+"""The plan of the bucket: what is promised of any size, seed and month, before it is drawn."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from off_platform.barcodes import check_digit_holds
+from off_platform.images import keys
+from off_platform.sandbox.images_plan import JUNK, LEAST_PRODUCTS, plan
+
+SIZES = st.integers(LEAST_PRODUCTS, 80)
+SEEDS = st.integers(0, 1000)
+
+
+@given(SIZES, SEEDS, st.integers(0, 6))
+@settings(max_examples=25, deadline=None)
+def test_every_line_is_a_key_save_the_two_that_are_meant_not_to_be(
+    products: int, seed: int, month: int
+) -> None:
+    planned = plan(products, seed, month)
+    assert len(set(planned.stored)) == len(planned.stored)
+    assert list(planned.listed) == sorted(set(planned.listed), key=str.encode)
+    for line in set(planned.listed) - {keys.KEY_LIST, JUNK}:
+        parsed = keys.parse(line)
+        assert keys.key(parsed.barcode, parsed.image_id, parsed.kind, parsed.layout) == line
+
+
+@given(SIZES, SEEDS)
+@settings(max_examples=25, deadline=None)
+def test_all_codes_are_valid_and_one_products_alone(products: int, seed: int) -> None:
+    shown = {photo.product for photo in plan(products, seed, 0).photos}
+    assert len(shown) == products
+    assert len({each.code for each in shown}) == products
+    assert all(check_digit_holds(each.code) for each in shown)
+
+
+@given(st.integers(LEAST_PRODUCTS + 10, 80), SEEDS, st.integers(0, 3))
+@settings(max_examples=25, deadline=None)
+def test_a_month_later_most_is_as_it_was(products: int, seed: int, month: int) -> None:
+    before, after = plan(products, seed, month), plan(products, seed, month + 1)
+    gone = set(before.photos) - set(after.photos)
+    new = set(after.photos) - set(before.photos)
+    retaken = {photo for photo in new if photo.retaken_in}
+    added = {photo.product.number for photo in new - retaken}
+    assert len(retaken) == 1
+    assert 2 <= len(gone) <= 2 + products // 10
+    assert added == set(range(min(added), min(added) + max(1, products // 20)))
+    assert before.awkward == after.awkward
+
+
+@given(SEEDS)
+@settings(max_examples=25, deadline=None)
+def test_even_the_smallest_has_a_next_month(seed: int) -> None:
+    before, after = plan(LEAST_PRODUCTS, seed, 0), plan(LEAST_PRODUCTS, seed, 1)
+    assert len(set(before.listed) - set(after.listed)) == 3
+    assert len(set(after.listed) - set(before.listed)) >= 3
+    assert [photo.retaken_in for photo in after.photos].count(1) == 1
+
+
+def test_a_sandbox_too_small_for_its_awkward_cases_is_refused() -> None:
+    with pytest.raises(ValueError, match="at least 12 products, not 11"):
+        plan(LEAST_PRODUCTS - 1, 1, 0)
+
+
+def test_there_is_no_month_before_the_first() -> None:
+    with pytest.raises(ValueError, match="no month -1"):
+        plan(LEAST_PRODUCTS, 1, -1)

@@ -1,0 +1,30 @@
+"""The whole sandbox in one go."""
+
+import shutil
+from pathlib import Path
+
+from off_platform.sandbox.images_bucket import ImagesBucket
+from off_platform.sandbox.images_plan import LEAST_PRODUCTS
+from off_platform.sandbox.make import make_sandbox
+
+
+def test_bucket_and_dump_lie_where_a_server_of_the_root_finds_them(
+    bucket: ImagesBucket, tmp_path: Path
+) -> None:
+    root = tmp_path / "deep" / "sandbox"
+    shutil.copytree(bucket.folder, root / "openfoodfacts-images")
+    made = make_sandbox(root, products=LEAST_PRODUCTS)
+    assert not made.images.made
+    assert made.images.folder == root / "openfoodfacts-images"
+    assert made.products_dump == root / "products.csv.gz"
+    assert sorted(path.name for path in root.iterdir()) == [
+        "openfoodfacts-images",
+        "products.csv.gz",
+    ]
+
+
+def test_a_sandbox_is_made_from_nothing_with_its_folders(tmp_path: Path) -> None:
+    made = make_sandbox(tmp_path / "a" / "b", products=LEAST_PRODUCTS, month=1)
+    assert made.images.made
+    assert (made.images.folder / "data" / "data_keys.gz").is_file()
+    assert made.products_dump.is_file()
