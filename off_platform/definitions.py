@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from off_platform.automation.jobs import monthly
+from off_platform.automation.jobs import jobs
 from off_platform.images import assets as images
 from off_platform.resources import resources
 from off_platform.settings import Settings, settings
@@ -24,7 +24,7 @@ def definitions(*, of: Settings) -> dg.Definitions:
     ]
     return dg.Definitions(
         assets=dg.with_source_code_references(assets),
-        jobs=[monthly],
+        jobs=jobs,
         resources=resources(of),
         executor=dg.in_process_executor,
     )

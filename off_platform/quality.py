@@ -11,9 +11,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
-import dagster as dg
-
 if TYPE_CHECKING:
+    import dagster as dg
     import pandas as pd
     import pandera.pandas as pa_pandera
     import pyarrow as pa
@@ -85,8 +84,10 @@ class Table:
         return pa.schema([(column.name, _arrow_type(column.type)) for column in self.columns])
 
     @cached_property
-    def dagster(self) -> dg.TableSchema:
+    def dagster(self) -> "dg.TableSchema":
         """The column schema that the UI shows."""
+        import dagster as dg  # noqa: PLC0415 - 1.6 s, which the command line need not wait for
+
         return dg.TableSchema(
             columns=[
                 dg.TableColumn(
@@ -112,29 +113,27 @@ class Table:
         """What every asset that is this table carries from its definition on."""
         return {"dagster/column_schema": self.dagster}
 
-    def check_specs(
-        self, asset: str, *, partitions: dg.PartitionsDefinition[str] | None = None
-    ) -> list[dg.AssetCheckSpec]:
+    def check_specs(self, asset: str) -> "list[dg.AssetCheckSpec]":
         """One check a rule.
 
         Args:
             asset: name of the asset that reports them.
-            partitions: the asset's partitions.
         """
+        import dagster as dg  # noqa: PLC0415 - 1.6 s, which the command line need not wait for
+
         return [
             dg.AssetCheckSpec(
                 rule.id,
                 asset=asset,
                 description=rule.sentence,
                 blocking=rule.blocking,
-                partitions_def=partitions,
             )
             for rule in self.rules
         ]
 
     def check_results(
         self, asset: str, findings: Mapping[str, "Finding"], *, only: Iterable[str] | None = None
-    ) -> list[dg.AssetCheckResult]:
+    ) -> "list[dg.AssetCheckResult]":
         """One result a rule, whether something broke it or not.
 
         Args:
@@ -178,8 +177,10 @@ class Finding:
         """Whether no more than the tolerated share broke it."""
         return self.broken == 0 or (rule.tolerated > 0 and self.share <= rule.tolerated)
 
-    def result(self, asset: str, rule: Rule) -> dg.AssetCheckResult:
+    def result(self, asset: str, rule: Rule) -> "dg.AssetCheckResult":
         """The asset check's result."""
+        import dagster as dg  # noqa: PLC0415 - 1.6 s, which the command line need not wait for
+
         passed = self.passed(rule)
         return dg.AssetCheckResult(
             asset_key=asset,

@@ -2,10 +2,28 @@
 
 import dagster as dg
 
-# One process for the whole flow: its steps are short, and each new one costs seconds to start.
+RUNS = "off_platform/runs"
+
+# One process for a whole flow: its steps are short, and each new process costs seconds to start.
 monthly = dg.define_asset_job(
     "monthly",
-    selection=dg.AssetSelection.tag("off_platform/runs", "monthly"),
+    selection=dg.AssetSelection.tag(RUNS, "monthly"),
     executor_def=dg.in_process_executor,
     description="The first of the month: copy the key list, index it, compare it.",
 )
+
+products = dg.define_asset_job(
+    "products",
+    selection=dg.AssetSelection.tag(RUNS, "products"),
+    executor_def=dg.in_process_executor,
+    description="Read the products dump that the settings name.",
+)
+
+image_sets = dg.define_asset_job(
+    "image_sets",
+    selection=dg.AssetSelection.tag(RUNS, "image_sets"),
+    executor_def=dg.in_process_executor,
+    description="Make or refresh an image set: choose, fetch, verify.",
+)
+
+jobs = [monthly, products, image_sets]

@@ -3,6 +3,7 @@
 Which photos are chosen is `choice.py`; fetching and showing, whatever the bucket, `image_sets/`.
 """
 
+import re
 import shlex
 from dataclasses import dataclass
 from pathlib import Path
@@ -124,6 +125,12 @@ def checked_choice(options: dict[str, Any], where: str) -> Choice:
         raise UnusableChoiceError(
             f"{where}: the option {option}={first['input']!r} is wrong: {first['msg']}.{hint}"
         ) from None
+
+
+def name_from(folder: Path | None) -> str:
+    """A set's name after the folder it goes to, made to fit."""
+    name = re.sub(r"[^a-z0-9_-]+", "-", folder.absolute().name.lower() if folder else "")
+    return name.strip("-_")[:63] or "image-set"
 
 
 def request_from(

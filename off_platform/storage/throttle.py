@@ -1,7 +1,8 @@
 """Back-off of all requests together: S3 answers 503 SlowDown for a prefix, not for one request.
 
-Many clients that back off one by one keep the server at its limit; here one SlowDown halves what
-is on its way and holds everything for a moment, and each success lets a little more through.
+Many clients that back off one by one keep the server at its limit; here a burst of SlowDowns halves
+what is on its way and holds everything for a moment, and each success lets a little more through.
+A few refusals among many answers are no burst: whoever met one tries again, nobody else waits.
 """
 
 import random
@@ -11,6 +12,11 @@ from typing import NamedTuple
 
 LONGEST_PAUSE = 20.0
 FIRST_PAUSE = 0.05
+# Each answer moves the share of refusals by a sixteenth, so five in a row make a burst, and a share
+# of a tenth does not. Below the smaller share nothing is counted any more.
+WEIGHT = 1 / 16
+BURST_SHARE = 0.25
+CALM_SHARE = 0.01
 
 
 class Grant(NamedTuple):
@@ -30,6 +36,8 @@ class Throttle:
         self._under_way = 0
         self._pause = FIRST_PAUSE
         self._resume_at = 0.0
+        self._refused_share = 0.0
+        self._came_through_at = time.monotonic()
         self._calm = True
         self._ended = threading.Event()
         self._changed = threading.Condition()
@@ -38,6 +46,11 @@ class Throttle:
     def allowed(self) -> float:
         """How many requests may be on their way now."""
         return self._allowed
+
+    @property
+    def refused_seconds(self) -> float:
+        """How long ago anything came through."""
+        return time.monotonic() - self._came_through_at
 
     @property
     def ended(self) -> bool:
@@ -70,27 +83,33 @@ class Throttle:
 
     def leave(self, grant: Grant) -> None:
         """A request that came through: one place is free, and the limit rises a little."""
+        self._came_through_at = time.monotonic()
         if self._calm and not grant.counted:
             return
         with self._changed:
             self._under_way -= grant.counted
             self._allowed = min(self._allowed + 1 / self._allowed, self._most)
-            self._pause = max(self._pause * 0.98, FIRST_PAUSE)
-            self._calm = self._allowed >= self._most
+            self._refused_share -= self._refused_share * WEIGHT
+            self._pause = max(self._pause / 2, FIRST_PAUSE)
+            self._calm = self._allowed >= self._most and self._refused_share < CALM_SHARE
             self._changed.notify()
 
     def slow_down(self, grant: Grant) -> None:
-        """A request that was refused: everything waits, and half as much goes on afterwards.
+        """A request that was refused: in a burst everything waits, and half as much goes on then.
 
         Requests that were on their way before the last halving tell nothing new, so that one burst
         halves once.
         """
         with self._changed:
             self._under_way -= grant.counted
+            self._calm = False
             if grant.moment >= self._resume_at:
-                self._calm = False
+                self._refused_share += (1 - self._refused_share) * WEIGHT
+            if grant.moment >= self._resume_at and self._refused_share >= BURST_SHARE:
                 self._allowed = max(self._allowed / 2, 1.0)
                 jitter = random.uniform(0.5, 1.5)  # noqa: S311 - spreads machines, hides nothing
                 self._resume_at = time.monotonic() + self._pause * jitter
                 self._pause = min(self._pause * 2, LONGEST_PAUSE)
+                # Half a burst is known already, so the next one shows sooner than the first.
+                self._refused_share = BURST_SHARE / 2
             self._changed.notify_all()

@@ -41,6 +41,8 @@ SENTENCE_MOST = 300
 FIRST_MEAN_BYTES = 2 * 2**20
 # So many times the tries of one object may meet a 503 before it counts as failed.
 PATIENCE = 10
+# A server that says nothing but 503 for so many seconds is not busy, it is gone.
+LONGEST_BURST = 600.0
 FIRST_WAIT = 0.1
 LONGEST_WAIT = 20.0
 
@@ -195,9 +197,12 @@ def _fetch(
         try:
             outcome = _judge(store, wanted, limits)
         except _SlowDownError as error:
-            # Waiting is the throttle's affair: a burst of minutes must not use up the tries.
+            # A burst is the throttle's affair, and one of minutes must not use up the tries.
             throttle.slow_down(grant)
             reason, refusals = str(error), refusals + 1
+            if throttle.refused_seconds > LONGEST_BURST:
+                break
+            throttle.rest(_wait_before(min(refusals, 3)))
         except _PassingError as error:
             throttle.leave(grant)
             reason, failures = str(error), failures + 1

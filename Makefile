@@ -1,0 +1,61 @@
+# The commands of the README. Everything is set up in .venv and var/ below this folder.
+
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+LOCK := requirements.lock
+
+-include .env
+# On the sandbox Dagster keeps its state apart, so that its runs never pass for the real buckets'.
+ifneq ($(filter 1 true yes on,$(OFF_PLATFORM_SANDBOX)),)
+SANDBOX := OFF_PLATFORM_SANDBOX=1 DAGSTER_HOME=$(CURDIR)/var/sandbox/dagster
+endif
+
+.PHONY: help setup run ui test quick check format lock benchmarks clean
+
+help:  ## Show these commands.
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
+
+setup: $(READY)  ## Set up .venv with everything, in the versions of the lock.
+
+run: setup  ## Run the platform once on the sandbox, without a network, and say what was made.
+	@OFF_PLATFORM_SANDBOX=1 $(BIN)/off-platform run
+
+ui: setup  ## Open Dagster's UI at localhost:3000; OFF_PLATFORM_SANDBOX=1 for the sandbox.
+	$(if $(SANDBOX),@$(SANDBOX) $(BIN)/off-platform sandbox)
+	@. $(BIN)/activate && $(SANDBOX) dg dev
+
+test: setup  ## Run all tests.
+	@$(BIN)/pytest
+
+quick: setup  ## Run the tests that take less than ten seconds each.
+	@$(BIN)/pytest -m "not slow"
+
+check: setup  ## Formatter, linter, type checker, definitions.
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@. $(BIN)/activate && dg check defs && dg check toml
+
+format: setup  ## Format the code, and mend what the linter can.
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+benchmarks: setup  ## Compare with the tools one would use instead; see benchmarks/README.md.
+	@$(BIN)/python -m benchmarks
+
+lock:  ## Renew the lock within the bounds of pyproject.toml.
+	@python3 -m venv var/lock && var/lock/bin/pip install --quiet uv
+	@var/lock/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 \
+		--generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --no-header \
+		--extra ui --group dev --group build pyproject.toml --output-file $(LOCK)
+
+clean:  ## Remove .venv and what the sandbox made; the lake in var/lake stays.
+	@rm -rf $(VENV) var/sandbox
+
+$(READY): $(LOCK) pyproject.toml
+	@sh deploy/make_venv.sh $(VENV) $(PYTHON)
+	@echo "Setting up $(VENV): some 170 packages, a minute or two, once."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r $(LOCK)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@

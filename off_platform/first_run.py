@@ -1,0 +1,167 @@
+"""The whole platform once, in this process, on whatever buckets are set; then what was made.
+
+Runs are Dagster's own and are kept, so that the UI shows them afterwards.
+"""
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from time import monotonic
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from off_platform.settings import SANDBOX, Settings
+from off_platform.storage.lake import IMAGE_SETS, VIEWS, Lake
+from off_platform.storage.progress import duration
+
+if TYPE_CHECKING:
+    import dagster as dg
+
+DAGSTER_HOME = SANDBOX / "dagster"
+QUIET = {"loggers": {"console": {"config": {"log_level": "ERROR"}}}}
+
+
+@dataclass
+class Report:
+    """What a run came to."""
+
+    month: str
+    image_set: str
+    seconds: float = 0
+    broken: bool = False
+    checks: int = 0
+    not_passed: list[tuple[str, str, str, bool]] = field(default_factory=list)
+
+
+def make_sandbox_ready() -> None:
+    """Makes the sandbox, with a place for Dagster's state that never mixes with the real one's."""
+    from off_platform.sandbox.make import make_sandbox  # noqa: PLC0415 - only for the sandbox
+
+    make_sandbox(SANDBOX)
+    DAGSTER_HOME.mkdir(exist_ok=True)
+    (DAGSTER_HOME / "dagster.yaml").write_text("telemetry:\n  enabled: false\n")
+
+
+def run_once(settings: Settings, image_set: str, console: Console) -> Report:
+    """Runs the month, the products and one image set, one after the other.
+
+    Args:
+        settings: which buckets, which lake.
+        image_set: name of a declared set.
+        console: where the steps are told.
+    """
+    import dagster as dg  # noqa: PLC0415 - 1.6 s, which other commands need not wait for
+
+    from off_platform.definitions import definitions  # noqa: PLC0415 - brings Dagster
+
+    started = monotonic()
+    defs = definitions(of=settings)
+    report = Report(f"{datetime.now(UTC):%Y-%m-01}", image_set)
+    home = DAGSTER_HOME if settings.sandbox else Path.cwd()
+    with dg.DagsterInstance.from_config(str(home)) as instance:
+        for job, partition, told in (
+            ("monthly", report.month, "the month: key list copied, indexed, compared"),
+            ("products", None, "the products dump read"),
+            ("image_sets", image_set, f"the image set {image_set}: chosen, fetched, verified"),
+        ):
+            with console.status(f"{told} ..."):
+                result = defs.resolve_job_def(job).execute_in_process(
+                    run_config=QUIET,
+                    instance=instance,
+                    partition_key=partition,
+                    raise_on_error=False,
+                )
+            _note(report, result, console, told)
+    report.seconds = monotonic() - started
+    return report
+
+
+def _note(report: Report, result: "dg.ExecuteInProcessResult", console: Console, told: str) -> None:
+    evaluations = result.get_asset_check_evaluations()
+    report.checks += len(evaluations)
+    for evaluation in evaluations:
+        if not evaluation.passed:
+            report.not_passed.append(
+                (
+                    evaluation.asset_key.to_user_string(),
+                    evaluation.check_name,
+                    evaluation.description or "",
+                    evaluation.severity.name == "ERROR",
+                )
+            )
+    report.broken |= not result.success
+    mark = "[green]done[/]" if result.success else "[red]failed[/]"
+    console.print(f"  {mark}  {escape(told)}")
+    for event in result.filter_events(lambda event: event.is_failure):
+        error = getattr(event.event_specific_data, "error", None)
+        if error is not None:
+            cause = error.cause or error
+            console.print(f"        {escape(cause.message.strip().splitlines()[0])}")
+
+
+def tell(report: Report, settings: Settings, lake: Lake, console: Console) -> None:
+    """The summary: what was made, where it lies, how to look at it."""
+    folder = lake.root.address(f"{IMAGE_SETS}/{report.image_set}")
+    console.print()
+    console.print(_made(report, lake))
+    console.print(_checked(report))
+    again = "make ui OFF_PLATFORM_SANDBOX=1" if settings.sandbox else "make ui"
+    for line in (
+        f"[bold]Where it lies[/] (made in {duration(report.seconds)})",
+        f"  the lake        {escape(lake.root.address())}",
+        f"  the image set   {escape(folder)}",
+        "",
+        "[bold]How to look at it[/]",
+        f"  photos          {escape(folder)}/gallery.html, in a browser",
+        f"  data card       {escape(folder)}/README.md",
+        f"  tables          {escape(lake.root.address(VIEWS))}, with DuckDB",
+        f"  assets, checks  {again}, then http://localhost:3000",
+    ):
+        console.print(line, soft_wrap=True, highlight=False)
+
+
+def _made(report: Report, lake: Lake) -> Table:
+    table = Table(title="What was made", title_justify="left", show_header=True)
+    for column in ("table", "rows", "what it is"):
+        table.add_column(column, justify="right" if column == "rows" else "left")
+    with lake.connect() as connection:
+        for name, told, rows in _tables(report, lake, connection):
+            table.add_row(name, f"{rows:,}", told)
+    return table
+
+
+def _tables(report: Report, lake: Lake, connection: Any) -> list[tuple[str, str, int]]:
+    from off_platform.images import schemas  # noqa: PLC0415 - only here
+
+    month = ("month", report.month)
+    told: list[tuple[str, str, int]] = []
+    for table, partition in (
+        (schemas.KEY_INDEX, month),
+        (schemas.KEY_INDEX_ODDITIES, month),
+        (schemas.KEY_CHANGES, month),
+        (schemas.PRODUCTS, None),
+    ):
+        if lake.has(table.name, partition):
+            rows = lake.rows_of(table.name, partition)
+            count = connection.execute(f"SELECT count(*) FROM {rows}").fetchall()[0][0]
+            told.append((table.name, table.description, count))
+    manifest = f"{IMAGE_SETS}/{report.image_set}/manifest.parquet"
+    if lake.root.exists(manifest):
+        rows = f"read_parquet('{lake.root.address(manifest)}')"
+        count = connection.execute(f"SELECT count(*) FROM {rows}").fetchall()[0][0]
+        told.append(("manifest", f"The objects of the image set {report.image_set}.", count))
+    return told
+
+
+def _checked(report: Report) -> Table:
+    passed = report.checks - len(report.not_passed)
+    table = Table(
+        title=f"{passed} of {report.checks} checks passed", title_justify="left", show_header=False
+    )
+    for asset, check, why, is_error in report.not_passed:
+        level = "[red]error[/]" if is_error else "[yellow]warning[/]"
+        table.add_row(level, f"{asset}: {check}", escape(why))
+    return table
