@@ -64,7 +64,7 @@ def run_once(settings: Settings, image_set: str, console: Console) -> Report:
     with dg.DagsterInstance.from_config(str(home)) as instance:
         for job, partition, told in (
             ("monthly", report.month, "the month: key list copied, indexed, compared"),
-            ("products", None, "the products dump read"),
+            ("products_dump", None, "the products dump read"),
             ("image_sets", image_set, f"the image set {image_set}: chosen, fetched, verified"),
         ):
             with console.status(f"{told} ..."):

@@ -1,9 +1,14 @@
-"""Fixtures that every part of the tests shares: real files of others, where they are at hand."""
+"""Fixtures that every part of the tests shares: real files of others, sandboxes, a bench."""
 
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+
+from off_platform.sandbox.make import Sandbox, make_sandbox
+from off_platform_tests.images_bench import BUCKET, Bench, bench_at, source_of
+from off_platform_tests.s3_server import S3Server
 
 REAL_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
@@ -19,3 +24,35 @@ def real_data() -> Callable[[str], Path]:
         return path
 
     return locate
+
+
+@pytest.fixture(scope="session")
+def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Sandbox:
+    """The smallest sandbox in its first month; to be looked at only."""
+    return make_sandbox(tmp_path_factory.mktemp("sandbox") / "first", products=12)
+
+
+@pytest.fixture(scope="session")
+def later_sandbox(tmp_path_factory: pytest.TempPathFactory) -> Sandbox:
+    """The same a month later; to be looked at only."""
+    return make_sandbox(tmp_path_factory.mktemp("sandbox") / "later", products=12, month=1)
+
+
+@pytest.fixture
+def bucket(sandbox: Sandbox, tmp_path: Path) -> Path:
+    """A copy of the sandbox's images bucket that a test may change."""
+    return Path(shutil.copytree(sandbox.images.folder, tmp_path / BUCKET))
+
+
+@pytest.fixture
+def server(sandbox: Sandbox) -> Iterator[S3Server]:
+    """A server of the sandbox's images bucket."""
+    with S3Server({BUCKET: sandbox.images.folder}) as running:
+        yield running
+
+
+@pytest.fixture
+def bench(server: S3Server, tmp_path: Path) -> Iterator[Bench]:
+    """A fresh lake that is filled from the server."""
+    with bench_at(tmp_path / "lake", source_of(server)) as made:
+        yield made

@@ -12,9 +12,10 @@ monthly = dg.define_asset_job(
     description="The first of the month: copy the key list, index it, compare it.",
 )
 
-products = dg.define_asset_job(
-    "products",
-    selection=dg.AssetSelection.tag(RUNS, "products"),
+# Not `products`: a job may not be named like an asset.
+products_dump = dg.define_asset_job(
+    "products_dump",
+    selection=dg.AssetSelection.tag(RUNS, "products_dump"),
     executor_def=dg.in_process_executor,
     description="Read the products dump that the settings name.",
 )
@@ -26,4 +27,4 @@ image_sets = dg.define_asset_job(
     description="Make or refresh an image set: choose, fetch, verify.",
 )
 
-jobs = [monthly, products, image_sets]
+jobs = [monthly, products_dump, image_sets]

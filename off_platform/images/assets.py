@@ -294,7 +294,7 @@ def key_changes(context: dg.AssetExecutionContext, lake: LakeResource) -> dg.Mat
     group_name=GROUP,
     owners=OWNERS,
     kinds={"duckdb", "parquet"},
-    tags={"off_platform/runs": "products"},
+    tags={"off_platform/runs": "products_dump"},
     description=PRODUCTS.description,
     metadata=PRODUCTS.metadata(),
     check_specs=PRODUCTS.check_specs("products"),
