@@ -38,8 +38,8 @@ app = typer.Typer(
     "variables or lines of .env: OFF_PLATFORM_LAKE, OFF_PLATFORM_IMAGES_BUCKET and the others of "
     ".env.example.",
 )
-out = Console()
-err = Console(stderr=True)
+out = Console(emoji=False)
+err = Console(stderr=True, emoji=False)
 
 
 @app.command()
@@ -139,7 +139,9 @@ def index(
     kinds = ", ".join(f"{count:,} {kind}" for kind, count in facts.by_kind.items())
     out.print(f"{facts.rows:,} keys ({kinds}) in {to}, in {took}.", highlight=False)
     for reason, count in facts.oddities.most_common():
-        out.print(f"  {count:,} lines are no keys: {escape(reason)}; see {odd}", highlight=False)
+        out.print(f"  no keys: {count:,}, {escape(reason)}", highlight=False)
+    if facts.oddities:
+        out.print(f"  They are in {odd}.", highlight=False, soft_wrap=True)
     if not facts.sorted_and_unique:
         err.print("The key list is not sorted, or repeats lines; the index is in the list's order.")
 
@@ -203,6 +205,7 @@ def images(  # noqa: PLR0913, PLR0917 - each is an option of the command line
 def _make_images(
     of: Settings, image_set: str | None, to: Path | None, varied: dict[str, Any]
 ) -> "Made":
+    from off_platform.image_sets import building  # noqa: PLC0415 - only here
     from off_platform.images import choice as choices  # noqa: PLC0415 - brings pydantic
     from off_platform.images import image_set as sets  # noqa: PLC0415 - brings jinja, Pillow
     from off_platform.storage.folders import LocalFolder  # noqa: PLC0415 - with it
@@ -219,7 +222,9 @@ def _make_images(
     name = image_set or sets.name_from(to)
     request = sets.request_from(of, name, choice, description, varied)
     lake, source = _lake(of), _images(of)
-    folder = LocalFolder(to) if to else lake.root.below(f"{IMAGE_SETS}/{name}")
+    # Nothing of ours but the set stays behind in a folder of the user's.
+    scratch = to / building.BUILDING / "scratch" if to else None
+    folder = LocalFolder(to, scratch) if to else lake.root.below(f"{IMAGE_SETS}/{name}")
     with lake.connect(of.duckdb_memory, of.threads) as connection:
         if not lake.partitions("key_index"):
             _index_this_month(of, lake, source, connection)
@@ -261,7 +266,7 @@ def _tell_made(made: "Made") -> None:
         highlight=False,
         soft_wrap=True,
     )
-    for problem in made.contents.problems(5):
+    for problem in made.contents.problems[:5]:
         err.print(escape(f"  {problem.status}: {problem.key}: {problem.reason}"), highlight=False)
 
 

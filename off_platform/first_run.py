@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import dagster as dg
 
 DAGSTER_HOME = SANDBOX / "dagster"
+_SANDBOX_YAML = "telemetry:\n  enabled: false\nnux:\n  enabled: false\n"
 QUIET = {"loggers": {"console": {"config": {"log_level": "ERROR"}}}}
 
 
@@ -42,7 +43,7 @@ def make_sandbox_ready() -> None:
 
     make_sandbox(SANDBOX)
     DAGSTER_HOME.mkdir(exist_ok=True)
-    (DAGSTER_HOME / "dagster.yaml").write_text("telemetry:\n  enabled: false\n")
+    (DAGSTER_HOME / "dagster.yaml").write_text(_SANDBOX_YAML)
 
 
 def run_once(settings: Settings, image_set: str, console: Console) -> Report:

@@ -66,6 +66,31 @@ class About:
     limits: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class InSet:
+    """What is in a finished set: samples, objects by kind and status, the first that are not there.
+
+    Attributes:
+        samples: how many.
+        tallies: objects and bytes by kind and status.
+        problems: the first objects that could not be had.
+    """
+
+    samples: int
+    tallies: tuple[CardTally, ...]
+    problems: tuple[CardProblem, ...]
+
+    @cached_property
+    def by_status(self) -> Counter[str]:
+        """Objects by status."""
+        return _by_status(self.tallies)
+
+    @property
+    def size(self) -> int:
+        """Bytes of all objects that are there."""
+        return sum(tally.size for tally in self.tallies)
+
+
 class Contents:
     """What is in a set, read off its manifest, and the bytes behind it.
 
@@ -97,17 +122,9 @@ class Contents:
         )
 
     @cached_property
-    def by_status(self) -> Counter[str]:
-        """Objects by status."""
-        counts: Counter[str] = Counter()
-        for tally in self.tallies:
-            counts[tally.status] += tally.objects
-        return counts
-
-    @property
-    def size(self) -> int:
-        """Bytes of all objects that are there."""
-        return sum(tally.size for tally in self.tallies)
+    def in_set(self) -> InSet:
+        """The figures that are told after the set is made."""
+        return InSet(self.samples, self.tallies, self.problems(PROBLEMS_NAMED))
 
     @cached_property
     def samples(self) -> int:
@@ -183,9 +200,16 @@ class Contents:
         return None
 
 
+def _by_status(tallies: tuple[CardTally, ...]) -> Counter[str]:
+    counts: Counter[str] = Counter()
+    for tally in tallies:
+        counts[tally.status] += tally.objects
+    return counts
+
+
 def finish(
     folder: Folder, about: About, connection: "duckdb.DuckDBPyConnection", gallery_samples: int
-) -> Contents:
+) -> InSet:
     """Joins the groups to a set: manifest, card, gallery and sheet, all put in place together.
 
     Returns:
@@ -197,12 +221,13 @@ def finish(
         (scratch / CARD).write_text(data_card(_card_facts(about, contents)), encoding="utf-8")
         (scratch / SHEET).write_bytes(_sheet(contents))
         _write_gallery(scratch / GALLERY, about, contents, gallery_samples)
+        in_set = contents.in_set
         made = [CARD, SHEET, GALLERY, MANIFEST]
         for name in made:
             folder.place(scratch / name, f"{building.BUILDING}/{name}")
     groups = building.containers_made(folder, connection)
     building.put_in_place(folder, [*groups, *made], connection)
-    return Contents(folder, folder.address(MANIFEST), connection)
+    return in_set
 
 
 def _card_facts(about: About, contents: Contents) -> CardFacts:
@@ -236,8 +261,8 @@ def _write_gallery(path: Path, about: About, contents: Contents, samples: int) -
         licence=about.licence,
         attribution=about.attribution,
         samples=contents.samples,
-        statuses=contents.by_status,
-        size=contents.size,
+        statuses=contents.in_set.by_status,
+        size=contents.in_set.size,
         description=about.description,
         snapshot=about.key_list.month if about.key_list else None,
         source_url=about.source_url,

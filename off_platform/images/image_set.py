@@ -13,7 +13,7 @@ from off_platform.image_sets import building
 from off_platform.image_sets.build import How, Layout, Origin, build_groups
 from off_platform.image_sets.card import CardKeyList, CardKind
 from off_platform.image_sets.declared import declared_sets, demand_name
-from off_platform.image_sets.finish import About, Contents, finish, options_as_text
+from off_platform.image_sets.finish import About, InSet, finish, options_as_text
 from off_platform.images.choice import Choice, UnusableChoiceError, candidates_query, choose
 from off_platform.images.monthly import NoSnapshotError, Snapshot, snapshot_of
 from off_platform.images.schemas import KEY_INDEX, PRODUCTS
@@ -86,7 +86,7 @@ class Made:
     candidates: int
     continued: bool
     tally: Tally
-    contents: Contents
+    contents: InSet
 
 
 def declared_choice(path: Path, name: str) -> tuple[Choice, str]:

@@ -214,11 +214,17 @@ def _names(lines: "pa.BinaryArray") -> "tuple[np.ndarray[Any, Any], np.ndarray[A
 
     # With no end given, binary_slice asks for a negative buffer (pyarrow 26).
     names = pc.dictionary_encode(pc.binary_slice(lines, DIRECTORY_BYTES, key_list.LONGEST_LINE))
-    found = [keys.parse_name(name.decode("latin-1")) for name in names.dictionary.to_pylist()]
+    found = [_plain_name(name.decode("latin-1")) for name in names.dictionary.to_pylist()]
     image_ids = np.array([name[0] if name else -1 for name in found], dtype=np.int32)
     kinds = np.array([KINDS.index(name[1]) if name else 0 for name in found], dtype=np.int8)
     indices = names.indices.to_numpy()
     return image_ids[indices], kinds[indices]
+
+
+def _plain_name(name: str) -> tuple[int, keys.Kind] | None:
+    """What `keys.parse_name` says; None for `01.jpg` too, which makes no key of today's layout."""
+    named = keys.parse_name(name)
+    return named if named and name == f"{named[0]}{keys.SUFFIXES[named[1]]}" else None
 
 
 def _table(

@@ -1,0 +1,241 @@
+"""The command line: what each command promises, and one sentence and a code when it cannot."""
+
+import os
+import subprocess
+import sys
+import tarfile
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import duckdb
+import pytest
+
+from off_platform import cli
+from off_platform.sandbox.make import Sandbox, make_sandbox
+from off_platform.settings import Settings, settings
+
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture(scope="module")
+def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Sandbox:
+    return make_sandbox(tmp_path_factory.mktemp("sandbox"), products=12)
+
+
+@pytest.fixture
+def run(
+    sandbox: Sandbox,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> Run:
+    """Runs a command line in a folder of its own; exit code, output, errors."""
+    monkeypatch.chdir(tmp_path)
+    for name in Settings.model_fields:
+        monkeypatch.delenv(f"OFF_PLATFORM_{name.upper()}", raising=False)
+    monkeypatch.setenv("OFF_PLATFORM_LAKE", str(tmp_path / "lake"))
+    monkeypatch.setenv("OFF_PLATFORM_IMAGES_BUCKET", str(sandbox.images.folder))
+    monkeypatch.setenv("OFF_PLATFORM_LIST_ATTEMPTS", "1")
+    monkeypatch.setattr(cli.out, "width", 200)
+    monkeypatch.setattr(cli.err, "width", 200)
+
+    def call(*words: str, **varied: str) -> tuple[int, str, str]:
+        for name, value in varied.items():
+            monkeypatch.setenv(f"OFF_PLATFORM_{name}", value)
+        settings.cache_clear()
+        monkeypatch.setattr(sys, "argv", ["off-platform", *words])
+        with pytest.raises(SystemExit) as stopped:
+            cli.main()
+        captured = capsys.readouterr()
+        code = stopped.value.code
+        return (code if isinstance(code, int) else 0), captured.out, captured.err
+
+    return call
+
+
+def test_keys_shows_directory_keys_and_urls_without_an_index(run: Run) -> None:
+    code, out, _ = run(
+        "keys", "4012359114303", "20065034", IMAGES_BUCKET="s3://openfoodfacts-images"
+    )
+    assert code == 0
+    assert (
+        "https://openfoodfacts-images.s3.eu-west-3.amazonaws.com/data/401/235/911/4303/1.jpg" in out
+    )
+    assert "data/000/002/006/5034/1.json.gz" in out
+    assert "EAN-8" in out
+
+
+def test_keys_in_the_documents_layout(run: Run) -> None:
+    code, out, _ = run("keys", "20065034", "--layout", "document")
+    assert code == 0
+    assert "data/20065034/1.400.jpg" in out
+
+
+def test_keys_are_those_of_the_index_once_there_is_one(run: Run, sandbox: Sandbox) -> None:
+    assert run("images", "--n", "1", "--out", "set")[0] in {0, 1}
+    (key, *_) = sandbox.images.awkward["image_id_1400"]
+    barcode = "".join(key.split("/")[1:-1])
+    _, out, _ = run("keys", barcode)
+    assert key in out
+
+
+def test_a_wrong_barcode_is_one_sentence(run: Run) -> None:
+    code, _, err = run("keys", "301-762")
+    assert code == 2
+    assert "is no barcode" in err
+
+
+def test_index_writes_the_table_and_names_the_oddities(run: Run, sandbox: Sandbox) -> None:
+    key_list = sandbox.images.folder / "data" / "data_keys.gz"
+    code, out, _ = run("index", str(key_list), "index.parquet")
+    assert code == 0
+    rows = duckdb.sql("SELECT count(*) FROM 'index.parquet'").fetchall()[0][0]
+    odd = duckdb.sql("SELECT text FROM 'index.oddities.parquet'").fetchall()
+    assert rows + len(odd) == sandbox.images.line_count
+    assert ("data/data_keys.gz",) in odd
+    assert "the key list names itself" in out
+    assert not list(Path().glob("*.part"))
+
+
+@pytest.mark.parametrize("content", [b"", b"<!DOCTYPE html><p>Sorry", b"\x1f\x8b\x08\x00cut"])
+def test_what_is_no_key_list_leaves_an_old_index_alone(run: Run, content: bytes) -> None:
+    Path("list.gz").write_bytes(content)
+    Path("index.parquet").write_text("old")
+    code, _, err = run("index", "list.gz", "index.parquet")
+    assert code == 2
+    assert "key list" in err
+    assert Path("index.parquet").read_text() == "old"
+    assert sorted(path.name for path in Path().iterdir()) == ["index.parquet", "list.gz"]
+
+
+def test_an_image_set_of_ones_own(run: Run) -> None:
+    code, out, _ = run("images", "--kind", "400+ocr", "--n", "all", "--out", "photos")
+    assert code == 1
+    assert "fetched" in out
+    assert "gallery.html" in out
+    assert sorted(path.name for path in Path("photos").iterdir()) == [
+        "00000.tar",
+        "README.md",
+        "contact_sheet.jpg",
+        "gallery.html",
+        "manifest.parquet",
+    ]
+    with tarfile.open("photos/00000.tar") as shard:
+        stems = {name.split(".", 1)[0] for name in shard.getnames()}
+        assert {name.split(".", 1)[1] for name in shard.getnames()} == {"jpg", "json"}
+    shown = duckdb.sql("SELECT DISTINCT sample FROM 'photos/manifest.parquet'").fetchall()
+    assert stems <= {sample for (sample,) in shown}
+
+
+def test_loose_files_have_the_documents_names_and_leave_other_files_alone(run: Run) -> None:
+    Path("photos").mkdir()
+    Path("photos/mine.txt").write_text("mine")
+    run("images", "--n", "3", "--layout", "files", "--out", "photos")
+    run("images", "--n", "2", "--seed", "9", "--layout", "files", "--out", "photos")
+    paths = duckdb.sql(
+        "SELECT path FROM 'photos/manifest.parquet' WHERE status = 'fetched'"
+    ).fetchall()
+    assert paths
+    for (path,) in paths:
+        assert Path("photos", path).is_file()
+        assert Path(path).name.endswith(".400.jpg")
+    assert len(list(Path("photos/00000").iterdir())) == len(paths)
+    assert Path("photos/mine.txt").read_text() == "mine"
+
+
+def test_a_declared_set_goes_into_the_lake_with_a_view(run: Run) -> None:
+    Path("image_sets.toml").write_text("[images.few]\nn = 4\n")
+    assert run("images", "few")[0] in {0, 1}
+    found = duckdb.connect("lake/off_platform.duckdb", read_only=True)
+    ((count, name),) = found.sql("SELECT count(*), any_value(image_set) FROM manifest").fetchall()
+    assert (count, name) == (4, "few")
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["images", "nope"], "There is no image set 'nope' in image_sets.toml"),
+        (["images"], "Name a declared SET"),
+        (["images", "--kind", "raww", "--out", "x"], "the option kind='raww' is wrong"),
+        (["images", "--n", "ten", "--out", "x"], "the option n='ten' is wrong"),
+        (["images", "--n", "0", "--out", "x"], "the option n=0 is wrong"),
+        (["images", "--edited-from", "yesterday", "--out", "x"], "edited_from='yesterday'"),
+        (["images", "--country", "en:france", "--out", "x"], "needs the table products"),
+        (["images", "--barcode-prefix", "30'1", "--out", "x"], "barcode_prefixes"),
+        (["images", "--month", "2020-01-01", "--n", "1", "--out", "x"], "2020-01 has no snapshot"),
+    ],
+)
+def test_what_cannot_be_done_is_one_sentence(run: Run, words: list[str], sentence: str) -> None:
+    code, _, err = run(*words)
+    assert code == 2
+    assert sentence in err
+    assert "Traceback" not in err
+
+
+@pytest.mark.parametrize(
+    ("toml", "sentence"),
+    [
+        ("[images.few", "is no TOML file"),
+        ("[photos.few]\n", "has the table 'photos'"),
+        ("[images.few]\nnumber = 3\n", "The options are kind, n, seed"),
+        ("[images.'../few']\n", "cannot name an image set"),
+        ("[images]\nfew = 3\n", "each set must be a table"),
+    ],
+)
+def test_a_wrong_declaration_is_one_sentence(run: Run, toml: str, sentence: str) -> None:
+    Path("image_sets.toml").write_text(toml)
+    code, _, err = run("images", "few")
+    assert code == 2
+    assert sentence in err
+
+
+def test_a_wrong_setting_is_one_sentence(run: Run) -> None:
+    code, _, err = run("images", "--n", "1", "--out", "x", CONCURRENCY="many")
+    assert code == 2
+    assert "OFF_PLATFORM_CONCURRENCY='many' cannot be used" in err
+
+
+def test_a_bucket_that_is_not_there_is_one_sentence(run: Run) -> None:
+    code, _, err = run("images", "--n", "1", "--out", "x", IMAGES_BUCKET="/nowhere/at/all")
+    assert code == 2
+    assert "/nowhere/at/all is not there" in err
+
+
+def test_a_server_that_does_not_answer_is_one_sentence(run: Run) -> None:
+    code, _, err = run("images", "--n", "1", "--out", "x", IMAGES_BUCKET="http://127.0.0.1:9/x")
+    assert code == 3
+    assert "could not be read" in err
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_no_permission_is_one_sentence(run: Run) -> None:
+    Path("closed").mkdir(mode=0o500)
+    code, _, err = run("images", "--n", "1", "--out", "closed/set")
+    assert code == 3
+    assert "Permission denied" in err
+
+
+def test_a_place_that_cannot_be_written_is_one_sentence(run: Run) -> None:
+    Path("file").write_text("in the way")
+    code, _, err = run("images", "--n", "1", "--out", "file/set")
+    assert code == 3
+    assert "file" in err
+    assert Path("file").read_text() == "in the way"
+
+
+def test_the_help_names_exit_codes_and_every_option() -> None:
+    """In a process of its own: the installed command, as users have it."""
+    command = Path(sys.executable).with_name("off-platform")
+    shown = subprocess.run([command, "--help"], capture_output=True, text=True, check=True).stdout  # noqa: S603 - our own command
+    assert "Exit codes" in shown
+    for name in ("run", "keys", "index", "images", "sandbox"):
+        assert f" {name} " in shown
+
+
+def test_the_shown_addresses_lead_to_the_objects(run: Run) -> None:
+    run("images", "--n", "5", "--out", "photos")
+    rows = duckdb.sql("SELECT url, status FROM 'photos/manifest.parquet'").fetchall()
+    for url, status in rows:
+        there = Path(unquote(urlsplit(url).path)).is_file()
+        assert there is (status != "missing")
