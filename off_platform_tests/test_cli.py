@@ -190,6 +190,16 @@ def test_a_wrong_declaration_is_one_sentence(run: Run, toml: str, sentence: str)
     assert sentence in err
 
 
+def test_a_filter_that_the_dump_cannot_answer_is_one_sentence(run: Run, sandbox: Sandbox) -> None:
+    """The CSV dump tells countries and no languages."""
+    Path("image_sets.toml").write_text("[images.few]\nn = 4\n")
+    run("run", "--set", "few", PRODUCTS_DUMP=str(sandbox.products_dump))
+    assert run("images", "--country", "en:france", "--n", "2", "--out", "x")[0] in {0, 1}
+    code, _, err = run("images", "--language", "fr", "--n", "2", "--out", "x")
+    assert code == 2
+    assert "filters by languages, which the products dump does not tell" in err
+
+
 def test_a_wrong_setting_is_one_sentence(run: Run) -> None:
     code, _, err = run("images", "--n", "1", "--out", "x", CONCURRENCY="many")
     assert code == 2

@@ -164,9 +164,11 @@ def bucket_sync(
         context.log.info(synced.sentence)
         before = month_before(into, SNAPSHOTS.name, month)
         past = snapshot_of(into, before, connection) if before else None
+        rows = into.rows_of(SNAPSHOTS.name, (MONTH, month))
+        preview = previews.table_preview(connection, f"FROM {rows}")
         findings = checks.of_snapshot(
             connection,
-            into.rows_of(SNAPSHOTS.name, (MONTH, month)),
+            rows,
             synced.snapshot,
             past,
             settings.shrunk_share_most,
@@ -176,6 +178,7 @@ def bucket_sync(
         data_version=dg.DataVersion(synced.snapshot.md5),
         metadata={
             "what": synced.sentence,
+            "preview": preview,
             "copied": synced.copied,
             "keys": synced.snapshot.keys,
             "bytes": synced.snapshot.bytes,

@@ -180,7 +180,7 @@ def make_image_set(
     if snapshot is None:
         raise NoSnapshotError(f"{month[:7]} has no snapshot; materialise bucket_sync first.")
     index = lake.rows_of(KEY_INDEX.name, ("month", month))
-    products = _products(lake, request.choice)
+    products = _products(lake, request.choice, connection)
     candidates = _count(connection, candidates_query(request.choice, index, products))
     plan = building.Plan(
         request.name,
@@ -208,10 +208,18 @@ def newest_month(lake: Lake) -> str:
     return months[-1]
 
 
-def _products(lake: Lake, choice: Choice) -> str | None:
+def _products(lake: Lake, choice: Choice, connection: "duckdb.DuckDBPyConnection") -> str | None:
+    """SQL for the products, once they tell what the choice asks; a dump may lack a column."""
     if not choice.columns_of_products or not lake.has(PRODUCTS.name):
         return None
-    return lake.rows_of(PRODUCTS.name)
+    rows = lake.rows_of(PRODUCTS.name)
+    for column in sorted(choice.columns_of_products):
+        if not _count(connection, f"FROM {rows} WHERE {column} IS NOT NULL LIMIT 1"):
+            raise UnusableChoiceError(
+                f"This choice filters by {column}, which the products dump does not tell; "
+                "take another dump (JSONL and Parquet tell all) or leave that filter out."
+            )
+    return rows
 
 
 def _with_names(objects: str) -> str:

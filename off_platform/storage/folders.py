@@ -6,9 +6,10 @@ What the files mean is not known here: tables are `lake.py`, image sets `image_s
 import os
 import shutil
 import tempfile
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from obstore.store import ObjectStore
 
 SCRATCH = ".scratch"
+SCRATCH_SECONDS = 2 * 24 * 3600
 
 
 class Folder(ABC):
@@ -160,10 +162,19 @@ class LocalFolder(Folder):
 
     @contextmanager
     def scratch(self) -> Iterator[Path]:
-        """See `Folder.scratch`."""
+        """See `Folder.scratch`; what killed runs left behind is swept out first."""
         self._scratch.mkdir(parents=True, exist_ok=True)
+        self._sweep()
         with tempfile.TemporaryDirectory(dir=self._scratch, ignore_cleanup_errors=True) as folder:
             yield Path(folder)
+
+    def _sweep(self) -> None:
+        """No run makes one file for two days; younger scratch may be another process's."""
+        oldest = time.time() - SCRATCH_SECONDS
+        for left in self._scratch.iterdir():
+            with suppress(FileNotFoundError):
+                if left.stat().st_mtime < oldest:
+                    shutil.rmtree(left, ignore_errors=True)
 
     def _path(self, name: str) -> Path:
         if ".." in Path(name).parts or name.startswith("/"):

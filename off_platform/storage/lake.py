@@ -211,8 +211,17 @@ class Lake:
 
 
 def copy_query(connection: "duckdb.DuckDBPyConnection", query: str, path: Path) -> None:
-    """Writes a query's rows as Parquet, in the query's order."""
-    connection.execute(f"COPY ({query}) TO {literal(str(path))} ({PARQUET})")
+    """Writes a query's rows as Parquet, in the query's order.
+
+    Raises:
+        OSError: the disk is full, or refuses.
+    """
+    import duckdb  # noqa: PLC0415 - 0.2 s, once used
+
+    try:
+        connection.execute(f"COPY ({query}) TO {literal(str(path))} ({PARQUET})").fetchall()
+    except duckdb.IOException as error:
+        raise OSError(str(error).split("\n", 1)[0]) from error
 
 
 def literal(text: str) -> str:
