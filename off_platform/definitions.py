@@ -4,6 +4,7 @@ import dagster as dg
 
 from off_platform.automation.jobs import jobs
 from off_platform.images import assets as images
+from off_platform.images.image_set_assets import image_set_asset
 from off_platform.resources import resources
 from off_platform.settings import Settings, settings
 
@@ -20,7 +21,7 @@ def definitions(*, of: Settings) -> dg.Definitions:
         images.key_index,
         images.key_changes,
         images.products,
-        images.image_set_asset(of),
+        image_set_asset(of),
     ]
     return dg.Definitions(
         assets=dg.with_source_code_references(assets),

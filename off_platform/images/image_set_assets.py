@@ -1,0 +1,121 @@
+"""The asset `image_set`, a partition each declared set, and the options of its launchpad.
+
+What it does is in `image_set.py`; the manifest and its rules are `image_sets/manifest.py`.
+"""
+
+import dagster as dg
+from pydantic import Field
+
+from off_platform.image_sets.contact_sheet import as_markdown
+from off_platform.image_sets.finish import CARD, GALLERY, SHEET
+from off_platform.image_sets.manifest import check_manifest, manifest_table
+from off_platform.images.assets import GROUP, OWNERS, SettingsParam, products
+from off_platform.images.choice import Choice
+from off_platform.images.image_set import Made, declared_choice, make_image_set, request_from
+from off_platform.partitions import image_sets
+from off_platform.resources import BucketResource, LakeResource
+from off_platform.settings import Settings
+from off_platform.storage.lake import IMAGE_SETS, MANIFEST
+from off_platform.storage.progress import LogDisplay
+
+
+def _described(option: str) -> str:
+    return f"{Choice.model_fields[option].description} Left out: as declared."
+
+
+class ImageSetConfig(dg.Config):
+    """Options of an image set; what is left out stays as `image_sets.toml` declares it."""
+
+    kind: str | None = Field(default=None, description=_described("kind"))
+    n: int | None = Field(default=None, description=_described("n"))
+    all: bool = Field(default=False, description="Take all there are, whatever n says.")
+    seed: int | None = Field(default=None, description=_described("seed"))
+    per_product: int | None = Field(default=None, description=_described("per_product"))
+    barcode_prefixes: list[str] | None = Field(
+        default=None, description=_described("barcode_prefixes")
+    )
+    image_ids: list[int] | None = Field(default=None, description=_described("image_ids"))
+    last_editors: list[str] | None = Field(default=None, description=_described("last_editors"))
+    edited_from: str | None = Field(default=None, description=_described("edited_from"))
+    edited_until: str | None = Field(default=None, description=_described("edited_until"))
+    countries: list[str] | None = Field(default=None, description=_described("countries"))
+    categories: list[str] | None = Field(default=None, description=_described("categories"))
+    languages: list[str] | None = Field(default=None, description=_described("languages"))
+    layout: str | None = Field(
+        default=None, description="shards or files. Left out: as the settings have it."
+    )
+    month: str | None = Field(
+        default=None,
+        description="Month of the key index to choose from, such as 2026-11-01. "
+        "Left out: the newest.",
+    )
+
+
+def image_set_asset(settings: Settings) -> dg.AssetsDefinition:
+    """The asset `image_set` with a partition each declared set, as the settings have them.
+
+    Raises:
+        off_platform.image_sets.declared.WrongDeclarationError: the declaring file is wrong.
+    """
+    table = manifest_table(settings.missing_share_most)
+
+    @dg.asset(
+        group_name=GROUP,
+        owners=OWNERS,
+        kinds={"s3", "parquet"},
+        tags={"off_platform/runs": "image_sets"},
+        partitions_def=image_sets(settings.image_sets, "images"),
+        deps=[dg.AssetDep("key_index", partition_mapping=dg.LastPartitionMapping()), products],
+        description="A chosen, fetched and verified set of photos, OCR results or both, with its "
+        "manifest, data card, gallery and contact sheet.",
+        metadata=table.metadata(),
+        check_specs=table.check_specs("image_set"),
+    )
+    def image_set(
+        context: dg.AssetExecutionContext,
+        config: ImageSetConfig,
+        settings: SettingsParam,
+        lake: LakeResource,
+        images_bucket: BucketResource,
+    ) -> dg.MaterializeResult:
+        """Makes the set, goes on with it, or fetches what is new and changed."""
+        into, name = lake.open(), context.partition_key
+        choice, description = declared_choice(settings.image_sets, name)
+        request = request_from(settings, name, choice, description, config.model_dump())
+        folder = into.root.below(f"{IMAGE_SETS}/{name}")
+        with lake.query(into) as connection:
+            made = make_image_set(
+                into, images_bucket.open(), request, folder, connection,
+                LogDisplay(context.log.info),
+            )  # fmt: skip
+            into.refresh_views()
+            findings = check_manifest(
+                connection,
+                table,
+                folder.address(MANIFEST),
+                samples=request.choice.n,
+                decoded_share=request.how.decoded_share,
+            )
+            return dg.MaterializeResult(
+                metadata=_set_metadata(made),
+                check_results=table.check_results("image_set", findings),
+            )
+
+    return image_set
+
+
+def _set_metadata(made: Made) -> dict[str, dg.MetadataValue | str | int]:
+    folder, contents = made.folder, made.contents
+    return {
+        "contact_sheet": dg.MetadataValue.md(as_markdown(folder.read(SHEET))),
+        "card": dg.MetadataValue.md(folder.read(CARD).decode().split("---\n", 2)[-1]),
+        "gallery": dg.MetadataValue.path(folder.address(GALLERY)),
+        "lies_at": dg.MetadataValue.path(folder.address()),
+        "chosen_from": f"{made.candidates:,} candidates of {made.month[:7]}",
+        "this_run": made.tally.sentence(),
+        "continued": str(made.continued),
+        "samples": contents.samples,
+        "bytes": contents.size,
+        **{f"objects_{status}": count for status, count in contents.by_status.items()},
+        "dagster/partition_row_count": contents.by_status.total(),
+    }
