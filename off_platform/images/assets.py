@@ -1,6 +1,6 @@
 """The assets of the images wing, top-down in the order the data flows.
 
-Each is thin: what it does is in `monthly.py` and `products.py`, and what its table and checks are in
+Each is thin: what it does is in `monthly.py` and `products.py`, what its table and checks are in
 `schemas.py`. The last, `image_set`, is in `image_set_assets.py`.
 """
 

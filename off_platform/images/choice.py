@@ -189,9 +189,12 @@ _CURRENT_KEY = f"""concat('data/', {_CODE}[1:3], '/', {_CODE}[4:6], '/', {_CODE}
 
 
 def _keys_elsewhere(index: str) -> str:
-    """The keys of objects that do not lie where today's layout has them."""
+    """The keys of objects that do not lie where today's layout has them.
+
+    Of several keys of one layout the first in byte order is taken, whatever the order of the rows.
+    """
     return f"""
-        SELECT barcode, image_id, kind, min_by(key, layout) AS key FROM {index}
+        SELECT barcode, image_id, kind, min_by(key, (layout, key)) AS key FROM {index}
         WHERE layout <> 'current' AND (barcode, image_id, kind) NOT IN (
             SELECT (barcode, image_id, kind) FROM {index} WHERE layout = 'current'
             AND barcode IN (SELECT barcode FROM {index} WHERE layout <> 'current'))
