@@ -32,7 +32,7 @@ Ended = Outcome[Row, Content]
 
 # A photo of more pixels is not decoded; the largest phones make 200 million.
 MOST_PIXELS = 250_000_000
-# So many failures before anything comes through mean that the source is not to be reached.
+# So many failures after one another mean that the source is not to be reached.
 GIVE_UP_AFTER = 100
 
 
@@ -73,10 +73,12 @@ def build_groups(
         What was fetched, found unchanged, missing and so on in this run.
 
     Raises:
-        SourceUnreachableError: the first hundred objects all failed.
+        SourceUnreachableError: a hundred objects in a row failed, or all of a smaller set; what
+            was there stays.
         OSError: the disk is full or refuses; what is done stays done.
     """
     groups = building.groups_left(folder, connection)
+    is_begun = any(name.endswith(building.ROWS) for name in folder.names(building.BUILDING))
     tally = Tally(total=_number_of_rows(folder, groups, connection))
     rows = (
         row
@@ -86,7 +88,8 @@ def build_groups(
     wanted = (_wanted(row, how) for row in rows)
     outcomes = transfer(origin.store, wanted, how.limits, display, tally)
     group = _GroupMaker(folder, plan.name, origin, how)
-    for number, of_group in groupby(_reachable(outcomes, tally), lambda each: each.tag["group"]):
+    watch = _Watch(folder, is_begun)
+    for number, of_group in groupby(watch.over(outcomes), lambda each: each.tag["group"]):
         group.make(number, of_group)
     return tally
 
@@ -102,14 +105,41 @@ def _number_of_rows(
     return int(found[0][0])
 
 
-def _reachable(outcomes: Iterator[Ended], tally: Tally) -> Iterator[Ended]:
-    for outcome in outcomes:
-        if tally.by_end["failed"] == tally.done >= GIVE_UP_AFTER:
-            raise SourceUnreachableError(
-                f"The first {tally.done} objects all failed, so the rest is not tried: "
-                f"{outcome.reason}. What was done before is kept."
-            )
-        yield outcome
+class _Watch:
+    """Looks whether the source is there: a set is not replaced by one of which nothing came."""
+
+    def __init__(self, folder: Folder, is_begun: bool) -> None:  # noqa: FBT001 - of one module
+        """Takes the set's folder, and whether an earlier run has made groups of this plan."""
+        self._folder, self._is_begun = folder, is_begun
+
+    def over(self, outcomes: Iterator[Ended]) -> Iterator[Ended]:
+        """The outcomes as they are.
+
+        Raises:
+            SourceUnreachableError: too many failed after one another, or all there are.
+        """
+        seen, failed, reason = 0, list[int](), ""
+        for outcome in outcomes:
+            seen += 1
+            if outcome.status == "failed":
+                failed.append(outcome.tag["group"])
+                reason = outcome.reason or ""
+            else:
+                failed.clear()
+            if len(failed) >= GIVE_UP_AFTER:
+                raise self._given_up(failed, reason)
+            yield outcome
+        if 0 < len(failed) == seen and not self._is_begun:
+            raise self._given_up(failed, reason)
+
+    def _given_up(self, failed: list[int], reason: str) -> SourceUnreachableError:
+        # Groups that are done are not looked at again; these must be.
+        for group in set(failed):
+            self._folder.remove(building.rows_name(group))
+        return SourceUnreachableError(
+            f"{len(failed)} objects in a row failed, so the rest is not tried: {reason}. "
+            "What was done before is kept."
+        )
 
 
 def _wanted(row: Row, how: How) -> Wanted[Row, Content]:
@@ -121,9 +151,15 @@ def _wanted(row: Row, how: How) -> Wanted[Row, Content]:
         content = check(data)
         return content.problem, content
 
-    # A photo that should be decoded now and was not before is fetched again.
-    unseen = decoded and not row["had_decoded"]
-    return Wanted(row["key"], row, judge, None if unseen else row["had_etag"])
+    # A photo that should be decoded now and was not before is fetched again, and so is what lies
+    # otherwise packed in the other layout.
+    afresh = (decoded and not row["had_decoded"]) or _is_packed_otherwise(row, how)
+    return Wanted(row["key"], row, judge, None if afresh else row["had_etag"])
+
+
+def _is_packed_otherwise(row: Row, how: How) -> bool:
+    in_shards = bool(row["had_path"]) and row["had_path"].endswith(".tar")
+    return row["kind"] == "ocr" and in_shards != (how.layout == "shards")
 
 
 def _is_decoded(sample: int, share: float) -> bool:
@@ -148,6 +184,8 @@ class _GroupMaker:
             stays, rest = self._as_it_was(name, outcomes)
             if stays is not None:
                 rows = stays
+                # What a killed run built of it must not be moved over what stays.
+                self._folder.remove(f"{building.BUILDING}/{name}")
             else:
                 with _container(self._how.layout, scratch / name) as container:
                     rows = [self._put_down(outcome, name, container) for outcome in rest]

@@ -22,6 +22,7 @@ BUILDING = ".building"
 PLAN = f"{BUILDING}/plan.parquet"
 IDENTITY = f"{BUILDING}/plan.json"
 MOVES = f"{BUILDING}/moves.json"
+ROWS = ".rows.parquet"
 
 
 @dataclass(frozen=True)
@@ -71,13 +72,13 @@ def groups_left(folder: Folder, connection: "duckdb.DuckDBPyConnection") -> list
     planned = connection.execute(
         f'SELECT DISTINCT "group" FROM read_parquet({literal(folder.address(PLAN))}) ORDER BY ALL'
     ).fetchall()
-    done = {name for name in folder.names(BUILDING) if name.endswith(".rows.parquet")}
+    done = {name for name in folder.names(BUILDING) if name.endswith(ROWS)}
     return [int(group) for (group,) in planned if rows_name(int(group)) not in done]
 
 
 def rows_name(group: int) -> str:
     """Where the manifest's rows of a group lie while the set is built; placed last of a group."""
-    return f"{BUILDING}/{group:05d}.rows.parquet"
+    return f"{BUILDING}/{group:05d}{ROWS}"
 
 
 def rows_to_fetch(
@@ -116,7 +117,7 @@ _NOTHING = """SELECT NULL::VARCHAR AS key, NULL::VARCHAR AS kind, NULL::VARCHAR 
 
 def write_manifest(folder: Folder, to: Path, connection: "duckdb.DuckDBPyConnection") -> None:
     """Joins the groups' rows to the manifest, in order."""
-    rows = literal(folder.address(f"{BUILDING}/*.rows.parquet"))
+    rows = literal(folder.address(f"{BUILDING}/*{ROWS}"))
     copy_query(connection, f"FROM read_parquet({rows}) ORDER BY position", to)
 
 

@@ -165,8 +165,9 @@ class Contents:
     def verification(self) -> CardVerification:
         """How many objects passed which test."""
         equal, other, fetched, whole, decoded = self._ask(f"""
-            SELECT count_if(trim(etag, '"') = md5), count_if(trim(etag, '"') IS DISTINCT FROM md5),
-                count(*), count_if(width IS NOT NULL), count_if(decoded)
+            SELECT count(*) FILTER (trim(etag, '"') = md5),
+                count(*) FILTER (trim(etag, '"') IS DISTINCT FROM md5),
+                count(*), count(width), count(*) FILTER (decoded)
             FROM {self._rows} WHERE status = 'fetched'""")[0]
         return CardVerification(
             md5_equal=equal,

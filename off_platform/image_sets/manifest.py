@@ -156,7 +156,7 @@ def _chosen(connection: "duckdb.DuckDBPyConnection", rows: str, samples: int | N
 
 def _decoded(connection: "duckdb.DuckDBPyConnection", rows: str, share: float) -> Finding:
     ((photos, decoded),) = connection.execute(
-        f"SELECT count(*), count_if(decoded) FROM {rows} WHERE {_PHOTO}"
+        f"SELECT count(*), count(*) FILTER (decoded) FROM {rows} WHERE {_PHOTO}"
     ).fetchall()
     # The photos are taken at even steps, some of which meet missing ones.
     short = max(int(photos * share * 0.5) - decoded, 0)

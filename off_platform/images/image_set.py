@@ -223,12 +223,17 @@ def _products(lake: Lake, choice: Choice, connection: "duckdb.DuckDBPyConnection
 
 
 def _with_names(objects: str) -> str:
-    """The chosen objects with the names they get: the document's when loose, short in a shard."""
+    """The chosen objects with the names they get: the document's when loose, short in a shard.
+
+    A sample's stem is its photo's, also where its OCR result lies in another directory.
+    """
     return f"""
-        SELECT sample, split_part(file, '.', 1) AS stem, key, file, kind, barcode,
-            image_id::VARCHAR AS image_id,
+        SELECT sample, first_value(split_part(file, '.', 1)) OVER (
+                PARTITION BY sample ORDER BY kind = 'ocr') AS stem,
+            key, file, kind, barcode, image_id::VARCHAR AS image_id,
             stem || CASE kind WHEN 'ocr' THEN '.json' ELSE '.jpg' END AS member
-        FROM (SELECT *, replace(key[6:], '/', '_') AS file FROM ({objects}))"""
+        FROM (SELECT *, replace(key[6:], '/', '_') AS file FROM ({objects}))
+        ORDER BY sample, kind = 'ocr'"""
 
 
 def _identity(source: Source, request: Request, snapshot: Snapshot) -> dict[str, Any]:

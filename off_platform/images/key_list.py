@@ -19,7 +19,10 @@ class RefusedKeyListError(ValueError):
 
 @dataclass(frozen=True)
 class KeyListFacts:
-    """What a key list file is: bytes packed and unpacked, MD5 of the packed, number of lines."""
+    """What a key list file is: bytes packed, bytes of its lines, MD5 of the packed, lines.
+
+    Each line counts with its newline, also the last, which has none in the bucket.
+    """
 
     packed_bytes: int
     unpacked_bytes: int

@@ -138,13 +138,34 @@ def sync_month(
     if not asked.is_now:
         return _past(asked, have)
     seen = look_patiently(source.store, KEY_LIST, bounds.list_attempts, say)
-    if have and (have.etag == seen.etag or not asked.replace):
-        return Synced(have, copied=False, sentence=_kept(have, seen))
+    if have and _stands(lake, have, seen, asked):
+        synced = Synced(have, copied=False, sentence=_kept(have, seen))
+    else:
+        synced = _filed_anew(lake, source, asked.month, seen, connection, bounds, display)
+    if asked.replace:
+        _drop_unused(lake, connection)
+    return synced
+
+
+def _stands(lake: Lake, have: Snapshot, seen: Seen, asked: Asked) -> bool:
+    """Whether the month's snapshot is kept; one whose file got lost is copied again."""
+    if have.etag == seen.etag:
+        return lake.root.exists(have.file)
+    return not asked.replace
+
+
+def _filed_anew(
+    lake: Lake,
+    source: Source,
+    month: str,
+    seen: Seen,
+    connection: "duckdb.DuckDBPyConnection",
+    bounds: Bounds,
+    display: Display | None,
+) -> Synced:
     same = _same_list(lake, seen, connection)
     snapshot = same or _copy(lake, source, bounds, display)
-    _file(lake, asked.month, snapshot)
-    if have and have.md5 != snapshot.md5:
-        _drop_unused(lake, have.file, connection)
+    _file(lake, month, snapshot)
     what = "is the one copied before" if same else "was copied"
     return Synced(snapshot, copied=not same, sentence=f"The key list {what}: {_told(snapshot)}.")
 
@@ -213,11 +234,13 @@ def _file(lake: Lake, month: str, snapshot: Snapshot) -> None:
     )
 
 
-def _drop_unused(lake: Lake, file: str, connection: "duckdb.DuckDBPyConnection") -> None:
+def _drop_unused(lake: Lake, connection: "duckdb.DuckDBPyConnection") -> None:
+    """Removes the lists that no month names, also those that a killed run left behind."""
     months = lake.partitions(SNAPSHOTS.name)
     used = {found.file for month in months if (found := snapshot_of(lake, month, connection))}
-    if file not in used:
-        lake.root.remove(file)
+    for name in lake.root.names(LISTS):
+        if name not in used:
+            lake.root.remove(name)
 
 
 def index_month(
@@ -236,6 +259,11 @@ def index_month(
     snapshot = snapshot_of(lake, month, connection)
     if snapshot is None:
         raise NoSnapshotError(f"{month[:7]} has no snapshot; materialise bucket_sync first.")
+    if not lake.root.exists(snapshot.file):
+        raise NoSnapshotError(
+            f"The snapshot of {month[:7]} has lost its file {snapshot.file}; materialise "
+            "bucket_sync again."
+        )
     with lake.root.local(snapshot.file) as path, lake.root.scratch() as scratch:
         made, odd = scratch / "index.parquet", scratch / "oddities.parquet"
         facts = write_key_index(path, made, odd, unpacked_most, display)

@@ -106,8 +106,10 @@ class LocalFolder(Folder):
 
     def move(self, name: str, to: str) -> None:
         """See `Folder.move`."""
-        if self._path(name).exists():
-            self._rename(self._path(name), self._path(to))
+        source, place = self._path(name), self._path(to)
+        # Onto itself, a folder would step aside for itself and be gone.
+        if source.exists() and source != place:
+            self._rename(source, place)
 
     def remove(self, name: str) -> None:
         """See `Folder.remove`."""

@@ -151,7 +151,12 @@ class Lake:
         """Through obstore: DuckDB's own extension would have to be fetched from its makers."""
         from obstore.fsspec import FsspecStore  # noqa: PLC0415 - brings fsspec, 0.1 s
 
-        connection.register_filesystem(FsspecStore("s3", **s3_options(self._access)))
+        class Bucket(FsspecStore):
+            """Patterns find nothing unless the class, not only the object, names its protocol."""
+
+            protocol = "s3"
+
+        connection.register_filesystem(Bucket("s3", **s3_options(self._access)))
 
     def refresh_views(self) -> None:
         """Makes `off_platform.duckdb` anew when a table came or went."""
@@ -203,8 +208,9 @@ class Lake:
             with duckdb.connect(scratch / VIEWS) as connection:
                 self.prepare(connection, "256MB", 1, scratch)
                 for name, pattern in wanted.items():
+                    quoted = name.replace('"', '""')
                     connection.execute(
-                        f'CREATE VIEW "{name}" AS SELECT * FROM read_parquet({literal(pattern)}, '
+                        f'CREATE VIEW "{quoted}" AS SELECT * FROM read_parquet({literal(pattern)}, '
                         "hive_partitioning = true, union_by_name = true)"
                     )
             yield scratch / VIEWS
