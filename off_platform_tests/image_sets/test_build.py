@@ -1,0 +1,651 @@
+"""Image sets over HTTP: whole, verified, resumed; a run that was stopped anywhere leaves no trace."""
+
+import gzip
+import hashlib
+import random
+import shutil
+import tarfile
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from off_platform.image_sets import build, building
+from off_platform.image_sets.build import SourceUnreachableError
+from off_platform.image_sets.contents import check_for
+from off_platform.images import keys
+from off_platform.images.choice import Choice
+from off_platform.sandbox.make import Sandbox
+from off_platform.storage.folders import LocalFolder
+from off_platform.storage.progress import Tally
+from off_platform.storage.shards import LooseFiles, tar_header
+from off_platform.storage.transfer import Limits
+from off_platform_tests.images_bench import (
+    BUCKET,
+    Bench,
+    Row,
+    bench_at,
+    rows_of,
+    source_of,
+    tree,
+)
+from off_platform_tests.interruptions import StoppingFolder, at_a_bench, forks, run_and_kill
+from off_platform_tests.s3_server import Faults, S3Server, changed
+
+BOTH = {"kind": "400+ocr", "layout": "shards"}
+LOOSE = {"kind": "raw+ocr", "layout": "files"}
+
+
+@pytest.fixture
+def bench(server: S3Server, tmp_path: Path) -> Iterator[Bench]:
+    """A lake whose month is indexed; the server's requests are counted from here on."""
+    with bench_at(tmp_path / "lake", source_of(server)) as made:
+        made.month()
+        server.requests.clear()
+        yield made
+
+
+def path_of(bench: Bench, name: str = "tryout") -> Path:
+    return Path(bench.folder(name).address())
+
+
+def answers(server: S3Server) -> Counter[int]:
+    """How many requests were answered how, since they were cleared."""
+    return Counter(seen.status for seen in server.requests)
+
+
+def fetched_keys(server: S3Server) -> set[str]:
+    """The keys of the objects whose bytes were sent."""
+    return {
+        seen.path.removeprefix(f"/{BUCKET}/") for seen in server.requests if seen.status == 200
+    }
+
+
+def stored(bench: Bench, row: Row) -> bytes:
+    return bench.folder().read(row["path"], row["offset"] or 0, row["stored_bytes"])
+
+
+def expected_status(sandbox: Sandbox, row: Row) -> str:
+    """What must become of an object, by what lies in the sandbox."""
+    path = sandbox.images.folder / row["key"]
+    if not path.exists():
+        return "missing"
+    return "corrupt" if check_for(row["kind"])(path.read_bytes()).problem else "fetched"
+
+
+@pytest.mark.parametrize("options", [BOTH, LOOSE])
+def test_every_object_is_accounted_for(
+    bench: Bench, sandbox: Sandbox, options: dict[str, Any]
+) -> None:
+    made = bench.make(**options)
+    rows = bench.manifest()
+    listed = {
+        key.rsplit("/", 1)[0] + "/" + key.rsplit("/", 1)[1].split(".")[0]
+        for photo in sandbox.images.photos
+        if {"raw", "400", "ocr"} <= set(photo.listed)
+        for key in photo.keys(("raw",))
+    }
+    assert {row["key"].split(".")[0] for row in rows} == listed
+    assert len(rows) == 2 * len(listed) == made.contents.by_status.total()
+    assert [row["position"] for row in rows] == list(range(len(rows)))
+    assert [row["status"] for row in rows] == [expected_status(sandbox, row) for row in rows]
+    assert {row["status"] for row in rows} == {"fetched", "missing", "corrupt"}
+    for row in rows:
+        assert (row["reason"] is None) == (row["status"] == "fetched")
+        assert (row["path"] is None) == (row["status"] != "fetched")
+        assert row["image_set"] == "tryout"
+        assert row["licence"] == "CC BY-SA 3.0"
+        assert row["url"] == f"{bench.source.access.endpoint}/{BUCKET}/{row['key']}"
+        parsed = keys.parse(row["key"])
+        assert (row["barcode"], row["kind"]) == (parsed.barcode, parsed.kind)
+        assert row["image_id"] == str(parsed.image_id)
+        assert row["sample"] == keys.sample_name(row["key"])
+
+
+def test_shards_hold_the_buckets_bytes(bench: Bench, sandbox: Sandbox) -> None:
+    bench.make(**BOTH)
+    for row in (row for row in bench.manifest() if row["path"]):
+        data = (sandbox.images.folder / row["key"]).read_bytes()
+        assert row["bytes"] == len(data)
+        assert row["md5"] == hashlib.md5(data, usedforsecurity=False).hexdigest()
+        assert row["etag"] == f'"{row["md5"]}"'
+        unpacked = gzip.decompress(data) if row["kind"] == "ocr" else data
+        assert stored(bench, row) == unpacked
+        assert row["stored_bytes"] == len(unpacked)
+        modified = (sandbox.images.folder / row["key"]).stat().st_mtime
+        assert row["last_modified"].timestamp() == int(modified)
+
+
+def test_shards_are_plain_tar_files_of_whole_samples(bench: Bench) -> None:
+    bench.make(**BOTH)
+    rows = bench.manifest()
+    seen: Counter[str] = Counter()
+    for path in sorted(path_of(bench).glob("*.tar")):
+        with tarfile.open(path) as shard:
+            members = shard.getmembers()
+            names = [member.name for member in members]
+            for member in members:
+                assert (member.mtime, member.uid, member.gid, member.mode) == (0, 0, 0, 0o644)
+        of_shard = [row for row in rows if row["path"] == path.name]
+        assert [row["offset"] for row in of_shard] == [member.offset_data for member in members]
+        assert [row["stored_bytes"] for row in of_shard] == [member.size for member in members]
+        endings = {"400": ".jpg", "ocr": ".json"}
+        assert names == [row["sample"] + endings[row["kind"]] for row in of_shard]
+        stems = [name.split(".")[0] for name in names]
+        # The objects of one sample beside one another, never spread over two shards.
+        assert stems == sorted(stems, key=stems.index)
+        assert not set(stems) & set(seen)
+        seen.update(stems)
+    assert max(seen.values()) == 2
+    whole = [stem for stem, number in seen.items() if number == 2]
+    assert len(whole) > 15
+
+
+def test_loose_files_have_the_documents_names(bench: Bench, sandbox: Sandbox) -> None:
+    bench.make(**LOOSE)
+    rows = [row for row in bench.manifest() if row["path"]]
+    for row in rows:
+        # "Filename as 376_005_047_0099_1.jpg"
+        assert row["path"].split("/")[1:] == [keys.file_name(row["key"])]
+        assert (row["offset"], row["stored_bytes"]) == (None, row["bytes"])
+        data = (sandbox.images.folder / row["key"]).read_bytes()
+        assert (path_of(bench) / row["path"]).read_bytes() == data
+    placed = {name for name in bench.folder().names() if "/" in name}
+    assert placed == {row["path"] for row in rows}
+
+
+def test_a_photo_and_its_ocr_share_their_stem_whatever_their_layouts(
+    bucket: Path, tmp_path: Path
+) -> None:
+    # The photo lies in the older layout only, its OCR result in today's only.
+    older, current = "data/20065034/1", "data/000/002/006/5034/1"
+    (bucket / f"{current}.json.gz").parent.mkdir(parents=True, exist_ok=True)
+    (bucket / f"{older}.json.gz").rename(bucket / f"{current}.json.gz")
+    listed = bucket / keys.KEY_LIST
+    lines = gzip.decompress(listed.read_bytes()).replace(
+        f"{older}.json.gz".encode(), f"{current}.json.gz".encode()
+    )
+    listed.write_bytes(gzip.compress(lines))
+    with (
+        S3Server({BUCKET: bucket}) as server,
+        bench_at(tmp_path / "lake", source_of(server)) as bench,
+    ):
+        bench.month()
+        bench.make(kind="400+ocr", barcode_prefixes=["20065034"], image_ids=[1])
+        rows = bench.manifest()
+        assert [row["key"] for row in rows] == [f"{older}.400.jpg", f"{current}.json.gz"]
+        assert {row["status"] for row in rows} == {"fetched"}
+        assert len({row["sample"] for row in rows}) == 1
+        with tarfile.open(path_of(bench) / "00000.tar") as shard:
+            assert shard.getnames() == ["20065034_1.jpg", "20065034_1.json"]
+
+
+def marks(folder: Path) -> dict[str, tuple[int, int]]:
+    """What tells a file that was written again from one that was not, of shards and loose files."""
+    return {
+        path.relative_to(folder).as_posix(): (path.stat().st_ino, path.stat().st_mtime_ns)
+        for path in folder.rglob("*")
+        if path.suffix == ".tar" or path.parent != folder
+    }
+
+
+@pytest.mark.parametrize("options", [BOTH, LOOSE])
+def test_a_second_run_fetches_and_writes_nothing(
+    bench: Bench, server: S3Server, options: dict[str, Any]
+) -> None:
+    bench.make(**options)
+    before, inodes = tree(path_of(bench)), marks(path_of(bench))
+    by_status = Counter(row["status"] for row in bench.manifest())
+    server.requests.clear()
+    again = bench.make(**options)
+    assert answers(server)[304] == by_status["fetched"]
+    # What is corrupt upstream is looked at again: it may have been mended.
+    assert answers(server)[200] == by_status["corrupt"]
+    assert again.tally.by_end["fetched"] == 0
+    assert not again.continued
+    assert tree(path_of(bench)) == before
+    assert marks(path_of(bench)) == inodes
+
+
+@pytest.mark.parametrize("options", [BOTH, LOOSE])
+def test_a_changed_object_changes_its_shard_only(
+    bench: Bench, server: S3Server, sandbox: Sandbox, options: dict[str, Any]
+) -> None:
+    bench.make(**options)
+    rows = [row for row in bench.manifest() if row["path"]]
+    row = next(row for row in rows if row["path"].startswith("00002") and row["kind"] == "ocr")
+    before = marks(path_of(bench))
+    data = changed((sandbox.images.folder / row["key"]).read_bytes())
+    server.replace(BUCKET, row["key"], data)
+    server.requests.clear()
+    again = bench.make(**options)
+    assert again.tally.by_end["fetched"] == 1
+    assert row["key"] in fetched_keys(server)
+    after = marks(path_of(bench))
+    assert after.keys() == before.keys()
+    touched = {name for name in after if after[name] != before[name]}
+    assert {name.split(".")[0].split("/")[0] for name in touched} == {"00002"}
+    (now,) = [each for each in bench.manifest() if each["key"] == row["key"]]
+    assert now["md5"] == hashlib.md5(data, usedforsecurity=False).hexdigest() != row["md5"]
+    kept = gzip.decompress(data) if options is BOTH else data
+    assert stored(bench, now) == kept
+    # The other objects of the same shard are still where the manifest says.
+    for each in bench.manifest():
+        if each["path"] and each["key"] != row["key"]:
+            raw = (sandbox.images.folder / each["key"]).read_bytes()
+            unpacked = each["kind"] == "ocr" and options is BOTH
+            assert stored(bench, each) == (gzip.decompress(raw) if unpacked else raw)
+
+
+def test_a_larger_n_keeps_the_full_shards(bench: Bench, server: S3Server) -> None:
+    bench.make(n=13, **BOTH)
+    before = marks(path_of(bench))
+    had = {row["key"] for row in bench.manifest() if row["status"] == "fetched"}
+    assert sorted(before) == ["00000.tar", "00001.tar", "00002.tar"]
+    server.requests.clear()
+    bench.make(n=20, **BOTH)
+    after = marks(path_of(bench))
+    assert sorted(after) == ["00000.tar", "00001.tar", "00002.tar", "00003.tar"]
+    assert {name for name in before if after[name] == before[name]} == {"00000.tar", "00001.tar"}
+    now = {row["key"] for row in bench.manifest() if row["status"] == "fetched"}
+    corrupt = {row["key"] for row in bench.manifest() if row["status"] == "corrupt"}
+    assert had < now
+    assert fetched_keys(server) - corrupt == now - had
+
+
+def test_a_smaller_n_removes_what_is_no_longer_named(bench: Bench) -> None:
+    bench.make(n=20, **BOTH)
+    larger = tree(path_of(bench))
+    bench.make(n=7, **BOTH)
+    smaller = tree(path_of(bench))
+    assert [name for name in smaller if name.endswith(".tar")] == ["00000.tar", "00001.tar"]
+    assert smaller["00000.tar"] == larger["00000.tar"]
+    assert len({row["sample"] for row in bench.manifest()}) == 7
+    # As if it had been made so from the start, and as if it had never been smaller.
+    bench.make("afresh", n=7, **BOTH)
+    afresh = tree(path_of(bench, "afresh"))
+    assert {name: afresh[name] for name in afresh if name.endswith(".tar")} == {
+        name: smaller[name] for name in smaller if name.endswith(".tar")
+    }
+    bench.make(n=20, **BOTH)
+    assert tree(path_of(bench)) == larger
+
+
+@pytest.mark.parametrize(("first", "then"), [("shards", "files"), ("files", "shards")])
+def test_another_layout_is_as_if_it_had_been_so_from_the_start(
+    bench: Bench, server: S3Server, tmp_path: Path, first: Any, then: Any
+) -> None:
+    straight = LocalFolder(tmp_path / "straight" / "tryout")
+    bench.make(kind="400+ocr", layout=then, folder=straight)
+    bench.make(kind="400+ocr", layout=first)
+    server.requests.clear()
+    bench.make(kind="400+ocr", layout=then)
+    # Photos are taken over; OCR results are stored otherwise, and only the bucket's are whole.
+    assert not {key for key in fetched_keys(server) if key.endswith(".jpg")} - {
+        row["key"] for row in bench.manifest() if row["status"] == "corrupt"
+    }
+    assert tree(path_of(bench)) == tree(Path(straight.address()))
+
+
+def test_photos_decoded_in_full(bench: Bench, server: S3Server) -> None:
+    bench.make(kind="400", decoded_share=0.25)
+    rows = bench.manifest()
+    assert [row["decoded"] for row in rows] == [
+        number % 4 == 0 and row["status"] == "fetched" for number, row in enumerate(rows)
+    ]
+    server.requests.clear()
+    # Those that were not decoded before are fetched for it, the others stay.
+    bench.make(kind="400", decoded_share=0.5)
+    had = {row["key"] for row in rows if row["decoded"]}
+    now = bench.manifest()
+    wanted = {row["key"] for row in now if row["decoded"]}
+    assert had < wanted
+    assert fetched_keys(server) - {r["key"] for r in now if r["status"] == "corrupt"} == (
+        wanted - had
+    )
+
+
+@pytest.mark.parametrize("damage", ["gone", "cut", "longer", "other bytes"])
+def test_a_shard_that_is_not_what_it_was_is_made_again(bench: Bench, damage: str) -> None:
+    bench.make(**BOTH)
+    whole = tree(path_of(bench))
+    path = path_of(bench) / "00001.tar"
+    data = path.read_bytes()
+    if damage == "gone":
+        path.unlink()
+    elif damage == "cut":
+        path.write_bytes(data[: len(data) // 2])
+    elif damage == "longer":
+        path.write_bytes(data + b"\0" * 512)
+    else:
+        path.write_bytes(data[:-1024] + b"x" * 1024)
+    bench.make(**BOTH)
+    assert tree(path_of(bench)) == whole
+
+
+def test_files_of_the_user_are_left_alone(bench: Bench, tmp_path: Path) -> None:
+    own = {"notes.txt": b"mine", "00000.tar.bak": b"mine too", "photos/1.jpg": b"mine as well"}
+    folder = LocalFolder(tmp_path / "out")
+    for name, data in own.items():
+        folder.write(name, data)
+    for options in ({"n": 12, **BOTH}, {"n": 4, **BOTH}, {"n": 4, **LOOSE}):
+        bench.make(folder=folder, **options)
+        for name, data in own.items():
+            assert folder.read(name) == data
+    assert not folder.names(building.BUILDING)
+
+
+LIMITS = Limits(concurrency=8, attempts=6)
+
+
+@pytest.mark.parametrize("layout", ["shards", "files"])
+def test_a_bad_line_changes_no_byte(
+    bench: Bench, server: S3Server, tmp_path: Path, layout: Any
+) -> None:
+    bench.limits = LIMITS
+    straight = LocalFolder(tmp_path / "straight" / "tryout")
+    bench.make(kind="raw+ocr", layout=layout, folder=straight)
+    server.faults = Faults(slow_down=0.2, cut=0.2, flip=0.2, seed=3)
+    bench.make(kind="raw+ocr", layout=layout)
+    assert server.counts()["GET", 503] > 0
+    assert tree(path_of(bench)) == tree(Path(straight.address()))
+
+
+def test_the_usual_faults_all_at_once(bench: Bench, server: S3Server) -> None:
+    bench.limits = LIMITS
+    server.faults = Faults(slow_down=0.10, cut=0.03, flip=0.01, change=0.01, missing=0.01, seed=11)
+    bench.make(kind="raw+ocr", layout="shards")
+    rows = bench.manifest()
+    hit = Counter(server.fault_of(row["key"]) for row in rows)
+    assert len(hit) >= 4
+    for row in rows:
+        fault = server.fault_of(row["key"])
+        if fault == "missing":
+            assert row["status"] == "missing"
+        assert row["status"] != "failed"
+        if row["status"] == "fetched":
+            assert row["etag"] == f'"{row["md5"]}"'
+
+
+def test_objects_that_fail_are_failed_and_mended_by_another_run(
+    bench: Bench, server: S3Server
+) -> None:
+    bench.limits = Limits(concurrency=8, attempts=2)
+    server.faults = Faults(cut=0.2, only_first_attempts=100, seed=1)
+    bench.make(**BOTH)
+    failed = [row for row in bench.manifest() if row["status"] == "failed"]
+    assert failed
+    for row in failed:
+        assert server.fault_of(row["key"]) == "cut"
+        assert "(2 tries)" in row["reason"]
+        assert row["path"] is None
+    server.faults = Faults()
+    bench.make(**BOTH)
+    assert {row["status"] for row in bench.manifest()} == {"fetched", "missing", "corrupt"}
+
+
+def test_bits_that_stay_flipped_are_corrupt(bench: Bench, server: S3Server) -> None:
+    bench.limits = Limits(concurrency=8, attempts=2)
+    server.faults = Faults(flip=0.2, flip_forever=True, seed=1)
+    bench.make(**BOTH)
+    flipped = [row for row in bench.manifest() if server.fault_of(row["key"]) == "flip"]
+    assert flipped
+    assert {row["status"] for row in flipped} <= {"corrupt", "missing"}
+    assert not any(row["path"] for row in flipped)
+
+
+def test_objects_that_are_too_large_are_refused(bench: Bench, sandbox: Sandbox) -> None:
+    most = 18_000
+    bench.limits = Limits(concurrency=8, attempts=2, object_bytes=most)
+    bench.make(kind="400")
+    for row in bench.manifest():
+        path = sandbox.images.folder / row["key"]
+        if path.exists() and path.stat().st_size > most:
+            assert (row["status"], row["reason"]) == ("refused", "larger than 18,000 bytes")
+    assert "refused" in {row["status"] for row in bench.manifest()}
+
+
+@pytest.mark.parametrize("group_samples", [1, 5, 100])
+def test_a_server_that_is_gone_leaves_the_set_as_it_is(
+    bench: Bench, server: S3Server, sandbox: Sandbox, group_samples: int
+) -> None:
+    bench.limits = Limits(concurrency=32, attempts=1)
+    bench.make(**BOTH, group_samples=group_samples)
+    before = tree(path_of(bench))
+    alive = bench.source
+    with S3Server({BUCKET: sandbox.images.folder}) as gone:
+        bench.source = source_of(gone)
+    with pytest.raises(SourceUnreachableError) as told:
+        bench.make(**BOTH, group_samples=group_samples)
+    sentence = str(told.value)
+    assert "failed" in sentence
+    assert "What was done before is kept." in sentence
+    assert "\n" not in sentence
+    now = tree(path_of(bench))
+    assert {name: now[name] for name in before} == before
+    assert all(name.startswith(building.BUILDING) for name in now.keys() - before.keys())
+    # And nothing of that run stays when the server is back.
+    bench.source = alive
+    bench.make(**BOTH, group_samples=group_samples)
+    assert tree(path_of(bench)) == before
+
+
+class Breaking:
+    """Cuts every answer of a server once so many objects came."""
+
+    def __init__(self, server: S3Server, after: int) -> None:
+        self.server, self.after = server, after
+
+    def show(self, tally: Tally) -> None:
+        """See `Display`."""
+        if tally.done == self.after:
+            self.server.faults = Faults(cut=1.0, only_first_attempts=1_000_000)
+
+
+def test_a_server_that_goes_away_half_way(
+    bench: Bench, server: S3Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(build, "GIVE_UP_AFTER", 10)
+    bench.make(n=10, **BOTH, group_samples=2)
+    before = tree(path_of(bench))
+    bench.make("straight", n=26, **BOTH, group_samples=2)
+    bench.limits = Limits(concurrency=1, attempts=1)
+    with pytest.raises(SourceUnreachableError, match="10 objects in a row failed"):
+        bench.make(n=26, **BOTH, group_samples=2, display=Breaking(server, after=30))
+    now = tree(path_of(bench))
+    assert {name: now[name] for name in before} == before
+    server.faults = Faults()
+    server.requests.clear()
+    again = bench.make(n=26, **BOTH, group_samples=2)
+    assert again.continued
+    shards = [
+        {name: made for name, made in tree(path_of(bench, name)).items() if name.endswith(".tar")}
+        for name in ("tryout", "straight")
+    ]
+    assert shards[0] == shards[1]
+    assert {row["status"] for row in bench.manifest()} == {"fetched", "missing", "corrupt"}
+
+
+class Stopping:
+    """Stops a run when so many objects came."""
+
+    def __init__(self, after: int) -> None:
+        self.after = after
+
+    def show(self, tally: Tally) -> None:
+        """See `Display`."""
+        if tally.done == self.after:
+            raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("after", [1, 10, 11, 25, 51, 52])
+def test_a_stopped_run_fetches_no_finished_shard_again(
+    bench: Bench, server: S3Server, after: int
+) -> None:
+    bench.make("straight", **BOTH)
+    straight = bench.manifest("straight")
+    folder = LocalFolder(path_of(bench).parent / "other" / "straight")
+    server.requests.clear()
+    with pytest.raises(KeyboardInterrupt):
+        bench.make("straight", **BOTH, folder=folder, display=Stopping(after))
+    finished = {name for name in folder.names(building.BUILDING) if name.endswith(".rows.parquet")}
+    # Groups are of ten objects, and a group is done when the next one's first object comes.
+    assert len(finished) == max(after - 2, 0) // 10
+    done = {row["key"] for row in straight if row["position"] // 10 < len(finished)}
+    server.requests.clear()
+    again = bench.make("straight", **BOTH, folder=folder)
+    assert again.continued
+    asked = {seen.path.removeprefix(f"/{BUCKET}/") for seen in server.requests}
+    assert asked == {row["key"] for row in straight} - done
+    assert tree(Path(folder.address())) == tree(path_of(bench, "straight"))
+
+
+def test_another_plan_does_not_go_on_with_a_stopped_one(bench: Bench) -> None:
+    bench.make("straight", kind="400", n=12, seed=5)
+    with pytest.raises(KeyboardInterrupt):
+        bench.make("straight", kind="400", n=12, folder=bench.folder(), display=Stopping(8))
+    again = bench.make("straight", kind="400", n=12, seed=5, folder=bench.folder())
+    assert not again.continued
+    assert tree(path_of(bench)) == tree(path_of(bench, "straight"))
+
+
+def _stop_everywhere(bench: Bench, first: Row | None, then: Row, tmp_path: Path) -> int:
+    """Stops a run before its first change of the folder, its second, and so on; ends each run.
+
+    Returns:
+        How many changes a run makes.
+    """
+    before = LocalFolder(tmp_path / "before" / "tryout")
+    if first:
+        bench.make(folder=before, **first)
+    whole = tmp_path / "whole" / "tryout"
+    (before_path := Path(before.address())).mkdir(parents=True, exist_ok=True)
+    shutil.copytree(before_path, whole)
+    bench.make(folder=LocalFolder(whole), **then)
+    for changes in range(1000):
+        path = tmp_path / f"stopped-{changes}" / "tryout"
+        shutil.copytree(before_path, path)
+        try:
+            bench.make(folder=StoppingFolder(path, changes), **then)
+        except KeyboardInterrupt:
+            bench.make(folder=LocalFolder(path), **then)
+            assert tree(path) == tree(whole), f"stopped after {changes} changes"
+        else:
+            assert tree(path) == tree(whole)
+            return changes
+    raise AssertionError("a run makes no thousand changes")
+
+
+@pytest.mark.parametrize(
+    ("first", "then"),
+    [
+        (None, {"n": 6, "group_samples": 3, **BOTH}),
+        ({"n": 6, "group_samples": 3, "seed": 1, **BOTH}, {"n": 3, "group_samples": 3, **LOOSE}),
+        ({"n": 4, "group_samples": 3, **LOOSE}, {"n": 6, "group_samples": 3, **LOOSE}),
+    ],
+)
+def test_a_run_can_be_stopped_before_each_of_its_changes(
+    bench: Bench, tmp_path: Path, first: Row | None, then: Row
+) -> None:
+    assert _stop_everywhere(bench, first, then, tmp_path) > 10
+
+
+def test_what_a_stopped_run_built_badly_is_not_put_in_place(
+    bench: Bench, server: S3Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.limits = Limits(concurrency=8, attempts=1)
+    bench.make(n=5, **BOTH)
+    before = tree(path_of(bench))
+    # A run that could fetch nothing stops between a shard and its rows; the next finds all well.
+    server.faults = Faults(cut=1.0, only_first_attempts=1_000_000)
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(build, "_write_rows", stop)
+        patch.setattr(build, "GIVE_UP_AFTER", 1000)
+        bench.make(n=10, **BOTH)
+    server.faults = Faults()
+    bench.limits = LIMITS
+    bench.make(n=10, **BOTH)
+    now = tree(path_of(bench))
+    assert now["00000.tar"] == before["00000.tar"]
+    for row in bench.manifest():
+        if row["path"] and row["kind"] == "400":
+            data = stored(bench, row)
+            assert hashlib.md5(data, usedforsecurity=False).hexdigest() == row["md5"]
+
+
+def _fetch(bench: Bench) -> None:
+    bench.make(kind="raw+ocr", group_samples=2)
+
+
+def _kill_and_go_on(bench: Bench, tmp_path: Path, times: int, luck: random.Random) -> int:
+    """Kills runs at random moments and lets each be ended; how many were killed at work."""
+    context, killed = forks(), 0
+    bench.make("tryout", kind="raw+ocr", group_samples=2)
+    whole = tree(path_of(bench))
+    begun = time.monotonic()
+    _fetch(bench)
+    longest = 1.5 * (time.monotonic() - begun) + 0.3
+    for number in range(times):
+        lake = tmp_path / f"killed-{number}"
+        shutil.copytree(bench.lake.root.address(), lake)
+        shutil.rmtree(lake / "image_sets")
+        for _ in range(luck.choice((1, 1, 2))):
+            seconds = luck.uniform(0.02, longest)
+            killed += run_and_kill(context, at_a_bench, seconds, _fetch, lake, bench.source)
+        with bench_at(lake, bench.source) as after:
+            _fetch(after)
+            assert tree(path_of(after)) == whole
+        shutil.rmtree(lake)
+    return killed
+
+
+def test_killed_runs_end_with_the_same_bytes(
+    bench: Bench, server: S3Server, tmp_path: Path
+) -> None:
+    server.faults = Faults(latency_seconds=0.01)
+    assert _kill_and_go_on(bench, tmp_path, 8, random.Random(8)) >= 3
+
+
+@pytest.mark.slow
+def test_many_killed_runs_end_with_the_same_bytes(
+    bench: Bench, server: S3Server, tmp_path: Path
+) -> None:
+    server.faults = Faults(latency_seconds=0.01, slow_down=0.1, cut=0.03)
+    assert _kill_and_go_on(bench, tmp_path, 30, random.Random(30)) >= 10
+
+
+HOSTILE = ["../1.jpg", "a/b.jpg", "/etc/passwd", "", ".", ".."]
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_no_member_leaves_its_folder(tmp_path: Path, name: str) -> None:
+    with LooseFiles(tmp_path / "00000") as files, pytest.raises(ValueError, match="no file name"):
+        files.add(name, b"")
+    assert list(tmp_path.rglob("*")) == [tmp_path / "00000"]
+
+
+@given(st.text(max_size=120))
+def test_no_text_becomes_a_long_or_odd_tar_member(name: str) -> None:
+    try:
+        header = tar_header(name, 5)
+    except ValueError:
+        return
+    info = tarfile.TarInfo.frombuf(header, "ascii", "strict")
+    assert (info.name, info.size) == (name.rstrip("/") if name.endswith("/") else name, 5)
+
+
+def test_names_in_a_set_are_those_of_the_keys(bench: Bench) -> None:
+    # The query makes names of keys as `keys.file_name` does, which refuses all that is no key.
+    bench.make(kind="raw", layout="files")
+    for row in bench.manifest():
+        if row["path"]:
+            assert row["path"].split("/", 1)[1] == keys.file_name(row["key"])

@@ -1,0 +1,415 @@
+"""The lake on disk: a table's file is replaced whole or not at all, and readers never notice."""
+
+import json
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from off_platform.storage.lake import (
+    Lake,
+    NoSuchTableError,
+    WrongColumnsError,
+    copy_query,
+    literal,
+)
+
+ROOT = Path(__file__).resolve().parents[2]
+COLUMNS = pa.schema([("code", pa.string()), ("sugars", pa.float64()), ("fat", pa.float64())])
+NOVEMBER, DECEMBER = ("month", "2026-11-01"), ("month", "2026-12-01")
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Lake:
+    """An empty lake."""
+    return Lake(str(tmp_path / "lake"))
+
+
+def rows(*codes: str, sugars: float = 1.0, fat: float = 2.0) -> pa.Table:
+    """A table of COLUMNS."""
+    return pa.Table.from_pylist(
+        [{"code": code, "sugars": sugars, "fat": fat} for code in codes], COLUMNS
+    )
+
+
+def writing(table: pa.Table) -> Callable[[Path], None]:
+    """What writes a table as Parquet."""
+    return lambda path: pq.write_table(table, path)
+
+
+def put(lake: Lake, partition: tuple[str, str] | None, table: pa.Table) -> int:
+    """Replaces a partition of the table `products`."""
+    return lake.replace("products", partition, COLUMNS, writing(table))
+
+
+def files(lake: Lake) -> dict[str, bytes]:
+    """Every file of the lake but the views, by name; scratch is none of them."""
+    names = (name for name in lake.root.names() if not name.endswith(".duckdb"))
+    return {name: lake.root.read(name) for name in names}
+
+
+def scratch_of(lake: Lake) -> list[Path]:
+    """What is left in the scratch."""
+    return list(Path(lake.root.address(".scratch")).iterdir())
+
+
+def shown(lake: Lake, query: str) -> list[tuple[object, ...]]:
+    """What another program sees that opens the views."""
+    with duckdb.connect(lake.root.address("off_platform.duckdb"), read_only=True) as connection:
+        return connection.execute(query).fetchall()
+
+
+def test_a_partition_is_written_and_seen_by_everyone(lake: Lake) -> None:
+    assert put(lake, NOVEMBER, rows("1", "2")) == 2
+    assert list(files(lake)) == ["tables/products/month=2026-11-01/part.parquet"]
+    assert scratch_of(lake) == []
+    with lake.connect() as connection:
+        query = f"SELECT code FROM {lake.rows_of('products', NOVEMBER)}"
+        assert connection.execute(query).fetchall() == [("1",), ("2",)]
+    assert shown(lake, "SELECT code, CAST(month AS VARCHAR) FROM products") == [
+        ("1", "2026-11-01"),
+        ("2", "2026-11-01"),
+    ]
+
+
+def test_a_partition_is_replaced_and_no_other(lake: Lake) -> None:
+    put(lake, NOVEMBER, rows("1", "2"))
+    put(lake, DECEMBER, rows("3"))
+    december = lake.root.read("tables/products/month=2026-12-01/part.parquet")
+    assert put(lake, NOVEMBER, rows("4")) == 1
+    assert lake.root.read("tables/products/month=2026-12-01/part.parquet") == december
+    assert shown(lake, "SELECT code FROM products ORDER BY 1") == [("3",), ("4",)]
+    assert lake.partitions("products") == ["2026-11-01", "2026-12-01"]
+
+
+def test_a_table_without_partitions_is_one_file(lake: Lake) -> None:
+    put(lake, None, rows("1"))
+    assert list(files(lake)) == ["tables/products/part.parquet"]
+    assert lake.partitions("products") == []
+    assert shown(lake, "FROM products") == [("1", 1.0, 2.0)]
+
+
+def test_an_empty_table_is_a_table(lake: Lake) -> None:
+    assert put(lake, NOVEMBER, rows()) == 0
+    assert lake.has("products", NOVEMBER)
+    assert shown(lake, "SELECT count(*) FROM products") == [(0,)]
+
+
+def test_what_is_not_there_is_named(lake: Lake) -> None:
+    put(lake, NOVEMBER, rows("1"))
+    assert lake.has("products", NOVEMBER)
+    assert not lake.has("products", DECEMBER)
+    assert not lake.has("products")
+    sentence = f"There is no table products for month 2026-12-01 in the lake {lake.url}; "
+    with pytest.raises(NoSuchTableError, match=re.escape(sentence)):
+        lake.rows_of("products", DECEMBER)
+    with pytest.raises(NoSuchTableError, match="There is no table others in the lake"):
+        lake.address("others")
+    assert lake.partitions("others") == []
+
+
+def test_columns_go_by_name_in_whatever_order(lake: Lake) -> None:
+    put(lake, NOVEMBER, rows("1", sugars=10, fat=20))
+    put(lake, DECEMBER, rows("2", sugars=11, fat=21).select(["fat", "code", "sugars"]))
+    assert shown(lake, "SELECT code, sugars, fat FROM products ORDER BY 1") == [
+        ("1", 10, 20),
+        ("2", 11, 21),
+    ]
+
+
+WRONG = {
+    "fat is not there and should be double": rows("1").drop_columns(["fat"]),
+    "salt is int64 and should be left out": rows("1").append_column("salt", [[1]]),
+    "code is int64 and should be string": rows("1").set_column(0, "code", [[1]]),
+    "fat is not there and should be double; fett is double and should be left out": (
+        rows("1").rename_columns(["code", "sugars", "fett"])
+    ),
+}
+
+
+@pytest.mark.parametrize("sentence", WRONG)
+def test_a_file_with_other_columns_is_refused_and_the_old_one_stays(
+    lake: Lake, sentence: str
+) -> None:
+    put(lake, NOVEMBER, rows("old"))
+    before = files(lake)
+    with pytest.raises(WrongColumnsError) as refused:
+        put(lake, NOVEMBER, WRONG[sentence])
+    assert str(refused.value) == f"products was not replaced: {sentence}."
+    assert files(lake) == before
+    assert scratch_of(lake) == []
+
+
+def half(path: Path) -> None:
+    """Writes half a file and fails."""
+    path.write_bytes(b"PAR1 half")
+    raise ZeroDivisionError
+
+
+@pytest.mark.parametrize(
+    ("write", "error"),
+    [
+        (half, ZeroDivisionError),
+        (lambda path: path.write_bytes(b"PAR1 no Parquet PAR1"), pa.ArrowInvalid),
+        (lambda _: None, FileNotFoundError),
+    ],
+    ids=["raises half-way", "no Parquet", "no file"],
+)
+def test_a_failed_write_changes_nothing(
+    lake: Lake, write: Callable[[Path], object], error: type[Exception]
+) -> None:
+    put(lake, NOVEMBER, rows("old"))
+    before = files(lake)
+    for partition in (NOVEMBER, DECEMBER):
+        with pytest.raises(error):
+            lake.replace("products", partition, COLUMNS, write)
+    with pytest.raises(error):
+        lake.replace("others", None, COLUMNS, write)
+    assert files(lake) == before
+    assert scratch_of(lake) == []
+    assert shown(lake, "SELECT code FROM products") == [("old",)]
+    assert lake.root.folders("tables") == ["products"]
+
+
+START = """
+import json, sys, time
+from pathlib import Path
+import pyarrow as pa, pyarrow.parquet as pq
+from off_platform.storage.lake import Lake
+lake, arguments = Lake(sys.argv[1]), json.loads(sys.argv[2])
+"""
+
+
+def python(lake: Lake, program: str, *arguments: str) -> "subprocess.Popen[str]":
+    """A program that finds the lake as `lake`, in a process of its own."""
+    command = [sys.executable, "-c", START + program, lake.url, json.dumps(arguments)]
+    return subprocess.Popen(  # noqa: S603 - our own program
+        command, cwd=ROOT, stdout=subprocess.PIPE, text=True
+    )
+
+
+WRITE_HALF = """
+def write(path):
+    path.write_bytes(b"PAR1 half")
+    print("half", flush=True)
+    time.sleep(60)
+lake.replace("products", ("month", "2026-11-01"), pa.schema([]), write)
+"""
+
+
+def test_a_killed_writer_leaves_the_old_file_and_no_table(lake: Lake) -> None:
+    put(lake, NOVEMBER, rows("old"))
+    before = files(lake)
+    with python(lake, WRITE_HALF) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "half\n"
+        process.send_signal(signal.SIGKILL)
+    assert len(scratch_of(lake)) == 1
+    assert files(lake) == before
+    assert lake.root.folders() == ["tables"]
+    assert shown(lake, "SELECT code FROM products") == [("old",)]
+    put(lake, NOVEMBER, rows("new"))
+    assert shown(lake, "SELECT code FROM products") == [("new",)]
+
+
+REPLACE_FOR_EVER = """
+version = 0
+while True:
+    version += 1
+    table = pa.table({"version": pa.array([version] * 3000, pa.int32())})
+    month = ("month", "2026-1%d-01" % (version % 3))
+    lake.replace("versions", month, table.schema, lambda path: pq.write_table(table, path))
+    # A table that comes and goes makes the views anew each time.
+    if version % 2:
+        lake.replace("now and then", None, table.schema, lambda path: pq.write_table(table, path))
+    else:
+        lake.root.remove("tables/now and then")
+    print(version, flush=True)
+"""
+
+
+def test_readers_in_another_process_never_see_half_a_table(lake: Lake) -> None:
+    """Nor does a writer that is killed at any moment leave one."""
+    with python(lake, REPLACE_FOR_EVER) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        end, seen = time.monotonic() + 2.0, set()
+        while time.monotonic() < end:
+            found = shown(
+                lake, "SELECT month, count(*), min(version), max(version) FROM versions GROUP BY 1"
+            )
+            assert found
+            for _, count, least, most in found:
+                assert (count, least) == (3000, most)
+                seen.add(most)
+        process.send_signal(signal.SIGKILL)
+    assert len(seen) > 5
+    for name, data in files(lake).items():
+        table = pq.read_table(pa.BufferReader(data))
+        assert table.num_rows == 3000, name
+
+
+WRITE_SEVERAL = """
+own, first = arguments
+for month in range(1, 7):
+    table = pa.table({"owner": [own] * 10})
+    write = lambda path: pq.write_table(table, path)
+    lake.replace("shared", ("month", f"{first}-0{month}-01"), table.schema, write)
+    lake.replace(own, None, table.schema, write)
+"""
+
+
+def test_writers_of_different_partitions_do_not_lose_each_others(lake: Lake) -> None:
+    owners = {"one": "2024", "two": "2025", "three": "2026"}
+    writers = [python(lake, WRITE_SEVERAL, own, year) for own, year in owners.items()]
+    for writer in writers:
+        with writer:
+            assert writer.wait(60) == 0
+    assert len(lake.partitions("shared")) == 18
+    counted = "SELECT owner, count(*) FROM shared GROUP BY 1 ORDER BY 1"
+    assert shown(lake, counted) == [("one", 60), ("three", 60), ("two", 60)]
+    for own in owners:
+        assert shown(lake, f"SELECT count(*) FROM {own}") == [(10,)]
+
+
+def test_views_follow_the_tables_that_come_and_go(lake: Lake) -> None:
+    names = "SELECT view_name FROM duckdb_views() WHERE NOT internal ORDER BY 1"
+    put(lake, NOVEMBER, rows("1"))
+    lake.replace('odd "name"', None, COLUMNS, writing(rows("2")))
+    assert shown(lake, names) == [('odd "name"',), ("products",)]
+    assert shown(lake, 'SELECT code FROM "odd ""name"""') == [("2",)]
+    lake.root.remove("tables/products")
+    lake.refresh_views()
+    assert shown(lake, names) == [('odd "name"',)]
+
+
+def test_views_are_left_alone_while_they_hold(lake: Lake) -> None:
+    put(lake, NOVEMBER, rows("1"))
+    views = Path(lake.root.address("off_platform.duckdb"))
+    before = views.stat()
+    put(lake, NOVEMBER, rows("2"))
+    put(lake, DECEMBER, rows("3"))
+    assert views.stat().st_ino == before.st_ino
+    assert len(shown(lake, "FROM products")) == 2
+
+
+def test_a_table_that_got_other_columns_is_shown_with_them(lake: Lake) -> None:
+    put(lake, NOVEMBER, rows("1"))
+    more = rows("1").append_column("salt", pa.array([0.5]))
+    lake.replace("products", NOVEMBER, more.schema, writing(more))
+    assert shown(lake, "SELECT salt FROM products") == [(0.5,)]
+
+
+@pytest.mark.parametrize("data", [b"", b"no database" * 1000])
+def test_damaged_views_are_made_anew(lake: Lake, data: bytes) -> None:
+    put(lake, NOVEMBER, rows("1"))
+    lake.root.write("off_platform.duckdb", data)
+    put(lake, NOVEMBER, rows("2"))
+    assert shown(lake, "SELECT code FROM products") == [("2",)]
+
+
+def test_a_folder_without_a_file_is_no_table(lake: Lake) -> None:
+    """As when somebody removed the only partition by hand."""
+    put(lake, NOVEMBER, rows("1"))
+    Path(lake.root.address("tables/empty/month=2026-11-01")).mkdir(parents=True)
+    put(lake, DECEMBER, rows("2"))
+    lake.replace("others", None, COLUMNS, writing(rows("3")))
+    names = "SELECT view_name FROM duckdb_views() WHERE NOT internal ORDER BY 1"
+    assert shown(lake, names) == [("others",), ("products",)]
+
+
+def test_manifests_of_image_sets_are_one_view(lake: Lake) -> None:
+    for name in ("milk", "bread"):
+        pq.write_table(pa.table({"image_set": [name]}), lake_file(lake, name))
+    lake.refresh_views()
+    assert shown(lake, "FROM manifest ORDER BY 1") == [("bread",), ("milk",)]
+
+
+def lake_file(lake: Lake, image_set: str) -> Path:
+    """Where the manifest of an image set lies, its folder made."""
+    path = Path(lake.root.address(f"image_sets/{image_set}/manifest.parquet"))
+    path.parent.mkdir(parents=True)
+    return path
+
+
+def test_the_same_query_writes_the_same_bytes(lake: Lake) -> None:
+    columns = pa.schema([("number", pa.int64()), ("text", pa.string())])
+    query = "SELECT range AS number, 'text ' || range % 7 AS text FROM range(200000) ORDER BY range"
+    found = []
+    for threads in (1, 2):
+        with lake.connect(threads=threads) as connection:
+            assert lake.replace_from_query("numbers", None, columns, connection, query) == 200_000
+        found.append(lake.root.read("tables/numbers/part.parquet"))
+    assert found[0] == found[1]
+    assert pq.read_table(pa.BufferReader(found[0]))["number"].to_pylist()[:3] == [0, 1, 2]
+
+
+def test_the_connection_is_bounded_and_spills_into_the_lakes_scratch(lake: Lake) -> None:
+    wanted = ("memory_limit", "threads", "temp_directory", "TimeZone")
+    with lake.connect("200MB", threads=1) as connection:
+        found = dict(connection.execute("SELECT name, value FROM duckdb_settings()").fetchall())
+        memory, threads, spill, zone = (found[name] for name in wanted)
+        assert Path(spill).parent == Path(lake.root.address(".scratch"))
+    assert (memory, threads, zone) == ("190.7 MiB", "1", "UTC")
+    assert not Path(spill).exists()
+
+
+LITTLE_ROOM = """
+import resource, signal
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (2**20, 2**20))
+columns = pa.schema([("text", pa.string())])
+with lake.connect() as connection:
+    query = "SELECT uuid()::VARCHAR AS text FROM range(100000)"
+    try:
+        lake.replace_from_query("products", None, columns, connection, query)
+    except OSError as error:
+        print(error, flush=True)
+"""
+
+
+def test_a_full_disk_is_told_and_leaves_the_old_file_alone(lake: Lake) -> None:
+    put(lake, None, rows("old"))
+    before = files(lake)
+    with python(lake, LITTLE_ROOM) as process:
+        said, _ = process.communicate(timeout=60)
+    assert "part.parquet" in said
+    assert "File too large" in said
+    assert said.count("\n") == 1
+    assert files(lake) == before
+    assert scratch_of(lake) == []
+
+
+@pytest.fixture(scope="module")
+def memory() -> Iterator[duckdb.DuckDBPyConnection]:
+    """DuckDB in memory."""
+    with duckdb.connect() as connection:
+        yield connection
+
+
+@given(text=st.text())
+def test_a_literal_is_the_text_again(memory: duckdb.DuckDBPyConnection, text: str) -> None:
+    assert memory.execute(f"SELECT {literal(text)}").fetchall() == [(text,)]
+
+
+@pytest.mark.parametrize("text", ["'", "''", "'; DROP TABLE x; --", "\\'", "E'\\n'", "$$", "\n"])
+def test_no_text_ends_its_literal(memory: duckdb.DuckDBPyConnection, text: str) -> None:
+    assert memory.execute(f"SELECT {literal(text)}, 1").fetchall() == [(text, 1)]
+
+
+def test_a_query_is_written_to_a_path_with_quotes(
+    memory: duckdb.DuckDBPyConnection, tmp_path: Path
+) -> None:
+    path = tmp_path / "it's.parquet"
+    copy_query(memory, "SELECT 1 AS one", path)
+    assert pq.read_table(path).to_pylist() == [{"one": 1}]

@@ -1,0 +1,151 @@
+"""The lake in a bucket: the same as on disk, signed through the ordinary AWS chain."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import boto3
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from moto.server import ThreadedMotoServer
+
+from off_platform.storage.lake import Lake, WrongColumnsError
+from off_platform.storage.objects import Access
+from off_platform_tests.s3_server import S3Server
+
+COLUMNS = pa.schema([("code", pa.string()), ("fat", pa.float64())])
+NOVEMBER, DECEMBER = ("month", "2026-11-01"), ("month", "2026-12-01")
+
+
+@pytest.fixture(scope="module")
+def signed_server() -> Iterator[str]:
+    """The address of a server that reads signatures."""
+    server = ThreadedMotoServer(port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
+@pytest.fixture
+def signed_lake(signed_server: str, monkeypatch: pytest.MonkeyPatch) -> Lake:
+    """A lake in a private bucket."""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
+    client = boto3.client("s3", endpoint_url=signed_server, region_name="us-east-1")
+    client.create_bucket(Bucket="private")
+    client.close()
+    return Lake("s3://private/lake", Access(endpoint=signed_server, signed=True))
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[S3Server]:
+    """A server of a bucket for a lake."""
+    (tmp_path / "bucket").mkdir()
+    with S3Server({"lake": tmp_path / "bucket"}) as server:
+        yield server
+
+
+@pytest.fixture(params=["signed", "anonymous", "at the bucket's root"])
+def lake(request: pytest.FixtureRequest) -> Lake:
+    """An empty lake in a bucket."""
+    if request.param == "signed":
+        found: Lake = request.getfixturevalue("signed_lake")
+        found.root.remove("tables")
+        found.root.remove("off_platform.duckdb")
+        return found
+    server: S3Server = request.getfixturevalue("server")
+    prefix = "/deep/prefix" if request.param == "anonymous" else ""
+    return Lake(f"s3://lake{prefix}", Access(endpoint=server.url))
+
+
+def put(lake: Lake, partition: tuple[str, str] | None, *codes: str) -> int:
+    """Replaces a partition of the table `products`."""
+    table = pa.Table.from_pylist([{"code": code, "fat": 1.0} for code in codes], COLUMNS)
+    return lake.replace("products", partition, COLUMNS, lambda path: pq.write_table(table, path))
+
+
+def test_a_table_is_written_listed_and_read(lake: Lake) -> None:
+    assert put(lake, NOVEMBER, "1", "2") == 2
+    assert put(lake, DECEMBER, "3") == 1
+    assert put(lake, NOVEMBER, "4") == 1
+    assert lake.partitions("products") == ["2026-11-01", "2026-12-01"]
+    assert lake.has("products", DECEMBER)
+    assert not lake.has("products", ("month", "2027-01-01"))
+    with lake.connect() as connection:
+        one = f"SELECT code FROM {lake.rows_of('products', NOVEMBER)}"
+        assert connection.execute(one).fetchall() == [("4",)]
+        address = lake.root.address("tables/products/*/part.parquet")
+        both = f"SELECT code, month::VARCHAR FROM read_parquet('{address}') ORDER BY 1"
+        found = connection.execute(both).fetchall()
+    assert found == [("3", "2026-12-01"), ("4", "2026-11-01")]
+
+
+def test_a_query_over_the_lake_is_written_into_it(lake: Lake) -> None:
+    put(lake, None, "1", "2", "3")
+    columns = pa.schema([("codes", pa.int64())])
+    with lake.connect() as connection:
+        query = f"SELECT count(*) AS codes FROM {lake.rows_of('products')}"
+        lake.replace_from_query("counted", None, columns, connection, query)
+        assert connection.execute(f"FROM {lake.rows_of('counted')}").fetchall() == [(3,)]
+
+
+def test_the_views_are_uploaded_and_show_the_tables(lake: Lake, tmp_path: Path) -> None:
+    put(lake, NOVEMBER, "1")
+    copy = tmp_path / "copy.duckdb"
+    copy.write_bytes(lake.root.read("off_platform.duckdb"))
+    put(lake, DECEMBER, "2")
+    with duckdb.connect(copy, read_only=True) as connection:
+        lake.prepare(connection, "256MB", 1, tmp_path)
+        found = connection.execute("SELECT code FROM products ORDER BY 1").fetchall()
+    assert found == [("1",), ("2",)]
+
+
+def test_a_file_with_other_columns_is_not_uploaded(lake: Lake) -> None:
+    put(lake, NOVEMBER, "old")
+    before = {name: lake.root.read(name) for name in lake.root.names()}
+    wrong = pa.table({"code": [1]})
+    with pytest.raises(WrongColumnsError, match="products was not replaced"):
+        lake.replace("products", NOVEMBER, COLUMNS, lambda path: pq.write_table(wrong, path))
+    assert {name: lake.root.read(name) for name in lake.root.names()} == before
+
+
+def half(path: Path) -> None:
+    """Writes half a file and fails."""
+    path.write_bytes(b"PAR1 half")
+    raise ZeroDivisionError
+
+
+def test_a_failed_write_sends_nothing(server: S3Server) -> None:
+    lake = Lake("s3://lake", Access(endpoint=server.url))
+    with pytest.raises(ZeroDivisionError):
+        lake.replace("products", None, COLUMNS, half)
+    assert server.requests == []
+
+
+def test_the_store_tries_again_when_the_bucket_is_busy(server: S3Server) -> None:
+    lake = Lake("s3://lake", Access(endpoint=server.url, retries=5))
+    put(lake, None, "1")
+    server.slow_down_for(requests=2)
+    put(lake, None, "2")
+    with lake.connect() as connection:
+        server.slow_down_for(requests=2)
+        found = connection.execute(f"SELECT code FROM {lake.rows_of('products')}").fetchall()
+    assert found == [("2",)]
+
+
+def test_two_lakes_at_two_servers_are_not_mixed_up(tmp_path: Path) -> None:
+    """File systems for DuckDB may be kept by their maker under one name."""
+    for number in (1, 2):
+        (tmp_path / str(number)).mkdir()
+    with S3Server({"lake": tmp_path / "1"}) as one, S3Server({"lake": tmp_path / "2"}) as two:
+        lakes = [Lake("s3://lake", Access(endpoint=server.url)) for server in (one, two)]
+        for number, lake in enumerate(lakes):
+            put(lake, None, str(number))
+        found = []
+        for lake in lakes:
+            with lake.connect() as connection:
+                query = f"SELECT code FROM {lake.rows_of('products')}"
+                found += connection.execute(query).fetchall()
+    assert found == [("0",), ("1",)]

@@ -1,0 +1,328 @@
+"""The transfer of many objects where nothing, or one thing, goes wrong."""
+
+import threading
+import time
+import tracemalloc
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import obstore
+import pytest
+from obstore.store import LocalStore, MemoryStore
+
+from off_platform.storage import transfer as transfer_module
+from off_platform.storage.progress import Tally
+from off_platform.storage.transfer import Limits, Wanted, transfer
+from off_platform_tests.s3_server import Faults, S3Server
+from off_platform_tests.storage.serving import (
+    BUCKET,
+    FEW_TRIES,
+    demand_all_accounted_for,
+    fetch_all,
+    md5,
+    open_at,
+    put_down,
+    random_objects,
+    wanted,
+    whole,
+)
+
+Serve = Callable[..., S3Server]
+MOST_AHEAD = 4096 + 16
+OBJECTS = random_objects(120)
+KEYS = list(OBJECTS)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """OBJECTS on disk."""
+    return put_down(tmp_path / "bucket", OBJECTS)
+
+
+@pytest.fixture
+def server(folder: Path) -> Iterator[S3Server]:
+    """A server of OBJECTS without faults."""
+    with S3Server({BUCKET: folder}) as server:
+        yield server
+
+
+def transfer_threads() -> list[str]:
+    """The threads of transfers that are still there."""
+    return [each.name for each in threading.enumerate() if each.name.startswith("transfer")]
+
+
+def test_there_is_one_outcome_an_object_in_the_order_wanted(server: S3Server) -> None:
+    keys = [*reversed(KEYS), *KEYS, KEYS[7], KEYS[7]]
+    outcomes = fetch_all(open_at(server), keys)
+    assert [(each.key, each.tag) for each in outcomes] == [(key, n) for n, key in enumerate(keys)]
+    assert [each.data for each in outcomes] == [OBJECTS[key] for key in keys]
+
+
+def test_an_outcome_carries_what_the_store_and_the_check_say(server: S3Server) -> None:
+    demand_all_accounted_for(fetch_all(open_at(server), KEYS), OBJECTS, server)
+    assert server.counts() == {("GET", 200): len(KEYS)}
+
+
+def test_nothing_wanted_gives_nothing(server: S3Server) -> None:
+    assert fetch_all(open_at(server), []) == []
+    assert transfer_threads() == []
+
+
+def test_an_empty_object_is_an_object(tmp_path: Path) -> None:
+    with S3Server({BUCKET: put_down(tmp_path, {"empty": b""})}) as server:
+        (outcome,) = fetch_all(open_at(server), ["empty"])
+    assert (outcome.status, outcome.data, outcome.md5) == ("fetched", b"", md5(b""))
+
+
+@pytest.mark.parametrize(
+    "faults",
+    [
+        Faults(slow_down=0.2),
+        Faults(cut=0.3),
+        Faults(flip=0.3),
+        Faults(change=0.3),
+        Faults(missing=0.3),
+        Faults(stall=0.05),
+        Faults(latency_seconds=0.01),
+    ],
+    ids=["slow down", "cut", "flip", "change", "missing", "stall", "latency"],
+)
+def test_each_fault_alone_leaves_no_wrong_byte(folder: Path, faults: Faults) -> None:
+    with S3Server({BUCKET: folder}, faults=faults) as server:
+        store = open_at(server, seconds=0.5 if faults.stall else 30)
+        hit = [key for key in KEYS if server.fault_of(key)]
+        assert hit or faults.latency_seconds
+        demand_all_accounted_for(fetch_all(store, KEYS), OBJECTS, server)
+
+
+def test_a_stalled_body_is_given_up_in_time_and_read_again(folder: Path) -> None:
+    faults = Faults(stall=1.0)
+    with S3Server({BUCKET: folder}, faults=faults) as server:
+        start = time.monotonic()
+        (outcome,) = fetch_all(open_at(server, seconds=0.4), KEYS[:1])
+        assert 0.4 < time.monotonic() - start < 3
+        assert server.counts() == {("GET", 200): 2}
+    assert (outcome.status, outcome.data) == ("fetched", OBJECTS[KEYS[0]])
+
+
+def test_a_flip_in_every_answer_is_corrupt_and_brings_no_bytes(folder: Path) -> None:
+    with S3Server({BUCKET: folder}, faults=Faults(flip=1.0, flip_forever=True)) as server:
+        (outcome,) = fetch_all(open_at(server), KEYS[:1])
+        assert server.counts() == {("GET", 200): 3}
+    assert (outcome.status, outcome.data, outcome.facts) == ("corrupt", None, None)
+    assert str(outcome.reason).startswith("MD5 ")
+    assert str(outcome.reason).endswith(f"{md5(OBJECTS[KEYS[0]])} that the ETag promises (3 tries)")
+
+
+def test_the_tries_are_bounded(folder: Path) -> None:
+    with S3Server({BUCKET: folder}, faults=Faults(cut=1.0, only_first_attempts=99)) as server:
+        (outcome,) = fetch_all(open_at(server), KEYS[:1])
+        assert server.counts() == {("GET", 200): 3}
+    assert (outcome.status, outcome.data) == ("failed", None)
+    assert str(outcome.reason).endswith("(3 tries)")
+
+
+def test_an_object_that_always_says_slow_down_fails_and_no_other_does(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transfer_module, "PATIENCE", 2)
+    faults = Faults(slow_down=0.02, slow_down_burst=10**9)
+    with S3Server({BUCKET: folder}, faults=faults) as server:
+        refused = {key for key in KEYS if server.fault_of(key)}
+        outcomes = fetch_all(open_at(server), KEYS, Limits(concurrency=8, attempts=1))
+    assert {each.key for each in outcomes if each.status == "failed"} == refused != set()
+    assert {each.status for each in outcomes if each.key not in refused} == {"fetched"}
+    reasons = {each.reason for each in outcomes if each.key in refused}
+    assert reasons == {"the server asked to slow down (503) (2 tries)"}
+
+
+def test_a_missing_object_is_named(server: S3Server) -> None:
+    outcomes = fetch_all(open_at(server), [KEYS[0], "data/none.jpg", KEYS[1]])
+    assert [each.status for each in outcomes] == ["fetched", "missing", "fetched"]
+    assert outcomes[1].reason == "the bucket has no such object"
+    assert server.counts()["GET", 404] == 1
+
+
+def test_a_refused_object_is_not_asked_for_again(folder: Path) -> None:
+    with S3Server({BUCKET: folder}, missing_is_forbidden=True) as server:
+        (outcome,) = fetch_all(open_at(server), ["data/secret.jpg"])
+        assert server.counts() == {("GET", 403): 1}
+    assert outcome.status == "refused"
+    assert outcome.reason == "the bucket refuses it, as it may for missing objects too"
+
+
+def test_a_larger_object_than_the_bound_is_refused(tmp_path: Path) -> None:
+    objects = {"large": bytes(1025), "just so": bytes(1024)}
+    with S3Server({BUCKET: put_down(tmp_path, objects)}) as server:
+        outcomes = fetch_all(open_at(server), objects, Limits(object_bytes=1024))
+    assert [each.status for each in outcomes] == ["refused", "fetched"]
+    assert outcomes[0].reason == "larger than 1,024 bytes"
+
+
+def test_unchanged_objects_are_not_sent_again(server: S3Server) -> None:
+    store = open_at(server)
+    etags = [str(each.etag) for each in fetch_all(store, KEYS[:20])]
+    server.replace(BUCKET, KEYS[3], b"other")
+    server.requests.clear()
+    again = [Wanted(key, 0, whole, etag) for key, etag in zip(KEYS, etags, strict=False)]
+    outcomes = list(transfer(store, again, FEW_TRIES))
+    expected = ["fetched" if key == KEYS[3] else "unchanged" for key in KEYS[:20]]
+    assert [each.status for each in outcomes] == expected
+    assert [each.data for each in outcomes if each.data is not None] == [b"other"]
+    assert sorted(seen.status for seen in server.requests) == [200] + [304] * 19
+    assert {seen.if_none_match for seen in server.requests} == set(etags)
+
+
+def test_content_that_the_etag_confirms_is_corrupt_at_once(server: S3Server) -> None:
+    (outcome,) = fetch_all(
+        open_at(server), KEYS[:1], check=lambda data: ("no JPEG" + "!" * 999, len(data))
+    )
+    assert (outcome.status, outcome.data, outcome.facts) == ("corrupt", None, None)
+    assert outcome.reason == "no JPEG" + "!" * 293
+    assert outcome.md5 == md5(OBJECTS[KEYS[0]])
+    assert server.counts() == {("GET", 200): 1}
+
+
+def compare_with(data: bytes) -> Callable[[bytes], tuple[str | None, int]]:
+    """A check that only these bytes pass."""
+    return lambda found: (None if found == data else "a bit is wrong", len(found))
+
+
+@pytest.mark.parametrize(("forever", "status"), [(False, "fetched"), (True, "corrupt")])
+def test_without_an_md5_another_read_tells_a_flip_from_a_damaged_object(
+    folder: Path, *, forever: bool, status: str
+) -> None:
+    faults = Faults(flip=1.0, flip_forever=forever)
+    with S3Server({BUCKET: folder}, faults=faults, multipart_etags=True) as server:
+        data = OBJECTS[KEYS[0]]
+        (outcome,) = fetch_all(open_at(server), KEYS[:1], check=compare_with(data))
+        assert server.counts() == {("GET", 200): 2 if forever else 3}
+    assert (outcome.status, outcome.data) == (status, None if forever else data)
+    assert outcome.reason == ("a bit is wrong" if forever else None)
+
+
+@pytest.mark.parametrize("kind", ["local", "memory"])
+def test_other_stores_than_s3_are_read_alike(folder: Path, kind: str) -> None:
+    store = LocalStore(folder) if kind == "local" else MemoryStore()
+    if kind == "memory":
+        for key, data in OBJECTS.items():
+            obstore.put(store, key, data)
+    outcomes = fetch_all(store, [*KEYS, "none"])
+    assert [each.data for each in outcomes] == [*OBJECTS.values(), None]
+    assert outcomes[-1].status == "missing"
+    again = [Wanted(each.key, 0, whole, each.etag) for each in outcomes[:-1]]
+    assert {each.status for each in transfer(store, again, FEW_TRIES)} == {"unchanged"}
+
+
+def test_a_dead_server_gives_failures_with_a_sentence_in_time(folder: Path) -> None:
+    with S3Server({BUCKET: folder}) as server:
+        store = open_at(server)
+    start = time.monotonic()
+    outcomes = fetch_all(store, KEYS, Limits(attempts=2))
+    assert time.monotonic() - start < 10
+    assert {each.status for each in outcomes} == {"failed"}
+    assert len(outcomes) == len(KEYS)
+    for each in outcomes:
+        assert str(each.reason).startswith("Generic S3 error: Error performing GET")
+        assert str(each.reason).endswith("(2 tries)")
+        assert "\n" not in str(each.reason)
+
+
+def test_a_server_that_only_says_slow_down_is_given_up_after_a_while(
+    server: S3Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transfer_module, "LONGEST_BURST", 0.5)
+    server.slow_down_for(60)
+    start = time.monotonic()
+    outcomes = fetch_all(open_at(server), KEYS[:3], Limits(attempts=1000))
+    assert time.monotonic() - start < 20
+    assert {each.status for each in outcomes} == {"failed"}
+    assert all("slow down (503)" in str(each.reason) for each in outcomes)
+
+
+class Recorder:
+    """Remembers how far the tally was whenever it was shown."""
+
+    def __init__(self) -> None:
+        """Starts with nothing shown."""
+        self.seen: list[int] = []
+
+    def show(self, tally: Tally) -> None:
+        """Remembers what is done."""
+        self.seen.append(tally.done)
+
+
+def test_every_outcome_is_counted_and_shown(server: S3Server) -> None:
+    tally, recorder = Tally(total=121), Recorder()
+    row = wanted([*KEYS, "data/none.jpg"])
+    outcomes = transfer(open_at(server), row, FEW_TRIES, recorder, tally)
+    assert len(list(outcomes)) == tally.done == 121
+    assert recorder.seen == list(range(1, 122))
+    assert tally.by_end == {"fetched": 120, "missing": 1}
+    assert tally.bytes == sum(map(len, OBJECTS.values()))
+
+
+def test_what_is_wanted_is_read_as_it_is_needed(server: S3Server) -> None:
+    read = 0
+
+    def endless() -> Iterator[Wanted[int, int]]:
+        nonlocal read
+        while True:
+            yield Wanted(KEYS[read % len(KEYS)], read, whole)
+            read += 1
+
+    outcomes = transfer(open_at(server), endless(), FEW_TRIES)
+    assert read == 0
+    next(outcomes)
+    assert read <= 16
+    for taken in range(2, 3000):
+        assert next(outcomes).tag == taken - 1
+        assert read <= taken + MOST_AHEAD
+    outcomes.close()  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    "faults", [Faults(), Faults(cut=1.0, only_first_attempts=99), Faults(slow_down=0.99)]
+)
+def test_a_transfer_that_is_left_early_leaves_no_thread(folder: Path, faults: Faults) -> None:
+    with S3Server({BUCKET: folder}, faults=faults) as server:
+        outcomes = transfer(open_at(server), wanted(KEYS * 50), Limits(attempts=4))
+        for _ in outcomes:
+            assert transfer_threads()
+            break
+        start = time.monotonic()
+        outcomes.close()  # type: ignore[attr-defined]
+        assert time.monotonic() - start < 2
+    assert transfer_threads() == []
+
+
+def test_a_check_that_raises_ends_the_transfer_and_leaves_no_thread(folder: Path) -> None:
+    def broken(data: bytes) -> tuple[str | None, int]:
+        raise ZeroDivisionError(str(len(data)))
+
+    with S3Server({BUCKET: folder}, faults=Faults(slow_down=0.2)) as server:
+        store = open_at(server)
+        row = [Wanted(key, 0, broken if key == KEYS[30] else whole) for key in KEYS]
+        with pytest.raises(ZeroDivisionError):
+            list(transfer(store, row, FEW_TRIES))
+    assert transfer_threads() == []
+
+
+def test_large_objects_after_small_ones_do_not_fill_the_memory(tmp_path: Path) -> None:
+    """The mean of what came so far says nothing of what comes next."""
+    small = random_objects(600, size=50)
+    large = {f"large/{number}": bytes(2**20) for number in range(150)}
+    folder = put_down(tmp_path, small | large)
+    with S3Server({BUCKET: folder}, kept_bytes=0) as server:
+        outcomes = transfer(open_at(server), wanted(small | large), Limits(concurrency=8))
+        tracemalloc.start()
+        try:
+            for _ in small:
+                next(outcomes)
+            time.sleep(1.5)
+            waiting = tracemalloc.get_traced_memory()[0]
+            rest = [len(each.data or b"") for each in outcomes]
+        finally:
+            tracemalloc.stop()
+    assert waiting < 60 * 2**20
+    assert rest == [2**20] * 150
