@@ -66,6 +66,13 @@ class Column:
     one_of: tuple[str, ...] | None = None
     least: float | None = None
 
+    @property
+    def sql(self) -> str:
+        """DuckDB's name of the type."""
+        if self.type.startswith("list<"):
+            return f"{_SQL_TYPES[self.type[5:-1]]}[]"
+        return _SQL_TYPES[self.type]
+
 
 @dataclass(frozen=True)
 class Table:
@@ -281,7 +288,9 @@ def _pandera_column(column: Column) -> "pa_pandera.Column":
 
     checks: list[Any] = []
     if column.pattern:
-        checks.append(pa_pandera.Check.str_matches(f"^(?:{column.pattern})$", error=column.rule))
+        # `$` would let a newline at the end pass, and costs four times as long.
+        whole = rf"^(?:{column.pattern})\Z"
+        checks.append(pa_pandera.Check.str_matches(whole, error=column.rule))
     if column.one_of:
         checks.append(pa_pandera.Check.isin(column.one_of, error=column.rule))
     if column.least is not None:
@@ -297,6 +306,17 @@ def _pandera_column(column: Column) -> "pa_pandera.Column":
 # Types that pandas keeps as they are. Numbers with nulls become floats; those, timestamps, dates
 # and lists are held by the Arrow schema, which the lake demands before a file is put in place.
 _PANDERA_TYPES = {"string": "str", "int32": "int32", "int64": "int64", "double": "float64"}
+
+
+_SQL_TYPES = {
+    "string": "VARCHAR",
+    "int32": "INTEGER",
+    "int64": "BIGINT",
+    "double": "DOUBLE",
+    "bool": "BOOLEAN",
+    "timestamp": "TIMESTAMPTZ",
+    "date": "DATE",
+}
 
 
 def _arrow_type(name: str) -> "pa.DataType":

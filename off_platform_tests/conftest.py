@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from off_platform.sandbox.make import Sandbox, make_sandbox
+from off_platform.storage.objects import Source
 from off_platform_tests.images_bench import BUCKET, Bench, bench_at, source_of
 from off_platform_tests.s3_server import S3Server
 
@@ -55,4 +56,21 @@ def server(sandbox: Sandbox) -> Iterator[S3Server]:
 def bench(server: S3Server, tmp_path: Path) -> Iterator[Bench]:
     """A fresh lake that is filled from the server."""
     with bench_at(tmp_path / "lake", source_of(server)) as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def month_lake(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A lake in which the sandbox's month is copied and indexed; to be copied only."""
+    lake = tmp_path_factory.mktemp("month") / "lake"
+    with bench_at(lake, Source(str(sandbox.images.folder))) as made:
+        made.month()
+    return lake
+
+
+@pytest.fixture
+def month_bench(server: S3Server, month_lake: Path, tmp_path: Path) -> Iterator[Bench]:
+    """A lake in which the month is copied and indexed; objects come from the server."""
+    lake = Path(shutil.copytree(month_lake, tmp_path / "lake"))
+    with bench_at(lake, source_of(server)) as made:
         yield made

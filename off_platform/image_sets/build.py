@@ -5,7 +5,9 @@ becomes the set is `building.py`.
 """
 
 import gzip
-from collections.abc import Callable, Iterator
+import hashlib
+import json
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from itertools import chain, groupby
 from pathlib import Path
@@ -14,8 +16,6 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from off_platform.image_sets import building
 from off_platform.image_sets.contents import Content, check_for, decode_jpeg
-from off_platform.image_sets.manifest import COLUMNS
-from off_platform.quality import Table
 from off_platform.storage.folders import Folder
 from off_platform.storage.lake import literal
 from off_platform.storage.progress import Display, Tally
@@ -41,16 +41,6 @@ class SourceUnreachableError(ConnectionError):
 
 
 @dataclass(frozen=True)
-class Origin:
-    """Where a set's objects come from, and under which terms."""
-
-    store: "ObjectStore"
-    address_of: Callable[[str], str]
-    licence: str
-    attribution: str
-
-
-@dataclass(frozen=True)
 class How:
     """How a set is built: layout on disk, bounds, share of photos that are decoded in full."""
 
@@ -61,8 +51,7 @@ class How:
 
 def build_groups(
     folder: Folder,
-    plan: building.Plan,
-    origin: Origin,
+    store: "ObjectStore",
     how: How,
     connection: "duckdb.DuckDBPyConnection",
     display: Display | None = None,
@@ -86,8 +75,8 @@ def build_groups(
         for row in batch.to_pylist()
     )
     wanted = (_wanted(row, how) for row in rows)
-    outcomes = transfer(origin.store, wanted, how.limits, display, tally)
-    group = _GroupMaker(folder, plan.name, origin, how)
+    outcomes = transfer(store, wanted, how.limits, display, tally)
+    group = _GroupMaker(folder, store, how)
     watch = _Watch(folder, is_begun)
     for number, of_group in groupby(watch.over(outcomes), lambda each: each.tag["group"]):
         group.make(number, of_group)
@@ -174,8 +163,8 @@ def _decode(data: bytes) -> Content:
 class _GroupMaker:
     """Makes shards, or folders of loose files, and the manifest's rows for them."""
 
-    def __init__(self, folder: Folder, name: str, origin: Origin, how: How) -> None:
-        self._folder, self._set, self._origin, self._how = folder, name, origin, how
+    def __init__(self, folder: Folder, store: "ObjectStore", how: How) -> None:
+        self._folder, self._store, self._how = folder, store, how
 
     def make(self, number: int, outcomes: Iterator[Ended]) -> None:
         """One group; it is done when its rows are in place, which is the last step."""
@@ -190,8 +179,8 @@ class _GroupMaker:
                 with _container(self._how.layout, scratch / name) as container:
                     rows = [self._put_down(outcome, name, container) for outcome in rest]
                 self._folder.place(scratch / name, f"{building.BUILDING}/{name}")
-            _write_rows(rows, scratch / "rows.parquet")
-            self._folder.place(scratch / "rows.parquet", building.rows_name(number))
+            _write_rows(rows, scratch / "rows")
+            self._folder.place(scratch / "rows", building.rows_name(number))
 
     def _as_it_was(
         self, name: str, outcomes: Iterator[Ended]
@@ -209,7 +198,7 @@ class _GroupMaker:
                 return None, chain(seen, outcomes)
         if not place.is_all_there(self._folder):
             return None, iter(seen)
-        rows = [self._row(outcome, _facts_from_before(outcome)) for outcome in seen]
+        rows = [_facts_from_before(outcome) for outcome in seen]
         return rows, iter(())
 
     def _put_down(self, outcome: Ended, name: str, container: Container) -> Row:
@@ -219,7 +208,7 @@ class _GroupMaker:
             if stored is None:
                 # The copy at hand is gone or cut: the object is fetched after all.
                 afresh = replace(_wanted(row, self._how), etag=None)
-                (outcome,) = transfer(self._origin.store, [afresh], self._how.limits)
+                (outcome,) = transfer(self._store, [afresh], self._how.limits)
         if outcome.status != "unchanged":
             facts, stored = _facts_of(outcome), self._as_stored(row, outcome.data)
         if stored is not None:
@@ -228,7 +217,7 @@ class _GroupMaker:
             facts["offset"] = container.add(member, stored)
             facts["path"] = name if shards else f"{name}/{member}"
             facts["stored_bytes"] = len(stored)
-        return self._row(outcome, facts)
+        return facts
 
     def _had(self, row: Row) -> bytes | None:
         """The bytes as stored in the set as it is; None when they are not what they were."""
@@ -236,30 +225,17 @@ class _GroupMaker:
             stored = self._folder.read(row["had_path"], row["had_offset"] or 0, row["had_bytes"])
         except FileNotFoundError:
             return None
-        return stored if len(stored) == row["had_bytes"] else None
+        whole = len(stored) == row["had_bytes"]
+        if whole and row["had_bytes"] == row["had_object_bytes"]:
+            # Unpacked OCR results have no MD5 of their own.
+            whole = hashlib.md5(stored, usedforsecurity=False).hexdigest() == row["had_md5"]
+        return stored if whole else None
 
     def _as_stored(self, row: Row, data: bytes | None) -> bytes | None:
         """OCR results stand unpacked in a shard, where readers look for `.json`."""
         if data is not None and row["kind"] == "ocr" and self._how.layout == "shards":
             return gzip.decompress(data)
         return data
-
-    def _row(self, outcome: Ended, facts: Row) -> Row:
-        row = outcome.tag
-        return {
-            **dict.fromkeys(column.name for column in COLUMNS),
-            "position": row["position"],
-            "image_set": self._set,
-            "sample": row["stem"],
-            "key": row["key"],
-            "barcode": row["barcode"],
-            "image_id": row["image_id"],
-            "kind": row["kind"],
-            "url": self._origin.address_of(row["key"]),
-            "licence": self._origin.licence,
-            "attribution": self._origin.attribution,
-            **facts,
-        }
 
 
 class _Place:
@@ -301,6 +277,7 @@ def _facts_from_before(outcome: Ended) -> Row:
         return _facts_of(outcome)
     row = outcome.tag
     return {
+        "position": row["position"],
         "status": "fetched",
         "bytes": row["had_object_bytes"],
         **{
@@ -317,6 +294,7 @@ def _facts_from_before(outcome: Ended) -> Row:
 def _facts_of(outcome: Ended) -> Row:
     content = outcome.facts or Content()
     return {
+        "position": outcome.tag["position"],
         "status": outcome.status,
         "reason": outcome.reason,
         "bytes": None if outcome.data is None else len(outcome.data),
@@ -331,8 +309,6 @@ def _facts_of(outcome: Ended) -> Row:
 
 
 def _write_rows(rows: list[Row], path: Path) -> None:
-    import pyarrow as pa  # noqa: PLC0415 - 0.2 s, once used
-    import pyarrow.parquet as pq  # noqa: PLC0415 - the same
-
-    schema = Table("manifest", "", COLUMNS).arrow
-    pq.write_table(pa.Table.from_pylist(rows, schema), path, compression="zstd", store_schema=False)
+    """As JSON lines: a Parquet file made from Python's values would bring pandas, 60 MB."""
+    with path.open("w", encoding="utf-8") as file:
+        file.writelines(json.dumps(row, default=str) + "\n" for row in rows)

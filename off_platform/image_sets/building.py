@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from off_platform.image_sets.manifest import COLUMNS
 from off_platform.storage.folders import Folder
 from off_platform.storage.lake import MANIFEST, copy_query, literal
 
@@ -22,7 +23,7 @@ BUILDING = ".building"
 PLAN = f"{BUILDING}/plan.parquet"
 IDENTITY = f"{BUILDING}/plan.json"
 MOVES = f"{BUILDING}/moves.json"
-ROWS = ".rows.parquet"
+ROWS = ".rows.jsonl"
 
 
 @dataclass(frozen=True)
@@ -115,10 +116,43 @@ _NOTHING = """SELECT NULL::VARCHAR AS key, NULL::VARCHAR AS kind, NULL::VARCHAR 
     NULL::BOOLEAN AS decoded, NULL::VARCHAR AS ocr_status"""
 
 
-def write_manifest(folder: Folder, to: Path, connection: "duckdb.DuckDBPyConnection") -> None:
-    """Joins the groups' rows to the manifest, in order."""
+def write_manifest(
+    folder: Folder,
+    to: Path,
+    constants: dict[str, str],
+    connection: "duckdb.DuckDBPyConnection",
+) -> None:
+    """Joins the plan and what became of its objects to the manifest, in order.
+
+    Args:
+        folder: the set's.
+        to: the file to make.
+        constants: columns that are the same in every row; `url` is put before the key.
+        connection: DuckDB that can read the folder.
+    """
+    known = {
+        "sample": "p.stem",
+        **{name: f"p.{name}" for name in ("position", "key", "barcode", "image_id", "kind")},
+        **{name: literal(value) for name, value in constants.items()},
+        "url": f"{literal(constants['url'])} || p.key",
+    }
+    columns = ", ".join(
+        f'({known.get(column.name, f"""r."{column.name}" """)})::{column.sql} AS "{column.name}"'
+        for column in COLUMNS
+    )
+    types = ", ".join(
+        f'"{column.name}": {literal(column.sql)}'
+        for column in COLUMNS
+        if column.name not in known or column.name == "position"
+    )
     rows = literal(folder.address(f"{BUILDING}/*{ROWS}"))
-    copy_query(connection, f"FROM read_parquet({rows}) ORDER BY position", to)
+    copy_query(
+        connection,
+        f"""SELECT {columns} FROM read_parquet({literal(folder.address(PLAN))}) AS p
+            JOIN read_json({rows}, format = 'newline_delimited', columns = {{{types}}}) AS r
+            USING (position) ORDER BY position""",
+        to,
+    )
 
 
 def containers_made(folder: Folder, connection: "duckdb.DuckDBPyConnection") -> list[str]:

@@ -52,6 +52,7 @@ class About:
     description: str
     source: str
     source_url: str
+    address: str
     options: tuple[tuple[str, str], ...]
     seed: int | None
     candidates: int
@@ -217,7 +218,7 @@ def finish(
         What is in the set.
     """
     with folder.scratch() as scratch:
-        building.write_manifest(folder, scratch / MANIFEST, connection)
+        building.write_manifest(folder, scratch / MANIFEST, _constants(about), connection)
         contents = Contents(folder, str(scratch / MANIFEST), connection)
         (scratch / CARD).write_text(data_card(_card_facts(about, contents)), encoding="utf-8")
         (scratch / SHEET).write_bytes(_sheet(contents))
@@ -231,9 +232,18 @@ def finish(
     return in_set
 
 
+def _constants(about: About) -> dict[str, str]:
+    return {
+        "image_set": about.name,
+        "url": about.address,
+        "licence": about.licence,
+        "attribution": about.attribution,
+    }
+
+
 def _card_facts(about: About, contents: Contents) -> CardFacts:
     return CardFacts(
-        **vars(about),
+        **{name: value for name, value in vars(about).items() if name != "address"},
         samples=contents.samples,
         tallies=contents.tallies,
         problems=contents.problems(PROBLEMS_NAMED),

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 
 SetKind = Literal["raw", "400", "ocr", "raw+ocr", "400+ocr"]
 Prefix = Annotated[str, StringConstraints(pattern=r"^[0-9]{1,24}$")]
-Tags = tuple[str, ...]
+# The pattern also refuses what is no Unicode, as a terminal can hand it over.
+Tag = Annotated[str, StringConstraints(min_length=1, max_length=300, pattern=r"^[^\x00]*$")]
+Tags = tuple[Tag, ...]
 
 
 class UnusableChoiceError(ValueError):

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 from off_platform.image_sets import building
-from off_platform.image_sets.build import How, Layout, Origin, build_groups
+from off_platform.image_sets.build import How, Layout, build_groups
 from off_platform.image_sets.card import CardKeyList, CardKind
 from off_platform.image_sets.declared import declared_sets, demand_name
 from off_platform.image_sets.finish import About, InSet, finish, options_as_text
@@ -136,7 +136,7 @@ def name_from(folder: Path | None) -> str:
 def request_from(
     settings: Settings, name: str, choice: Choice, description: str, varied: dict[str, Any]
 ) -> Request:
-    """A set to make, with options varied for this time; what is None or empty is not varied.
+    """A set to make, with options varied for this time; what is None is as it was.
 
     Raises:
         UnusableChoiceError: an option is wrong.
@@ -172,7 +172,7 @@ def make_image_set(
 
     Raises:
         NoSnapshotError: no month has been indexed yet.
-        UnusableChoiceError: a filter needs products and there are none.
+        UnusableChoiceError: a filter needs products and there are none, or nothing fits.
         off_platform.image_sets.build.SourceUnreachableError: the bucket cannot be reached.
     """
     month = request.month or newest_month(lake)
@@ -182,6 +182,10 @@ def make_image_set(
     index = lake.rows_of(KEY_INDEX.name, ("month", month))
     products = _products(lake, request.choice, connection)
     candidates = _count(connection, candidates_query(request.choice, index, products))
+    if not candidates:
+        raise UnusableChoiceError(
+            f"{request.name}: no object of {month[:7]} fits the options; nothing was changed."
+        )
     plan = building.Plan(
         request.name,
         _with_names(choose(connection, request.choice, index, products)),
@@ -189,8 +193,7 @@ def make_image_set(
         request.group_samples,
     )
     continued = building.begin(folder, plan, connection)
-    origin = Origin(source.store, source.public_url, LICENCE, ATTRIBUTION)
-    tally = build_groups(folder, plan, origin, request.how, connection, display)
+    tally = build_groups(folder, source.store, request.how, connection, display)
     about = _about(source, request, month, snapshot, candidates)
     contents = finish(folder, about, connection, request.gallery_samples)
     return Made(folder, month, candidates, continued, tally, contents)
@@ -262,6 +265,7 @@ def _about(
         description=request.description,
         source=f"Open Food Facts images ({source.url})",
         source_url=ABOUT_URL,
+        address=source.address,
         options=options_as_text(
             {"kind": request.choice.kind, "n": request.choice.n or "all", **options}
         ),

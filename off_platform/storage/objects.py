@@ -75,6 +75,11 @@ class Source:
             return f"{parts.scheme}://{parts.netloc}/{path}"
         return (local_folder(self.url) / key).as_uri() if is_local(self.url) else f"memory:{path}"
 
+    @property
+    def address(self) -> str:
+        """What stands before a key in its `public_url`; for keys that need no quoting."""
+        return self.public_url("0")[:-1]
+
 
 def is_local(url: str) -> bool:
     """Whether the location is a folder of this machine."""

@@ -105,11 +105,14 @@ class Throttle:
             self._calm = False
             if grant.moment >= self._resume_at:
                 self._refused_share += (1 - self._refused_share) * WEIGHT
-            if grant.moment >= self._resume_at and self._refused_share >= BURST_SHARE:
-                self._allowed = max(self._allowed / 2, 1.0)
-                jitter = random.uniform(0.5, 1.5)  # noqa: S311 - spreads machines, hides nothing
-                self._resume_at = time.monotonic() + self._pause * jitter
-                self._pause = min(self._pause * 2, LONGEST_PAUSE)
-                # Half a burst is known already, so the next one shows sooner than the first.
-                self._refused_share = BURST_SHARE / 2
+                if self._refused_share >= BURST_SHARE:
+                    self._halve()
             self._changed.notify_all()
+
+    def _halve(self) -> None:
+        self._allowed = max(self._allowed / 2, 1.0)
+        jitter = random.uniform(0.5, 1.5)  # noqa: S311 - spreads machines, hides nothing
+        self._resume_at = time.monotonic() + self._pause * jitter
+        self._pause = min(self._pause * 2, LONGEST_PAUSE)
+        # Half a burst is known already, so the next one shows sooner than the first.
+        self._refused_share = BURST_SHARE / 2

@@ -1,10 +1,14 @@
 """The month: the key list copied once, never filed wrongly, indexed, compared; stopped anywhere."""
 
 import gzip
+import random
+import shutil
+import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from off_platform.images import keys, monthly
@@ -15,7 +19,8 @@ from off_platform.images.schemas import KEY_CHANGES, KEY_INDEX, KEY_INDEX_ODDITI
 from off_platform.sandbox.make import Sandbox
 from off_platform.storage import download
 from off_platform.storage.download import DownloadError, GoneError
-from off_platform.storage.lake import Lake
+from off_platform.storage.folders import LocalFolder
+from off_platform.storage.lake import VIEWS, Lake
 from off_platform.storage.objects import Access
 from off_platform_tests.images_bench import (
     BUCKET,
@@ -23,12 +28,14 @@ from off_platform_tests.images_bench import (
     NEXT_MONTH,
     REGION,
     Bench,
+    Row,
     bench_at,
     rows_of,
     source_of,
     tree,
     write_list,
 )
+from off_platform_tests.interruptions import StoppingFolder, at_a_bench, forks, run_and_kill
 from off_platform_tests.s3_server import Faults, S3Server
 
 LIST_PATH = f"/{BUCKET}/{KEY_LIST}"
@@ -417,6 +424,101 @@ def test_which_month_was_before(bench: Bench) -> None:
     assert month_before(bench.lake, SNAPSHOTS.name, NEXT_MONTH) == MONTH
     assert month_before(bench.lake, SNAPSHOTS.name, "2027-03-01") == "2027-02-01"
     assert month_before(bench.lake, SNAPSHOTS.name, MONTH) is None
+
+
+def lasting(bench: Bench) -> tuple[dict[str, str], list[Row], set[str]]:
+    """What a lake holds in the end: files, snapshots without their times, and views."""
+    files = {
+        name: digest
+        for name, digest in lake_tree(bench).items()
+        if name != VIEWS and not name.startswith("tables/snapshots/")
+    }
+    snapshots = [
+        {**row, "copied_at": None, "month": month}
+        for month in bench.lake.partitions(SNAPSHOTS.name)
+        for row in rows_of(
+            bench.connection, bench.lake.address(SNAPSHOTS.name, ("month", month))
+        )
+    ]
+    with duckdb.connect(bench.lake.root.address(VIEWS), read_only=True) as connection:
+        views = connection.execute("SELECT view_name FROM duckdb_views() WHERE NOT internal")
+        return files, snapshots, {name for (name,) in views.fetchall()}
+
+
+def a_month_anew(bench: Bench) -> None:
+    """Takes the newer list, indexes it, compares it."""
+    bench.sync(NEXT_MONTH, replace=True)
+    bench.index(NEXT_MONTH)
+    compare_month(bench.lake, NEXT_MONTH, bench.connection)
+
+
+def test_a_month_can_be_stopped_before_each_of_its_changes(
+    bench: Bench, bucket: Path, tmp_path: Path
+) -> None:
+    bench.month()
+    # The list of next month is replaced half-way through it.
+    write_list(bucket, OTHER_LIST[::-1])
+    bench.sync(NEXT_MONTH)
+    write_list(bucket, OTHER_LIST[3:] + OTHER_LIST[:3])
+    before = Path(bench.lake.root.address())
+    shutil.copytree(before, tmp_path / "whole")
+    with bench_at(tmp_path / "whole", bench.source) as straight:
+        a_month_anew(straight)
+        whole = lasting(straight)
+    for changes in range(1000):
+        lake = Path(shutil.copytree(before, tmp_path / f"stopped-{changes}"))
+        with bench_at(lake, bench.source) as stopped:
+            stopped.lake.root = StoppingFolder(lake, changes)
+            try:
+                a_month_anew(stopped)
+            except KeyboardInterrupt:
+                stopped.lake.root = LocalFolder(lake)
+                a_month_anew(stopped)
+            else:
+                break
+            assert lasting(stopped) == whole, f"stopped after {changes} changes"
+    assert changes > 6
+
+
+def _sync(bench: Bench) -> None:
+    bench.sync(NEXT_MONTH, replace=True)
+
+
+def _index(bench: Bench) -> None:
+    bench.index(NEXT_MONTH)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("work", [_sync, _index])
+def test_many_killed_months_end_the_same(
+    bench: Bench, server: S3Server, bucket: Path, tmp_path: Path, work: Callable[[Bench], None]
+) -> None:
+    lines = [f"data/301/762/{n // 10_000:03d}/{n % 10_000:04d}/1.jpg" for n in range(150_000)]
+    write_list(bucket, (line.encode() for line in lines[::-1]))
+    bench.month()
+    bench.sync(NEXT_MONTH)
+    write_list(bucket, (line.encode() for line in [*lines[75_000:], *lines[:70_000]]))
+    if work is _index:
+        bench.sync(NEXT_MONTH, replace=True)
+    server.faults = Faults(latency_seconds=0.05)
+    before = Path(bench.lake.root.address())
+    shutil.copytree(before, tmp_path / "whole")
+    with bench_at(tmp_path / "whole", bench.source) as straight:
+        begun = time.monotonic()
+        work(straight)
+        longest = 1.5 * (time.monotonic() - begun) + 0.3
+        a_month_anew(straight)
+        whole = lasting(straight)
+    luck, context, killed = random.Random(1), forks(), 0
+    for number in range(30):
+        lake = Path(shutil.copytree(before, tmp_path / f"killed-{number}"))
+        seconds = luck.uniform(0.01, longest)
+        killed += run_and_kill(context, at_a_bench, seconds, work, lake, bench.source)
+        with bench_at(lake, bench.source) as after:
+            a_month_anew(after)
+            assert lasting(after) == whole
+        shutil.rmtree(lake)
+    assert killed >= 10
 
 
 def test_all_of_it_in_a_bucket(

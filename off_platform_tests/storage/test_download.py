@@ -66,8 +66,7 @@ def kept(destination: Path, data: bytes, etag: str, size: int = len(LARGE)) -> N
 def demand_in_place(destination: Path, data: bytes) -> None:
     """The file is these bytes, and nothing is left beside it."""
     assert destination.read_bytes() == data
-    beside = [path.name for path in destination.parent.iterdir() if path.is_file()]
-    assert beside == [destination.name]
+    assert [each for each in destination.parent.iterdir() if each.is_file()] == [destination]
 
 
 def asked(server: S3Server) -> list[tuple[str | None, str | None, int]]:
@@ -182,8 +181,7 @@ def test_only_what_is_left_is_counted_as_fetched(server: S3Server, destination: 
 
 
 @pytest.mark.parametrize(
-    "note",
-    ["", "{", "[]", "7", '{"etag": null, "bytes": 99999999}', '{"etag": "x"}', None],
+    "note", ["", "{", "[]", "7", '{"etag": null, "bytes": 99999999}', '{"etag": "x"}', None]
 )
 def test_a_part_that_no_note_explains_is_not_used(
     server: S3Server, destination: Path, note: str | None

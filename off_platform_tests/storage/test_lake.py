@@ -1,11 +1,6 @@
 """The lake on disk: a table's file is replaced whole or not at all, and readers never notice."""
 
-import json
 import re
-import signal
-import subprocess
-import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -181,107 +176,6 @@ def test_a_failed_write_changes_nothing(
     assert lake.root.folders("tables") == ["products"]
 
 
-START = """
-import json, sys, time
-from pathlib import Path
-import pyarrow as pa, pyarrow.parquet as pq
-from off_platform.storage.lake import Lake
-lake, arguments = Lake(sys.argv[1]), json.loads(sys.argv[2])
-"""
-
-
-def python(lake: Lake, program: str, *arguments: str) -> "subprocess.Popen[str]":
-    """A program that finds the lake as `lake`, in a process of its own."""
-    command = [sys.executable, "-c", START + program, lake.url, json.dumps(arguments)]
-    return subprocess.Popen(  # noqa: S603 - our own program
-        command, cwd=ROOT, stdout=subprocess.PIPE, text=True
-    )
-
-
-WRITE_HALF = """
-def write(path):
-    path.write_bytes(b"PAR1 half")
-    print("half", flush=True)
-    time.sleep(60)
-lake.replace("products", ("month", "2026-11-01"), pa.schema([]), write)
-"""
-
-
-def test_a_killed_writer_leaves_the_old_file_and_no_table(lake: Lake) -> None:
-    put(lake, NOVEMBER, rows("old"))
-    before = files(lake)
-    with python(lake, WRITE_HALF) as process:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "half\n"
-        process.send_signal(signal.SIGKILL)
-    assert len(scratch_of(lake)) == 1
-    assert files(lake) == before
-    assert lake.root.folders() == ["tables"]
-    assert shown(lake, "SELECT code FROM products") == [("old",)]
-    put(lake, NOVEMBER, rows("new"))
-    assert shown(lake, "SELECT code FROM products") == [("new",)]
-
-
-REPLACE_FOR_EVER = """
-version = 0
-while True:
-    version += 1
-    table = pa.table({"version": pa.array([version] * 3000, pa.int32())})
-    month = ("month", "2026-1%d-01" % (version % 3))
-    lake.replace("versions", month, table.schema, lambda path: pq.write_table(table, path))
-    # A table that comes and goes makes the views anew each time.
-    if version % 2:
-        lake.replace("now and then", None, table.schema, lambda path: pq.write_table(table, path))
-    else:
-        lake.root.remove("tables/now and then")
-    print(version, flush=True)
-"""
-
-
-def test_readers_in_another_process_never_see_half_a_table(lake: Lake) -> None:
-    """Nor does a writer that is killed at any moment leave one."""
-    with python(lake, REPLACE_FOR_EVER) as process:
-        assert process.stdout is not None
-        process.stdout.readline()
-        end, seen = time.monotonic() + 2.0, set()
-        while time.monotonic() < end:
-            found = shown(
-                lake, "SELECT month, count(*), min(version), max(version) FROM versions GROUP BY 1"
-            )
-            assert found
-            for _, count, least, most in found:
-                assert (count, least) == (3000, most)
-                seen.add(most)
-        process.send_signal(signal.SIGKILL)
-    assert len(seen) > 5
-    for name, data in files(lake).items():
-        table = pq.read_table(pa.BufferReader(data))
-        assert table.num_rows == 3000, name
-
-
-WRITE_SEVERAL = """
-own, first = arguments
-for month in range(1, 7):
-    table = pa.table({"owner": [own] * 10})
-    write = lambda path: pq.write_table(table, path)
-    lake.replace("shared", ("month", f"{first}-0{month}-01"), table.schema, write)
-    lake.replace(own, None, table.schema, write)
-"""
-
-
-def test_writers_of_different_partitions_do_not_lose_each_others(lake: Lake) -> None:
-    owners = {"one": "2024", "two": "2025", "three": "2026"}
-    writers = [python(lake, WRITE_SEVERAL, own, year) for own, year in owners.items()]
-    for writer in writers:
-        with writer:
-            assert writer.wait(60) == 0
-    assert len(lake.partitions("shared")) == 18
-    counted = "SELECT owner, count(*) FROM shared GROUP BY 1 ORDER BY 1"
-    assert shown(lake, counted) == [("one", 60), ("three", 60), ("two", 60)]
-    for own in owners:
-        assert shown(lake, f"SELECT count(*) FROM {own}") == [(10,)]
-
-
 def test_views_follow_the_tables_that_come_and_go(lake: Lake) -> None:
     names = "SELECT view_name FROM duckdb_views() WHERE NOT internal ORDER BY 1"
     put(lake, NOVEMBER, rows("1"))
@@ -291,6 +185,14 @@ def test_views_follow_the_tables_that_come_and_go(lake: Lake) -> None:
     lake.root.remove("tables/products")
     lake.refresh_views()
     assert shown(lake, names) == [('odd "name"',)]
+
+
+def test_a_view_shows_a_column_that_only_some_partitions_have(lake: Lake) -> None:
+    put(lake, NOVEMBER, rows("1"))
+    more = rows("2").append_column("salt", pa.array([0.5]))
+    lake.replace("products", DECEMBER, more.schema, writing(more))
+    found = shown(lake, "SELECT code, salt FROM products ORDER BY 1")
+    assert found == [("1", None), ("2", 0.5)]
 
 
 def test_views_are_left_alone_while_they_hold(lake: Lake) -> None:
@@ -362,32 +264,6 @@ def test_the_connection_is_bounded_and_spills_into_the_lakes_scratch(lake: Lake)
         assert Path(spill).parent == Path(lake.root.address(".scratch"))
     assert (memory, threads, zone) == ("190.7 MiB", "1", "UTC")
     assert not Path(spill).exists()
-
-
-LITTLE_ROOM = """
-import resource, signal
-signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-resource.setrlimit(resource.RLIMIT_FSIZE, (2**20, 2**20))
-columns = pa.schema([("text", pa.string())])
-with lake.connect() as connection:
-    query = "SELECT uuid()::VARCHAR AS text FROM range(100000)"
-    try:
-        lake.replace_from_query("products", None, columns, connection, query)
-    except OSError as error:
-        print(error, flush=True)
-"""
-
-
-def test_a_full_disk_is_told_and_leaves_the_old_file_alone(lake: Lake) -> None:
-    put(lake, None, rows("old"))
-    before = files(lake)
-    with python(lake, LITTLE_ROOM) as process:
-        said, _ = process.communicate(timeout=60)
-    assert "part.parquet" in said
-    assert "File too large" in said
-    assert said.count("\n") == 1
-    assert files(lake) == before
-    assert scratch_of(lake) == []
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,6 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from moto.server import ThreadedMotoServer
 
 from off_platform.storage.lake import Lake, WrongColumnsError
 from off_platform.storage.objects import Access
@@ -18,25 +17,13 @@ COLUMNS = pa.schema([("code", pa.string()), ("fat", pa.float64())])
 NOVEMBER, DECEMBER = ("month", "2026-11-01"), ("month", "2026-12-01")
 
 
-@pytest.fixture(scope="module")
-def signed_server() -> Iterator[str]:
-    """The address of a server that reads signatures."""
-    server = ThreadedMotoServer(port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
-
-
 @pytest.fixture
-def signed_lake(signed_server: str, monkeypatch: pytest.MonkeyPatch) -> Lake:
-    """A lake in a private bucket."""
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
+def signed_lake(signed_server: str, _credentials: None) -> Lake:
+    """A lake in a private bucket, with what an earlier test left in it."""
     client = boto3.client("s3", endpoint_url=signed_server, region_name="us-east-1")
-    client.create_bucket(Bucket="private")
+    client.create_bucket(Bucket="signed-lake")
     client.close()
-    return Lake("s3://private/lake", Access(endpoint=signed_server, signed=True))
+    return Lake("s3://signed-lake/prefix", Access(endpoint=signed_server, signed=True))
 
 
 @pytest.fixture

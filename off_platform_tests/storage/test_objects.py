@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import boto3
 import obstore
 import pytest
-from moto.server import ThreadedMotoServer
 from obstore.store import HTTPStore, LocalStore, MemoryStore, S3Store
 
 from off_platform.storage.objects import (
@@ -24,23 +24,6 @@ from off_platform_tests.storage.serving import fetch_all, put_down
 
 KEY = "data/401/235/911/4303/1.jpg"
 NO_CREDENTIALS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE")
-
-
-@pytest.fixture
-def _credentials(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The ordinary AWS chain has credentials."""
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
-
-
-@pytest.fixture(scope="module")
-def signed_server() -> Iterator[str]:
-    """The address of a server that knows who may read what."""
-    server = ThreadedMotoServer(port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
 
 
 @pytest.fixture
@@ -217,7 +200,9 @@ def test_a_source_keeps_its_store_open(tmp_path: Path) -> None:
     ],
 )
 def test_a_person_finds_an_object(url: str, access: Access, key: str, found: str) -> None:
-    assert Source(url, access).public_url(key) == found
+    source = Source(url, access)
+    assert source.public_url(key) == found
+    assert found == source.address + quote(key)
 
 
 def test_local_places_are_told_from_others() -> None:

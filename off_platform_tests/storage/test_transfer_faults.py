@@ -45,7 +45,7 @@ def test_after_a_bad_day_every_object_is_accounted_for(tmp_path: Path, count: in
 SHARES = st.integers(0, 20).map(lambda percent: percent / 100)
 
 
-@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(SHARES, SHARES, SHARES, SHARES, st.integers(0, 99), st.integers(1, 40))
 def test_whatever_the_mixture_of_faults_no_wrong_byte_comes_through(
     tmp_path_factory: pytest.TempPathFactory,
@@ -56,7 +56,7 @@ def test_whatever_the_mixture_of_faults_no_wrong_byte_comes_through(
     seed: int,
     concurrency: int,
 ) -> None:
-    objects = random_objects(30, seed=seed)
+    objects = random_objects(20, seed=seed)
     faults = Faults(cut=cut, flip=flip, change=change, missing=missing, seed=seed)
     folder = put_down(tmp_path_factory.mktemp("bucket"), objects)
     with S3Server({BUCKET: folder}, faults=faults) as server:
@@ -65,18 +65,18 @@ def test_whatever_the_mixture_of_faults_no_wrong_byte_comes_through(
 
 
 def test_a_burst_of_seconds_is_waited_out_without_a_storm_of_requests(tmp_path: Path) -> None:
-    """64 threads that back off one by one would ask a thousand times in these seconds."""
-    objects = random_objects(1500)
+    """64 threads that back off one by one would ask hundreds of times in that time."""
+    objects = random_objects(1000)
     with S3Server({BUCKET: put_down(tmp_path, objects)}) as server:
         server.faults = Faults(latency_seconds=0.01)
         outcomes = transfer(open_at(server), wanted(objects), Limits(concurrency=64, attempts=1))
         first = [next(outcomes) for _ in range(100)]
-        server.slow_down_for(2.0)
+        server.slow_down_for(1.5)
         start = time.monotonic()
         demand_all_accounted_for([*first, *outcomes], objects, server)
         counts = server.counts()
     assert time.monotonic() - start < 12
-    assert counts["GET", 200] == 1500
+    assert counts["GET", 200] == 1000
     assert 5 <= counts["GET", 503] < 250
 
 

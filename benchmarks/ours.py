@@ -1,0 +1,125 @@
+"""What is measured of the platform: each step as a process would do it, through its own functions.
+
+`python -m benchmarks.ours STEP ...`; figures that only the process itself can tell go to standard
+output. Measuring is `measuring.py`, against what `index.py`, `choice.py` and the others.
+"""
+
+import json
+import os
+import sys
+import time
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+from pathlib import Path
+from statistics import median
+from typing import TYPE_CHECKING
+
+from off_platform.storage.lake import Lake
+from off_platform.storage.objects import Access, Source
+
+if TYPE_CHECKING:
+    import duckdb
+
+UNPACKED_MOST = 8 * 2**30
+# Under which generated key lists are copied and indexed.
+MONTH = "2026-11-01"
+WARM_ROUNDS = 5
+
+
+def index(key_list: str, made: str) -> None:
+    """The key index of a key list, and the lines that are no keys beside it."""
+    from off_platform.images.key_index import write_key_index  # noqa: PLC0415 - only this step
+
+    write_key_index(Path(key_list), Path(made), Path(f"{made}.oddities"), UNPACKED_MOST)
+
+
+def month_made(lake: str, bucket: str, month: str = MONTH) -> None:
+    """A lake with a month's key list copied and indexed, as if this were that month."""
+    from off_platform.images.monthly import (  # noqa: PLC0415 - only this step
+        Asked,
+        Bounds,
+        index_month,
+        sync_month,
+    )
+
+    into = Lake(lake)
+    asked = Asked(month, today=date.fromisoformat(month))
+    with into.connect() as connection:
+        sync_month(into, Source(bucket), asked, connection, Bounds(UNPACKED_MOST, 3, 3))
+        index_month(into, month, connection, UNPACKED_MOST)
+
+
+def choice(lake: str, photos: str) -> None:
+    """Chooses photos from the index and prints their keys."""
+    into = Lake(lake)
+    with into.connect() as connection:
+        sys.stdout.write("\n".join(_chosen(into, connection, int(photos))))
+
+
+def choice_again(lake: str, photos: str) -> None:
+    """Says how long choosing takes once everything is loaded."""
+    into = Lake(lake)
+    with into.connect() as connection:
+        _chosen(into, connection, int(photos))
+        taken = []
+        for _ in range(WARM_ROUNDS):
+            started, cpu_started = time.perf_counter(), time.process_time()
+            _chosen(into, connection, int(photos))
+            taken.append((time.perf_counter() - started, time.process_time() - cpu_started))
+    seconds, cpu_seconds = (median(values) for values in zip(*taken, strict=True))
+    sys.stdout.write(json.dumps({"seconds": seconds, "cpu_seconds": cpu_seconds}))
+
+
+def _chosen(lake: Lake, connection: "duckdb.DuckDBPyConnection", photos: int) -> list[str]:
+    from off_platform.images.choice import Choice, choose  # noqa: PLC0415 - only these steps
+
+    rows = lake.rows_of("key_index", ("month", MONTH))
+    wanted = choose(connection, Choice(n=photos), rows)
+    keys = connection.execute(f"SELECT key FROM ({wanted})").fetchall()
+    if len(keys) != photos:
+        raise ValueError(f"{len(keys)} keys were chosen where {photos} were wanted")
+    return [key for (key,) in keys]
+
+
+def image_set(lake: str, url: str, folder: str, layout: str, photos: str, gallery: str) -> None:
+    """A whole image set of a bucket, every object compared with length and MD5 and looked at."""
+    from off_platform.image_sets.build import How  # noqa: PLC0415 - only this step
+    from off_platform.images.choice import Choice  # noqa: PLC0415 - the same
+    from off_platform.images.image_set import Request, make_image_set  # noqa: PLC0415 - the same
+    from off_platform.storage.folders import LocalFolder  # noqa: PLC0415 - the same
+
+    into = Lake(lake)
+    source = Source("s3://bucket", Access(endpoint=url))
+    request = Request(
+        "benchmark",
+        Choice(kind="400", n=None),
+        "A set of the benchmarks.",
+        group_samples=1000,
+        how=How("files" if layout == "files" else "shards"),
+        gallery_samples=int(gallery),
+    )
+    with into.connect() as connection:
+        made = make_image_set(into, source, request, LocalFolder(Path(folder)), connection)
+    if made.contents.by_status["fetched"] != int(photos):
+        raise ValueError(f"not all were fetched: {made.contents.by_status}")
+
+
+def month(lake: str, bucket: str) -> None:
+    """The job `monthly` with all its checks, as Dagster runs it; says how many checks passed."""
+    os.environ |= {"OFF_PLATFORM_LAKE": lake, "OFF_PLATFORM_IMAGES_BUCKET": bucket}
+    from off_platform.definitions import defs  # noqa: PLC0415 - reads the settings above
+
+    result = defs.resolve_job_def("monthly").execute_in_process(
+        run_config={"loggers": {"console": {"config": {"log_level": "ERROR"}}}},
+        partition_key=f"{datetime.now(UTC):%Y-%m-01}",
+    )
+    checks = result.get_asset_check_evaluations()
+    sys.stdout.write(f"{sum(check.passed for check in checks)} of {len(checks)} checks passed")
+
+
+STEPS: dict[str, Callable[..., None]] = {
+    step.__name__: step for step in (index, month_made, choice, choice_again, image_set, month)
+}
+
+if __name__ == "__main__":
+    STEPS[sys.argv[1]](*sys.argv[2:])

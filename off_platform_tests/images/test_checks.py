@@ -1,0 +1,294 @@
+"""Every rule of the images wing's tables: a failing example found by its own rule, and a good one."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from off_platform.images import checks
+from off_platform.images.key_index import KeyIndexFacts
+from off_platform.images.monthly import Snapshot
+from off_platform.images.products import ProductsFacts
+from off_platform.images.schemas import (
+    KEY_CHANGES,
+    KEY_INDEX,
+    KEY_INDEX_ODDITIES,
+    PRODUCTS,
+    SNAPSHOTS,
+)
+from off_platform.quality import SHAPE, Finding, Table
+from off_platform.storage.lake import Lake, literal
+from off_platform_tests.images_bench import MONTH, Bench
+
+TABLES = (SNAPSHOTS, KEY_INDEX, KEY_INDEX_ODDITIES, KEY_CHANGES, PRODUCTS)
+NOW = datetime(2026, 11, 5, 12, tzinfo=UTC)
+MD5 = "0123456789abcdef0123456789abcdef"
+
+Row = dict[str, Any]
+Findings = dict[str, Finding]
+
+
+class Reader:
+    """Makes tables of rows and looks at their rules."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
+        self.connection, self.folder = connection, folder
+
+    def rows(self, table: Table, rows: list[Row]) -> str:
+        """A table of these rows, as SQL to stand after FROM."""
+        path = self.folder / f"{table.name}.parquet"
+        pq.write_table(pa.Table.from_pylist(rows, table.arrow), path)
+        return f"read_parquet({literal(str(path))})"
+
+    def snapshot(
+        self,
+        before: Snapshot | None = None,
+        row: Row | None = None,
+        month: str = MONTH,
+        **changes: Any,
+    ) -> Findings:
+        """A month's snapshot, changed so; `row` changes only what lies in the lake."""
+        found = replace(SNAPSHOT, **changes)
+        rows = self.rows(SNAPSHOTS, [{**vars(found), **(row or {})}])
+        return checks.of_snapshot(self.connection, rows, found, before, 0.05, month)
+
+    def index(self, row: Row | None = None, lines: int = 100, **changes: Any) -> Findings:
+        """A month's index, its facts changed so; `row` changes one of its rows."""
+        rows = self.rows(KEY_INDEX, [KEY, {**KEY, **(row or {})}])
+        return checks.of_index(
+            self.connection, rows, replace(FACTS, **changes), lines, oddities_share_most=0.01
+        )
+
+    def oddities(self, **changes: Any) -> Findings:
+        """The odd lines, one of them changed so."""
+        rows = self.rows(KEY_INDEX_ODDITIES, [ODDITY, {**ODDITY, **changes}])
+        return checks.of_oddities(self.connection, rows)
+
+    def changes(self, facts: Row | None = None, **changes: Any) -> Findings:
+        """A month's changes, one of them changed so."""
+        rows = self.rows(KEY_CHANGES, [CHANGE, {**CHANGE, **changes}])
+        return checks.of_changes(self.connection, rows, {**CHANGED, **(facts or {})})
+
+    def products(self, rows: list[Row], rejected: int = 0) -> Findings:
+        """These products, and so many rows that are none."""
+        facts = ProductsFacts(len(rows), rejected, ("7 rows: the code is empty",), frozenset())
+        return checks.of_products(self.connection, self.rows(PRODUCTS, rows), facts, NOW)
+
+
+SNAPSHOT = Snapshot(
+    url="https://host/data/data_keys.gz",
+    etag=f'"{MD5}"',
+    bytes=10,
+    unpacked_bytes=20,
+    last_modified=NOW,
+    md5=MD5,
+    keys=95,
+    copied_at=NOW,
+)
+BEFORE = replace(SNAPSHOT, keys=100)
+KEY = {
+    "key": "data/301/762/042/2003/1.400.jpg",
+    "barcode": "3017620422003",
+    "image_id": 1,
+    "kind": "400",
+    "layout": "current",
+}
+FACTS = KeyIndexFacts(
+    lines=100,
+    rows=99,
+    by_kind=Counter({"raw": 40, "400": 38, "ocr": 38}),
+    oddities=Counter({"an empty line": 1}),
+)
+ODDITY = {"line": 1, "text": "junk", "reason": "does not start with data/"}
+CHANGE = {
+    "barcode": "20065034",
+    "kind": "raw",
+    "change": "added",
+    "objects": 1,
+    "since": "2026-10-01",
+}
+CHANGED = {"since": "2026-10-01", "before": 10, "now": 11, "added": 3, "removed": 2}
+PRODUCT = {
+    "code": "3017620422003",
+    "last_editor": "anna",
+    "last_modified": NOW,
+    "last_image": NOW.date(),
+    "photos": 3,
+    "countries": ["en:france"],
+    "categories": [],
+    "languages": ["fr"],
+}
+MANY = [{**PRODUCT, "code": f"{number + 1:08d}"} for number in range(99)]
+
+# Table and rule, what breaks it, and how often it is broken then.
+EXAMPLES: list[tuple[Table, str, Callable[[Reader], Findings], int]] = [
+    (SNAPSHOTS, "key_list_not_empty", lambda r: r.snapshot(row={"keys": 0}), 1),
+    (SNAPSHOTS, "key_list_not_empty", lambda r: r.snapshot(row={"bytes": 0}), 1),
+    (SNAPSHOTS, "key_list_not_shrunk", lambda r: r.snapshot(BEFORE, keys=94), 6),
+    (SNAPSHOTS, "key_list_not_shrunk", lambda r: r.snapshot(BEFORE, keys=1), 99),
+    (SNAPSHOTS, "md5_recorded", lambda r: r.snapshot(row={"md5": ""}), 1),
+    (SNAPSHOTS, "md5_recorded", lambda r: r.snapshot(row={"md5": MD5.upper()}), 1),
+    (SNAPSHOTS, "md5_recorded", lambda r: r.snapshot(row={"md5": f"{MD5}\n"}), 1),
+    (SNAPSHOTS, "md5_is_the_etag", lambda r: r.snapshot(etag='"' + "0" * 32 + '"'), 1),
+    (SNAPSHOTS, "md5_is_the_etag", lambda r: r.snapshot(etag="0" * 32), 1),
+    (SNAPSHOTS, "snapshot_of_its_month", lambda r: r.snapshot(month="2026-10-01"), 1),
+    (SNAPSHOTS, "snapshot_of_its_month", lambda r: r.snapshot(month="2025-11-01"), 1),
+    (SNAPSHOTS, SHAPE, lambda r: r.snapshot(row={"etag": None}), 1),
+    (SNAPSHOTS, SHAPE, lambda r: r.snapshot(row={"copied_at": None}), 1),
+    (KEY_INDEX, "every_line_accounted_for", lambda r: r.index(lines=103), 3),
+    (KEY_INDEX, "every_line_accounted_for", lambda r: r.index(rows=98), 1),
+    (KEY_INDEX, "keys_sorted", lambda r: r.index(out_of_order=2), 2),
+    (KEY_INDEX, "keys_unique", lambda r: r.index(repeated=4), 4),
+    (KEY_INDEX, "keys_well_formed", lambda r: r.index({"key": "data/../../1.jpg"}), 1),
+    (KEY_INDEX, "keys_well_formed", lambda r: r.index({"key": f"{KEY['key']}\n"}), 1),
+    (KEY_INDEX, "keys_well_formed", lambda r: r.index({"key": f"/{KEY['key']}"}), 1),
+    (KEY_INDEX, "barcodes_in_normal_form", lambda r: r.index({"barcode": "301762042200"}), 1),
+    (KEY_INDEX, "barcodes_in_normal_form", lambda r: r.index({"barcode": ""}), 1),
+    (KEY_INDEX, "image_ids_not_negative", lambda r: r.index({"image_id": -1}), 1),
+    (KEY_INDEX, "kinds_known", lambda r: r.index({"kind": "front"}), 1),
+    (KEY_INDEX, "layouts_known", lambda r: r.index({"layout": "new"}), 1),
+    (KEY_INDEX, "few_oddities",
+     lambda r: r.index(oddities=Counter({"an empty line": 1, "junk": 1}), rows=98), 2),
+    (KEY_INDEX, "copies_and_ocr_go_with_photos",
+     lambda r: r.index(by_kind=Counter({"raw": 40, "400": 40, "ocr": 37})), 3),
+    (KEY_INDEX, "copies_and_ocr_go_with_photos", lambda r: r.index(by_kind=Counter(raw=5)), 5),
+    (KEY_INDEX, SHAPE, lambda r: r.index({"layout": None}), 1),
+    (KEY_INDEX_ODDITIES, "lines_numbered", lambda r: r.oddities(line=0), 1),
+    (KEY_INDEX_ODDITIES, SHAPE, lambda r: r.oddities(text=None), 1),
+    (KEY_CHANGES, "changes_add_up", lambda r: r.changes({"now": 13}), 2),
+    (KEY_CHANGES, "changes_add_up", lambda r: r.changes({"removed": 0}), 2),
+    (KEY_CHANGES, "barcodes_in_normal_form", lambda r: r.changes(barcode="123"), 1),
+    (KEY_CHANGES, "kinds_known", lambda r: r.changes(kind="jpg"), 1),
+    (KEY_CHANGES, "changes_known", lambda r: r.changes(change="moved"), 1),
+    (KEY_CHANGES, "changes_known", lambda r: r.changes(objects=0), 1),
+    (KEY_CHANGES, SHAPE, lambda r: r.changes(since=None), 1),
+    (PRODUCTS, "codes_in_normal_form", lambda r: r.products([{**PRODUCT, "code": "12"}]), 1),
+    (PRODUCTS, "codes_unique", lambda r: r.products([PRODUCT, PRODUCT, PRODUCT]), 2),
+    (PRODUCTS, "products_not_empty", lambda r: r.products([]), 1),
+    (PRODUCTS, "not_from_the_future",
+     lambda r: r.products([{**PRODUCT, "last_modified": datetime(2026, 11, 6, tzinfo=UTC)}]), 1),
+    (PRODUCTS, "few_rows_without_a_code", lambda r: r.products(MANY, rejected=2), 2),
+    (PRODUCTS, SHAPE, lambda r: r.products([{**PRODUCT, "code": None}, PRODUCT]), 1),
+]  # fmt: skip
+
+GOOD: list[tuple[Table, Callable[[Reader], Findings]]] = [
+    (SNAPSHOTS, lambda r: r.snapshot()),
+    # Just the share that may go is gone.
+    (SNAPSHOTS, lambda r: r.snapshot(BEFORE)),
+    (SNAPSHOTS, lambda r: r.snapshot(BEFORE, keys=200)),
+    (SNAPSHOTS, lambda r: r.snapshot(etag=MD5)),
+    (SNAPSHOTS, lambda r: r.snapshot(etag='"0123-8"')),
+    (KEY_INDEX, lambda r: r.index()),
+    (KEY_INDEX, lambda r: r.index({"barcode": "20065034", "key": "data/20065034/1.jpg"})),
+    (KEY_INDEX, lambda r: r.index(by_kind=Counter())),
+    (KEY_INDEX_ODDITIES, lambda r: r.oddities()),
+    (KEY_INDEX_ODDITIES, lambda r: r.oddities(text="")),
+    (KEY_CHANGES, lambda r: r.changes()),
+    (KEY_CHANGES, lambda r: r.changes({"since": None, "before": 0, "now": 9})),
+    (PRODUCTS, lambda r: r.products([PRODUCT])),
+    (PRODUCTS, lambda r: r.products([{**dict.fromkeys(PRODUCT), "code": "20065034"}])),
+    # Just the share that is tolerated.
+    (PRODUCTS, lambda r: r.products(MANY, rejected=1)),
+]
+
+
+@pytest.fixture(scope="module")
+def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
+    folder = tmp_path_factory.mktemp("checks")
+    with Lake(str(folder)).connect() as connection:
+        yield Reader(connection, folder)
+
+
+def failed(table: Table, findings: Findings) -> dict[str, dg.AssetCheckResult]:
+    """The results that did not pass, by rule."""
+    results = table.check_results(table.name, findings)
+    assert [result.check_name for result in results] == [rule.id for rule in table.rules]
+    return {str(result.check_name): result for result in results if not result.passed}
+
+
+@pytest.mark.parametrize(
+    ("table", "rule", "example", "broken"),
+    EXAMPLES,
+    ids=[f"{table.name}-{rule}-{place}" for place, (table, rule, *_) in enumerate(EXAMPLES)],
+)
+def test_a_failing_example_is_found_by_its_own_rule(
+    reader: Reader, table: Table, rule: str, example: Callable[[Reader], Findings], broken: int
+) -> None:
+    found = failed(table, example(reader))
+    assert set(found) == {rule}
+    assert found[rule].metadata["broken"].value == broken
+
+
+@pytest.mark.parametrize(("table", "example"), GOOD)
+def test_a_good_table_passes_every_rule(
+    reader: Reader, table: Table, example: Callable[[Reader], Findings]
+) -> None:
+    assert failed(table, example(reader)) == {}
+
+
+def test_every_rule_of_every_table_has_a_failing_example() -> None:
+    wanted = {(table.name, rule.id) for table in TABLES for rule in table.rules}
+    assert {(table.name, rule) for table, rule, *_ in EXAMPLES} == wanted
+
+
+def test_every_column_is_described() -> None:
+    for table in TABLES:
+        assert table.description
+        rules = {rule.id for rule in table.rules}
+        for column in table.columns:
+            assert column.description.endswith("."), column
+            assert column.rule is None or column.rule in rules
+
+
+def test_only_what_makes_a_table_meaningless_blocks() -> None:
+    blocking = {(table.name, rule.id) for table in TABLES for rule in table.rules if rule.blocking}
+    assert blocking == {
+        *((table.name, SHAPE) for table in (SNAPSHOTS, KEY_INDEX, KEY_INDEX_ODDITIES)),
+        *((table.name, SHAPE) for table in (KEY_CHANGES, PRODUCTS)),
+        ("snapshots", "key_list_not_empty"),
+        ("snapshots", "key_list_not_shrunk"),
+        ("key_index", "every_line_accounted_for"),
+        ("products", "products_not_empty"),
+    }
+
+
+def test_a_shrunk_list_says_from_what_to_what(reader: Reader) -> None:
+    found = reader.snapshot(BEFORE, keys=94)["key_list_not_shrunk"]
+    assert found.note == "94 keys after 100; 5.0% may go."
+    assert "first snapshot" in reader.snapshot()["key_list_not_shrunk"].note
+
+
+def test_an_etag_that_is_no_md5_is_said(reader: Reader) -> None:
+    assert "uploaded in parts" in reader.snapshot(etag='"0123-8"')["md5_is_the_etag"].note
+
+
+def test_left_out_rows_are_told_with_their_reasons(reader: Reader) -> None:
+    found = reader.products(MANY, rejected=7)["few_rows_without_a_code"]
+    assert found.examples == ["7 rows: the code is empty"]
+    assert (found.broken, found.of) == (7, 106)
+
+
+def test_nothing_to_check_passes_and_says_why() -> None:
+    results = PRODUCTS.check_results("products", checks.nothing_to_check(PRODUCTS, "No dump."))
+    assert len(results) == len(PRODUCTS.rules)
+    assert all(result.passed and result.description == "No dump." for result in results)
+
+
+def test_the_rules_hold_for_the_sandbox(bench: Bench) -> None:
+    facts = bench.month()
+    rows = bench.lake.rows_of(KEY_INDEX.name, ("month", MONTH))
+    findings = checks.of_index(bench.connection, rows, facts, facts.lines, 0.05)
+    assert failed(KEY_INDEX, findings) == {}
+    odd = bench.lake.rows_of(KEY_INDEX_ODDITIES.name, ("month", MONTH))
+    assert failed(KEY_INDEX_ODDITIES, checks.of_oddities(bench.connection, odd)) == {}
+    # With the share of the settings the sandbox's junk is too much.
+    findings = checks.of_index(bench.connection, rows, facts, facts.lines, 0.001)
+    assert set(failed(KEY_INDEX, findings)) == {"few_oddities"}

@@ -1,0 +1,325 @@
+"""An image set from its options on: what may be asked, under which name, and real photos."""
+
+import gzip
+import shlex
+import shutil
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from off_platform.image_sets.declared import NAME, WrongDeclarationError, declared_sets
+from off_platform.image_sets.manifest import check_manifest, manifest_table
+from off_platform.images import keys
+from off_platform.images.choice import Choice, UnusableChoiceError
+from off_platform.images.image_set import (
+    Request,
+    UnknownSetError,
+    checked_choice,
+    command,
+    declared_choice,
+    name_from,
+    newest_month,
+    request_from,
+)
+from off_platform.images.monthly import NoSnapshotError
+from off_platform.images.products import make_products
+from off_platform.images.schemas import PRODUCTS
+from off_platform.sandbox.make import Sandbox
+from off_platform.settings import Settings
+from off_platform.storage.lake import MANIFEST, NoSuchTableError
+from off_platform.storage.objects import Source
+from off_platform_tests.images_bench import MONTH, NEXT_MONTH, Bench, bench_at, write_list
+
+PROJECT = Path(__file__).resolve().parents[2]
+SETTINGS = Settings(_env_file=None)
+
+
+@pytest.fixture
+def declaring(tmp_path: Path) -> Callable[[str], Path]:
+    """Writes a declaring file."""
+
+    def declare(text: str) -> Path:
+        path = tmp_path / "image_sets.toml"
+        path.write_text(text)
+        return path
+
+    return declare
+
+
+def test_a_declared_set(declaring: Callable[[str], Path]) -> None:
+    path = declaring(
+        """
+        [images.teas]
+        description = "Teas of France."
+        kind = "raw+ocr"
+        n = "all"
+        per_product = 2
+        edited_from = 2026-03-01
+        countries = ["en:france"]
+        [images.plain]
+        """
+    )
+    choice, description = declared_choice(path, "teas")
+    assert description == "Teas of France."
+    assert choice == Choice(
+        kind="raw+ocr",
+        n=None,
+        per_product=2,
+        edited_from=date(2026, 3, 1),
+        countries=("en:france",),
+    )
+    assert declared_choice(path, "plain") == (Choice(), "The image set plain.")
+
+
+def test_an_unknown_set_names_those_that_are(declaring: Callable[[str], Path]) -> None:
+    path = declaring("[images.b]\n[images.a]\n[bins.c]\n")
+    with pytest.raises(UnknownSetError, match=r"no image set 'c' in .*; declared are: a, b\."):
+        declared_choice(path, "c")
+    with pytest.raises(UnknownSetError, match="declared are: none"):
+        declared_choice(declaring(""), "a")
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"kind": "front"}, ["kind='front'"]),
+        ({"n": 0}, ["n=0"]),
+        ({"n": "some"}, ["n='some'"]),
+        ({"per_product": -1}, ["per_product=-1"]),
+        ({"barcode_prefixes": ["30'"]}, ['barcode_prefixes.0="30\'"']),
+        ({"barcode_prefixes": ["1" * 25]}, ["barcode_prefixes.0"]),
+        ({"barcode_prefixes": ["٣"]}, ["barcode_prefixes.0"]),
+        ({"barcode_prefixes": ["1\n"]}, ["barcode_prefixes.0"]),
+        ({"image_ids": ["x"]}, ["image_ids.0='x'"]),
+        ({"edited_from": "soon"}, ["edited_from='soon'"]),
+        ({"countries": "en:france"}, ["countries='en:france'"]),
+        ({"last_editors": ["\ud800"]}, ["last_editors.0"]),
+        ({"country": ["en:france"]}, ["country=", "The options are kind, n, seed"]),
+    ],
+)
+def test_a_wrong_option_is_told_in_a_sentence(options: dict[str, Any], words: list[str]) -> None:
+    with pytest.raises(UnusableChoiceError) as told:
+        checked_choice(options, "here")
+    sentence = str(told.value)
+    assert sentence.startswith("here: the option ")
+    assert "\n" not in sentence
+    for word in words:
+        assert word in sentence
+
+
+def test_the_projects_own_sets_can_be_used() -> None:
+    path = PROJECT / "image_sets.toml"
+    names = declared_sets(path, "images")
+    assert names
+    for name in names:
+        choice, description = declared_choice(path, name)
+        assert description != f"The image set {name}."
+        assert choice.n
+
+
+@pytest.mark.parametrize(
+    ("varied", "expected"),
+    [
+        ({}, {}),
+        ({"n": None, "seed": None, "countries": None}, {}),
+        ({"n": 5, "seed": 0}, {"n": 5, "seed": 0}),
+        ({"all": True}, {"n": None}),
+        ({"all": True, "n": 7}, {"n": None}),
+        ({"barcode_prefixes": ["20"], "edited_until": "2026-01-31"},
+         {"barcode_prefixes": ("20",), "edited_until": date(2026, 1, 31)}),
+        ({"to": "elsewhere", "month": "2026-11-01"}, {}),
+    ],
+)  # fmt: skip
+def test_options_are_varied_for_a_run(varied: dict[str, Any], expected: dict[str, Any]) -> None:
+    choice = Choice(kind="raw", n=100, seed=3, countries=("en:france",))
+    request = request_from(SETTINGS, "teas", choice, "Teas.", varied)
+    assert request.choice == choice.model_copy(update=expected)
+    assert request.month == varied.get("month")
+    assert (request.how.layout, request.group_samples) == (SETTINGS.layout, SETTINGS.shard_samples)
+    assert request.how.limits.concurrency == SETTINGS.concurrency
+    assert request_from(SETTINGS, "teas", choice, "", {"layout": "files"}).how.layout == "files"
+
+
+@pytest.mark.parametrize(
+    ("name", "varied", "error", "words"),
+    [
+        ("teas", {"layout": "zip"}, UnusableChoiceError, "layout='zip' is wrong"),
+        ("teas", {"n": -1}, UnusableChoiceError, "teas: the option n=-1"),
+        ("../teas", {}, WrongDeclarationError, "cannot name an image set"),
+        ("", {}, WrongDeclarationError, "cannot name an image set"),
+    ],
+)
+def test_wrong_variations(
+    name: str, varied: dict[str, Any], error: type[Exception], words: str
+) -> None:
+    with pytest.raises(error, match=words):
+        request_from(SETTINGS, name, Choice(), "", varied)
+
+
+@pytest.mark.parametrize(
+    ("folder", "name"),
+    [
+        ("photos", "photos"),
+        ("My Photos (2026)", "my-photos-2026"),
+        ("../up/Teas_1", "teas_1"),
+        ("茶", "image-set"),
+        ("--", "image-set"),
+        ("x" * 100, "x" * 63),
+    ],
+)
+def test_a_set_is_named_after_its_folder(folder: str, name: str) -> None:
+    assert name_from(Path(folder)) == name
+
+
+@given(st.text(min_size=1).filter(lambda name: "\0" not in name))
+def test_every_folder_gives_a_name(folder: str) -> None:
+    assert NAME.fullmatch(name_from(Path(folder)))
+    assert name_from(None) == "image-set"
+
+
+def _request(**options: Any) -> Request:
+    choice = Choice.model_validate(options)
+    return request_from(SETTINGS, "teas", choice, "", {"layout": "files"})
+
+
+def test_the_command_makes_the_same_choice() -> None:
+    options = {
+        "kind": "raw+ocr",
+        "n": 12,
+        "seed": -7,
+        "per_product": 2,
+        "barcode_prefixes": ["20", "301"],
+        "image_ids": [1, 400],
+        "last_editors": ["o'brien $HOME"],
+        "edited_from": "2026-01-01",
+        "edited_until": "2026-02-01",
+        "countries": ["en:france"],
+        "categories": ["en:teas", "en:green teas"],
+        "languages": ["fr"],
+    }
+    words = shlex.split(command(_request(**options)))
+    assert words[:2] == ["off-platform", "images"]
+    singular = {
+        "barcode_prefixes": "barcode-prefix",
+        "image_ids": "image-id",
+        "last_editors": "last-editor",
+        "countries": "country",
+        "categories": "category",
+        "languages": "language",
+    }
+    expected = []
+    for name, value in options.items():
+        values = value if isinstance(value, list) else [value]
+        option = singular.get(name, name.replace("_", "-"))
+        expected += [word for each in values for word in (f"--{option}", str(each))]
+    assert words[2 : 2 + len(expected)] == expected
+    assert words[-2:] == ["--out", "teas"]
+    assert "--n all" in command(_request(n=None))
+
+
+def test_the_newest_month_is_taken_unless_another_is_named(bench: Bench, bucket: Path) -> None:
+    with pytest.raises(NoSnapshotError, match="No month has been indexed yet"):
+        newest_month(bench.lake)
+    with pytest.raises(NoSnapshotError):
+        bench.make(n=3)
+    bench.month()
+    bench.source = Source(str(bucket))
+    write_list(bucket, [b"data/401/235/911/4303/1.400.jpg"])
+    bench.month(NEXT_MONTH)
+    newest = bench.make("newest", n=5)
+    assert (newest.month, newest.candidates, newest.contents.samples) == (NEXT_MONTH, 1, 1)
+    older = bench.make("older", n=5, month=MONTH)
+    assert (older.month, older.contents.samples) == (MONTH, 5)
+    assert older.candidates > 20
+
+
+def test_a_month_that_is_not_there(bench: Bench) -> None:
+    bench.month()
+    with pytest.raises(NoSnapshotError, match="2026-12 has no snapshot"):
+        bench.make(month=NEXT_MONTH)
+    bench.sync(NEXT_MONTH)
+    with pytest.raises(NoSuchTableError, match="no table key_index for month 2026-12-01"):
+        bench.make(month=NEXT_MONTH)
+
+
+def test_a_choice_that_nothing_fits_changes_nothing(bench: Bench) -> None:
+    bench.month()
+    bench.make(n=3)
+    with pytest.raises(UnusableChoiceError) as told:
+        bench.make(barcode_prefixes=["99999"])
+    assert str(told.value) == (
+        "tryout: no object of 2026-11 fits the options; nothing was changed."
+    )
+    assert len(bench.manifest()) == 3
+
+
+def test_products_are_chosen_by(bench: Bench, sandbox: Sandbox) -> None:
+    bench.month()
+    with pytest.raises(UnusableChoiceError, match="needs the table products"):
+        bench.make(countries=["en:italy"])
+    make_products(bench.lake, str(sandbox.products_dump), SETTINGS, bench.connection)
+    made = bench.make(countries=["en:italy"])
+    rows = bench.lake.rows_of(PRODUCTS.name)
+    italian = bench.connection.execute(
+        f"SELECT code FROM {rows} WHERE list_contains(countries, 'en:italy')"
+    ).fetchall()
+    barcodes = {row["barcode"] for row in bench.manifest()}
+    assert len(barcodes) > 1
+    assert barcodes <= {code for (code,) in italian}
+    assert made.contents.samples < bench.make("everything").contents.samples
+
+
+def _real_bucket(folder: Path, real_data: Callable[[str], Path]) -> dict[str, Path]:
+    """A bucket of genuine photos and OCR results, with the key list that names them; by key."""
+    objects: dict[str, Path] = {}
+    for path in [*real_data("off/images").iterdir(), *real_data("off/ocr").iterdir()]:
+        code, _, rest = path.name.partition("_")
+        number, _, ending = rest.partition(".")
+        kinds: dict[str, keys.Kind] = {"jpg": "raw", "400.jpg": "400"}
+        kind = kinds.get(ending, "ocr")
+        if code.isdigit():
+            objects[keys.key(code, int(number), kind)] = path
+    for key, path in objects.items():
+        (folder / key).parent.mkdir(parents=True, exist_ok=True)
+        if path.suffix == ".json":
+            (folder / key).write_bytes(gzip.compress(path.read_bytes(), mtime=0))
+        else:
+            shutil.copyfile(path, folder / key)
+    write_list(folder, sorted(key.encode() for key in objects))
+    return objects
+
+
+@pytest.mark.parametrize("layout", ["shards", "files"])
+def test_real_photos_and_ocr_results(
+    tmp_path: Path, real_data: Callable[[str], Path], layout: Any
+) -> None:
+    objects = _real_bucket(tmp_path / "bucket", real_data)
+    assert len(objects) >= 9
+    with bench_at(tmp_path / "lake", Source(str(tmp_path / "bucket"))) as bench:
+        facts = bench.month()
+        assert facts.rows == len(objects)
+        total = 0
+        for kind in ("raw", "400", "ocr", "raw+ocr"):
+            made = bench.make(f"real-{kind.replace('+', '-')}", kind=kind, layout=layout,
+                              decoded_share=1.0)  # fmt: skip
+            assert made.contents.by_status == {"fetched": made.contents.by_status.total()}
+            name = made.folder.address(MANIFEST)
+            findings = check_manifest(
+                bench.connection, manifest_table(0.0), name, samples=None, decoded_share=1.0
+            )
+            results = manifest_table(0.0).check_results("image_set", findings)
+            assert [each.check_name for each in results if not each.passed] == []
+            total += made.contents.samples if "+" not in kind else 0
+        assert total == len(objects)
+        for row in bench.manifest("real-raw-ocr"):
+            # The genuine pair: a photo and what Cloud Vision read on it.
+            assert row["barcode"] == "0011110702081"
+            assert row["ocr_status"] == ("text" if row["kind"] == "ocr" else None)
+        for row in bench.manifest("real-raw"):
+            assert row["decoded"]
+            assert min(row["width"], row["height"]) > 100

@@ -1,0 +1,82 @@
+"""Runs that end half-way: a folder that stops at its n-th write, and processes that are killed.
+
+A process is forked from a server that has the libraries loaded, so that its life is its work.
+"""
+
+import multiprocessing
+from collections.abc import Callable
+from multiprocessing.context import ForkServerContext
+from pathlib import Path
+from typing import Any
+
+from off_platform.storage.folders import LocalFolder
+from off_platform_tests.images_bench import Bench, bench_at
+from off_platform.storage.objects import Source
+
+PRELOADED = (
+    "duckdb",
+    "isal.igzip",
+    "matplotlib",
+    "obstore.store",
+    "off_platform.images.image_set",
+    "PIL.Image",
+    "pyarrow.compute",
+    "pyarrow.parquet",
+    "off_platform_tests.interruptions",
+)
+PATIENCE_SECONDS = 30
+
+
+class StoppingFolder(LocalFolder):
+    """A folder that is never there for more than so many changes."""
+
+    def __init__(self, root: Path, changes: int) -> None:
+        """Allows so many changes; the next one is not made."""
+        super().__init__(root)
+        self.changes = changes
+
+    def _change(self) -> None:
+        if not self.changes:
+            raise KeyboardInterrupt
+        self.changes -= 1
+
+    def remove(self, name: str) -> None:
+        """See `Folder.remove`."""
+        self._change()
+        super().remove(name)
+
+    def _rename(self, made: Path, place: Path) -> None:
+        self._change()
+        super()._rename(made, place)
+
+
+def forks() -> ForkServerContext:
+    """Where processes come from; the server starts with the first of them."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([*PRELOADED])
+    return context
+
+
+def run_and_kill(
+    context: ForkServerContext, work: Callable[..., None], seconds: float, *arguments: Any
+) -> bool:
+    """Runs a function of a module in a process and kills it; whether it was killed at work."""
+    process = context.Process(target=work, args=arguments)
+    process.start()
+    process.join(seconds)
+    alive = process.is_alive()
+    process.kill()
+    process.join(PATIENCE_SECONDS)
+    killed = alive and process.exitcode != 0
+    if not killed and process.exitcode:
+        raise RuntimeError(f"the process ended by itself with {process.exitcode}")
+    process.close()
+    return killed
+
+
+def at_a_bench(
+    step: Callable[[Bench], object], lake: Path, source: Source
+) -> None:
+    """What a process does: a step at a bench over a lake."""
+    with bench_at(lake, source) as bench:
+        step(bench)

@@ -1,0 +1,459 @@
+"""The code location as a whole: every asset described, run over the sandbox, and checked."""
+
+import gzip
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from off_platform.definitions import definitions
+from off_platform.image_sets.declared import WrongDeclarationError
+from off_platform.images import monthly
+from off_platform.images.keys import KEY_LIST
+from off_platform.sandbox.make import Sandbox
+from off_platform.settings import Settings
+from off_platform.storage.lake import Lake
+from off_platform.storage.objects import Source
+from off_platform_tests.images_bench import BUCKET, rows_of, write_list
+
+THIS_MONTH = f"{datetime.now(UTC):%Y-%m-01}"
+LAST_MONTH = f"{date.fromisoformat(THIS_MONTH) - timedelta(days=1):%Y-%m-01}"
+DECLARED = """
+[images.tryout]
+description = "A few small photos."
+kind = "400"
+n = 9
+
+[images.southern]
+kind = "400"
+n = 5
+countries = ["en:italy", "en:spain"]
+"""
+PROJECT = Path(__file__).resolve().parents[1]
+# Each takes a good part of the two seconds in which the definitions must be there.
+HEAVY = (
+    "boto3",
+    "dagster_aws",
+    "dagster_duckdb",
+    "duckdb",
+    "isal",
+    "jinja2",
+    "matplotlib",
+    "numpy",
+    "obstore",
+    "pandas",
+    "pandera",
+    "PIL",
+    "pyarrow",
+)
+
+
+@dataclass
+class House:
+    """A platform of its own: settings, definitions and an instance that remembers its runs."""
+
+    settings: Settings
+    instance: dg.DagsterInstance
+
+    @property
+    def defs(self) -> dg.Definitions:
+        return definitions(of=self.settings)
+
+    def run(
+        self, job: str, partition: str | None = None, **config: Any
+    ) -> dg.ExecuteInProcessResult:
+        """Runs a job; what fails is in the result."""
+        return self.defs.resolve_job_def(job).execute_in_process(
+            partition_key=partition,
+            instance=self.instance,
+            run_config={"ops": config},
+            raise_on_error=False,
+        )
+
+    def materialized(self, asset: str) -> dict[str, Any]:
+        """The metadata of an asset's newest materialization."""
+        event = self.instance.get_latest_materialization_event(dg.AssetKey(asset))
+        assert event
+        assert event.asset_materialization
+        return {
+            name: value.value for name, value in event.asset_materialization.metadata.items()
+        }
+
+
+def checks_of(result: dg.ExecuteInProcessResult) -> dict[tuple[str, str], bool]:
+    """Which checks were evaluated, and whether they passed."""
+    evaluations = result.get_asset_check_evaluations()
+    found = {(e.asset_key.to_user_string(), e.check_name): e.passed for e in evaluations}
+    assert len(found) == len(evaluations)
+    return found
+
+
+def failure_of(result: dg.ExecuteInProcessResult, step: str) -> str:
+    """What a failed step said."""
+    (event,) = [e for e in result.all_events if e.is_step_failure and e.step_key == step]
+    error = event.step_failure_data.error
+    assert error
+    return f"{error.message}{error.cause.message if error.cause else ''}"
+
+
+HouseMaker = Callable[..., House]
+
+
+@pytest.fixture(scope="module")
+def house_at(
+    tmp_path_factory: pytest.TempPathFactory, sandbox: Sandbox
+) -> Iterator[HouseMaker]:
+    """Makes houses over a copy of the sandbox's bucket, settings changed as asked."""
+    instances: list[dg.DagsterInstance] = []
+
+    def make(**changes: Any) -> House:
+        root = tmp_path_factory.mktemp("house")
+        (root / "image_sets.toml").write_text(DECLARED)
+        given = {
+            "lake": str(root / "lake"),
+            "images_bucket": str(shutil.copytree(sandbox.images.folder, root / BUCKET)),
+            "products_dump": str(sandbox.products_dump),
+            "image_sets": root / "image_sets.toml",
+            "list_attempts": 1,
+            "missing_share_most": 0.3,
+        }
+        instance = dg.DagsterInstance.ephemeral(tempdir=str(root))
+        instances.append(instance)
+        return House(Settings(_env_file=None, **{**given, **changes}), instance)
+
+    yield make
+    for instance in instances:
+        instance.dispose()
+
+
+@dataclass
+class Run:
+    """A house in which all has run once, and the results by job."""
+
+    house: House
+    results: dict[str, dg.ExecuteInProcessResult]
+
+
+@pytest.fixture(scope="module")
+def run(house_at: HouseMaker) -> Run:
+    house = house_at()
+    return Run(
+        house,
+        {
+            "monthly": house.run("monthly", THIS_MONTH),
+            "products_dump": house.run("products_dump"),
+            "image_sets": house.run("image_sets", "southern"),
+        },
+    )
+
+
+def specs_of(defs: dg.Definitions) -> dict[str, dg.AssetSpec]:
+    return {spec.key.to_user_string(): spec for spec in defs.resolve_all_asset_specs()}
+
+
+TABLES = (
+    "bucket_sync",
+    "key_index",
+    "key_index_oddities",
+    "key_changes",
+    "products",
+    "image_set",
+)
+
+
+def test_the_wings_assets_are_there(run: Run) -> None:
+    assert {*TABLES, "data_keys"} <= set(specs_of(run.house.defs))
+
+
+def test_every_asset_is_owned_grouped_and_described(run: Run) -> None:
+    for name, spec in specs_of(run.house.defs).items():
+        assert spec.owners, name
+        assert spec.description, name
+        assert spec.description.endswith("."), name
+        assert spec.group_name == "images"
+        assert spec.kinds, name
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_every_table_has_a_column_schema_with_descriptions(run: Run, name: str) -> None:
+    spec = specs_of(run.house.defs)[name]
+    columns = spec.metadata["dagster/column_schema"].columns
+    assert len(columns) >= 3
+    for column in columns:
+        assert column.description, (name, column.name)
+        assert column.type
+
+
+def test_every_asset_links_to_its_code(run: Run) -> None:
+    for name, spec in specs_of(run.house.defs).items():
+        references = spec.metadata["dagster/code_references"].code_references
+        paths = [Path(reference.file_path) for reference in references]
+        assert paths, name
+        for path in paths:
+            assert path.is_file()
+            assert path.is_relative_to(PROJECT)
+
+
+def test_checks_have_unique_names_and_sentences(run: Run) -> None:
+    specs = list(run.house.defs.resolve_asset_graph().asset_check_keys)
+    assert len(specs) == len({(key.asset_key, key.name) for key in specs}) > 40
+    for check in run.house.defs.resolve_asset_graph().asset_check_nodes:
+        assert check.description
+        assert check.description.endswith(".")
+
+
+def test_the_month_runs_and_its_checks_pass(run: Run) -> None:
+    result = run.results["monthly"]
+    assert result.success
+    found = checks_of(result)
+    # The sandbox is so small that its two odd lines are too many.
+    assert [name for name, passed in found.items() if not passed] == [
+        ("key_index", "few_oddities")
+    ]
+
+
+def test_every_check_is_evaluated(run: Run) -> None:
+    wanted = {
+        (key.asset_key.to_user_string(), key.name)
+        for key in run.house.defs.resolve_asset_graph().asset_check_keys
+    }
+    found = {name for result in run.results.values() for name in checks_of(result)}
+    assert found == wanted
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_materialized_tables_tell_their_rows_and_show_some(run: Run, name: str) -> None:
+    metadata = run.house.materialized(name)
+    rows = metadata.get("dagster/partition_row_count", metadata.get("dagster/row_count"))
+    assert isinstance(rows, int)
+    lake = Lake(run.house.settings.lake)
+    with lake.connect() as connection:
+        if name == "image_set":
+            path = lake.root.address("image_sets/southern/manifest.parquet")
+        elif name == "products":
+            path = lake.address(name)
+        else:
+            table = "snapshots" if name == "bucket_sync" else name
+            path = lake.address(table, ("month", THIS_MONTH))
+        assert rows == len(rows_of(connection, path))
+    if name not in {"bucket_sync", "image_set"}:
+        assert metadata["preview"].startswith("| ")
+
+
+def test_a_materialized_set_is_nice_to_look_at(run: Run) -> None:
+    metadata = run.house.materialized("image_set")
+    assert "data:image/jpeg;base64," in metadata["contact_sheet"]
+    assert metadata["card"].lstrip().startswith("# Image set southern")
+    assert Path(metadata["gallery"]).is_file()
+    assert metadata["samples"] == 5
+    assert metadata["chosen_from"].endswith(f"candidates of {THIS_MONTH[:7]}")
+    # What the event log keeps about five times over.
+    assert len(json.dumps(metadata)) < 400_000
+
+
+def test_a_second_month_is_not_copied_again(run: Run) -> None:
+    result = run.house.run("monthly", THIS_MONTH)
+    assert result.success
+    metadata = run.house.materialized("bucket_sync")
+    assert metadata["copied"] is False
+    assert "has not changed" in metadata["what"]
+
+
+def test_options_are_overridden_for_a_run(run: Run) -> None:
+    config = {"n": 3, "kind": "raw+ocr", "layout": "files", "seed": 2}
+    result = run.house.run("image_sets", "tryout", image_set={"config": config})
+    assert result.success
+    lake = Lake(run.house.settings.lake)
+    with lake.connect() as connection:
+        rows = rows_of(connection, lake.root.address("image_sets/tryout/manifest.parquet"))
+    assert [row["kind"] for row in rows] == ["raw", "ocr"] * 3
+    assert checks_of(result)["image_set", "exactly_n_chosen"]
+    # The next run makes it again as it is declared.
+    assert run.house.run("image_sets", "tryout").success
+    assert run.house.materialized("image_set")["samples"] == 9
+
+
+def test_wrong_options_of_a_run_are_told_in_a_sentence(run: Run) -> None:
+    result = run.house.run("image_sets", "tryout", image_set={"config": {"kind": "front"}})
+    assert not result.success
+    assert "tryout: the option kind='front' is wrong" in failure_of(result, "image_set")
+
+
+def test_a_set_of_no_name_cannot_be_asked_for(run: Run) -> None:
+    with pytest.raises(dg.DagsterUnknownPartitionError, match="nothing"):
+        run.house.run("image_sets", "nothing")
+
+
+def test_a_month_that_is_past_says_so(house_at: HouseMaker) -> None:
+    house = house_at()
+    result = house.run("monthly", LAST_MONTH)
+    assert not result.success
+    assert f"{LAST_MONTH[:7]} has no snapshot" in failure_of(result, "bucket_sync")
+    assert checks_of(result) == {}
+    assert not Lake(house.settings.lake).partitions("snapshots")
+
+
+def _last_months_snapshot(house: House, lines: list[bytes]) -> None:
+    """Files a snapshot of these lines under last month, as it was then."""
+    folder = Path(house.settings.images_bucket)
+    now = (folder / KEY_LIST).read_bytes()
+    write_list(folder, lines)
+    lake = Lake(house.settings.lake)
+    asked = monthly.Asked(LAST_MONTH, today=date.fromisoformat(LAST_MONTH))
+    bounds = monthly.bounds_from(house.settings)
+    with lake.connect() as connection:
+        monthly.sync_month(lake, Source(str(folder)), asked, connection, bounds)
+        monthly.index_month(lake, LAST_MONTH, connection, bounds.unpacked_most)
+    (folder / KEY_LIST).write_bytes(now)
+
+
+@pytest.mark.parametrize(("more", "passes"), [(4, True), (5, False)])
+def test_a_list_that_shrank_too_much_goes_no_further(
+    house_at: HouseMaker, more: int, passes: bool
+) -> None:
+    house = house_at()
+    packed = (Path(house.settings.images_bucket) / KEY_LIST).read_bytes()
+    lines = gzip.decompress(packed).split(b"\n")
+    # 82 lines of now are 95.3 % of 86, and 94.3 % of 87.
+    _last_months_snapshot(house, [*lines, *(b"data/17/%d.jpg" % n for n in range(more))])
+    result = house.run("monthly", THIS_MONTH)
+    assert result.success is passes
+    assert checks_of(result)["bucket_sync", "key_list_not_shrunk"] is passes
+    indexed = Lake(house.settings.lake).partitions("key_index")
+    assert indexed == ([LAST_MONTH, THIS_MONTH] if passes else [LAST_MONTH])
+    # The snapshot stays for whoever looks into it.
+    assert THIS_MONTH in Lake(house.settings.lake).partitions("snapshots")
+    if passes:
+        assert house.materialized("key_changes")["removed"] == more
+        assert "data:image/png;base64," in house.materialized("key_changes")["chart"]
+    else:
+        started = {e.step_key for e in result.all_events if e.is_step_start}
+        assert started == {"bucket_sync"}
+
+
+def test_a_newer_list_replaces_the_snapshot_when_asked(house_at: HouseMaker) -> None:
+    house = house_at()
+    assert house.run("monthly", THIS_MONTH).success
+    packed = (Path(house.settings.images_bucket) / KEY_LIST).read_bytes()
+    lines = gzip.decompress(packed).split(b"\n")
+    write_list(Path(house.settings.images_bucket), [*lines, b"data/undefined/2.jpg"])
+    assert house.run("monthly", THIS_MONTH).success
+    assert house.materialized("key_index_oddities")["dagster/partition_row_count"] == 2
+    replaced = house.run("monthly", THIS_MONTH, bucket_sync={"config": {"replace": True}})
+    assert replaced.success
+    assert house.materialized("key_index_oddities")["dagster/partition_row_count"] == 3
+
+
+def test_without_a_dump_products_say_so_and_filters_too(house_at: HouseMaker) -> None:
+    house = house_at(products_dump=None)
+    result = house.run("products_dump")
+    assert result.success
+    assert all(checks_of(result).values())
+    assert "No dump is set (OFF_PLATFORM_PRODUCTS_DUMP)" in house.materialized("products")["what"]
+    assert house.run("monthly", THIS_MONTH).success
+    assert house.run("image_sets", "tryout").success
+    filtered = house.run("image_sets", "southern")
+    assert not filtered.success
+    assert "needs the table products: set OFF_PLATFORM_PRODUCTS_DUMP" in failure_of(
+        filtered, "image_set"
+    )
+
+
+def test_a_dump_that_is_not_there_says_where_it_should_be(
+    house_at: HouseMaker, tmp_path: Path
+) -> None:
+    house = house_at(products_dump=str(tmp_path / "dump.csv.gz"))
+    result = house.run("products_dump")
+    assert not result.success
+    assert "There is no products dump at" in failure_of(result, "products")
+
+
+def test_the_key_list_upstream_is_observed(house_at: HouseMaker) -> None:
+    house = house_at()
+    folder = Path(house.settings.images_bucket)
+    versions = []
+    for lines in (None, None, [b"data/17/1.jpg"]):
+        if lines:
+            write_list(folder, lines)
+        job = house.defs.resolve_implicit_global_asset_job_def()
+        result = job.get_subset(asset_selection={dg.AssetKey("data_keys")}).execute_in_process(
+            instance=house.instance
+        )
+        (observed,) = result.asset_observations_for_node("data_keys")
+        versions.append(observed.data_version)
+        assert observed.metadata["bytes"].value == (folder / KEY_LIST).stat().st_size
+    assert versions[0] == versions[1] != versions[2]
+
+
+def test_sets_are_partitions(run: Run) -> None:
+    graph = run.house.defs.resolve_asset_graph()
+    node = graph.get(dg.AssetKey("image_set"))
+    assert node.partitions_def
+    assert node.partitions_def.get_partition_keys() == ["southern", "tryout"]
+
+
+def test_the_month_that_runs_is_a_partition(run: Run) -> None:
+    # A plain monthly partition would only have the month that is over.
+    node = run.house.defs.resolve_asset_graph().get(dg.AssetKey("bucket_sync"))
+    assert node.partitions_def
+    assert node.partitions_def.get_last_partition_key() == THIS_MONTH
+
+
+@pytest.mark.parametrize(
+    ("declared", "sentence"),
+    [
+        ("[images.tryout", "is no TOML file"),
+        ("[breakfast]\nn = 1", "has the table 'breakfast'"),
+        ('[images."../x"]', "cannot name an image set"),
+    ],
+)
+def test_wrong_declarations_are_one_sentence(
+    house_at: HouseMaker, tmp_path: Path, declared: str, sentence: str
+) -> None:
+    path = tmp_path / "image_sets.toml"
+    path.write_text(declared)
+    with pytest.raises(WrongDeclarationError, match=sentence) as told:
+        definitions(of=house_at(image_sets=path).settings)
+    assert "\n" not in str(told.value)
+
+
+def _in_a_process(folder: Path, code: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(  # noqa: S603 - this very Python
+        [sys.executable, "-c", code],
+        cwd=folder,
+        env={"PATH": "/usr/bin:/bin", "PYTHONPATH": str(PROJECT), "HOME": str(folder)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_definitions_load_nothing_heavy(tmp_path: Path) -> None:
+    (tmp_path / "image_sets.toml").write_text(DECLARED)
+    loaded = _in_a_process(
+        tmp_path,
+        "import sys, json, off_platform.definitions; print(json.dumps(sorted(sys.modules)))",
+    )
+    assert loaded.returncode == 0, loaded.stderr
+    modules = set(json.loads(loaded.stdout))
+    assert "dagster" in modules
+    assert modules & set(HEAVY) == set()
+
+
+def test_a_location_with_wrong_declarations_ends_in_the_sentence(tmp_path: Path) -> None:
+    (tmp_path / "image_sets.toml").write_text("[breakfast]")
+    loaded = _in_a_process(tmp_path, "import off_platform.definitions")
+    assert loaded.returncode == 1
+    assert loaded.stderr.strip().split("\n")[-1].endswith(
+        "image_sets.toml has the table 'breakfast'; sets stand below images or bins, such as "
+        "[images.breakfast]."
+    )
