@@ -43,6 +43,8 @@ FIRST_MEAN_BYTES = 2 * 2**20
 PATIENCE = 10
 # A server that says nothing but 503 for so many seconds is not busy, it is gone.
 LONGEST_BURST = 600.0
+# So many failures after one another mean that the store is away.
+AWAY_AFTER = 50
 FIRST_WAIT = 0.1
 LONGEST_WAIT = 20.0
 
@@ -116,7 +118,7 @@ def transfer(
         tally: what is counted, with the total where it is known.
     """
     tally = tally or Tally()
-    bounds = _Bounds(limits, Throttle(limits.concurrency), Window(WINDOW_BYTES))
+    bounds = _Bounds(limits, Throttle(limits.concurrency), Window(WINDOW_BYTES), _Streak())
     with ThreadPoolExecutor(limits.concurrency, thread_name_prefix="transfer") as threads:
         try:
             for outcome in _in_order(store, iter(wanted), bounds, threads):
@@ -136,10 +138,29 @@ class _Bounds:
     limits: Limits
     throttle: Throttle
     window: Window
+    streak: "_Streak"
 
     def end(self) -> None:
         self.throttle.end()
         self.window.end()
+
+
+class _Streak:
+    """How many objects failed after one another, whichever thread tried them."""
+
+    def __init__(self) -> None:
+        self.failed = 0
+
+    def tries(self, attempts: int) -> int:
+        """How many tries an object gets: one is enough to see that a store is still away.
+
+        With all of them and their waits, a batch would take minutes before anybody learns of it.
+        """
+        return attempts if self.failed < AWAY_AFTER else 1
+
+    def add(self, *, failed: bool) -> None:
+        """Notes how an object ended. Threads may miss each other's: nothing hangs on the count."""
+        self.failed = self.failed + 1 if failed else 0
 
 
 def _in_order(
@@ -175,7 +196,8 @@ def _fetch_batch(
     outcomes, uncounted = [], 0
     for wanted in batch:
         bounds.window.enter(number)
-        outcome = _fetch(store, wanted, bounds.limits, bounds.throttle)
+        outcome = _fetch(store, wanted, bounds)
+        bounds.streak.add(failed=outcome.status == "failed")
         outcomes.append(outcome)
         uncounted += len(outcome.data or b"")
         # Not after each small object, because all threads share the lock.
@@ -186,11 +208,12 @@ def _fetch_batch(
 
 
 def _fetch(
-    store: "ObjectStore", wanted: Wanted[Tag, Facts], limits: Limits, throttle: Throttle
+    store: "ObjectStore", wanted: Wanted[Tag, Facts], bounds: _Bounds
 ) -> Outcome[Tag, Facts]:
     """Tries until there is an outcome, the tries are used up, or all has ended."""
+    limits, throttle = bounds.limits, bounds.throttle
     reason, failures, refusals = "", 0, 0
-    while failures < limits.attempts and refusals < limits.attempts * PATIENCE:
+    while failures < bounds.streak.tries(limits.attempts) and refusals < limits.attempts * PATIENCE:
         grant = throttle.enter()
         if throttle.ended:
             break
@@ -206,7 +229,7 @@ def _fetch(
         except _PassingError as error:
             throttle.leave(grant)
             reason, failures = str(error), failures + 1
-            if failures < limits.attempts:
+            if failures < bounds.streak.tries(limits.attempts):
                 throttle.rest(_wait_before(failures))
         except BaseException:
             # A check that raises ends the transfer; others must not wait for its place.
