@@ -1,4 +1,4 @@
-"""Fixtures that every part of the tests shares: real files of others, sandboxes, a bench."""
+"""Fixtures that every part of the tests shares: real files of others, sandboxes, a desk."""
 
 import shutil
 from collections.abc import Callable, Iterator
@@ -8,7 +8,7 @@ import pytest
 
 from off_platform.sandbox.make import Sandbox, make_sandbox
 from off_platform.storage.objects import Source
-from off_platform_tests.images_bench import BUCKET, Bench, bench_at, source_of
+from off_platform_tests.images_desk import BUCKET, Desk, desk_at, source_of
 from off_platform_tests.s3_server import S3Server
 
 REAL_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
@@ -53,9 +53,9 @@ def server(sandbox: Sandbox) -> Iterator[S3Server]:
 
 
 @pytest.fixture
-def bench(server: S3Server, tmp_path: Path) -> Iterator[Bench]:
+def desk(server: S3Server, tmp_path: Path) -> Iterator[Desk]:
     """A fresh lake that is filled from the server."""
-    with bench_at(tmp_path / "lake", source_of(server)) as made:
+    with desk_at(tmp_path / "lake", source_of(server)) as made:
         yield made
 
 
@@ -63,14 +63,14 @@ def bench(server: S3Server, tmp_path: Path) -> Iterator[Bench]:
 def month_lake(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A lake in which the sandbox's month is copied and indexed; to be copied only."""
     lake = tmp_path_factory.mktemp("month") / "lake"
-    with bench_at(lake, Source(str(sandbox.images.folder))) as made:
+    with desk_at(lake, Source(str(sandbox.images.folder))) as made:
         made.month()
     return lake
 
 
 @pytest.fixture
-def month_bench(server: S3Server, month_lake: Path, tmp_path: Path) -> Iterator[Bench]:
+def month_desk(server: S3Server, month_lake: Path, tmp_path: Path) -> Iterator[Desk]:
     """A lake in which the month is copied and indexed; objects come from the server."""
     lake = Path(shutil.copytree(month_lake, tmp_path / "lake"))
-    with bench_at(lake, source_of(server)) as made:
+    with desk_at(lake, source_of(server)) as made:
         yield made

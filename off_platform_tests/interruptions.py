@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from off_platform.storage.folders import LocalFolder
-from off_platform_tests.images_bench import Bench, bench_at
 from off_platform.storage.objects import Source
+from off_platform_tests.images_desk import Desk, desk_at
 
 PRELOADED = (
     "duckdb",
@@ -74,9 +74,7 @@ def run_and_kill(
     return killed
 
 
-def at_a_bench(
-    step: Callable[[Bench], object], lake: Path, source: Source
-) -> None:
-    """What a process does: a step at a bench over a lake."""
-    with bench_at(lake, source) as bench:
-        step(bench)
+def at_a_desk(step: Callable[[Desk], object], lake: Path, source: Source) -> None:
+    """What a process does: a step at a desk over a lake."""
+    with desk_at(lake, source) as desk:
+        step(desk)

@@ -22,7 +22,7 @@ from off_platform.sandbox.make import Sandbox
 from off_platform.settings import Settings
 from off_platform.storage.lake import Lake
 from off_platform.storage.objects import Source
-from off_platform_tests.images_bench import BUCKET, rows_of, write_list
+from off_platform_tests.images_desk import BUCKET, rows_of, write_list
 
 THIS_MONTH = f"{datetime.now(UTC):%Y-%m-01}"
 LAST_MONTH = f"{date.fromisoformat(THIS_MONTH) - timedelta(days=1):%Y-%m-01}"
@@ -65,6 +65,7 @@ class House:
 
     @property
     def defs(self) -> dg.Definitions:
+        """The definitions, made anew as by a process that starts."""
         return definitions(of=self.settings)
 
     def run(
@@ -83,9 +84,7 @@ class House:
         event = self.instance.get_latest_materialization_event(dg.AssetKey(asset))
         assert event
         assert event.asset_materialization
-        return {
-            name: value.value for name, value in event.asset_materialization.metadata.items()
-        }
+        return {name: value.value for name, value in event.asset_materialization.metadata.items()}
 
 
 def checks_of(result: dg.ExecuteInProcessResult) -> dict[tuple[str, str], bool]:
@@ -108,9 +107,7 @@ HouseMaker = Callable[..., House]
 
 
 @pytest.fixture(scope="module")
-def house_at(
-    tmp_path_factory: pytest.TempPathFactory, sandbox: Sandbox
-) -> Iterator[HouseMaker]:
+def house_at(tmp_path_factory: pytest.TempPathFactory, sandbox: Sandbox) -> Iterator[HouseMaker]:
     """Makes houses over a copy of the sandbox's bucket, settings changed as asked."""
     instances: list[dg.DagsterInstance] = []
 
@@ -215,9 +212,7 @@ def test_the_month_runs_and_its_checks_pass(run: Run) -> None:
     assert result.success
     found = checks_of(result)
     # The sandbox is so small that its two odd lines are too many.
-    assert [name for name, passed in found.items() if not passed] == [
-        ("key_index", "few_oddities")
-    ]
+    assert [name for name, passed in found.items() if not passed] == [("key_index", "few_oddities")]
 
 
 def test_every_check_is_evaluated(run: Run) -> None:
@@ -317,7 +312,7 @@ def _last_months_snapshot(house: House, lines: list[bytes]) -> None:
 
 @pytest.mark.parametrize(("more", "passes"), [(4, True), (5, False)])
 def test_a_list_that_shrank_too_much_goes_no_further(
-    house_at: HouseMaker, more: int, passes: bool
+    house_at: HouseMaker, *, more: int, passes: bool
 ) -> None:
     house = house_at()
     packed = (Path(house.settings.images_bucket) / KEY_LIST).read_bytes()
@@ -453,7 +448,11 @@ def test_a_location_with_wrong_declarations_ends_in_the_sentence(tmp_path: Path)
     (tmp_path / "image_sets.toml").write_text("[breakfast]")
     loaded = _in_a_process(tmp_path, "import off_platform.definitions")
     assert loaded.returncode == 1
-    assert loaded.stderr.strip().split("\n")[-1].endswith(
-        "image_sets.toml has the table 'breakfast'; sets stand below images or bins, such as "
-        "[images.breakfast]."
+    assert (
+        loaded.stderr.strip()
+        .split("\n")[-1]
+        .endswith(
+            "image_sets.toml has the table 'breakfast'; sets stand below images or bins, such as "
+            "[images.breakfast]."
+        )
     )

@@ -205,7 +205,7 @@ def test_a_result_tells_what_was_found() -> None:
         (10, 10, 1.0, True),
     ],
 )
-def test_a_tolerated_share(broken_rows: int, of: int, tolerated: float, passed: bool) -> None:
+def test_a_tolerated_share(*, broken_rows: int, of: int, tolerated: float, passed: bool) -> None:
     rule = Rule("digits", "Keys are digits.", tolerated=tolerated)
     result = Finding(broken=broken_rows, of=of).result("letters", rule)
     assert result.passed is passed

@@ -1,4 +1,4 @@
-"""Image sets over HTTP: whole, verified, resumed; a run that was stopped anywhere leaves no trace."""
+"""Image sets over HTTP: whole, verified, resumed; a run stopped anywhere leaves no trace."""
 
 import gzip
 import hashlib
@@ -16,22 +16,20 @@ from off_platform.image_sets import build, building
 from off_platform.image_sets.build import SourceUnreachableError
 from off_platform.image_sets.contents import check_for
 from off_platform.images import keys
-from off_platform.images.choice import Choice
 from off_platform.sandbox.make import Sandbox
 from off_platform.storage.folders import LocalFolder
 from off_platform.storage.progress import Tally
 from off_platform.storage.shards import LooseFiles, tar_header
 from off_platform.storage.transfer import Limits
-from off_platform_tests.images_bench import (
+from off_platform_tests.images_desk import (
     BUCKET,
-    Bench,
+    Desk,
     Row,
-    bench_at,
-    rows_of,
+    desk_at,
     source_of,
     tree,
 )
-from off_platform_tests.interruptions import StoppingFolder, at_a_bench, forks, run_and_kill
+from off_platform_tests.interruptions import StoppingFolder, at_a_desk, forks, run_and_kill
 from off_platform_tests.s3_server import Faults, S3Server, changed
 
 BOTH = {"kind": "400+ocr", "layout": "shards"}
@@ -39,13 +37,13 @@ LOOSE = {"kind": "raw+ocr", "layout": "files"}
 
 
 @pytest.fixture
-def bench(month_bench: Bench) -> Bench:
+def desk(month_desk: Desk) -> Desk:
     """What every test here starts from."""
-    return month_bench
+    return month_desk
 
 
-def path_of(bench: Bench, name: str = "tryout") -> Path:
-    return Path(bench.folder(name).address())
+def path_of(desk: Desk, name: str = "tryout") -> Path:
+    return Path(desk.folder(name).address())
 
 
 def answers(server: S3Server) -> Counter[int]:
@@ -55,13 +53,11 @@ def answers(server: S3Server) -> Counter[int]:
 
 def fetched_keys(server: S3Server) -> set[str]:
     """The keys of the objects whose bytes were sent."""
-    return {
-        seen.path.removeprefix(f"/{BUCKET}/") for seen in server.requests if seen.status == 200
-    }
+    return {seen.path.removeprefix(f"/{BUCKET}/") for seen in server.requests if seen.status == 200}
 
 
-def stored(bench: Bench, row: Row) -> bytes:
-    return bench.folder().read(row["path"], row["offset"] or 0, row["stored_bytes"])
+def stored(desk: Desk, row: Row) -> bytes:
+    return desk.folder().read(row["path"], row["offset"] or 0, row["stored_bytes"])
 
 
 def expected_status(sandbox: Sandbox, row: Row) -> str:
@@ -74,10 +70,10 @@ def expected_status(sandbox: Sandbox, row: Row) -> str:
 
 @pytest.mark.parametrize("options", [BOTH, LOOSE])
 def test_every_object_is_accounted_for(
-    bench: Bench, sandbox: Sandbox, options: dict[str, Any]
+    desk: Desk, sandbox: Sandbox, options: dict[str, Any]
 ) -> None:
-    made = bench.make(**options)
-    rows = bench.manifest()
+    made = desk.make(**options)
+    rows = desk.manifest()
     listed = {
         key.rsplit("/", 1)[0] + "/" + key.rsplit("/", 1)[1].split(".")[0]
         for photo in sandbox.images.photos
@@ -94,32 +90,32 @@ def test_every_object_is_accounted_for(
         assert (row["path"] is None) == (row["status"] != "fetched")
         assert row["image_set"] == "tryout"
         assert row["licence"] == "CC BY-SA 3.0"
-        assert row["url"] == f"{bench.source.access.endpoint}/{BUCKET}/{row['key']}"
+        assert row["url"] == f"{desk.source.access.endpoint}/{BUCKET}/{row['key']}"
         parsed = keys.parse(row["key"])
         assert (row["barcode"], row["kind"]) == (parsed.barcode, parsed.kind)
         assert row["image_id"] == str(parsed.image_id)
         assert row["sample"] == keys.sample_name(row["key"])
 
 
-def test_shards_hold_the_buckets_bytes(bench: Bench, sandbox: Sandbox) -> None:
-    bench.make(**BOTH)
-    for row in (row for row in bench.manifest() if row["path"]):
+def test_shards_hold_the_buckets_bytes(desk: Desk, sandbox: Sandbox) -> None:
+    desk.make(**BOTH)
+    for row in (row for row in desk.manifest() if row["path"]):
         data = (sandbox.images.folder / row["key"]).read_bytes()
         assert row["bytes"] == len(data)
         assert row["md5"] == hashlib.md5(data, usedforsecurity=False).hexdigest()
         assert row["etag"] == f'"{row["md5"]}"'
         unpacked = gzip.decompress(data) if row["kind"] == "ocr" else data
-        assert stored(bench, row) == unpacked
+        assert stored(desk, row) == unpacked
         assert row["stored_bytes"] == len(unpacked)
         modified = (sandbox.images.folder / row["key"]).stat().st_mtime
         assert row["last_modified"].timestamp() == int(modified)
 
 
-def test_shards_are_plain_tar_files_of_whole_samples(bench: Bench) -> None:
-    bench.make(**BOTH)
-    rows = bench.manifest()
+def test_shards_are_plain_tar_files_of_whole_samples(desk: Desk) -> None:
+    desk.make(**BOTH)
+    rows = desk.manifest()
     seen: Counter[str] = Counter()
-    for path in sorted(path_of(bench).glob("*.tar")):
+    for path in sorted(path_of(desk).glob("*.tar")):
         with tarfile.open(path) as shard:
             members = shard.getmembers()
             names = [member.name for member in members]
@@ -140,16 +136,16 @@ def test_shards_are_plain_tar_files_of_whole_samples(bench: Bench) -> None:
     assert len(whole) > 15
 
 
-def test_loose_files_have_the_documents_names(bench: Bench, sandbox: Sandbox) -> None:
-    bench.make(**LOOSE)
-    rows = [row for row in bench.manifest() if row["path"]]
+def test_loose_files_have_the_documents_names(desk: Desk, sandbox: Sandbox) -> None:
+    desk.make(**LOOSE)
+    rows = [row for row in desk.manifest() if row["path"]]
     for row in rows:
         # "Filename as 376_005_047_0099_1.jpg"
         assert row["path"].split("/")[1:] == [keys.file_name(row["key"])]
         assert (row["offset"], row["stored_bytes"]) == (None, row["bytes"])
         data = (sandbox.images.folder / row["key"]).read_bytes()
-        assert (path_of(bench) / row["path"]).read_bytes() == data
-    placed = {name for name in bench.folder().names() if "/" in name}
+        assert (path_of(desk) / row["path"]).read_bytes() == data
+    placed = {name for name in desk.folder().names() if "/" in name}
     assert placed == {row["path"] for row in rows}
 
 
@@ -167,15 +163,15 @@ def test_a_photo_and_its_ocr_share_their_stem_whatever_their_layouts(
     listed.write_bytes(gzip.compress(lines))
     with (
         S3Server({BUCKET: bucket}) as server,
-        bench_at(tmp_path / "lake", source_of(server)) as bench,
+        desk_at(tmp_path / "lake", source_of(server)) as desk,
     ):
-        bench.month()
-        bench.make(kind="400+ocr", barcode_prefixes=["20065034"], image_ids=[1])
-        rows = bench.manifest()
+        desk.month()
+        desk.make(kind="400+ocr", barcode_prefixes=["20065034"], image_ids=[1])
+        rows = desk.manifest()
         assert [row["key"] for row in rows] == [f"{older}.400.jpg", f"{current}.json.gz"]
         assert {row["status"] for row in rows} == {"fetched"}
         assert len({row["sample"] for row in rows}) == 1
-        with tarfile.open(path_of(bench) / "00000.tar") as shard:
+        with tarfile.open(path_of(desk) / "00000.tar") as shard:
             assert shard.getnames() == ["20065034_1.jpg", "20065034_1.json"]
 
 
@@ -190,113 +186,113 @@ def marks(folder: Path) -> dict[str, tuple[int, int]]:
 
 @pytest.mark.parametrize("options", [BOTH, LOOSE])
 def test_a_second_run_fetches_and_writes_nothing(
-    bench: Bench, server: S3Server, options: dict[str, Any]
+    desk: Desk, server: S3Server, options: dict[str, Any]
 ) -> None:
-    bench.make(**options)
-    before, inodes = tree(path_of(bench)), marks(path_of(bench))
-    by_status = Counter(row["status"] for row in bench.manifest())
+    desk.make(**options)
+    before, inodes = tree(path_of(desk)), marks(path_of(desk))
+    by_status = Counter(row["status"] for row in desk.manifest())
     server.requests.clear()
-    again = bench.make(**options)
+    again = desk.make(**options)
     assert answers(server)[304] == by_status["fetched"]
     # What is corrupt upstream is looked at again: it may have been mended.
     assert answers(server)[200] == by_status["corrupt"]
     assert again.tally.by_end["fetched"] == 0
     assert not again.continued
-    assert tree(path_of(bench)) == before
-    assert marks(path_of(bench)) == inodes
+    assert tree(path_of(desk)) == before
+    assert marks(path_of(desk)) == inodes
 
 
 @pytest.mark.parametrize("options", [BOTH, LOOSE])
 def test_a_changed_object_changes_its_shard_only(
-    bench: Bench, server: S3Server, sandbox: Sandbox, options: dict[str, Any]
+    desk: Desk, server: S3Server, sandbox: Sandbox, options: dict[str, Any]
 ) -> None:
-    bench.make(**options)
-    rows = [row for row in bench.manifest() if row["path"]]
+    desk.make(**options)
+    rows = [row for row in desk.manifest() if row["path"]]
     row = next(row for row in rows if row["path"].startswith("00002") and row["kind"] == "ocr")
-    before = marks(path_of(bench))
+    before = marks(path_of(desk))
     data = changed((sandbox.images.folder / row["key"]).read_bytes())
     server.replace(BUCKET, row["key"], data)
     server.requests.clear()
-    again = bench.make(**options)
+    again = desk.make(**options)
     assert again.tally.by_end["fetched"] == 1
     assert row["key"] in fetched_keys(server)
-    after = marks(path_of(bench))
+    after = marks(path_of(desk))
     assert after.keys() == before.keys()
     touched = {name for name in after if after[name] != before[name]}
     assert {name.split(".")[0].split("/")[0] for name in touched} == {"00002"}
-    (now,) = [each for each in bench.manifest() if each["key"] == row["key"]]
+    (now,) = [each for each in desk.manifest() if each["key"] == row["key"]]
     assert now["md5"] == hashlib.md5(data, usedforsecurity=False).hexdigest() != row["md5"]
     kept = gzip.decompress(data) if options is BOTH else data
-    assert stored(bench, now) == kept
+    assert stored(desk, now) == kept
     # The other objects of the same shard are still where the manifest says.
-    for each in bench.manifest():
+    for each in desk.manifest():
         if each["path"] and each["key"] != row["key"]:
             raw = (sandbox.images.folder / each["key"]).read_bytes()
             unpacked = each["kind"] == "ocr" and options is BOTH
-            assert stored(bench, each) == (gzip.decompress(raw) if unpacked else raw)
+            assert stored(desk, each) == (gzip.decompress(raw) if unpacked else raw)
 
 
-def test_a_larger_n_keeps_the_full_shards(bench: Bench, server: S3Server) -> None:
-    bench.make(n=13, **BOTH)
-    before = marks(path_of(bench))
-    had = {row["key"] for row in bench.manifest() if row["status"] == "fetched"}
+def test_a_larger_n_keeps_the_full_shards(desk: Desk, server: S3Server) -> None:
+    desk.make(n=13, **BOTH)
+    before = marks(path_of(desk))
+    had = {row["key"] for row in desk.manifest() if row["status"] == "fetched"}
     assert sorted(before) == ["00000.tar", "00001.tar", "00002.tar"]
     server.requests.clear()
-    bench.make(n=20, **BOTH)
-    after = marks(path_of(bench))
+    desk.make(n=20, **BOTH)
+    after = marks(path_of(desk))
     assert sorted(after) == ["00000.tar", "00001.tar", "00002.tar", "00003.tar"]
     assert {name for name in before if after[name] == before[name]} == {"00000.tar", "00001.tar"}
-    now = {row["key"] for row in bench.manifest() if row["status"] == "fetched"}
-    corrupt = {row["key"] for row in bench.manifest() if row["status"] == "corrupt"}
+    now = {row["key"] for row in desk.manifest() if row["status"] == "fetched"}
+    corrupt = {row["key"] for row in desk.manifest() if row["status"] == "corrupt"}
     assert had < now
     assert fetched_keys(server) - corrupt == now - had
 
 
-def test_a_smaller_n_removes_what_is_no_longer_named(bench: Bench) -> None:
-    bench.make(n=20, **BOTH)
-    larger = tree(path_of(bench))
-    bench.make(n=7, **BOTH)
-    smaller = tree(path_of(bench))
+def test_a_smaller_n_removes_what_is_no_longer_named(desk: Desk) -> None:
+    desk.make(n=20, **BOTH)
+    larger = tree(path_of(desk))
+    desk.make(n=7, **BOTH)
+    smaller = tree(path_of(desk))
     assert [name for name in smaller if name.endswith(".tar")] == ["00000.tar", "00001.tar"]
     assert smaller["00000.tar"] == larger["00000.tar"]
-    assert len({row["sample"] for row in bench.manifest()}) == 7
+    assert len({row["sample"] for row in desk.manifest()}) == 7
     # As if it had been made so from the start, and as if it had never been smaller.
-    bench.make("afresh", n=7, **BOTH)
-    afresh = tree(path_of(bench, "afresh"))
+    desk.make("afresh", n=7, **BOTH)
+    afresh = tree(path_of(desk, "afresh"))
     assert {name: afresh[name] for name in afresh if name.endswith(".tar")} == {
         name: smaller[name] for name in smaller if name.endswith(".tar")
     }
-    bench.make(n=20, **BOTH)
-    assert tree(path_of(bench)) == larger
+    desk.make(n=20, **BOTH)
+    assert tree(path_of(desk)) == larger
 
 
 @pytest.mark.parametrize(("first", "then"), [("shards", "files"), ("files", "shards")])
 def test_another_layout_is_as_if_it_had_been_so_from_the_start(
-    bench: Bench, server: S3Server, tmp_path: Path, first: Any, then: Any
+    desk: Desk, server: S3Server, tmp_path: Path, first: Any, then: Any
 ) -> None:
     straight = LocalFolder(tmp_path / "straight" / "tryout")
-    bench.make(kind="400+ocr", layout=then, folder=straight)
-    bench.make(kind="400+ocr", layout=first)
+    desk.make(kind="400+ocr", layout=then, folder=straight)
+    desk.make(kind="400+ocr", layout=first)
     server.requests.clear()
-    bench.make(kind="400+ocr", layout=then)
+    desk.make(kind="400+ocr", layout=then)
     # Photos are taken over; OCR results are stored otherwise, and only the bucket's are whole.
     assert not {key for key in fetched_keys(server) if key.endswith(".jpg")} - {
-        row["key"] for row in bench.manifest() if row["status"] == "corrupt"
+        row["key"] for row in desk.manifest() if row["status"] == "corrupt"
     }
-    assert tree(path_of(bench)) == tree(Path(straight.address()))
+    assert tree(path_of(desk)) == tree(Path(straight.address()))
 
 
-def test_photos_decoded_in_full(bench: Bench, server: S3Server) -> None:
-    bench.make(kind="400", decoded_share=0.25)
-    rows = bench.manifest()
+def test_photos_decoded_in_full(desk: Desk, server: S3Server) -> None:
+    desk.make(kind="400", decoded_share=0.25)
+    rows = desk.manifest()
     assert [row["decoded"] for row in rows] == [
         number % 4 == 0 and row["status"] == "fetched" for number, row in enumerate(rows)
     ]
     server.requests.clear()
     # Those that were not decoded before are fetched for it, the others stay.
-    bench.make(kind="400", decoded_share=0.5)
+    desk.make(kind="400", decoded_share=0.5)
     had = {row["key"] for row in rows if row["decoded"]}
-    now = bench.manifest()
+    now = desk.manifest()
     wanted = {row["key"] for row in now if row["decoded"]}
     assert had < wanted
     assert fetched_keys(server) - {r["key"] for r in now if r["status"] == "corrupt"} == (
@@ -305,10 +301,10 @@ def test_photos_decoded_in_full(bench: Bench, server: S3Server) -> None:
 
 
 @pytest.mark.parametrize("damage", ["gone", "cut", "longer", "other bytes"])
-def test_a_shard_that_is_not_what_it_was_is_made_again(bench: Bench, damage: str) -> None:
-    bench.make(**BOTH)
-    whole = tree(path_of(bench))
-    path = path_of(bench) / "00001.tar"
+def test_a_shard_that_is_not_what_it_was_is_made_again(desk: Desk, damage: str) -> None:
+    desk.make(**BOTH)
+    whole = tree(path_of(desk))
+    path = path_of(desk) / "00001.tar"
     data = path.read_bytes()
     if damage == "gone":
         path.unlink()
@@ -318,37 +314,37 @@ def test_a_shard_that_is_not_what_it_was_is_made_again(bench: Bench, damage: str
         path.write_bytes(data + b"\0" * 512)
     else:
         path.write_bytes(data[:-1024] + b"x" * 1024)
-    bench.make(**BOTH)
-    assert tree(path_of(bench)) == whole
+    desk.make(**BOTH)
+    assert tree(path_of(desk)) == whole
 
 
-def test_bytes_that_rotted_are_not_put_into_a_new_shard(bench: Bench) -> None:
-    bench.make(kind="400", n=7)
-    path = path_of(bench) / "00001.tar"
+def test_bytes_that_rotted_are_not_put_into_a_new_shard(desk: Desk) -> None:
+    desk.make(kind="400", n=7)
+    path = path_of(desk) / "00001.tar"
     rotten = bytearray(path.read_bytes())
-    row = next(row for row in bench.manifest() if row["path"] == path.name)
+    row = next(row for row in desk.manifest() if row["path"] == path.name)
     rotten[row["offset"] + row["stored_bytes"] // 2] ^= 1
     path.write_bytes(bytes(rotten))
     # Two more samples for the same shard.
-    bench.make(kind="400", n=9)
-    bench.make("straight", kind="400", n=9)
-    assert path.read_bytes() == (path_of(bench, "straight") / path.name).read_bytes()
+    desk.make(kind="400", n=9)
+    desk.make("straight", kind="400", n=9)
+    assert path.read_bytes() == (path_of(desk, "straight") / path.name).read_bytes()
 
 
-def test_a_set_of_nothing_but_missing_objects(bench: Bench, sandbox: Sandbox) -> None:
+def test_a_set_of_nothing_but_missing_objects(desk: Desk, sandbox: Sandbox) -> None:
     (key, *_) = sandbox.images.awkward["listed_but_gone"]
     parsed = keys.parse(key)
-    bench.make(kind="raw", barcode_prefixes=[parsed.barcode], image_ids=[parsed.image_id])
-    assert [(row["key"], row["status"]) for row in bench.manifest()] == [(key, "missing")]
+    desk.make(kind="raw", barcode_prefixes=[parsed.barcode], image_ids=[parsed.image_id])
+    assert [(row["key"], row["status"]) for row in desk.manifest()] == [(key, "missing")]
 
 
-def test_files_of_the_user_are_left_alone(bench: Bench, tmp_path: Path) -> None:
+def test_files_of_the_user_are_left_alone(desk: Desk, tmp_path: Path) -> None:
     own = {"notes.txt": b"mine", "00000.tar.bak": b"mine too", "photos/1.jpg": b"mine as well"}
     folder = LocalFolder(tmp_path / "out")
     for name, data in own.items():
         folder.write(name, data)
     for options in ({"n": 12, **BOTH}, {"n": 4, **BOTH}, {"n": 4, **LOOSE}):
-        bench.make(folder=folder, **options)
+        desk.make(folder=folder, **options)
         for name, data in own.items():
             assert folder.read(name) == data
     assert not folder.names(building.BUILDING)
@@ -359,22 +355,22 @@ LIMITS = Limits(concurrency=8, attempts=6)
 
 @pytest.mark.parametrize("layout", ["shards", "files"])
 def test_a_bad_line_changes_no_byte(
-    bench: Bench, server: S3Server, tmp_path: Path, layout: Any
+    desk: Desk, server: S3Server, tmp_path: Path, layout: Any
 ) -> None:
-    bench.limits = LIMITS
+    desk.limits = LIMITS
     straight = LocalFolder(tmp_path / "straight" / "tryout")
-    bench.make(n=12, kind="raw+ocr", layout=layout, folder=straight)
+    desk.make(n=12, kind="raw+ocr", layout=layout, folder=straight)
     server.faults = Faults(slow_down=0.2, cut=0.2, flip=0.2, seed=3)
-    bench.make(n=12, kind="raw+ocr", layout=layout)
+    desk.make(n=12, kind="raw+ocr", layout=layout)
     assert server.counts()["GET", 503] > 0
-    assert tree(path_of(bench)) == tree(Path(straight.address()))
+    assert tree(path_of(desk)) == tree(Path(straight.address()))
 
 
-def test_the_usual_faults_all_at_once(bench: Bench, server: S3Server) -> None:
-    bench.limits = LIMITS
+def test_the_usual_faults_all_at_once(desk: Desk, server: S3Server) -> None:
+    desk.limits = LIMITS
     server.faults = Faults(slow_down=0.10, cut=0.03, flip=0.01, change=0.01, missing=0.01, seed=11)
-    bench.make(kind="raw+ocr", layout="shards")
-    rows = bench.manifest()
+    desk.make(kind="raw+ocr", layout="shards")
+    rows = desk.manifest()
     hit = Counter(server.fault_of(row["key"]) for row in rows)
     assert len(hit) >= 4
     for row in rows:
@@ -387,72 +383,73 @@ def test_the_usual_faults_all_at_once(bench: Bench, server: S3Server) -> None:
 
 
 def test_objects_that_fail_are_failed_and_mended_by_another_run(
-    bench: Bench, server: S3Server
+    desk: Desk, server: S3Server
 ) -> None:
-    bench.limits = Limits(concurrency=8, attempts=2)
+    desk.limits = Limits(concurrency=8, attempts=2)
     server.faults = Faults(cut=0.2, only_first_attempts=100, seed=1)
-    bench.make(**BOTH)
-    failed = [row for row in bench.manifest() if row["status"] == "failed"]
+    desk.make(**BOTH)
+    failed = [row for row in desk.manifest() if row["status"] == "failed"]
     assert failed
     for row in failed:
         assert server.fault_of(row["key"]) == "cut"
         assert "(2 tries)" in row["reason"]
         assert row["path"] is None
     server.faults = Faults()
-    bench.make(**BOTH)
-    assert {row["status"] for row in bench.manifest()} == {"fetched", "missing", "corrupt"}
+    desk.make(**BOTH)
+    assert {row["status"] for row in desk.manifest()} == {"fetched", "missing", "corrupt"}
 
 
-def test_bits_that_stay_flipped_are_corrupt(bench: Bench, server: S3Server) -> None:
-    bench.limits = Limits(concurrency=8, attempts=2)
+def test_bits_that_stay_flipped_are_corrupt(desk: Desk, server: S3Server) -> None:
+    desk.limits = Limits(concurrency=8, attempts=2)
     server.faults = Faults(flip=0.2, flip_forever=True, seed=1)
-    bench.make(**BOTH)
-    flipped = [row for row in bench.manifest() if server.fault_of(row["key"]) == "flip"]
+    desk.make(**BOTH)
+    flipped = [row for row in desk.manifest() if server.fault_of(row["key"]) == "flip"]
     assert flipped
     assert {row["status"] for row in flipped} <= {"corrupt", "missing"}
     assert not any(row["path"] for row in flipped)
 
 
-def test_objects_that_are_too_large_are_refused(bench: Bench, sandbox: Sandbox) -> None:
+def test_objects_that_are_too_large_are_refused(desk: Desk, sandbox: Sandbox) -> None:
     most = 18_000
-    bench.limits = Limits(concurrency=8, attempts=2, object_bytes=most)
-    bench.make(kind="400")
-    for row in bench.manifest():
+    desk.limits = Limits(concurrency=8, attempts=2, object_bytes=most)
+    desk.make(kind="400")
+    for row in desk.manifest():
         path = sandbox.images.folder / row["key"]
         if path.exists() and path.stat().st_size > most:
             assert (row["status"], row["reason"]) == ("refused", "larger than 18,000 bytes")
-    assert "refused" in {row["status"] for row in bench.manifest()}
+    assert "refused" in {row["status"] for row in desk.manifest()}
 
 
 @pytest.mark.parametrize("group_samples", [1, 5, 100])
 def test_a_server_that_is_gone_leaves_the_set_as_it_is(
-    bench: Bench, server: S3Server, sandbox: Sandbox, group_samples: int
+    desk: Desk, sandbox: Sandbox, group_samples: int
 ) -> None:
-    bench.limits = Limits(concurrency=32, attempts=1)
-    bench.make(**BOTH, group_samples=group_samples)
-    before = tree(path_of(bench))
-    alive = bench.source
+    desk.limits = Limits(concurrency=32, attempts=1)
+    desk.make(**BOTH, group_samples=group_samples)
+    before = tree(path_of(desk))
+    alive = desk.source
     with S3Server({BUCKET: sandbox.images.folder}) as gone:
-        bench.source = source_of(gone)
+        desk.source = source_of(gone)
     with pytest.raises(SourceUnreachableError) as told:
-        bench.make(**BOTH, group_samples=group_samples)
+        desk.make(**BOTH, group_samples=group_samples)
     sentence = str(told.value)
     assert "failed" in sentence
     assert "What was done before is kept." in sentence
     assert "\n" not in sentence
-    now = tree(path_of(bench))
+    now = tree(path_of(desk))
     assert {name: now[name] for name in before} == before
     assert all(name.startswith(building.BUILDING) for name in now.keys() - before.keys())
     # And nothing of that run stays when the server is back.
-    bench.source = alive
-    bench.make(**BOTH, group_samples=group_samples)
-    assert tree(path_of(bench)) == before
+    desk.source = alive
+    desk.make(**BOTH, group_samples=group_samples)
+    assert tree(path_of(desk)) == before
 
 
 class Breaking:
     """Cuts every answer of a server once so many objects came."""
 
     def __init__(self, server: S3Server, after: int) -> None:
+        """Takes the server and the number."""
         self.server, self.after = server, after
 
     def show(self, tally: Tally) -> None:
@@ -462,35 +459,36 @@ class Breaking:
 
 
 def test_a_server_that_goes_away_half_way(
-    bench: Bench, server: S3Server, monkeypatch: pytest.MonkeyPatch
+    desk: Desk, server: S3Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(build, "GIVE_UP_AFTER", 8)
-    bench.make(n=10, **BOTH, group_samples=2)
-    before = tree(path_of(bench))
-    bench.make("straight", n=26, **BOTH, group_samples=2)
-    bench.limits = Limits(concurrency=1, attempts=1)
+    desk.make(n=10, **BOTH, group_samples=2)
+    before = tree(path_of(desk))
+    desk.make("straight", n=26, **BOTH, group_samples=2)
+    desk.limits = Limits(concurrency=1, attempts=1)
     # Objects are fetched ahead of their turn; slowly, so that some are left when the line breaks.
     server.faults = Faults(latency_seconds=0.02)
     with pytest.raises(SourceUnreachableError, match="8 objects in a row failed"):
-        bench.make(n=26, **BOTH, group_samples=2, display=Breaking(server, after=20))
-    now = tree(path_of(bench))
+        desk.make(n=26, **BOTH, group_samples=2, display=Breaking(server, after=20))
+    now = tree(path_of(desk))
     assert {name: now[name] for name in before} == before
     server.faults = Faults()
     server.requests.clear()
-    again = bench.make(n=26, **BOTH, group_samples=2)
+    again = desk.make(n=26, **BOTH, group_samples=2)
     assert again.continued
     shards = [
-        {name: made for name, made in tree(path_of(bench, name)).items() if name.endswith(".tar")}
+        {name: made for name, made in tree(path_of(desk, name)).items() if name.endswith(".tar")}
         for name in ("tryout", "straight")
     ]
     assert shards[0] == shards[1]
-    assert {row["status"] for row in bench.manifest()} == {"fetched", "missing", "corrupt"}
+    assert {row["status"] for row in desk.manifest()} == {"fetched", "missing", "corrupt"}
 
 
 class Stopping:
     """Stops a run when so many objects came."""
 
     def __init__(self, after: int) -> None:
+        """Takes the number."""
         self.after = after
 
     def show(self, tally: Tally) -> None:
@@ -501,36 +499,36 @@ class Stopping:
 
 @pytest.mark.parametrize("after", [1, 10, 11, 25, 51, 52])
 def test_a_stopped_run_fetches_no_finished_shard_again(
-    bench: Bench, server: S3Server, after: int
+    desk: Desk, server: S3Server, after: int
 ) -> None:
-    bench.make("straight", **BOTH)
-    straight = bench.manifest("straight")
-    folder = LocalFolder(path_of(bench).parent / "other" / "straight")
+    desk.make("straight", **BOTH)
+    straight = desk.manifest("straight")
+    folder = LocalFolder(path_of(desk).parent / "other" / "straight")
     server.requests.clear()
     with pytest.raises(KeyboardInterrupt):
-        bench.make("straight", **BOTH, folder=folder, display=Stopping(after))
+        desk.make("straight", **BOTH, folder=folder, display=Stopping(after))
     finished = {name for name in folder.names(building.BUILDING) if name.endswith(building.ROWS)}
     # Groups are of ten objects, and a group is done when the next one's first object comes.
     assert len(finished) == max(after - 2, 0) // 10
     done = {row["key"] for row in straight if row["position"] // 10 < len(finished)}
     server.requests.clear()
-    again = bench.make("straight", **BOTH, folder=folder)
+    again = desk.make("straight", **BOTH, folder=folder)
     assert again.continued
     asked = {seen.path.removeprefix(f"/{BUCKET}/") for seen in server.requests}
     assert asked == {row["key"] for row in straight} - done
-    assert tree(Path(folder.address())) == tree(path_of(bench, "straight"))
+    assert tree(Path(folder.address())) == tree(path_of(desk, "straight"))
 
 
-def test_another_plan_does_not_go_on_with_a_stopped_one(bench: Bench) -> None:
-    bench.make("straight", kind="400", n=12, seed=5)
+def test_another_plan_does_not_go_on_with_a_stopped_one(desk: Desk) -> None:
+    desk.make("straight", kind="400", n=12, seed=5)
     with pytest.raises(KeyboardInterrupt):
-        bench.make("straight", kind="400", n=12, folder=bench.folder(), display=Stopping(8))
-    again = bench.make("straight", kind="400", n=12, seed=5, folder=bench.folder())
+        desk.make("straight", kind="400", n=12, folder=desk.folder(), display=Stopping(8))
+    again = desk.make("straight", kind="400", n=12, seed=5, folder=desk.folder())
     assert not again.continued
-    assert tree(path_of(bench)) == tree(path_of(bench, "straight"))
+    assert tree(path_of(desk)) == tree(path_of(desk, "straight"))
 
 
-def _stop_everywhere(bench: Bench, first: Row | None, then: Row, tmp_path: Path) -> int:
+def _stop_everywhere(desk: Desk, first: Row | None, then: Row, tmp_path: Path) -> int:
     """Stops a run before its first change of the folder, its second, and so on; ends each run.
 
     Returns:
@@ -538,18 +536,18 @@ def _stop_everywhere(bench: Bench, first: Row | None, then: Row, tmp_path: Path)
     """
     before = LocalFolder(tmp_path / "before" / "tryout")
     if first:
-        bench.make(folder=before, **first)
+        desk.make(folder=before, **first)
     whole = tmp_path / "whole" / "tryout"
     (before_path := Path(before.address())).mkdir(parents=True, exist_ok=True)
     shutil.copytree(before_path, whole)
-    bench.make(folder=LocalFolder(whole), **then)
+    desk.make(folder=LocalFolder(whole), **then)
     for changes in range(1000):
         path = tmp_path / f"stopped-{changes}" / "tryout"
         shutil.copytree(before_path, path)
         try:
-            bench.make(folder=StoppingFolder(path, changes), **then)
+            desk.make(folder=StoppingFolder(path, changes), **then)
         except KeyboardInterrupt:
-            bench.make(folder=LocalFolder(path), **then)
+            desk.make(folder=LocalFolder(path), **then)
             assert tree(path) == tree(whole), f"stopped after {changes} changes"
         else:
             assert tree(path) == tree(whole)
@@ -566,74 +564,73 @@ def _stop_everywhere(bench: Bench, first: Row | None, then: Row, tmp_path: Path)
     ],
 )
 def test_a_run_can_be_stopped_before_each_of_its_changes(
-    bench: Bench, tmp_path: Path, first: Row | None, then: Row
+    desk: Desk, tmp_path: Path, first: Row | None, then: Row
 ) -> None:
-    assert _stop_everywhere(bench, first, then, tmp_path) > 10
+    assert _stop_everywhere(desk, first, then, tmp_path) > 10
 
 
 def test_what_a_stopped_run_built_is_not_put_over_what_stays(
-    bench: Bench, server: S3Server, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+    desk: Desk, server: S3Server, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    bench.make(**BOTH)
-    before = tree(path_of(bench))
+    desk.make(**BOTH)
+    before = tree(path_of(desk))
     # An object changes, a run stops between its shard and the shard's rows, and it changes back.
-    row = next(row for row in bench.manifest() if row["path"])
+    row = next(row for row in desk.manifest() if row["path"])
     data = (sandbox.images.folder / row["key"]).read_bytes()
     server.replace(BUCKET, row["key"], changed(data))
 
     def stop(*_: object) -> None:
         raise KeyboardInterrupt
 
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+    with monkeypatch.context() as patch:
         patch.setattr(build, "_write_rows", stop)
-        bench.make(**BOTH)
-    assert f"{building.BUILDING}/00000.tar" in bench.folder().names()
+        with pytest.raises(KeyboardInterrupt):
+            desk.make(**BOTH)
+    assert f"{building.BUILDING}/00000.tar" in desk.folder().names()
     server.replace(BUCKET, row["key"], data)
-    assert bench.make(**BOTH).continued
-    assert {name: digest for name, digest in tree(path_of(bench)).items() if ".tar" in name} == {
+    assert desk.make(**BOTH).continued
+    assert {name: digest for name, digest in tree(path_of(desk)).items() if ".tar" in name} == {
         name: digest for name, digest in before.items() if ".tar" in name
     }
 
 
-def _fetch(bench: Bench) -> None:
-    bench.make(n=14, kind="raw+ocr", group_samples=2)
+def _fetch(desk: Desk) -> None:
+    desk.make(n=14, kind="raw+ocr", group_samples=2)
 
 
-def _kill_and_go_on(bench: Bench, tmp_path: Path, times: int, luck: random.Random) -> int:
+def _kill_and_go_on(desk: Desk, tmp_path: Path, times: int, luck: random.Random) -> int:
     """Kills runs at random moments and lets each be ended; how many were killed at work."""
     context, killed = forks(), 0
-    _fetch(bench)
-    whole = tree(path_of(bench))
+    _fetch(desk)
+    whole = tree(path_of(desk))
     begun = time.monotonic()
-    _fetch(bench)
+    _fetch(desk)
     longest = 1.5 * (time.monotonic() - begun) + 0.3
     for number in range(times):
         lake = tmp_path / f"killed-{number}"
-        shutil.copytree(bench.lake.root.address(), lake)
+        shutil.copytree(desk.lake.root.address(), lake)
         shutil.rmtree(lake / "image_sets")
         for _ in range(luck.choice((1, 1, 2))):
             seconds = luck.uniform(0.02, longest)
-            killed += run_and_kill(context, at_a_bench, seconds, _fetch, lake, bench.source)
-        with bench_at(lake, bench.source) as after:
+            killed += run_and_kill(context, at_a_desk, seconds, _fetch, lake, desk.source)
+        with desk_at(lake, desk.source) as after:
             _fetch(after)
             assert tree(path_of(after)) == whole
         shutil.rmtree(lake)
     return killed
 
 
-def test_killed_runs_end_with_the_same_bytes(
-    bench: Bench, server: S3Server, tmp_path: Path
-) -> None:
+def test_killed_runs_end_with_the_same_bytes(desk: Desk, server: S3Server, tmp_path: Path) -> None:
     server.faults = Faults(latency_seconds=0.01)
-    assert _kill_and_go_on(bench, tmp_path, 8, random.Random(8)) >= 3
+    assert _kill_and_go_on(desk, tmp_path, 8, random.Random(8)) >= 3
 
 
 @pytest.mark.slow
 def test_many_killed_runs_end_with_the_same_bytes(
-    bench: Bench, server: S3Server, tmp_path: Path
+    desk: Desk, server: S3Server, tmp_path: Path
 ) -> None:
     server.faults = Faults(latency_seconds=0.01, slow_down=0.1, cut=0.03)
-    assert _kill_and_go_on(bench, tmp_path, 30, random.Random(30)) >= 10
+    assert _kill_and_go_on(desk, tmp_path, 30, random.Random(30)) >= 10
 
 
 HOSTILE = ["../1.jpg", "a/b.jpg", "/etc/passwd", "", ".", ".."]
@@ -652,9 +649,9 @@ def test_no_member_of_a_shard_has_an_odd_name(name: str) -> None:
         tar_header(name, 5)
 
 
-def test_names_in_a_set_are_those_of_the_keys(bench: Bench) -> None:
+def test_names_in_a_set_are_those_of_the_keys(desk: Desk) -> None:
     # The query makes names of keys as `keys.file_name` does, which refuses all that is no key.
-    bench.make(kind="raw", layout="files")
-    for row in bench.manifest():
+    desk.make(kind="raw", layout="files")
+    for row in desk.manifest():
         if row["path"]:
             assert row["path"].split("/", 1)[1] == keys.file_name(row["key"])

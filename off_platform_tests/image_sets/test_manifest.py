@@ -1,4 +1,4 @@
-"""The manifest's rules: a failing example of each, found by its own rule; good ones pass them all."""
+"""The manifest's rules: a failing example of each, found by its own rule; good ones pass all."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +12,7 @@ import pytest
 from off_platform.image_sets.manifest import COLUMNS, STATUSES, check_manifest, manifest_table
 from off_platform.quality import SHAPE, Finding
 from off_platform.storage.lake import MANIFEST, Lake
-from off_platform_tests.images_bench import Bench
+from off_platform_tests.images_desk import Desk
 
 TABLE = manifest_table(0.1)
 MD5 = "0123456789abcdef0123456789abcdef"
@@ -199,10 +199,10 @@ def test_every_column_and_rule_is_described() -> None:
         assert status in next(c.description for c in COLUMNS if c.name == "status")
 
 
-def test_a_real_set_passes(month_bench: Bench) -> None:
-    made = month_bench.make(kind="raw+ocr", n=15, decoded_share=0.5)
+def test_a_real_set_passes(month_desk: Desk) -> None:
+    made = month_desk.make(kind="raw+ocr", n=15, decoded_share=0.5)
     findings = check_manifest(
-        month_bench.connection,
+        month_desk.connection,
         manifest_table(0.5),
         made.folder.address(MANIFEST),
         samples=15,
@@ -214,10 +214,10 @@ def test_a_real_set_passes(month_bench: Bench) -> None:
 
 
 @pytest.mark.parametrize("kind", ["ocr", "400", "raw"])
-def test_sets_of_one_kind_can_be_checked(month_bench: Bench, kind: str) -> None:
-    made = month_bench.make(kind=kind, n=10)
+def test_sets_of_one_kind_can_be_checked(month_desk: Desk, kind: str) -> None:
+    made = month_desk.make(kind=kind, n=10)
     findings = check_manifest(
-        month_bench.connection, TABLE, made.folder.address(MANIFEST), samples=10, decoded_share=0.01
+        month_desk.connection, TABLE, made.folder.address(MANIFEST), samples=10, decoded_share=0.01
     )
     assert findings["exactly_n_chosen"].broken == 0
     assert findings["sample_decoded"].broken == 0

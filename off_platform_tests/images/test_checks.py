@@ -1,4 +1,4 @@
-"""Every rule of the images wing's tables: a failing example found by its own rule, and a good one."""
+"""Every rule of the images wing's tables: a failing example found by it alone, and a good one."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -26,7 +26,7 @@ from off_platform.images.schemas import (
 )
 from off_platform.quality import SHAPE, Finding, Table
 from off_platform.storage.lake import Lake, literal
-from off_platform_tests.images_bench import MONTH, Bench
+from off_platform_tests.images_desk import MONTH, Desk
 
 TABLES = (SNAPSHOTS, KEY_INDEX, KEY_INDEX_ODDITIES, KEY_CHANGES, PRODUCTS)
 NOW = datetime(2026, 11, 5, 12, tzinfo=UTC)
@@ -40,6 +40,7 @@ class Reader:
     """Makes tables of rows and looks at their rules."""
 
     def __init__(self, connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
+        """Takes the connection to look with, and a folder for the tables."""
         self.connection, self.folder = connection, folder
 
     def rows(self, table: Table, rows: list[Row]) -> str:
@@ -282,13 +283,13 @@ def test_nothing_to_check_passes_and_says_why() -> None:
     assert all(result.passed and result.description == "No dump." for result in results)
 
 
-def test_the_rules_hold_for_the_sandbox(bench: Bench) -> None:
-    facts = bench.month()
-    rows = bench.lake.rows_of(KEY_INDEX.name, ("month", MONTH))
-    findings = checks.of_index(bench.connection, rows, facts, facts.lines, 0.05)
+def test_the_rules_hold_for_the_sandbox(desk: Desk) -> None:
+    facts = desk.month()
+    rows = desk.lake.rows_of(KEY_INDEX.name, ("month", MONTH))
+    findings = checks.of_index(desk.connection, rows, facts, facts.lines, 0.05)
     assert failed(KEY_INDEX, findings) == {}
-    odd = bench.lake.rows_of(KEY_INDEX_ODDITIES.name, ("month", MONTH))
-    assert failed(KEY_INDEX_ODDITIES, checks.of_oddities(bench.connection, odd)) == {}
+    odd = desk.lake.rows_of(KEY_INDEX_ODDITIES.name, ("month", MONTH))
+    assert failed(KEY_INDEX_ODDITIES, checks.of_oddities(desk.connection, odd)) == {}
     # With the share of the settings the sandbox's junk is too much.
-    findings = checks.of_index(bench.connection, rows, facts, facts.lines, 0.001)
+    findings = checks.of_index(desk.connection, rows, facts, facts.lines, 0.001)
     assert set(failed(KEY_INDEX, findings)) == {"few_oddities"}

@@ -33,7 +33,7 @@ from off_platform.sandbox.make import Sandbox
 from off_platform.settings import Settings
 from off_platform.storage.lake import MANIFEST, NoSuchTableError
 from off_platform.storage.objects import Source
-from off_platform_tests.images_bench import MONTH, NEXT_MONTH, Bench, bench_at, write_list
+from off_platform_tests.images_desk import MONTH, NEXT_MONTH, Desk, desk_at, write_list
 
 PROJECT = Path(__file__).resolve().parents[2]
 SETTINGS = Settings(_env_file=None)
@@ -222,56 +222,56 @@ def test_the_command_makes_the_same_choice() -> None:
     assert "--n all" in command(_request(n=None))
 
 
-def test_the_newest_month_is_taken_unless_another_is_named(bench: Bench, bucket: Path) -> None:
+def test_the_newest_month_is_taken_unless_another_is_named(desk: Desk, bucket: Path) -> None:
     with pytest.raises(NoSnapshotError, match="No month has been indexed yet"):
-        newest_month(bench.lake)
+        newest_month(desk.lake)
     with pytest.raises(NoSnapshotError):
-        bench.make(n=3)
-    bench.month()
-    bench.source = Source(str(bucket))
+        desk.make(n=3)
+    desk.month()
+    desk.source = Source(str(bucket))
     write_list(bucket, [b"data/401/235/911/4303/1.400.jpg"])
-    bench.month(NEXT_MONTH)
-    newest = bench.make("newest", n=5)
+    desk.month(NEXT_MONTH)
+    newest = desk.make("newest", n=5)
     assert (newest.month, newest.candidates, newest.contents.samples) == (NEXT_MONTH, 1, 1)
-    older = bench.make("older", n=5, month=MONTH)
+    older = desk.make("older", n=5, month=MONTH)
     assert (older.month, older.contents.samples) == (MONTH, 5)
     assert older.candidates > 20
 
 
-def test_a_month_that_is_not_there(bench: Bench) -> None:
-    bench.month()
+def test_a_month_that_is_not_there(desk: Desk) -> None:
+    desk.month()
     with pytest.raises(NoSnapshotError, match="2026-12 has no snapshot"):
-        bench.make(month=NEXT_MONTH)
-    bench.sync(NEXT_MONTH)
+        desk.make(month=NEXT_MONTH)
+    desk.sync(NEXT_MONTH)
     with pytest.raises(NoSuchTableError, match="no table key_index for month 2026-12-01"):
-        bench.make(month=NEXT_MONTH)
+        desk.make(month=NEXT_MONTH)
 
 
-def test_a_choice_that_nothing_fits_changes_nothing(bench: Bench) -> None:
-    bench.month()
-    bench.make(n=3)
+def test_a_choice_that_nothing_fits_changes_nothing(desk: Desk) -> None:
+    desk.month()
+    desk.make(n=3)
     with pytest.raises(UnusableChoiceError) as told:
-        bench.make(barcode_prefixes=["99999"])
+        desk.make(barcode_prefixes=["99999"])
     assert str(told.value) == (
         "tryout: no object of 2026-11 fits the options; nothing was changed."
     )
-    assert len(bench.manifest()) == 3
+    assert len(desk.manifest()) == 3
 
 
-def test_products_are_chosen_by(bench: Bench, sandbox: Sandbox) -> None:
-    bench.month()
+def test_products_are_chosen_by(desk: Desk, sandbox: Sandbox) -> None:
+    desk.month()
     with pytest.raises(UnusableChoiceError, match="needs the table products"):
-        bench.make(countries=["en:italy"])
-    make_products(bench.lake, str(sandbox.products_dump), SETTINGS, bench.connection)
-    made = bench.make(countries=["en:italy"])
-    rows = bench.lake.rows_of(PRODUCTS.name)
-    italian = bench.connection.execute(
+        desk.make(countries=["en:italy"])
+    make_products(desk.lake, str(sandbox.products_dump), SETTINGS, desk.connection)
+    made = desk.make(countries=["en:italy"])
+    rows = desk.lake.rows_of(PRODUCTS.name)
+    italian = desk.connection.execute(
         f"SELECT code FROM {rows} WHERE list_contains(countries, 'en:italy')"
     ).fetchall()
-    barcodes = {row["barcode"] for row in bench.manifest()}
+    barcodes = {row["barcode"] for row in desk.manifest()}
     assert len(barcodes) > 1
     assert barcodes <= {code for (code,) in italian}
-    assert made.contents.samples < bench.make("everything").contents.samples
+    assert made.contents.samples < desk.make("everything").contents.samples
 
 
 def _real_bucket(folder: Path, real_data: Callable[[str], Path]) -> dict[str, Path]:
@@ -300,26 +300,26 @@ def test_real_photos_and_ocr_results(
 ) -> None:
     objects = _real_bucket(tmp_path / "bucket", real_data)
     assert len(objects) >= 9
-    with bench_at(tmp_path / "lake", Source(str(tmp_path / "bucket"))) as bench:
-        facts = bench.month()
+    with desk_at(tmp_path / "lake", Source(str(tmp_path / "bucket"))) as desk:
+        facts = desk.month()
         assert facts.rows == len(objects)
         total = 0
         for kind in ("raw", "400", "ocr", "raw+ocr"):
-            made = bench.make(f"real-{kind.replace('+', '-')}", kind=kind, layout=layout,
+            made = desk.make(f"real-{kind.replace('+', '-')}", kind=kind, layout=layout,
                               decoded_share=1.0)  # fmt: skip
             assert made.contents.by_status == {"fetched": made.contents.by_status.total()}
             name = made.folder.address(MANIFEST)
             findings = check_manifest(
-                bench.connection, manifest_table(0.0), name, samples=None, decoded_share=1.0
+                desk.connection, manifest_table(0.0), name, samples=None, decoded_share=1.0
             )
             results = manifest_table(0.0).check_results("image_set", findings)
             assert [each.check_name for each in results if not each.passed] == []
             total += made.contents.samples if "+" not in kind else 0
         assert total == len(objects)
-        for row in bench.manifest("real-raw-ocr"):
+        for row in desk.manifest("real-raw-ocr"):
             # The genuine pair: a photo and what Cloud Vision read on it.
             assert row["barcode"] == "0011110702081"
             assert row["ocr_status"] == ("text" if row["kind"] == "ocr" else None)
-        for row in bench.manifest("real-raw"):
+        for row in desk.manifest("real-raw"):
             assert row["decoded"]
             assert min(row["width"], row["height"]) > 100

@@ -53,9 +53,7 @@ def changes(
     """The rows of `key_changes` for two lists."""
     connection.register("now_rows", index_of(now))
     connection.register("before_rows", index_of(before))
-    return connection.execute(
-        changes_query("now_rows", "before_rows", literal(SINCE))
-    ).fetchall()
+    return connection.execute(changes_query("now_rows", "before_rows", literal(SINCE))).fetchall()
 
 
 def expected(now: list[str], before: list[str]) -> list[Change]:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from off_platform.images import key_list, keys
 from off_platform.images.key_index import KeyIndexFacts, write_key_index
 from off_platform.images.schemas import KEY_INDEX, KEY_INDEX_ODDITIES
-from off_platform_tests.images_bench import write_list
+from off_platform_tests.images_desk import write_list
 
 MOST = 2**24
 IMAGE_IDS = st.one_of(st.integers(0, 20), st.sampled_from([400, 1400, 999_999_999]))
@@ -28,7 +28,10 @@ CODES = st.one_of(
 VALID = st.builds(keys.key, CODES, IMAGE_IDS, KINDS, st.sampled_from(["current", "document"]))
 # Few directories, so that they come several times in a row as they do in a real list.
 SHELF = st.builds(
-    keys.key, st.sampled_from(["3017620422003", "20065034", "17", "03017620422003"]), IMAGE_IDS, KINDS
+    keys.key,
+    st.sampled_from(["3017620422003", "20065034", "17", "03017620422003"]),
+    IMAGE_IDS,
+    KINDS,
 )
 # Split directories of any digits: needless zeros, all zeros, too long.
 SPLIT = st.builds(
@@ -126,13 +129,18 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("index")
 
 
-@given(LISTS, st.booleans(), st.booleans(), st.sampled_from([None, 64, 1000]))
-@example([b"data/301/762/042/2003/01.jpg"], False, False, None)
-@example([b"data/301/762/042/2003/1.jpg\r"], False, False, None)
-@example([b"junk", b"junk"], True, False, 1)
+@given(
+    lines=LISTS,
+    newline=st.booleans(),
+    in_order=st.booleans(),
+    block=st.sampled_from([None, 64, 1000]),
+)
+@example(lines=[b"data/301/762/042/2003/01.jpg"], newline=False, in_order=False, block=None)
+@example(lines=[b"data/301/762/042/2003/1.jpg\r"], newline=False, in_order=False, block=None)
+@example(lines=[b"junk", b"junk"], newline=True, in_order=False, block=1)
 @settings(max_examples=120, deadline=None)
 def test_every_line_is_a_row_or_an_oddity_as_the_rule_for_one_says(
-    folder: Path, lines: list[bytes], newline: bool, in_order: bool, block: int | None
+    folder: Path, lines: list[bytes], *, newline: bool, in_order: bool, block: int | None
 ) -> None:
     if in_order:
         lines = [line for line in sorted(lines) if line] or [b"x"]
@@ -162,14 +170,19 @@ def test_order_and_repeats_are_counted_across_blocks(
 
 
 def test_bytes_decide_about_the_order(folder: Path) -> None:
-    # "byte order (`10.jpg` before `2.jpg`)"
+    # As text goes, `10.jpg` stands before `2.jpg`.
     names = [b"1.400.jpg", b"1.jpg", b"10.jpg", b"2.jpg"]
     facts, _, _ = index_of(folder, [b"data/301/762/042/2003/" + name for name in names])
     assert facts.sorted_and_unique
 
 
 def test_a_very_long_line_is_an_oddity_like_others(folder: Path) -> None:
-    lines = [b"data/17/1.jpg", b"x" * 60_000, b"data/17/" + b"2" * 60_000 + b".jpg", b"data/17/3.jpg"]
+    lines = [
+        b"data/17/1.jpg",
+        b"x" * 60_000,
+        b"data/17/" + b"2" * 60_000 + b".jpg",
+        b"data/17/3.jpg",
+    ]
     facts, rows, oddities = index_of(folder, lines)
     assert (rows, oddities) == expected_of(lines)
     assert (facts.rows, [oddity["line"] for oddity in oddities]) == (2, [2, 3])

@@ -55,7 +55,7 @@ def test_the_last_key_needs_no_newline(put: Callable[[bytes], Path]) -> None:
 )
 @settings(max_examples=60, deadline=None)
 def test_blocks_are_whole_lines(
-    tmp_path_factory: pytest.TempPathFactory, lines: list[bytes], newline: bool, size: int
+    tmp_path_factory: pytest.TempPathFactory, *, lines: list[bytes], newline: bool, size: int
 ) -> None:
     plain = b"\n".join(lines) + (b"\n" if newline else b"")
     path = tmp_path_factory.mktemp("list") / "data_keys.gz"

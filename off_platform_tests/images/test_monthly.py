@@ -22,20 +22,20 @@ from off_platform.storage.download import DownloadError, GoneError
 from off_platform.storage.folders import LocalFolder
 from off_platform.storage.lake import VIEWS, Lake
 from off_platform.storage.objects import Access
-from off_platform_tests.images_bench import (
+from off_platform_tests.images_desk import (
     BUCKET,
     MONTH,
     NEXT_MONTH,
     REGION,
-    Bench,
+    Desk,
     Row,
-    bench_at,
+    desk_at,
     rows_of,
     source_of,
     tree,
     write_list,
 )
-from off_platform_tests.interruptions import StoppingFolder, at_a_bench, forks, run_and_kill
+from off_platform_tests.interruptions import StoppingFolder, at_a_desk, forks, run_and_kill
 from off_platform_tests.s3_server import Faults, S3Server
 
 LIST_PATH = f"/{BUCKET}/{KEY_LIST}"
@@ -59,17 +59,17 @@ def lists_in(lake: Lake) -> list[str]:
     return lake.root.names("snapshots")
 
 
-def lake_tree(bench: Bench) -> dict[str, str]:
-    return tree(Path(bench.lake.root.address()))
+def lake_tree(desk: Desk) -> dict[str, str]:
+    return tree(Path(desk.lake.root.address()))
 
 
-def test_a_list_is_copied_byte_by_byte(bench: Bench, bucket: Path) -> None:
+def test_a_list_is_copied_byte_by_byte(desk: Desk, bucket: Path) -> None:
     before = datetime.now(UTC)
-    synced = bench.sync()
+    synced = desk.sync()
     packed = (bucket / KEY_LIST).read_bytes()
     snapshot = synced.snapshot
     assert synced.copied
-    assert bench.lake.root.read(snapshot.file) == packed
+    assert desk.lake.root.read(snapshot.file) == packed
     lines = gzip.decompress(packed).split(b"\n")
     assert (snapshot.keys, snapshot.bytes) == (len(lines), len(packed))
     # Each key with its newline; the last one has none in the bucket.
@@ -78,137 +78,134 @@ def test_a_list_is_copied_byte_by_byte(bench: Bench, bucket: Path) -> None:
     assert snapshot.url.endswith(LIST_PATH)
     assert snapshot.last_modified.timestamp() == int((bucket / KEY_LIST).stat().st_mtime)
     assert before <= snapshot.copied_at <= datetime.now(UTC)
-    assert snapshot_of(bench.lake, MONTH, bench.connection) == snapshot
+    assert snapshot_of(desk.lake, MONTH, desk.connection) == snapshot
     assert f"{len(lines):,} keys in {len(packed):,} bytes" in synced.sentence
 
 
-def test_an_unchanged_list_is_copied_once(bench: Bench, server: S3Server) -> None:
-    first = bench.sync()
-    before = lake_tree(bench)
-    again = bench.sync()
+def test_an_unchanged_list_is_copied_once(desk: Desk, server: S3Server) -> None:
+    first = desk.sync()
+    before = lake_tree(desk)
+    again = desk.sync()
     assert asked_for_list(server) == ["HEAD", "GET", "HEAD"]
     assert not again.copied
     assert again.snapshot == first.snapshot
     assert "has not changed" in again.sentence
-    assert lake_tree(bench) == before
+    assert lake_tree(desk) == before
 
 
-def test_the_same_list_next_month_is_filed_without_copying(
-    bench: Bench, server: S3Server
-) -> None:
-    first = bench.sync()
-    second = bench.sync(NEXT_MONTH)
+def test_the_same_list_next_month_is_filed_without_copying(desk: Desk, server: S3Server) -> None:
+    first = desk.sync()
+    second = desk.sync(NEXT_MONTH)
     assert asked_for_list(server) == ["HEAD", "GET", "HEAD"]
     assert not second.copied
     assert "is the one copied before" in second.sentence
     assert second.snapshot.file == first.snapshot.file
     assert second.snapshot.copied_at > first.snapshot.copied_at
-    assert bench.lake.partitions(SNAPSHOTS.name) == [MONTH, NEXT_MONTH]
-    assert len(lists_in(bench.lake)) == 1
+    assert desk.lake.partitions(SNAPSHOTS.name) == [MONTH, NEXT_MONTH]
+    assert len(lists_in(desk.lake)) == 1
 
 
 @pytest.mark.parametrize("month", ["2026-10-01", "2026-12-01", "2025-11-01"])
-def test_no_list_is_filed_under_another_month(
-    bench: Bench, server: S3Server, month: str
-) -> None:
+def test_no_list_is_filed_under_another_month(desk: Desk, server: S3Server, month: str) -> None:
     asked = monthly.Asked(month, today=date(2026, 11, 30))
     bounds = monthly.Bounds(2**30, 1, 1)
     for replace in (False, True):
         with pytest.raises(NoSnapshotError) as told:
             monthly.sync_month(
-                bench.lake,
-                bench.source,
+                desk.lake,
+                desk.source,
                 monthly.Asked(asked.month, replace, asked.today),
-                bench.connection,
+                desk.connection,
                 bounds,
             )
         assert str(told.value).startswith(f"{month[:7]} has no snapshot: ")
         assert "\n" not in str(told.value)
     assert server.requests == []
-    assert lake_tree(bench) == {}
+    assert lake_tree(desk) == {}
 
 
-def test_a_past_months_snapshot_stands(bench: Bench, server: S3Server, bucket: Path) -> None:
-    first = bench.sync()
+def test_a_past_months_snapshot_stands(desk: Desk, server: S3Server, bucket: Path) -> None:
+    first = desk.sync()
     write_list(bucket, OTHER_LIST)
     server.requests.clear()
     later = date(2026, 12, 24)
     bounds = monthly.Bounds(2**30, 1, 1)
     asked = monthly.Asked(MONTH, today=later)
-    kept = monthly.sync_month(bench.lake, bench.source, asked, bench.connection, bounds)
+    kept = monthly.sync_month(desk.lake, desk.source, asked, desk.connection, bounds)
     assert (kept.snapshot, kept.copied) == (first.snapshot, False)
     asked = monthly.Asked(MONTH, replace=True, today=later)
     with pytest.raises(NoSnapshotError, match="a snapshot that cannot be replaced"):
-        monthly.sync_month(bench.lake, bench.source, asked, bench.connection, bounds)
+        monthly.sync_month(desk.lake, desk.source, asked, desk.connection, bounds)
     assert server.requests == []
-    assert snapshot_of(bench.lake, MONTH, bench.connection) == first.snapshot
+    assert snapshot_of(desk.lake, MONTH, desk.connection) == first.snapshot
 
 
-def test_the_clock_says_which_month_it_is(bench: Bench) -> None:
+def test_the_clock_says_which_month_it_is(desk: Desk) -> None:
     now = datetime.now(UTC)
     bounds = monthly.Bounds(2**30, 1, 1)
     asked = monthly.Asked(f"{now:%Y-%m-01}")
     assert asked.is_now
-    assert monthly.sync_month(bench.lake, bench.source, asked, bench.connection, bounds).copied
+    assert monthly.sync_month(desk.lake, desk.source, asked, desk.connection, bounds).copied
     assert not monthly.Asked("2020-01-01").is_now
 
 
-def test_a_newer_list_is_taken_only_when_asked(bench: Bench, bucket: Path) -> None:
-    first = bench.sync().snapshot
+def test_a_newer_list_is_taken_only_when_asked(desk: Desk, bucket: Path) -> None:
+    first = desk.sync().snapshot
     write_list(bucket, OTHER_LIST)
-    kept = bench.sync()
+    kept = desk.sync()
     assert (kept.snapshot, kept.copied) == (first, False)
     assert "There is a newer key list upstream" in kept.sentence
     assert "replace" in kept.sentence
-    taken = bench.sync(replace=True)
+    taken = desk.sync(replace=True)
     assert taken.copied
     assert taken.snapshot.keys == len(OTHER_LIST)
-    assert lists_in(bench.lake) == [taken.snapshot.file]
-    assert snapshot_of(bench.lake, MONTH, bench.connection) == taken.snapshot
+    assert lists_in(desk.lake) == [taken.snapshot.file]
+    assert snapshot_of(desk.lake, MONTH, desk.connection) == taken.snapshot
 
 
-def test_replace_leaves_a_list_that_another_month_names(bench: Bench, bucket: Path) -> None:
-    first = bench.sync().snapshot
-    bench.sync(NEXT_MONTH)
+def test_replace_leaves_a_list_that_another_month_names(desk: Desk, bucket: Path) -> None:
+    first = desk.sync().snapshot
+    desk.sync(NEXT_MONTH)
     write_list(bucket, OTHER_LIST)
-    taken = bench.sync(NEXT_MONTH, replace=True).snapshot
-    assert sorted(lists_in(bench.lake)) == sorted([first.file, taken.file])
-    bench.index(MONTH)
+    taken = desk.sync(NEXT_MONTH, replace=True).snapshot
+    assert sorted(lists_in(desk.lake)) == sorted([first.file, taken.file])
+    desk.index(MONTH)
 
 
-def test_replace_without_a_newer_list_changes_nothing(bench: Bench, server: S3Server) -> None:
-    bench.sync()
-    before = lake_tree(bench)
-    assert not bench.sync(replace=True).copied
-    assert lake_tree(bench) == before
+def test_replace_without_a_newer_list_changes_nothing(desk: Desk, server: S3Server) -> None:
+    desk.sync()
+    before = lake_tree(desk)
+    assert not desk.sync(replace=True).copied
+    assert lake_tree(desk) == before
     assert asked_for_list(server) == ["HEAD", "GET", "HEAD"]
 
 
 def test_a_replace_that_was_stopped_leaves_no_list_behind(
-    bench: Bench, bucket: Path, monkeypatch: pytest.MonkeyPatch
+    desk: Desk, bucket: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    bench.sync()
+    desk.sync()
     write_list(bucket, OTHER_LIST)
 
     def stop(*_: object) -> None:
         raise KeyboardInterrupt
 
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+    with monkeypatch.context() as patch:
         patch.setattr(monthly, "_drop_unused", stop)
-        bench.sync(replace=True)
-    assert len(lists_in(bench.lake)) == 2
-    again = bench.sync(replace=True)
-    assert lists_in(bench.lake) == [again.snapshot.file]
+        with pytest.raises(KeyboardInterrupt):
+            desk.sync(replace=True)
+    assert len(lists_in(desk.lake)) == 2
+    again = desk.sync(replace=True)
+    assert lists_in(desk.lake) == [again.snapshot.file]
     assert again.snapshot.keys == len(OTHER_LIST)
 
 
-def test_a_list_that_got_lost_in_the_lake_is_copied_again(bench: Bench) -> None:
-    snapshot = bench.sync().snapshot
-    bench.lake.root.remove(snapshot.file)
+def test_a_list_that_got_lost_in_the_lake_is_copied_again(desk: Desk) -> None:
+    snapshot = desk.sync().snapshot
+    desk.lake.root.remove(snapshot.file)
     with pytest.raises(NoSnapshotError, match=f"has lost its file {snapshot.file}"):
-        bench.index()
-    assert bench.sync().copied
-    assert bench.index().lines == snapshot.keys
+        desk.index()
+    assert desk.sync().copied
+    assert desk.index().lines == snapshot.keys
 
 
 @pytest.fixture
@@ -220,7 +217,7 @@ def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 
 def test_a_list_that_is_missing_for_a_while(
-    bench: Bench, bucket: Path, monkeypatch: pytest.MonkeyPatch
+    desk: Desk, bucket: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     packed = (bucket / KEY_LIST).read_bytes()
     (bucket / KEY_LIST).unlink()
@@ -232,22 +229,22 @@ def test_a_list_that_is_missing_for_a_while(
             (bucket / KEY_LIST).write_bytes(packed)
 
     monkeypatch.setattr(download.time, "sleep", wait)
-    assert bench.sync(tries=8).copied
+    assert desk.sync(tries=8).copied
     assert waited == [1, 2, 4]
-    assert len(bench.said) == 3
-    assert bench.said[0] == f"{KEY_LIST} is not there. Trying again in 1 s (1 of 8)."
+    assert len(desk.said) == 3
+    assert desk.said[0] == f"{KEY_LIST} is not there. Trying again in 1 s (1 of 8)."
 
 
-def test_a_list_that_stays_missing(bench: Bench, bucket: Path, waits: list[float]) -> None:
-    bench.month()
-    before = lake_tree(bench)
+def test_a_list_that_stays_missing(desk: Desk, bucket: Path, waits: list[float]) -> None:
+    desk.month()
+    before = lake_tree(desk)
     (bucket / KEY_LIST).unlink()
     with pytest.raises(GoneError) as told:
-        bench.sync(NEXT_MONTH, tries=8)
+        desk.sync(NEXT_MONTH, tries=8)
     assert str(told.value) == f"{KEY_LIST} is not there."
     # "Waits double from 1 s to 60 s, so that eight tries take two minutes."
     assert waits == [1, 2, 4, 8, 16, 32, 60]
-    assert lake_tree(bench) == before
+    assert lake_tree(desk) == before
 
 
 def test_a_bucket_that_forbids_what_is_missing(
@@ -256,25 +253,23 @@ def test_a_bucket_that_forbids_what_is_missing(
     (bucket / KEY_LIST).unlink()
     with (
         S3Server({BUCKET: bucket}, missing_is_forbidden=True) as server,
-        bench_at(tmp_path / "lake", source_of(server)) as bench,
+        desk_at(tmp_path / "lake", source_of(server)) as desk,
         pytest.raises(GoneError, match="is refused by the bucket, or is not there"),
     ):
-        bench.sync()
+        desk.sync()
     assert len(waits) == 2
 
 
-def test_a_server_that_is_not_there(
-    bench: Bench, sandbox: Sandbox, waits: list[float]
-) -> None:
-    bench.month()
-    before = lake_tree(bench)
+def test_a_server_that_is_not_there(desk: Desk, sandbox: Sandbox, waits: list[float]) -> None:
+    desk.month()
+    before = lake_tree(desk)
     with S3Server({BUCKET: sandbox.images.folder}) as gone:
-        bench.source = source_of(gone)
+        desk.source = source_of(gone)
     with pytest.raises(DownloadError, match=f"{KEY_LIST} could not be read: ") as told:
-        bench.sync(NEXT_MONTH)
+        desk.sync(NEXT_MONTH)
     assert "\n" not in str(told.value)
     assert len(waits) == 2
-    assert lake_tree(bench) == before
+    assert lake_tree(desk) == before
 
 
 WHOLE = gzip.compress(b"\n".join(OTHER_LIST))
@@ -291,107 +286,105 @@ WHOLE = gzip.compress(b"\n".join(OTHER_LIST))
     ],
 )
 def test_a_bad_list_upstream_replaces_nothing(
-    bench: Bench, bucket: Path, upstream: bytes, sentence: str
+    desk: Desk, bucket: Path, upstream: bytes, sentence: str
 ) -> None:
-    bench.month()
-    before = lake_tree(bench)
+    desk.month()
+    before = lake_tree(desk)
     (bucket / KEY_LIST).write_bytes(upstream)
     with pytest.raises(RefusedKeyListError, match=sentence):
-        bench.sync(replace=True)
+        desk.sync(replace=True)
     with pytest.raises(RefusedKeyListError, match=sentence):
-        bench.sync(NEXT_MONTH)
-    assert lake_tree(bench) == before
+        desk.sync(NEXT_MONTH)
+    assert lake_tree(desk) == before
 
 
-def test_a_list_that_unpacks_to_too_much(bench: Bench) -> None:
+def test_a_list_that_unpacks_to_too_much(desk: Desk) -> None:
     asked = monthly.Asked(MONTH, today=date.fromisoformat(MONTH))
     bounds = monthly.Bounds(unpacked_most=100, list_attempts=1, attempts=1)
     with pytest.raises(RefusedKeyListError, match="unpacks to more than 100 bytes"):
-        monthly.sync_month(bench.lake, bench.source, asked, bench.connection, bounds)
-    assert lake_tree(bench) == {}
+        monthly.sync_month(desk.lake, desk.source, asked, desk.connection, bounds)
+    assert lake_tree(desk) == {}
 
 
 @pytest.mark.parametrize("fault", ["slow_down", "cut", "flip", "change"])
 def test_a_list_is_copied_whole_over_a_bad_line(
-    bench: Bench, server: S3Server, bucket: Path, waits: list[float], fault: str
+    desk: Desk, server: S3Server, bucket: Path, waits: list[float], fault: str
 ) -> None:
     # Large enough to be cut inside, small enough to come in one piece.
     write_list(bucket, (f"data/17/{number}.jpg".encode() for number in range(5000)))
     server.faults = Faults(**{fault: 1.0})
-    synced = bench.sync(tries=6)
+    synced = desk.sync(tries=6)
     assert synced.snapshot.etag == f'"{synced.snapshot.md5}"'
     assert 5000 <= synced.snapshot.keys <= 5001
     assert waits or fault == "cut"
 
 
-def test_a_month_is_indexed(bench: Bench, sandbox: Sandbox) -> None:
-    facts = bench.month()
-    index = bench.lake.address(KEY_INDEX.name, ("month", MONTH))
-    oddities = bench.lake.address(KEY_INDEX_ODDITIES.name, ("month", MONTH))
+def test_a_month_is_indexed(desk: Desk, sandbox: Sandbox) -> None:
+    facts = desk.month()
+    index = desk.lake.address(KEY_INDEX.name, ("month", MONTH))
+    oddities = desk.lake.address(KEY_INDEX_ODDITIES.name, ("month", MONTH))
     assert facts.lines == sandbox.images.line_count
-    listed = {row["key"] for row in rows_of(bench.connection, index)}
-    odd = {row["text"] for row in rows_of(bench.connection, oddities)}
+    listed = {row["key"] for row in rows_of(desk.connection, index)}
+    odd = {row["text"] for row in rows_of(desk.connection, oddities)}
     assert odd == {KEY_LIST, "data/undefined/1.jpg"}
     assert len(listed) + len(odd) == facts.lines
     # The views of the lake show it to other programs.
     for table in (KEY_INDEX.name, KEY_INDEX_ODDITIES.name, SNAPSHOTS.name):
-        assert bench.lake.has(table, ("month", MONTH))
+        assert desk.lake.has(table, ("month", MONTH))
 
 
-def test_the_same_month_gives_the_same_index(bench: Bench) -> None:
-    bench.month()
-    before = lake_tree(bench)
-    bench.index()
-    assert lake_tree(bench) == before
+def test_the_same_month_gives_the_same_index(desk: Desk) -> None:
+    desk.month()
+    before = lake_tree(desk)
+    desk.index()
+    assert lake_tree(desk) == before
 
 
-def test_a_month_without_a_snapshot_is_not_indexed(bench: Bench) -> None:
+def test_a_month_without_a_snapshot_is_not_indexed(desk: Desk) -> None:
     with pytest.raises(NoSnapshotError, match=r"2026-11 has no snapshot; materialise bucket_sync"):
-        bench.index()
+        desk.index()
 
 
-def test_an_unsorted_list_makes_a_sorted_index(bench: Bench, bucket: Path) -> None:
+def test_an_unsorted_list_makes_a_sorted_index(desk: Desk, bucket: Path) -> None:
     lines = [f"data/301/762/042/{code:04d}/1.jpg".encode() for code in range(500)]
     write_list(bucket, [*lines[250:], *lines[:250], b"junk", lines[3]])
-    facts = bench.month()
+    facts = desk.month()
     assert (facts.out_of_order, facts.repeated) == (2, 0)
-    index = bench.lake.address(KEY_INDEX.name, ("month", MONTH))
-    found = [row["key"].encode() for row in rows_of(bench.connection, index)]
+    index = desk.lake.address(KEY_INDEX.name, ("month", MONTH))
+    found = [row["key"].encode() for row in rows_of(desk.connection, index)]
     assert found == sorted([*lines, lines[3]])
 
 
-def test_a_list_damaged_in_the_lake_leaves_the_index(bench: Bench) -> None:
-    bench.month()
-    before = lake_tree(bench)
-    snapshot = snapshot_of(bench.lake, MONTH, bench.connection)
+def test_a_list_damaged_in_the_lake_leaves_the_index(desk: Desk) -> None:
+    desk.month()
+    before = lake_tree(desk)
+    snapshot = snapshot_of(desk.lake, MONTH, desk.connection)
     assert snapshot is not None
-    path = Path(bench.lake.root.address(snapshot.file))
+    path = Path(desk.lake.root.address(snapshot.file))
     whole = path.read_bytes()
     for damaged in (whole[:-5], whole[:20] + b"\0\0\0\0" + whole[24:], b"", b"nothing"):
         path.write_bytes(damaged)
         with pytest.raises(RefusedKeyListError):
-            bench.index()
+            desk.index()
     path.write_bytes(whole)
-    assert lake_tree(bench) == before
+    assert lake_tree(desk) == before
 
 
-def test_the_first_month_has_nothing_to_be_compared_with(bench: Bench) -> None:
-    facts = bench.month()
-    found = compare_month(bench.lake, MONTH, bench.connection)
+def test_the_first_month_has_nothing_to_be_compared_with(desk: Desk) -> None:
+    facts = desk.month()
+    found = compare_month(desk.lake, MONTH, desk.connection)
     assert found == {"since": None, "now": facts.rows, "before": 0, "added": 0, "removed": 0}
-    assert rows_of(bench.connection, bench.lake.address(KEY_CHANGES.name, ("month", MONTH))) == []
+    assert rows_of(desk.connection, desk.lake.address(KEY_CHANGES.name, ("month", MONTH))) == []
 
 
-def test_a_month_is_compared_with_the_snapshot_before(
-    bench: Bench, later_sandbox: Sandbox
-) -> None:
-    first = bench.month()
+def test_a_month_is_compared_with_the_snapshot_before(desk: Desk, later_sandbox: Sandbox) -> None:
+    first = desk.month()
     later = later_sandbox.images
     with S3Server({BUCKET: later.folder}) as server:
-        bench.source = source_of(server)
+        desk.source = source_of(server)
         # A month was missed in between.
-        second = bench.month("2027-01-01")
-    found = compare_month(bench.lake, "2027-01-01", bench.connection)
+        second = desk.month("2027-01-01")
+    found = compare_month(desk.lake, "2027-01-01", desk.connection)
     assert found == {
         "since": MONTH,
         "before": first.rows,
@@ -401,73 +394,71 @@ def test_a_month_is_compared_with_the_snapshot_before(
     }
     assert found["added"] > 0
     assert found["removed"] > 0
-    rows = rows_of(bench.connection, bench.lake.address(KEY_CHANGES.name, ("month", "2027-01-01")))
+    rows = rows_of(desk.connection, desk.lake.address(KEY_CHANGES.name, ("month", "2027-01-01")))
     added = {(keys.parse(key).barcode, keys.parse(key).kind) for key in later.added}
     assert {(r["barcode"], r["kind"]) for r in rows if r["change"] == "added"} == added
     assert sum(row["objects"] for row in rows) == len(later.added) + len(later.removed)
     assert {row["since"] for row in rows} == {MONTH}
 
 
-def test_a_comparison_counts_keys_not_lines(bench: Bench, bucket: Path) -> None:
+def test_a_comparison_counts_keys_not_lines(desk: Desk, bucket: Path) -> None:
     lines = [f"data/301/762/042/{code:04d}/1.jpg".encode() for code in range(3000)]
     write_list(bucket, sorted([*lines, *lines[:100]]))
-    bench.month()
+    desk.month()
     write_list(bucket, sorted([*lines[10:], *lines[50:60], b"data/17/1.jpg"]))
-    bench.month(NEXT_MONTH)
-    found = compare_month(bench.lake, NEXT_MONTH, bench.connection)
+    desk.month(NEXT_MONTH)
+    found = compare_month(desk.lake, NEXT_MONTH, desk.connection)
     assert found == {"since": MONTH, "before": 3000, "now": 2991, "added": 1, "removed": 10}
 
 
-def test_which_month_was_before(bench: Bench) -> None:
+def test_which_month_was_before(desk: Desk) -> None:
     for month in (MONTH, "2027-02-01"):
-        bench.sync(month)
-    assert month_before(bench.lake, SNAPSHOTS.name, NEXT_MONTH) == MONTH
-    assert month_before(bench.lake, SNAPSHOTS.name, "2027-03-01") == "2027-02-01"
-    assert month_before(bench.lake, SNAPSHOTS.name, MONTH) is None
+        desk.sync(month)
+    assert month_before(desk.lake, SNAPSHOTS.name, NEXT_MONTH) == MONTH
+    assert month_before(desk.lake, SNAPSHOTS.name, "2027-03-01") == "2027-02-01"
+    assert month_before(desk.lake, SNAPSHOTS.name, MONTH) is None
 
 
-def lasting(bench: Bench) -> tuple[dict[str, str], list[Row], set[str]]:
+def lasting(desk: Desk) -> tuple[dict[str, str], list[Row], set[str]]:
     """What a lake holds in the end: files, snapshots without their times, and views."""
     files = {
         name: digest
-        for name, digest in lake_tree(bench).items()
+        for name, digest in lake_tree(desk).items()
         if name != VIEWS and not name.startswith("tables/snapshots/")
     }
     snapshots = [
         {**row, "copied_at": None, "month": month}
-        for month in bench.lake.partitions(SNAPSHOTS.name)
-        for row in rows_of(
-            bench.connection, bench.lake.address(SNAPSHOTS.name, ("month", month))
-        )
+        for month in desk.lake.partitions(SNAPSHOTS.name)
+        for row in rows_of(desk.connection, desk.lake.address(SNAPSHOTS.name, ("month", month)))
     ]
-    with duckdb.connect(bench.lake.root.address(VIEWS), read_only=True) as connection:
+    with duckdb.connect(desk.lake.root.address(VIEWS), read_only=True) as connection:
         views = connection.execute("SELECT view_name FROM duckdb_views() WHERE NOT internal")
         return files, snapshots, {name for (name,) in views.fetchall()}
 
 
-def a_month_anew(bench: Bench) -> None:
+def a_month_anew(desk: Desk) -> None:
     """Takes the newer list, indexes it, compares it."""
-    bench.sync(NEXT_MONTH, replace=True)
-    bench.index(NEXT_MONTH)
-    compare_month(bench.lake, NEXT_MONTH, bench.connection)
+    desk.sync(NEXT_MONTH, replace=True)
+    desk.index(NEXT_MONTH)
+    compare_month(desk.lake, NEXT_MONTH, desk.connection)
 
 
 def test_a_month_can_be_stopped_before_each_of_its_changes(
-    bench: Bench, bucket: Path, tmp_path: Path
+    desk: Desk, bucket: Path, tmp_path: Path
 ) -> None:
-    bench.month()
+    desk.month()
     # The list of next month is replaced half-way through it.
     write_list(bucket, OTHER_LIST[::-1])
-    bench.sync(NEXT_MONTH)
+    desk.sync(NEXT_MONTH)
     write_list(bucket, OTHER_LIST[3:] + OTHER_LIST[:3])
-    before = Path(bench.lake.root.address())
+    before = Path(desk.lake.root.address())
     shutil.copytree(before, tmp_path / "whole")
-    with bench_at(tmp_path / "whole", bench.source) as straight:
+    with desk_at(tmp_path / "whole", desk.source) as straight:
         a_month_anew(straight)
         whole = lasting(straight)
     for changes in range(1000):
         lake = Path(shutil.copytree(before, tmp_path / f"stopped-{changes}"))
-        with bench_at(lake, bench.source) as stopped:
+        with desk_at(lake, desk.source) as stopped:
             stopped.lake.root = StoppingFolder(lake, changes)
             try:
                 a_month_anew(stopped)
@@ -480,30 +471,30 @@ def test_a_month_can_be_stopped_before_each_of_its_changes(
     assert changes > 6
 
 
-def _sync(bench: Bench) -> None:
-    bench.sync(NEXT_MONTH, replace=True)
+def _sync(desk: Desk) -> None:
+    desk.sync(NEXT_MONTH, replace=True)
 
 
-def _index(bench: Bench) -> None:
-    bench.index(NEXT_MONTH)
+def _index(desk: Desk) -> None:
+    desk.index(NEXT_MONTH)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("work", [_sync, _index])
 def test_many_killed_months_end_the_same(
-    bench: Bench, server: S3Server, bucket: Path, tmp_path: Path, work: Callable[[Bench], None]
+    desk: Desk, server: S3Server, bucket: Path, tmp_path: Path, work: Callable[[Desk], None]
 ) -> None:
     lines = [f"data/301/762/{n // 10_000:03d}/{n % 10_000:04d}/1.jpg" for n in range(150_000)]
     write_list(bucket, (line.encode() for line in lines[::-1]))
-    bench.month()
-    bench.sync(NEXT_MONTH)
+    desk.month()
+    desk.sync(NEXT_MONTH)
     write_list(bucket, (line.encode() for line in [*lines[75_000:], *lines[:70_000]]))
     if work is _index:
-        bench.sync(NEXT_MONTH, replace=True)
+        desk.sync(NEXT_MONTH, replace=True)
     server.faults = Faults(latency_seconds=0.05)
-    before = Path(bench.lake.root.address())
+    before = Path(desk.lake.root.address())
     shutil.copytree(before, tmp_path / "whole")
-    with bench_at(tmp_path / "whole", bench.source) as straight:
+    with desk_at(tmp_path / "whole", desk.source) as straight:
         begun = time.monotonic()
         work(straight)
         longest = 1.5 * (time.monotonic() - begun) + 0.3
@@ -513,38 +504,36 @@ def test_many_killed_months_end_the_same(
     for number in range(30):
         lake = Path(shutil.copytree(before, tmp_path / f"killed-{number}"))
         seconds = luck.uniform(0.01, longest)
-        killed += run_and_kill(context, at_a_bench, seconds, work, lake, bench.source)
-        with bench_at(lake, bench.source) as after:
+        killed += run_and_kill(context, at_a_desk, seconds, work, lake, desk.source)
+        with desk_at(lake, desk.source) as after:
             a_month_anew(after)
             assert lasting(after) == whole
         shutil.rmtree(lake)
     assert killed >= 10
 
 
-def test_all_of_it_in_a_bucket(
-    sandbox: Sandbox, later_sandbox: Sandbox, tmp_path: Path
-) -> None:
+def test_all_of_it_in_a_bucket(sandbox: Sandbox, later_sandbox: Sandbox, tmp_path: Path) -> None:
     (tmp_path / "lake").mkdir()
     buckets = {BUCKET: sandbox.images.folder, "lake": tmp_path / "lake"}
     with S3Server(buckets) as server, S3Server({BUCKET: later_sandbox.images.folder}) as later:
         access = Access(REGION, server.url)
-        with bench_at("s3://lake/house", source_of(server), access) as bench:
-            bench.month()
-            assert not bench.sync().copied
-            bench.source = source_of(later)
-            bench.month(NEXT_MONTH)
-            found = compare_month(bench.lake, NEXT_MONTH, bench.connection)
+        with desk_at("s3://lake/house", source_of(server), access) as desk:
+            desk.month()
+            assert not desk.sync().copied
+            desk.source = source_of(later)
+            desk.month(NEXT_MONTH)
+            found = compare_month(desk.lake, NEXT_MONTH, desk.connection)
             assert found["added"] == len(later_sandbox.images.added)
             assert found["removed"] == len(later_sandbox.images.removed)
-            made = bench.make(kind="400+ocr", n=10)
-            again = bench.make(kind="400+ocr", n=10)
-            lake = bench.lake.root
+            made = desk.make(kind="400+ocr", n=10)
+            again = desk.make(kind="400+ocr", n=10)
+            lake = desk.lake.root
             assert made.contents.samples == 10
             assert again.tally.by_end["fetched"] == 0
             assert {name.split("/")[0] for name in lake.names()} == {
                 "image_sets", "off_platform.duckdb", "snapshots", "tables",
             }  # fmt: skip
-            for row in bench.manifest():
+            for row in desk.manifest():
                 if row["path"]:
-                    stored = bench.folder().read(row["path"], row["offset"], row["stored_bytes"])
+                    stored = desk.folder().read(row["path"], row["offset"], row["stored_bytes"])
                     assert len(stored) == row["stored_bytes"]

@@ -14,7 +14,7 @@ from off_platform.images.previews import changes_chart, index_preview, table_pre
 from off_platform.images.schemas import KEY_INDEX
 from off_platform.storage.lake import Lake, literal
 from off_platform.storage.objects import Access, Source
-from off_platform_tests.images_bench import MONTH, Bench
+from off_platform_tests.images_desk import MONTH, Desk
 
 AMAZON = Source("s3://openfoodfacts-images", Access("eu-west-3"))
 
@@ -37,9 +37,7 @@ def test_a_table_shows_its_first_rows(connection: duckdb.DuckDBPyConnection) -> 
 
 @given(st.text(max_size=90))
 @settings(max_examples=60, deadline=None)
-def test_texts_from_outside_are_no_markup(
-    connection: duckdb.DuckDBPyConnection, text: str
-) -> None:
+def test_texts_from_outside_are_no_markup(connection: duckdb.DuckDBPyConnection, text: str) -> None:
     if "\0" in text:
         return
     shown = table_preview(connection, f"SELECT {literal(text)} AS text").md_str or ""
@@ -56,9 +54,9 @@ def test_hostile_lines_of_a_key_list(connection: duckdb.DuckDBPyConnection) -> N
     assert "`<script>alert(1)</script>¦'![x](javascript:1)'`" in shown
 
 
-def test_the_index_shows_photos_that_browsers_reach(month_bench: Bench) -> None:
-    index = month_bench.lake.rows_of(KEY_INDEX.name, ("month", MONTH))
-    shown = index_preview(month_bench.connection, index, AMAZON).md_str or ""
+def test_the_index_shows_photos_that_browsers_reach(month_desk: Desk) -> None:
+    index = month_desk.lake.rows_of(KEY_INDEX.name, ("month", MONTH))
+    shown = index_preview(month_desk.connection, index, AMAZON).md_str or ""
     lines = shown.split("\n")
     assert lines[0] == "| photo | barcode | image_id | kind | key |"
     assert 2 < len(lines) <= 2 + 8
@@ -74,12 +72,12 @@ def test_the_index_shows_photos_that_browsers_reach(month_bench: Bench) -> None:
     # Different products, and the same ones every time.
     barcodes = [line.split("|")[2] for line in lines[2:]]
     assert len(set(barcodes)) == len(barcodes)
-    assert index_preview(month_bench.connection, index, AMAZON).md_str == shown
+    assert index_preview(month_desk.connection, index, AMAZON).md_str == shown
 
 
-def test_a_local_bucket_shows_no_pictures(month_bench: Bench, bucket: Path) -> None:
-    index = month_bench.lake.rows_of(KEY_INDEX.name, ("month", MONTH))
-    shown = index_preview(month_bench.connection, index, Source(str(bucket))).md_str or ""
+def test_a_local_bucket_shows_no_pictures(month_desk: Desk, bucket: Path) -> None:
+    index = month_desk.lake.rows_of(KEY_INDEX.name, ("month", MONTH))
+    shown = index_preview(month_desk.connection, index, Source(str(bucket))).md_str or ""
     assert "![](" not in shown
     assert "](file://" in shown
 

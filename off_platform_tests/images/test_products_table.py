@@ -14,7 +14,7 @@ from off_platform.images.schemas import PRODUCTS
 from off_platform.sandbox.make import PRODUCTS_DUMP, Sandbox
 from off_platform.settings import Settings
 from off_platform.storage.download import DownloadError
-from off_platform_tests.images_bench import Bench, rows_of
+from off_platform_tests.images_desk import Desk, rows_of
 from off_platform_tests.s3_server import Faults, S3Server
 
 SETTINGS = Settings(_env_file=None, attempts=3)
@@ -26,10 +26,10 @@ def lines_of(sandbox: Sandbox) -> list[dict[str, str]]:
     return [dict(zip(header.split("\t"), line.split("\t"), strict=True)) for line in lines]
 
 
-def test_the_sandboxes_dump(bench: Bench, sandbox: Sandbox) -> None:
-    facts = make_products(bench.lake, str(sandbox.products_dump), SETTINGS, bench.connection)
+def test_the_sandboxes_dump(desk: Desk, sandbox: Sandbox) -> None:
+    facts = make_products(desk.lake, str(sandbox.products_dump), SETTINGS, desk.connection)
     lines = lines_of(sandbox)
-    rows = {row["code"]: row for row in rows_of(bench.connection, bench.lake.address("products"))}
+    rows = {row["code"]: row for row in rows_of(desk.connection, desk.lake.address("products"))}
     assert list(rows) == sorted(normal_form(line["code"]) for line in lines)
     assert (facts.rows, facts.rejected, facts.reasons) == (len(lines), 0, ())
     assert facts.lacking == {"photos", "languages"}
@@ -42,36 +42,36 @@ def test_the_sandboxes_dump(bench: Bench, sandbox: Sandbox) -> None:
         assert row["countries"] == line["countries_tags"].split(",")
         assert row["categories"] == line["categories_tags"].split(",")
         assert (row["photos"], row["languages"]) == (None, None)
-    found = pq.read_schema(bench.lake.address("products"))
+    found = pq.read_schema(desk.lake.address("products"))
     assert {field.name: field.type for field in found} == {
         field.name: field.type for field in PRODUCTS.arrow
     }
 
 
-def test_the_products_of_the_bucket_are_in_the_dump(bench: Bench, sandbox: Sandbox) -> None:
+def test_the_products_of_the_bucket_are_in_the_dump(desk: Desk, sandbox: Sandbox) -> None:
     # The codes meet in their normal form, whatever their zeros in either place.
-    bench.month()
-    make_products(bench.lake, str(sandbox.products_dump), SETTINGS, bench.connection)
-    index = bench.lake.rows_of("key_index", ("month", "2026-11-01"))
-    products = bench.lake.rows_of("products")
-    strangers = bench.connection.execute(
+    desk.month()
+    make_products(desk.lake, str(sandbox.products_dump), SETTINGS, desk.connection)
+    index = desk.lake.rows_of("key_index", ("month", "2026-11-01"))
+    products = desk.lake.rows_of("products")
+    strangers = desk.connection.execute(
         f"SELECT barcode FROM {index} WHERE barcode NOT IN (SELECT code FROM {products})"
     ).fetchall()
     assert strangers == []
 
 
-def test_the_same_dump_gives_the_same_bytes(bench: Bench, sandbox: Sandbox) -> None:
+def test_the_same_dump_gives_the_same_bytes(desk: Desk, sandbox: Sandbox) -> None:
     contents = set()
     for _ in range(2):
-        make_products(bench.lake, str(sandbox.products_dump), SETTINGS, bench.connection)
-        contents.add(Path(bench.lake.address("products")).read_bytes())
+        make_products(desk.lake, str(sandbox.products_dump), SETTINGS, desk.connection)
+        contents.add(Path(desk.lake.address("products")).read_bytes())
     assert len(contents) == 1
 
 
 @pytest.mark.parametrize("fault", [None, "cut", "flip"])
 @pytest.mark.parametrize("address", ["{url}/files/{name}", "s3://files/{name}"])
 def test_a_dump_at_an_address(
-    bench: Bench,
+    desk: Desk,
     sandbox: Sandbox,
     monkeypatch: pytest.MonkeyPatch,
     address: str,
@@ -82,46 +82,46 @@ def test_a_dump_at_an_address(
         server.faults = Faults(**({fault: 1.0} if fault else {}))
         settings = Settings(_env_file=None, sources_endpoint=server.url, attempts=3)
         location = address.format(url=server.url, name=PRODUCTS_DUMP)
-        facts = make_products(bench.lake, location, settings, bench.connection)
+        facts = make_products(desk.lake, location, settings, desk.connection)
     assert facts.rows == len(lines_of(sandbox))
     # What was fetched is gone again.
-    assert [name for name in bench.lake.root.names() if "dump" in name] == []
+    assert [name for name in desk.lake.root.names() if "dump" in name] == []
 
 
-def test_no_file_says_where_it_should_be(bench: Bench, tmp_path: Path) -> None:
+def test_no_file_says_where_it_should_be(desk: Desk, tmp_path: Path) -> None:
     path = tmp_path / "nothing.csv.gz"
     with pytest.raises(NoDumpError) as told:
-        make_products(bench.lake, str(path), SETTINGS, bench.connection)
+        make_products(desk.lake, str(path), SETTINGS, desk.connection)
     assert str(told.value) == (
         f"There is no products dump at {path}; check OFF_PLATFORM_PRODUCTS_DUMP."
     )
     with pytest.raises(NoDumpError):
-        make_products(bench.lake, str(tmp_path), SETTINGS, bench.connection)
+        make_products(desk.lake, str(tmp_path), SETTINGS, desk.connection)
 
 
 @pytest.mark.parametrize("data", [b"<html>", gzip.compress(b"code\tname\n" * 3000)[:-100]])
 def test_what_is_no_dump_leaves_the_table(
-    bench: Bench, sandbox: Sandbox, tmp_path: Path, data: bytes
+    desk: Desk, sandbox: Sandbox, tmp_path: Path, data: bytes
 ) -> None:
-    make_products(bench.lake, str(sandbox.products_dump), SETTINGS, bench.connection)
-    before = Path(bench.lake.address("products")).read_bytes()
+    make_products(desk.lake, str(sandbox.products_dump), SETTINGS, desk.connection)
+    before = Path(desk.lake.address("products")).read_bytes()
     (tmp_path / "dump").write_bytes(data)
     with pytest.raises(UnknownDumpError):
-        make_products(bench.lake, str(tmp_path / "dump"), SETTINGS, bench.connection)
-    assert Path(bench.lake.address("products")).read_bytes() == before
+        make_products(desk.lake, str(tmp_path / "dump"), SETTINGS, desk.connection)
+    assert Path(desk.lake.address("products")).read_bytes() == before
 
 
-def test_an_address_at_which_there_is_nothing(bench: Bench, server: S3Server) -> None:
+def test_an_address_at_which_there_is_nothing(desk: Desk, server: S3Server) -> None:
     location = f"{server.url}/openfoodfacts-images/no/dump.csv.gz"
     with pytest.raises(DownloadError, match=r"dump\.csv\.gz is not there"):
-        make_products(bench.lake, location, SETTINGS, bench.connection)
+        make_products(desk.lake, location, SETTINGS, desk.connection)
 
 
-def test_rows_that_are_left_out_are_counted(bench: Bench, tmp_path: Path) -> None:
+def test_rows_that_are_left_out_are_counted(desk: Desk, tmp_path: Path) -> None:
     path = tmp_path / "dump.csv"
     lines = ["code\tlast_modified_t", "3017620422003\t1", "\t2", "x\t3", "03017620422003\t4"]
     path.write_text("\n".join(lines))
-    facts = make_products(bench.lake, str(path), SETTINGS, bench.connection)
+    facts = make_products(desk.lake, str(path), SETTINGS, desk.connection)
     assert (facts.rows, facts.rejected) == (1, 3)
     assert len(facts.reasons) == 3
     assert all(reason.startswith("1 rows: ") for reason in facts.reasons)
