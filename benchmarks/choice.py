@@ -19,7 +19,6 @@ HOW = (
 def compare(sizes: Sizes) -> None:
     """Prints the comparison."""
     bucket = key_list_bucket(sizes.keys)
-    (bucket / KEY_LIST).read_bytes()
     with scratch() as folder:
         lake = folder / "lake"
         run(python("benchmarks.ours", "month_made", lake, bucket))

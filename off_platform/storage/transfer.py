@@ -43,7 +43,7 @@ FIRST_MEAN_BYTES = 2 * 2**20
 PATIENCE = 10
 # A server that says nothing but 503 for so many seconds is not busy, it is gone.
 LONGEST_BURST = 600.0
-# So many failures after one another mean that the store is away.
+# So many failures before anything comes through mean that the store is away.
 AWAY_AFTER = 50
 FIRST_WAIT = 0.1
 LONGEST_WAIT = 20.0
@@ -146,21 +146,27 @@ class _Bounds:
 
 
 class _Streak:
-    """How many objects failed after one another, whichever thread tried them."""
+    """How many objects failed before any did not, whichever thread tried them."""
 
     def __init__(self) -> None:
         self.failed = 0
+        self.store_was_there = False
 
     def tries(self, attempts: int) -> int:
         """How many tries an object gets: one is enough to see that a store is still away.
 
         With all of them and their waits, a batch would take minutes before anybody learns of it.
+        Once the store was there it is expected back: with single tries, an outage of seconds would
+        cost all objects that are asked for in that time.
         """
-        return attempts if self.failed < AWAY_AFTER else 1
+        return attempts if self.store_was_there or self.failed < AWAY_AFTER else 1
 
     def add(self, *, failed: bool) -> None:
         """Notes how an object ended. Threads may miss each other's: nothing hangs on the count."""
-        self.failed = self.failed + 1 if failed else 0
+        if failed:
+            self.failed += 1
+        else:
+            self.store_was_there = True
 
 
 def _in_order(

@@ -11,7 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from off_platform.storage.folders import LocalFolder
 from off_platform.storage.lake import (
+    VIEWS,
     Lake,
     NoSuchTableError,
     WrongColumnsError,
@@ -193,6 +195,25 @@ def test_a_view_shows_a_column_that_only_some_partitions_have(lake: Lake) -> Non
     lake.replace("products", DECEMBER, more.schema, writing(more))
     found = shown(lake, "SELECT code, salt FROM products ORDER BY 1")
     assert found == [("1", None), ("2", 0.5)]
+
+
+def test_a_table_that_comes_while_views_are_made_is_not_lost(tmp_path: Path) -> None:
+    other = Lake(str(tmp_path))
+
+    class Overtaken(LocalFolder):
+        """Another writer is faster just before the views are put in place."""
+
+        def place(self, made: Path, name: str) -> None:
+            """See `Folder.place`."""
+            if name == VIEWS and not other.has("others"):
+                other.replace("others", None, COLUMNS, writing(rows("2")))
+            super().place(made, name)
+
+    lake = Lake(str(tmp_path))
+    lake.root = Overtaken(tmp_path)
+    put(lake, None, rows("1"))
+    assert shown(lake, "SELECT code FROM others") == [("2",)]
+    assert shown(lake, "SELECT code FROM products") == [("1",)]
 
 
 def test_views_are_left_alone_while_they_hold(lake: Lake) -> None:

@@ -61,6 +61,16 @@ def test_the_next_burst_halves_again_and_never_below_one() -> None:
     assert seen[-1] == 1
 
 
+@pytest.mark.usefixtures("_short_pauses")
+def test_a_single_refusal_after_a_burst_is_not_the_next_one() -> None:
+    throttle = Throttle(64)
+    refuse(throttle, 5)
+    assert throttle.allowed == 32
+    come_through(throttle, 1)
+    refuse(throttle, 1)
+    assert throttle.allowed > 32
+
+
 def test_few_refusals_among_many_answers_slow_nobody_down() -> None:
     throttle = Throttle(64)
     for _ in range(50):

@@ -81,7 +81,8 @@ def test_a_burst_of_seconds_is_waited_out_without_a_storm_of_requests(tmp_path: 
 
 
 FLAT = """
-import resource, sys
+import sys
+from pathlib import Path
 from off_platform.storage.objects import Access, open_store
 from off_platform.storage.transfer import Limits, Wanted, transfer
 
@@ -89,8 +90,9 @@ url, count = sys.argv[1], int(sys.argv[2])
 store = open_store("s3://images", Access(endpoint=url))
 row = (Wanted(f"{n % 100}.jpg", n, lambda data: (None, None)) for n in range(count))
 fetched = sum(each.status == "fetched" for each in transfer(store, row, Limits()))
-most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-sys.stdout.write(f"{fetched} {most}")
+# Not getrusage, which counts the process that started this one as well.
+status = Path("/proc/self/status").read_text().split()
+sys.stdout.write(f"{fetched} {int(status[status.index('VmHWM:') + 1]) / 1024}")
 """
 
 
@@ -106,12 +108,13 @@ def most_memory(server: S3Server, count: int) -> float:
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="Linux tells the memory there")
 def test_memory_does_not_grow_with_the_number_of_objects(tmp_path: Path) -> None:
     folder = put_down(tmp_path, {f"{number}.jpg": bytes(10_000) for number in range(100)})
     with S3Server({BUCKET: folder}, record=False) as server:
         few, many = most_memory(server, 4_000), most_memory(server, 24_000)
     assert many < 300
-    assert many < few * 1.25
+    assert many < few * 1.5
 
 
 def test_an_unreachable_host_is_a_failure_with_its_reason() -> None:
