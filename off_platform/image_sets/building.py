@@ -99,8 +99,8 @@ def rows_to_fetch(
         .sql(f"""
         SELECT p.*, h.etag AS had_etag, h.path AS had_path, h."offset" AS had_offset,
             h.stored_bytes AS had_bytes, h.bytes AS had_object_bytes, h.md5 AS had_md5,
-            h.last_modified AS had_last_modified, h.width AS had_width, h.height AS had_height,
-            h.decoded AS had_decoded, h.ocr_status AS had_ocr_status
+            h.last_modified::VARCHAR AS had_last_modified, h.width AS had_width,
+            h.height AS had_height, h.decoded AS had_decoded, h.ocr_status AS had_ocr_status
         FROM read_parquet({plan}) AS p
         LEFT JOIN (FROM {here} WHERE status = 'fetched') AS h USING (key, kind)
         WHERE p."group" IN ({wanted})

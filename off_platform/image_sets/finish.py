@@ -179,11 +179,15 @@ class Contents:
         )
 
     def rows_by_sample(self, samples: int) -> Iterator[list[dict[str, Any]]]:
-        """The manifest's rows of the first samples, a list a sample."""
+        """The manifest's rows of the first samples, a list a sample.
+
+        Without the times: Arrow makes them with pandas, which takes 0.2 s and 50 MB to load.
+        """
         # A cursor of its own: whoever stops reading half-way must not keep others from asking.
         reader = (
             self._connection.cursor()
-            .sql(f"FROM {self._rows} ORDER BY position LIMIT {samples * 4}")
+            .sql(f"""SELECT * EXCLUDE (last_modified) FROM {self._rows}
+                ORDER BY position LIMIT {samples * 4}""")
             .to_arrow_reader(1000)
         )
         rows = (row for batch in reader for row in batch.to_pylist())

@@ -19,7 +19,7 @@ from off_platform.images.schemas import (
     SNAPSHOTS,
 )
 from off_platform.quality import Finding, Table, frames, validate
-from off_platform.storage.transfer import MD5_ETAG
+from off_platform.storage.fetch import MD5_ETAG
 
 if TYPE_CHECKING:
     import duckdb

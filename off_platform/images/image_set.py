@@ -189,7 +189,7 @@ def make_image_set(
     plan = building.Plan(
         request.name,
         _with_names(choose(connection, request.choice, index, products)),
-        _identity(source, request, snapshot),
+        _identity(source, request, snapshot) | _identity_of(products, request.choice, connection),
         request.group_samples,
     )
     continued = building.begin(folder, plan, connection)
@@ -247,6 +247,22 @@ def _identity(source: Source, request: Request, snapshot: Snapshot) -> dict[str,
         "layout": request.how.layout,
         "decoded_share": request.how.decoded_share,
     }
+
+
+def _identity_of(
+    products: str | None, choice: Choice, connection: "duckdb.DuckDBPyConnection"
+) -> dict[str, Any]:
+    """What of the products decides the choice; DuckDB's hash may change with its version.
+
+    All that would cost is that a set interrupted before an upgrade is planned afresh after it.
+    """
+    if products is None:
+        return {}
+    columns = ", ".join(("code", *sorted(choice.columns_of_products)))
+    found = connection.execute(
+        f"SELECT count(*), coalesce(bit_xor(hash({columns})), 0) FROM {products}"
+    ).fetchall()
+    return {"products": [int(number) for number in found[0]]}
 
 
 def _count(connection: "duckdb.DuckDBPyConnection", query: str) -> int:

@@ -13,8 +13,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from off_platform.storage.fetch import MD5_ETAG
 from off_platform.storage.progress import Display, Tally
-from off_platform.storage.transfer import MD5_ETAG
 
 if TYPE_CHECKING:
     from obstore import Bytes, GetOptions, GetResult, ObjectMeta

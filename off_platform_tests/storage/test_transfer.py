@@ -9,7 +9,7 @@ import obstore
 import pytest
 from obstore.store import LocalStore, MemoryStore
 
-from off_platform.storage import transfer as transfer_module
+from off_platform.storage import fetch as fetch_module
 from off_platform.storage.progress import Tally
 from off_platform.storage.transfer import Limits, Wanted, transfer
 from off_platform_tests.s3_server import Faults, S3Server
@@ -123,7 +123,7 @@ def test_the_tries_are_bounded(folder: Path) -> None:
 def test_an_object_that_always_says_slow_down_fails_and_no_other_does(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(transfer_module, "PATIENCE", 2)
+    monkeypatch.setattr(fetch_module, "PATIENCE", 2)
     faults = Faults(slow_down=0.02, slow_down_burst=10**9)
     with S3Server({BUCKET: folder}, faults=faults) as server:
         refused = {key for key in KEYS if server.fault_of(key)}
@@ -229,7 +229,7 @@ def test_a_dead_server_gives_failures_with_a_sentence_in_time(folder: Path) -> N
 def test_a_store_that_is_away_from_the_start_is_not_waited_for(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(transfer_module, "AWAY_AFTER", 4)
+    monkeypatch.setattr(fetch_module, "AWAY_AFTER", 4)
     with S3Server({BUCKET: folder}) as server:
         store = open_at(server)
     start = time.monotonic()
@@ -244,7 +244,7 @@ def test_an_outage_on_the_way_costs_no_more_objects_than_time_for_their_tries(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Four threads with tries of at least 0.1 s lose few in 0.5 s, not all that is left."""
-    monkeypatch.setattr(transfer_module, "AWAY_AFTER", 4)
+    monkeypatch.setattr(fetch_module, "AWAY_AFTER", 4)
     with S3Server({BUCKET: folder}) as server:
         row = wanted(KEYS * 40)
         outcomes = transfer(open_at(server), row, Limits(concurrency=4, attempts=2))
@@ -262,7 +262,7 @@ def test_an_outage_on_the_way_costs_no_more_objects_than_time_for_their_tries(
 def test_a_server_that_only_says_slow_down_is_given_up_after_a_while(
     server: S3Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(transfer_module, "LONGEST_BURST", 0.5)
+    monkeypatch.setattr(fetch_module, "LONGEST_BURST", 0.5)
     server.slow_down_for(60)
     start = time.monotonic()
     outcomes = fetch_all(open_at(server), KEYS[:3], Limits(attempts=1000))

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from off_platform.storage import fetch as fetch_module
 from off_platform.storage import transfer as transfer_module
 from off_platform.storage.transfer import Limits, Wanted, transfer
 from off_platform_tests.s3_server import Faults, S3Server
@@ -122,7 +123,7 @@ def test_a_check_that_raises_in_a_burst_holds_no_place(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Else what is first in turn, and left with one place, waits for ever."""
-    monkeypatch.setattr(transfer_module, "FIRST_WAIT", 0.01)
+    monkeypatch.setattr(fetch_module, "FIRST_WAIT", 0.01)
     monkeypatch.setattr(transfer_module, "LARGEST_BATCH", 1)
 
     def slow(data: bytes) -> tuple[str | None, int]:

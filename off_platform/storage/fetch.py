@@ -1,0 +1,273 @@
+"""One object: tried until it is there whole or will not come; many at once are `transfer.py`.
+
+Length and MD5 are compared here. What a whole object looks like is told by the caller's check.
+"""
+
+import hashlib
+import math
+import random
+import re
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Generic, Literal, NamedTuple, TypeVar
+
+import obstore
+from obstore import exceptions
+
+from off_platform.storage.throttle import Throttle
+from off_platform.storage.window import Window
+
+if TYPE_CHECKING:
+    from obstore import GetOptions, ObjectMeta
+    from obstore.store import ObjectStore
+
+Status = Literal["fetched", "unchanged", "missing", "refused", "corrupt", "failed"]
+Tag = TypeVar("Tag")
+Facts = TypeVar("Facts")
+
+# An ETag is the MD5 of the bytes unless the object was uploaded in parts (then it has a dash) or
+# encrypted with a key of its own.
+MD5_ETAG = re.compile(r'"?([0-9a-f]{32})"?')
+
+SENTENCE_MOST = 300
+# So many times the tries of one object may meet a 503 before it counts as failed.
+PATIENCE = 10
+# A server that says nothing but 503 for so many seconds is not busy, it is gone.
+LONGEST_BURST = 600.0
+# So many failures before anything comes through mean that the store is away.
+AWAY_AFTER = 50
+FIRST_WAIT = 0.1
+LONGEST_WAIT = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds of a transfer: places at the same time, tries for an object, bytes of an object."""
+
+    concurrency: int = 64
+    attempts: int = 6
+    object_bytes: int = 64 * 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted(Generic[Tag, Facts]):
+    """An object to fetch.
+
+    Attributes:
+        key: in the store.
+        tag: whatever the caller wants to find again in the outcome.
+        check: bytes to what is wrong with them (None when whole) and facts for the outcome.
+        etag: of the copy that is already there; unchanged objects are not sent again.
+    """
+
+    key: str
+    tag: Tag
+    check: Callable[[bytes], tuple[str | None, Facts]]
+    etag: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome(Generic[Tag, Facts]):
+    """What became of an object; `data` and `facts` only where it was fetched whole."""
+
+    key: str
+    tag: Tag
+    status: Status
+    reason: str | None = None
+    data: bytes | None = None
+    facts: Facts | None = None
+    md5: str | None = None
+    etag: str | None = None
+    last_modified: datetime | None = None
+
+
+class Came(NamedTuple):
+    """An object as it came, of the length and MD5 that were promised."""
+
+    data: bytes
+    md5: str
+    etag: str | None
+    last_modified: datetime
+
+
+class _SlowDownError(Exception):
+    """The store asks for less."""
+
+
+class _PassingError(Exception):
+    """A failure that another try may not meet: a cut connection, a flipped bit, a 500."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """What one transfer's threads share: limits, and how it goes so far."""
+
+    limits: Limits
+    throttle: Throttle
+    window: Window
+    streak: "Streak"
+
+    def end(self) -> None:
+        """Whoever waits goes on at once, to find that all has ended."""
+        self.throttle.end()
+        self.window.end()
+
+
+class Streak:
+    """What the store was like so far, whichever thread asked it.
+
+    Attributes:
+        failed: objects that failed, while none had come through.
+        store_was_there: whether any came through.
+        quickest: seconds of the quickest answer.
+    """
+
+    def __init__(self) -> None:
+        """Starts with nothing known."""
+        self.failed = 0
+        self.store_was_there = False
+        self.quickest = math.inf
+
+    def tries(self, attempts: int) -> int:
+        """How many tries an object gets: one is enough to see that a store is still away.
+
+        With all of them and their waits, a batch would take minutes before anybody learns of it.
+        Once the store was there it is expected back: with single tries, an outage of seconds would
+        cost all objects that are asked for in that time.
+        """
+        return attempts if self.store_was_there or self.failed < AWAY_AFTER else 1
+
+    def add(self, *, failed: bool) -> None:
+        """Notes how an object ended. Threads may miss each other's: nothing hangs on the count."""
+        if failed:
+            self.failed += 1
+        else:
+            self.store_was_there = True
+
+
+def fetch(
+    store: "ObjectStore", wanted: Wanted[Tag, Facts], bounds: Bounds
+) -> Came | Outcome[Tag, Facts]:
+    """Tries until there is an outcome, the tries are used up, or all has ended.
+
+    An object whose MD5 is the one promised is handed over as it came, for `looked_at`.
+    """
+    limits, throttle = bounds.limits, bounds.throttle
+    reason, failures, refusals = "", 0, 0
+    while failures < bounds.streak.tries(limits.attempts) and refusals < limits.attempts * PATIENCE:
+        grant = throttle.enter()
+        if throttle.ended:
+            break
+        try:
+            found = _judge(store, wanted, bounds)
+        except _SlowDownError as error:
+            # A burst is the throttle's affair, and one of minutes must not use up the tries.
+            throttle.slow_down(grant)
+            reason, refusals = str(error), refusals + 1
+            if throttle.refused_seconds > LONGEST_BURST:
+                break
+            throttle.rest(_wait_before(min(refusals, 3)))
+        except _PassingError as error:
+            throttle.leave(grant)
+            reason, failures = str(error), failures + 1
+            if failures < bounds.streak.tries(limits.attempts):
+                throttle.rest(_wait_before(failures))
+        except BaseException:
+            # A check that raises ends the transfer; others must not wait for its place.
+            throttle.leave(grant)
+            raise
+        else:
+            throttle.leave(grant)
+            return found
+    status: Status = "corrupt" if reason.startswith("MD5") else "failed"
+    return _ended(wanted, status, f"{reason} ({failures + refusals} tries)")
+
+
+def _wait_before(attempt: int) -> float:
+    longest = min(FIRST_WAIT * 2**attempt, LONGEST_WAIT)
+    return random.uniform(longest / 2, longest)  # noqa: S311 - spreads requests, hides nothing
+
+
+def _judge(
+    store: "ObjectStore", wanted: Wanted[Tag, Facts], bounds: Bounds
+) -> Came | Outcome[Tag, Facts]:
+    """One try: read, compare length and MD5; where none is promised, look at the content."""
+    asked = time.monotonic()
+    read = _read(store, wanted, bounds.limits)
+    bounds.streak.quickest = min(bounds.streak.quickest, time.monotonic() - asked)
+    if isinstance(read, Outcome):
+        return read
+    data, meta = read
+    md5 = hashlib.md5(data, usedforsecurity=False).hexdigest()
+    if len(data) != meta["size"]:
+        raise _PassingError(f"{len(data):,} bytes came where {meta['size']:,} were promised")
+    promised = MD5_ETAG.fullmatch(meta["e_tag"] or "")
+    if promised and promised[1] != md5:
+        raise _PassingError(f"MD5 {md5} is not the {promised[1]} that the ETag promises")
+    came = Came(data, md5, meta["e_tag"], meta["last_modified"])
+    if promised:
+        return came
+    outcome = looked_at(wanted, came)
+    if outcome.reason and _reads_otherwise_again(store, wanted.key, data):
+        raise _PassingError(outcome.reason)
+    return outcome
+
+
+def looked_at(wanted: Wanted[Tag, Facts], came: Came) -> Outcome[Tag, Facts]:
+    """What the caller's check says of an object that came as it lies in the store."""
+    problem, facts = wanted.check(came.data)
+    return Outcome(
+        wanted.key,
+        wanted.tag,
+        "corrupt" if problem else "fetched",
+        problem and problem[:SENTENCE_MOST],
+        None if problem else came.data,
+        None if problem else facts,
+        came.md5,
+        came.etag,
+        came.last_modified,
+    )
+
+
+def _read(
+    store: "ObjectStore", wanted: Wanted[Tag, Facts], limits: Limits
+) -> "tuple[bytes, ObjectMeta] | Outcome[Tag, Facts]":
+    """The whole object in one request, never glued from two: a changed object cannot slip in."""
+    options: GetOptions | None = {"if_none_match": wanted.etag} if wanted.etag else None
+    try:
+        found = obstore.get(store, wanted.key, options=options)
+        # Made anew, 3 µs, each time it is asked for.
+        meta = found.meta
+        if meta["size"] > limits.object_bytes:
+            return _ended(wanted, "refused", f"larger than {limits.object_bytes:,} bytes")
+        return found.bytes().to_bytes(), meta
+    except exceptions.NotModifiedError:
+        return _ended(wanted, "unchanged", None)
+    except FileNotFoundError:
+        return _ended(wanted, "missing", "the bucket has no such object")
+    except (exceptions.PermissionDeniedError, exceptions.UnauthenticatedError, PermissionError):
+        return _ended(wanted, "refused", "the bucket refuses it, as it may for missing objects too")
+    except (exceptions.BaseError, OSError) as error:
+        raise _passing(error) from error
+
+
+def _reads_otherwise_again(store: "ObjectStore", key: str, data: bytes) -> bool:
+    """Without an MD5 a flipped bit shows only in the content, so another read may be whole."""
+    try:
+        return obstore.get(store, key).bytes().to_bytes() != data
+    except (exceptions.BaseError, OSError) as error:
+        raise _passing(error) from error
+
+
+def _ended(wanted: Wanted[Tag, Facts], status: Status, reason: str | None) -> Outcome[Tag, Facts]:
+    return Outcome(wanted.key, wanted.tag, status, reason and reason[:SENTENCE_MOST])
+
+
+def _passing(error: Exception) -> Exception:
+    """What another try may mend; a 503 apart, which obstore tells only in its text."""
+    text = str(error).split("\n", 1)[0][:SENTENCE_MOST]
+    if "status code: 503" in text or "status code: 429" in text:
+        return _SlowDownError("the server asked to slow down (503)")
+    return _PassingError(text)
