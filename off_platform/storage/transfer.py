@@ -4,6 +4,7 @@ What a whole object looks like is told by the caller's check; where the bytes go
 (`image_sets/build.py`). One object with its tries is `fetch.py`, a big one to a file `download.py`.
 """
 
+import math
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -40,7 +41,7 @@ LARGEST_BATCH = 16
 FIRST_MEAN_BYTES = 2 * 2**20
 # A store that answers sooner is near: so few threads keep it busy, and more of them would only wait
 # for the interpreter's lock (20,000 photos in 3.2 s with 6, in 3.7 s with 64).
-NEAR_SECONDS = 0.004
+NEAR_SECONDS = 0.008
 THREADS_WHEN_NEAR = 6
 
 
@@ -95,8 +96,9 @@ class _Threads:
         return pool.submit(_fetch_batch, store, number, batch, bounds)
 
     def at_work(self, bounds: Bounds) -> int:
-        """How many threads there is work for."""
-        return self._few if bounds.streak.quickest < NEAR_SECONDS else self._most
+        """How many threads there is work for: few until an answer tells how far the store is."""
+        quickest = bounds.streak.quickest
+        return self._most if NEAR_SECONDS <= quickest < math.inf else self._few
 
     def end(self) -> None:
         for pool in (self._first, self._more):
