@@ -1,17 +1,17 @@
 """Which objects an image set takes: options, and the query that chooses by them.
 
 A choice is the same on any machine, with any number of threads and any version of the libraries:
-photos are ordered by an integer mix of barcode, image id and seed that is written out below, and
-the first n are taken, so a larger n keeps what a smaller one chose. Fetching is `image_sets/`.
+photos are ordered by an integer mix of barcode, image id and seed (`stable_order.py`), and the
+first n are taken, so a larger n keeps what a smaller one chose. Fetching is `image_sets/`.
 """
 
-import hashlib
 from datetime import date
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from off_platform.images.keys import SUFFIXES, Kind
+from off_platform.stable_order import SPREAD, WORD, mix, with_mix, words
 from off_platform.storage.lake import literal
 
 if TYPE_CHECKING:
@@ -245,21 +245,9 @@ def _texts(values: Tags) -> str:
     return ", ".join(literal(value) for value in values)
 
 
-# The mix is "lowbias32" (Chris Wellons' hash prospector, two multiplications), twice over barcode,
-# image id and seed. DuckDB has no unsigned overflow, so 32-bit words are kept in 64 bits
-# and cut after each multiplication. Of 10 million photos some 12,000 pairs share a place; the
-# barcode decides between them.
-WORD = 0xFFFF_FFFF
-FIRST_FACTOR, SECOND_FACTOR = 0x7FEB_352D, 0x846C_A68B
-SPREAD = 0x9E37_79B1
 # Barcodes of more digits than surely fit 63 bits are folded.
 BARCODE_DIGITS = 18
 FOLD = 1_000_003
-
-
-def _words(seed: int) -> tuple[int, int]:
-    digest = hashlib.sha256(str(seed).encode()).digest()
-    return int.from_bytes(digest[:4], "big"), int.from_bytes(digest[4:8], "big")
 
 
 def place(barcode: str, image_id: int, seed: int) -> int:
@@ -271,37 +259,19 @@ def place(barcode: str, image_id: int, seed: int) -> int:
         seed: any whole number.
     """
     number = int(barcode[-BARCODE_DIGITS:]) ^ (int(barcode[:-BARCODE_DIGITS] or "0") * FOLD)
-    first, second = _words(seed)
-    mixed = _mix((number & WORD) ^ first)
-    return _mix(mixed ^ (number >> 32) ^ ((image_id * SPREAD) & WORD) ^ second)
-
-
-def _mix(word: int) -> int:
-    word = ((word ^ (word >> 16)) * FIRST_FACTOR) & WORD
-    word = ((word ^ (word >> 15)) * SECOND_FACTOR) & WORD
-    return word ^ (word >> 16)
+    first, second = words(seed)
+    mixed = mix((number & WORD) ^ first)
+    return mix(mixed ^ (number >> 32) ^ ((image_id * SPREAD) & WORD) ^ second)
 
 
 def _ranked(photos: str, seed: int) -> str:
     """The photos with their place; see `place`."""
-    first, second = _words(seed)
+    first, second = words(seed)
     number = f"""CASE WHEN length(barcode) <= {BARCODE_DIGITS} THEN barcode::UBIGINT ELSE xor(
         right(barcode, {BARCODE_DIGITS})::UBIGINT,
         left(barcode, -{BARCODE_DIGITS})::UBIGINT * {FOLD}) END"""
     query = f"SELECT *, ({number}) AS number FROM ({photos})"
-    query = _mixed(query, f"xor(number & {WORD}, {first})", "mixed")
+    query = with_mix(query, f"xor(number & {WORD}, {first})", "mixed")
     image = f"(image_id::UBIGINT * {SPREAD}) & {WORD}"
-    query = _mixed(query, f"xor(xor(xor(mixed, number >> 32), {image}), {second})", "place")
+    query = with_mix(query, f"xor(xor(xor(mixed, number >> 32), {image}), {second})", "place")
     return f"SELECT barcode, image_id, layout, place FROM ({query})"
-
-
-def _mixed(query: str, word: str, name: str) -> str:
-    """A query with one column more; each step is a select of its own, or the text would double."""
-    query = f"SELECT *, ({word})::UBIGINT AS {name} FROM ({query})"
-    for step in (
-        f"(xor({name}, {name} >> 16) * {FIRST_FACTOR}) & {WORD}",
-        f"(xor({name}, {name} >> 15) * {SECOND_FACTOR}) & {WORD}",
-        f"xor({name}, {name} >> 16)",
-    ):
-        query = f"SELECT * REPLACE (({step})::UBIGINT AS {name}) FROM ({query})"
-    return query

@@ -1,0 +1,1 @@
+"""The bins wing: Amazon's bin photos, from the listing to splits that do not leak."""

@@ -1,0 +1,310 @@
+"""`bin_objects` and `bin_metadata`: what the bucket lists, and the JSON of every bin as it stands.
+
+Only new and changed objects are fetched, and put down part by part, so that a run that was killed
+goes on where it stopped. What the JSON says is `inventory.py`.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from off_platform.bins.inspection import SOUND, Look, inspect
+from off_platform.bins.keys import ID_SQL, IMAGES, METADATA, PART_SQL, SPACE_SQL
+from off_platform.bins.schemas import BIN_METADATA, BIN_OBJECTS
+from off_platform.storage.lake import Lake, literal
+from off_platform.storage.listing import Span, spans, write_listing
+from off_platform.storage.objects import Source, is_local
+from off_platform.storage.progress import Display, Tally
+from off_platform.storage.transfer import Limits, Outcome, Wanted, transfer
+
+if TYPE_CHECKING:
+    import duckdb
+    import pyarrow as pa
+
+# Parts of the metadata wait here until all is there.
+COLLECTING = "collecting/bin_metadata"
+# Of 2 kB each: 16 MB in memory, and the most that a killed run loses.
+PART_OBJECTS = 8192
+ROW_GROUP = 8192
+# "One SKU" takes 700 bytes; the largest bin has 22.
+METADATA_BYTES_MOST = 2**20
+BATCH_ROWS = 4096
+
+
+class EmptyBucketError(LookupError):
+    """The bucket lists nothing of the dataset; the message is one sentence."""
+
+
+@dataclass(frozen=True)
+class Listed:
+    """What the bucket lists.
+
+    Attributes:
+        objects: how many.
+        metadata: how many of them are a bin's metadata.
+        images: how many a bin's photo.
+        added: not there at the listing before, or other than then.
+        gone: there at the listing before.
+        sentence: the same for people.
+    """
+
+    objects: int
+    metadata: int
+    images: int
+    added: int
+    gone: int
+    sentence: str
+
+
+def list_objects(
+    lake: Lake,
+    source: Source,
+    connection: "duckdb.DuckDBPyConnection",
+    limits: Limits,
+    display: Display | None = None,
+) -> Listed:
+    """Makes `bin_objects` anew.
+
+    Raises:
+        off_platform.storage.listing.ListingError: the bucket cannot be listed; nothing is changed.
+        EmptyBucketError: there is nothing of the dataset; nothing is changed.
+    """
+    prefixes = (METADATA, IMAGES)
+    parts = (
+        [Span(prefix) for prefix in prefixes]
+        if is_local(source.url)
+        else [span for prefix in prefixes for span in spans(prefix)]
+    )
+    with lake.root.scratch() as scratch:
+        write_listing(
+            source.store,
+            parts,
+            scratch,
+            concurrency=limits.concurrency,
+            attempts=limits.attempts,
+            display=display,
+        )
+        listed = _objects_query(f"read_parquet({literal(f'{scratch}/*.parquet')})")
+        if not _counts(connection, f"SELECT count(id) FROM ({listed})")[0]:
+            raise EmptyBucketError(
+                f"{source.url} has no bins below {METADATA} and {IMAGES}; nothing was changed."
+            )
+        added, gone = _compared(lake, connection, listed)
+        if added or gone or not lake.has(BIN_OBJECTS.name):
+            lake.replace_from_query(
+                BIN_OBJECTS.name, None, BIN_OBJECTS.arrow, connection, f"{listed} ORDER BY key"
+            )
+    return _listed(lake, connection, added, gone)
+
+
+def _objects_query(listing: str) -> str:
+    return f"""
+        SELECT key, part, CASE WHEN id_space IS NOT NULL THEN id END AS id, id_space, bytes, etag,
+            last_modified
+        FROM (SELECT *, {SPACE_SQL} AS id_space FROM (
+            SELECT *, {PART_SQL} AS part, {ID_SQL} AS id FROM {listing}))"""
+
+
+def _compared(lake: Lake, connection: "duckdb.DuckDBPyConnection", listed: str) -> tuple[int, int]:
+    """How many objects are new or other than at the listing before, and how many are gone."""
+    if not lake.has(BIN_OBJECTS.name):
+        return int(_counts(connection, f"SELECT count(*) FROM ({listed})")[0]), 0
+    added, gone = _counts(
+        connection,
+        f"""
+        SELECT count(*) FILTER (n.key IS NOT NULL AND (b.key IS NULL
+                OR (n.etag, n.bytes) IS DISTINCT FROM (b.etag, b.bytes))),
+            count(*) FILTER (n.key IS NULL)
+        FROM ({listed}) AS n FULL JOIN {lake.rows_of(BIN_OBJECTS.name)} AS b USING (key)""",
+    )
+    return int(added), int(gone)
+
+
+def _listed(lake: Lake, connection: "duckdb.DuckDBPyConnection", added: int, gone: int) -> Listed:
+    objects, metadata, images = _counts(
+        connection,
+        f"""
+        SELECT count(*), count(id) FILTER (part = 'metadata'), count(id) FILTER (part = 'image')
+        FROM {lake.rows_of(BIN_OBJECTS.name)}""",
+    )
+    what = f"{metadata:,} metadata and {images:,} photos are listed"
+    change = (
+        f"{added:,} objects are new or changed, {gone:,} gone"
+        if added or gone
+        else "nothing has changed since the listing before"
+    )
+    return Listed(objects, metadata, images, added, gone, f"{what}; {change}.")
+
+
+def _counts(connection: "duckdb.DuckDBPyConnection", query: str) -> Any:
+    return connection.execute(query).fetchall()[0]
+
+
+@dataclass(frozen=True)
+class Collected:
+    """What a run fetched.
+
+    Attributes:
+        tally: objects by what became of them.
+        rows: of the table now.
+        changed: whether the table was made anew.
+    """
+
+    tally: Tally
+    rows: int
+    changed: bool
+
+
+def collect_metadata(
+    lake: Lake,
+    source: Source,
+    connection: "duckdb.DuckDBPyConnection",
+    limits: Limits,
+    display: Display | None = None,
+) -> Collected:
+    """Makes `bin_metadata`: fetches what `bin_objects` lists and the table does not have.
+
+    Objects that failed are noted without an ETag, so that the next run asks for them again.
+
+    Raises:
+        off_platform.storage.lake.NoSuchTableError: the bucket was not listed yet.
+    """
+    wanted = _wanted_query(lake, _had(lake))
+    total = int(_counts(connection, f"SELECT count(*) FROM ({wanted})")[0])
+    tally = Tally(total=total)
+    rows = _rows(connection, wanted, source, limits, display, tally)
+    number = len(lake.root.names(COLLECTING))
+    while part := list(islice(rows, PART_OBJECTS)):
+        _put_down(lake, number, part)
+        number += 1
+    changed = bool(number) or _has_stale(lake, connection)
+    if changed:
+        _merge(lake, connection)
+        lake.root.remove(COLLECTING)
+    ((found,),) = connection.execute(
+        f"SELECT count(*) FROM {lake.rows_of(BIN_METADATA.name)}"
+    ).fetchall()
+    return Collected(tally, int(found), changed)
+
+
+_EMPTY = """(SELECT NULL::VARCHAR AS key, NULL::VARCHAR AS etag, NULL::VARCHAR AS filename
+    WHERE false)"""
+
+
+def _had(lake: Lake) -> str:
+    """SQL for what is there: of the table, and of the parts of a run that was killed."""
+    files = [lake.address(BIN_METADATA.name)] if lake.has(BIN_METADATA.name) else []
+    files += [lake.root.address(name) for name in lake.root.names(COLLECTING)]
+    listed = ", ".join(literal(file) for file in files)
+    return f"read_parquet([{listed}], filename = true)" if files else _EMPTY
+
+
+def _wanted_query(lake: Lake, had: str) -> str:
+    return f"""
+        SELECT key, id, id_space, bytes, etag FROM {lake.rows_of(BIN_OBJECTS.name)} AS o
+        WHERE part = 'metadata' AND id IS NOT NULL AND NOT EXISTS (
+            SELECT 1 FROM {had} AS h WHERE h.key = o.key AND h.etag IS NOT DISTINCT FROM o.etag
+            AND h.etag IS NOT NULL)
+        ORDER BY key"""
+
+
+def _rows(
+    connection: "duckdb.DuckDBPyConnection",
+    wanted: str,
+    source: Source,
+    limits: Limits,
+    display: Display | None,
+    tally: Tally,
+) -> Iterator[dict[str, Any]]:
+    """The table's rows of what is wanted, as it comes."""
+    reader = connection.cursor().sql(wanted).to_arrow_reader(BATCH_ROWS)
+    listed = (row for batch in reader for row in batch.to_pylist())
+    few_bytes = Limits(limits.concurrency, limits.attempts, METADATA_BYTES_MOST)
+    objects = (Wanted(row["key"], row, _check_of(row["id"])) for row in listed)
+    for outcome in transfer(source.store, objects, few_bytes, display, tally):
+        yield _row(outcome)
+
+
+def _check_of(bin_id: str) -> Any:
+    def look(data: bytes) -> tuple[None, Look]:
+        return None, inspect(data, bin_id)
+
+    return look
+
+
+def _row(outcome: Outcome[dict[str, Any], Look]) -> dict[str, Any]:
+    listed, data = outcome.tag, outcome.data
+    look = outcome.facts or _not_there(outcome)
+    too_large = look.oddity == "too_large"
+    return {
+        "key": listed["key"],
+        "id": listed["id"],
+        "id_space": listed["id_space"],
+        # What is too large stays so while its ETag does, and need not be asked for again.
+        "etag": listed["etag"] if too_large else outcome.etag,
+        "last_modified": outcome.last_modified,
+        "bytes": listed["bytes"] if data is None else len(data),
+        "md5": outcome.md5,
+        "text": None if data is None or look.oddity == "not_utf8" else data.decode("utf-8"),
+        "usable": look.usable,
+        "oddity": look.oddity,
+        "reason": look.reason,
+    }
+
+
+def _not_there(outcome: Outcome[dict[str, Any], Look]) -> Look:
+    if outcome.data is not None:
+        return SOUND
+    is_large = outcome.status == "refused" and (outcome.reason or "").startswith("larger")
+    oddity = "too_large" if is_large else outcome.status
+    return Look(usable=False, oddity=oddity, reason=outcome.reason or outcome.status)
+
+
+def _put_down(lake: Lake, number: int, rows: list[dict[str, Any]]) -> None:
+    import pyarrow as pa  # noqa: PLC0415 - 0.2 s, once used
+    import pyarrow.parquet as pq  # noqa: PLC0415 - the same
+
+    with lake.root.scratch() as scratch:
+        made = scratch / "rows.parquet"
+        pq.write_table(pa.Table.from_pylist(rows, BIN_METADATA.arrow), made, compression="zstd")
+        lake.root.place(made, f"{COLLECTING}/{number:06d}.parquet")
+
+
+def _has_stale(lake: Lake, connection: "duckdb.DuckDBPyConnection") -> bool:
+    """Whether the table is not there, or has rows of objects that are listed no more."""
+    if not lake.has(BIN_METADATA.name):
+        return True
+    ((stale,),) = connection.execute(f"""
+        SELECT count(*) FROM {lake.rows_of(BIN_METADATA.name)} WHERE key NOT IN (
+            SELECT key FROM {lake.rows_of(BIN_OBJECTS.name)} WHERE id IS NOT NULL)""").fetchall()
+    return bool(stale)
+
+
+def _merge(lake: Lake, connection: "duckdb.DuckDBPyConnection") -> None:
+    """Puts the newest row of each listed object in place, streaming: the texts are a gigabyte.
+
+    The parts are named in the order they were made, behind the table's own file.
+    """
+    table = lake.address(BIN_METADATA.name) if lake.has(BIN_METADATA.name) else ""
+    newest = f"""
+        SELECT key, max_by(filename, (filename <> {literal(table)}, filename)) AS filename
+        FROM {_had(lake)} WHERE key IN (
+            SELECT key FROM {lake.rows_of(BIN_OBJECTS.name)} WHERE id IS NOT NULL)
+        GROUP BY key"""
+    columns = ", ".join(f'h."{column.name}"' for column in BIN_METADATA.columns)
+    query = f"SELECT {columns} FROM {_had(lake)} AS h JOIN ({newest}) USING (key, filename)"
+
+    def write(path: Path) -> None:
+        _write_stream(connection.cursor().sql(query).to_arrow_reader(ROW_GROUP), path)
+
+    lake.replace(BIN_METADATA.name, None, BIN_METADATA.arrow, write)
+
+
+def _write_stream(reader: "pa.RecordBatchReader", path: Path) -> None:
+    import pyarrow.parquet as pq  # noqa: PLC0415 - 0.2 s, once used
+
+    with pq.ParquetWriter(path, BIN_METADATA.arrow, compression="zstd") as file:
+        for batch in reader:
+            file.write_batch(batch.cast(BIN_METADATA.arrow), ROW_GROUP)

@@ -1,0 +1,113 @@
+"""`bins`, `bin_items`, `items`: SQL over the metadata's JSON. Pure: nothing is read or written.
+
+How the JSON was found to be usable is `inspection.py`; which bins are one visit is `visits.py`.
+"""
+
+import html
+from typing import TYPE_CHECKING
+
+from off_platform.bins.schemas import HARD_FROM, INCH_MM, POUND_G
+
+if TYPE_CHECKING:
+    import duckdb
+
+_MEASURE = "STRUCT(unit VARCHAR, value DOUBLE)"
+_ITEM = (
+    "STRUCT(asin VARCHAR, name VARCHAR, normalizedName VARCHAR, quantity BIGINT, "
+    f"length {_MEASURE}, width {_MEASURE}, height {_MEASURE}, weight {_MEASURE})"
+)
+# Not `html_unescape`: that is a function of an extension, which DuckDB would try to fetch.
+_UNESCAPE = "entities_resolved"
+# Control characters of ASCII and of Latin-1, and the separators that JSON lets stand in a text.
+_CONTROLS = r"[\x00-\x1F\x7F-\x{9F}\x{2028}\x{2029}]"
+
+
+def let_clean_names(connection: "duckdb.DuckDBPyConnection") -> None:
+    """Gives a connection the function that `bin_items_query` needs: Python's list of entities."""
+    known = connection.execute(
+        f"SELECT count(*) FROM duckdb_functions() WHERE function_name = '{_UNESCAPE}'"
+    ).fetchall()
+    if not known[0][0]:
+        connection.create_function(_UNESCAPE, html.unescape, ["VARCHAR"], "VARCHAR")
+
+
+def bin_items_query(metadata: str) -> str:
+    """A row an item; see the table `bin_items`.
+
+    Args:
+        metadata: SQL of `bin_metadata`, to stand after FROM.
+    """
+    # Only one name in 160 has an entity, and Python is asked for those alone.
+    unescaped = f"CASE WHEN contains(name, '&') THEN {_UNESCAPE}(name) ELSE name END"
+    cleaned = f"regexp_replace({unescaped}, '{_CONTROLS}', ' ', 'g')"
+    squeezed = rf"nullif(trim(regexp_replace({cleaned}, '\s+', ' ', 'g')), '')"
+    sides = ", ".join(f"item.{side}.value AS {side}" for side in ("length", "width", "height"))
+    metric = ", ".join(f"{side} * {INCH_MM} AS {side}_mm" for side in ("length", "width", "height"))
+    return f"""
+        SELECT bin_id, id_space, fcsku, asin, quantity, length, width, height, {metric},
+            weight, weight * {POUND_G} AS weight_g, unit_length, unit_weight, name,
+            normalized_name, {squeezed} AS clean_name
+        FROM (
+            SELECT bin_id, id_space, fcsku, item.asin AS asin, item.quantity AS quantity, {sides},
+                item.weight.value AS weight,
+                coalesce(item.length.unit, item.width.unit, item.height.unit) AS unit_length,
+                item.weight.unit AS unit_weight, item.name AS name,
+                item.normalizedName AS normalized_name
+            FROM (
+                SELECT bin_id, id_space, entry.key AS fcsku, entry.value AS item FROM (
+                    SELECT id AS bin_id, id_space, unnest(map_entries(from_json(
+                        json_extract(text, '$.BIN_FCSKU_DATA'), '"MAP(VARCHAR, {_ITEM})"')))
+                        AS entry
+                    FROM {metadata} WHERE usable)))"""
+
+
+def bins_query(metadata: str, bin_items: str, objects: str) -> str:
+    """A row a bin, all but its visit; see the table `bins`.
+
+    Args:
+        metadata: SQL of `bin_metadata`.
+        bin_items: SQL of `bin_items`.
+        objects: SQL of `bin_objects`.
+    """
+    return f"""
+        SELECT m.id, m.id_space, m.id::BIGINT AS position, expected_quantity,
+            coalesce(items_quantity, 0)::BIGINT AS items_quantity,
+            (expected_quantity - coalesce(items_quantity, 0))::BIGINT AS difference,
+            coalesce(skus, 0) AS skus, coalesce(skus, 0) = 0 AS empty,
+            CASE WHEN expected_quantity < {HARD_FROM} THEN 'moderate' ELSE 'hard' END
+                AS difficulty,
+            o.key AS image_key, o.etag
+        FROM (
+            SELECT id, id_space, json_extract(text, '$.EXPECTED_QUANTITY')::BIGINT
+                AS expected_quantity
+            FROM {metadata} WHERE usable) AS m
+        LEFT JOIN (
+            SELECT bin_id AS id, sum(quantity) AS items_quantity, count(*) AS skus
+            FROM {bin_items} GROUP BY bin_id) AS i USING (id)
+        LEFT JOIN (SELECT id, key, etag FROM {objects} WHERE part = 'image') AS o USING (id)"""
+
+
+def items_query(bin_items: str) -> str:
+    """A row an ASIN; see the table `items`. Of equally common names the first in order is taken."""
+    return f"""
+        WITH with_asin AS (FROM {bin_items} WHERE asin IS NOT NULL),
+        names AS (
+            SELECT asin, clean_name, count(*) AS times FROM with_asin
+            WHERE clean_name IS NOT NULL GROUP BY ALL),
+        sides AS (
+            SELECT asin, length, width, height, count(*) AS times FROM with_asin
+            WHERE length IS NOT NULL GROUP BY ALL)
+        SELECT * FROM (
+            SELECT asin, count(DISTINCT bin_id) AS bins, sum(quantity)::BIGINT AS units
+            FROM with_asin GROUP BY asin)
+        LEFT JOIN (SELECT asin, arg_min(clean_name, (-times, clean_name)) AS name
+            FROM names GROUP BY asin) USING (asin)
+        LEFT JOIN (SELECT asin, side.length, side.width, side.height FROM (
+            SELECT asin, arg_min({{length: length, width: width, height: height}},
+                (-times, length, width, height)) AS side
+            FROM sides GROUP BY asin)) USING (asin)
+        LEFT JOIN (SELECT asin,
+                count(DISTINCT (clean_name, length, width, height)) AS variants,
+                max(weight) AS heaviest, max(length * width * height) AS largest
+            FROM with_asin GROUP BY asin) USING (asin)
+        ORDER BY asin"""

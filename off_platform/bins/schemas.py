@@ -1,0 +1,247 @@
+"""The tables of the bins wing, as data: columns with units, and the rules that they must fulfil.
+
+How the tables come about is `collect.py`, `inventory.py`, `visits.py` and `splits.py`; what is
+found when the rules are looked at is `checks.py`. Sentences in quotes are the dataset's own.
+"""
+
+from off_platform.bins.keys import MAIN, PILOT
+from off_platform.quality import SHAPE, Column, Rule, Table
+
+ID = f"{MAIN}|{PILOT}"
+SPACES = ("main", "pilot")
+SPLITS = ("train", "validation", "test")
+INCH_MM = 25.4
+POUND_G = 453.59237
+# ABID (silverbottlep/abid_challenge) calls bins of fewer items moderate, others hard.
+HARD_FROM = 6
+
+
+def _shape(what: str) -> Rule:
+    return Rule(SHAPE, f"{what} has its columns, with their types.", blocking=True)
+
+
+BIN_OBJECTS = Table(
+    "bin_objects",
+    "What the bucket lists below metadata/ and bin-images/, a row an object.",
+    (
+        Column("key", "string", "Key in the bucket."),
+        Column(
+            "part", "string", "`metadata` or `image`.", rule=SHAPE, one_of=("metadata", "image")
+        ),
+        Column("id", "string", "The bin: the key's stem; null when it is none.", nullable=True),
+        Column("id_space", "string", "`main` or `pilot`; null when neither.", nullable=True),
+        Column("bytes", "int64", "Its size, in bytes.", rule="objects_not_empty", least=1),
+        Column("etag", "string", "Its ETag.", nullable=True),
+        Column("last_modified", "timestamp", "When the bucket says it was written.", nullable=True),
+    ),
+    (
+        _shape("The listing"),
+        Rule("listing_not_empty", "There are metadata and images.", blocking=True),
+        Rule("objects_not_empty", "No object is empty."),
+        Rule("keys_are_ids", "Every key's stem is an id of the main or of the pilot set."),
+        Rule(
+            "metadata_has_image",
+            '"Images and their associated metadata share simple numerical unique identifiers": '
+            "every metadata has its image.",
+            "warning",
+            tolerated=0.001,
+        ),
+        Rule("image_has_metadata", "Every image has its metadata.", "warning", tolerated=0.001),
+    ),
+)
+
+BIN_METADATA = Table(
+    "bin_metadata",
+    "The JSON of every bin as it stands, a row a metadata object.",
+    (
+        Column("key", "string", "Key in the bucket."),
+        Column("id", "string", "The bin.", rule="ids_are_ids", pattern=ID),
+        Column("id_space", "string", "`main` or `pilot`.", rule="ids_are_ids", one_of=SPACES),
+        Column("etag", "string", "ETag of the object; null when it never came.", nullable=True),
+        Column("last_modified", "timestamp", "When the bucket says it was written.", nullable=True),
+        Column("bytes", "int64", "Size of the object, in bytes.", nullable=True),
+        Column("md5", "string", "MD5 of the object's bytes.", nullable=True),
+        Column("text", "string", "The JSON as it came; null when it is not to be had.",
+               nullable=True),
+        Column("usable", "bool", "Whether the bin has rows in the other tables."),
+        Column("oddity", "string", "Short name of what is odd.", nullable=True),
+        Column("reason", "string", "The same in a sentence.", nullable=True),
+    ),
+    (
+        _shape("The metadata"),
+        Rule("ids_are_ids", "Every id is one of the main or of the pilot set."),
+        Rule("every_object_accounted_for", "Every listed metadata object has its row."),
+        Rule("all_fetched", "None is missing, refused or failed.", tolerated=0.001),
+        Rule("json_is_json", "The JSON is JSON, whole, and not HTML."),
+        Rule("items_are_items", "Items are objects, with whole numbers as quantities."),
+        Rule("keys_once", "No key stands twice in one JSON object."),
+        Rule("fields_known", "Top-level and item fields are exactly those known.", "warning"),
+        Rule("pilot_names_its_image", "In the pilot set image_fname is the name of the image."),
+        Rule("md5_is_the_etag", "Where the ETag is an MD5, the fetched bytes have it."),
+    ),
+)  # fmt: skip
+
+BIN_ODDITIES = Table(
+    "bin_oddities",
+    "Every object that is odd or could not be used, with the reason; none is dropped in silence.",
+    (
+        Column("key", "string", "Key in the bucket."),
+        Column("id", "string", "The bin, where the key tells one.", nullable=True),
+        Column("oddity", "string", "Short name of what is odd."),
+        Column("usable", "bool", "Whether the bin has rows in the other tables all the same."),
+        Column("reason", "string", "The same in a sentence."),
+    ),
+    (
+        _shape("The table of oddities"),
+        Rule("few_oddities", "No more than a thousandth of the objects is odd.", "warning",
+             tolerated=0.001),
+    ),
+)  # fmt: skip
+
+BINS = Table(
+    "bins",
+    "A row a bin: how many items are expected, how many its inventory has, and its photo.",
+    (
+        Column("id", "string", "The bin: a text, as `1` and `00001` are different bins.",
+               rule="ids_are_ids", pattern=ID),
+        Column("id_space", "string", "`main` or `pilot`.", rule="ids_are_ids", one_of=SPACES),
+        Column("position", "int64", "The id's number, counted within its space.", least=1,
+               rule=SHAPE),
+        Column("expected_quantity", "int64", "Items that the photo should show.", least=0,
+               rule=SHAPE),
+        Column("items_quantity", "int64", "Sum of the items' quantities.", least=0, rule=SHAPE),
+        Column("difference", "int64", "Expected minus sum of the items."),
+        Column("skus", "int64", "Number of different items.", least=0, rule=SHAPE),
+        Column("empty", "bool", "Whether the inventory has no item."),
+        Column("difficulty", "string", "`moderate` for fewer than 6 expected items, else `hard`.",
+               rule=SHAPE, one_of=("moderate", "hard")),
+        Column("image_key", "string", "Key of the photo; null when there is none.", nullable=True),
+        Column("etag", "string", "ETag of the photo.", nullable=True),
+        Column("visit_id", "string", "The visit: id of its first bin.", rule="ids_are_ids",
+               pattern=ID),
+    ),
+    (
+        _shape("The table of bins"),
+        Rule("ids_are_ids", "Every id is one of the main or of the pilot set."),
+        Rule("ids_once", "No bin stands twice, and no id is in both spaces."),
+        Rule("items_as_expected", "The items' sum is not below the expected quantity.", "warning",
+             tolerated=0.001),
+        Rule("items_not_above_expected", "The items' sum is not above the expected quantity."),
+        Rule("pilot_is_balanced", "In the pilot set expected quantity is (id - 1) // 200."),
+        Rule("published_figures", "The whole set has its published figures: 536,434 bins, their "
+             "mean, spread, quartiles and classes."),
+    ),
+)  # fmt: skip
+
+BIN_ITEMS = Table(
+    "bin_items",
+    "A row an item of a bin's inventory.",
+    (
+        Column("bin_id", "string", "The bin.", rule=SHAPE, pattern=ID),
+        Column("id_space", "string", "`main` or `pilot`.", rule=SHAPE, one_of=SPACES),
+        Column("fcsku", "string", "Key of the item; mostly its ASIN."),
+        Column("asin", "string", "ASIN or ISBN-10.", nullable=True),
+        Column("quantity", "int64", "How many of it.", rule="quantity_positive", least=1),
+        Column("length", "double", "Longest side, in inches as given.", nullable=True),
+        Column("width", "double", "Middle side, in inches as given.", nullable=True),
+        Column("height", "double", "Shortest side, in inches as given.", nullable=True),
+        Column("length_mm", "double", "Longest side, in millimetres.", nullable=True),
+        Column("width_mm", "double", "Middle side, in millimetres.", nullable=True),
+        Column("height_mm", "double", "Shortest side, in millimetres.", nullable=True),
+        Column("weight", "double", "Weight, in pounds as given.", nullable=True),
+        Column("weight_g", "double", "Weight, in grams.", nullable=True),
+        Column("unit_length", "string", "Unit of the sides; `IN`.", nullable=True,
+               rule="units_known", one_of=("IN",)),
+        Column("unit_weight", "string", "Unit of the weight; `pounds`.", nullable=True,
+               rule="units_known", one_of=("pounds",)),
+        Column("name", "string", "Name as given.", nullable=True),
+        Column("normalized_name", "string", "normalizedName as given; the pilot set has none.",
+               nullable=True),
+        Column("clean_name", "string", "The name without HTML entities, control characters and "
+               "needless white space.", nullable=True),
+    ),
+    (
+        _shape("The table of items"),
+        Rule("quantity_positive", "Every quantity is 1 or more."),
+        Rule("units_known", "Sides are in inches, weights in pounds."),
+        Rule("sides_in_order", "length >= width >= height."),
+        Rule("sides_together", "Length, width and height are given together or not at all."),
+        Rule("sides_positive", "Sides and weights are no negative numbers."),
+        Rule("names_together", "In the main set name and normalizedName are given together.",
+             "warning", tolerated=0.001),
+        Rule("items_once", "No item stands twice in one bin."),
+    ),
+)  # fmt: skip
+
+ITEMS = Table(
+    "items",
+    "A row an ASIN: where it lies, what it is called, how large it is.",
+    (
+        Column("asin", "string", "ASIN or ISBN-10."),
+        Column("bins", "int64", "Bins that it lies in.", least=1, rule=SHAPE),
+        Column("units", "int64", "Units in all bins.", least=1, rule=SHAPE),
+        Column("name", "string", "Its most common name, cleaned.", nullable=True),
+        Column("length", "double", "Most common longest side, in inches.", nullable=True),
+        Column("width", "double", "Most common middle side, in inches.", nullable=True),
+        Column("height", "double", "Most common shortest side, in inches.", nullable=True),
+        Column("variants", "int64", "Different pairs of name and sides.", least=1, rule=SHAPE),
+        Column("heaviest", "double", "Largest weight given, in pounds.", nullable=True),
+        Column("largest", "double", "Largest volume given, in cubic inches.", nullable=True),
+    ),
+    (
+        _shape("The table of ASINs"),
+        Rule("asins_once", "No ASIN stands twice."),
+        Rule("asins_look_so", "An ASIN has 10 capital letters and digits.", "warning",
+             tolerated=0.001),
+        Rule("one_variant", "An ASIN has one name and one set of sides.", "warning",
+             tolerated=0.05),
+    ),
+)  # fmt: skip
+
+BIN_VISITS = Table(
+    "bin_visits",
+    "A row a visit: photos of one bin taken after one another, told by neighbouring ids that share "
+    "an item.",
+    (
+        Column("visit_id", "string", "Id of its first bin.", rule=SHAPE, pattern=ID),
+        Column("first", "string", "Its first bin."),
+        Column("last", "string", "Its last bin."),
+        Column("photos", "int64", "Number of its bins.", rule=SHAPE, least=1),
+        Column("shared_items", "int64", "Items that first and last bin share."),
+        Column("sku_delta", "int64", "Different items, last minus first."),
+        Column("quantity_delta", "int64", "Expected quantity, last minus first."),
+    ),
+    (
+        _shape("The table of visits"),
+        Rule("every_bin_in_one_visit", "Every bin belongs to exactly one visit."),
+        Rule("pilot_stands_alone", "Bins of the pilot set are no visits of several."),
+        Rule("visits_are_short", "A visit has at most 20 photos.", "warning", tolerated=0.001),
+    ),
+)
+
+BIN_SPLITS = Table(
+    "bin_splits",
+    "Train, validation and test: a visit goes as a whole to one of them.",
+    (
+        Column("id", "string", "The bin.", rule=SHAPE, pattern=ID),
+        Column("visit_id", "string", "Its visit.", rule=SHAPE, pattern=ID),
+        Column("expected_quantity", "int64", "Items that the photo should show."),
+        Column("split", "string", "`train`, `validation` or `test`.", rule="splits_known",
+               one_of=SPLITS),
+        Column("random_split", "string", "A split of the same sizes that knows no visits, for "
+               "comparison.", rule="splits_known", one_of=SPLITS),
+    ),
+    (
+        _shape("The splits"),
+        Rule("splits_known", "Every bin is in train, validation or test."),
+        Rule("every_bin_in_one_split", "Every bin has one row."),
+        Rule("no_leak", "No visit is in two splits."),
+        Rule("shares_met", "Each split has its share of the bins, to a hundredth.", "warning"),
+        Rule("balanced", "Each split has the same mean of expected quantities, to a twentieth.",
+             "warning"),
+    ),
+)  # fmt: skip
+
+TABLES = (
+    BIN_OBJECTS, BIN_METADATA, BIN_ODDITIES, BINS, BIN_ITEMS, ITEMS, BIN_VISITS, BIN_SPLITS,
+)  # fmt: skip

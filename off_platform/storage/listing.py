@@ -1,0 +1,166 @@
+"""What lies in a bucket below a prefix, listed in parallel: key, size, ETag, Last-Modified.
+
+A page that fails is asked for again from the last key on, so that no object is lost or listed
+twice, and a listing that cannot be finished never passes for a whole one. What the keys mean is the
+caller's affair.
+"""
+
+import random
+import string
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Lock
+from typing import TYPE_CHECKING
+
+from off_platform.storage.progress import Display, Tally
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from obstore import ObjectMeta
+    from obstore.store import ObjectStore
+
+PAGE_KEYS = 1000
+PAGES_KEPT = 10
+FIRST_WAIT = 0.2
+LONGEST_WAIT = 20.0
+
+
+class ListingError(OSError):
+    """The bucket cannot be listed; the message is one sentence: which prefix, and why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A part of a listing: keys with a prefix, of which those with some prefixes are left out.
+
+    Attributes:
+        prefix: all keys start with it.
+        after: the first key follows this one; None for all of them.
+        without: prefixes whose keys belong to other spans.
+    """
+
+    prefix: str
+    after: str | None = None
+    without: tuple[str, ...] = ()
+
+
+def spans(prefix: str, starts: str = string.digits) -> list[Span]:
+    """A prefix cut into spans that can be listed at the same time and together are all of it.
+
+    Keys mostly go on with one of `starts`; those that do not lie before the first of them and
+    behind the last. What lies between is listed with what lies before.
+
+    Args:
+        prefix: such as `metadata/`.
+        starts: characters in ascending order of their bytes.
+    """
+    cut = tuple(prefix + start for start in starts)
+    # Behind all keys of the last start but those with "~" or higher there, which are left out.
+    rest = Span(prefix, f"{cut[-1]}~", cut)
+    return [*(Span(each) for each in cut), rest]
+
+
+def write_listing(
+    store: "ObjectStore",
+    parts: Sequence[Span],
+    folder: Path,
+    *,
+    concurrency: int,
+    attempts: int,
+    display: Display | None = None,
+) -> list[Path]:
+    """Lists spans at the same time, each to a Parquet file of its own.
+
+    Args:
+        store: what is listed.
+        parts: see `spans`.
+        folder: where the files are made; their names tell the order of the spans.
+        concurrency: how many spans at the same time.
+        attempts: tries for one page.
+        display: where progress is shown.
+
+    Returns:
+        The files, with the columns key, bytes, etag (or null) and last_modified (UTC).
+
+    Raises:
+        ListingError: a page could not be had.
+    """
+    tally, lock = Tally(unit="keys listed"), Lock()
+
+    def write(numbered: tuple[int, Span]) -> Path:
+        number, span = numbered
+        path = folder / f"{number:05d}.parquet"
+        _write(path, _pages(store, span, attempts), lambda keys: _count(tally, lock, keys, display))
+        return path
+
+    with ThreadPoolExecutor(max(1, min(concurrency, len(parts))), "listing") as threads:
+        return list(threads.map(write, enumerate(parts)))
+
+
+def _count(tally: Tally, lock: Lock, keys: int, display: Display | None) -> None:
+    with lock:
+        tally.done += keys
+        tally.by_end["listed"] += keys
+        if display:
+            display.show(tally)
+
+
+def _pages(store: "ObjectStore", span: Span, attempts: int) -> "Iterator[list[ObjectMeta]]":
+    """The pages of a span; after a failure they go on behind the last key."""
+    import obstore  # noqa: PLC0415 - 0.06 s, once used
+    from obstore import exceptions  # noqa: PLC0415 - the same
+
+    after, failures = span.after, 0
+    while True:
+        try:
+            listed = obstore.list(store, span.prefix, offset=after, chunk_size=PAGE_KEYS)
+            for page in listed:
+                failures = 0
+                after = page[-1]["path"] if page else after
+                yield [each for each in page if not each["path"].startswith(span.without or "\0")]
+        except (exceptions.BaseError, OSError) as error:
+            failures += 1
+            if failures >= attempts:
+                reason = str(error).split("\n", 1)[0][:300]
+                raise ListingError(
+                    f"{span.prefix!r} could not be listed in {attempts} tries: {reason}. "
+                    "Nothing was changed; run it again."
+                ) from error
+            longest = min(FIRST_WAIT * 2**failures, LONGEST_WAIT)
+            time.sleep(random.uniform(longest / 2, longest))  # noqa: S311 - spreads requests
+        else:
+            return
+
+
+def _write(path: Path, pages: "Iterator[list[ObjectMeta]]", count: Callable[[int], None]) -> None:
+    import pyarrow.parquet as pq  # noqa: PLC0415 - 0.2 s, once used
+
+    waiting: list[ObjectMeta] = []
+    with pq.ParquetWriter(path, _schema()) as file:
+        for page in pages:
+            waiting += page
+            count(len(page))
+            if len(waiting) >= PAGES_KEPT * PAGE_KEYS:
+                file.write_table(_table(waiting))
+                waiting.clear()
+        file.write_table(_table(waiting))
+
+
+def _schema() -> "pa.Schema":
+    import pyarrow as pa  # noqa: PLC0415 - 0.2 s, once used
+
+    time_of = pa.timestamp("us", tz="UTC")
+    return pa.schema(
+        {"key": pa.string(), "bytes": pa.int64(), "etag": pa.string(), "last_modified": time_of}
+    )
+
+
+def _table(entries: "list[ObjectMeta]") -> "pa.Table":
+    import pyarrow as pa  # noqa: PLC0415 - 0.2 s, once used
+
+    columns = {"key": "path", "bytes": "size", "etag": "e_tag", "last_modified": "last_modified"}
+    values = {name: [entry[of] for entry in entries] for name, of in columns.items()}  # type: ignore[literal-required]
+    return pa.table(values, _schema())
