@@ -14,6 +14,7 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING
 
+from off_platform.sandbox.bins_bucket import make_bins_bucket
 from off_platform.storage.lake import Lake
 from off_platform.storage.objects import Access, Source
 
@@ -106,7 +107,12 @@ def image_set(lake: str, url: str, folder: str, layout: str, photos: str, galler
 
 def month(lake: str, bucket: str) -> None:
     """The job `monthly` with all its checks, as Dagster runs it; says how many checks passed."""
-    os.environ |= {"OFF_PLATFORM_LAKE": lake, "OFF_PLATFORM_IMAGES_BUCKET": bucket}
+    bins = make_bins_bucket(Path(lake).with_name("bins")).folder
+    os.environ |= {
+        "OFF_PLATFORM_LAKE": lake,
+        "OFF_PLATFORM_IMAGES_BUCKET": bucket,
+        "OFF_PLATFORM_BINS_BUCKET": str(bins),
+    }
     from off_platform.definitions import defs  # noqa: PLC0415 - reads the settings above
 
     result = defs.resolve_job_def("monthly").execute_in_process(

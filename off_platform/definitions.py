@@ -3,6 +3,7 @@
 import dagster as dg
 
 from off_platform.automation.jobs import jobs
+from off_platform.bins import assets as bins
 from off_platform.images import assets as images
 from off_platform.images.image_set_assets import image_set_asset
 from off_platform.resources import resources
@@ -22,6 +23,14 @@ def definitions(*, of: Settings) -> dg.Definitions:
         images.key_changes,
         images.products,
         image_set_asset(of),
+        bins.bin_objects,
+        bins.bin_metadata,
+        bins.bin_oddities,
+        bins.bin_items,
+        bins.bins,
+        bins.items,
+        bins.bin_visits,
+        bins.bin_splits,
     ]
     return dg.Definitions(
         assets=dg.with_source_code_references(assets),

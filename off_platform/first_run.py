@@ -64,7 +64,7 @@ def run_once(settings: Settings, image_set: str, console: Console) -> Report:
     home = DAGSTER_HOME if settings.sandbox else Path.cwd()
     with dg.DagsterInstance.from_config(str(home)) as instance:
         for job, partition, told in (
-            ("monthly", report.month, "the month: key list copied, indexed, compared"),
+            ("monthly", report.month, "the month: key list indexed, bins listed and read"),
             ("products_dump", None, "the products dump read"),
             ("image_sets", image_set, f"the image set {image_set}: chosen, fetched, verified"),
         ):
@@ -135,7 +135,8 @@ def _made(report: Report, lake: Lake) -> Table:
 
 
 def _tables(report: Report, lake: Lake, connection: Any) -> list[tuple[str, str, int]]:
-    from off_platform.images import schemas  # noqa: PLC0415 - only here
+    from off_platform.bins.schemas import TABLES  # noqa: PLC0415 - only here
+    from off_platform.images import schemas  # noqa: PLC0415 - the same
 
     month = ("month", report.month)
     told: list[tuple[str, str, int]] = []
@@ -144,6 +145,7 @@ def _tables(report: Report, lake: Lake, connection: Any) -> list[tuple[str, str,
         (schemas.KEY_INDEX_ODDITIES, month),
         (schemas.KEY_CHANGES, month),
         (schemas.PRODUCTS, None),
+        *((table, None) for table in TABLES),
     ):
         if lake.has(table.name, partition):
             rows = lake.rows_of(table.name, partition)

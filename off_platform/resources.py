@@ -72,11 +72,16 @@ def resources(settings: Settings) -> dict[str, object]:
             memory=settings.duckdb_memory,
             threads=settings.threads,
         ),
-        "images_bucket": BucketResource(
-            url=settings.images_bucket,
-            region=settings.images_region,
-            endpoint=settings.sources_endpoint,
-            signed=settings.sources_access == "signed",
-            request_seconds=settings.request_seconds,
-        ),
+        "images_bucket": _bucket(settings, settings.images_bucket, settings.images_region),
+        "bins_bucket": _bucket(settings, settings.bins_bucket, settings.bins_region),
     }
+
+
+def _bucket(settings: Settings, url: str, region: str) -> BucketResource:
+    return BucketResource(
+        url=url,
+        region=region,
+        endpoint=settings.sources_endpoint,
+        signed=settings.sources_access == "signed",
+        request_seconds=settings.request_seconds,
+    )

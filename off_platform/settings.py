@@ -8,7 +8,14 @@ from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 SCHEMES = ("s3://", "file://", "http://", "https://", "memory://")
@@ -119,11 +126,27 @@ class Settings(BaseSettings):
     oddities_share_most: Share = Field(
         default=0.001, description="A larger share of odd lines fails the index's check."
     )
+    bins_train_share: Share = Field(
+        default=0.8, description="Share of the bins that go to train, visit by visit."
+    )
+    bins_validation_share: Share = Field(
+        default=0.1, description="Share of the bins that go to validation; the rest is test."
+    )
+    bins_split_seed: int = Field(
+        default=0, description="Another seed deals the bins out otherwise."
+    )
     gallery_samples: int = Field(
         default=2000, ge=0, description="Samples shown in a set's gallery, at most."
     )
     duckdb_memory: Memory = Field(default="1GB", description="Memory limit of DuckDB.")
     threads: int = Field(default=2, ge=1, le=256, description="Threads of DuckDB.")
+
+    @field_validator("bins_validation_share")
+    @classmethod
+    def _no_more_than_all(cls, share: float, info: ValidationInfo) -> float:
+        if share + info.data.get("bins_train_share", 0) > 1:
+            raise ValueError("with OFF_PLATFORM_BINS_TRAIN_SHARE it is more than all there is")
+        return share
 
     @model_validator(mode="before")
     @classmethod

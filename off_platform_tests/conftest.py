@@ -30,13 +30,13 @@ def real_data() -> Callable[[str], Path]:
 @pytest.fixture(scope="session")
 def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Sandbox:
     """The smallest sandbox in its first month; to be looked at only."""
-    return make_sandbox(tmp_path_factory.mktemp("sandbox") / "first", products=12)
+    return make_sandbox(tmp_path_factory.mktemp("sandbox") / "first", products=12, bins=40)
 
 
 @pytest.fixture(scope="session")
 def later_sandbox(tmp_path_factory: pytest.TempPathFactory) -> Sandbox:
     """The same a month later; to be looked at only."""
-    return make_sandbox(tmp_path_factory.mktemp("sandbox") / "later", products=12, month=1)
+    return make_sandbox(tmp_path_factory.mktemp("sandbox") / "later", products=12, bins=40, month=1)
 
 
 @pytest.fixture

@@ -117,6 +117,7 @@ def house_at(tmp_path_factory: pytest.TempPathFactory, sandbox: Sandbox) -> Iter
         given = {
             "lake": str(root / "lake"),
             "images_bucket": str(shutil.copytree(sandbox.images.folder, root / BUCKET)),
+            "bins_bucket": str(sandbox.bins.folder),
             "products_dump": str(sandbox.products_dump),
             "image_sets": root / "image_sets.toml",
             "list_attempts": 1,

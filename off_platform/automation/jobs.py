@@ -9,7 +9,8 @@ monthly = dg.define_asset_job(
     "monthly",
     selection=dg.AssetSelection.tag(RUNS, "monthly"),
     executor_def=dg.in_process_executor,
-    description="The first of the month: copy the key list, index it, compare it.",
+    description="The first of the month: copy the key list, index it, compare it; list the bins, "
+    "fetch what is new, make their tables.",
 )
 
 # Not `products`: a job may not be named like an asset.

@@ -19,8 +19,8 @@ class SplitShares(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    train: float = Field(default=0.8, gt=0, lt=1, description="Share of train.")
-    validation: float = Field(default=0.1, ge=0, lt=1, description="Share of validation.")
+    train: float = Field(default=0.8, ge=0, le=1, description="Share of train.")
+    validation: float = Field(default=0.1, ge=0, le=1, description="Share of validation.")
     seed: int = Field(default=0, description="Another seed deals them out otherwise.")
 
     @model_validator(mode="after")

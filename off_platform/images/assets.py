@@ -31,6 +31,7 @@ from off_platform.images.schemas import (
     SNAPSHOTS,
 )
 from off_platform.partitions import MONTH, MONTHS
+from off_platform.previews import table_preview
 from off_platform.resources import BucketResource, LakeResource
 from off_platform.settings import Settings
 from off_platform.storage.download import look_patiently
@@ -122,7 +123,7 @@ def bucket_sync(
         before = month_before(into, SNAPSHOTS.name, month)
         past = snapshot_of(into, before, connection) if before else None
         rows = into.rows_of(SNAPSHOTS.name, (MONTH, month))
-        preview = previews.table_preview(connection, f"FROM {rows}")
+        preview = table_preview(connection, f"FROM {rows}")
         findings = checks.of_snapshot(
             connection,
             rows,
@@ -207,7 +208,7 @@ def key_index(
             asset_key="key_index_oddities",
             metadata={
                 "dagster/partition_row_count": facts.oddities.total(),
-                "preview": previews.table_preview(connection, f"FROM {oddities}"),
+                "preview": table_preview(connection, f"FROM {oddities}"),
             },
             check_results=KEY_INDEX_ODDITIES.check_results(
                 "key_index_oddities", checks.of_oddities(connection, oddities)
@@ -239,7 +240,7 @@ def key_changes(context: dg.AssetExecutionContext, lake: LakeResource) -> dg.Mat
                 "added": facts["added"],
                 "removed": facts["removed"],
                 "chart": previews.changes_chart(connection, changes),
-                "preview": previews.table_preview(
+                "preview": table_preview(
                     connection, f"FROM {changes} ORDER BY objects DESC, barcode"
                 ),
                 "dagster/partition_row_count": checks.count(connection, changes),
@@ -282,7 +283,7 @@ def products(
                 "dagster/row_count": facts.rows,
                 "lacks": ", ".join(sorted(facts.lacking)) or "nothing",
                 "rows_left_out": facts.rejected,
-                "preview": previews.table_preview(connection, f"FROM {rows}"),
+                "preview": table_preview(connection, f"FROM {rows}"),
             },
             check_results=PRODUCTS.check_results(
                 "products", checks.of_products(connection, rows, facts, datetime.now(UTC))

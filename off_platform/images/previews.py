@@ -1,28 +1,14 @@
-"""What the images wing's assets show of themselves in the UI: small tables, photos, a chart."""
+"""What the images wing's assets show of themselves in the UI: photos, and what changed."""
 
-import base64
-import io
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import dagster as dg
 
+from off_platform.previews import PREVIEW_ROWS, markdown_table, picture
 from off_platform.storage.objects import Source
 
 if TYPE_CHECKING:
     import duckdb
-
-# Every byte of metadata is stored about five times over; thumbnails are links, which cost nothing.
-PREVIEW_ROWS = 8
-MOST_CELL = 60
-
-
-def table_preview(connection: "duckdb.DuckDBPyConnection", rows: str) -> dg.MarkdownMetadataValue:
-    """The first rows of a query as a Markdown table."""
-    cursor = connection.cursor()
-    found = cursor.execute(f"FROM ({rows}) LIMIT {PREVIEW_ROWS}").fetchall()
-    names = [column[0] for column in cursor.description or []]
-    return dg.MetadataValue.md(_markdown_table(names, found))
 
 
 def index_preview(
@@ -41,7 +27,7 @@ def index_preview(
         photo = f"![]({address})" if address.startswith("http") else ""
         rows.append((photo, barcode, image_id, kind, f"[{key}]({address})"))
     return dg.MetadataValue.md(
-        _markdown_table(["photo", "barcode", "image_id", "kind", "key"], rows, escape=False)
+        markdown_table(["photo", "barcode", "image_id", "kind", "key"], rows, escape=False)
     )
 
 
@@ -65,24 +51,4 @@ def changes_chart(
     axes.axvline(0, color="black", linewidth=0.8)
     axes.set_xlabel("objects")
     axes.legend(frameon=False, fontsize="small")
-    picture = io.BytesIO()
-    figure.savefig(picture, format="png", dpi=110)
-    encoded = base64.b64encode(picture.getvalue()).decode()
-    return dg.MetadataValue.md(f"![added and removed](data:image/png;base64,{encoded})")
-
-
-def _markdown_table(
-    names: Sequence[str], rows: Sequence[tuple[object, ...]], *, escape: bool = True
-) -> str:
-    head = f"| {' | '.join(names)} |\n|{'---|' * len(names)}"
-    lines = (
-        f"| {' | '.join(_cell(value) if escape else str(value) for value in row)} |" for row in rows
-    )
-    return "\n".join([head, *lines])
-
-
-def _cell(value: object) -> str:
-    """A value from outside as a code span: nothing in it is markup."""
-    text = "" if value is None else str(value)
-    text = " ".join(text.replace("`", "'").replace("|", "¦").split())
-    return f"`{text[:MOST_CELL]}`" if text else ""
+    return picture(figure, "added and removed")

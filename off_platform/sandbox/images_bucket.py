@@ -4,20 +4,17 @@ What lies in it is decided in `images_plan.py`, how it looks in `photos.py`.
 """
 
 import gzip
-import json
 import os
-import shutil
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
 from off_platform.images import keys
+from off_platform.sandbox.bucket_folder import make_once, write_file
 from off_platform.sandbox.images_plan import SPOILT, PhotoPlan, Plan, plan
 from off_platform.sandbox.products import FIRST_LIST_T, MONTH_SECONDS
 
-# Beside `data/`, where no key points.
-MARKER = ".sandbox.json"
 # To be raised when the drawings change, so that an older sandbox is made anew.
 EDITION = 1
 
@@ -76,47 +73,10 @@ def make_images_bucket(
     """
     planned = plan(products, seed, month)
     arguments = {"edition": EDITION, "products": products, "seed": seed, "month": month}
-    made = _marked(folder) != arguments
-    if made:
-        _refuse_what_is_not_ours(folder)
-        part = folder.with_name(f"{folder.name}.part")
-        _clear(part)
-        _build(part, planned, FIRST_LIST_T + month * MONTH_SECONDS)
-        (part / MARKER).write_text(json.dumps(arguments), encoding="utf-8")
-        _put_in_place(part, folder)
+    list_t = FIRST_LIST_T + month * MONTH_SECONDS
+    made = make_once(folder, arguments, lambda part: _build(part, planned, list_t))
     before = plan(products, seed, month - 1) if month else planned
     return _described(folder, planned, before, made=made)
-
-
-def _marked(folder: Path) -> object:
-    """The arguments that a sandbox in a folder was made with, or None where none lies there."""
-    try:
-        return json.loads((folder / MARKER).read_text(encoding="utf-8"))
-    except (FileNotFoundError, NotADirectoryError, ValueError):
-        return None
-
-
-def _refuse_what_is_not_ours(folder: Path) -> None:
-    ours = not folder.exists() or (folder / MARKER).exists()
-    if not ours and not (folder.is_dir() and not any(folder.iterdir())):
-        raise FileExistsError(
-            f"{folder} holds something that is no sandbox: choose another folder, or empty it."
-        )
-
-
-def _clear(folder: Path) -> None:
-    if folder.exists():
-        shutil.rmtree(folder)
-
-
-def _put_in_place(part: Path, folder: Path) -> None:
-    """Swap the new folder for the sandbox that was there, if one was."""
-    old = folder.with_name(f"{folder.name}.old")
-    _clear(old)
-    if folder.exists():
-        folder.rename(old)
-    part.rename(folder)
-    _clear(old)
 
 
 def _described(folder: Path, planned: Plan, before: Plan, *, made: bool) -> ImagesBucket:
@@ -146,7 +106,7 @@ def _build(folder: Path, planned: Plan, list_t: int) -> None:
         # Asking for the results is what raises if a drawing failed.
         list(threads.map(partial(_write_photo, folder), planned.photos))
     # As the bucket does it: no newline at the end.
-    _write(folder / keys.KEY_LIST, gzip.compress(_lines(planned), mtime=0), list_t)
+    write_file(folder / keys.KEY_LIST, gzip.compress(_lines(planned), mtime=0), list_t)
 
 
 def _lines(planned: Plan) -> bytes:
@@ -160,14 +120,7 @@ def _write_photo(folder: Path, photo: PhotoPlan) -> None:
         if photo.flaw and kind in SPOILT[photo.flaw]:
             content = _spoilt(photo, content)
         (key,) = photo.keys((kind,))
-        _write(folder / key, content, photo.written_t(kind))
-
-
-def _write(path: Path, content: bytes, written_t: int) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(content)
-    # A server of the folder tells LastModified from it.
-    os.utime(path, (written_t, written_t))
+        write_file(folder / key, content, photo.written_t(kind))
 
 
 def _contents(photo: PhotoPlan) -> dict[keys.Kind, bytes]:

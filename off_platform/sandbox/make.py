@@ -6,11 +6,13 @@ Each part is made by a module of its own; here they are put together.
 from dataclasses import dataclass
 from pathlib import Path
 
+from off_platform.sandbox.bins_bucket import BinsBucket, make_bins_bucket
 from off_platform.sandbox.images_bucket import ImagesBucket, make_images_bucket
 from off_platform.sandbox.products_dump import make_products_dump
 
-# The public bucket's own name, so that a server of the root answers under it.
+# The public buckets' own names, so that a server of the root answers under them.
 IMAGES_BUCKET = "openfoodfacts-images"
+BINS_BUCKET = "aft-vbi-pds"
 PRODUCTS_DUMP = "products.csv.gz"
 
 
@@ -21,15 +23,19 @@ class Sandbox:
     root: Path
     images: ImagesBucket
     products_dump: Path
+    bins: BinsBucket
 
 
-def make_sandbox(root: Path, *, products: int = 60, seed: int = 1, month: int = 0) -> Sandbox:
+def make_sandbox(
+    root: Path, *, products: int = 60, bins: int = 120, seed: int = 1, month: int = 0
+) -> Sandbox:
     """Make the sandbox in a folder, or leave what is there already as it is.
 
     Args:
         root: where; made with its parents if it is not there.
         products: in month 0.
-        seed: another one gives other products and photos.
+        bins: in the bins bucket's main set, which is the same in every month.
+        seed: another one gives other products, bins and photos.
         month: 0, or a later state of the same sandbox.
 
     Raises:
@@ -39,4 +45,4 @@ def make_sandbox(root: Path, *, products: int = 60, seed: int = 1, month: int = 
     root.mkdir(parents=True, exist_ok=True)
     images = make_images_bucket(root / IMAGES_BUCKET, products=products, seed=seed, month=month)
     dump = make_products_dump(root / PRODUCTS_DUMP, images)
-    return Sandbox(root, images, dump)
+    return Sandbox(root, images, dump, make_bins_bucket(root / BINS_BUCKET, bins=bins, seed=seed))

@@ -17,7 +17,9 @@ def test_bucket_and_dump_lie_where_a_server_of_the_root_finds_them(
     assert not made.images.made
     assert made.images.folder == root / "openfoodfacts-images"
     assert made.products_dump == root / "products.csv.gz"
+    assert made.bins.folder == root / "aft-vbi-pds"
     assert sorted(path.name for path in root.iterdir()) == [
+        "aft-vbi-pds",
         "openfoodfacts-images",
         "products.csv.gz",
     ]

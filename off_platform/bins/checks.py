@@ -1,0 +1,330 @@
+"""What is found when the rules of the bins wing's tables are looked at.
+
+The rules themselves are in `schemas.py`; bounds of single columns are checked by Pandera, in
+batches; what concerns rows or tables as a whole is asked of DuckDB.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from off_platform.bins.schemas import (
+    BIN_ITEMS,
+    BIN_METADATA,
+    BIN_OBJECTS,
+    BIN_ODDITIES,
+    BIN_SPLITS,
+    BIN_VISITS,
+    BINS,
+    ITEMS,
+)
+from off_platform.bins.splits import SplitShares, leak_query
+from off_platform.quality import Finding, Table, frames, validate
+from off_platform.storage.lake import Lake
+
+if TYPE_CHECKING:
+    import duckdb
+    import pandas as pd
+
+BATCH_ROWS = 100_000
+WHOLE_SET = 536_434
+# Published figures of the whole set (cy-chin/Object-Counting-for-Warehouse-Cycle-Count).
+PUBLISHED: Mapping[str, Any] = {
+    "bins": WHOLE_SET,
+    "mean": 5.107281,
+    "standard deviation": 4.620148,
+    "quartiles": [3, 4, 6],
+    "largest": 209,
+    "not empty": 526_533,
+    "items": 1_415_744,
+    "FCSKUs": 460_515,
+    "most SKUs in a bin": 22,
+    "quantities 0 to 5": [9901, 41347, 77063, 90258, 80750, 62648],
+}
+SHARE_OFF_MOST = 0.01
+MEAN_OFF_MOST = 0.05
+
+_UNREADABLE = ("html", "truncated", "not_json", "empty", "not_utf8", "too_deep", "not_an_object")
+_WRONG_ITEMS = (
+    "items_not_an_object", "item_not_an_object", "quantity_not_a_number", "nan", "not_a_text",
+    "not_a_measure", "too_large_number",
+)  # fmt: skip
+_NOT_FETCHED = ("missing", "refused", "failed", "corrupt", "too_large")
+_MAIN = "id_space = 'main'"
+_SIDES = "(length IS NULL)::INT + (width IS NULL)::INT + (height IS NULL)::INT"
+_MD5 = r"""regexp_full_match(etag, '"?[0-9a-f]{32}"?')"""
+
+# table -> rule -> what the rows are called in examples, which rows it is about, which break it
+_ROW_RULES: Mapping[str, Mapping[str, tuple[str, str, str]]] = {
+    BIN_OBJECTS.name: {
+        "keys_are_ids": ("key", "true", "id IS NULL"),
+    },
+    BIN_METADATA.name: {
+        "all_fetched": ("concat(key, ': ', reason)", "true", f"oddity IN {_NOT_FETCHED}"),
+        "json_is_json": (
+            "concat(key, ': ', reason)", "md5 IS NOT NULL", f"oddity IN {_UNREADABLE}"
+        ),
+        "items_are_items": (
+            "concat(key, ': ', reason)", "md5 IS NOT NULL", f"oddity IN {_WRONG_ITEMS}"
+        ),
+        "keys_once": ("concat(key, ': ', reason)", "md5 IS NOT NULL", "oddity = 'duplicate_key'"),
+        "fields_known": (
+            "concat(key, ': ', reason)", "md5 IS NOT NULL",
+            "oddity IN ('unknown_field', 'missing_field')",
+        ),
+        "pilot_names_its_image": (
+            "concat(key, ': ', reason)", "usable AND id_space = 'pilot'",
+            "oddity = 'wrong_image_fname'",
+        ),
+        "md5_is_the_etag": (
+            "key", f"md5 IS NOT NULL AND {_MD5}", "trim(etag, '\"') <> md5"
+        ),
+    },
+    BINS.name: {
+        "ids_once": ("id", "true", "count(*) OVER (PARTITION BY id) > 1"),
+        "items_as_expected": (
+            "concat(id, ': ', items_quantity, ' of ', expected_quantity)", "true", "difference > 0"
+        ),
+        "items_not_above_expected": (
+            "concat(id, ': ', items_quantity, ' of ', expected_quantity)", "true", "difference < 0"
+        ),
+        "pilot_is_balanced": (
+            "concat(id, ': ', expected_quantity)", "id_space = 'pilot'",
+            "expected_quantity <> (position - 1) // 200",
+        ),
+    },
+    BIN_ITEMS.name: {
+        "sides_in_order": (
+            "concat(bin_id, ' ', fcsku)", "length IS NOT NULL",
+            "NOT coalesce(length >= width AND width >= height, true)",
+        ),
+        "sides_together": ("concat(bin_id, ' ', fcsku)", "true", f"{_SIDES} NOT IN (0, 3)"),
+        "sides_positive": (
+            "concat(bin_id, ' ', fcsku)", "true", "least(length, width, height, weight) < 0"
+        ),
+        "names_together": (
+            "concat(bin_id, ' ', fcsku)", _MAIN, "(name IS NULL) <> (normalized_name IS NULL)"
+        ),
+        "items_once": (
+            "concat(bin_id, ' ', fcsku)", "true",
+            "count(*) OVER (PARTITION BY bin_id, fcsku) > 1",
+        ),
+    },
+    ITEMS.name: {
+        "asins_once": ("asin", "true", "count(*) OVER (PARTITION BY asin) > 1"),
+        "asins_look_so": ("asin", "true", "NOT regexp_full_match(asin, '[0-9A-Z]{10}')"),
+        "one_variant": ("concat(asin, ': ', variants)", "true", "variants > 1"),
+    },
+    BIN_VISITS.name: {
+        "pilot_stands_alone": (
+            "visit_id", "regexp_full_match(visit_id, '[1-9][0-9]{0,3}')", "photos > 1"
+        ),
+        "visits_are_short": ("concat(visit_id, ': ', photos)", "true", "photos > 20"),
+    },
+    BIN_SPLITS.name: {
+        "every_bin_in_one_split": ("id", "true", "count(*) OVER (PARTITION BY id) > 1"),
+        "no_leak": (
+            "visit_id", "true",
+            "min(split) OVER (PARTITION BY visit_id) <> max(split) OVER (PARTITION BY visit_id)",
+        ),
+    },
+}  # fmt: skip
+
+
+def of_table(
+    lake: Lake, connection: "duckdb.DuckDBPyConnection", table: Table
+) -> dict[str, Finding]:
+    """What Pandera and DuckDB find in a table's rows."""
+    rows = lake.rows_of(table.name)
+    findings = validate(table, _batches(connection, table, rows))
+    for rule, (name, of, broken) in _ROW_RULES.get(table.name, {}).items():
+        findings[rule] = _counted(connection, rows, name, of, broken)
+    return findings
+
+
+def of_objects(lake: Lake, connection: "duckdb.DuckDBPyConnection") -> dict[str, Finding]:
+    """What is found in `bin_objects`."""
+    findings = of_table(lake, connection, BIN_OBJECTS)
+    rows = lake.rows_of(BIN_OBJECTS.name)
+    metadata, images = (
+        f"(SELECT id FROM {rows} WHERE part = '{part}' AND id IS NOT NULL)"
+        for part in ("metadata", "image")
+    )
+    findings["listing_not_empty"] = Finding(
+        broken=sum(not _number(connection, f"SELECT count(*) FROM {half}")
+                   for half in (metadata, images)),
+        of=2,
+    )  # fmt: skip
+    findings["metadata_has_image"] = _without(connection, metadata, images)
+    findings["image_has_metadata"] = _without(connection, images, metadata)
+    return findings
+
+
+def of_metadata(lake: Lake, connection: "duckdb.DuckDBPyConnection") -> dict[str, Finding]:
+    """What is found in `bin_metadata`."""
+    findings = of_table(lake, connection, BIN_METADATA)
+    objects = lake.rows_of(BIN_OBJECTS.name)
+    listed = f"(SELECT key FROM {objects} WHERE part = 'metadata' AND id IS NOT NULL)"
+    rows = f"(SELECT key FROM {lake.rows_of(BIN_METADATA.name)})"
+    findings["every_object_accounted_for"] = _without(connection, listed, rows)
+    return findings
+
+
+def of_oddities(lake: Lake, connection: "duckdb.DuckDBPyConnection") -> dict[str, Finding]:
+    """What is found in `bin_oddities`, by kind."""
+    findings = of_table(lake, connection, BIN_ODDITIES)
+    rows = lake.rows_of(BIN_ODDITIES.name)
+    by_kind = connection.execute(
+        f"SELECT oddity, count(*) FROM {rows} GROUP BY oddity ORDER BY ALL"
+    ).fetchall()
+    few = _counted(connection, rows, "concat(key, ': ', reason)", "true", "true")
+    few.of = _number(connection, f"SELECT count(*) FROM {lake.rows_of(BIN_OBJECTS.name)}")
+    few.facts = {f"odd_{oddity}": count for oddity, count in by_kind}
+    return findings | {"few_oddities": few}
+
+
+def of_bins(lake: Lake, connection: "duckdb.DuckDBPyConnection") -> dict[str, Finding]:
+    """What is found in `bins`, also against the published figures."""
+    findings = of_table(lake, connection, BINS)
+    findings["published_figures"] = _published(
+        connection, lake.rows_of(BINS.name), lake.rows_of(BIN_ITEMS.name)
+    )
+    return findings
+
+
+def of_visits(lake: Lake, connection: "duckdb.DuckDBPyConnection") -> dict[str, Finding]:
+    """What is found in `bin_visits`."""
+    findings = of_table(lake, connection, BIN_VISITS)
+    rows, bins = lake.rows_of(BIN_VISITS.name), lake.rows_of(BINS.name)
+    photos = _number(connection, f"SELECT coalesce(sum(photos), 0)::BIGINT FROM {rows}")
+    number = _number(connection, f"SELECT count(*) FROM {bins}")
+    findings["every_bin_in_one_visit"] = Finding(broken=abs(photos - number), of=number)
+    return findings
+
+
+def of_splits(
+    lake: Lake, connection: "duckdb.DuckDBPyConnection", shares: SplitShares
+) -> dict[str, Finding]:
+    """What is found in `bin_splits`, with the leak rate of a random split of the same sizes."""
+    findings = of_table(lake, connection, BIN_SPLITS)
+    rows = lake.rows_of(BIN_SPLITS.name)
+    outside, leaked = connection.execute(leak_query(rows, "random_split")).fetchall()[0]
+    share = leaked / outside if outside else 0.0
+    findings["no_leak"].note = (
+        f"{findings['no_leak'].broken:,} bins leak; a random split of the same sizes would leak "
+        f"{leaked:,} of {outside:,} ({share:.1%})."
+    )
+    findings["no_leak"].facts = {"leak_rate_of_a_random_split": share}
+    findings["shares_met"] = _shares(connection, rows, shares)
+    findings["balanced"] = _balance(connection, rows)
+    return findings
+
+
+def _batches(
+    connection: "duckdb.DuckDBPyConnection", table: Table, rows: str
+) -> Iterator["pd.DataFrame"]:
+    # The JSON texts are a gigabyte, and no rule is about them as such.
+    columns = ", ".join(
+        'NULL::VARCHAR AS "text"' if column.name == "text" else f'"{column.name}"'
+        for column in table.columns
+    )
+    reader = connection.sql(f"SELECT {columns} FROM {rows}").to_arrow_reader(BATCH_ROWS)
+    yield from frames(reader)
+
+
+def _counted(
+    connection: "duckdb.DuckDBPyConnection", rows: str, name: str, of: str, broken: str
+) -> Finding:
+    looked_at = f"SELECT {name} AS name, coalesce({broken}, false) AS broken FROM {rows} WHERE {of}"
+    ((number, failed, examples),) = connection.execute(f"""
+        SELECT count(*), coalesce(count_if(broken), 0), list(name) FILTER (broken)[:5]
+        FROM ({looked_at})""").fetchall()
+    finding = Finding(of=number)
+    finding.add(failed, examples or [])
+    return finding
+
+
+def _without(connection: "duckdb.DuckDBPyConnection", half: str, other: str) -> Finding:
+    """Rows of one half that the other does not have."""
+    ((of, broken, examples),) = connection.execute(f"""
+        SELECT count(*), coalesce(count_if(o IS NULL), 0), list(h) FILTER (o IS NULL)[:5]
+        FROM (SELECT COLUMNS(*) AS h FROM {half}) LEFT JOIN (SELECT COLUMNS(*) AS o FROM {other})
+        ON h = o""").fetchall()
+    finding = Finding(of=of)
+    finding.add(broken, examples or [])
+    return finding
+
+
+def _number(connection: "duckdb.DuckDBPyConnection", query: str) -> int:
+    return int(connection.execute(query).fetchall()[0][0])
+
+
+def _published(connection: "duckdb.DuckDBPyConnection", bins: str, items: str) -> Finding:
+    number = _number(connection, f"SELECT count(*) FROM {bins}")
+    if number < WHOLE_SET:
+        note = f"This is not the whole set: {number:,} of {WHOLE_SET:,} bins."
+        return Finding(note=note)
+    found = figures(connection, bins, items)
+    wrong = [
+        f"{name}: {found[name]}, published {PUBLISHED[name]}"
+        for name in PUBLISHED
+        if found[name] != PUBLISHED[name]
+    ]
+    finding = Finding(of=len(PUBLISHED))
+    finding.add(len(wrong), wrong)
+    return finding
+
+
+def figures(connection: "duckdb.DuckDBPyConnection", bins: str, items: str) -> dict[str, Any]:
+    """The figures that were published of the whole set, of the bins at hand."""
+    classes = ", ".join(
+        f"count_if(expected_quantity = {quantity})::BIGINT" for quantity in range(6)
+    )
+    ((number, mean, spread, quartiles, largest, not_empty, most, by_class),) = connection.execute(
+        f"""SELECT count(*), round(avg(expected_quantity), 6),
+            round(stddev_samp(expected_quantity), 6),
+            quantile_disc(expected_quantity, [0.25, 0.5, 0.75]), max(expected_quantity),
+            count_if(NOT empty)::BIGINT, max(skus), [{classes}] FROM {bins}"""
+    ).fetchall()
+    ((rows, fcskus),) = connection.execute(
+        f"SELECT count(*), count(DISTINCT fcsku) FROM {items}"
+    ).fetchall()
+    values = (
+        number, mean, spread, quartiles, largest, not_empty, rows, fcskus, most, by_class,
+    )  # fmt: skip
+    return dict(zip(PUBLISHED, values, strict=True))
+
+
+def _shares(connection: "duckdb.DuckDBPyConnection", rows: str, shares: SplitShares) -> Finding:
+    number = _number(connection, f"SELECT count(*) FROM {rows}")
+    wanted = {
+        "train": shares.train,
+        "validation": shares.validation,
+        "test": 1 - shares.train - shares.validation,
+    }
+    found = dict(connection.execute(f"SELECT split, count(*) FROM {rows} GROUP BY 1").fetchall())
+    off = [
+        f"{split}: {found.get(split, 0):,} of {number:,}, {share:.1%} were asked for"
+        for split, share in wanted.items()
+        if abs(found.get(split, 0) - share * number) > max(SHARE_OFF_MOST * number, 3)
+    ]
+    finding = Finding(of=len(wanted))
+    finding.add(len(off), off)
+    return finding
+
+
+def _balance(connection: "duckdb.DuckDBPyConnection", rows: str) -> Finding:
+    """Small splits may be further off: three times what chance makes of their size."""
+    means = connection.execute(f"""
+        SELECT split, avg(expected_quantity), count(*) FROM {rows} GROUP BY 1 ORDER BY 1
+    """).fetchall()
+    overall, spread = connection.execute(
+        f"SELECT avg(expected_quantity), coalesce(stddev_samp(expected_quantity), 0) FROM {rows}"
+    ).fetchall()[0]
+    off = [
+        f"{split}: mean {mean:.2f}, of all {overall:.2f}"
+        for split, mean, number in means
+        if abs(mean - overall) > max(MEAN_OFF_MOST * overall, 3 * spread / number**0.5)
+    ]
+    finding = Finding(of=len(means))
+    finding.add(len(off), off)
+    return finding

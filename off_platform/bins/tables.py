@@ -1,0 +1,96 @@
+"""The tables that follow from `bin_metadata`: each made from those before, put in place whole.
+
+What they say is `inventory.py`, `visits.py` and `splits.py`; no Dagster here.
+"""
+
+from typing import TYPE_CHECKING
+
+from off_platform.bins import inventory, splits, visits
+from off_platform.bins.schemas import (
+    BIN_ITEMS,
+    BIN_METADATA,
+    BIN_OBJECTS,
+    BIN_ODDITIES,
+    BIN_SPLITS,
+    BIN_VISITS,
+    BINS,
+    ITEMS,
+)
+from off_platform.bins.splits import SplitShares
+from off_platform.quality import Table
+from off_platform.storage.lake import Lake
+
+if TYPE_CHECKING:
+    import duckdb
+
+
+def make_oddities(lake: Lake, connection: "duckdb.DuckDBPyConnection") -> int:
+    """Makes `bin_oddities`: odd keys, halves without the other, metadata that cannot be used."""
+    objects = lake.rows_of(BIN_OBJECTS.name)
+    has_bin = f"FROM {objects} WHERE id IS NOT NULL AND part"
+    return _replace(
+        lake,
+        BIN_ODDITIES,
+        connection,
+        f"""
+        SELECT key, id, 'id_no_number' AS oddity, false AS usable,
+            'the key is that of no bin: its stem is no id' AS reason
+        FROM {objects} WHERE id IS NULL
+        UNION ALL SELECT key, id, 'no_image', true, 'there is no photo of this bin'
+        {has_bin} = 'metadata' AND id NOT IN (SELECT id {has_bin} = 'image')
+        UNION ALL SELECT key, id, 'no_metadata', false, 'there is no metadata of this photo'
+        {has_bin} = 'image' AND id NOT IN (SELECT id {has_bin} = 'metadata')
+        UNION ALL SELECT key, id, oddity, usable, reason
+        FROM {lake.rows_of(BIN_METADATA.name)} WHERE oddity IS NOT NULL
+        ORDER BY key, oddity""",
+    )
+
+
+def make_bin_items(lake: Lake, connection: "duckdb.DuckDBPyConnection") -> int:
+    """Makes `bin_items`; gives its number of rows."""
+    inventory.let_clean_names(connection)
+    query = inventory.bin_items_query(lake.rows_of(BIN_METADATA.name))
+    return _replace(lake, BIN_ITEMS, connection, query)
+
+
+def make_bins(lake: Lake, connection: "duckdb.DuckDBPyConnection") -> int:
+    """Makes `bins`, each with its visit; gives its number of rows."""
+    items = lake.rows_of(BIN_ITEMS.name)
+    query = inventory.bins_query(
+        lake.rows_of(BIN_METADATA.name), items, lake.rows_of(BIN_OBJECTS.name)
+    )
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE bins_without_visits AS {query}").fetchall()
+    of_bins = visits.visits_query("bins_without_visits", items)
+    return _replace(
+        lake,
+        BINS,
+        connection,
+        f"""
+        SELECT b.*, visit_id FROM bins_without_visits AS b JOIN ({of_bins}) USING (id)
+        ORDER BY id_space, position""",
+    )
+
+
+def make_items(lake: Lake, connection: "duckdb.DuckDBPyConnection") -> int:
+    """Makes `items`; gives its number of rows."""
+    return _replace(lake, ITEMS, connection, inventory.items_query(lake.rows_of(BIN_ITEMS.name)))
+
+
+def make_visits(lake: Lake, connection: "duckdb.DuckDBPyConnection") -> int:
+    """Makes `bin_visits`; gives its number of rows."""
+    query = visits.bin_visits_query(lake.rows_of(BINS.name), lake.rows_of(BIN_ITEMS.name))
+    return _replace(lake, BIN_VISITS, connection, query)
+
+
+def make_splits(lake: Lake, connection: "duckdb.DuckDBPyConnection", shares: SplitShares) -> int:
+    """Makes `bin_splits`; gives its number of rows."""
+    query = splits.splits_query(lake.rows_of(BINS.name), shares)
+    return _replace(lake, BIN_SPLITS, connection, query)
+
+
+def _replace(lake: Lake, table: Table, connection: "duckdb.DuckDBPyConnection", query: str) -> int:
+    columns = ", ".join(
+        f'"{column.name}"::{column.sql} AS "{column.name}"' for column in table.columns
+    )
+    typed = f"SELECT {columns} FROM ({query})"
+    return lake.replace_from_query(table.name, None, table.arrow, connection, typed)

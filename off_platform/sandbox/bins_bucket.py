@@ -1,0 +1,62 @@
+"""The sandbox's bins bucket as a plain folder: `metadata/` and `bin-images/`.
+
+What lies in the bins is decided in `bins_plan.py`, how it looks in `bins_photos.py`.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from off_platform.sandbox.bins_plan import BinPlan, plan
+from off_platform.sandbox.bucket_folder import make_once, write_file
+from off_platform.sandbox.products import FIRST_LIST_T
+
+# To be raised when bins or drawings change, so that an older sandbox is made anew.
+EDITION = 1
+STRAY_KEY = "metadata/notes.json"
+
+
+@dataclass(frozen=True, slots=True)
+class BinsBucket:
+    """A made bucket.
+
+    Attributes:
+        folder: what stands for the bucket.
+        bins: all bins as they were planned.
+        awkward: what is wrong or rare on purpose, each name with its ids.
+        made: whether it was made just now.
+    """
+
+    folder: Path
+    bins: tuple[BinPlan, ...]
+    awkward: dict[str, tuple[str, ...]]
+    made: bool
+
+
+def make_bins_bucket(folder: Path, *, bins: int = 120, seed: int = 1) -> BinsBucket:
+    """Make the bucket, or leave it as it is where the same one lies there already.
+
+    Args:
+        folder: where; a sandbox made with other arguments is replaced.
+        bins: in the main set; 12 of the pilot set and two with six digits come to them.
+        seed: another one gives other bins and photos.
+
+    Raises:
+        ValueError: too few bins, see `bins_plan.plan`.
+        FileExistsError: something else than a sandbox lies in the folder; it is not touched.
+    """
+    planned = plan(bins, seed)
+    arguments = {"edition": EDITION, "bins": bins, "seed": seed}
+    made = make_once(folder, arguments, lambda part: _build(part, planned.bins, seed))
+    return BinsBucket(folder, planned.bins, planned.awkward, made)
+
+
+def _build(folder: Path, bins: tuple[BinPlan, ...], seed: int) -> None:
+    from off_platform.sandbox.bins_photos import photo_of  # noqa: PLC0415 - loads Pillow
+
+    for planned in bins:
+        if planned.metadata is not None:
+            write_file(folder / "metadata" / f"{planned.id}.json", planned.metadata, FIRST_LIST_T)
+        if planned.has_photo:
+            photo = photo_of(planned, seed)
+            write_file(folder / "bin-images" / f"{planned.id}.jpg", photo, FIRST_LIST_T)
+    write_file(folder / STRAY_KEY, b'{"what": "no bin"}', FIRST_LIST_T)
