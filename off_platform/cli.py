@@ -9,37 +9,40 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import typer
-from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
 from off_platform.barcodes import check_digit_holds, kind_of, normal_form
+from off_platform.cli_image_sets import bins, images
+from off_platform.desk import (
+    DONE,
+    INCOMPLETE,
+    OUT_OF_REACH,
+    WRONG,
+    err,
+    images_bucket,
+    out,
+    the_lake,
+)
 from off_platform.images import keys as image_keys
-from off_platform.settings import SANDBOX, Settings, settings
-from off_platform.storage.lake import IMAGE_SETS, Lake, literal
-from off_platform.storage.objects import Access, Source
-from off_platform.storage.progress import duration, shown_at_the_desk, size
-
-if TYPE_CHECKING:
-    from off_platform.images.image_set import Made
-
-DONE, INCOMPLETE, WRONG, OUT_OF_REACH = 0, 1, 2, 3
+from off_platform.settings import SANDBOX, settings
+from off_platform.storage.lake import Lake, literal
+from off_platform.storage.progress import duration, shown_at_the_desk
 
 app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
-    help="Open Food Facts images as tables and image sets.",
+    help="Open Food Facts images and Amazon's bin photos as tables and image sets.",
     epilog="Exit codes: 0 done; 1 done, but something is missing or a check failed; 2 an option, "
     "setting or file is wrong; 3 a bucket or disk is out of reach. Settings are environment "
-    "variables or lines of .env: OFF_PLATFORM_LAKE, OFF_PLATFORM_IMAGES_BUCKET and the others of "
-    ".env.example.",
+    "variables or lines of .env: OFF_PLATFORM_LAKE, OFF_PLATFORM_IMAGES_BUCKET, "
+    "OFF_PLATFORM_BINS_BUCKET and the others of .env.example.",
 )
-out = Console(emoji=False)
-err = Console(stderr=True, emoji=False)
+app.command()(images)
+app.command()(bins)
 
 
 @app.command()
@@ -60,7 +63,7 @@ def run(
             first_run.make_sandbox_ready()
         out.print(f"  [green]done[/]  the sandbox, in {SANDBOX}")
     report = first_run.run_once(of, image_set, out)
-    first_run.tell(report, of, _lake(of), out)
+    first_run.tell(report, of, the_lake(of), out)
     raise typer.Exit(INCOMPLETE if report.broken else DONE)
 
 
@@ -85,7 +88,7 @@ def keys(
 
     Without an index, image 1 stands for all.
     """
-    source, lake = _images(settings()), _lake(settings())
+    source, lake = images_bucket(settings()), the_lake(settings())
     for barcode in barcodes:
         directory = image_keys.directory(barcode, layout)
         note = "" if check_digit_holds(barcode) else ", check digit does not hold"
@@ -144,140 +147,6 @@ def index(
         out.print(f"  They are in {odd}.", highlight=False, soft_wrap=True)
     if not facts.sorted_and_unique:
         err.print("The key list is not sorted, or repeats lines; the index is in the list's order.")
-
-
-@app.command()
-def images(  # noqa: PLR0913, PLR0917 - each is an option of the command line
-    image_set: Annotated[
-        str | None, typer.Argument(metavar="[SET]", help="A set of image_sets.toml.")
-    ] = None,
-    to: Annotated[
-        Path | None, typer.Option("--out", help="Folder for the set; the lake's by default.")
-    ] = None,
-    kind: Annotated[str | None, typer.Option(help="raw, 400, ocr, raw+ocr or 400+ocr.")] = None,
-    n: Annotated[str | None, typer.Option(help="Number of photos, or `all`.")] = None,
-    seed: Annotated[int | None, typer.Option(help="Another seed, other photos.")] = None,
-    per_product: Annotated[int | None, typer.Option(help="At most so many a product.")] = None,
-    barcode_prefixes: Annotated[
-        list[str] | None, typer.Option("--barcode-prefix", help="Barcodes that start so.")
-    ] = None,
-    image_ids: Annotated[
-        list[int] | None, typer.Option("--image-id", help="Only these image ids.")
-    ] = None,
-    last_editors: Annotated[
-        list[str] | None,
-        typer.Option("--last-editor", help="Products last edited by one of these."),
-    ] = None,
-    edited_from: Annotated[
-        str | None, typer.Option(help="Last edited on this day or later, 2026-01-31.")
-    ] = None,
-    edited_until: Annotated[
-        str | None, typer.Option(help="Last edited on this day or earlier.")
-    ] = None,
-    countries: Annotated[
-        list[str] | None, typer.Option("--country", help="Sold in one of these, en:france.")
-    ] = None,
-    categories: Annotated[
-        list[str] | None, typer.Option("--category", help="Of one of these, en:spreads.")
-    ] = None,
-    languages: Annotated[
-        list[str] | None, typer.Option("--language", help="With one of these on it, fr.")
-    ] = None,
-    layout: Annotated[
-        Literal["shards", "files"] | None, typer.Option(help="WebDataset shards, or loose files.")
-    ] = None,
-    month: Annotated[
-        str | None, typer.Option(help="Choose from the key index of 2026-11-01; else the newest.")
-    ] = None,
-) -> None:
-    """Make an image set: choose, fetch, verify, document. Run again to go on, or to refresh it.
-
-    A declared SET can be varied by options. The filters by editor, day, country, category and
-    language need the table products. Options that may be given more than once widen the choice.
-    """
-    varied = {**locals(), "n": int(n) if n and n.isdigit() else n}
-    made = _make_images(settings(), image_set, to, varied)
-    _tell_made(made)
-    unhad = made.contents.by_status.total() - made.contents.by_status["fetched"]
-    raise typer.Exit(INCOMPLETE if unhad else DONE)
-
-
-def _make_images(
-    of: Settings, image_set: str | None, to: Path | None, varied: dict[str, Any]
-) -> "Made":
-    from off_platform.image_sets import building  # noqa: PLC0415 - only here
-    from off_platform.images import choice as choices  # noqa: PLC0415 - brings pydantic
-    from off_platform.images import image_set as sets  # noqa: PLC0415 - brings jinja, Pillow
-    from off_platform.storage.folders import LocalFolder  # noqa: PLC0415 - with it
-
-    if image_set is None and to is None:
-        raise choices.UnusableChoiceError("Name a declared SET, or give --out for one of your own.")
-    choice, description = (
-        sets.declared_choice(of.image_sets, image_set)
-        if image_set
-        else (choices.Choice(), "An image set made at one's desk.")
-    )
-    if varied["n"] == "all":
-        varied |= {"n": None, "all": True}
-    name = image_set or sets.name_from(to)
-    request = sets.request_from(of, name, choice, description, varied)
-    lake, source = _lake(of), _images(of)
-    # Nothing of ours but the set stays behind in a folder of the user's.
-    scratch = to / building.BUILDING / "scratch" if to else None
-    folder = LocalFolder(to, scratch) if to else lake.root.below(f"{IMAGE_SETS}/{name}")
-    with lake.connect(of.duckdb_memory, of.threads) as connection:
-        if not lake.partitions("key_index"):
-            _index_this_month(of, lake, source, connection)
-        with shown_at_the_desk(name) as display:
-            made = sets.make_image_set(lake, source, request, folder, connection, display)
-    if to is None:
-        lake.refresh_views()
-    return made
-
-
-def _index_this_month(of: Settings, lake: Lake, source: Source, connection: Any) -> None:
-    """What the monthly job would have made; without it there is nothing to choose from."""
-    from off_platform.images import monthly  # noqa: PLC0415 - only here
-
-    month = f"{datetime.now(UTC):%Y-%m-01}"
-    err.print(f"No month is indexed yet: the key list of {month[:7]} is copied and indexed first.")
-    with shown_at_the_desk("key list") as display:
-        monthly.sync_month(
-            lake,
-            source,
-            monthly.Asked(month),
-            connection,
-            monthly.bounds_from(of),
-            err.print,
-            display,
-        )
-    with shown_at_the_desk("key index") as display:
-        monthly.index_month(lake, month, connection, of.key_list_bytes_most, display)
-
-
-def _tell_made(made: "Made") -> None:
-    table = Table("kind", "status", "objects", "size", show_edge=False)
-    for tally in made.contents.tallies:
-        table.add_row(tally.kind, tally.status, f"{tally.objects:,}", size(tally.size))
-    out.print(table)
-    out.print(
-        f"{made.contents.samples:,} of {made.candidates:,} candidates, key index of "
-        f"{made.month[:7]}.\nThe set is in {made.folder.address()}; open gallery.html there.",
-        highlight=False,
-        soft_wrap=True,
-    )
-    for problem in made.contents.problems[:5]:
-        err.print(escape(f"  {problem.status}: {problem.key}: {problem.reason}"), highlight=False)
-
-
-def _lake(of: Settings) -> Lake:
-    return Lake(of.lake, Access(of.lake_region, of.lake_endpoint, signed=True, retries=5))
-
-
-def _images(of: Settings) -> Source:
-    signed = of.sources_access == "signed"
-    access = Access(of.images_region, of.sources_endpoint, signed, of.request_seconds)
-    return Source(of.images_bucket, access)
 
 
 @contextmanager

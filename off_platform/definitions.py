@@ -4,6 +4,7 @@ import dagster as dg
 
 from off_platform.automation.jobs import jobs
 from off_platform.bins import assets as bins
+from off_platform.bins.image_set_assets import bin_image_set_asset
 from off_platform.images import assets as images
 from off_platform.images.image_set_assets import image_set_asset
 from off_platform.resources import resources
@@ -31,6 +32,7 @@ def definitions(*, of: Settings) -> dg.Definitions:
         bins.items,
         bins.bin_visits,
         bins.bin_splits,
+        bin_image_set_asset(of),
     ]
     return dg.Definitions(
         assets=dg.with_source_code_references(assets),

@@ -28,4 +28,11 @@ image_sets = dg.define_asset_job(
     description="Make or refresh an image set: choose, fetch, verify.",
 )
 
-jobs = [monthly, products_dump, image_sets]
+bin_image_sets = dg.define_asset_job(
+    "bin_image_sets",
+    selection=dg.AssetSelection.tag(RUNS, "bin_image_sets"),
+    executor_def=dg.in_process_executor,
+    description="Make or refresh an image set of bins: choose, fetch, verify, label.",
+)
+
+jobs = [monthly, products_dump, image_sets, bin_image_sets]

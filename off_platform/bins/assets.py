@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from off_platform.bins import checks, previews, tables
-from off_platform.bins.collect import collect_metadata, list_objects
+from off_platform.bins.collect import collect_metadata, limits_from, list_objects
 from off_platform.bins.schemas import (
     BIN_ITEMS,
     BIN_METADATA,
@@ -21,14 +21,13 @@ from off_platform.bins.schemas import (
     BINS,
     ITEMS,
 )
-from off_platform.bins.splits import SplitShares
+from off_platform.bins.splits import shares_from
 from off_platform.previews import table_preview
 from off_platform.quality import Finding, Table
 from off_platform.resources import BucketResource, LakeResource
 from off_platform.settings import Settings
 from off_platform.storage.lake import Lake
 from off_platform.storage.progress import LogDisplay
-from off_platform.storage.transfer import Limits
 
 if TYPE_CHECKING:
     import duckdb
@@ -160,20 +159,6 @@ def bin_splits(settings: SettingsParam, lake: LakeResource) -> dg.MaterializeRes
         return _result(
             into, connection, BIN_SPLITS, found, {"shares": dg.MetadataValue.json(dict(shares))}
         )
-
-
-def limits_from(settings: Settings) -> Limits:
-    """The bounds of fetching, as the settings have them."""
-    return Limits(settings.concurrency, settings.attempts, settings.object_bytes_most)
-
-
-def shares_from(settings: Settings) -> SplitShares:
-    """The shares of the splits, as the settings have them."""
-    return SplitShares(
-        train=settings.bins_train_share,
-        validation=settings.bins_validation_share,
-        seed=settings.bins_split_seed,
-    )
 
 
 def _result(

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from off_platform.bins.inspection import SOUND, Look, inspect
 from off_platform.bins.keys import ID_SQL, IMAGES, METADATA, PART_SQL, SPACE_SQL
 from off_platform.bins.schemas import BIN_METADATA, BIN_OBJECTS
+from off_platform.settings import Settings
 from off_platform.storage.lake import Lake, literal
 from off_platform.storage.listing import Span, spans, write_listing
 from off_platform.storage.objects import Source, is_local
@@ -56,6 +57,11 @@ class Listed:
     added: int
     gone: int
     sentence: str
+
+
+def limits_from(settings: Settings) -> Limits:
+    """The bounds of fetching, as the settings have them."""
+    return Limits(settings.concurrency, settings.attempts, settings.object_bytes_most)
 
 
 def list_objects(

@@ -6,6 +6,7 @@ validation bins of a published list 672 have such a sibling in train.
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from off_platform.settings import Settings
 from off_platform.stable_order import WORD, with_mix, words
 
 # Larger quantities are too few to be dealt out one by one.
@@ -28,6 +29,15 @@ class SplitShares(BaseModel):
         if self.train + self.validation > 1:
             raise ValueError("train and validation together are more than all there is")
         return self
+
+
+def shares_from(settings: Settings) -> SplitShares:
+    """The shares of the splits, as the settings have them."""
+    return SplitShares(
+        train=settings.bins_train_share,
+        validation=settings.bins_validation_share,
+        seed=settings.bins_split_seed,
+    )
 
 
 def splits_query(bins: str, shares: SplitShares) -> str:

@@ -24,6 +24,16 @@ if TYPE_CHECKING:
     import duckdb
 
 
+def make_all(lake: Lake, connection: "duckdb.DuckDBPyConnection", shares: SplitShares) -> None:
+    """Makes all of them, in order."""
+    make_oddities(lake, connection)
+    make_bin_items(lake, connection)
+    make_bins(lake, connection)
+    make_items(lake, connection)
+    make_visits(lake, connection)
+    make_splits(lake, connection, shares)
+
+
 def make_oddities(lake: Lake, connection: "duckdb.DuckDBPyConnection") -> int:
     """Makes `bin_oddities`: odd keys, halves without the other, metadata that cannot be used."""
     objects = lake.rows_of(BIN_OBJECTS.name)

@@ -12,10 +12,11 @@ from dataclasses import dataclass, field, replace
 from itertools import chain, groupby
 from pathlib import Path
 from tarfile import BLOCKSIZE
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from off_platform.image_sets import building
-from off_platform.image_sets.contents import Content, check_for, decode_jpeg
+from off_platform.image_sets.contents import TEXT_KINDS, Content, check_for, decode_jpeg
+from off_platform.image_sets.declared import UnusableChoiceError
 from off_platform.storage.folders import Folder
 from off_platform.storage.lake import literal
 from off_platform.storage.progress import Display, Tally
@@ -47,6 +48,18 @@ class How:
     layout: Layout = "shards"
     limits: Limits = field(default_factory=Limits)
     decoded_share: float = 0.01
+
+
+def checked_layout(layout: str) -> Layout:
+    """A layout by name.
+
+    Raises:
+        UnusableChoiceError: there is no such layout.
+    """
+    for known in get_args(Layout):
+        if layout == known:
+            return known  # type: ignore[no-any-return]
+    raise UnusableChoiceError(f"layout={layout!r} is wrong: it is shards or files.")
 
 
 def build_groups(
@@ -132,7 +145,7 @@ class _Watch:
 
 
 def _wanted(row: Row, how: How) -> Wanted[Row, Content]:
-    decoded = row["kind"] != "ocr" and _is_decoded(row["sample"], how.decoded_share)
+    decoded = row["kind"] not in TEXT_KINDS and _is_decoded(row["sample"], how.decoded_share)
     check = _decode if decoded else check_for(row["kind"])
     row["decoded"] = decoded
 

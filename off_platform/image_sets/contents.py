@@ -83,13 +83,38 @@ class _Frame(NamedTuple):
     sequential: bool
 
 
+# What is no photo is what a sample's photo is about.
+TEXT_KINDS = ("ocr", "metadata")
+
+
 def check_for(kind: str) -> Callable[[bytes], Content]:
-    """The check for one kind of object, `raw`, `400` or `ocr`; ValueError when there is no such."""
-    if kind in ("raw", "400"):
-        return check_jpeg
-    if kind == "ocr":
-        return check_ocr
-    raise ValueError(f"no kind of object is called {kind!r}: there are raw, 400 and ocr")
+    """The check for one kind of object.
+
+    Args:
+        kind: `raw`, `400` and `photo` are JPEGs, `ocr` is gzipped JSON, `metadata` is JSON.
+
+    Raises:
+        ValueError: there is no such kind.
+    """
+    checks = {
+        "raw": check_jpeg,
+        "400": check_jpeg,
+        "photo": check_jpeg,
+        "ocr": check_ocr,
+        "metadata": check_json,
+    }
+    if kind not in checks:
+        raise ValueError(f"no kind of object is called {kind!r}: there are {', '.join(checks)}")
+    return checks[kind]
+
+
+def check_json(data: bytes) -> Content:
+    """Whether these are all the bytes of a JSON object."""
+    try:
+        found = json.loads(data)
+    except (ValueError, RecursionError):
+        return Content(problem=_foreign(data, "not whole JSON"))
+    return Content() if isinstance(found, dict) else Content(problem="the JSON is no object")
 
 
 def check_jpeg(data: bytes) -> Content:

@@ -1,13 +1,17 @@
 """`image_sets.toml`: which image sets there are, and what each is.
 
-A table a set, below its wing's name: `[images.breakfast]`. What its options may be is the wing's
-affair; the name and the file's form are checked here.
+A table a set, below its wing's name: `[images.breakfast]`. What its options may be is said by the
+wing's model; that they fit it, the name and the file's form are checked here.
 """
 
 import re
 import tomllib
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+Model = TypeVar("Model", bound=BaseModel)
 
 # A set's name is a folder, a partition and part of a URL.
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
@@ -16,6 +20,50 @@ WINGS = frozenset({"images", "bins"})
 
 class WrongDeclarationError(ValueError):
     """The file cannot be used; the message is one sentence: where, what is wrong, what is right."""
+
+
+class UnknownSetError(LookupError):
+    """No such set is declared; the message names those that are."""
+
+
+class UnusableChoiceError(ValueError):
+    """The options cannot be followed; the message is one sentence."""
+
+
+def declared_choice(path: Path, wing: str, model: type[Model], name: str) -> tuple[Model, str]:
+    """Options and description of a declared set.
+
+    Raises:
+        UnknownSetError: there is none of that name.
+        UnusableChoiceError: its options are wrong.
+    """
+    sets = declared_sets(path, wing)
+    if name not in sets:
+        known = ", ".join(sorted(sets)) or "none"
+        raise UnknownSetError(f"There is no image set {name!r} in {path}; declared are: {known}.")
+    options = dict(sets[name])
+    description = str(options.pop("description", f"The image set {name}."))
+    return checked_choice(model, options, f"{path}: {wing}.{name}"), description
+
+
+def checked_choice(model: type[Model], options: dict[str, Any], where: str) -> Model:
+    """Options as a choice.
+
+    Raises:
+        UnusableChoiceError: one sentence: where, which option, what is wrong.
+    """
+    if options.get("n") == "all":
+        options = {**options, "n": None}
+    try:
+        return model.model_validate(options)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        option = ".".join(map(str, first["loc"]))
+        known = ", ".join(model.model_fields)
+        hint = f" The options are {known}." if first["type"] == "extra_forbidden" else ""
+        raise UnusableChoiceError(
+            f"{where}: the option {option}={first['input']!r} is wrong: {first['msg']}.{hint}"
+        ) from None
 
 
 def declared_sets(path: Path, wing: str) -> dict[str, dict[str, Any]]:
@@ -52,3 +100,9 @@ def demand_name(name: str) -> str:
             f"{name!r} cannot name an image set: use up to 63 small letters, digits, - and _."
         )
     return name
+
+
+def name_from(folder: Path | None) -> str:
+    """A set's name after the folder it goes to, made to fit."""
+    name = re.sub(r"[^a-z0-9_-]+", "-", folder.absolute().name.lower() if folder else "")
+    return name.strip("-_")[:63] or "image-set"

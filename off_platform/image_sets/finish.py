@@ -6,7 +6,7 @@ Fetching is `build.py`; how a page or sheet looks is `card.py`, `gallery.py`, `c
 import gzip
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import groupby, islice
@@ -26,7 +26,7 @@ from off_platform.image_sets.card import (
     data_card,
 )
 from off_platform.image_sets.contact_sheet import contact_sheet
-from off_platform.image_sets.contents import ocr_text
+from off_platform.image_sets.contents import TEXT_KINDS, ocr_text
 from off_platform.image_sets.gallery import GalleryFacts, GalleryItem, write_gallery
 from off_platform.storage.folders import Folder
 from off_platform.storage.lake import MANIFEST, literal
@@ -116,7 +116,7 @@ class Contents:
         """Objects and bytes by kind and status."""
         found = self._ask(f"""SELECT kind, status, count(*), coalesce(sum(bytes), 0)::BIGINT
             FROM {self._rows} GROUP BY kind, status
-            ORDER BY kind = 'ocr', kind, status <> 'fetched', status""")
+            ORDER BY kind IN {TEXT_KINDS}, kind, status <> 'fetched', status""")
         return tuple(
             CardTally(kind=kind, status=status, objects=objects, size=size)
             for kind, status, objects, size in found
@@ -214,9 +214,20 @@ def _by_status(tallies: tuple[CardTally, ...]) -> Counter[str]:
 
 
 def finish(
-    folder: Folder, about: About, connection: "duckdb.DuckDBPyConnection", gallery_samples: int
+    folder: Folder,
+    about: About,
+    connection: "duckdb.DuckDBPyConnection",
+    gallery_samples: int,
+    more: Callable[[Path], list[str]] | None = None,
 ) -> InSet:
     """Joins the groups to a set: manifest, card, gallery and sheet, all put in place together.
+
+    Args:
+        folder: the set's.
+        about: what it is.
+        connection: DuckDB that can read the folder.
+        gallery_samples: samples shown in the gallery.
+        more: makes the wing's own files in the folder it is given, and names them.
 
     Returns:
         What is in the set.
@@ -228,7 +239,7 @@ def finish(
         (scratch / SHEET).write_bytes(_sheet(contents))
         _write_gallery(scratch / GALLERY, about, contents, gallery_samples)
         in_set = contents.in_set
-        made = [CARD, SHEET, GALLERY, MANIFEST]
+        made = [CARD, SHEET, GALLERY, *(more(scratch) if more else ()), MANIFEST]
         for name in made:
             folder.place(scratch / name, f"{building.BUILDING}/{name}")
     groups = building.containers_made(folder, connection)
@@ -264,7 +275,7 @@ def _sheet(contents: Contents) -> bytes:
         photo
         for rows in contents.rows_by_sample(SHEET_PHOTOS * 2)
         for row in rows
-        if row["kind"] != "ocr" and (photo := contents.bytes_of(row)) is not None
+        if row["kind"] not in TEXT_KINDS and (photo := contents.bytes_of(row)) is not None
     )
     return contact_sheet(photos, most=SHEET_PHOTOS)
 
@@ -295,6 +306,8 @@ def _gallery_item(rows: list[dict[str, Any]], contents: Contents) -> GalleryItem
         if stored is not None and row["kind"] == "ocr":
             packed = stored if stored.startswith(b"\x1f\x8b") else gzip.compress(stored, 1)
             text = ocr_text(packed, TEXT_MOST)
+        elif stored is not None and row["kind"] == "metadata":
+            text = stored.decode("utf-8", "replace")[:TEXT_MOST]
         elif stored is not None:
             photo = stored
     return GalleryItem.from_manifest(rows, photo=photo, text=text)

@@ -6,6 +6,7 @@ How the rows come about is `build.py`.
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from off_platform.image_sets.contents import TEXT_KINDS
 from off_platform.quality import SHAPE, Column, Finding, Rule, Table, frames, validate
 from off_platform.storage.lake import literal
 
@@ -106,7 +107,7 @@ def check_manifest(
     return findings
 
 
-_PHOTO = "status = 'fetched' AND kind <> 'ocr'"
+_PHOTO = f"status = 'fetched' AND kind NOT IN {TEXT_KINDS}"
 # rule -> which rows it is about, which of them break it
 _QUERIES = {
     "few_missing": ("true", "status IN ('missing', 'refused')"),

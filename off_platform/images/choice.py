@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from off_platform.image_sets.declared import UnusableChoiceError
 from off_platform.images.keys import SUFFIXES, Kind
 from off_platform.stable_order import SPREAD, WORD, mix, with_mix, words
 from off_platform.storage.lake import literal
@@ -22,10 +23,6 @@ Prefix = Annotated[str, StringConstraints(pattern=r"^[0-9]{1,24}$")]
 # The pattern also refuses what is no Unicode, as a terminal can hand it over.
 Tag = Annotated[str, StringConstraints(min_length=1, max_length=300, pattern=r"^[^\x00]*$")]
 Tags = tuple[Tag, ...]
-
-
-class UnusableChoiceError(ValueError):
-    """The options cannot be followed; the message is one sentence."""
 
 
 class Choice(BaseModel):

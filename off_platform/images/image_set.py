@@ -3,25 +3,24 @@
 Which photos are chosen is `choice.py`; fetching and showing, whatever the bucket, `image_sets/`.
 """
 
-import re
 import shlex
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any
 
 from off_platform.image_sets import building
-from off_platform.image_sets.build import How, Layout, build_groups
+from off_platform.image_sets.build import How, build_groups, checked_layout
 from off_platform.image_sets.card import CardKeyList, CardKind
-from off_platform.image_sets.declared import declared_sets, demand_name
-from off_platform.image_sets.finish import About, InSet, finish, options_as_text
-from off_platform.images.choice import Choice, UnusableChoiceError, candidates_query, choose
+from off_platform.image_sets.declared import UnusableChoiceError, checked_choice, demand_name
+from off_platform.image_sets.finish import About, finish, options_as_text
+from off_platform.image_sets.made import Made
+from off_platform.images.choice import Choice, candidates_query, choose
 from off_platform.images.monthly import NoSnapshotError, Snapshot, snapshot_of
 from off_platform.images.schemas import KEY_INDEX, PRODUCTS
 from off_platform.settings import Settings
 from off_platform.storage.folders import Folder
 from off_platform.storage.lake import Lake
 from off_platform.storage.objects import Source
-from off_platform.storage.progress import Display, Tally
+from off_platform.storage.progress import Display
 from off_platform.storage.transfer import Limits
 
 if TYPE_CHECKING:
@@ -50,10 +49,6 @@ Photos are as contributors sent them: blurred, turned, several products in one, 
 )
 
 
-class UnknownSetError(LookupError):
-    """No such set is declared; the message names those that are."""
-
-
 @dataclass(frozen=True)
 class Request:
     """A set to make.
@@ -77,62 +72,6 @@ class Request:
     month: str | None = None
 
 
-@dataclass(frozen=True)
-class Made:
-    """A set that was made: where, from which month, what was fetched, what is in it."""
-
-    folder: Folder
-    month: str
-    candidates: int
-    continued: bool
-    tally: Tally
-    contents: InSet
-
-
-def declared_choice(path: Path, name: str) -> tuple[Choice, str]:
-    """Options and description of a declared set.
-
-    Raises:
-        UnknownSetError: there is none of that name.
-        UnusableChoiceError: its options are wrong.
-    """
-    sets = declared_sets(path, WING)
-    if name not in sets:
-        known = ", ".join(sorted(sets)) or "none"
-        raise UnknownSetError(f"There is no image set {name!r} in {path}; declared are: {known}.")
-    options = dict(sets[name])
-    description = str(options.pop("description", f"The image set {name}."))
-    return checked_choice(options, f"{path}: images.{name}"), description
-
-
-def checked_choice(options: dict[str, Any], where: str) -> Choice:
-    """Options as a choice.
-
-    Raises:
-        UnusableChoiceError: one sentence: where, which option, what is wrong.
-    """
-    from pydantic import ValidationError  # noqa: PLC0415 - loaded with Dagster anyway
-
-    if options.get("n") == "all":
-        options = {**options, "n": None}
-    try:
-        return Choice.model_validate(options)
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        option = ".".join(map(str, first["loc"]))
-        known = ", ".join(Choice.model_fields)
-        hint = f" The options are {known}." if first["type"] == "extra_forbidden" else ""
-        raise UnusableChoiceError(
-            f"{where}: the option {option}={first['input']!r} is wrong: {first['msg']}.{hint}"
-        ) from None
-
-
-def name_from(folder: Path | None) -> str:
-    """A set's name after the folder it goes to, made to fit."""
-    name = re.sub(r"[^a-z0-9_-]+", "-", folder.absolute().name.lower() if folder else "")
-    return name.strip("-_")[:63] or "image-set"
-
-
 def request_from(
     settings: Settings, name: str, choice: Choice, description: str, varied: dict[str, Any]
 ) -> Request:
@@ -145,13 +84,11 @@ def request_from(
     options |= {key: value for key, value in varied.items() if key in options and value is not None}
     if varied.get("all"):
         options["n"] = None
-    layout = varied.get("layout") or settings.layout
-    if layout not in get_args(Layout):
-        raise UnusableChoiceError(f"layout={layout!r} is wrong: it is shards or files.")
+    layout = checked_layout(varied.get("layout") or settings.layout)
     limits = Limits(settings.concurrency, settings.attempts, settings.object_bytes_most)
     return Request(
         demand_name(name),
-        checked_choice(options, name),
+        checked_choice(Choice, options, name),
         description,
         settings.shard_samples,
         How(layout, limits, settings.decoded_share),
@@ -196,7 +133,7 @@ def make_image_set(
     tally = build_groups(folder, source.store, request.how, connection, display)
     about = _about(source, request, month, snapshot, candidates)
     contents = finish(folder, about, connection, request.gallery_samples)
-    return Made(folder, month, candidates, continued, tally, contents)
+    return Made(folder, f"the key index of {month[:7]}", candidates, continued, tally, contents)
 
 
 def newest_month(lake: Lake) -> str:

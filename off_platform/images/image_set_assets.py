@@ -6,12 +6,12 @@ What it does is in `image_set.py`; the manifest and its rules are `image_sets/ma
 import dagster as dg
 from pydantic import Field
 
-from off_platform.image_sets.contact_sheet import as_markdown
-from off_platform.image_sets.finish import CARD, GALLERY, SHEET
+from off_platform.image_sets.declared import declared_choice
+from off_platform.image_sets.made import set_metadata
 from off_platform.image_sets.manifest import check_manifest, manifest_table
 from off_platform.images.assets import GROUP, OWNERS, SettingsParam, products
 from off_platform.images.choice import Choice
-from off_platform.images.image_set import Made, declared_choice, make_image_set, request_from
+from off_platform.images.image_set import WING, make_image_set, request_from
 from off_platform.partitions import image_sets
 from off_platform.resources import BucketResource, LakeResource
 from off_platform.settings import Settings
@@ -80,7 +80,7 @@ def image_set_asset(settings: Settings) -> dg.AssetsDefinition:
     ) -> dg.MaterializeResult:
         """Makes the set, goes on with it, or fetches what is new and changed."""
         into, name = lake.open(), context.partition_key
-        choice, description = declared_choice(settings.image_sets, name)
+        choice, description = declared_choice(settings.image_sets, WING, Choice, name)
         request = request_from(settings, name, choice, description, config.model_dump())
         folder = into.root.below(f"{IMAGE_SETS}/{name}")
         with lake.query(into) as connection:
@@ -97,25 +97,8 @@ def image_set_asset(settings: Settings) -> dg.AssetsDefinition:
                 decoded_share=request.how.decoded_share,
             )
             return dg.MaterializeResult(
-                metadata=_set_metadata(made),
+                metadata=set_metadata(made),
                 check_results=table.check_results("image_set", findings),
             )
 
     return image_set
-
-
-def _set_metadata(made: Made) -> dict[str, dg.MetadataValue | str | int]:
-    folder, contents = made.folder, made.contents
-    return {
-        "contact_sheet": dg.MetadataValue.md(as_markdown(folder.read(SHEET))),
-        "card": dg.MetadataValue.md(folder.read(CARD).decode().split("---\n", 2)[-1]),
-        "gallery": dg.MetadataValue.path(folder.address(GALLERY)),
-        "lies_at": dg.MetadataValue.path(folder.address()),
-        "chosen_from": f"{made.candidates:,} candidates of {made.month[:7]}",
-        "this_run": made.tally.sentence(),
-        "continued": str(made.continued),
-        "samples": contents.samples,
-        "bytes": contents.size,
-        **{f"objects_{status}": count for status, count in contents.by_status.items()},
-        "dagster/partition_row_count": contents.by_status.total(),
-    }

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 TABLES = "tables"
 IMAGE_SETS = "image_sets"
+BIN_IMAGE_SETS = "bin_image_sets"
 MANIFEST = "manifest.parquet"
 VIEWS = "off_platform.duckdb"
 VIEW_ROUNDS = 3
@@ -176,9 +177,10 @@ class Lake:
             partitioned = bool(self.root.folders(f"{TABLES}/{table}"))
             pattern = f"{TABLES}/{table}/{'*/' if partitioned else ''}{PART}"
             yield table, self.root.address(pattern)
-        sets = self.root.folders(IMAGE_SETS)
-        if any(self.root.exists(f"{IMAGE_SETS}/{name}/{MANIFEST}") for name in sets):
-            yield "manifest", self.root.address(f"{IMAGE_SETS}/*/{MANIFEST}")
+        for folder, view in ((IMAGE_SETS, "manifest"), (BIN_IMAGE_SETS, "bin_manifest")):
+            sets = self.root.folders(folder)
+            if any(self.root.exists(f"{folder}/{name}/{MANIFEST}") for name in sets):
+                yield view, self.root.address(f"{folder}/*/{MANIFEST}")
 
     def _patterns_hold(self, wanted: dict[str, str]) -> bool:
         """Whether the views are already these; looked up in a copy, as others may read the file."""

@@ -1,0 +1,113 @@
+"""Which bins an image set takes: options, and the query that chooses by them.
+
+The order is stable (`stable_order.py`), so a larger n keeps what a smaller one chose. Fetching is
+`image_sets/`.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from off_platform.bins.keys import METADATA
+from off_platform.bins.splits import PILOT_OFFSET
+from off_platform.stable_order import WORD, with_mix, words
+from off_platform.storage.lake import literal
+
+Code = Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=r"^[^\x00]*$")]
+
+
+class BinChoice(BaseModel):
+    """What an image set of the bins bucket takes."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    n: int | None = Field(default=1000, ge=1, description="Number of photos; none for all.")
+    seed: int = Field(default=0, description="Another seed chooses other photos.")
+    id_space: Literal["main", "pilot", "both"] = Field(
+        default="main", description="main, pilot (the 1,200 unpadded ids) or both."
+    )
+    difficulty: Literal["moderate", "hard"] | None = Field(
+        default=None, description="moderate: fewer than 6 expected items; hard: the others."
+    )
+    least_quantity: int = Field(default=0, ge=0, description="At least so many expected items.")
+    most_quantity: int | None = Field(
+        default=None, ge=0, description="At most so many expected items."
+    )
+    per_class: int | None = Field(
+        default=None, ge=1, description="At most so many photos of one expected quantity."
+    )
+    one_per_visit: bool = Field(
+        default=False, description="Only one photo of a bin's before and after."
+    )
+    exact: bool = Field(
+        default=False, description="Only bins whose items' sum is the expected quantity."
+    )
+    asins: tuple[Code, ...] = Field(default=(), description="Only bins with one of these ASINs.")
+    skus: tuple[Code, ...] = Field(default=(), description="Only bins with one of these FCSKUs.")
+    split: Literal["train", "validation", "test"] | None = Field(
+        default=None, description="Only bins of this split, see bin_splits."
+    )
+
+
+def candidates_query(choice: BinChoice, bins: str, bin_items: str, splits: str) -> str:
+    """The bins that fit the options, in no order.
+
+    Args:
+        choice: the options.
+        bins: SQL of `bins`.
+        bin_items: SQL of `bin_items`.
+        splits: SQL of `bin_splits`.
+    """
+    conditions = [
+        "image_key IS NOT NULL",
+        f"id_space = '{choice.id_space}'" if choice.id_space != "both" else "",
+        f"difficulty = '{choice.difficulty}'" if choice.difficulty else "",
+        f"expected_quantity >= {choice.least_quantity}",
+        f"expected_quantity <= {choice.most_quantity}" if choice.most_quantity is not None else "",
+        "difference = 0" if choice.exact else "",
+        _with_items(bin_items, "asin", choice.asins),
+        _with_items(bin_items, "fcsku", choice.skus),
+        f"id IN (SELECT id FROM {splits} WHERE split = '{choice.split}')" if choice.split else "",
+    ]
+    return f"SELECT * FROM {bins} WHERE {' AND '.join(filter(None, conditions))}"
+
+
+def objects_query(choice: BinChoice, candidates: str) -> str:
+    """The chosen objects in order: of each bin its photo, then its metadata.
+
+    Their columns are those that `image_sets/building.Plan` names.
+    """
+    first, second = words(choice.seed)
+    number = (
+        "SELECT *, position + CASE WHEN id_space = 'pilot' "
+        f"THEN {PILOT_OFFSET} ELSE 0 END AS number FROM ({candidates})"
+    )
+    ordered = with_mix(number, f"xor(number & {WORD}, {first})", "mixed")
+    ordered = with_mix(ordered, f"xor(mixed, {second})", "place")
+    limits = {
+        "visit_id": 1 if choice.one_per_visit else None,
+        "expected_quantity": choice.per_class,
+    }
+    for column, most in limits.items():
+        if most:
+            ordered = f"""FROM ({ordered}) QUALIFY row_number() OVER (
+                PARTITION BY {column} ORDER BY place, id) <= {most}"""
+    chosen = f"""
+        SELECT row_number() OVER (ORDER BY place, id) - 1 AS sample, id, image_key
+        FROM ({ordered}) ORDER BY place, id {f"LIMIT {choice.n}" if choice.n else ""}"""
+    return f"""
+        SELECT sample, stem, key, member AS file, kind, NULL::VARCHAR AS barcode, stem AS image_id,
+            member
+        FROM (
+            SELECT sample, id AS stem, image_key AS key, 'photo' AS kind, id || '.jpg' AS member
+            FROM ({chosen})
+            UNION ALL SELECT sample, id, '{METADATA}' || id || '.json', 'metadata', id || '.json'
+            FROM ({chosen}))
+        ORDER BY sample, kind = 'metadata'"""
+
+
+def _with_items(bin_items: str, column: str, values: tuple[str, ...]) -> str:
+    if not values:
+        return ""
+    listed = ", ".join(literal(value) for value in values)
+    return f"id IN (SELECT bin_id FROM {bin_items} WHERE {column} IN ({listed}))"

@@ -1,0 +1,107 @@
+"""The labels of an image set, also in the forms that others' code reads.
+
+ABID (silverbottlep/abid_challenge): `metadata.json` is a list in which place i is bin i + 1 of the
+main set, `{}` where it is not at hand; its split files name bins from 1, its counting lists name
+places from 0, each with the quantity, of bins of fewer than 6 items. Udacity's `file_list.json`
+names the metadata of bins of 1 to 5 items by class.
+"""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from off_platform.bins.schemas import HARD_FROM
+from off_platform.storage.lake import copy_query
+
+if TYPE_CHECKING:
+    import duckdb
+
+LABELS = "labels.parquet"
+ABID_METADATA = "abid_metadata.json"
+ABID_SPLITS = {"train": "train", "validation": "val"}
+UDACITY = "udacity_file_list.json"
+UDACITY_CLASSES = range(1, 6)
+ROWS = 1000
+
+
+def write_exports(connection: "duckdb.DuckDBPyConnection", labelled: str, to: Path) -> list[str]:
+    """Writes all forms.
+
+    Args:
+        connection: DuckDB that can read what `labelled` names.
+        labelled: SQL of the set's bins: id, id_space, position, expected_quantity, items_quantity,
+            skus, difficulty, visit_id, split, text (the metadata's JSON).
+        to: a folder for the files.
+
+    Returns:
+        The names of the files.
+    """
+    copy_query(
+        connection,
+        f"""SELECT * EXCLUDE (text, position) FROM ({labelled}) ORDER BY id_space, position""",
+        to / LABELS,
+    )
+    main = f"(SELECT * FROM ({labelled}) WHERE id_space = 'main')"
+    _write_abid_metadata(connection, main, to / ABID_METADATA)
+    names = [LABELS, ABID_METADATA]
+    for split, name in ABID_SPLITS.items():
+        of_split = f"{main} WHERE split = '{split}'"
+        names += _write_abid_lists(connection, of_split, to, name)
+    _write_udacity(connection, labelled, to / UDACITY)
+    return [*names, UDACITY]
+
+
+def _write_abid_metadata(connection: "duckdb.DuckDBPyConnection", main: str, path: Path) -> None:
+    """Bin by bin: the whole set's would be a gigabyte."""
+    place, separator = 0, ""
+    with path.open("w", encoding="utf-8") as file:
+        file.write("[")
+        for position, text in _rows(connection, f"SELECT position, text FROM {main}"):
+            for _ in range(place, position - 1):
+                file.write(f"{separator}{{}}")
+                separator = ","
+            file.write(separator + json.dumps(json.loads(text)))
+            place, separator = position, ","
+        file.write("]\n")
+
+
+def _write_abid_lists(
+    connection: "duckdb.DuckDBPyConnection", of_split: str, to: Path, name: str
+) -> list[str]:
+    bins = f"random_{name}.txt"
+    counts = f"counting_{name}.json"
+    with (to / f"abid_{bins}").open("w", encoding="utf-8") as file:
+        for (position,) in _rows(connection, f"SELECT position FROM {of_split}"):
+            file.write(f"{position}\n")
+    few = f"SELECT position, expected_quantity FROM {of_split} AND expected_quantity < {HARD_FROM}"
+    with (to / f"abid_{counts}").open("w", encoding="utf-8") as file:
+        pairs = ([position - 1, quantity] for position, quantity in _rows(connection, few))
+        _write_list(file, pairs)
+    return [f"abid_{bins}", f"abid_{counts}"]
+
+
+def _write_udacity(connection: "duckdb.DuckDBPyConnection", labelled: str, path: Path) -> None:
+    with path.open("w", encoding="utf-8") as file:
+        for number, quantity in enumerate(UDACITY_CLASSES):
+            file.write(f'{", " if number else "{"}"{quantity}": ')
+            of_class = f"""SELECT position, id FROM ({labelled})
+                WHERE expected_quantity = {quantity}"""
+            paths = (f"data/metadata/{bin_id}.json" for _, bin_id in _rows(connection, of_class))
+            _write_list(file, paths)
+        file.write("}\n")
+
+
+def _write_list(file: Any, values: Iterator[Any]) -> None:
+    file.write("[")
+    for number, value in enumerate(values):
+        file.write((", " if number else "") + json.dumps(value))
+    file.write("]")
+
+
+def _rows(connection: "duckdb.DuckDBPyConnection", query: str) -> Iterator[tuple[Any, ...]]:
+    """A query's rows by position, some at a time."""
+    cursor = connection.cursor()
+    cursor.execute(f"FROM ({query}) ORDER BY position")
+    while rows := cursor.fetchmany(ROWS):
+        yield from rows

@@ -1,0 +1,193 @@
+"""An image set of the bins bucket: photos with their labels. No Dagster here.
+
+Which bins are chosen is `choice.py`; fetching and showing, whatever the bucket, `image_sets/`; the
+labels in others' forms are `exports.py`.
+"""
+
+import shlex
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from off_platform.bins.choice import BinChoice, candidates_query, objects_query
+from off_platform.bins.collect import limits_from
+from off_platform.bins.exports import write_exports
+from off_platform.bins.schemas import BIN_ITEMS, BIN_METADATA, BIN_SPLITS, BINS
+from off_platform.image_sets import building
+from off_platform.image_sets.build import How, build_groups, checked_layout
+from off_platform.image_sets.card import CardKind
+from off_platform.image_sets.declared import UnusableChoiceError, checked_choice, demand_name
+from off_platform.image_sets.finish import About, finish, options_as_text
+from off_platform.image_sets.made import Made
+from off_platform.settings import Settings
+from off_platform.storage.folders import Folder
+from off_platform.storage.lake import Lake, NoSuchTableError, literal
+from off_platform.storage.objects import Source
+from off_platform.storage.progress import Display
+
+if TYPE_CHECKING:
+    import duckdb
+
+WING = "bins"
+LICENCE = "CC BY-NC-SA 3.0 US"
+LICENCE_URL = "https://creativecommons.org/licenses/by-nc-sa/3.0/us/"
+ATTRIBUTION = "Amazon Bin Image Dataset (Amazon Fulfillment Technologies)"
+ABOUT_URL = "https://registry.opendata.aws/amazon-bin-imagery/"
+KINDS = (
+    CardKind(name="photo", meaning="the photo of the bin", suffix=".jpg"),
+    CardKind(name="metadata", meaning="what should be in the bin", suffix=".json", photo=False),
+)
+# A sentence a line.
+LIMITS = tuple(
+    """\
+Contents of some bin images may not match the recorded inventory: items are misplaced now and then.
+A few bins expect more items than their inventory lists; `labels.parquet` has both numbers.
+Neighbouring ids are often one bin moments apart: split by `visit_id`, or take `split` as it is.
+Photos are blurred, items lie behind one another and behind the tape across the bin.
+The bucket does not change any more, and its licence forbids commercial use.
+""".splitlines()
+)
+
+
+@dataclass(frozen=True)
+class Request:
+    """A set to make: its name, choice and description, and how it is built."""
+
+    name: str
+    choice: BinChoice
+    description: str
+    group_samples: int
+    how: How
+    gallery_samples: int
+
+
+def request_from(
+    settings: Settings, name: str, choice: BinChoice, description: str, varied: dict[str, Any]
+) -> Request:
+    """A set to make, with options varied for this time; what is None is as it was.
+
+    Raises:
+        UnusableChoiceError: an option is wrong.
+    """
+    options = choice.model_dump()
+    options |= {key: value for key, value in varied.items() if key in options and value is not None}
+    if varied.get("all"):
+        options["n"] = None
+    layout = checked_layout(varied.get("layout") or settings.layout)
+    return Request(
+        demand_name(name),
+        checked_choice(BinChoice, options, name),
+        description,
+        settings.shard_samples,
+        How(layout, limits_from(settings), settings.decoded_share),
+        settings.gallery_samples,
+    )
+
+
+def make_bin_image_set(
+    lake: Lake,
+    source: Source,
+    request: Request,
+    folder: Folder,
+    connection: "duckdb.DuckDBPyConnection",
+    display: Display | None = None,
+) -> Made:
+    """Makes, continues or refreshes a set in a folder.
+
+    Raises:
+        UnusableChoiceError: the bins are not there yet, or none fits the options.
+        off_platform.image_sets.build.SourceUnreachableError: the bucket cannot be reached.
+    """
+    try:
+        bins, items, splits = (lake.rows_of(table.name) for table in (BINS, BIN_ITEMS, BIN_SPLITS))
+    except NoSuchTableError:
+        raise UnusableChoiceError(
+            "There are no bins to choose from yet; run the monthly job first."
+        ) from None
+    fitting = candidates_query(request.choice, bins, items, splits)
+    candidates, digest = connection.execute(
+        f"SELECT count(*), coalesce(bit_xor(hash(id, etag)), 0) FROM ({fitting})"
+    ).fetchall()[0]
+    if not candidates:
+        raise UnusableChoiceError(f"{request.name}: no bin fits the options; nothing was changed.")
+    plan = building.Plan(
+        request.name,
+        objects_query(request.choice, fitting),
+        _identity(source, request, int(digest)),
+        request.group_samples,
+    )
+    continued = building.begin(folder, plan, connection)
+    tally = build_groups(folder, source.store, request.how, connection, display)
+    contents = finish(
+        folder,
+        _about(source, request, candidates),
+        connection,
+        request.gallery_samples,
+        lambda to: write_exports(connection, _labelled(lake, folder), to),
+    )
+    return Made(folder, "the table bins", candidates, continued, tally, contents)
+
+
+def _identity(source: Source, request: Request, digest: int) -> dict[str, Any]:
+    return {
+        "choice": request.choice.model_dump(mode="json"),
+        "bins": digest,
+        "source": source.url,
+        "layout": request.how.layout,
+        "decoded_share": request.how.decoded_share,
+    }
+
+
+def _labelled(lake: Lake, folder: Folder) -> str:
+    """The set's bins whose photo is there, with their labels."""
+    plan = literal(folder.address(building.PLAN))
+    bins, splits, metadata = (
+        lake.rows_of(table.name) for table in (BINS, BIN_SPLITS, BIN_METADATA)
+    )
+    return f"""
+        SELECT b.id, id_space, position, b.expected_quantity, items_quantity, difference, skus,
+            difficulty, b.visit_id, split, text
+        FROM {bins} AS b
+        JOIN (SELECT stem AS id FROM read_parquet({plan}) WHERE kind = 'photo') USING (id)
+        JOIN (SELECT id, split FROM {splits}) USING (id)
+        JOIN (SELECT id, text FROM {metadata}) USING (id)"""
+
+
+def _about(source: Source, request: Request, candidates: int) -> About:
+    options = request.choice.model_dump(mode="json", exclude_defaults=True)
+    return About(
+        name=request.name,
+        title=f"Image set {request.name}",
+        description=request.description,
+        source=f"Amazon Bin Image Dataset ({source.url})",
+        source_url=ABOUT_URL,
+        address=source.address,
+        options=options_as_text({"n": request.choice.n or "all", **options}),
+        seed=request.choice.seed,
+        candidates=candidates,
+        key_list=None,
+        kinds=KINDS,
+        command=command(request),
+        licence=LICENCE,
+        licence_id="cc-by-nc-sa-3.0",
+        licence_url=LICENCE_URL,
+        attribution=ATTRIBUTION,
+        tags=("counting", "warehouse"),
+        limits=LIMITS,
+    )
+
+
+def command(request: Request) -> str:
+    """The command line that makes the same set at one's desk."""
+    words = ["off-platform", "bins"]
+    singular = {"asins": "--asin", "skus": "--sku"}
+    for name, value in request.choice.model_dump(mode="json").items():
+        option = singular.get(name, f"--{name.replace('_', '-')}")
+        if name == "n":
+            words += [option, str(value or "all")]
+        elif value is True:
+            words.append(option)
+        elif isinstance(value, list):
+            words += [word for each in value for word in (option, str(each))]
+        elif value is not None and value is not False:
+            words += [option, str(value)]
+    return shlex.join([*words, "--out", request.name])

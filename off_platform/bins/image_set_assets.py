@@ -1,0 +1,97 @@
+"""The asset `bin_image_set`, a partition each declared set, and the options of its launchpad.
+
+What it does is in `image_set.py`; the manifest and its rules are `image_sets/manifest.py`.
+"""
+
+import dagster as dg
+from pydantic import Field
+
+from off_platform.bins.assets import GROUP, OWNERS, SettingsParam
+from off_platform.bins.choice import BinChoice
+from off_platform.bins.image_set import WING, make_bin_image_set, request_from
+from off_platform.image_sets.declared import declared_choice
+from off_platform.image_sets.made import set_metadata
+from off_platform.image_sets.manifest import check_manifest, manifest_table
+from off_platform.partitions import image_sets
+from off_platform.resources import BucketResource, LakeResource
+from off_platform.settings import Settings
+from off_platform.storage.lake import BIN_IMAGE_SETS, MANIFEST
+from off_platform.storage.progress import LogDisplay
+
+
+def _described(option: str) -> str:
+    return f"{BinChoice.model_fields[option].description} Left out: as declared."
+
+
+class BinImageSetConfig(dg.Config):
+    """Options of an image set; what is left out stays as `image_sets.toml` declares it."""
+
+    n: int | None = Field(default=None, description=_described("n"))
+    all: bool = Field(default=False, description="Take all there are, whatever n says.")
+    seed: int | None = Field(default=None, description=_described("seed"))
+    id_space: str | None = Field(default=None, description=_described("id_space"))
+    difficulty: str | None = Field(default=None, description=_described("difficulty"))
+    least_quantity: int | None = Field(default=None, description=_described("least_quantity"))
+    most_quantity: int | None = Field(default=None, description=_described("most_quantity"))
+    per_class: int | None = Field(default=None, description=_described("per_class"))
+    one_per_visit: bool | None = Field(default=None, description=_described("one_per_visit"))
+    exact: bool | None = Field(default=None, description=_described("exact"))
+    asins: list[str] | None = Field(default=None, description=_described("asins"))
+    skus: list[str] | None = Field(default=None, description=_described("skus"))
+    split: str | None = Field(default=None, description=_described("split"))
+    layout: str | None = Field(
+        default=None, description="shards or files. Left out: as the settings have it."
+    )
+
+
+def bin_image_set_asset(settings: Settings) -> dg.AssetsDefinition:
+    """The asset `bin_image_set` with a partition each declared set, as the settings have them.
+
+    Raises:
+        off_platform.image_sets.declared.WrongDeclarationError: the declaring file is wrong.
+    """
+    table = manifest_table(settings.missing_share_most)
+
+    @dg.asset(
+        group_name=GROUP,
+        owners=OWNERS,
+        kinds={"s3", "parquet"},
+        tags={"off_platform/runs": "bin_image_sets"},
+        partitions_def=image_sets(settings.image_sets, WING),
+        deps=["bins", "bin_items", "bin_splits"],
+        description="A chosen, fetched and verified set of bin photos with their metadata, labels "
+        "in the forms of ABID and Udacity, manifest, data card, gallery and contact sheet.",
+        metadata=table.metadata(),
+        check_specs=table.check_specs("bin_image_set"),
+    )
+    def bin_image_set(
+        context: dg.AssetExecutionContext,
+        config: BinImageSetConfig,
+        settings: SettingsParam,
+        lake: LakeResource,
+        bins_bucket: BucketResource,
+    ) -> dg.MaterializeResult:
+        """Makes the set, goes on with it, or fetches what is new and changed."""
+        into, name = lake.open(), context.partition_key
+        choice, description = declared_choice(settings.image_sets, WING, BinChoice, name)
+        request = request_from(settings, name, choice, description, config.model_dump())
+        folder = into.root.below(f"{BIN_IMAGE_SETS}/{name}")
+        with lake.query(into) as connection:
+            made = make_bin_image_set(
+                into, bins_bucket.open(), request, folder, connection,
+                LogDisplay(context.log.info),
+            )  # fmt: skip
+            into.refresh_views()
+            findings = check_manifest(
+                connection,
+                table,
+                folder.address(MANIFEST),
+                samples=request.choice.n,
+                decoded_share=request.how.decoded_share,
+            )
+            return dg.MaterializeResult(
+                metadata=set_metadata(made),
+                check_results=table.check_results("bin_image_set", findings),
+            )
+
+    return bin_image_set

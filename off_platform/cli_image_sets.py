@@ -1,0 +1,254 @@
+"""`off-platform images` and `off-platform bins`: image sets at one's desk, without Dagster."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from off_platform.desk import (
+    DONE,
+    INCOMPLETE,
+    bins_bucket,
+    err,
+    images_bucket,
+    out,
+    the_lake,
+)
+from off_platform.settings import Settings, settings
+from off_platform.storage.lake import BIN_IMAGE_SETS, IMAGE_SETS, Lake
+from off_platform.storage.objects import Source
+from off_platform.storage.progress import shown_at_the_desk, size
+
+if TYPE_CHECKING:
+    from off_platform.image_sets.made import Made
+    from off_platform.storage.folders import Folder
+
+
+def images(  # noqa: PLR0913, PLR0917 - each is an option of the command line
+    image_set: Annotated[
+        str | None, typer.Argument(metavar="[SET]", help="A set of image_sets.toml.")
+    ] = None,
+    to: Annotated[
+        Path | None, typer.Option("--out", help="Folder for the set; the lake's by default.")
+    ] = None,
+    kind: Annotated[str | None, typer.Option(help="raw, 400, ocr, raw+ocr or 400+ocr.")] = None,
+    n: Annotated[str | None, typer.Option(help="Number of photos, or `all`.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Another seed, other photos.")] = None,
+    per_product: Annotated[int | None, typer.Option(help="At most so many a product.")] = None,
+    barcode_prefixes: Annotated[
+        list[str] | None, typer.Option("--barcode-prefix", help="Barcodes that start so.")
+    ] = None,
+    image_ids: Annotated[
+        list[int] | None, typer.Option("--image-id", help="Only these image ids.")
+    ] = None,
+    last_editors: Annotated[
+        list[str] | None,
+        typer.Option("--last-editor", help="Products last edited by one of these."),
+    ] = None,
+    edited_from: Annotated[
+        str | None, typer.Option(help="Last edited on this day or later, 2026-01-31.")
+    ] = None,
+    edited_until: Annotated[
+        str | None, typer.Option(help="Last edited on this day or earlier.")
+    ] = None,
+    countries: Annotated[
+        list[str] | None, typer.Option("--country", help="Sold in one of these, en:france.")
+    ] = None,
+    categories: Annotated[
+        list[str] | None, typer.Option("--category", help="Of one of these, en:spreads.")
+    ] = None,
+    languages: Annotated[
+        list[str] | None, typer.Option("--language", help="With one of these on it, fr.")
+    ] = None,
+    layout: Annotated[
+        Literal["shards", "files"] | None, typer.Option(help="WebDataset shards, or loose files.")
+    ] = None,
+    month: Annotated[
+        str | None, typer.Option(help="Choose from the key index of 2026-11-01; else the newest.")
+    ] = None,
+) -> None:
+    """Make an image set: choose, fetch, verify, document. Run again to go on, or to refresh it.
+
+    A declared SET can be varied by options. The filters by editor, day, country, category and
+    language need the table products. Options that may be given more than once widen the choice.
+    """
+    varied = {**locals(), "n": int(n) if n and n.isdigit() else n}
+    made = _make_images(settings(), image_set, to, varied)
+    _tell_made(made)
+    unhad = made.contents.by_status.total() - made.contents.by_status["fetched"]
+    raise typer.Exit(INCOMPLETE if unhad else DONE)
+
+
+def bins(  # noqa: PLR0913, PLR0917 - each is an option of the command line
+    image_set: Annotated[
+        str | None, typer.Argument(metavar="[SET]", help="A set of image_sets.toml.")
+    ] = None,
+    to: Annotated[
+        Path | None, typer.Option("--out", help="Folder for the set; the lake's by default.")
+    ] = None,
+    n: Annotated[str | None, typer.Option(help="Number of photos, or `all`.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Another seed, other photos.")] = None,
+    id_space: Annotated[
+        Literal["main", "pilot", "both"] | None, typer.Option(help="Padded ids, or unpadded ones.")
+    ] = None,
+    difficulty: Annotated[
+        Literal["moderate", "hard"] | None, typer.Option(help="Fewer than 6 items, or more.")
+    ] = None,
+    least_quantity: Annotated[int | None, typer.Option(help="At least so many items.")] = None,
+    most_quantity: Annotated[int | None, typer.Option(help="At most so many items.")] = None,
+    per_class: Annotated[int | None, typer.Option(help="At most so many a quantity.")] = None,
+    one_per_visit: Annotated[
+        bool | None, typer.Option("--one-per-visit", help="One photo of a before and after.")
+    ] = None,
+    exact: Annotated[
+        bool | None, typer.Option("--exact", help="Items' sum is the expected quantity.")
+    ] = None,
+    asins: Annotated[
+        list[str] | None, typer.Option("--asin", help="Bins with one of these ASINs.")
+    ] = None,
+    skus: Annotated[
+        list[str] | None, typer.Option("--sku", help="Bins with one of these FCSKUs.")
+    ] = None,
+    split: Annotated[
+        Literal["train", "validation", "test"] | None, typer.Option(help="Bins of this split.")
+    ] = None,
+    layout: Annotated[
+        Literal["shards", "files"] | None, typer.Option(help="WebDataset shards, or loose files.")
+    ] = None,
+) -> None:
+    """Make an image set of bins: choose, fetch, verify, label. Run again to go on or refresh it.
+
+    The first time the bins' metadata are listed and fetched: all of them, 1.1 GB.
+    """
+    varied = {**locals(), "n": int(n) if n and n.isdigit() else n}
+    made = _make_bins(settings(), image_set, to, varied)
+    _tell_made(made)
+    unhad = made.contents.by_status.total() - made.contents.by_status["fetched"]
+    raise typer.Exit(INCOMPLETE if unhad else DONE)
+
+
+def _make_bins(
+    of: Settings, image_set: str | None, to: Path | None, varied: dict[str, Any]
+) -> "Made":
+    from off_platform.bins import choice as choices  # noqa: PLC0415 - brings pydantic
+    from off_platform.bins import image_set as sets  # noqa: PLC0415 - brings jinja, Pillow
+    from off_platform.image_sets.declared import declared_choice, name_from  # noqa: PLC0415 - the same
+
+    _demand_set_or_folder(image_set, to)
+    choice, description = (
+        declared_choice(of.image_sets, sets.WING, choices.BinChoice, image_set)
+        if image_set
+        else (choices.BinChoice(), "An image set made at one's desk.")
+    )
+    if varied["n"] == "all":
+        varied |= {"n": None, "all": True}
+    name = image_set or name_from(to)
+    request = sets.request_from(of, name, choice, description, varied)
+    lake, source = the_lake(of), bins_bucket(of)
+    folder = _set_folder(lake, f"{BIN_IMAGE_SETS}/{name}", to)
+    with lake.connect(of.duckdb_memory, of.threads) as connection:
+        if not lake.has("bin_splits"):
+            _collect_bins(of, lake, source, connection)
+        with shown_at_the_desk(name) as display:
+            made = sets.make_bin_image_set(lake, source, request, folder, connection, display)
+    if to is None:
+        lake.refresh_views()
+    return made
+
+
+def _collect_bins(of: Settings, lake: Lake, source: Source, connection: Any) -> None:
+    """What the monthly job would have made; without it there is nothing to choose from."""
+    from off_platform.bins import collect, splits, tables  # noqa: PLC0415 - only here
+
+    err.print("The bins are not known yet: their metadata are listed and fetched first.")
+    with shown_at_the_desk("listing") as display:
+        listed = collect.list_objects(lake, source, connection, collect.limits_from(of), display)
+    err.print(listed.sentence)
+    with shown_at_the_desk("metadata") as display:
+        collect.collect_metadata(lake, source, connection, collect.limits_from(of), display)
+    tables.make_all(lake, connection, splits.shares_from(of))
+
+
+def _demand_set_or_folder(image_set: str | None, to: Path | None) -> None:
+    from off_platform.image_sets.declared import (  # noqa: PLC0415 - brings pydantic
+        UnusableChoiceError,
+    )
+
+    if image_set is None and to is None:
+        raise UnusableChoiceError("Name a declared SET, or give --out for one of your own.")
+
+
+def _set_folder(lake: Lake, name: str, to: Path | None) -> "Folder":
+    from off_platform.image_sets import building  # noqa: PLC0415 - only here
+    from off_platform.storage.folders import LocalFolder  # noqa: PLC0415 - with it
+
+    # Nothing of ours but the set stays behind in a folder of the user's.
+    scratch = to / building.BUILDING / "scratch" if to else None
+    return LocalFolder(to, scratch) if to else lake.root.below(name)
+
+
+def _make_images(
+    of: Settings, image_set: str | None, to: Path | None, varied: dict[str, Any]
+) -> "Made":
+    from off_platform.image_sets.declared import declared_choice, name_from  # noqa: PLC0415 - brings pydantic
+    from off_platform.images import choice as choices  # noqa: PLC0415 - the same
+    from off_platform.images import image_set as sets  # noqa: PLC0415 - brings jinja, Pillow
+
+    _demand_set_or_folder(image_set, to)
+    choice, description = (
+        declared_choice(of.image_sets, sets.WING, choices.Choice, image_set)
+        if image_set
+        else (choices.Choice(), "An image set made at one's desk.")
+    )
+    if varied["n"] == "all":
+        varied |= {"n": None, "all": True}
+    name = image_set or name_from(to)
+    request = sets.request_from(of, name, choice, description, varied)
+    lake, source = the_lake(of), images_bucket(of)
+    folder = _set_folder(lake, f"{IMAGE_SETS}/{name}", to)
+    with lake.connect(of.duckdb_memory, of.threads) as connection:
+        if not lake.partitions("key_index"):
+            _index_this_month(of, lake, source, connection)
+        with shown_at_the_desk(name) as display:
+            made = sets.make_image_set(lake, source, request, folder, connection, display)
+    if to is None:
+        lake.refresh_views()
+    return made
+
+
+def _index_this_month(of: Settings, lake: Lake, source: Source, connection: Any) -> None:
+    """What the monthly job would have made; without it there is nothing to choose from."""
+    from off_platform.images import monthly  # noqa: PLC0415 - only here
+
+    month = f"{datetime.now(UTC):%Y-%m-01}"
+    err.print(f"No month is indexed yet: the key list of {month[:7]} is copied and indexed first.")
+    with shown_at_the_desk("key list") as display:
+        monthly.sync_month(
+            lake,
+            source,
+            monthly.Asked(month),
+            connection,
+            monthly.bounds_from(of),
+            err.print,
+            display,
+        )
+    with shown_at_the_desk("key index") as display:
+        monthly.index_month(lake, month, connection, of.key_list_bytes_most, display)
+
+
+def _tell_made(made: "Made") -> None:
+    table = Table("kind", "status", "objects", "size", show_edge=False)
+    for tally in made.contents.tallies:
+        table.add_row(tally.kind, tally.status, f"{tally.objects:,}", size(tally.size))
+    out.print(table)
+    out.print(
+        f"{made.contents.samples:,} of {made.candidates:,} candidates, chosen from "
+        f"{made.chosen_from}.\nThe set is in {made.folder.address()}; open gallery.html there.",
+        highlight=False,
+        soft_wrap=True,
+    )
+    for problem in made.contents.problems[:5]:
+        err.print(escape(f"  {problem.status}: {problem.key}: {problem.reason}"), highlight=False)

@@ -1,0 +1,53 @@
+"""What a set that was made tells: at one's desk, and in the asset's metadata."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from off_platform.image_sets.contact_sheet import as_markdown
+from off_platform.image_sets.finish import CARD, GALLERY, SHEET, InSet
+from off_platform.storage.folders import Folder
+from off_platform.storage.progress import Tally
+
+if TYPE_CHECKING:
+    import dagster as dg
+
+
+@dataclass(frozen=True)
+class Made:
+    """A set that was made.
+
+    Attributes:
+        folder: where it lies.
+        chosen_from: what was chosen from, such as the month of a key index.
+        candidates: how many samples fitted the options.
+        continued: whether an interrupted run was gone on with.
+        tally: what was fetched in this run.
+        contents: what is in it.
+    """
+
+    folder: Folder
+    chosen_from: str
+    candidates: int
+    continued: bool
+    tally: Tally
+    contents: InSet
+
+
+def set_metadata(made: Made) -> "dict[str, dg.MetadataValue | str | int]":
+    """Contact sheet, card, counts and places, for the UI."""
+    import dagster as dg  # noqa: PLC0415 - 1.6 s, which the command line need not wait for
+
+    folder, contents = made.folder, made.contents
+    return {
+        "contact_sheet": dg.MetadataValue.md(as_markdown(folder.read(SHEET))),
+        "card": dg.MetadataValue.md(folder.read(CARD).decode().split("---\n", 2)[-1]),
+        "gallery": dg.MetadataValue.path(folder.address(GALLERY)),
+        "lies_at": dg.MetadataValue.path(folder.address()),
+        "chosen_from": f"{made.candidates:,} candidates of {made.chosen_from}",
+        "this_run": made.tally.sentence(),
+        "continued": str(made.continued),
+        "samples": contents.samples,
+        "bytes": contents.size,
+        **{f"objects_{status}": count for status, count in contents.by_status.items()},
+        "dagster/partition_row_count": contents.by_status.total(),
+    }
