@@ -14,7 +14,7 @@ from off_platform_tests.s3_server import S3Server
 REAL_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def real_data() -> Callable[[str], Path]:
     """A function from a path below the real files to its place; skips where they are absent."""
 

@@ -20,7 +20,7 @@ Run = Callable[..., tuple[int, str, str]]
 
 @pytest.fixture(scope="module")
 def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Sandbox:
-    return make_sandbox(tmp_path_factory.mktemp("sandbox"), products=12)
+    return make_sandbox(tmp_path_factory.mktemp("sandbox"), products=12, bins=40)
 
 
 @pytest.fixture
@@ -36,6 +36,7 @@ def run(
         monkeypatch.delenv(f"OFF_PLATFORM_{name.upper()}", raising=False)
     monkeypatch.setenv("OFF_PLATFORM_LAKE", str(tmp_path / "lake"))
     monkeypatch.setenv("OFF_PLATFORM_IMAGES_BUCKET", str(sandbox.images.folder))
+    monkeypatch.setenv("OFF_PLATFORM_BINS_BUCKET", str(sandbox.bins.folder))
     monkeypatch.setenv("OFF_PLATFORM_LIST_ATTEMPTS", "1")
     monkeypatch.setattr(cli.out, "width", 200)
     monkeypatch.setattr(cli.err, "width", 200)

@@ -289,7 +289,7 @@ def _has_stale(lake: Lake, connection: "duckdb.DuckDBPyConnection") -> bool:
 
 
 def _merge(lake: Lake, connection: "duckdb.DuckDBPyConnection") -> None:
-    """Puts the newest row of each listed object in place, streaming: the texts are a gigabyte.
+    """Puts the newest row of each listed object in place, in order and spilling: it is a gigabyte.
 
     The parts are named in the order they were made, behind the table's own file.
     """
@@ -300,7 +300,8 @@ def _merge(lake: Lake, connection: "duckdb.DuckDBPyConnection") -> None:
             SELECT key FROM {lake.rows_of(BIN_OBJECTS.name)} WHERE id IS NOT NULL)
         GROUP BY key"""
     columns = ", ".join(f'h."{column.name}"' for column in BIN_METADATA.columns)
-    query = f"SELECT {columns} FROM {_had(lake)} AS h JOIN ({newest}) USING (key, filename)"
+    query = f"""SELECT {columns} FROM {_had(lake)} AS h JOIN ({newest}) USING (key, filename)
+        ORDER BY h.key"""
 
     def write(path: Path) -> None:
         _write_stream(connection.cursor().sql(query).to_arrow_reader(ROW_GROUP), path)

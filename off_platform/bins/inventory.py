@@ -18,8 +18,8 @@ _ITEM = (
 )
 # Not `html_unescape`: that is a function of an extension, which DuckDB would try to fetch.
 _UNESCAPE = "entities_resolved"
-# Control characters of ASCII and of Latin-1, and the separators that JSON lets stand in a text.
-_CONTROLS = r"[\x00-\x1F\x7F-\x{9F}\x{2028}\x{2029}]"
+# White space and separators of all scripts, controls and what else has no glyph.
+_BLANKS = r"[\s\p{Z}\p{C}]+"
 
 
 def let_clean_names(connection: "duckdb.DuckDBPyConnection") -> None:
@@ -39,8 +39,7 @@ def bin_items_query(metadata: str) -> str:
     """
     # Only one name in 160 has an entity, and Python is asked for those alone.
     unescaped = f"CASE WHEN contains(name, '&') THEN {_UNESCAPE}(name) ELSE name END"
-    cleaned = f"regexp_replace({unescaped}, '{_CONTROLS}', ' ', 'g')"
-    squeezed = rf"nullif(trim(regexp_replace({cleaned}, '\s+', ' ', 'g')), '')"
+    squeezed = f"nullif(trim(regexp_replace({unescaped}, '{_BLANKS}', ' ', 'g')), '')"
     sides = ", ".join(f"item.{side}.value AS {side}" for side in ("length", "width", "height"))
     metric = ", ".join(f"{side} * {INCH_MM} AS {side}_mm" for side in ("length", "width", "height"))
     return f"""
@@ -50,7 +49,9 @@ def bin_items_query(metadata: str) -> str:
         FROM (
             SELECT bin_id, id_space, fcsku, item.asin AS asin, item.quantity AS quantity, {sides},
                 item.weight.value AS weight,
-                coalesce(item.length.unit, item.width.unit, item.height.unit) AS unit_length,
+                nullif(array_to_string(list_sort(list_distinct(
+                    [item.length.unit, item.width.unit, item.height.unit])), ', '), '')
+                    AS unit_length,
                 item.weight.unit AS unit_weight, item.name AS name,
                 item.normalizedName AS normalized_name
             FROM (

@@ -34,33 +34,35 @@ class ListingError(OSError):
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A part of a listing: keys with a prefix, of which those with some prefixes are left out.
+    """A part of a listing: keys of a folder behind one key, up to and with another.
 
     Attributes:
-        prefix: all keys start with it.
-        after: the first key follows this one; None for all of them.
-        without: prefixes whose keys belong to other spans.
+        folder: all keys start with it, such as `metadata/`.
+        after: the first key follows this one; None for the first there is.
+        until: the last key is this one or comes before it; None for the last there is. Only for
+            stores that list in the order of the keys' bytes, as S3 does.
     """
 
-    prefix: str
+    folder: str
     after: str | None = None
-    without: tuple[str, ...] = ()
+    until: str | None = None
 
 
-def spans(prefix: str, starts: str = string.digits) -> list[Span]:
-    """A prefix cut into spans that can be listed at the same time and together are all of it.
+def spans(folder: str, starts: str = string.digits) -> list[Span]:
+    """A folder cut into spans that can be listed at the same time and together are all of it.
 
-    Keys mostly go on with one of `starts`; those that do not lie before the first of them and
-    behind the last. What lies between is listed with what lies before.
+    obstore lists whole folders only (a prefix `metadata/1` finds `metadata/1/...` and not
+    `metadata/1.json`), so the cuts are keys to begin and to end with.
 
     Args:
-        prefix: such as `metadata/`.
-        starts: characters in ascending order of their bytes.
+        folder: such as `metadata/`.
+        starts: characters that names begin with, in ascending order of their bytes.
     """
-    cut = tuple(prefix + start for start in starts)
-    # Behind all keys of the last start but those with "~" or higher there, which are left out.
-    rest = Span(prefix, f"{cut[-1]}~", cut)
-    return [*(Span(each) for each in cut), rest]
+    cuts = [folder + start for start in starts[1:]]
+    return [
+        Span(folder, after, until)
+        for after, until in zip([None, *cuts], [*cuts, None], strict=True)
+    ]
 
 
 def write_listing(
@@ -116,17 +118,19 @@ def _pages(store: "ObjectStore", span: Span, attempts: int) -> "Iterator[list[Ob
     after, failures = span.after, 0
     while True:
         try:
-            listed = obstore.list(store, span.prefix, offset=after, chunk_size=PAGE_KEYS)
-            for page in listed:
+            for page in obstore.list(store, span.folder, offset=after, chunk_size=PAGE_KEYS):
                 failures = 0
                 after = page[-1]["path"] if page else after
-                yield [each for each in page if not each["path"].startswith(span.without or "\0")]
+                until = span.until
+                yield [each for each in page if until is None or each["path"] <= until]
+                if until is not None and after is not None and after >= until:
+                    return
         except (exceptions.BaseError, OSError) as error:
             failures += 1
             if failures >= attempts:
                 reason = str(error).split("\n", 1)[0][:300]
                 raise ListingError(
-                    f"{span.prefix!r} could not be listed in {attempts} tries: {reason}. "
+                    f"{span.folder!r} could not be listed in {attempts} tries: {reason}. "
                     "Nothing was changed; run it again."
                 ) from error
             longest = min(FIRST_WAIT * 2**failures, LONGEST_WAIT)

@@ -12,20 +12,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from off_platform.image_sets.declared import NAME, WrongDeclarationError, declared_sets
+from off_platform.image_sets.declared import (
+    NAME,
+    UnknownSetError,
+    UnusableChoiceError,
+    WrongDeclarationError,
+    checked_choice,
+    declared_choice,
+    declared_sets,
+    name_from,
+)
 from off_platform.image_sets.manifest import check_manifest, manifest_table
 from off_platform.images import keys
-from off_platform.images.choice import Choice, UnusableChoiceError
-from off_platform.images.image_set import (
-    Request,
-    UnknownSetError,
-    checked_choice,
-    command,
-    declared_choice,
-    name_from,
-    newest_month,
-    request_from,
-)
+from off_platform.images.choice import Choice
+from off_platform.images.image_set import WING, Request, command, newest_month, request_from
 from off_platform.images.monthly import NoSnapshotError
 from off_platform.images.products import make_products
 from off_platform.images.schemas import PRODUCTS
@@ -64,7 +64,7 @@ def test_a_declared_set(declaring: Callable[[str], Path]) -> None:
         [images.plain]
         """
     )
-    choice, description = declared_choice(path, "teas")
+    choice, description = declared_choice(path, WING, Choice, "teas")
     assert description == "Teas of France."
     assert choice == Choice(
         kind="raw+ocr",
@@ -73,15 +73,15 @@ def test_a_declared_set(declaring: Callable[[str], Path]) -> None:
         edited_from=date(2026, 3, 1),
         countries=("en:france",),
     )
-    assert declared_choice(path, "plain") == (Choice(), "The image set plain.")
+    assert declared_choice(path, WING, Choice, "plain") == (Choice(), "The image set plain.")
 
 
 def test_an_unknown_set_names_those_that_are(declaring: Callable[[str], Path]) -> None:
     path = declaring("[images.b]\n[images.a]\n[bins.c]\n")
     with pytest.raises(UnknownSetError, match=r"no image set 'c' in .*; declared are: a, b\."):
-        declared_choice(path, "c")
+        declared_choice(path, WING, Choice, "c")
     with pytest.raises(UnknownSetError, match="declared are: none"):
-        declared_choice(declaring(""), "a")
+        declared_choice(declaring(""), WING, Choice, "a")
 
 
 @pytest.mark.parametrize(
@@ -104,7 +104,7 @@ def test_an_unknown_set_names_those_that_are(declaring: Callable[[str], Path]) -
 )
 def test_a_wrong_option_is_told_in_a_sentence(options: dict[str, Any], words: list[str]) -> None:
     with pytest.raises(UnusableChoiceError) as told:
-        checked_choice(options, "here")
+        checked_choice(Choice, options, "here")
     sentence = str(told.value)
     assert sentence.startswith("here: the option ")
     assert "\n" not in sentence
@@ -117,7 +117,7 @@ def test_the_projects_own_sets_can_be_used() -> None:
     names = declared_sets(path, "images")
     assert names
     for name in names:
-        choice, description = declared_choice(path, name)
+        choice, description = declared_choice(path, WING, Choice, name)
         assert description != f"The image set {name}."
         assert choice.n
 

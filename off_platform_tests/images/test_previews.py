@@ -10,8 +10,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from off_platform.images.previews import changes_chart, index_preview, table_preview
+from off_platform.images.previews import changes_chart, index_preview
 from off_platform.images.schemas import KEY_INDEX
+from off_platform.previews import table_preview
 from off_platform.storage.lake import Lake, literal
 from off_platform.storage.objects import Access, Source
 from off_platform_tests.images_desk import MONTH, Desk

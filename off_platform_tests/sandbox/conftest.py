@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from off_platform.sandbox.images_bucket import MARKER, ImagesBucket, make_images_bucket
+from off_platform.sandbox.bucket_folder import MARKER
+from off_platform.sandbox.images_bucket import ImagesBucket, make_images_bucket
 from off_platform.sandbox.images_plan import LEAST_PRODUCTS
 
 

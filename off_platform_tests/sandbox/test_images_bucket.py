@@ -14,7 +14,8 @@ import pytest
 from PIL import Image, UnidentifiedImageError
 
 from off_platform.images import keys
-from off_platform.sandbox.images_bucket import MARKER, ImagesBucket, make_images_bucket
+from off_platform.sandbox.bucket_folder import MARKER
+from off_platform.sandbox.images_bucket import ImagesBucket, make_images_bucket
 from off_platform.sandbox.images_plan import KINDS, LEAST_PRODUCTS
 
 

@@ -1,0 +1,280 @@
+"""Splits keep visits together, meet their shares in each class, and are the same everywhere."""
+
+import hashlib
+import random
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+import duckdb
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from off_platform.bins.splits import SplitShares, leak_query, splits_query
+from off_platform_tests.bins.plain_bins import (
+    ARCHIVE,
+    PlainBin,
+    bins_of,
+    leak_by_hand,
+    make_tables,
+    visits_by_hand,
+)
+
+SPLITS = ("train", "validation", "test")
+LARGEST_CLASS = 20
+
+Row = tuple[str, str, int, str, str]
+
+
+def shelf(number: int, seed: int = 0) -> list[PlainBin]:
+    """Bins of the main set, many in visits of two or three, and some of the pilot set."""
+    dice = random.Random(seed)
+    made, item = [], 0
+    for position in range(1, number + 1):
+        item += dice.random() < 0.6
+        quantity = min(int(dice.expovariate(0.25)), 60)
+        made.append(PlainBin(f"{position:05d}", quantity, {f"F{item}": 1}))
+    return made + [PlainBin(str(at), at % 6, {"F1": 1}) for at in range(1, number // 20)]
+
+
+@pytest.fixture(scope="module")
+def connection() -> Iterator[duckdb.DuckDBPyConnection]:
+    with duckdb.connect(config={"threads": 2}) as made:
+        yield made
+
+
+def split(
+    connection: duckdb.DuckDBPyConnection, bins: list[PlainBin], shares: SplitShares | None = None
+) -> list[Row]:
+    """The rows of `bin_splits`: id, visit_id, expected_quantity, split, random_split."""
+    table, _ = make_tables(connection, bins)
+    return connection.execute(splits_query(table, shares or SplitShares())).fetchall()
+
+
+def lowbias32(word: int) -> int:
+    """Chris Wellons' mix, written down once more."""
+    word ^= word >> 16
+    word = word * 0x7FEB352D % 2**32
+    word ^= word >> 15
+    word = word * 0x846CA68B % 2**32
+    return word ^ word >> 16
+
+
+def place(position: int, pilot: bool, seed: str) -> int:
+    """Where a bin, or a visit by its first, comes in the order of a seed."""
+    digest = hashlib.sha256(seed.encode()).digest()
+    first, second = int.from_bytes(digest[:4], "big"), int.from_bytes(digest[4:8], "big")
+    return lowbias32(lowbias32(position + 2**31 * pilot ^ first) ^ second)
+
+
+def name_at(share: float, shares: SplitShares) -> str:
+    """The split that a place between 0 and 1 falls into."""
+    if share < shares.train:
+        return "train"
+    return "validation" if share < shares.train + shares.validation else "test"
+
+
+def split_by_hand(bins: list[PlainBin], shares: SplitShares) -> dict[str, tuple[str, str]]:
+    """Split and random split of each bin, dealt out one by one."""
+    visits = visits_by_hand(bins)
+    of_visit: dict[str, list[PlainBin]] = defaultdict(list)
+    for each in bins:
+        of_visit[visits[each.id]].append(each)
+    classes: dict[int, list[list[PlainBin]]] = defaultdict(list)
+    for members in of_visit.values():
+        quantity = max(each.expected_quantity for each in members)
+        classes[min(quantity, LARGEST_CLASS)].append(sorted(members, key=lambda b: b.position))
+    dealt: dict[str, str] = {}
+    for of_class in classes.values():
+        total, before = sum(map(len, of_class)), 0
+        for members in sorted(of_class, key=lambda m: key(m[0], f"{shares.seed} of visits")):
+            middle = (before + len(members) / 2) / total
+            dealt |= {each.id: name_at(middle, shares) for each in members}
+            before += len(members)
+    sizes = Counter(dealt.values())
+    names = [name for name in SPLITS for _ in range(sizes[name])]
+    ordered = sorted(bins, key=lambda each: key(each, f"{shares.seed} of bins"))
+    return {each.id: (dealt[each.id], name) for each, name in zip(ordered, names, strict=True)}
+
+
+def key(each: PlainBin, seed: str) -> tuple[int, str]:
+    return place(each.position, each.id_space == "pilot", seed), each.id
+
+
+def assert_shares_met(rows: list[Row], shares: SplitShares) -> None:
+    """In each class the splits end within half a visit of where their shares do."""
+    photos = Counter(visit for _, visit, *_ in rows)
+    largest: dict[str, int] = defaultdict(int)
+    for _, visit, quantity, *_ in rows:
+        largest[visit] = max(largest[visit], quantity)
+    classes: dict[int, Counter[str]] = defaultdict(Counter)
+    longest: dict[int, int] = defaultdict(int)
+    for _, visit, _, name, _ in rows:
+        number = min(largest[visit], LARGEST_CLASS)
+        classes[number][name] += 1
+        longest[number] = max(longest[number], photos[visit])
+    ends = {"train": shares.train, "validation": shares.train + shares.validation}
+    for number, counted in classes.items():
+        reached = 0
+        for name, end in ends.items():
+            reached += counted[name]
+            assert abs(reached - end * counted.total()) <= longest[number] / 2 + 1e-6
+
+
+SHARES = st.tuples(st.integers(0, 100), st.integers(0, 100), st.integers()).map(
+    lambda drawn: SplitShares(
+        train=drawn[0] / 100, validation=drawn[1] * (100 - drawn[0]) / 10_000, seed=drawn[2]
+    )
+)
+
+
+@settings(deadline=None, max_examples=40)
+@given(number=st.integers(0, 120), seed=st.integers(0, 1000), shares=SHARES)
+def test_no_visit_is_parted_and_shares_are_met(
+    connection: duckdb.DuckDBPyConnection, number: int, seed: int, shares: SplitShares
+) -> None:
+    bins = shelf(number, seed)
+    rows = split(connection, bins, shares)
+    assert sorted(row[0] for row in rows) == sorted(each.id for each in bins)
+    in_splits = defaultdict(set)
+    for _, visit, _, name, _ in rows:
+        in_splits[visit].add(name)
+    assert all(len(names) == 1 for names in in_splits.values())
+    assert_shares_met(rows, shares)
+    assert Counter(row[3] for row in rows) == Counter(row[4] for row in rows)
+
+
+@settings(deadline=None, max_examples=25)
+@given(number=st.integers(1, 120), seed=st.integers(0, 1000), shares=SHARES)
+def test_the_splits_are_those_dealt_out_by_hand(
+    connection: duckdb.DuckDBPyConnection, number: int, seed: int, shares: SplitShares
+) -> None:
+    bins = shelf(number, seed)
+    found = {row[0]: row[3:] for row in split(connection, bins, shares)}
+    assert found == split_by_hand(bins, shares)
+
+
+def test_a_pinned_result(connection: duckdb.DuckDBPyConnection) -> None:
+    # What was trained with once must be trained with for ever, or test bins become known ones.
+    bins = [PlainBin(f"{at:05d}", at * 7 % 23, {f"F{at * 2 // 3}": 1}) for at in range(1, 1001)] + [
+        PlainBin(str(at), at % 6, {}) for at in range(1, 101)
+    ]
+    rows = split(connection, bins, SplitShares(seed=20))
+    digest = hashlib.sha256("\n".join(",".join(map(str, row)) for row in rows).encode())
+    assert digest.hexdigest()[:16] == "PINNED"
+
+
+@pytest.mark.parametrize("threads", [1, 2, 4])
+def test_threads_and_the_order_of_rows_change_nothing(threads: int) -> None:
+    bins = shelf(3000)
+    with duckdb.connect(config={"threads": 1}) as alone:
+        expected = split(alone, bins)
+    random.Random(threads).shuffle(bins)
+    with duckdb.connect(config={"threads": threads}) as connection:
+        assert split(connection, bins) == expected
+
+
+def test_another_seed_deals_them_out_otherwise(connection: duckdb.DuckDBPyConnection) -> None:
+    bins = shelf(1000)
+    first, other = (split(connection, bins, SplitShares(seed=seed)) for seed in (0, 1))
+    for column in (3, 4):
+        same = sum(one[column] == two[column] for one, two in zip(first, other, strict=True))
+        # 0.8² + 0.1² + 0.1² when they know nothing of each other.
+        assert 0.56 < same / len(first) < 0.76
+
+
+def test_ids_that_look_alike_are_dealt_out_each_for_itself(
+    connection: duckdb.DuckDBPyConnection,
+) -> None:
+    bins = [PlainBin(name, 2, {}) for at in range(1, 201) for name in (str(at), f"{at:05d}")]
+    found = {row[0]: row[3:] for row in split(connection, bins)}
+    assert len(found) == 400
+    assert any(found[str(at)] != found[f"{at:05d}"] for at in range(1, 201))
+
+
+def test_all_may_go_to_one_split(connection: duckdb.DuckDBPyConnection) -> None:
+    for shares, name in (
+        (SplitShares(train=1, validation=0), "train"),
+        (SplitShares(train=0, validation=1), "validation"),
+        (SplitShares(train=0, validation=0), "test"),
+    ):
+        assert {row[3:] for row in split(connection, shelf(60), shares)} == {(name, name)}
+
+
+def test_no_bins_no_splits(connection: duckdb.DuckDBPyConnection) -> None:
+    assert split(connection, []) == []
+
+
+@pytest.mark.parametrize(
+    "shares",
+    [
+        {"train": 0.8, "validation": 0.3},
+        {"train": 1.1, "validation": 0},
+        {"train": -0.1},
+        {"validation": -0.1},
+        {"train": float("nan")},
+        {"seed": "x"},
+        {"tests": 0.1},
+    ],
+)
+def test_wrong_shares_are_refused(shares: Mapping[str, float | str]) -> None:
+    with pytest.raises(ValidationError):
+        SplitShares.model_validate(shares)
+
+
+def test_shares_may_use_up_everything() -> None:
+    for hundredth in range(101):
+        shares = SplitShares(train=hundredth / 100, validation=(100 - hundredth) / 100)
+        assert shares.train + shares.validation == 1
+
+
+@pytest.mark.parametrize(
+    ("rows", "leak"),
+    [
+        ([("a", "train"), ("a", "validation")], (1, 1)),
+        ([("a", "train"), ("a", "test")], (1, 1)),
+        ([("a", "train"), ("a", "validation"), ("a", "test")], (2, 2)),
+        ([("a", "validation"), ("a", "test")], (2, 0)),
+        ([("a", "train"), ("b", "validation")], (1, 0)),
+        ([("a", "train"), ("a", "train")], (0, 0)),
+    ],
+)
+def test_what_a_leak_is(
+    connection: duckdb.DuckDBPyConnection, rows: list[tuple[str, str]], leak: tuple[int, int]
+) -> None:
+    values = ", ".join(f"('{visit}', '{name}')" for visit, name in rows)
+    table = f"(VALUES {values}) AS given(visit_id, side)"
+    assert connection.execute(leak_query(table, "side")).fetchall() == [leak]
+
+
+@settings(deadline=None, max_examples=40)
+@given(
+    sides=st.lists(
+        st.tuples(st.sampled_from("abcdef"), st.sampled_from(SPLITS)), min_size=1, max_size=20
+    )
+)
+def test_leaks_are_those_counted_by_hand(
+    connection: duckdb.DuckDBPyConnection, sides: list[tuple[str, str]]
+) -> None:
+    values = ", ".join(f"('{visit}', '{name}')" for visit, name in sides)
+    table = f"(VALUES {values}) AS given(visit_id, side)"
+    ids = [str(number) for number in range(len(sides))]
+    split_of = {bin_id: name for bin_id, (_, name) in zip(ids, sides, strict=True)}
+    visits = {bin_id: visit for bin_id, (visit, _) in zip(ids, sides, strict=True)}
+    found = connection.execute(leak_query(table, "side")).fetchall()
+    assert found == [leak_by_hand(split_of, visits)]
+
+
+def test_the_real_files(
+    connection: duckdb.DuckDBPyConnection, real_data: Callable[[str], Path]
+) -> None:
+    bins = bins_of(real_data(ARCHIVE))
+    rows = split(connection, bins)
+    assert {row[0]: row[3:] for row in rows} == split_by_hand(bins, SplitShares())
+    assert_shares_met(rows, SplitShares())
+    assert Counter(row[3] for row in rows) == {"train": 1600, "validation": 198, "test": 202}
+    visits = visits_by_hand(bins)
+    leaks = [leak_by_hand({row[0]: row[at] for row in rows}, visits) for at in (3, 4)]
+    assert leaks == [(400, 0), (400, 270)]
