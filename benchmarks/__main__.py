@@ -1,13 +1,13 @@
-"""`python -m benchmarks [index] [choice] [transfer] [start] [month]`: some comparisons, or all."""
+"""`python -m benchmarks [index] [choice] [transfer] [bins] [start] [month]`: some, or all."""
 
 import argparse
 import os
 import sys
 
-from benchmarks import choice, index, month, start, transfer
+from benchmarks import bins, choice, index, month, start, transfer
 from benchmarks.generated import QUICK, Sizes
 
-NAMES = ("index", "choice", "transfer", "start", "month")
+NAMES = ("index", "choice", "transfer", "bins", "start", "month")
 
 
 def main() -> None:
@@ -15,7 +15,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="benchmarks", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(NAMES))
     parser.add_argument("--quick", action="store_true", help="smaller sizes, one round")
-    parser.add_argument("--large", action="store_true", help="index 30 million keys too")
+    parser.add_argument(
+        "--large", action="store_true", help="index 30 million keys, and all bins, too"
+    )
     asked = parser.parse_args()
     if unknown := set(asked.names) - set(NAMES):
         parser.error(f"no comparison is called {', '.join(sorted(unknown))}; see --help")
@@ -31,6 +33,8 @@ def main() -> None:
             choice.compare(sizes)
         elif name == "transfer":
             transfer.compare(sizes)
+        elif name == "bins":
+            bins.measure(sizes, large=asked.large)
         elif name == "start":
             start.compare()
         else:

