@@ -135,6 +135,11 @@ class Settings(BaseSettings):
     bins_split_seed: int = Field(
         default=0, description="Another seed deals the bins out otherwise."
     )
+    bins_published_list: Path | None = Field(
+        default=None,
+        description="A validation list that others published (ABID's or Udacity's form): how much "
+        "a split by it would leak is told.",
+    )
     gallery_samples: int = Field(
         default=2000, ge=0, description="Samples shown in a set's gallery, at most."
     )

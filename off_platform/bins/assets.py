@@ -11,6 +11,7 @@ import dagster as dg
 
 from off_platform.bins import checks, previews, tables
 from off_platform.bins.collect import collect_metadata, limits_from, list_objects
+from off_platform.bins.published_lists import measure_leak, read_list
 from off_platform.bins.schemas import (
     BIN_ITEMS,
     BIN_METADATA,
@@ -156,9 +157,11 @@ def bin_splits(settings: SettingsParam, lake: LakeResource) -> dg.MaterializeRes
     with lake.query(into) as connection:
         tables.make_splits(into, connection, shares)
         found = checks.of_splits(into, connection, shares)
-        return _result(
-            into, connection, BIN_SPLITS, found, {"shares": dg.MetadataValue.json(dict(shares))}
-        )
+        more: dict[str, Any] = {"shares": dg.MetadataValue.json(dict(shares))}
+        if settings.bins_published_list:
+            ids = read_list(settings.bins_published_list)
+            more["published_list"] = measure_leak(connection, into.rows_of(BINS.name), ids).sentence
+        return _result(into, connection, BIN_SPLITS, found, more)
 
 
 def _result(

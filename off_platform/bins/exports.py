@@ -102,6 +102,7 @@ def _write_list(file: Any, values: Iterator[Any]) -> None:
 def _rows(connection: "duckdb.DuckDBPyConnection", query: str) -> Iterator[tuple[Any, ...]]:
     """A query's rows by position, some at a time."""
     cursor = connection.cursor()
-    cursor.execute(f"FROM ({query}) ORDER BY position")
+    # Of both id spaces two bins may have one position.
+    cursor.execute(f"FROM ({query}) ORDER BY ALL")
     while rows := cursor.fetchmany(ROWS):
         yield from rows

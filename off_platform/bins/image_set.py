@@ -6,6 +6,7 @@ labels in others' forms are `exports.py`.
 
 import shlex
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from off_platform.bins.choice import BinChoice, candidates_query, objects_query
@@ -20,7 +21,7 @@ from off_platform.image_sets.finish import About, finish, options_as_text
 from off_platform.image_sets.made import Made
 from off_platform.settings import Settings
 from off_platform.storage.folders import Folder
-from off_platform.storage.lake import Lake, NoSuchTableError, literal
+from off_platform.storage.lake import MANIFEST, Lake, NoSuchTableError, literal
 from off_platform.storage.objects import Source
 from off_platform.storage.progress import Display
 
@@ -122,7 +123,7 @@ def make_bin_image_set(
         _about(source, request, candidates),
         connection,
         request.gallery_samples,
-        lambda to: write_exports(connection, _labelled(lake, folder), to),
+        lambda to: write_exports(connection, _labelled(lake, to / MANIFEST), to),
     )
     return Made(folder, "the table bins", candidates, continued, tally, contents)
 
@@ -137,9 +138,9 @@ def _identity(source: Source, request: Request, digest: int) -> dict[str, Any]:
     }
 
 
-def _labelled(lake: Lake, folder: Folder) -> str:
+def _labelled(lake: Lake, manifest: Path) -> str:
     """The set's bins whose photo is there, with their labels."""
-    plan = literal(folder.address(building.PLAN))
+    photos = f"read_parquet({literal(str(manifest))})"
     bins, splits, metadata = (
         lake.rows_of(table.name) for table in (BINS, BIN_SPLITS, BIN_METADATA)
     )
@@ -147,7 +148,8 @@ def _labelled(lake: Lake, folder: Folder) -> str:
         SELECT b.id, id_space, position, b.expected_quantity, items_quantity, difference, skus,
             difficulty, b.visit_id, split, text
         FROM {bins} AS b
-        JOIN (SELECT stem AS id FROM read_parquet({plan}) WHERE kind = 'photo') USING (id)
+        JOIN (SELECT sample AS id FROM {photos} WHERE kind = 'photo' AND status = 'fetched')
+            USING (id)
         JOIN (SELECT id, split FROM {splits}) USING (id)
         JOIN (SELECT id, text FROM {metadata}) USING (id)"""
 

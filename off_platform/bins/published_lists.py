@@ -45,6 +45,16 @@ class Leak(NamedTuple):
         """Share of the bins outside train that leak; None when none is at hand."""
         return self.leaked / self.outside if self.outside else None
 
+    @property
+    def sentence(self) -> str:
+        """The same for people."""
+        if self.rate is None:
+            return f"None of the {self.listed:,} listed bins is at hand."
+        return (
+            f"Of {self.listed:,} listed bins {self.outside:,} are at hand; {self.leaked:,} of them "
+            f"({self.rate:.1%}) have a photo of the same visit in train."
+        )
+
 
 def read_list(path: Path) -> list[str]:
     """The ids of a list in either form, in its order.

@@ -192,10 +192,6 @@ def test_the_order_of_rows_changes_no_byte(
     assert bytes_of(connection, bins, tmp_path) == first
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="Udacity's list is ordered by position alone, which bins of both id spaces share",
-)
 def test_the_order_of_rows_changes_no_byte_of_both_id_spaces(
     connection: duckdb.DuckDBPyConnection, tmp_path: Path
 ) -> None:
