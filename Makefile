@@ -26,10 +26,10 @@ ui: setup  ## Open Dagster's UI at localhost:3000; OFF_PLATFORM_SANDBOX=1 for th
 	@. $(BIN)/activate && $(SANDBOX) dg dev
 
 test: setup  ## Run all tests.
-	@$(BIN)/pytest
+	@$(BIN)/pytest -n auto
 
 quick: setup  ## Run the tests that take less than ten seconds each.
-	@$(BIN)/pytest -m "not slow"
+	@$(BIN)/pytest -n auto -m "not slow"
 
 check: setup  ## Formatter, linter, type checker, definitions.
 	@$(BIN)/ruff format --check .

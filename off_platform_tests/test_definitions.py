@@ -230,6 +230,7 @@ def test_the_month_runs_and_its_checks_pass(run: Run) -> None:
         ("bin_metadata", "items_are_items"),
         ("bin_oddities", "few_oddities"),
         ("bins", "items_as_expected"),
+        ("items", "one_variant"),
     }
 
 

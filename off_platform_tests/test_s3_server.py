@@ -161,13 +161,17 @@ def test_without_a_record_requests_are_still_counted(folder: Path) -> None:
 
 
 def test_the_end_closes_idle_connections_and_the_thread(folder: Path) -> None:
+    # Other tests' servers may serve on.
+    before = set(threading.enumerate())
     with S3Server({"images": folder}) as server:
+        started = set(threading.enumerate()) - before
         client = http.client.HTTPConnection(server.url[7:], timeout=10)
         client.request("GET", "/images/readme")
         assert client.getresponse().read() == b"hello"
     assert client.sock.recv(1) == b""
     client.close()
-    assert not [thread for thread in threading.enumerate() if thread.name == "s3-server"]
+    assert [thread.name for thread in started] == ["s3-server"]
+    assert not started & set(threading.enumerate())
 
 
 def test_a_taken_port_is_reported(server: S3Server, folder: Path) -> None:

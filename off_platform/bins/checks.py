@@ -43,7 +43,10 @@ PUBLISHED: Mapping[str, Any] = {
 SHARE_OFF_MOST = 0.01
 MEAN_OFF_MOST = 0.05
 
-_UNREADABLE = ("html", "truncated", "not_json", "empty", "not_utf8", "too_deep", "not_an_object")
+_UNREADABLE = (
+    "html", "truncated", "not_json", "empty", "not_utf8", "lone_surrogate", "too_deep",
+    "not_an_object",
+)  # fmt: skip
 _WRONG_ITEMS = (
     "items_not_an_object", "item_not_an_object", "quantity_not_a_number", "nan", "not_a_text",
     "not_a_measure", "too_large_number",

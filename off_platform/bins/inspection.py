@@ -6,6 +6,7 @@ the values mean is `inventory.py`; which of them break a rule is `checks.py`.
 
 import json
 import math
+import re
 from typing import Any, NamedTuple, NoReturn
 
 from off_platform.bins.keys import space_of
@@ -20,6 +21,7 @@ PILOT_ITEM_FIELDS = ITEM_FIELDS - {"normalizedName"}
 TEXTS = ("asin", "name", "normalizedName")
 MEASURES = ("height", "length", "width", "weight")
 MOST_QUOTED = 60
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
 
 class Look(NamedTuple):
@@ -73,16 +75,22 @@ def _parsed(data: bytes) -> Any:
     if start == "<":
         raise _OddError("html", "it is HTML or XML saved as JSON")
     try:
-        return json.loads(text, object_pairs_hook=_object, parse_constant=_no_number)
+        top = json.loads(text, object_pairs_hook=_object, parse_constant=_no_number)
+        if _SURROGATE.search(text):
+            # Python reads half a character, which DuckDB and UTF-8 refuse.
+            json.dumps(top, ensure_ascii=False).encode()
     except json.JSONDecodeError as error:
         if error.pos >= len(text.rstrip()) or error.msg.startswith("Unterminated"):
             raise _OddError("truncated", f"it ends early, after {len(data):,} bytes") from None
         raise _OddError("not_json", f"it is no JSON: {error.msg} at byte {error.pos:,}") from None
+    except UnicodeEncodeError:
+        raise _OddError("lone_surrogate", "it has half a character, a lone surrogate") from None
     except RecursionError:
         raise _OddError("too_deep", "it is nested too deeply") from None
     except ValueError:
         # Of Python's own bound on the digits of a whole number.
         raise _OddError("too_large_number", "it has a number of thousands of digits") from None
+    return top
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -28,7 +28,15 @@ def let_clean_names(connection: "duckdb.DuckDBPyConnection") -> None:
         f"SELECT count(*) FROM duckdb_functions() WHERE function_name = '{_UNESCAPE}'"
     ).fetchall()
     if not known[0][0]:
-        connection.create_function(_UNESCAPE, html.unescape, ["VARCHAR"], "VARCHAR")
+        connection.create_function(_UNESCAPE, _resolved, ["VARCHAR"], "VARCHAR")
+
+
+def _resolved(name: str) -> str:
+    try:
+        return html.unescape(name)
+    except ValueError:
+        # Of Python's own bound on the digits of a whole number: no entity has so many.
+        return name
 
 
 def bin_items_query(metadata: str) -> str:

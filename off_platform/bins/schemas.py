@@ -114,7 +114,7 @@ BINS = Table(
                rule=SHAPE),
         Column("expected_quantity", "int64", "Items that the photo should show.", least=0,
                rule=SHAPE),
-        Column("items_quantity", "int64", "Sum of the items' quantities.", least=0, rule=SHAPE),
+        Column("items_quantity", "int64", "Sum of the items' quantities."),
         Column("difference", "int64", "Expected minus sum of the items."),
         Column("skus", "int64", "Number of different items.", least=0, rule=SHAPE),
         Column("empty", "bool", "Whether the inventory has no item."),
@@ -184,7 +184,7 @@ ITEMS = Table(
     (
         Column("asin", "string", "ASIN or ISBN-10."),
         Column("bins", "int64", "Bins that it lies in.", least=1, rule=SHAPE),
-        Column("units", "int64", "Units in all bins.", least=1, rule=SHAPE),
+        Column("units", "int64", "Units in all bins."),
         Column("name", "string", "Its most common name, cleaned.", nullable=True),
         Column("length", "double", "Most common longest side, in inches.", nullable=True),
         Column("width", "double", "Most common middle side, in inches.", nullable=True),

@@ -6,13 +6,14 @@ What lies in the bins is decided in `bins_plan.py`, how it looks in `bins_photos
 from dataclasses import dataclass
 from pathlib import Path
 
-from off_platform.sandbox.bins_plan import BinPlan, plan
+from off_platform.bins.keys import image_key, metadata_key
+from off_platform.sandbox.bins_plan import STRAY_ID, BinPlan, plan
 from off_platform.sandbox.bucket_folder import make_once, write_file
 from off_platform.sandbox.products import FIRST_LIST_T
 
 # To be raised when bins or drawings change, so that an older sandbox is made anew.
-EDITION = 1
-STRAY_KEY = "metadata/notes.json"
+EDITION = 2
+STRAY_KEY = metadata_key(STRAY_ID)
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,9 +22,9 @@ class BinsBucket:
 
     Attributes:
         folder: what stands for the bucket.
-        bins: all bins as they were planned.
+        bins: all bins as they were planned, whether their files are sound or not.
         awkward: what is wrong or rare on purpose, each name with its ids.
-        made: whether it was made just now.
+        made: whether it was made just now; False where it was there already.
     """
 
     folder: Path
@@ -37,11 +38,11 @@ def make_bins_bucket(folder: Path, *, bins: int = 120, seed: int = 1) -> BinsBuc
 
     Args:
         folder: where; a sandbox made with other arguments is replaced.
-        bins: in the main set; 12 of the pilot set and two with six digits come to them.
+        bins: in the main set; 15 of the pilot set and two with six digits come to them.
         seed: another one gives other bins and photos.
 
     Raises:
-        ValueError: too few bins, see `bins_plan.plan`.
+        ValueError: too few bins or too many, see `bins_plan.plan`.
         FileExistsError: something else than a sandbox lies in the folder; it is not touched.
     """
     planned = plan(bins, seed)
@@ -55,8 +56,8 @@ def _build(folder: Path, bins: tuple[BinPlan, ...], seed: int) -> None:
 
     for planned in bins:
         if planned.metadata is not None:
-            write_file(folder / "metadata" / f"{planned.id}.json", planned.metadata, FIRST_LIST_T)
+            write_file(folder / metadata_key(planned.id), planned.metadata, FIRST_LIST_T)
         if planned.has_photo:
             photo = photo_of(planned, seed)
-            write_file(folder / "bin-images" / f"{planned.id}.jpg", photo, FIRST_LIST_T)
+            write_file(folder / image_key(planned.id), photo, FIRST_LIST_T)
     write_file(folder / STRAY_KEY, b'{"what": "no bin"}', FIRST_LIST_T)

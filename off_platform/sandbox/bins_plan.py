@@ -1,39 +1,45 @@
-"""What lies in the sandbox's bins, in the genuine shape of the metadata. Pure.
+"""What lies in the sandbox's bins, and what is wrong there on purpose. Pure.
 
-How a bin looks is drawn in `bins_photos.py`; both are written in `bins_bucket.py`.
+The items' fields stand in `bins_metadata.py`; how a bin looks is drawn in `bins_photos.py`; both
+are written in `bins_bucket.py`.
 """
 
-import json
-from dataclasses import dataclass
-from functools import cache
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from random import Random
 from typing import Any
 
-from off_platform.sandbox.products import Product, product
+from off_platform.sandbox.bins_metadata import PRODUCTS, Item, as_json, item, top
 from off_platform.sandbox.seeds import chance, happens
 
 LEAST_BINS = 40
-# So many different products lie in all bins together.
-PRODUCTS = 30
-PILOT_CLASSES = range(6)
-# Expected quantities as often as in the first 10,000 genuine bins, about.
-QUANTITIES = (0, 1, 2, 3, 4, 5, 6, 7, 8, 10, 14)
-WEIGHTS = (2, 8, 14, 17, 15, 12, 10, 8, 6, 5, 3)
+# The stem of a key that is no bin's.
+STRAY_ID = "notes"
+SIX_DIGITS = ("100000", "100001")
+# Two of each class of 200, and the ends of some classes.
+PILOT = (1, 7, 200, 201, 207, 401, 407, 523, 601, 607, 801, 807, 1001, 1007, 1200)
+# Expected quantities of bins that are not empty as often as in the genuine set, about.
+QUANTITIES = (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 15, 20, 30)
+QUANTITY_WEIGHTS = (77, 144, 168, 151, 117, 85, 60, 46, 50, 30, 25, 15, 10)
+# Photos of a visit as often as in the first 10,000 genuine bins, about.
+PHOTOS = (1, 2, 3)
+PHOTO_WEIGHTS = (41, 54, 5)
+# Of an item, if the bin has room for as many.
+COUNTS = (1, 2, 3, 5, 12)
+COUNT_WEIGHTS = (67, 18, 8, 5, 2)
+MOST_SKUS = 8
+# One visit of so many is an empty bin, the first of them early, so that the smallest set has one.
+EMPTY_EVERY, EMPTY_FIRST = 25, 6
 HTML_PAGE = b"<!DOCTYPE html>\n<html><body><h1>503 Slow Down</h1></body></html>\n"
-
-
-@dataclass(frozen=True, slots=True)
-class Item:
-    """One item of a bin: which product, how many, and what its metadata say."""
-
-    fcsku: str
-    number: int
-    fields: dict[str, Any]
+CUT_AT = 200
 
 
 @dataclass(frozen=True, slots=True)
 class BinPlan:
-    """A bin: its id, its items, how many are expected, and its files; metadata may be none."""
+    """A bin: its id, what lies in it, how many are expected, and its files; metadata may be none.
+
+    What is spoilt shows in `metadata`; `items` and `expected` then tell what they should say.
+    """
 
     id: str
     items: tuple[Item, ...]
@@ -54,167 +60,150 @@ def plan(bins: int, seed: int) -> BinsPlan:
     """All bins of a seed.
 
     Args:
-        bins: in the main set, 40 or more.
+        bins: in the main set with five digits, 40 or more and below 100,000.
         seed: another one gives other bins.
 
     Raises:
-        ValueError: too few bins.
+        ValueError: too few bins, or more than five digits can tell apart.
     """
-    if bins < LEAST_BINS:
-        raise ValueError(f"a sandbox needs {LEAST_BINS} bins or more, for all that is awkward")
-    ids = [f"{number:05d}" for number in range(1, bins + 1)] + ["100000", "100001"]
-    main = {each.id: each for each in _visits(ids, seed)}
-    pilot = [
-        _pilot(number, seed)
-        for kind in PILOT_CLASSES
-        for number in (200 * kind + 1, 200 * kind + 7)
-    ]
-    spoilt = _spoilt(main)
-    everything = {**main, **{each.id: each for each in spoilt}}
-    awkward: dict[str, tuple[str, ...]] = {
-        name: (each.id,) for name, each in zip(AWKWARD, spoilt, strict=True)
+    if not LEAST_BINS <= bins < int(SIX_DIGITS[0]):
+        raise ValueError(
+            f"A sandbox needs at least {LEAST_BINS} bins and has no more than 99999, not {bins}."
+        )
+    plain = _main([f"{number:05d}" for number in range(1, bins + 1)], seed)
+    spoilt = _spoilt(plain)
+    replaced = {each.id: each for each in spoilt.values()}
+    main = [replaced.get(each.id, each) for each in plain]
+    pilot = [_pilot(number, seed) for number in PILOT]
+    everything = (*main, *_visit(SIX_DIGITS, (), seed), *pilot)
+    awkward = {name: (each.id,) for name, each in spoilt.items()}
+    return BinsPlan(everything, awkward | _rare(everything))
+
+
+def _rare(bins: tuple[BinPlan, ...]) -> dict[str, tuple[str, ...]]:
+    """What is rare but not wrong, and the key that is no bin's."""
+    ids = {each.id for each in bins}
+    return {
+        "a key is no bin's": (STRAY_ID,),
+        "a bin is empty": tuple(each.id for each in bins if not each.items),
+        "an id has six digits": SIX_DIGITS,
+        "an id in both spaces when padded": tuple(
+            str(number) for number in PILOT if f"{number:05d}" in ids
+        ),
     }
-    awkward["id in both spaces when padded"] = ("1", "7")
-    return BinsPlan((*everything.values(), *pilot), awkward)
 
 
-def _visits(ids: list[str], seed: int) -> list[BinPlan]:
-    """Bins one after another; every second or third is what became of the one before."""
+def _main(ids: list[str], seed: int) -> list[BinPlan]:
+    """Visits of one to three bins each; neighbouring bins of two visits share no item."""
     made: list[BinPlan] = []
-    left = 0
+    visit = 0
+    while len(made) < len(ids):
+        place, visit = len(made), visit + 1
+        if visit % EMPTY_EVERY == EMPTY_FIRST:
+            made.append(_bin(ids[place], ()))
+            continue
+        photos = chance(seed, "visit", ids[place]).choices(PHOTOS, PHOTO_WEIGHTS)[0]
+        before = made[-1].items if made else ()
+        made += _visit(ids[place : place + photos], before, seed)
+    return made
+
+
+def _visit(ids: Iterable[str], before: tuple[Item, ...], seed: int) -> list[BinPlan]:
+    """The bins of one visit: each shares an item with the one before it, the first with none."""
+    made: list[BinPlan] = []
     for bin_id in ids:
         luck = chance(seed, "bin", bin_id)
-        if left and made and made[-1].items:
-            items = _changed(made[-1].items, luck, seed)
-            left -= 1
-        else:
-            quantity = luck.choices(QUANTITIES, WEIGHTS)[0]
-            items = _items(quantity, luck, seed)
-            left = luck.choices((0, 1, 2), (26, 66, 8))[0]
+        others = _others(made[-1].items if made else before)
+        items = _changed(made[-1].items, others, luck, seed) if made else _fresh(others, luck, seed)
         made.append(_bin(bin_id, items))
     return made
 
 
-def _items(quantity: int, luck: Random, seed: int) -> tuple[Item, ...]:
+def _others(items: tuple[Item, ...]) -> list[int]:
+    """The numbers of the products that are not among the items."""
+    return sorted(set(range(PRODUCTS)) - {each.number for each in items})
+
+
+def _fresh(numbers: list[int], luck: Random, seed: int) -> tuple[Item, ...]:
+    """What lies in a bin that nobody has seen yet."""
+    left = luck.choices(QUANTITIES, QUANTITY_WEIGHTS)[0]
     found: list[Item] = []
-    while quantity:
-        number = luck.randrange(PRODUCTS)
-        if any(item.number == number for item in found):
+    for place, number in enumerate(luck.sample(numbers, MOST_SKUS), 1):
+        wanted = left if place == MOST_SKUS else luck.choices(COUNTS, COUNT_WEIGHTS)[0]
+        found.append(item(number, min(left, wanted), seed))
+        left -= found[-1].quantity
+        if not left:
             break
-        count = min(quantity, luck.choices((1, 2, 3, 5), (67, 18, 10, 5))[0])
-        found.append(_item(number, count, seed, pilot=False))
-        quantity -= count
     return tuple(found)
 
 
-def _changed(items: tuple[Item, ...], luck: Random, seed: int) -> tuple[Item, ...]:
+def _changed(
+    items: tuple[Item, ...], others: list[int], luck: Random, seed: int
+) -> tuple[Item, ...]:
     """The bin a moment later: an item was put in, or one was taken out."""
     if len(items) > 1 and happens(luck, 0.5):
         return items[1:]
-    added = _items(1, luck, seed)
-    known = {item.number for item in items}
-    return items + tuple(item for item in added if item.number not in known)
+    return (*items, item(luck.choice(others), 1, seed))
 
 
 def _pilot(number: int, seed: int) -> BinPlan:
     """A bin of the pilot set: expected quantity is (id - 1) // 200."""
-    luck, quantity = chance(seed, "pilot", number), (number - 1) // 200
-    products = luck.sample(range(PRODUCTS), 2)
-    counts = [quantity - quantity // 2, quantity // 2]
+    quantity = (number - 1) // 200
+    numbers = chance(seed, "pilot", number).sample(range(PRODUCTS), 2)
+    counts = (quantity - quantity // 2, quantity // 2)
     items = tuple(
-        _item(product, count, seed, pilot=True)
-        for product, count in zip(products, counts, strict=True)
+        item(each, count, seed, pilot=True)
+        for each, count in zip(numbers, counts, strict=True)
         if count
     )
-    top = {**_top(items), "image_fname": f"{number}.jpg"}
-    return BinPlan(str(number), items, quantity, _as_json(top))
+    return _bin(str(number), items, image_fname=f"{number}.jpg")
 
 
 def _bin(bin_id: str, items: tuple[Item, ...], **more: Any) -> BinPlan:
-    top = {**_top(items), **more}
-    return BinPlan(bin_id, items, top["EXPECTED_QUANTITY"], _as_json(top))
+    """A bin with sound metadata; `more` stands beside its items or in place of the quantity."""
+    said = top(items, **more)
+    return BinPlan(bin_id, items, said["EXPECTED_QUANTITY"], as_json(said))
 
 
-def _top(items: tuple[Item, ...]) -> dict[str, Any]:
-    return {
-        "BIN_FCSKU_DATA": {item.fcsku: item.fields for item in items},
-        "EXPECTED_QUANTITY": sum(item.fields["quantity"] for item in items),
-    }
-
-
-def _as_json(top: dict[str, Any]) -> bytes:
-    """As the genuine files have it: four spaces, keys in order, ASCII."""
-    return json.dumps(top, indent=4, sort_keys=True).encode()
-
-
-@cache
-def stocked(number: int, seed: int) -> Product:
-    """The product with a number, as everywhere in the sandbox."""
-    return product(seed, number)
-
-
-def _item(number: int, count: int, seed: int, *, pilot: bool) -> Item:
-    luck, what = chance(seed, "asin", number), stocked(number, seed)
-    # Every tenth is a book, with an ISBN-10 in place of an ASIN.
-    is_book = number % 10 == 0
-    alphabet = "0123456789" if is_book else "0123456789ABCDEFGHJKLMNPQRSTUVWXYZ"
-    start = "3" if is_book else "B0"
-    asin = start + "".join(luck.choices(alphabet, k=10 - len(start)))
-    name = f"{what.brand} {what.name}, {what.quantity}"
-    sides = sorted((luck.uniform(1, 14) for _ in range(3)), reverse=True)
-    fields: dict[str, Any] = {
-        "asin": asin,
-        **{
-            side: {"unit": "IN", "value": round(value, 11)}
-            for side, value in zip(("length", "width", "height"), sides, strict=True)
-        },
-        "name": name,
-        "quantity": count,
-        "weight": {"unit": "pounds", "value": round(luck.uniform(0.1, 4), 4)},
-    }
-    if not pilot:
-        fields["normalizedName"] = name
-    return Item(asin, number, fields)
-
-
-AWKWARD = (
-    "a metadata file is an HTML page",
-    "a metadata file was cut",
-    "a photo has no metadata",
-    "metadata have no photo",
-    "more is expected than there is",
-    "key and ASIN of an item differ",
-    "an item has no ASIN",
-    "an item has neither sides nor weight",
-    "a name has HTML entities and a tab",
-    "a quantity is a text",
-)
-
-
-def _spoilt(main: dict[str, BinPlan]) -> list[BinPlan]:
-    """The awkward bins, in the order of their names in `AWKWARD`."""
-    full = [each for each in main.values() if each.items]
+def _spoilt(main: list[BinPlan]) -> dict[str, BinPlan]:
+    """What stands in place of some bins, each by what is awkward about it."""
+    full = [each for each in main if each.items]
     # From the middle on, so that the first bins of a sandbox are the plain ones.
-    html, cut, unknown, unseen, short, other, nameless, sideless, named, text = full[
-        len(full) // 2 : len(full) // 2 + len(AWKWARD)
-    ]
-    return [
-        BinPlan(html.id, html.items, html.expected, HTML_PAGE),
-        BinPlan(cut.id, cut.items, cut.expected, (cut.metadata or b"")[:200]),
-        BinPlan(unknown.id, unknown.items, unknown.expected, None),
-        BinPlan(unseen.id, unseen.items, unseen.expected, unseen.metadata, has_photo=False),
-        _bin(short.id, short.items, EXPECTED_QUANTITY=short.expected + 1),
-        _bin(other.id, (_with(other.items[0], fcsku="ZZ00SANDBX"), *other.items[1:])),
-        _bin(nameless.id, (_with(nameless.items[0], asin=None), *nameless.items[1:])),
-        _bin(sideless.id, (_with(sideless.items[0], length=None, width=None, height=None,
-                                 weight=None), *sideless.items[1:])),
-        _bin(named.id, (_with(named.items[0], name="Salt &amp; Pepper\tMill &reg;",
-                              normalizedName="Salt &amp; Pepper Mill"), *named.items[1:])),
-        BinPlan(text.id, text.items, text.expected,
-                (text.metadata or b"").replace(b'"quantity": ', b'"quantity": "', 1)
-                .replace(b',\n            "weight"', b'",\n            "weight"', 1)),
-    ]  # fmt: skip
+    bins = iter(full[len(full) // 2 :])
+    cut, short, text = next(bins), next(bins), next(bins)
+    return {
+        "a metadata file is an HTML page": replace(next(bins), metadata=HTML_PAGE),
+        "a metadata file was cut": replace(cut, metadata=(cut.metadata or b"")[:CUT_AT]),
+        "a photo has no metadata": replace(next(bins), metadata=None),
+        "metadata have no photo": replace(next(bins), has_photo=False),
+        "a quantity is a text": replace(text, metadata=as_json(_with_text(text))),
+        "more is expected than there is": _bin(
+            short.id, short.items, EXPECTED_QUANTITY=short.expected + 1
+        ),
+        "key and ASIN of an item differ": _first_altered(next(bins), fcsku="ZZ00SANDBX"),
+        "an item has no ASIN": _first_altered(next(bins), asin=None),
+        "an item has no weight": _first_altered(next(bins), weight=None),
+        "an item has neither sides nor weight": _first_altered(
+            next(bins), length=None, width=None, height=None, weight=None
+        ),
+        "a name has HTML entities and control characters": _first_altered(
+            next(bins),
+            name="Salt &amp; Pepper\tMill\x96Duo &reg;",
+            normalizedName="Salt &amp; Pepper\tMill\x96Duo &reg;",
+        ),
+    }
 
 
-def _with(item: Item, *, fcsku: str | None = None, **fields: Any) -> Item:
-    return Item(fcsku or item.fcsku, item.number, {**item.fields, **fields})
+def _with_text(planned: BinPlan) -> dict[str, Any]:
+    """The metadata of a bin with its first item's quantity written as a text."""
+    said = top(planned.items)
+    first = planned.items[0]
+    told = {**first.fields, "quantity": str(first.quantity)}
+    return {**said, "BIN_FCSKU_DATA": {**said["BIN_FCSKU_DATA"], first.fcsku: told}}
+
+
+def _first_altered(planned: BinPlan, *, fcsku: str | None = None, **fields: Any) -> BinPlan:
+    """The same bin with another key or other fields of its first item."""
+    first, *rest = planned.items
+    altered = replace(first, fcsku=fcsku or first.fcsku, fields={**first.fields, **fields})
+    return _bin(planned.id, (altered, *rest))

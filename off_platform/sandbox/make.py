@@ -34,12 +34,12 @@ def make_sandbox(
     Args:
         root: where; made with its parents if it is not there.
         products: in month 0.
-        bins: in the bins bucket's main set, which is the same in every month.
+        bins: in the bins bucket's main set, 40 or more; the bucket is the same in every month.
         seed: another one gives other products, bins and photos.
         month: 0, or a later state of the same sandbox.
 
     Raises:
-        ValueError: too few products or a negative month.
+        ValueError: too few products or bins, or a negative month.
         FileExistsError: something else than a sandbox lies where a bucket belongs.
     """
     root.mkdir(parents=True, exist_ok=True)

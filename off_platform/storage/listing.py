@@ -7,12 +7,11 @@ caller's affair.
 
 import random
 import string
-import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Lock
+from threading import Event, Lock
 from typing import TYPE_CHECKING
 
 from off_platform.storage.progress import Display, Tally
@@ -90,12 +89,18 @@ def write_listing(
     Raises:
         ListingError: a page could not be had.
     """
-    tally, lock = Tally(unit="keys listed"), Lock()
+    tally, lock, ended = Tally(unit="keys listed"), Lock(), Event()
 
     def write(numbered: tuple[int, Span]) -> Path:
         number, span = numbered
         path = folder / f"{number:05d}.parquet"
-        _write(path, _pages(store, span, attempts), lambda keys: _count(tally, lock, keys, display))
+        try:
+            pages = _pages(store, span, attempts, ended)
+            _write(path, pages, lambda keys: _count(tally, lock, keys, display))
+        except BaseException:
+            # The other spans would be listed to their ends before anybody learns of it.
+            ended.set()
+            raise
         return path
 
     with ThreadPoolExecutor(max(1, min(concurrency, len(parts))), "listing") as threads:
@@ -110,10 +115,16 @@ def _count(tally: Tally, lock: Lock, keys: int, display: Display | None) -> None
             display.show(tally)
 
 
-def _pages(store: "ObjectStore", span: Span, attempts: int) -> "Iterator[list[ObjectMeta]]":
+def _pages(
+    store: "ObjectStore", span: Span, attempts: int, ended: Event
+) -> "Iterator[list[ObjectMeta]]":
     """The pages of a span; after a failure they go on behind the last key."""
     import obstore  # noqa: PLC0415 - 0.06 s, once used
     from obstore import exceptions  # noqa: PLC0415 - the same
+    from obstore.store import LocalStore  # noqa: PLC0415 - the same
+
+    # Folders list in no order, so that nothing can be gone on from behind a key.
+    resumable = not isinstance(store, LocalStore)
 
     after, failures = span.after, 0
     while True:
@@ -123,34 +134,38 @@ def _pages(store: "ObjectStore", span: Span, attempts: int) -> "Iterator[list[Ob
                 after = page[-1]["path"] if page else after
                 until = span.until
                 yield [each for each in page if until is None or each["path"] <= until]
-                if until is not None and after is not None and after >= until:
+                if ended.is_set() or (until and after is not None and after >= until):
                     return
         except (exceptions.BaseError, OSError) as error:
             failures += 1
-            if failures >= attempts:
+            if failures >= attempts or not (resumable or after == span.after):
                 reason = str(error).split("\n", 1)[0][:300]
                 raise ListingError(
                     f"{span.folder!r} could not be listed in {attempts} tries: {reason}. "
                     "Nothing was changed; run it again."
                 ) from error
             longest = min(FIRST_WAIT * 2**failures, LONGEST_WAIT)
-            time.sleep(random.uniform(longest / 2, longest))  # noqa: S311 - spreads requests
+            ended.wait(random.uniform(longest / 2, longest))  # noqa: S311 - spreads requests
+            if ended.is_set():
+                return
         else:
             return
 
 
 def _write(path: Path, pages: "Iterator[list[ObjectMeta]]", count: Callable[[int], None]) -> None:
-    import pyarrow.parquet as pq  # noqa: PLC0415 - 0.2 s, once used
+    import pyarrow as pa  # noqa: PLC0415 - 0.2 s, once used
+    import pyarrow.parquet as pq  # noqa: PLC0415 - the same
 
-    waiting: list[ObjectMeta] = []
+    # Columns take less memory than entries do.
+    waiting: list[pa.Table] = []
     with pq.ParquetWriter(path, _schema()) as file:
         for page in pages:
-            waiting += page
+            waiting.append(_table(page))
             count(len(page))
-            if len(waiting) >= PAGES_KEPT * PAGE_KEYS:
-                file.write_table(_table(waiting))
+            if len(waiting) >= PAGES_KEPT:
+                file.write_table(pa.concat_tables(waiting))
                 waiting.clear()
-        file.write_table(_table(waiting))
+        file.write_table(pa.concat_tables([*waiting, _table([])]))
 
 
 def _schema() -> "pa.Schema":
