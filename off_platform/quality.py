@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 Level = Literal["error", "warning"]
 MOST_EXAMPLES = 5
 SHAPE = "shape"
+TEXT_MAP = "map<string,string>"
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,8 @@ class Column:
 
     Attributes:
         name: as in the file.
-        type: `string`, `int32`, `int64`, `double`, `timestamp` (UTC), `date` or `list<string>`.
+        type: `string`, `bool`, `int32`, `int64`, `double`, `timestamp` (UTC), `date`,
+            `list<string>` or `map<string,string>`.
         description: for people, with the unit.
         nullable: whether values may be missing.
         rule: the rule that the following bounds belong to.
@@ -71,6 +73,8 @@ class Column:
         """DuckDB's name of the type."""
         if self.type.startswith("list<"):
             return f"{_SQL_TYPES[self.type[5:-1]]}[]"
+        if self.type == TEXT_MAP:
+            return "MAP(VARCHAR, VARCHAR)"
         return _SQL_TYPES[self.type]
 
 
@@ -159,13 +163,17 @@ class Table:
 
 @dataclass
 class Finding:
-    """How often a rule was broken, of how many, with a few examples."""
+    """How often a rule was broken, of how many, with a few examples.
+
+    A `level` of its own stands above the rule's, where a check is made of rules of both levels.
+    """
 
     broken: int = 0
     of: int = 0
     examples: list[str] = field(default_factory=list)
     note: str = ""
     facts: dict[str, Any] = field(default_factory=dict)
+    level: Level | None = None
 
     def add(self, broken: int, examples: Iterable[str]) -> None:
         """Counts more of the same; only the first few examples are kept."""
@@ -194,7 +202,7 @@ class Finding:
             check_name=rule.id,
             passed=passed,
             severity=dg.AssetCheckSeverity.ERROR
-            if rule.level == "error"
+            if (self.level or rule.level) == "error"
             else dg.AssetCheckSeverity.WARN,
             description=self.note or self._sentence(rule),
             metadata={
@@ -324,6 +332,8 @@ def _arrow_type(name: str) -> "pa.DataType":
 
     if name.startswith("list<"):
         return pa.list_(_arrow_type(name[5:-1]))
+    if name == TEXT_MAP:
+        return pa.map_(pa.string(), pa.string())
     if name == "timestamp":
         return pa.timestamp("us", tz="UTC")
     return pa.type_for_alias({"date": "date32"}.get(name, name))

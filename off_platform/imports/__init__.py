@@ -1,0 +1,1 @@
+"""Product imports: a strict, helpful gate for producers' files."""

@@ -1,0 +1,103 @@
+"""Which field each column of a file is, and what is to be said about the columns themselves. Pure.
+
+What stands in the columns is read in `cells.py`.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from off_platform.imports.fields import (
+    BARCODES,
+    CORRECTIONS,
+    IDENTIFIERS,
+    NESTED,
+    Place,
+    language_suffix,
+    nearest_name,
+    place_of,
+)
+from off_platform.imports.readers.batches import Found
+
+MOST_NAMED = 20
+
+
+@dataclass(slots=True)
+class Columns:
+    """The columns of a file, as they come; those of JSON show only while it is read.
+
+    Attributes:
+        places: of every column that is a field of the document.
+        unknown: columns that are none; they stay out of the tables.
+        found: what is to be said about the columns themselves, once each.
+    """
+
+    places: dict[str, Place] = field(default_factory=dict)
+    unknown: list[str] = field(default_factory=list)
+    found: list[Found] = field(default_factory=list)
+
+    def meet(self, names: Iterable[str]) -> None:
+        """Takes in columns; those met before are read over."""
+        for name in names:
+            if name in self.places or name in self.unknown or name == CORRECTIONS:
+                continue
+            if place := place_of(name):
+                self.places[name] = place
+            else:
+                self.unknown.append(name)
+                self.found.append(_of_unknown(name))
+
+    def of(self, field_name: str) -> list[str]:
+        """The columns that are a field without a language, in the file's order."""
+        return [
+            column
+            for column, place in self.places.items()
+            if place.field.name == field_name and place.language is None
+        ]
+
+    @property
+    def identifiers(self) -> list[str]:
+        """The columns that identify products, in the order in which they name one."""
+        return [column for name in IDENTIFIERS for column in self.of(name)]
+
+    def meant_as_identifier(self) -> str | None:
+        """The unknown column that was probably meant as barcode."""
+        return next((name for name in self.unknown if nearest_name(name) in BARCODES), None)
+
+    def shared(self) -> Iterator[tuple[Place, list[str]]]:
+        """Places that more than one column is, with the columns."""
+        by_place: dict[Place, list[str]] = {}
+        for column, place in self.places.items():
+            by_place.setdefault(place, []).append(column)
+        return ((place, columns) for place, columns in by_place.items() if len(columns) > 1)
+
+
+def no_identifier(columns: Columns) -> Found:
+    """The finding of a file without a column that identifies products."""
+    meant = columns.meant_as_identifier()
+    there = [*columns.places, *columns.unknown]
+    named = ", ".join(f"'{name[:40]}'" for name in there[:MOST_NAMED])
+    more = f" and {len(there) - MOST_NAMED:,} more" if len(there) > MOST_NAMED else ""
+    hint = f" Rename '{meant}' to '{nearest_name(meant)}' if it is that." if meant else ""
+    return Found(
+        row=1,
+        column=meant,
+        rule="no_identifier_column",
+        value=meant,
+        message=f"No column identifies the products; there are {named}{more}.{hint}",
+        proposal=nearest_name(meant) if meant else None,
+    )
+
+
+def _of_unknown(name: str) -> Found:
+    shown = name[:80]
+    if suffix := language_suffix(name.removeprefix(NESTED)):
+        return Found(
+            1, name, "unknown_language_suffix", name,
+            f"The column '{shown}' is not imported: '{suffix}' is no two-letter language code.",
+        )  # fmt: skip
+    nearest = nearest_name(name)
+    hint = f" Did you mean '{nearest}'?" if nearest else ""
+    return Found(
+        1, name, "unknown_column", name,
+        f"The column '{shown}' is none of the document's and is not imported.{hint}", nearest,
+    )  # fmt: skip

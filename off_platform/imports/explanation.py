@@ -1,0 +1,68 @@
+"""With what a cell of a field is checked: as a column, and as a single text; decides nothing."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from off_platform.imports import values
+from off_platform.imports.fields import NONE_IS_A_VALUE, Field, Type
+from off_platform.imports.reading import Reading
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+    import pyarrow as pa
+
+    Bools = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """What the texts of a file are checked with.
+
+    Attributes:
+        now: Unix seconds; later timestamps are in the future.
+    """
+
+    now: int
+
+    def explain(self, field: Field, text: str) -> Reading:
+        """What a text of a field means, or which rule it breaks."""
+        return _OF_TEXT[field.type](text, field, self.now)
+
+    def sound(self, field: Field, texts: "pa.StringArray") -> "Bools":
+        """Which texts of a column there is nothing to say about; `explain` says nothing either."""
+        return _OF_COLUMN[field.type](texts, field, self.now)
+
+
+def _none_is_a_value(field: Field) -> bool:
+    return field.name in NONE_IS_A_VALUE
+
+
+_OF_TEXT: Mapping[Type, Callable[[str, Field, int], Reading]] = {
+    "barcode": lambda text, field, _: values.barcode(text, gtin=field.name == "gtin"),
+    "text": lambda text, _, __: values.repaired_text(text),
+    "list": lambda text, field, _: values.split_list(text, none_is_a_value=_none_is_a_value(field)),
+    "countries": lambda text, _, __: values.countries(text),
+    "languages": lambda text, _, __: values.languages(text),
+    "language": lambda text, _, __: values.language_code(text),
+    "number": lambda text, field, _: values.number(text, field.unit),
+    "timestamp": lambda text, _, now: values.timestamp(text, now),
+    "url": lambda text, _, __: values.url(text),
+    "quantity": lambda text, _, __: values.quantity(text),
+}
+
+_OF_COLUMN: "Mapping[Type, Callable[[Any, Field, int], Bools]]" = {
+    "barcode": lambda texts, field, _: values.barcode_checks(texts, gtin=field.name == "gtin"),
+    "text": lambda texts, _, __: values.text_sound(texts),
+    "list": lambda texts, field, _: values.lists_sound(
+        texts, none_is_a_value=_none_is_a_value(field)
+    ),
+    "countries": lambda texts, _, __: values.countries_sound(texts),
+    "languages": lambda texts, _, __: values.languages_sound(texts),
+    "language": lambda texts, _, __: values.language_codes_sound(texts),
+    "number": lambda texts, _, __: values.number_values(texts)[1],
+    "timestamp": lambda texts, _, now: values.timestamps_sound(texts, now),
+    "url": lambda texts, _, __: values.urls_sound(texts),
+    "quantity": lambda texts, _, __: values.quantities_sound(texts),
+}

@@ -1,0 +1,146 @@
+"""What readers give: batches of text with row numbers, what the file is, and what they found.
+
+How each format is read is in the modules beside; what the texts mean is in `values.py`.
+"""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    import numpy as np
+    import numpy.typing as npt
+    import pyarrow as pa
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Some records of a file, every cell as text.
+
+    Attributes:
+        rows: a number a record, as a person counts them: in tables the header is row 1; in JSON
+            the place in the list, from 1; in JSON Lines the line.
+        columns: header as it is written, trimmed -> the texts as they stand; null where the cell is
+            absent or empty.
+        not_text: of XLSX and JSON: column -> which cells were numbers, dates or booleans; only
+            columns that have such a cell.
+    """
+
+    rows: "npt.NDArray[np.int64]"
+    columns: "dict[str, pa.StringArray]"
+    not_text: "dict[str, pa.BooleanArray]"
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What a file is, known before its batches are read.
+
+    Attributes:
+        name: the file's name without its folder.
+        format: `csv`, `tsv`, `json`, `json_lines` or `xlsx`; `folder` for several files.
+        bytes: its size.
+        sha256: of its bytes, as hexadecimal digits.
+        encoding: of text formats.
+        byte_order_mark: whether the text begins with one.
+        delimiter: of CSV and TSV.
+        sheet: of XLSX, the one that is read.
+        sheets: of XLSX, all.
+        header: the columns' names; empty for JSON, whose columns show only while it is read.
+    """
+
+    name: str
+    format: str
+    bytes: int
+    sha256: str
+    encoding: str | None = None
+    byte_order_mark: bool = False
+    delimiter: str | None = None
+    sheet: str | None = None
+    sheets: tuple[str, ...] = ()
+    header: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One finding, whoever made it; its level and its remedy stand in `rules.py`.
+
+    Attributes:
+        row: as `Batch.rows`; None when it is the whole file's.
+        column: as it is named in the file.
+        rule: the id of the rule that is broken.
+        value: what stands in the file.
+        message: what is wrong, one sentence for a person.
+        proposal: what could stand there instead; empty for nothing, None when there is none.
+        certain: whether the proposal may be applied without asking.
+    """
+
+    row: int | None
+    column: str | None
+    rule: str
+    value: str | None
+    message: str
+    proposal: str | None = None
+    certain: bool = False
+
+
+class UnreadableError(ValueError):
+    """The file cannot be read as an import; the message is the finding's."""
+
+    def __init__(self, found: Found) -> None:
+        """Takes the finding that says why."""
+        super().__init__(found.message)
+        self.found = found
+
+
+class Reader:
+    """A file that is being read; each format has its own.
+
+    What is found while reading waits until it is taken.
+    """
+
+    source: Source
+
+    def __init__(self, source: Source) -> None:
+        """For a file that was recognised."""
+        self.source = source
+        self._found: list[Found] = []
+
+    def take_found(self) -> list[Found]:
+        """What was found since it was last taken, in the order of the file."""
+        found, self._found = self._found, []
+        return found
+
+    def batches(self, rows: int) -> "Iterator[Batch]":
+        """The records of the file, from its beginning.
+
+        Args:
+            rows: of a batch, at most.
+
+        Raises:
+            UnreadableError: the file cannot be read on; nothing of it is an import.
+        """
+        raise NotImplementedError
+
+
+def batch_of(
+    rows: "Sequence[int]",
+    columns: "Mapping[str, Sequence[str | None]]",
+    not_text: "Mapping[str, Sequence[bool]] | None" = None,
+) -> Batch:
+    """A batch from Python's values; empty texts become null."""
+    import numpy as np  # noqa: PLC0415 - 0.1 s, once used
+    import pyarrow as pa  # noqa: PLC0415 - 0.2 s, once used
+    import pyarrow.compute as pc  # noqa: PLC0415 - the same
+
+    nothing = pa.scalar(None, pa.string())
+    texts = {}
+    for name, values in columns.items():
+        column = pa.array(values, pa.string())
+        texts[name] = pc.if_else(pc.equal(column, ""), nothing, column)
+    flags = {
+        name: pa.array(values, pa.bool_())
+        for name, values in (not_text or {}).items()
+        if any(values)
+    }
+    return Batch(np.array(rows, dtype=np.int64), texts, flags)

@@ -1,0 +1,38 @@
+"""Opens whatever somebody hands in, by its content."""
+
+import hashlib
+from pathlib import Path
+
+from off_platform.imports.readers.batches import Reader, Source
+from off_platform.imports.readers.delimited import open_delimited
+from off_platform.imports.readers.json_records import open_json
+from off_platform.imports.readers.recognising import recognise
+from off_platform.imports.readers.xlsx import open_xlsx
+
+
+def open_import(path: Path, *, encoding: str | None = None) -> Reader:
+    """Opens a file.
+
+    Args:
+        path: the file.
+        encoding: to read CSV and TSV in, for looking at what else is wrong with a text that is no
+            UTF-8; nothing that is read so may be taken in.
+
+    Raises:
+        UnreadableError: it is no import, and what it is.
+        OSError: it is not there, or may not be read.
+    """
+    source = Source(path.name, "", path.stat().st_size, sha256_of(path))
+    match recognise(path):
+        case "xlsx":
+            return open_xlsx(path, source)
+        case "json":
+            return open_json(path, source)
+        case _:
+            return open_delimited(path, source, encoding=encoding)
+
+
+def sha256_of(path: Path) -> str:
+    """The SHA-256 of a file, as hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

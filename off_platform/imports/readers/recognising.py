@@ -1,0 +1,89 @@
+"""What a file is, by its first bytes and not by its name."""
+
+import zipfile
+from pathlib import Path
+
+from off_platform.imports.readers.batches import Found, UnreadableError
+
+HEAD_BYTES = 4_096
+NEEDED = "CSV, TSV, JSON or .xlsx is needed"
+# An encrypted workbook is an OLE2 file with a stream of this name, in UTF-16.
+_ENCRYPTED = "EncryptedPackage".encode("utf-16-le")
+_OLE2 = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+_ZIP = b"PK\x03\x04"
+_KNOWN = (
+    (b"%PDF", "a PDF document"),
+    (b"\x89PNG", "a PNG picture"),
+    (b"\xff\xd8\xff", "a JPEG picture"),
+    (b"GIF8", "a GIF picture"),
+    (b"PAR1", "a Parquet file"),
+    (b"\x1f\x8b", "a gzip archive; unpack it first"),
+    (b"BZh", "a bzip2 archive; unpack it first"),
+    (b"7z\xbc\xaf", "a 7z archive; unpack it first"),
+    (b"Rar!", "a RAR archive; unpack it first"),
+    (b"SQLite format 3", "an SQLite database"),
+    (b"\x28\xb5\x2f\xfd", "a Zstandard archive; unpack it first"),
+)
+_MARKUP = (b"<!doctype", b"<html", b"<?xml", b"<svg")
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
+
+def recognise(path: Path) -> str:
+    """What a file is.
+
+    Returns:
+        `xlsx`, `json` (an array, an object, or lines of them) or `text` (CSV, TSV).
+
+    Raises:
+        UnreadableError: `file_empty`, or it is something else, and what.
+    """
+    with path.open("rb") as file:
+        head = file.read(HEAD_BYTES)
+    if not head.removeprefix(BYTE_ORDER_MARK).strip():
+        _refuse("file_empty", "The file is empty.")
+    if head.startswith(_ZIP):
+        return _of_zip(path)
+    if head.startswith(_OLE2):
+        _refuse_ole2(path)
+    for start, what in _KNOWN:
+        if head.startswith(start):
+            _refuse("not_an_import_format", f"The file is {what}; {NEEDED}.")
+    text = head.removeprefix(BYTE_ORDER_MARK).lstrip()
+    if text.lower().startswith(_MARKUP):
+        _refuse("not_an_import_format", "The file is a web page or XML, not a table; perhaps an "
+                "error page was saved instead of the file.")  # fmt: skip
+    return "json" if text[:1] in {b"[", b"{"} else "text"
+
+
+def _of_zip(path: Path) -> str:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = set(archive.namelist())
+    except (zipfile.BadZipFile, OSError, ValueError):
+        _refuse("xlsx_damaged", "The file is a damaged or cut off XLSX or ZIP file.")
+    if "xl/workbook.xml" in names:
+        return "xlsx"
+    if "xl/workbook.bin" in names:
+        what = "a binary Excel workbook (.xlsb)"
+    elif "content.xml" in names:
+        what = "an OpenDocument file (.ods)"
+    elif "word/document.xml" in names:
+        what = "a Word document"
+    else:
+        what = "a ZIP archive; unpack it first"
+    _refuse("not_an_import_format", f"The file is {what}; {NEEDED}.")
+    raise AssertionError
+
+
+def _refuse_ole2(path: Path) -> None:
+    with path.open("rb") as file:
+        encrypted = _ENCRYPTED in file.read(4 << 20)
+    if encrypted:
+        what = "a workbook protected by a password; save it without one"
+    else:
+        what = "an old Excel workbook (.xls); save it as .xlsx"
+    _refuse("not_an_import_format", f"The file is {what}, or as CSV in UTF-8.")
+
+
+def _refuse(rule: str, message: str) -> None:
+    raise UnreadableError(Found(None, None, rule, None, message))

@@ -1,0 +1,171 @@
+"""One batch of records: what follows from several cells of a record, and its row in the tables.
+
+What each cell means is read in `cells.py`, which product a record is, in `identity.py`.
+"""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from off_platform.imports.cells import Cell, read_cells
+from off_platform.imports.columns import Columns
+from off_platform.imports.explanation import Explanation
+from off_platform.imports.fields import BY_NAME
+from off_platform.imports.findings import BatchFindings
+from off_platform.imports.identity import identify
+from off_platform.imports.nutrition import check_numbers
+from off_platform.imports.quantities import amounts
+from off_platform.imports.readers.batches import Batch
+from off_platform.imports.tables import PRODUCTS_ACCEPTED
+from off_platform.imports.typed_columns import names_where, positions_of, present, text_maps
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+    import pyarrow as pa
+
+
+@dataclass(slots=True)
+class Records:
+    """A batch, read.
+
+    Attributes:
+        table: a row a record, as `products_accepted`; those in `findings.broken` may not pass.
+        findings: all of the batch.
+    """
+
+    table: "pa.Table"
+    findings: BatchFindings
+
+
+def read_records(batch: Batch, columns: Columns, explanation: Explanation) -> Records:
+    """Reads a batch with every rule that concerns a single record.
+
+    Args:
+        batch: as it comes from a reader.
+        columns: the file's columns; those of the batch are met here.
+        explanation: with what the texts are checked.
+    """
+    columns.meet(batch.columns)
+    findings = BatchFindings(batch.rows)
+    cells = read_cells(batch, columns, explanation, findings)
+    product, other = identify(batch, columns, cells, findings)
+    _demand_names(batch, columns, findings)
+    values = _merged(cells, findings)
+    derived = check_numbers(values, columns, findings)
+    _check_timestamps(values, columns, findings)
+    table = _table(batch, values, product, other, _by_language(columns, cells), derived)
+    return Records(table, findings)
+
+
+def _demand_names(batch: Batch, columns: Columns, findings: BatchFindings) -> None:
+    """`product_name_missing`: "a product name", in whatever language."""
+    import pyarrow as pa  # noqa: PLC0415 - 0.2 s, once used
+    import pyarrow.compute as pc  # noqa: PLC0415 - the same
+
+    name = BY_NAME["product_name"].name
+    there = pa.repeat(False, len(batch.rows))  # noqa: FBT003 - a value
+    for column, place in columns.places.items():
+        if place.field.name == name and column in batch.columns:
+            there = pc.or_(there, present(batch.columns[column]))
+    findings.add("product_name_missing", positions_of(pc.invert(there)), column=name, field=name)
+
+
+def _merged(cells: dict[str, Cell], findings: BatchFindings) -> "dict[str, pa.Array]":
+    """Every field's values; where two columns are one field, they must say the same."""
+    import pyarrow as pa  # noqa: PLC0415 - 0.2 s, once used
+    import pyarrow.compute as pc  # noqa: PLC0415 - the same
+
+    values: dict[str, pa.Array] = {}
+    first: dict[str, str] = {}
+    for column, cell in cells.items():
+        name = cell.place.field.name
+        if cell.place.language:
+            continue
+        if name not in values:
+            values[name], first[name] = cell.values, column
+            continue
+        mine, others = _comparable(cell), _comparable(cells[first[name]])
+        both = pc.and_(mine.is_valid(), others.is_valid())
+        positions = positions_of(pc.and_(both, pc.not_equal(mine, others)))
+        taken = pa.array(positions)
+        findings.add(
+            "aliases_disagree",
+            positions,
+            column=column,
+            field=name,
+            value=cell.texts.take(taken),
+            message=pc.binary_join_element_wise(
+                f"'{column}' says '", cell.texts.take(taken), f"', but '{first[name]}' says '",
+                cells[first[name]].texts.take(taken), "'; both are one field.", "",
+            ),
+        )  # fmt: skip
+        findings.add(
+            "aliases_merged",
+            positions_of(pc.and_(both, pc.equal(mine, others))),
+            column=column,
+            field=name,
+            message=f"'{column}' and '{first[name]}' are one field and say the same.",
+        )
+        values[name] = pc.coalesce(values[name], cell.values)
+    return values
+
+
+def _comparable(cell: Cell) -> "pa.Array":
+    return cell.values if cell.place.field.type == "number" else cell.texts
+
+
+def _check_timestamps(
+    values: "dict[str, pa.Array]", columns: Columns, findings: BatchFindings
+) -> None:
+    """`created_after_modified`."""
+    import pyarrow as pa  # noqa: PLC0415 - 0.2 s, once used
+    import pyarrow.compute as pc  # noqa: PLC0415 - the same
+
+    created, modified = "created_t", "last_modified_t"
+    if created not in values or modified not in values:
+        return
+    positions = positions_of(pc.greater(values[created], values[modified]))
+    times = pc.strftime(values[created].take(pa.array(positions)), format="%Y-%m-%d %H:%M:%S UTC")
+    findings.add(
+        "created_after_modified",
+        positions,
+        column=columns.of(created)[0],
+        field=created,
+        value=times,
+    )
+
+
+def _by_language(columns: Columns, cells: dict[str, Cell]) -> "dict[str, pa.StringArray]":
+    """The texts of the columns whose name ends in a language."""
+    return {column: cell.texts for column, cell in cells.items() if columns.places[column].language}
+
+
+def _table(
+    batch: Batch,
+    values: "dict[str, pa.Array]",
+    product: "pa.StringArray",
+    other: "pa.StringArray",
+    by_language: "dict[str, pa.StringArray]",
+    derived: "dict[str, npt.NDArray[np.bool_]]",
+) -> "pa.Table":
+    """The records as rows of `products_accepted`."""
+    import pyarrow as pa  # noqa: PLC0415 - 0.2 s, once used
+
+    rows = len(batch.rows)
+    schema = PRODUCTS_ACCEPTED.arrow
+    amount, unit = amounts(values["quantity"]) if "quantity" in values else (None, None)
+    made = {
+        **values,
+        "row": pa.array(batch.rows),
+        "product": product,
+        "other_reading": other,
+        "amount": amount,
+        "amount_unit": unit,
+        "by_language": text_maps(by_language, rows),
+        "derived": names_where(derived, rows),
+    }
+    columns = [
+        made[field.name] if made.get(field.name) is not None else pa.nulls(rows, field.type)
+        for field in schema
+    ]
+    return pa.table(columns, schema=schema)

@@ -1,0 +1,203 @@
+"""The report of an import for a person: one HTML page that opens from disk, without a network.
+
+The findings themselves as CSV and XLSX are written in `findings_files.py`, the corrected copy in
+`corrected.py`; the page's looks are in `templates/`.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from off_platform.imports.rules import BY_ID, LEVELS, ImportRule
+from off_platform.imports.staging import FINDINGS
+from off_platform.imports.validation import Verdict
+from off_platform.storage.lake import literal
+from off_platform.storage.progress import size
+
+if TYPE_CHECKING:
+    import duckdb
+    from jinja2 import Environment
+
+MOST_EXAMPLES = 50
+MOST_FIRST = 5
+# Of a text in the page; the files beside have more.
+MOST_CHARACTERS = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """The findings of one rule.
+
+    Attributes:
+        rule: which.
+        findings: how many.
+        records: how many rows of the file they are in.
+        certain: how many have a proposal that the corrected copy applies.
+        examples: the first of them, as rows of `import_findings`.
+    """
+
+    rule: ImportRule
+    findings: int
+    records: int
+    certain: int
+    examples: Sequence[dict[str, Any]]
+
+    @property
+    def counted(self) -> str:
+        """How many, in words."""
+        return _counted(self.findings, "finding")
+
+    @property
+    def certain_counted(self) -> str:
+        """How many the corrected copy mends."""
+        return "all" if self.certain == self.findings else f"{self.certain:,}"
+
+
+def groups_of(
+    connection: "duckdb.DuckDBPyConnection", findings: str, most_examples: int = MOST_EXAMPLES
+) -> list[Group]:
+    """The findings by rule, the worst and most frequent first.
+
+    Args:
+        connection: to whatever holds them.
+        findings: SQL for the rows of `import_findings`.
+        most_examples: of each rule.
+    """
+    counted = connection.execute(
+        "SELECT rule, count(*), count(DISTINCT row), count(*) FILTER (certain) "
+        f"FROM {findings} GROUP BY rule"
+    ).fetchall()
+    examples: dict[str, list[dict[str, Any]]] = {}
+    found = connection.execute(
+        f'SELECT rule, row, "column", value, message, proposal, certain, product FROM {findings} '
+        f"QUALIFY row_number() OVER (PARTITION BY rule ORDER BY row NULLS FIRST) <= {most_examples}"
+        " ORDER BY rule, row NULLS FIRST"
+    )
+    names = [column[0] for column in found.description or ()]
+    for row in found.fetchall():
+        example = dict(zip(names, row, strict=True))
+        examples.setdefault(example["rule"], []).append(example)
+    groups = [
+        Group(BY_ID[rule], findings_of, records, certain, examples[rule])
+        for rule, findings_of, records, certain in counted
+    ]
+    return sorted(
+        groups,
+        key=lambda group: (LEVELS.index(group.rule.level), -group.findings, group.rule.id),
+    )
+
+
+def write_report(folder: Path, verdict: Verdict, to: Path) -> None:
+    """Writes the page.
+
+    Args:
+        folder: where the import was validated into.
+        verdict: of the import.
+        to: the file to write.
+    """
+    import duckdb  # noqa: PLC0415 - 0.2 s, once used
+
+    with duckdb.connect() as connection:
+        groups = groups_of(connection, f"read_parquet({literal(str(folder / FINDINGS))})")
+    page = _environment().get_template("report.html.j2")
+    to.write_text(
+        page.render(
+            verdict={"kind": _kind(verdict), "sentence": sentence(verdict)},
+            facts=_facts(verdict),
+            groups=groups,
+            first=what_first(groups),
+        ),
+        encoding="utf-8",
+    )
+
+
+def what_first(groups: Iterable[Group]) -> list[Group]:
+    """What mends most: of the errors, those of the whole file, then those in most records."""
+    errors = [group for group in groups if group.rule.level == "error"]
+    errors.sort(key=lambda group: (group.examples[0]["row"] is not None, -group.records))
+    return errors[:MOST_FIRST]
+
+
+def sentence(verdict: Verdict) -> str:
+    """The verdict in a sentence or two."""
+    if verdict.refused:
+        return f"Refused, no record was taken in. {verdict.refused.message}"
+    records = _counted(verdict.records, "record")
+    if not verdict.quarantined:
+        warnings = verdict.count("warning")
+        doubts = f", with {_counted(warnings, 'warning')}" if warnings else ""
+        return f"All of {records} accepted{doubts}."
+    return (
+        f"Of {records}, {verdict.accepted:,} accepted and {verdict.quarantined:,} in quarantine: "
+        "these break a rule and may not pass until they are mended."
+    )
+
+
+def _kind(verdict: Verdict) -> str:
+    if verdict.refused:
+        return "refused"
+    return "some" if verdict.quarantined else "accepted"
+
+
+def _facts(verdict: Verdict) -> dict[str, Any]:
+    source = verdict.source
+    shown: list[tuple[str, str]] = []
+    if source:
+        written = [source.format.replace("_", " "), source.encoding or ""]
+        delimiters = {"\t": "tab", ";": "semicolon", ",": "comma", "|": "vertical bar"}
+        written.append(delimiters.get(source.delimiter or "", ""))
+        written.append(f"sheet '{source.sheet}'" if source.sheet else "")
+        shown += [
+            ("File", source.name),
+            ("Form", ", ".join(part for part in written if part)),
+            ("Size", size(source.bytes)),
+            ("SHA-256", source.sha256),
+        ]
+        if source.header:
+            shown.append(("Columns", f"{len(source.header):,}"))
+    shown += [
+        (name, f"{count:,}")
+        for name, count in (
+            ("Records", verdict.records),
+            ("Accepted", verdict.accepted),
+            ("In quarantine", verdict.quarantined),
+            *((f"Findings, {level}", verdict.count(level)) for level in LEVELS),
+        )
+    ]
+    return {
+        "name": source.name if source else "unreadable file",
+        "records": verdict.records,
+        "accepted": verdict.accepted,
+        "quarantined": verdict.quarantined,
+        "shown": shown,
+    }
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
+
+
+@cache
+def _environment() -> "Environment":
+    from jinja2 import Environment, PackageLoader, StrictUndefined  # noqa: PLC0415 - 0.1 s, once used
+
+    environment = Environment(
+        loader=PackageLoader("off_platform.imports"),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=StrictUndefined,
+    )
+    environment.filters["shown"] = _shown
+    return environment
+
+
+def _shown(text: str) -> str:
+    """Bounded, and with characters that cannot be seen made visible."""
+    cut = text if len(text) <= MOST_CHARACTERS else f"{text[:MOST_CHARACTERS]}..."
+    return "".join(
+        character if character.isprintable() or character == "\n" else f"\\u{ord(character):04x}"
+        for character in cut
+    )

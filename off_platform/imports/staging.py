@@ -1,0 +1,159 @@
+"""The tables of one import while they are made: written batch by batch, then settled by DuckDB.
+
+Duplicates show only at the end; they are moved from the accepted records to the quarantine then.
+"""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from off_platform.imports.tables import IMPORT_FINDINGS, PRODUCTS_ACCEPTED, PRODUCTS_QUARANTINED
+from off_platform.storage.lake import copy_query, literal
+
+if TYPE_CHECKING:
+    import duckdb
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+ACCEPTED = "accepted.parquet"
+QUARANTINED = "quarantined.parquet"
+FINDINGS = "findings.parquet"
+_FIRST = "first_"
+_OF_FILE = "of_file.parquet"
+_PRODUCTS = "products.parquet"
+_DUPLICATES = "duplicates.parquet"
+_MOVED = "moved.parquet"
+
+
+class Staging:
+    """Writes the tables of one import into a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        """Into a folder that is there; files of an earlier try are written over."""
+        import pyarrow as pa  # noqa: PLC0415 - 0.2 s, once used
+
+        self.folder = folder
+        self._products = pa.schema([("row", pa.int64()), ("product", pa.string())])
+        self._writers: dict[str, pq.ParquetWriter] = {}
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """While batches are written."""
+        import pyarrow.parquet as pq  # noqa: PLC0415 - 0.2 s, once used
+
+        schemas = {
+            _FIRST + ACCEPTED: PRODUCTS_ACCEPTED.arrow,
+            _FIRST + QUARANTINED: PRODUCTS_QUARANTINED.arrow,
+            _FIRST + FINDINGS: IMPORT_FINDINGS.arrow,
+            _PRODUCTS: self._products,
+        }
+        for name, schema in schemas.items():
+            self._writers[name] = pq.ParquetWriter(
+                self.folder / name, schema, compression="zstd", compression_level=1
+            )
+        try:
+            yield
+        finally:
+            for writer in self._writers.values():
+                writer.close()
+            self._writers.clear()
+
+    def write(self, accepted: "pa.Table", quarantined: "pa.Table", findings: "pa.Table") -> None:
+        """Takes in a batch."""
+        for name, table in (
+            (ACCEPTED, accepted), (QUARANTINED, quarantined), (FINDINGS, findings),
+        ):  # fmt: skip
+            if len(table):
+                self._writers[_FIRST + name].write_table(table)
+
+    def write_products(self, records: "pa.Table") -> None:
+        """Takes in which product each record of a batch is, whatever else is wrong with it."""
+        import pyarrow.compute as pc  # noqa: PLC0415 - 0.2 s, once used
+
+        known = records.select(["row", "product"]).filter(pc.is_valid(records["product"]))
+        self._writers[_PRODUCTS].write_table(known)
+
+    def duplicates(self, connection: "duckdb.DuckDBPyConnection") -> "pa.Table":
+        """The records whose product stands in the import before: `row`, `product`, `first_row`."""
+        products = self._rows(_PRODUCTS)
+        copy_query(
+            connection,
+            f"""
+            SELECT row, product, first_row FROM {products} JOIN (
+                SELECT product, min(row) AS first_row FROM {products}
+                GROUP BY product HAVING count(*) > 1
+            ) USING (product) WHERE row > first_row ORDER BY row""",
+            self.folder / _DUPLICATES,
+        )
+        return connection.sql(f"FROM {self._rows(_DUPLICATES)}").to_arrow_table()
+
+    def move(self, records: "Iterable[pa.Table]") -> None:
+        """Writes records that leave the accepted ones, as rows of the quarantine."""
+        import pyarrow.parquet as pq  # noqa: PLC0415 - 0.2 s, once used
+
+        with pq.ParquetWriter(self.folder / _MOVED, PRODUCTS_QUARANTINED.arrow) as writer:
+            for table in records:
+                writer.write_table(table)
+
+    def settle(
+        self,
+        connection: "duckdb.DuckDBPyConnection",
+        of_file: "pa.Table",
+        repaired: str,
+        *,
+        moved: bool,
+    ) -> None:
+        """Makes the three tables.
+
+        Args:
+            connection: bounded in memory, with room to spill.
+            of_file: findings of the whole file and those made at the end; they stand first.
+            repaired: SQL that gives the findings table's `proposal` and `certain` anew where the
+                damage of the whole file makes a repair certain; empty for none.
+            moved: whether duplicates leave the accepted records.
+        """
+        import pyarrow.parquet as pq  # noqa: PLC0415 - 0.2 s, once used
+
+        pq.write_table(of_file, self.folder / _OF_FILE)
+        found = self._rows(_FIRST + FINDINGS)
+        replaced = f"* REPLACE ({repaired})" if repaired else "*"
+        copy_query(
+            connection,
+            f"SELECT * FROM {self._rows(_OF_FILE)} UNION ALL SELECT {replaced} FROM {found}",
+            self.folder / FINDINGS,
+        )
+        if not moved:
+            for name in (ACCEPTED, QUARANTINED):
+                (self.folder / (_FIRST + name)).replace(self.folder / name)
+            return
+        copy_query(
+            connection,
+            f"SELECT * FROM {self._rows(_FIRST + ACCEPTED)} WHERE row NOT IN "
+            f"(SELECT row FROM {self._rows(_DUPLICATES)})",
+            self.folder / ACCEPTED,
+        )
+        copy_query(connection, self._all_quarantined(), self.folder / QUARANTINED)
+
+    def sizes(self) -> tuple[int, int]:
+        """How many records are accepted, and how many are in quarantine."""
+        import pyarrow.parquet as pq  # noqa: PLC0415 - 0.2 s, once used
+
+        accepted, quarantined = (
+            int(pq.read_metadata(self.folder / name).num_rows) for name in (ACCEPTED, QUARANTINED)
+        )
+        return accepted, quarantined
+
+    def _all_quarantined(self) -> str:
+        """Records that were quarantined before may be duplicates besides."""
+        return f"""
+            SELECT row, any_value(product) AS product,
+                list_sort(list_distinct(flatten(list(rules)))) AS rules,
+                any_value(record) AS record
+            FROM (
+                SELECT * FROM {self._rows(_FIRST + QUARANTINED)}
+                UNION ALL SELECT * FROM {self._rows(_MOVED)}
+            ) GROUP BY row ORDER BY row"""
+
+    def _rows(self, name: str) -> str:
+        return f"read_parquet({literal(str(self.folder / name))})"

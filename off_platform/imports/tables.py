@@ -1,0 +1,106 @@
+"""The tables of the imports wing, as data, built from the document's fields.
+
+What the records must fulfil is in `rules.py`; the checks of `PRODUCTS_ACCEPTED` are those of all
+rules, as that is the table that must not hold what breaks them.
+"""
+
+from collections.abc import Mapping
+
+from off_platform.imports.fields import FIELDS, Field, Type
+from off_platform.imports.rules import CHECKS, LEVELS, worst_level
+from off_platform.quality import SHAPE, Column, Rule, Table
+
+IMPORT = "import"
+
+_TYPES: Mapping[Type, str] = {
+    "barcode": "string", "text": "string", "list": "list<string>", "countries": "list<string>",
+    "languages": "list<string>", "language": "string", "number": "double",
+    "timestamp": "timestamp", "url": "string", "quantity": "string",
+}  # fmt: skip
+
+
+def _described(field: Field) -> str:
+    unit = f", in {field.unit} per 100 g or 100 ml" if field.unit else ""
+    return f"{field.description}{unit}."
+
+
+RECORD_COLUMNS: tuple[Column, ...] = (
+    Column("row", "int64", "Row of the record in the file; the header is row 1.", rule=SHAPE,
+           least=1),
+    Column("product", "string", "The product: its barcode in normal form, or `id:` and the "
+           "producer's own id."),
+    Column("other_reading", "string", "The same 8 digits read as UPC-E, or 6 written out.",
+           nullable=True),
+    *(Column(field.name, _TYPES[field.type], _described(field), nullable=True) for field in FIELDS),
+    Column("amount", "double", "The quantity in g or ml.", nullable=True),
+    Column("amount_unit", "string", "`g` or `ml`.", nullable=True),
+    Column("by_language", "map<string,string>", "Texts of columns such as `product_name_fr`.",
+           nullable=True),
+    Column("derived", "list<string>", "Columns that were computed, such as salt from sodium.",
+           nullable=True),
+)  # fmt: skip
+
+PRODUCTS_ACCEPTED = Table(
+    "products_accepted",
+    "The records of an import that break no rule of error level, typed and normalised.",
+    RECORD_COLUMNS,
+    (
+        Rule(SHAPE, "The table has its columns, with their types.", blocking=True),
+        *(
+            Rule(
+                check.id,
+                check.sentence,
+                "error" if worst_level(check.id) == "error" else "warning",
+                blocking=check.blocking,
+            )
+            for check in CHECKS
+        ),
+    ),
+)
+
+PRODUCTS_QUARANTINED = Table(
+    "products_quarantined",
+    "The records of an import that may not pass, as they stand in the file.",
+    (
+        Column("row", "int64", "Row of the record in the file; the header is row 1."),
+        Column("product", "string", "Its identifier as it stands.", nullable=True),
+        Column("rules", "list<string>", "The rules of error level that it breaks."),
+        Column("record", "map<string,string>", "Its cells that are not empty, by column."),
+    ),
+)
+
+IMPORT_FINDINGS = Table(
+    "import_findings",
+    "A row a finding: one rule broken by one record, or by the file.",
+    (
+        Column("file", "string", "Name of the file."),
+        Column("row", "int64", "Row in the file; null when it is the whole file's.", nullable=True),
+        Column("column", "string", "Column as it is named in the file.", nullable=True),
+        Column("field", "string", "The document's name of it.", nullable=True),
+        Column("rule", "string", "The rule."),
+        Column("level", "string", "`error`, `warning` or `info`.", one_of=LEVELS),
+        Column("value", "string", "What stands in the file, up to 500 characters.", nullable=True),
+        Column("message", "string", "What is wrong, for a person."),
+        Column("proposal", "string", "What could stand there instead; empty for nothing.",
+               nullable=True),
+        Column("certain", "bool", "Whether the proposal may be applied without asking."),
+        Column("product", "string", "The record's identifier as it stands.", nullable=True),
+    ),
+)  # fmt: skip
+
+PRODUCTS_IMPORTED = Table(
+    "products_imported",
+    "The newest accepted record of every product, over all imports.",
+    (
+        Column("import", "string", "The import that it comes from."),
+        Column("imported_at", "timestamp", "When that import was taken in."),
+        *RECORD_COLUMNS,
+        Column("photos", "int64", "Photos that the newest key index has of it; null when there is "
+               "no key index.", nullable=True),
+    ),
+    (
+        Rule(SHAPE, "The table has its columns, with their types.", blocking=True),
+        Rule("products_once", "Every product stands there once."),
+        Rule("have_photos", "Products have photos in the bucket.", "warning", tolerated=0.5),
+    ),
+)  # fmt: skip

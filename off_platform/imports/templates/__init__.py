@@ -1,0 +1,1 @@
+"""What the import report looks like; what it says is gathered in `report.py`."""

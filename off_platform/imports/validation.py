@@ -1,0 +1,326 @@
+"""A file that somebody hands in -> accepted records, quarantined records, findings.
+
+The flow alone: formats are read in `readers/`, records in `records.py`; the tables are written in
+`staging.py`. Memory does not grow with the file.
+"""
+
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from off_platform.imports import damage
+from off_platform.imports.columns import Columns, no_identifier
+from off_platform.imports.explanation import Explanation
+from off_platform.imports.fields import BARCODES
+from off_platform.imports.findings import BatchFindings, as_rows
+from off_platform.imports.identity import as_they_stand
+from off_platform.imports.readers.batches import Batch, Found, Reader, Source, UnreadableError
+from off_platform.imports.readers.delimited import likely_encoding
+from off_platform.imports.readers.opening import open_import
+from off_platform.imports.records import Records, read_records
+from off_platform.imports.rules import BY_ID
+from off_platform.imports.staging import Staging
+from off_platform.imports.tables import PRODUCTS_QUARANTINED
+from off_platform.imports.typed_columns import text_maps
+from off_platform.storage.lake import literal
+from off_platform.storage.progress import Display, Tally
+
+if TYPE_CHECKING:
+    import duckdb
+    import pyarrow as pa
+
+BATCH_ROWS = 25_000
+MEMORY = "256MB"
+# Refused for these, a file can still be looked at for what spoilt it.
+SURVEYED_ANYWAY = ("not_utf8", "no_identifier_column")
+
+
+@dataclass(slots=True)
+class Verdict:
+    """What became of a file.
+
+    Attributes:
+        source: what it is; None when it could not even be recognised.
+        refused: why no record could be looked at; None when they were.
+        accepted: records that may pass.
+        quarantined: records that may not.
+        counts: findings, by rule.
+        seconds: how long it took.
+    """
+
+    source: Source | None = None
+    refused: Found | None = None
+    accepted: int = 0
+    quarantined: int = 0
+    counts: Counter[str] = field(default_factory=Counter)
+    seconds: float = 0.0
+
+    @property
+    def records(self) -> int:
+        """All records that were looked at."""
+        return self.accepted + self.quarantined
+
+    def count(self, level: str) -> int:
+        """Findings of a level."""
+        return sum(count for rule, count in self.counts.items() if BY_ID[rule].level == level)
+
+
+def validate_import(
+    path: Path, into: Path, *, now: float | None = None, display: Display | None = None
+) -> Verdict:
+    """Looks at a whole import and writes its tables.
+
+    Args:
+        path: the file, or a folder of files.
+        into: a folder that is there; `accepted.parquet`, `quarantined.parquet` and
+            `findings.parquet` are put there, whatever the verdict.
+        now: Unix seconds, for timestamps in the future; the clock's by default.
+        display: where progress is shown.
+
+    Returns:
+        The verdict. That a file cannot be read is one, too.
+    """
+    began = time.monotonic()
+    staging, verdict = Staging(into), Verdict()
+    explanation = Explanation(int(time.time() if now is None else now))
+    with _connection(into) as connection:
+        try:
+            reader = open_import(path)
+            verdict.source = reader.source
+            _validate(reader, path, staging, verdict, connection, explanation, display)
+        except UnreadableError as error:
+            _refuse(path, error.found, staging, verdict, connection)
+    verdict.seconds = time.monotonic() - began
+    return verdict
+
+
+def _validate(
+    reader: Reader,
+    path: Path,
+    staging: Staging,
+    verdict: Verdict,
+    connection: "duckdb.DuckDBPyConnection",
+    explanation: Explanation,
+    display: Display | None,
+) -> None:
+    columns = Columns()
+    columns.meet(reader.source.header)
+    surveys: dict[str, damage.IdentifierSurvey] = {}
+    tally = Tally(unit="records")
+    with staging.writing():
+        for batch in reader.batches(BATCH_ROWS):
+            records = read_records(batch, columns, explanation)
+            if not columns.identifiers:
+                raise UnreadableError(no_identifier(columns))
+            late = records.findings.adopt(reader.take_found())
+            _survey(batch, columns, surveys)
+            _stage(batch, records, late, reader.source.name, columns, staging, verdict)
+            tally.done += len(batch.rows)
+            if display:
+                display.show(tally)
+        late = reader.take_found()
+        staging.write(*_of_lost_rows(late, reader.source.name, verdict))
+    _settle(reader.source, path, staging, verdict, connection, columns, surveys)
+
+
+def _survey(batch: Batch, columns: Columns, surveys: dict[str, damage.IdentifierSurvey]) -> None:
+    for name in (name for field_name in BARCODES for name in columns.of(field_name)):
+        if name in batch.columns:
+            surveys.setdefault(name, damage.IdentifierSurvey(name)).add(batch.columns[name])
+
+
+def _stage(
+    batch: Batch,
+    records: Records,
+    late: list[Found],
+    file: str,
+    columns: Columns,
+    staging: Staging,
+    verdict: Verdict,
+) -> None:
+    """Writes a batch: what may pass, what may not, and what was found."""
+    import pyarrow as pa  # noqa: PLC0415 - 0.2 s, once used
+
+    findings = records.findings
+    broken = pa.array(findings.broken)
+    passing = pa.array(~findings.broken)
+    stands = as_they_stand(batch, columns)
+    quarantined = quarantine(batch, stands, findings.rules_broken(), broken)
+    found = findings.table(file, stands)
+    staging.write(records.table.filter(passing), quarantined, found)
+    staging.write_products(records.table)
+    staging.write(*_of_lost_rows(late, file, verdict))
+    verdict.accepted += int(passing.true_count)
+    verdict.quarantined += int(broken.true_count)
+    for counted in found["rule"].value_counts().to_pylist():
+        verdict.counts[counted["values"]] += counted["counts"]
+
+
+def quarantine(
+    batch: Batch, stands: "pa.StringArray", rules: "pa.ListArray", broken: "pa.BooleanArray"
+) -> "pa.Table":
+    """The records of a batch that may not pass, as they stand in the file.
+
+    Args:
+        batch: as it comes from a reader.
+        stands: the identifiers of its records as they stand.
+        rules: what each broken record breaks.
+        broken: which records are broken.
+    """
+    import pyarrow as pa  # noqa: PLC0415 - 0.2 s, once used
+
+    texts = {name: column.filter(broken) for name, column in batch.columns.items()}
+    return pa.table(
+        [
+            pa.array(batch.rows).filter(broken),
+            stands.filter(broken),
+            rules,
+            text_maps(texts, len(rules)),
+        ],
+        schema=PRODUCTS_QUARANTINED.arrow,
+    )
+
+
+def _of_lost_rows(
+    found: list[Found], file: str, verdict: Verdict
+) -> "tuple[pa.Table, pa.Table, pa.Table]":
+    """Rows that could not be read as records at all; they are quarantined, too."""
+    import pyarrow as pa  # noqa: PLC0415 - 0.2 s, once used
+
+    lost: dict[int, list[str]] = {}
+    for each in found:
+        verdict.counts[each.rule] += 1
+        if each.row is not None and BY_ID[each.rule].level == "error":
+            lost.setdefault(each.row, []).append(each.rule)
+    verdict.quarantined += len(lost)
+    quarantined = pa.table(
+        [
+            pa.array(list(lost), pa.int64()),
+            pa.nulls(len(lost), pa.string()),
+            pa.array(list(lost.values()), pa.list_(pa.string())),
+            pa.nulls(len(lost), pa.map_(pa.string(), pa.string())),
+        ],
+        schema=PRODUCTS_QUARANTINED.arrow,
+    )
+    return quarantined.slice(0, 0), quarantined, as_rows(file, found)
+
+
+def _settle(
+    source: Source,
+    path: Path,
+    staging: Staging,
+    verdict: Verdict,
+    connection: "duckdb.DuckDBPyConnection",
+    columns: Columns,
+    surveys: dict[str, damage.IdentifierSurvey],
+) -> None:
+    """What shows only once all records were seen: duplicates, and damage of the whole file."""
+    import pyarrow as pa  # noqa: PLC0415 - 0.2 s, once used
+
+    of_file = [*columns.found, *(each for survey in surveys.values() for each in survey.found())]
+    verdict.counts.update(each.rule for each in of_file)
+    twice = staging.duplicates(connection)
+    moved = len(twice) > 0
+    rows = as_rows(source.name, of_file)
+    if moved:
+        verdict.counts["duplicate_product"] += len(twice)
+        staging.move(_duplicates(path, columns, twice))
+        rows = pa.concat_tables([rows, _of_duplicates(source.name, columns, twice)])
+    staging.settle(connection, rows, damage.repair_query(of_file), moved=moved)
+    if moved:
+        verdict.accepted, verdict.quarantined = staging.sizes()
+
+
+def _duplicates(path: Path, columns: Columns, twice: "pa.Table") -> "Iterator[pa.Table]":
+    """The records whose product stood before, read once more."""
+    import numpy as np  # noqa: PLC0415 - 0.1 s, once used
+    import pyarrow as pa  # noqa: PLC0415 - 0.2 s, once used
+
+    rows = twice["row"].to_numpy()
+    for batch in open_import(path).batches(BATCH_ROWS):
+        wanted = np.isin(batch.rows, rows)
+        if count := int(wanted.sum()):
+            rules = pa.array([["duplicate_product"]] * count, pa.list_(pa.string()))
+            yield quarantine(batch, as_they_stand(batch, columns), rules, pa.array(wanted))
+
+
+def _of_duplicates(file: str, columns: Columns, twice: "pa.Table") -> "pa.Table":
+    """`duplicate_product` of the later records, both rows named."""
+    import pyarrow as pa  # noqa: PLC0415 - 0.2 s, once used
+    import pyarrow.compute as pc  # noqa: PLC0415 - the same
+
+    found = BatchFindings(twice["row"].to_numpy())
+    column = columns.identifiers[0]
+    found.add(
+        "duplicate_product",
+        pa.array(range(len(twice))).to_numpy(),
+        column=column,
+        field=columns.places[column].field.name,
+        value=twice["product"].combine_chunks(),
+        message=pc.binary_join_element_wise(
+            "The product ", twice["product"].combine_chunks(), " stands in row ",
+            twice["first_row"].combine_chunks().cast(pa.string()), " already, and again in row ",
+            twice["row"].combine_chunks().cast(pa.string()), ".", "",
+        ),
+    )  # fmt: skip
+    return found.table(file, twice["product"].combine_chunks())
+
+
+def _refuse(
+    path: Path,
+    found: Found,
+    staging: Staging,
+    verdict: Verdict,
+    connection: "duckdb.DuckDBPyConnection",
+) -> None:
+    """A file of which no record can be looked at; what can still be told about it is."""
+    verdict.refused, verdict.accepted, verdict.quarantined = found, 0, 0
+    of_file = [found, *_damage_anyway(path, found)]
+    verdict.counts = Counter(each.rule for each in of_file)
+    with staging.writing():
+        pass
+    name = verdict.source.name if verdict.source else path.name
+    staging.settle(connection, as_rows(name, of_file), "", moved=False)
+
+
+def _damage_anyway(path: Path, refused: Found) -> list[Found]:
+    """Whole-file damage in the column that was meant as identifier, whatever else is wrong.
+
+    The German Excel that turned 368 of 397 barcodes into 7,6223E+12 wrote invalid UTF-8 besides.
+    """
+    if refused.rule not in SURVEYED_ANYWAY:
+        return []
+    try:
+        encoding = likely_encoding(path) if refused.rule == "not_utf8" else None
+        reader = open_import(path, encoding=encoding)
+        columns = Columns()
+        survey: damage.IdentifierSurvey | None = None
+        for batch in reader.batches(BATCH_ROWS):
+            columns.meet(batch.columns)
+            meant = next(iter(columns.identifiers), None) or columns.meant_as_identifier()
+            if meant is None:
+                return []
+            survey = survey or damage.IdentifierSurvey(meant)
+            if survey.column in batch.columns:
+                survey.add(batch.columns[survey.column])
+    except UnreadableError:
+        # What it is refused for has been said.
+        return []
+    return survey.found() if survey else []
+
+
+@contextmanager
+def _connection(spill: Path) -> "Iterator[duckdb.DuckDBPyConnection]":
+    """DuckDB, bounded, that spills beside the tables."""
+    import duckdb  # noqa: PLC0415 - 0.2 s, once used
+
+    with duckdb.connect() as connection:
+        connection.execute(f"SET memory_limit = {literal(MEMORY)}")
+        connection.execute(f"SET temp_directory = {literal(str(spill / 'spill'))}")
+        connection.execute("SET threads = 2")
+        connection.execute("SET TimeZone = 'UTC'")
+        yield connection
