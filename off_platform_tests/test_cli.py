@@ -130,9 +130,8 @@ def test_an_image_set_of_ones_own(run: Run) -> None:
 
 
 def test_loose_files_have_the_documents_names_and_leave_other_files_alone(run: Run) -> None:
-    Path("photos").mkdir()
-    Path("photos/mine.txt").write_text("mine")
     run("images", "--n", "3", "--layout", "files", "--out", "photos")
+    Path("photos/mine.txt").write_text("mine")
     run("images", "--n", "2", "--seed", "9", "--layout", "files", "--out", "photos")
     paths = duckdb.sql(
         "SELECT path FROM 'photos/manifest.parquet' WHERE status = 'fetched'"

@@ -4,7 +4,6 @@ Which bins are chosen is `choice.py`; fetching and showing, whatever the bucket,
 labels in others' forms are `exports.py`.
 """
 
-import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +15,8 @@ from off_platform.bins.schemas import BIN_ITEMS, BIN_METADATA, BIN_SPLITS, BINS
 from off_platform.image_sets import building
 from off_platform.image_sets.build import How, build_groups, checked_layout
 from off_platform.image_sets.card import CardKind
+from off_platform.image_sets.claim import claimed
+from off_platform.image_sets.command import command_line
 from off_platform.image_sets.declared import UnusableChoiceError, checked_choice, demand_name
 from off_platform.image_sets.finish import About, finish, options_as_text
 from off_platform.image_sets.made import Made
@@ -97,6 +98,9 @@ def make_bin_image_set(
     Raises:
         UnusableChoiceError: the bins are not there yet, or none fits the options.
         off_platform.image_sets.build.SourceUnreachableError: the bucket cannot be reached.
+        off_platform.image_sets.build.WrongSourceError: it has too little of what was chosen.
+        off_platform.image_sets.building.UnusableFolderError: the folder holds something else.
+        off_platform.storage.locks.FolderInUseError: another run is at work in the folder.
     """
     try:
         bins, items, splits = (lake.rows_of(table.name) for table in (BINS, BIN_ITEMS, BIN_SPLITS))
@@ -116,16 +120,18 @@ def make_bin_image_set(
         _identity(source, request, int(digest)),
         request.group_samples,
     )
-    continued = building.begin(folder, plan, connection)
-    tally = build_groups(folder, source.store, request.how, connection, display)
-    contents = finish(
-        folder,
-        _about(source, request, candidates),
-        connection,
-        request.gallery_samples,
-        lambda to: write_exports(connection, _labelled(lake, to / MANIFEST), to),
-    )
-    return Made(folder, "the table bins", candidates, continued, tally, contents)
+    with claimed(folder, connection):
+        continued = building.begin(folder, plan, connection)
+        tally = build_groups(folder, source, request.how, connection, display)
+        contents = finish(
+            folder,
+            _about(source, request, candidates),
+            connection,
+            request.gallery_samples,
+            lambda to: write_exports(connection, _labelled(lake, to / MANIFEST), to),
+        )
+    asked = request.choice.n
+    return Made(folder, "the table bins", asked, candidates, continued, tally, contents)
 
 
 def _identity(source: Source, request: Request, digest: int) -> dict[str, Any]:
@@ -168,19 +174,20 @@ def _about(source: Source, request: Request, candidates: int) -> About:
         candidates=candidates,
         key_list=None,
         kinds=KINDS,
-        command=command(request),
+        command=command(request, source),
         licence=LICENCE,
         licence_id="cc-by-nc-sa-3.0",
         licence_url=LICENCE_URL,
         attribution=ATTRIBUTION,
         tags=("counting", "warehouse"),
         limits=LIMITS,
+        asked=request.choice.n,
     )
 
 
-def command(request: Request) -> str:
+def command(request: Request, source: Source) -> str:
     """The command line that makes the same set at one's desk."""
-    words = ["off-platform", "bins"]
+    words = []
     singular = {"asins": "--asin", "skus": "--sku"}
     for name, value in request.choice.model_dump(mode="json").items():
         option = singular.get(name, f"--{name.replace('_', '-')}")
@@ -192,4 +199,4 @@ def command(request: Request) -> str:
             words += [word for each in value for word in (option, str(each))]
         elif value is not None and value is not False:
             words += [option, str(value)]
-    return shlex.join([*words, "--out", request.name])
+    return command_line(WING, words, request.name, source, request.how, request.group_samples)

@@ -7,9 +7,10 @@ is put in place by a list of moves, which a later run finishes if this one dies 
 
 import hashlib
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 from off_platform.image_sets.manifest import COLUMNS
 from off_platform.storage.folders import Folder
@@ -24,6 +25,18 @@ PLAN = f"{BUILDING}/plan.parquet"
 IDENTITY = f"{BUILDING}/plan.json"
 MOVES = f"{BUILDING}/moves.json"
 ROWS = ".rows.jsonl"
+
+# A shard or a folder of loose files, or a file by its exact name.
+_OURS = re.compile(
+    r"[0-9]{5,}(\.tar)?|README\.md|gallery\.html|contact_sheet\.jpg|manifest\.parquet"
+    r"|labels\.parquet|(abid|udacity)_[a-z_]+\.(json|txt)"
+)
+# A loose file's name follows its folder's.
+_STALE = re.compile(r"[0-9]{5,}(\.tar|/[0-9A-Za-z_][0-9A-Za-z._-]*)?")
+
+
+class UnusableFolderError(ValueError):
+    """A set cannot go to a folder; the message is one sentence that says what to do."""
 
 
 @dataclass(frozen=True)
@@ -51,10 +64,21 @@ class Plan:
         return hashlib.sha256(text.encode()).hexdigest()
 
 
+def is_ours(name: str) -> bool:
+    """Whether a file or folder of a set's folder has one of the names that sets give."""
+    return _OURS.fullmatch(name) is not None
+
+
 def begin(folder: Folder, plan: Plan, connection: "duckdb.DuckDBPyConnection") -> bool:
-    """Writes the plan down, or finds that it was; whether an interrupted run is continued."""
+    """Writes the plan down, or finds that it was; whether an interrupted run is continued.
+
+    The folder is one that was claimed (`claim.py`).
+
+    Raises:
+        UnusableFolderError: see `finish_moves`.
+    """
     finish_moves(folder)
-    if folder.exists(IDENTITY) and json.loads(folder.read(IDENTITY))["digest"] == plan.digest:
+    if _json_of(folder, IDENTITY).get("digest") == plan.digest:
         return True
     folder.remove(BUILDING)
     with folder.scratch() as scratch:
@@ -66,6 +90,15 @@ def begin(folder: Folder, plan: Plan, connection: "duckdb.DuckDBPyConnection") -
     # Last, because it says that the plan is whole.
     folder.write(IDENTITY, json.dumps({"digest": plan.digest}).encode())
     return False
+
+
+def _json_of(folder: Folder, name: str) -> dict[str, Any]:
+    """An object of JSON; an empty one where there is none, or something else."""
+    try:
+        found = json.loads(folder.read(name))
+    except (FileNotFoundError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def groups_left(folder: Folder, connection: "duckdb.DuckDBPyConnection") -> list[int]:
@@ -168,6 +201,8 @@ def containers_made(folder: Folder, connection: "duckdb.DuckDBPyConnection") -> 
 def put_in_place(folder: Folder, made: list[str], connection: "duckdb.DuckDBPyConnection") -> None:
     """Moves what was built over what was there, and removes what the new manifest no longer names.
 
+    Of loose files that is each file: a bucket keeps those of a folder that another is moved over.
+
     Args:
         folder: the set's.
         made: names below `.building`, in the order of the moves, the manifest last.
@@ -180,8 +215,11 @@ def put_in_place(folder: Folder, made: list[str], connection: "duckdb.DuckDBPyCo
             for name in (MANIFEST, f"{BUILDING}/{MANIFEST}")
         )
         found = connection.execute(f"""
-            SELECT DISTINCT {_CONTAINER} FROM {old} WHERE path IS NOT NULL
-            EXCEPT SELECT {_CONTAINER} FROM {new}""").fetchall()
+            WITH kept AS (SELECT DISTINCT path FROM {new} WHERE path IS NOT NULL),
+                containers AS (SELECT DISTINCT {_CONTAINER} AS name FROM kept)
+            SELECT DISTINCT CASE WHEN {_CONTAINER} IN (FROM containers) THEN path
+                ELSE {_CONTAINER} END
+            FROM {old} WHERE path IS NOT NULL AND path NOT IN (FROM kept)""").fetchall()
         stale = [name for (name,) in found]
     folder.write(MOVES, json.dumps({"moves": made, "stale": stale}).encode())
     finish_moves(folder)
@@ -191,12 +229,27 @@ _CONTAINER = "split_part(path, '/', 1)"
 
 
 def finish_moves(folder: Folder) -> None:
-    """Puts a finished set in place; finishes what a killed run began, does nothing otherwise."""
+    """Puts a finished set in place; finishes what a killed run began, does nothing otherwise.
+
+    Raises:
+        UnusableFolderError: the list of moves names what is not ours.
+    """
     if not folder.exists(MOVES):
         return
-    todo = json.loads(folder.read(MOVES))
-    for name in todo["moves"]:
+    todo = _json_of(folder, MOVES)
+    moves, stale = todo.get("moves"), todo.get("stale")
+    if not _are_names(moves, _OURS) or not _are_names(stale, _STALE):
+        raise UnusableFolderError(
+            f"{folder.address(MOVES)} is damaged; nothing was changed: remove it and run again."
+        )
+    for name in moves:
         folder.move(f"{BUILDING}/{name}", name)
-    for name in todo["stale"]:
+    for name in stale:
         folder.remove(name)
     folder.remove(BUILDING)
+
+
+def _are_names(names: object, pattern: re.Pattern[str]) -> TypeGuard[list[str]]:
+    return isinstance(names, list) and all(
+        isinstance(name, str) and pattern.fullmatch(name) for name in names
+    )

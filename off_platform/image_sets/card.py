@@ -148,6 +148,8 @@ class CardFacts:
         tags: Tags of the front matter; `image` and, with shards, `webdataset` are added.
         limits: What one should know before relying on the set, a sentence each.
         unpacked: Whether packed objects stand unpacked in the shards.
+        asked: How many samples were asked for; None for all that fit.
+        earlier: How many objects are copies of an earlier run, as fresh ones could not be had.
     """
 
     name: str
@@ -175,6 +177,8 @@ class CardFacts:
     tags: tuple[str, ...] = ()
     limits: tuple[str, ...] = ()
     unpacked: bool = False
+    asked: int | None = None
+    earlier: int = 0
 
 
 def data_card(facts: CardFacts) -> str:

@@ -65,6 +65,7 @@ class About:
     attribution: str
     tags: tuple[str, ...]
     limits: tuple[str, ...]
+    asked: int | None
 
 
 @dataclass(frozen=True)
@@ -137,6 +138,12 @@ class Contents:
         """Number of shards; 0 for loose files."""
         path = self._ask(f"SELECT count(DISTINCT path) FROM {self._rows} WHERE path LIKE '%.tar'")
         return int(path[0][0])
+
+    @cached_property
+    def earlier(self) -> int:
+        """Number of objects that are copies of an earlier run, as fresh ones could not be had."""
+        query = f"FROM {self._rows} WHERE status = 'fetched' AND reason IS NOT NULL"
+        return int(self._ask(f"SELECT count(*) {query}")[0][0])
 
     def problems(self, most: int) -> tuple[CardProblem, ...]:
         """The first objects that could not be had."""
@@ -267,6 +274,7 @@ def _card_facts(about: About, contents: Contents) -> CardFacts:
         example=next((rows[0]["sample"] for rows in contents.rows_by_sample(1)), "sample"),
         verification=contents.verification,
         unpacked=any(kind.name == "ocr" for kind in about.kinds),
+        earlier=contents.earlier,
     )
 
 

@@ -19,6 +19,7 @@ class Made:
     Attributes:
         folder: where it lies.
         chosen_from: what was chosen from, such as the month of a key index.
+        asked: how many samples were asked for; None for all that fit.
         candidates: how many samples fitted the options.
         continued: whether an interrupted run was gone on with.
         tally: what was fetched in this run.
@@ -27,10 +28,19 @@ class Made:
 
     folder: Folder
     chosen_from: str
+    asked: int | None
     candidates: int
     continued: bool
     tally: Tally
     contents: InSet
+
+    @property
+    def shortfall(self) -> str:
+        """That fewer samples fit than were asked for; empty when it is not so."""
+        samples = self.contents.samples
+        if self.asked is None or samples >= self.asked:
+            return ""
+        return f"{self.asked:,} were asked for; only {samples:,} fit"
 
 
 def set_metadata(made: Made) -> "dict[str, dg.MetadataValue | str | int]":
@@ -44,6 +54,7 @@ def set_metadata(made: Made) -> "dict[str, dg.MetadataValue | str | int]":
         "gallery": dg.MetadataValue.path(folder.address(GALLERY)),
         "lies_at": dg.MetadataValue.path(folder.address()),
         "chosen_from": f"{made.candidates:,} candidates of {made.chosen_from}",
+        **({"too_few": made.shortfall} if made.shortfall else {}),
         "this_run": made.tally.sentence(),
         "continued": str(made.continued),
         "samples": contents.samples,

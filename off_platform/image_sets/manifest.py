@@ -32,7 +32,12 @@ COLUMNS = (
         rule="every_object_accounted_for",
         one_of=STATUSES,
     ),
-    Column("reason", "string", "Why it was not fetched, in a sentence.", nullable=True),
+    Column(
+        "reason",
+        "string",
+        "Why it was not fetched, or not afresh so that an earlier copy stands here, in a sentence.",
+        nullable=True,
+    ),
     Column("bytes", "int64", "Size of the object, in bytes.", nullable=True),
     Column("md5", "string", "MD5 of the object's bytes.", nullable=True),
     Column("etag", "string", "Its ETag in the bucket.", nullable=True),
@@ -112,7 +117,8 @@ _PHOTO = f"status = 'fetched' AND kind NOT IN {TEXT_KINDS}"
 _QUERIES = {
     "few_missing": ("true", "status IN ('missing', 'refused')"),
     "none_corrupt": ("status IN ('fetched', 'corrupt')", "status = 'corrupt'"),
-    "none_failed": ("true", "status = 'failed'"),
+    # A copy of an earlier run has the reason for which there is no fresh one.
+    "none_failed": ("true", "status = 'failed' OR (status = 'fetched' AND reason IS NOT NULL)"),
     "md5_recorded": (
         "status = 'fetched'",
         "md5 IS NULL OR NOT regexp_full_match(md5, '[0-9a-f]{32}')",

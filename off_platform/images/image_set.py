@@ -3,13 +3,14 @@
 Which photos are chosen is `choice.py`; fetching and showing, whatever the bucket, `image_sets/`.
 """
 
-import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from off_platform.image_sets import building
 from off_platform.image_sets.build import How, build_groups, checked_layout
 from off_platform.image_sets.card import CardKeyList, CardKind
+from off_platform.image_sets.claim import claimed
+from off_platform.image_sets.command import command_line
 from off_platform.image_sets.declared import UnusableChoiceError, checked_choice, demand_name
 from off_platform.image_sets.finish import About, finish, options_as_text
 from off_platform.image_sets.made import Made
@@ -111,6 +112,9 @@ def make_image_set(
         NoSnapshotError: no month has been indexed yet.
         UnusableChoiceError: a filter needs products and there are none, or nothing fits.
         off_platform.image_sets.build.SourceUnreachableError: the bucket cannot be reached.
+        off_platform.image_sets.build.WrongSourceError: it has too little of what was chosen.
+        off_platform.image_sets.building.UnusableFolderError: the folder holds something else.
+        off_platform.storage.locks.FolderInUseError: another run is at work in the folder.
     """
     month = request.month or newest_month(lake)
     snapshot = snapshot_of(lake, month, connection)
@@ -129,11 +133,14 @@ def make_image_set(
         _identity(source, request, snapshot) | _identity_of(products, request.choice, connection),
         request.group_samples,
     )
-    continued = building.begin(folder, plan, connection)
-    tally = build_groups(folder, source.store, request.how, connection, display)
-    about = _about(source, request, month, snapshot, candidates)
-    contents = finish(folder, about, connection, request.gallery_samples)
-    return Made(folder, f"the key index of {month[:7]}", candidates, continued, tally, contents)
+    with claimed(folder, connection):
+        continued = building.begin(folder, plan, connection)
+        tally = build_groups(folder, source, request.how, connection, display)
+        about = _about(source, request, month, snapshot, candidates)
+        contents = finish(folder, about, connection, request.gallery_samples)
+    chosen_from = f"the key index of {month[:7]}"
+    asked = request.choice.n
+    return Made(folder, chosen_from, asked, candidates, continued, tally, contents)
 
 
 def newest_month(lake: Lake) -> str:
@@ -240,19 +247,20 @@ def _about(
             )
             for kind in request.choice.kinds
         ),
-        command=command(request),
+        command=command(request, source, month),
         licence=LICENCE,
         licence_id="cc-by-sa-3.0",
         licence_url=LICENCE_URL,
         attribution=ATTRIBUTION,
         tags=("food", "products"),
         limits=LIMITS,
+        asked=request.choice.n,
     )
 
 
-def command(request: Request) -> str:
+def command(request: Request, source: Source, month: str) -> str:
     """The command line that makes the same set at one's desk."""
-    words = ["off-platform", "images"]
+    words = []
     for name, value in request.choice.model_dump(mode="json").items():
         option = f"--{name.replace('_', '-')}"
         if name == "n":
@@ -261,7 +269,8 @@ def command(request: Request) -> str:
             words += [word for each in value for word in (_singular(option), str(each))]
         elif value is not None:
             words += [option, str(value)]
-    return shlex.join([*words, "--out", request.name])
+    words += ["--month", month]
+    return command_line(WING, words, request.name, source, request.how, request.group_samples)
 
 
 def _singular(option: str) -> str:

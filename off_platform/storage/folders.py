@@ -13,6 +13,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from off_platform.storage.locks import locked
+
 if TYPE_CHECKING:
     from obstore.store import ObjectStore
 
@@ -29,7 +31,11 @@ class Folder(ABC):
 
     @abstractmethod
     def move(self, name: str, to: str) -> None:
-        """Moves a file or folder over what was there; nothing to move is no error."""
+        """Moves a file or folder over what was there; nothing to move is no error.
+
+        Of a folder that was there, a disk keeps nothing; a bucket keeps the files that have no
+        namesake in the moved one, so that a move that was interrupted can be made again.
+        """
 
     @abstractmethod
     def remove(self, name: str) -> None:
@@ -38,6 +44,14 @@ class Folder(ABC):
     @abstractmethod
     def names(self, below: str = "") -> list[str]:
         """The names of all files below a folder of this folder, sorted."""
+
+    @abstractmethod
+    def sizes(self, below: str = "") -> dict[str, int]:
+        """The sizes in bytes of all files below a folder of this folder."""
+
+    @abstractmethod
+    def entries(self) -> list[str]:
+        """The names of files and folders directly in it, sorted; the scratch is none of them."""
 
     @abstractmethod
     def folders(self, below: str = "") -> list[str]:
@@ -80,6 +94,17 @@ class Folder(ABC):
         """A fresh folder on this machine to make files in, gone when the `with` block ends."""
         with tempfile.TemporaryDirectory(prefix="off-platform-") as folder:
             yield Path(folder)
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Holds the folder for one run while the `with` block lasts; a killed run holds nothing.
+
+        In a bucket nothing is held: there it is upon the user that no two runs go to one folder.
+
+        Raises:
+            off_platform.storage.locks.FolderInUseError: another run holds it.
+        """
+        yield
 
     def write(self, name: str, data: bytes) -> None:
         """Puts a small file in place."""
@@ -130,6 +155,15 @@ class LocalFolder(Folder):
         )
         return sorted(found)
 
+    def sizes(self, below: str = "") -> dict[str, int]:
+        """See `Folder.sizes`."""
+        return {name: self._path(name).stat().st_size for name in self.names(below)}
+
+    def entries(self) -> list[str]:
+        """See `Folder.entries`."""
+        found = self._root.iterdir() if self._root.exists() else ()
+        return sorted(path.name for path in found if path != self._scratch)
+
     def folders(self, below: str = "") -> list[str]:
         """See `Folder.folders`."""
         start = self._path(below)
@@ -161,6 +195,13 @@ class LocalFolder(Folder):
     def below(self, name: str) -> "LocalFolder":
         """See `Folder.below`; the scratch stays the same."""
         return LocalFolder(self._path(name), self._scratch)
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """See `Folder.locked`; the folder is made."""
+        self._root.mkdir(parents=True, exist_ok=True)
+        with locked(self._root):
+            yield
 
     @contextmanager
     def scratch(self) -> Iterator[Path]:
@@ -236,14 +277,27 @@ class BucketFolder(Folder):
 
     def names(self, below: str = "") -> list[str]:
         """See `Folder.names`."""
+        return sorted(self.sizes(below))
+
+    def sizes(self, below: str = "") -> dict[str, int]:
+        """See `Folder.sizes`."""
         import obstore  # noqa: PLC0415 - 0.06 s, once used
 
-        prefix = self._key(below)
         start = f"{self._prefix}/" if self._prefix else ""
-        return sorted(
-            entry["path"].removeprefix(start)
-            for page in obstore.list(self._store, prefix=prefix or None)
+        return {
+            entry["path"].removeprefix(start): entry["size"]
+            for page in obstore.list(self._store, prefix=self._key(below) or None)
             for entry in page
+        }
+
+    def entries(self) -> list[str]:
+        """See `Folder.entries`."""
+        import obstore  # noqa: PLC0415 - 0.06 s, once used
+
+        found = obstore.list_with_delimiter(self._store, self._prefix or None)
+        files = [entry["path"] for entry in found["objects"]]
+        return sorted(
+            path.rstrip("/").rpartition("/")[2] for path in [*found["common_prefixes"], *files]
         )
 
     def folders(self, below: str = "") -> list[str]:

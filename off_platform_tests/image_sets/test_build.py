@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from off_platform.image_sets import build, building
+from off_platform.image_sets import build, building, groups
 from off_platform.image_sets.build import SourceUnreachableError
 from off_platform.image_sets.contents import check_for
 from off_platform.images import keys
@@ -331,16 +331,10 @@ def test_bytes_that_rotted_are_not_put_into_a_new_shard(desk: Desk) -> None:
     assert path.read_bytes() == (path_of(desk, "straight") / path.name).read_bytes()
 
 
-def test_a_set_of_nothing_but_missing_objects(desk: Desk, sandbox: Sandbox) -> None:
-    (key, *_) = sandbox.images.awkward["listed_but_gone"]
-    parsed = keys.parse(key)
-    desk.make(kind="raw", barcode_prefixes=[parsed.barcode], image_ids=[parsed.image_id])
-    assert [(row["key"], row["status"]) for row in desk.manifest()] == [(key, "missing")]
-
-
-def test_files_of_the_user_are_left_alone(desk: Desk, tmp_path: Path) -> None:
+def test_files_of_the_user_beside_a_set_are_left_alone(desk: Desk, tmp_path: Path) -> None:
     own = {"notes.txt": b"mine", "00000.tar.bak": b"mine too", "photos/1.jpg": b"mine as well"}
     folder = LocalFolder(tmp_path / "out")
+    desk.make(folder=folder, n=15, **BOTH)
     for name, data in own.items():
         folder.write(name, data)
     for options in ({"n": 12, **BOTH}, {"n": 4, **BOTH}, {"n": 4, **LOOSE}):
@@ -583,7 +577,7 @@ def test_what_a_stopped_run_built_is_not_put_over_what_stays(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(build, "_write_rows", stop)
+        patch.setattr(groups, "_write_rows", stop)
         with pytest.raises(KeyboardInterrupt):
             desk.make(**BOTH)
     assert f"{building.BUILDING}/00000.tar" in desk.folder().names()

@@ -109,6 +109,7 @@ EXAMPLES: list[tuple[str, list[Row], dict[str, Any]]] = [
     ("few_missing", [*PHOTOS, *(not_had(20 + n, "refused") for n in range(3))], {}),
     ("none_corrupt", [*PHOTOS, *(not_had(20 + n, "corrupt") for n in range(3))], {}),
     ("none_failed", [*PHOTOS, not_had(20, "failed")], {}),
+    ("none_failed", with_row(photo(3, reason="the copy of an earlier run is kept: cut")), {}),
     ("md5_recorded", with_row(photo(3, md5=None)), {}),
     ("md5_recorded", with_row(photo(3, md5="", etag='"x-2"')), {}),
     ("md5_is_the_etag", with_row(photo(3, etag='"' + "0" * 32 + '"')), {}),

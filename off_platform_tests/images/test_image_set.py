@@ -1,8 +1,10 @@
 """An image set from its options on: what may be asked, under which name, and real photos."""
 
 import gzip
+import os
 import shlex
 import shutil
+import subprocess
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
@@ -22,6 +24,7 @@ from off_platform.image_sets.declared import (
     declared_sets,
     name_from,
 )
+from off_platform.image_sets.made import set_metadata
 from off_platform.image_sets.manifest import check_manifest, manifest_table
 from off_platform.images import keys
 from off_platform.images.choice import Choice
@@ -32,11 +35,12 @@ from off_platform.images.schemas import PRODUCTS
 from off_platform.sandbox.make import Sandbox
 from off_platform.settings import Settings
 from off_platform.storage.lake import MANIFEST, NoSuchTableError
-from off_platform.storage.objects import Source
+from off_platform.storage.objects import Access, Source
 from off_platform_tests.images_desk import MONTH, NEXT_MONTH, Desk, desk_at, write_list
 
 PROJECT = Path(__file__).resolve().parents[2]
 SETTINGS = Settings(_env_file=None)
+BUCKET = Source("s3://openfoodfacts-images", Access("eu-west-3"))
 
 
 @pytest.fixture
@@ -202,7 +206,7 @@ def test_the_command_makes_the_same_choice() -> None:
         "categories": ["en:teas", "en:green teas"],
         "languages": ["fr"],
     }
-    words = shlex.split(command(_request(**options)))
+    words = shlex.split(command(_request(**options), BUCKET, MONTH))
     assert words[:2] == ["off-platform", "images"]
     singular = {
         "barcode_prefixes": "barcode-prefix",
@@ -218,8 +222,69 @@ def test_the_command_makes_the_same_choice() -> None:
         option = singular.get(name, name.replace("_", "-"))
         expected += [word for each in values for word in (f"--{option}", str(each))]
     assert words[2 : 2 + len(expected)] == expected
-    assert words[-2:] == ["--out", "teas"]
-    assert "--n all" in command(_request(n=None))
+    assert words[2 + len(expected) :] == [
+        "--month", MONTH, "--layout", "files", "--out", "teas",
+    ]  # fmt: skip
+    assert "--n all" in command(_request(n=None), BUCKET, MONTH)
+
+
+@pytest.mark.parametrize(
+    ("source", "settings", "expected"),
+    [
+        (Source("s3://openfoodfacts-images", Access("eu-west-3")), {}, []),
+        (
+            Source("s3://my-bucket/deep", Access("eu-west-1", "http://host:9000", signed=True)),
+            {"shard_samples": 7, "decoded_share": 0.5},
+            [
+                "OFF_PLATFORM_IMAGES_BUCKET=s3://my-bucket/deep",
+                "OFF_PLATFORM_IMAGES_REGION=eu-west-1",
+                "OFF_PLATFORM_SOURCES_ENDPOINT=http://host:9000",
+                "OFF_PLATFORM_SOURCES_ACCESS=signed",
+                "OFF_PLATFORM_SHARD_SAMPLES=7",
+                "OFF_PLATFORM_DECODED_SHARE=0.5",
+            ],
+        ),
+        (Source("/my copy/$(of) it's"), {}, ["OFF_PLATFORM_IMAGES_BUCKET=/my copy/$(of) it's"]),
+        (Source("var/sandbox/openfoodfacts-images"), {}, ["OFF_PLATFORM_SANDBOX=1"]),
+    ],
+)
+def test_the_command_sets_what_is_not_the_default(
+    source: Source, settings: dict[str, Any], expected: list[str]
+) -> None:
+    request = request_from(Settings(_env_file=None, **settings), "teas", Choice(), "", {})
+    line = command(request, source, MONTH)
+    assert shlex.split(line)[: len(expected) + 2] == [*expected, "off-platform", "images"]
+    # A quoted assignment would be taken for a command.
+    assert not line.startswith("'")
+    if expected:
+        shown = subprocess.run(  # noqa: S603 - our own line
+            ["sh", "-c", line.split(" off-platform ")[0] + " env"],  # noqa: S607 - any shell
+            capture_output=True, text=True, check=True, env={"PATH": os.environ["PATH"]},
+        )  # fmt: skip
+        assert set(expected) <= set(shown.stdout.splitlines())
+
+
+def test_the_card_has_the_command_with_month_and_bucket(desk: Desk) -> None:
+    desk.month()
+    desk.make(n=3)
+    card = desk.folder().read("README.md").decode()
+    assert f"OFF_PLATFORM_SOURCES_ENDPOINT={desk.source.access.endpoint} " in card
+    assert f"--month {MONTH} " in card
+    assert "must have the snapshot of `2026-11`" in card
+
+
+def test_fewer_than_were_asked_for_is_said(desk: Desk) -> None:
+    desk.month()
+    short = desk.make(n=1234, image_ids=[1, 2])
+    sentence = f"1,234 were asked for; only {short.contents.samples} fit"
+    assert short.shortfall == sentence
+    assert sentence in desk.folder().read("README.md").decode()
+    assert set_metadata(short)["too_few"] == sentence
+    for n in (3, None):
+        enough = desk.make("enough", n=n)
+        assert not enough.shortfall
+        assert "too_few" not in set_metadata(enough)
+        assert "were asked for" not in desk.folder("enough").read("README.md").decode()
 
 
 def test_the_newest_month_is_taken_unless_another_is_named(desk: Desk, bucket: Path) -> None:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from obstore.store import MemoryStore
 
 from off_platform.storage.folders import BucketFolder, Folder, LocalFolder
+from off_platform.storage.locks import FolderInUseError
 from off_platform.storage.objects import Access, open_store
 from off_platform_tests.s3_server import S3Server
 
@@ -112,6 +113,42 @@ def test_folders_are_listed_and_the_scratch_is_none(folder: Folder) -> None:
         assert folder.names() == ["b/0/y/z", "b/1/x", "b/2", "file"]
     assert folder.folders("b") == ["0", "1"]
     assert folder.folders("b/1") == folder.folders("none") == []
+
+
+def test_sizes_are_those_of_the_bytes(folder: Folder) -> None:
+    put(folder, "b/22", "b/1/x", "bb/3")
+    assert folder.sizes("b") == {"b/1/x": 5, "b/22": 4}
+    assert folder.sizes() == {"b/1/x": 5, "b/22": 4, "bb/3": 4}
+    assert folder.sizes("none") == {}
+
+
+def test_entries_are_what_lies_directly_in_a_folder(folder: Folder) -> None:
+    assert folder.entries() == []
+    put(folder, "b/2", "b/1/x", "file", ".hidden", "a/b/file")
+    with folder.scratch():
+        assert folder.entries() == [".hidden", "a", "b", "file"]
+    assert folder.below("b").entries() == ["1", "2"]
+    assert folder.below("none").entries() == []
+
+
+def test_a_folder_on_disk_is_held_by_one(tmp_path: Path) -> None:
+    folder = LocalFolder(tmp_path / "new" / "place")
+    with folder.locked():
+        put(folder, "a/1")
+        with pytest.raises(FolderInUseError, match="Another run is at work in"):
+            LocalFolder(tmp_path / "new" / "place").locked().__enter__()
+        with folder.below("a").locked():
+            assert folder.names() == ["a/1"]
+    with pytest.raises(KeyError), folder.locked():
+        raise KeyError
+    with folder.locked():
+        assert folder.entries() == ["a"]
+
+
+def test_in_a_bucket_nothing_is_held() -> None:
+    folder = BucketFolder(MemoryStore(), "memory://")
+    with folder.locked(), folder.locked():
+        assert folder.names() == []
 
 
 def test_a_folder_is_placed(folder: Folder) -> None:

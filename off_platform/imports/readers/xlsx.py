@@ -124,6 +124,13 @@ def open_xlsx(path: Path, source: Source) -> XlsxReader:
     return XlsxReader(path, made, row, found)
 
 
+def raw_sheets(path: Path) -> Iterator[tuple[str, Iterator[tuple[int, tuple[Any, ...]]]]]:
+    """Every sheet's name and rows, as openpyxl reads them; to be read in this order."""
+    with _workbook(path) as book:
+        for sheet in book.worksheets:
+            yield sheet.title, _rows(book, sheet.title)
+
+
 def as_text(value: object) -> str | None:
     """A cell as a person would type it: no `.0` behind whole numbers, dates in ISO 8601."""
     match value:

@@ -1,0 +1,112 @@
+"""The folder a set goes to: that it is one of ours, and that one run at a time works in it.
+
+Whatever lies there may be a user's own, or damaged. Files are replaced and removed only by names
+that `building.is_ours` knows, and a manifest is read only once its columns and paths are a set's.
+"""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from off_platform.image_sets.building import BUILDING, UnusableFolderError, is_ours
+from off_platform.image_sets.manifest import COLUMNS
+from off_platform.storage.folders import Folder
+from off_platform.storage.lake import MANIFEST, literal
+
+if TYPE_CHECKING:
+    import duckdb
+
+_BEGUN = re.compile(r"plan\.(parquet|json)|moves\.json|scratch|[0-9]{5,}\.rows\.jsonl")
+# What DuckDB takes for more than a name.
+_PATTERN = re.compile(r"[*?\[\]]")
+# Sums of so large numbers still fit 64 bits.
+_LARGEST = 2**60
+_STORED = r"[0-9]{5,}(\.tar|/[0-9A-Za-z_][0-9A-Za-z._-]*)"
+
+
+@contextmanager
+def claimed(folder: Folder, connection: "duckdb.DuckDBPyConnection") -> Iterator[None]:
+    """Holds a folder for a set while the `with` block lasts, once it is sure to be one of ours.
+
+    Raises:
+        UnusableFolderError: see `demand_ours`.
+        off_platform.storage.locks.FolderInUseError: another run is at work there.
+    """
+    with folder.locked():
+        demand_ours(folder, connection)
+        yield
+
+
+def demand_ours(folder: Folder, connection: "duckdb.DuckDBPyConnection") -> None:
+    """Sees to it that a folder is empty, an image set, or one that is being built.
+
+    Files of a user beside a set are none of its business: only ours are replaced and removed.
+
+    Raises:
+        UnusableFolderError: it is something else, its manifest is damaged or none of ours, or its
+            path would be read as a pattern.
+    """
+    if _PATTERN.search(folder.address()):
+        raise UnusableFolderError(
+            f"{folder.address()} has one of * ? [ ] in it, which would be read as a pattern of "
+            "names; name another folder."
+        )
+    if folder.exists(MANIFEST):
+        _demand_manifest(folder, connection)
+    elif not _is_begun(folder) and set(folder.entries()) - {BUILDING}:
+        raise UnusableFolderError(
+            f"{folder.address()} is not empty and holds no image set; name an empty folder, "
+            "or one that does not exist yet."
+        )
+    for name in folder.names(BUILDING):
+        part = name.split("/")[1]
+        if not _BEGUN.fullmatch(part) and not is_ours(part):
+            raise UnusableFolderError(
+                f"{folder.address(name)} is no file of an image set; move it away, or name "
+                "another folder."
+            )
+
+
+def _is_begun(folder: Folder) -> bool:
+    return any(folder.exists(f"{BUILDING}/{name}") for name in ("plan.json", "moves.json"))
+
+
+def _demand_manifest(folder: Folder, connection: "duckdb.DuckDBPyConnection") -> None:
+    import duckdb  # noqa: PLC0415 - 0.2 s, once used
+
+    manifest = f"read_parquet({literal(folder.address(MANIFEST))})"
+    try:
+        found = connection.execute(f"DESCRIBE FROM {manifest}").fetchall()
+        types = {name: kind for name, kind, *_ in found}
+        odd = [each.name for each in COLUMNS if types.get(each.name) != _described(each.sql)]
+        problem = f"its column {odd[0]} is not as it should be" if odd else None
+        problem = problem or _odd_rows(manifest, connection)
+    except duckdb.Error as error:
+        problem = str(error).split("\n", 1)[0]
+    if problem:
+        raise UnusableFolderError(
+            f"{folder.address(MANIFEST)} is damaged or no manifest of an image set ({problem}); "
+            "nothing was changed: move it away, or name another folder."
+        )
+
+
+def _described(sql: str) -> str:
+    return "TIMESTAMP WITH TIME ZONE" if sql == "TIMESTAMPTZ" else sql
+
+
+def _odd_rows(manifest: str, connection: "duckdb.DuckDBPyConnection") -> str | None:
+    """What is wrong with rows that say where bytes lie; None when nothing is."""
+    ((outside, senseless, twice),) = connection.execute(f"""
+        SELECT any_value(path) FILTER (NOT regexp_full_match(path, '{_STORED}')),
+            count(*) FILTER (status = 'fetched' AND NOT coalesce(path IS NOT NULL
+                AND md5 IS NOT NULL AND bytes >= 0 AND stored_bytes BETWEEN 0 AND {_LARGEST}
+                AND (path LIKE '%.tar') = ("offset" IS NOT NULL)
+                AND coalesce("offset", 0) BETWEEN 0 AND {_LARGEST}, false)),
+            count(*) - count(DISTINCT (key, kind))
+        FROM {manifest}""").fetchall()
+    if outside is not None:
+        return f"it names {outside[:80]!r}"
+    if senseless:
+        return f"{senseless:,} rows do not say where their bytes are"
+    return f"{twice:,} objects are named twice" if twice else None

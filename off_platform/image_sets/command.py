@@ -1,0 +1,59 @@
+"""The command line that makes a set again, with the settings it needs in front of it.
+
+What the options are is the wing's affair.
+"""
+
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from off_platform.settings import SANDBOX, Settings
+from off_platform.storage.objects import Source
+
+if TYPE_CHECKING:
+    from off_platform.image_sets.build import How
+
+
+def command_line(
+    wing: str, options: list[str], name: str, source: Source, how: "How", group_samples: int
+) -> str:
+    """A command line for a shell.
+
+    Args:
+        wing: its command, which also begins the names of its bucket's settings.
+        options: words of the choice.
+        name: of the set, and of the folder it goes to.
+        source: the bucket.
+        how: layout, and share that is decoded.
+        group_samples: samples in one shard or folder.
+
+    Returns:
+        Settings that are not the default, as assignments, then the command; all quoted.
+    """
+    values: dict[str, object] = {
+        **_bucket_settings(wing, source),
+        "shard_samples": group_samples,
+        "decoded_share": how.decoded_share,
+    }
+    assignments = [
+        f"OFF_PLATFORM_{setting.upper()}={shlex.quote(str(value))}"
+        for setting, value in values.items()
+        if value != Settings.model_fields[setting].default
+    ]
+    words = ["off-platform", wing, *options, "--layout", how.layout, "--out", name]
+    return " ".join([*assignments, shlex.join(words)])
+
+
+def _bucket_settings(wing: str, source: Source) -> dict[str, object]:
+    if Path(source.url).is_relative_to(SANDBOX):
+        # With its own lake: the sandbox's snapshot is none of the public bucket's.
+        return {"sandbox": 1}
+    settings: dict[str, object] = {f"{wing}_bucket": source.url}
+    if "://" in source.url and not source.url.startswith("file://"):
+        access = source.access
+        settings |= {
+            f"{wing}_region": access.region,
+            "sources_endpoint": access.endpoint,
+            "sources_access": "signed" if access.signed else "anonymous",
+        }
+    return settings

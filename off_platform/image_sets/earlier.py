@@ -1,0 +1,102 @@
+"""What a set has from before: which of its files are whole in size, how much a refresh would lose.
+
+What becomes of either is decided in `build.py`.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import groupby
+from tarfile import BLOCKSIZE
+from typing import TYPE_CHECKING
+
+from off_platform.image_sets.building import BUILDING, PLAN, ROWS
+from off_platform.storage.folders import Folder
+from off_platform.storage.lake import MANIFEST, literal
+
+if TYPE_CHECKING:
+    import duckdb
+
+ROWS_AT_ONCE = 10_000
+
+
+def damaged_paths(folder: Folder, connection: "duckdb.DuckDBPyConnection") -> frozenset[str]:
+    """The shards and loose files that are gone, or not as large as the manifest says.
+
+    Bytes inside are not read again: damage that leaves the size as it was is found by comparing
+    the manifest's MD5s, as the data card shows.
+    """
+    if not folder.exists(MANIFEST):
+        return frozenset()
+    manifest = f"read_parquet({literal(folder.address(MANIFEST))})"
+    shards = _rows(
+        connection,
+        f"""SELECT path, max("offset" + stored_bytes) FROM {manifest}
+            WHERE path LIKE '%.tar' GROUP BY path""",
+    )
+    files = _rows(
+        connection,
+        f"SELECT path, stored_bytes FROM {manifest} WHERE path LIKE '%/%' ORDER BY path",
+    )
+    found = {path for path, end in shards if not _ends_at(folder, path, end)}
+    for container, of_container in groupby(files, lambda row: row[0].split("/")[0]):
+        sizes = folder.sizes(container)
+        found |= {path for path, size in of_container if sizes.get(path) != size}
+    return frozenset(found)
+
+
+def _rows(connection: "duckdb.DuckDBPyConnection", query: str) -> Iterator[tuple[str, int]]:
+    cursor = connection.cursor().execute(query)
+    while rows := cursor.fetchmany(ROWS_AT_ONCE):
+        yield from rows
+
+
+def _ends_at(folder: Folder, shard: str, end: int) -> bool:
+    """Whether a shard's last member is followed by the end of a tar file, and by nothing else."""
+    try:
+        rest = folder.read(shard, end + -end % BLOCKSIZE, 2 * BLOCKSIZE + 1)
+    except FileNotFoundError:
+        return False
+    return rest == bytes(2 * BLOCKSIZE)
+
+
+@dataclass(frozen=True)
+class Losses:
+    """What a finished transfer would make of the set.
+
+    Attributes:
+        planned: objects of the plan.
+        came: objects that are there, new or unchanged.
+        had: objects of the plan that the set has as it is.
+        lost: those of them that did not come this time.
+        groups: in which these are.
+        reason: of the first object that did not come.
+    """
+
+    planned: int
+    came: int
+    had: int
+    lost: int
+    groups: tuple[int, ...]
+    reason: str
+
+
+def losses(folder: Folder, connection: "duckdb.DuckDBPyConnection") -> Losses:
+    """Compares what became of all objects of a plan with the set as it is."""
+    had = (
+        f"SELECT key, kind FROM read_parquet({literal(folder.address(MANIFEST))}) "
+        "WHERE status = 'fetched'"
+        if folder.exists(MANIFEST)
+        else "SELECT NULL::VARCHAR AS key, NULL::VARCHAR AS kind WHERE false"
+    )
+    rows = literal(folder.address(f"{BUILDING}/*{ROWS}"))
+    ((planned, came, of_set, lost, groups, reason),) = connection.execute(f"""
+        SELECT count(*), count_if(came), count_if(had), count_if(had AND NOT came),
+            list(DISTINCT "group") FILTER (had AND NOT came),
+            arg_min(reason, position) FILTER (NOT came)
+        FROM (SELECT p."group", position, r.reason, h.key IS NOT NULL AS had,
+                r.status = 'fetched' AND r.reason IS NULL AS came
+            FROM read_parquet({literal(folder.address(PLAN))}) AS p
+            JOIN read_json({rows}, format = 'newline_delimited', columns = {{
+                position: 'BIGINT', status: 'VARCHAR', reason: 'VARCHAR'}}) AS r USING (position)
+            LEFT JOIN ({had}) AS h USING (key, kind))""").fetchall()
+    return Losses(planned, came, of_set, lost, tuple(sorted(groups or ())), reason or "")

@@ -1,0 +1,269 @@
+"""The corrected copy of an import: every certain proposal applied and marked, nothing else changed.
+
+It has the form that the file came in. What was corrected stands in a column of its own,
+`corrections_made`; in XLSX the cells are yellow besides.
+"""
+
+import csv
+import datetime as dt
+import json
+from collections.abc import Iterator
+from decimal import Decimal
+from itertools import groupby
+from operator import itemgetter
+from pathlib import Path
+from typing import Any, TextIO
+
+from off_platform.imports.fields import CORRECTIONS, NESTED
+from off_platform.imports.findings_files import XLSX_MOST_CHARACTERS, neutral
+from off_platform.imports.readers.batches import Source
+from off_platform.imports.readers.delimited import raw_rows
+from off_platform.imports.readers.json_records import json_items
+from off_platform.imports.readers.xlsx import as_text, raw_sheets
+from off_platform.imports.staging import FINDINGS
+from off_platform.imports.validation import Verdict
+from off_platform.storage.lake import literal
+
+ENDINGS = {"csv": ".csv", "tsv": ".tsv", "json": ".json", "json_lines": ".jsonl", "xlsx": ".xlsx"}
+# Rows that cannot be read as records would be lost.
+_LOST_BY = ("quote_misplaced", "json_duplicate_key")
+_BATCH_ROWS = 10_000
+
+Corrections = dict[str, str]
+
+
+class NoCopyError(ValueError):
+    """There can be no corrected copy; the message says why."""
+
+
+def ending_of(verdict: Verdict) -> str:
+    """The ending of the corrected copy's name.
+
+    Raises:
+        NoCopyError: there can be none.
+    """
+    if verdict.refused or verdict.source is None:
+        raise NoCopyError("There is no corrected copy, as the file could not be read.")
+    if lost := next((rule for rule in _LOST_BY if verdict.counts[rule]), None):
+        raise NoCopyError(f"There is no corrected copy, as rows are lost by {lost}.")
+    if verdict.source.format not in ENDINGS:
+        raise NoCopyError("There is no corrected copy of several files.")
+    return ENDINGS[verdict.source.format]
+
+
+def write_corrected(path: Path, folder: Path, verdict: Verdict, to: Path) -> int:
+    """Writes the copy.
+
+    Args:
+        path: the file as it came.
+        folder: where it was validated into.
+        verdict: of it.
+        to: the file to write.
+
+    Returns:
+        How many cells were corrected.
+
+    Raises:
+        NoCopyError: there can be none.
+    """
+    ending_of(verdict)
+    source = verdict.source
+    assert source is not None  # noqa: S101 - `ending_of` has looked
+    made = _Corrected(folder / FINDINGS)
+    match source.format:
+        case "xlsx":
+            _write_xlsx(path, source, made, to)
+        case "csv" | "tsv":
+            with to.open("w", encoding="utf-8", newline="") as file:
+                _write_delimited(path, source, made, file)
+        case _:
+            with to.open("w", encoding="utf-8", newline="\n") as file:
+                _write_json(path, source, made, file)
+    return made.applied
+
+
+class _Corrected:
+    """The certain proposals, row by row as the file is read once more."""
+
+    def __init__(self, findings: Path) -> None:
+        self.applied = 0
+        self._rows = groupby(_certain(findings), itemgetter(0))
+        self._next = next(self._rows, None)
+        self.any = self._next is not None
+
+    def of(self, row: int) -> Corrections:
+        """What is corrected in a row: column -> text; rows must be asked for in order."""
+        if self._next is None or self._next[0] != row:
+            return {}
+        corrections = {column: proposal for _, column, proposal in self._next[1]}
+        self._next = next(self._rows, None)
+        self.applied += len(corrections)
+        return corrections
+
+
+def _certain(findings: Path) -> Iterator[tuple[int, str, str]]:
+    import duckdb  # noqa: PLC0415 - 0.2 s, once used
+
+    with duckdb.connect() as connection:
+        found = connection.execute(
+            f'SELECT row, "column", proposal FROM read_parquet({literal(str(findings))}) '
+            "WHERE certain AND rule <> 'header_trimmed' AND proposal IS NOT NULL "
+            'AND "column" IS NOT NULL AND row IS NOT NULL ORDER BY row'
+        )
+        while rows := found.fetchmany(_BATCH_ROWS):
+            yield from rows
+
+
+def _noted(before: object, corrections: Corrections) -> str:
+    """What was corrected in a row, for its column; what stood there from before stays."""
+    return "; ".join(
+        [
+            *([str(before)] if before else []),
+            *(f"{column} -> {text or 'nothing'}" for column, text in corrections.items()),
+        ]
+    )
+
+
+def _write_delimited(path: Path, source: Source, made: _Corrected, file: TextIO) -> None:
+    names = list(source.header)
+    width = len(names)
+    if added := made.any and CORRECTIONS not in names:
+        names.append(CORRECTIONS)
+    writer = csv.writer(
+        file, delimiter="\t" if source.format == "tsv" else ",", lineterminator="\n"
+    )
+    rows = raw_rows(path, source)
+    for row in rows:
+        if any(map(str.strip, row.cells)):
+            break
+        writer.writerow(row.cells)
+    writer.writerow([neutral(name) for name in names])
+    place = {name: at for at, name in enumerate(names)}
+    for row in rows:
+        cells = list(row.cells)
+        if added and len(cells) >= width:
+            # A row with a cell too many must not get a column for it.
+            cells.append("")
+        if corrections := made.of(row.number):
+            for column, text in corrections.items():
+                cells[place[column]] = text
+            cells[place[CORRECTIONS]] = _noted(cells[place[CORRECTIONS]], corrections)
+        writer.writerow([neutral(cell) for cell in cells])
+
+
+def _write_json(path: Path, source: Source, made: _Corrected, file: TextIO) -> None:
+    lines = source.format == "json_lines"
+    if not lines:
+        file.write("[")
+    for place, (row, item) in enumerate(json_items(path, source)):
+        if corrections := made.of(row):
+            for column, text in corrections.items():
+                _put(item, column, text)
+            item[CORRECTIONS] = _noted(item.get(CORRECTIONS), corrections)
+        if not lines:
+            file.write(",\n" if place else "\n")
+        file.write(json.dumps(_plain(item), ensure_ascii=False))
+        if lines:
+            file.write("\n")
+    if not lines:
+        file.write("\n]\n")
+
+
+def _put(item: dict[str, Any], column: str, text: str) -> None:
+    """Numbers stay numbers, where they are."""
+    inner, name = item, column
+    if column not in item and column.startswith(NESTED):
+        inner, name = item[NESTED.rstrip(".")], column.removeprefix(NESTED)
+    was_number = not isinstance(inner.get(name), str)
+    inner[name] = _number(text) if was_number and name not in ("barcode", "code", "gtin") else text
+
+
+def _plain(value: Any) -> Any:
+    """Values that Python writes as they stood."""
+    match value:
+        case dict():
+            return {name: _plain(inner) for name, inner in value.items()}
+        case list():
+            return [_plain(inner) for inner in value]
+        case Decimal():
+            return _number(str(value))
+        case str() if type(value) is not str:
+            return _number(value)
+        case _:
+            return value
+
+
+def _number(text: str) -> int | float | str:
+    """The number that a text is; the text where none is that Python can hold."""
+    try:
+        return int(text)
+    except ValueError:
+        pass
+    try:
+        number = float(text)
+    except ValueError:
+        return text
+    return number if number - number == 0 else text
+
+
+def _write_xlsx(path: Path, source: Source, made: _Corrected, to: Path) -> None:
+    import xlsxwriter  # noqa: PLC0415 - 0.1 s, once used
+
+    options = {"constant_memory": True, "tmpdir": str(to.parent)}
+    with xlsxwriter.Workbook(to, options) as book:
+        yellow = book.add_format({"bg_color": "#FFF2A8"})
+        time = book.add_format({"num_format": "yyyy-mm-dd hh:mm:ss"})
+        for name, rows in raw_sheets(path):
+            sheet = book.add_worksheet(name)
+            if name != source.sheet:
+                for number, values in rows:
+                    for at, value in enumerate(values):
+                        _write_cell(sheet, number - 1, at, value, time)
+                continue
+            _write_sheet(sheet, rows, source, made, yellow, time)
+
+
+def _write_sheet(
+    sheet: Any,
+    rows: Iterator[tuple[int, tuple[Any, ...]]],
+    source: Source,
+    made: _Corrected,
+    yellow: object,
+    time: object,
+) -> None:
+    names = list(source.header)
+    if made.any and CORRECTIONS not in names:
+        names.append(CORRECTIONS)
+    place = {name: at for at, name in enumerate(names)}
+    in_header = True
+    for number, values in rows:
+        if in_header and any(value is not None and str(value).strip() for value in values):
+            for at, name in enumerate(names):
+                if not name.startswith("(column "):
+                    sheet.write_string(number - 1, at, name)
+            in_header = False
+            continue
+        corrections = made.of(number)
+        for at, value in enumerate(values):
+            if at >= len(names) or names[at] not in corrections:
+                _write_cell(sheet, number - 1, at, value, time)
+        for column, text in corrections.items():
+            sheet.write_string(number - 1, place[column], text, yellow)
+        if corrections:
+            at = place[CORRECTIONS]
+            before = values[at] if at < len(values) else None
+            sheet.write_string(number - 1, at, _noted(before, corrections)[:XLSX_MOST_CHARACTERS])
+
+
+def _write_cell(sheet: Any, row: int, at: int, value: object, time: object) -> None:
+    match value:
+        case None:
+            return
+        case bool():
+            sheet.write_boolean(row, at, value)
+        case int() | float():
+            sheet.write_number(row, at, value)
+        case dt.datetime():
+            sheet.write_datetime(row, at, value, time)
+        case _:
+            sheet.write_string(row, at, str(as_text(value))[:XLSX_MOST_CHARACTERS])

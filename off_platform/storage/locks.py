@@ -1,0 +1,48 @@
+"""A folder on disk that one run holds, so that a second one does not work in it at the same time.
+
+What is held, and where nothing can be, is said by `folders.py`.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+class FolderInUseError(OSError):
+    """Another run is at work in a folder; the message is one sentence."""
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Holds a folder while the `with` block lasts; the system lets go of it for a killed run.
+
+    The folder itself is locked, so that no file of it stays behind. On a disk or a system that
+    knows no such locks nothing is held.
+
+    Raises:
+        FolderInUseError: another run holds it.
+    """
+    if os.name != "posix":
+        yield
+        return
+    held = os.open(folder, os.O_RDONLY)
+    try:
+        _lock(held, folder)
+        yield
+    finally:
+        os.close(held)
+
+
+def _lock(held: int, folder: Path) -> None:
+    import fcntl  # noqa: PLC0415 - not on every system
+
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise FolderInUseError(
+            f"Another run is at work in {folder}; wait for its end, or take another folder."
+        ) from None
+    except OSError:
+        # Some disks in a network know no locks.
+        return

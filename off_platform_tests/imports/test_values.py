@@ -1,0 +1,253 @@
+"""One text of every kind: what it means, which rule it breaks, what should stand there."""
+
+import pytest
+
+from off_platform.imports.rules import BY_ID
+from off_platform.imports.values import (
+    Reading,
+    barcode,
+    boolean_style,
+    candidates,
+    countries,
+    energy_pair,
+    expanded_upc_e,
+    language_code,
+    languages,
+    number,
+    quantity,
+    repaired_text,
+    split_list,
+    timestamp,
+    url,
+)
+
+NOW = 1_750_000_000
+
+# Text, the rule that it breaks, the proposal, whether that is certain.
+Case = tuple[str, str | None, str | None, bool]
+
+NUMBERS: list[tuple[str, str, str | None, str | None, bool]] = [
+    ("30.9", "g", None, None, False),
+    ("1e-05", "g", None, None, False),
+    ("0,5", "g", "number_decimal_comma", "0.5", True),
+    ("1,5E-3", "g", "number_decimal_comma", "1.5E-3", True),
+    ("1234,567", "g", "number_decimal_comma", "1234.567", True),
+    ("1.234,5", "g", "number_thousands", "1234.5", True),
+    ("1,234.5", "g", "number_thousands", "1234.5", True),
+    ("1.234.567", "g", "number_thousands", "1234567", True),
+    ("1 234,5", "kJ", "number_thousands", "1234.5", True),
+    ("1'234", "kJ", "number_thousands", "1234", True),
+    ("1,234", "g", "number_thousands", None, False),
+    ("1.7g", "g", "number_with_unit", "1.7", True),
+    ("0.5 g/100g", "g", "number_with_unit", "0.5", True),
+    ("99.9mg", "g", "number_with_unit", "0.0999", True),
+    ("5 \u00b5g", "mg", "number_with_unit", "0.005", True),
+    ("13 %", "g", "number_with_unit", "13", False),
+    ("5 IU", "\u00b5g", "number_with_unit", None, False),
+    ("539 kcal", "kJ", "number_with_unit", "2255.2", False),
+    ("2252 kJ", "kJ or kcal", "number_with_unit", "2252", True),
+    ("539 kcal", "kJ or kcal", "number_with_unit", "539", False),
+    ("< 0.5", "g", "number_with_modifier", "0.5", False),
+    ("~0,5 g", "g", "number_with_modifier", "0.5", False),
+    ("traces", "g", "number_trace", "0", False),
+    ("+5", "g", "number_with_sign", "5", True),
+    ("\u22125", "g", "number_with_sign", "-5", True),
+    ("nan", "g", "number_not_finite", None, False),
+    ("1E+400", "g", "number_not_finite", None, False),
+    ("a lot", "g", "not_a_number", None, False),
+    ("1-2", "g", "not_a_number", None, False),
+    ("1.7 apples", "g", "not_a_number", None, False),
+    ("12345678901234567890", "g", "not_a_number", None, False),
+    ("852KJ/ 203Kcal", "kJ", "energy_two_values", "852", False),
+    ("852KJ/ 203Kcal", "kcal", "energy_two_values", "203", False),
+    ("2252/539 kJ/kcal", "kJ or kcal", "energy_two_values", "2252", False),
+    ("203 kcal (852 kJ)", "kJ", "energy_two_values", "852", False),
+    (" 0,5 ", "g", "number_decimal_comma", "0.5", True),
+    (" 5", "g", "text_trimmed", "5", True),
+    ("n/a", "g", "missing_marker", "", True),
+]
+
+BARCODES: list[Case] = [
+    ("3017620422003", None, None, False),
+    ("04252614", None, None, False),
+    ("12345670", None, None, False),
+    ("3017620 422003", "barcode_not_digits", "3017620422003", True),
+    ("3017-6204-22003", "barcode_not_digits", "3017620422003", True),
+    ("3017620422003.0", "barcode_not_digits", "3017620422003", True),
+    ('="3017620422003"', "barcode_not_digits", "3017620422003", True),
+    ("3017-6204-22004", "barcode_not_digits", None, False),
+    ("425-261", "barcode_not_digits", "425261", False),
+    ("B00XYZ1234", "barcode_not_digits", None, False),
+    ("123", "barcode_length", None, False),
+    ("03017620422003", "barcode_length", "3017620422003", True),
+    ("42100005264", "barcode_lost_zero", "042100005264", False),
+    ("4252614", "barcode_lost_zero", "04252614", False),
+    ("7,6223E+12", "barcode_scientific", None, False),
+    ("3.017620422003E+12", "barcode_scientific", "3017620422003", False),
+    ("3017620422004", "barcode_check_digit", None, False),
+    ("0000000000000", "barcode_all_zeros", None, False),
+    ("20065034", "barcode_restricted", None, False),
+    ("425261", "barcode_short_upc_e", "04252614", False),
+    ("-", "missing_marker", "", True),
+]
+
+QUANTITIES: list[Case] = [
+    *((text, None, None, False) for text in ("400g", "1L", "6 x 125 g", "12 oz (340 g)", "1,5 l")),
+    ("400", "quantity_without_unit", None, False),
+    ("100 galettes", "quantity_without_unit", None, False),
+    ("12 oz", "quantity_not_metric", "340 g", False),
+    ("6 x 12 fl. oz.", "quantity_not_metric", "6 x 355 ml", False),
+    ("1/2 lb", "quantity_not_metric", None, False),
+    ("1 lb 4 oz", "quantity_not_metric", None, False),
+]
+
+TIMESTAMPS: list[Case] = [
+    ("1642521600", None, None, False),
+    ("2022-01-18", "timestamp_iso", "1642464000", True),
+    ("2022-01-18 16:00:00", "timestamp_iso", "1642521600", True),
+    ("2022-01-18T18:00:00+02:00", "timestamp_iso", "1642521600", True),
+    ("1642521600000", "timestamp_milliseconds", "1642521600", True),
+    ("9999999999", "timestamp_in_future", None, False),
+    ("2099-01-01", "timestamp_in_future", "4070908800", True),
+    ("2022-13-01", "not_a_timestamp", None, False),
+    ("20240118", "not_a_timestamp", "1705536000", False),
+    ("2024", "not_a_timestamp", None, False),
+]
+
+URLS: list[Case] = [
+    *((text, None, None, False) for text in ("https://a.org/x.jpg?y#z", "http://[::1]:80/")),
+    ("https://...", "not_a_url", None, False),
+    ("javascript:alert(1)", "not_a_url", None, False),
+    ("https://good.org@evil.org/", "not_a_url", None, False),
+    ("www.a.org/x", "not_a_url", "https://www.a.org/x", False),
+    ("https://a.org/my pic.jpg", "not_a_url", "https://a.org/my%20pic.jpg", False),
+]
+
+COUNTRIES: list[Case] = [
+    *((text, None, None, False) for text in ("FR, DE;GB", "World", "European Union", "Russia")),
+    ("UK, FR", "country_alias", "GB, FR", True),
+    ("Deutschland, FR", "country_unknown", "DE, FR", False),
+    ("Narnia", "country_unknown", None, False),
+    ("FR,,DE", "list_empty_part", "FR, DE", True),
+    ("C\u00c3\u00b4te d'Ivoire", "text_double_encoded", "C\u00f4te d'Ivoire", True),
+]
+
+LANGUAGES: list[Case] = [
+    ("en, fr", None, None, False),
+    ("en;fr", "language_separator", "en, fr", True),
+    ("en, french", "language_unknown", "en, fr", False),
+    ("en, qq", "language_unknown", None, False),
+    (" qq", "language_unknown", None, False),
+]
+
+TEXTS: list[Case] = [
+    *(
+        (text, None, None, False)
+        for text in ("two\nlines", "\u201eSpa\u00df\u201c", "CAF\u00c9\u00a0:")
+    ),
+    ("Caf\u00c3\u00a9", "text_double_encoded", "Caf\u00e9", True),
+    ("K\u00c3\u0192\u00c2\u00a4se", "text_double_encoded", "K\u00e4se", True),
+    ("Cr\u00e8me \u00c3\u00a9", "text_double_encoded", "Cr\u00e8me \u00e9", False),
+    ("a\ufffd", "text_replacement_character", None, False),
+    ("a\x07b", "text_control_character", "ab", False),
+    ("L\x92or", "text_control_character", "L\u2019or", False),
+    (" a ", "text_trimmed", "a", True),
+    ("None", "missing_marker", "", True),
+]
+
+LISTS: list[Case] = [
+    ("a, b;c", None, None, False),
+    ("a,,b;", "list_empty_part", "a, b", True),
+    ("\u00c3\u00a9,,b", "text_double_encoded", "\u00e9, b", True),
+]
+
+
+@pytest.mark.parametrize("case", NUMBERS)
+def test_a_number(case: tuple[str, str, str | None, str | None, bool]) -> None:
+    text, unit, *rest = case
+    assert number(text, unit)[1:4] == tuple(rest)
+
+
+def _cases() -> list[tuple[str, Case]]:
+    tables = {"barcode": BARCODES, "quantity": QUANTITIES, "timestamp": TIMESTAMPS, "url": URLS,
+              "countries": COUNTRIES, "languages": LANGUAGES, "text": TEXTS,
+              "list": LISTS}  # fmt: skip
+    return [(name, case) for name, cases in tables.items() for case in cases]
+
+
+READERS = {
+    "barcode": barcode,
+    "quantity": quantity,
+    "timestamp": lambda text: timestamp(text, NOW),
+    "url": url,
+    "countries": countries,
+    "languages": languages,
+    "text": repaired_text,
+    "list": split_list,
+}
+
+
+@pytest.mark.parametrize(("name", "case"), _cases())
+def test_a_text(name: str, case: Case) -> None:
+    text, rule, proposal, certain = case
+    assert READERS[name](text)[1:4] == (rule, proposal, certain)
+
+
+def test_every_rule_of_a_text_has_an_example_that_breaks_it() -> None:
+    shown = {case[1] for _, case in _cases()} | {case[2] for case in NUMBERS}
+    checks = {"numbers", "barcode_check_digit", "barcode_use", "quantities", "countries", "urls",
+              "languages", "texts"}  # fmt: skip
+    promised = {rule.id for rule in BY_ID.values() if rule.check in checks}
+    promised |= {"barcode_not_digits", "barcode_length", "barcode_lost_zero", "barcode_scientific",
+                 "barcode_all_zeros", "timestamp_iso", "timestamp_milliseconds",
+                 "not_a_timestamp", "timestamp_in_future"}  # fmt: skip
+    # Tested with `gtin`, below.
+    assert promised - shown == {"barcode_trade_unit"}
+    assert shown - {None} <= BY_ID.keys()
+
+
+def test_values_are_typed() -> None:
+    assert number("99.9mg", "g").value == pytest.approx(0.0999)
+    assert number("-0").value == 0
+    assert barcode(" 3017620422003").value == "3017620422003"
+    assert timestamp("2022-01-18", NOW).value == 1642464000
+    assert countries("France; UK").value == ("FR", "GB")
+    assert languages("EN, fr").value == ("en", "fr")
+    assert split_list("a, b;c").value == ("a", "b", "c")
+    assert energy_pair("852KJ/ 203Kcal").value == (852, 203)
+    assert energy_pair("852 kJ") == Reading()
+
+
+def test_a_gtin_takes_14_digits_and_may_be_of_a_case() -> None:
+    assert barcode("03017620422003", gtin=True) == Reading("03017620422003")
+    assert barcode("10000000000007", gtin=True).rule == "barcode_trade_unit"
+    assert barcode("10000000000007").rule == "barcode_length"
+
+
+def test_upc_e_expands_as_the_specification_says() -> None:
+    # One for each way in which zeros are left out.
+    pairs = {"01234505": "012000003455", "01234531": "012300000451", "01234543": "012340000053",
+             "04252614": "042100005264", "01234565": "012345000065"}  # fmt: skip
+    assert {code: expanded_upc_e(code) for code in pairs} == pairs
+    assert expanded_upc_e("04252615") is None
+    assert expanded_upc_e("24252614") is None
+
+
+def test_eight_digits_keep_both_of_their_meanings() -> None:
+    assert candidates("12345670") == ("12345670", "123456000070")
+    assert candidates("3017620422003") == ("3017620422003",)
+
+
+def test_none_in_allergens_is_what_they_say() -> None:
+    assert split_list("none", none_is_a_value=True).value == ("none",)
+    assert split_list("none").rule == "missing_marker"
+
+
+def test_one_language() -> None:
+    assert language_code("EN").value == "en"
+    assert language_code("English")[1:4] == ("language_unknown", "en", False)
+
+
+def test_styles_of_yes_and_no() -> None:
+    styles = [boolean_style(text).value for text in ("True", "0", "yes", "perhaps")]
+    assert styles == ["true/false", "1/0", "yes/no", None]

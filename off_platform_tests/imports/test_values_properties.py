@@ -1,0 +1,181 @@
+"""What holds of any text, however odd, and of whole columns of them."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from off_platform.imports.values import (
+    Reading,
+    amounts,
+    barcode,
+    barcode_checks,
+    countries,
+    countries_sound,
+    language_code,
+    language_codes_sound,
+    languages,
+    languages_sound,
+    lists_sound,
+    number,
+    number_values,
+    quantities_sound,
+    quantity,
+    repaired_text,
+    split_list,
+    text_sound,
+    timestamp,
+    timestamps_sound,
+    url,
+    urls_sound,
+)
+
+NOW = 1_750_000_000
+MEBIBYTE = 1 << 20
+# The first example pays for the libraries that are imported once used.
+UNHURRIED = settings(deadline=None, max_examples=40)
+
+Read = Callable[[str], Reading]
+READERS: dict[str, Read] = {
+    "number": number,
+    **{f"number {u}": (lambda t, u=u: number(t, u)) for u in ("g", "mg", "kJ", "kJ or kcal")},
+    "barcode": barcode,
+    "gtin": lambda text: barcode(text, gtin=True),
+    "quantity": quantity,
+    "timestamp": lambda text: timestamp(text, NOW),
+    "url": url,
+    "countries": countries,
+    "languages": languages,
+    "language": language_code,
+    "text": repaired_text,
+    "allergens": lambda text: split_list(text, none_is_a_value=True),
+    "list": split_list,
+}
+SOUND: dict[str, Callable[[Any], Any]] = {
+    "number": lambda column: number_values(column)[1],
+    "barcode": barcode_checks,
+    "gtin": lambda column: barcode_checks(column, gtin=True),
+    "quantity": quantities_sound,
+    "timestamp": lambda column: timestamps_sound(column, NOW),
+    "url": urls_sound,
+    "countries": countries_sound,
+    "languages": languages_sound,
+    "language": language_codes_sound,
+    "text": text_sound,
+    "allergens": lambda column: lists_sound(column, none_is_a_value=True),
+    "list": lists_sound,
+}
+
+# Pieces of which real damage is made, put together at random, beside any text at all.
+_PIECES = st.sampled_from([
+    *"0123456789.,;-+<~ \t\n\r\x00\x1c\x85\u00a0\u2028\ufeff\ufffd\x92'\"/:@",
+    *"\u00c3\u00a9\u00e9\u212a",
+    "12", "3017620422003", "20065034", "E+12", "e5", "mg", "g", "kJ", "kcal", " / ", "none", "x",
+    "N/A",
+    "https://", "a.org", "oz", "fl oz", "UK", "FR", "France", "en", "fr", "2022-01-18",
+    "1642521600", "000", "T10:00", "Caf\u00c3\u00a9", "\u00c3 ", "\u00e2\u201a\u00ac", "%",
+])  # fmt: skip
+_BARCODES = st.from_regex(r"[0-9]{6,14}", fullmatch=True)
+TEXTS = st.one_of(
+    st.lists(_PIECES, max_size=8).map("".join),
+    st.text(max_size=30),
+    _BARCODES,
+    st.from_regex(r"[ <]?-?[0-9]{1,4}[.,]?[0-9]{0,4}( ?(g|mg|kJ))?", fullmatch=True),
+)
+
+
+@pytest.mark.parametrize("name", READERS)
+@UNHURRIED
+@given(text=TEXTS)
+def test_what_is_certain_is_settled_by_its_proposal(name: str, text: str) -> None:
+    reading = READERS[name](text)
+    if reading.certain:
+        assert reading.proposal is not None
+        again = READERS[name](reading.proposal)
+        assert not again.certain
+        assert again.value == reading.value
+
+
+@pytest.mark.parametrize("name", READERS)
+@UNHURRIED
+@given(text=TEXTS)
+def test_only_what_breaks_a_rule_has_a_proposal(name: str, text: str) -> None:
+    reading = READERS[name](text)
+    assert reading.rule or (reading.proposal is None and not reading.certain)
+    assert reading.proposal is None or reading.certain or reading.proposal != text
+
+
+@pytest.mark.parametrize("name", SOUND)
+@UNHURRIED
+@given(texts=st.lists(TEXTS, max_size=12))
+@example(
+    texts=["\u00c9\u00a0", "Spa\u00df\u201c", "un\u212anown", "4\n", "\u00c3 b", "a ,,b", "NONE"]
+)
+def test_a_column_is_sound_where_its_reader_has_nothing_to_say(name: str, texts: list[str]) -> None:
+    expected = [READERS[name](text).rule is None for text in texts]
+    assert SOUND[name](pa.array(texts, pa.string())).tolist() == expected
+    # In chunks, wide, sliced and with absent ones, as batches come.
+    wide = pa.chunked_array(
+        [pa.array([None, "?", *texts], pa.large_string())[2:], pa.array([None], pa.large_string())]
+    )
+    assert SOUND[name](wide).tolist() == [*expected, True]
+
+
+@UNHURRIED
+@given(texts=st.lists(TEXTS, max_size=12))
+def test_numbers_of_a_column_are_those_of_its_reader(texts: list[str]) -> None:
+    values, sound = number_values(pa.array(texts, pa.string()))
+    for text, value, is_sound in zip(texts, values, sound, strict=True):
+        read = number(text).value
+        assert np.isnan(value) if not is_sound or read is None else value == read
+
+
+@pytest.mark.parametrize("name", READERS)
+@pytest.mark.parametrize("text", ["\ud800", "\x00", "\U0010ffff", "1\ud800", "\u00c3\ud800"])
+def test_half_characters_are_no_exception(name: str, text: str) -> None:
+    assert isinstance(READERS[name](text), Reading)
+
+
+HOSTILE = {
+    "zeros": "0", "spaces": " ", "commas": ",", "digit and comma": "1,",
+    "dots": "1.",
+    "double encoded": "\u00c3\u00a9", "labels": "a.", "semicolons": "a;",
+    "url": "http://a", "energy": "1kJ/", "countries": "Francc,", "control": "\x01",
+    "ounces": "1 oz ",
+    "signs": "<+",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["number kJ", "gtin", "quantity", "timestamp", "url", "countries",
+                                  "languages", "language", "list"])  # fmt: skip
+def test_a_mebibyte_of_anything_takes_little_time(name: str) -> None:
+    for piece in HOSTILE.values():
+        text = (piece * (MEBIBYTE // len(piece)))[: MEBIBYTE - 1] + "!"
+        began = time.perf_counter()
+        READERS[name](text)
+        assert time.perf_counter() - began < 5, piece
+
+
+def test_amounts_of_plain_quantities() -> None:
+    texts = ["400g", "1L", "6 x 125 g", "33 cl", "1,5 l", "1,000 g", "some", "", None]
+    found, units = amounts(pa.array(texts, pa.string()))
+    assert found.to_pylist() == [400, 1000, 750, 330, 1500, None, None, None, None]
+    assert units.to_pylist() == ["g", "ml", "g", "ml", "ml", None, None, None, None]
+
+
+def test_a_million_are_checked_at_once() -> None:
+    random = np.random.default_rng(1)
+    codes = pa.array(random.integers(10**12, 10**13, 1_000_000)).cast(pa.string())
+    numbers = pa.array(np.round(random.random(1_000_000) * 100, 2)).cast(pa.string())
+    began = time.process_time()
+    barcode_checks(codes)
+    between = time.process_time()
+    number_values(numbers)
+    # 0.2 s and 0.1 s where nothing else runs.
+    assert between - began < 2
+    assert time.process_time() - between < 1
