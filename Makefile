@@ -7,11 +7,11 @@ LOCK := requirements.lock
 
 -include .env
 # On the sandbox Dagster keeps its state apart, so that its runs never pass for the real buckets'.
-ifneq ($(filter 1 true yes on,$(OFF_PLATFORM_SANDBOX)),)
+ifneq ($(filter 1 true t yes y on,$(shell echo "$(OFF_PLATFORM_SANDBOX)" | tr A-Z a-z)),)
 SANDBOX := OFF_PLATFORM_SANDBOX=1 DAGSTER_HOME=$(CURDIR)/var/sandbox/dagster
 endif
 
-.PHONY: help setup run ui test quick check format lock benchmarks clean
+.PHONY: help setup run ui month test quick check format lock benchmarks clean
 
 help:  ## Show these commands.
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -24,6 +24,11 @@ run: setup  ## Run the platform once on the sandbox, without a network, and say 
 ui: setup  ## Open Dagster's UI at localhost:3000; OFF_PLATFORM_SANDBOX=1 for the sandbox.
 	$(if $(SANDBOX),@$(SANDBOX) $(BIN)/off-platform sandbox)
 	@. $(BIN)/activate && $(SANDBOX) dg dev
+
+month: setup  ## Run this month, as the schedule would: key list, index, changes, bins.
+	$(if $(SANDBOX),@$(SANDBOX) $(BIN)/off-platform sandbox)
+	@. $(BIN)/activate && DAGSTER_HOME=$(CURDIR) $(SANDBOX) dg launch --job monthly \
+		--partition $$(date -u +%Y-%m-01)
 
 test: setup  ## Run all tests.
 	@$(BIN)/pytest -n auto

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Literal
 
+import click
 import typer
 from rich.markup import escape
 
@@ -31,15 +32,18 @@ from off_platform.settings import SANDBOX, settings
 from off_platform.storage.lake import Lake, literal
 from off_platform.storage.progress import duration, shown_at_the_desk
 
+INTERRUPTED = 130
+STOPPED = "Stopped. Run the same command again to go on."
+
 app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Open Food Facts images and Amazon's bin photos as tables and image sets.",
     epilog="Exit codes: 0 done; 1 done, but something is missing or a check failed; 2 an option, "
-    "setting or file is wrong; 3 a bucket or disk is out of reach. Settings are environment "
-    "variables or lines of .env: OFF_PLATFORM_LAKE, OFF_PLATFORM_IMAGES_BUCKET, "
-    "OFF_PLATFORM_BINS_BUCKET and the others of .env.example.",
+    "setting or file is wrong; 3 a bucket or disk is out of reach; 130 stopped by Ctrl-C. "
+    "Settings are environment variables or lines of .env: OFF_PLATFORM_LAKE, "
+    "OFF_PLATFORM_IMAGES_BUCKET, OFF_PLATFORM_BINS_BUCKET and the others of .env.example.",
 )
 app.command()(images)
 app.command()(bins)
@@ -58,6 +62,7 @@ def run(
     from off_platform import first_run  # noqa: PLC0415 - brings Dagster, 1.6 s
 
     of = settings()
+    first_run.demand_set(of, image_set)
     if of.sandbox:
         with out.status("the sandbox: photos drawn, OCR written, a key list made ..."):
             first_run.make_sandbox_ready()
@@ -125,6 +130,7 @@ def index(
     """Parse a key list into a key index; lines that are no keys go beside it, none is dropped."""
     from off_platform.images.key_index import write_key_index  # noqa: PLC0415 - only here
 
+    _demand_place_for_index(key_list, to)
     odd = to.with_suffix(".oddities.parquet")
     made, made_odd = (path.with_name(path.name + ".part") for path in (to, odd))
     started = datetime.now(UTC)
@@ -149,13 +155,31 @@ def index(
         err.print("The key list is not sorted, or repeats lines; the index is in the list's order.")
 
 
+def _demand_place_for_index(key_list: Path, to: Path) -> None:
+    """A slip in the order of the two names must not cost the key list."""
+    if to.suffix != ".parquet" or to.is_dir():
+        raise typer.BadParameter(f"{to} is where the index goes: a file that ends in .parquet")
+    if not to.parent.is_dir():
+        raise typer.BadParameter(f"there is no folder {to.parent}")
+    if to.exists() and key_list.exists() and to.samefile(key_list):
+        raise typer.BadParameter(f"{to} is the key list itself")
+
+
 @contextmanager
 def _errors_in_words() -> Iterator[None]:
     """What can go wrong for a user as one sentence and an exit code, never a traceback."""
     try:
         yield
-    except KeyboardInterrupt:
-        _stop("Stopped. Run the same command again to go on.", 130)
+    except (KeyboardInterrupt, click.Abort):
+        _stop(STOPPED, INTERRUPTED)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except RuntimeError as error:
+        # DuckDB's word for a Ctrl-C that came in the middle of a query.
+        if "Query interrupted" not in str(error):
+            raise
+        _stop(STOPPED, INTERRUPTED)
     except OSError as error:
         _stop(_of_disk(error), OUT_OF_REACH)
     except (ValueError, LookupError) as error:
@@ -181,4 +205,8 @@ def _stop(sentence: str, code: int) -> None:
 def main() -> None:
     """The command line; see `off-platform --help`."""
     with _errors_in_words():
-        app()
+        code = app(standalone_mode=False)
+        # Typer turns Ctrl-C into this code without a word (typer/core.py, _main).
+        if code == INTERRUPTED:
+            raise KeyboardInterrupt
+        sys.exit(code)

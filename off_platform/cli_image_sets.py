@@ -27,12 +27,20 @@ if TYPE_CHECKING:
     from off_platform.storage.folders import Folder
 
 
+def _folder(text: str) -> Path:
+    """`--out ""` comes of an unset variable, and would be the current folder."""
+    if not text.strip():
+        raise typer.BadParameter("it is empty; name a folder")
+    return Path(text)
+
+
 def images(  # noqa: PLR0913, PLR0917 - each is an option of the command line
     image_set: Annotated[
         str | None, typer.Argument(metavar="[SET]", help="A set of image_sets.toml.")
     ] = None,
     to: Annotated[
-        Path | None, typer.Option("--out", help="Folder for the set; the lake's by default.")
+        Path | None,
+        typer.Option("--out", help="Folder for the set; the lake's by default.", parser=_folder),
     ] = None,
     kind: Annotated[str | None, typer.Option(help="raw, 400, ocr, raw+ocr or 400+ocr.")] = None,
     n: Annotated[str | None, typer.Option(help="Number of photos, or `all`.")] = None,
@@ -67,7 +75,7 @@ def images(  # noqa: PLR0913, PLR0917 - each is an option of the command line
         Literal["shards", "files"] | None, typer.Option(help="WebDataset shards, or loose files.")
     ] = None,
     month: Annotated[
-        str | None, typer.Option(help="Choose from the key index of 2026-11-01; else the newest.")
+        str | None, typer.Option(help="Choose from the key index of 2026-11; else the newest.")
     ] = None,
 ) -> None:
     """Make an image set: choose, fetch, verify, document. Run again to go on, or to refresh it.
@@ -75,11 +83,10 @@ def images(  # noqa: PLR0913, PLR0917 - each is an option of the command line
     A declared SET can be varied by options. The filters by editor, day, country, category and
     language need the table products. Options that may be given more than once widen the choice.
     """
-    varied = {**locals(), "n": int(n) if n and n.isdigit() else n}
+    varied = {**locals(), "n": _number(n)}
     made = _make_images(settings(), image_set, to, varied)
     _tell_made(made)
-    unhad = made.contents.by_status.total() - made.contents.by_status["fetched"]
-    raise typer.Exit(INCOMPLETE if unhad else DONE)
+    raise typer.Exit(_code(made))
 
 
 def bins(  # noqa: PLR0913, PLR0917 - each is an option of the command line
@@ -87,7 +94,8 @@ def bins(  # noqa: PLR0913, PLR0917 - each is an option of the command line
         str | None, typer.Argument(metavar="[SET]", help="A set of image_sets.toml.")
     ] = None,
     to: Annotated[
-        Path | None, typer.Option("--out", help="Folder for the set; the lake's by default.")
+        Path | None,
+        typer.Option("--out", help="Folder for the set; the lake's by default.", parser=_folder),
     ] = None,
     n: Annotated[str | None, typer.Option(help="Number of photos, or `all`.")] = None,
     seed: Annotated[int | None, typer.Option(help="Another seed, other photos.")] = None,
@@ -123,11 +131,10 @@ def bins(  # noqa: PLR0913, PLR0917 - each is an option of the command line
 
     The first time the bins' metadata are listed and fetched: all of them, 1.1 GB.
     """
-    varied = {**locals(), "n": int(n) if n and n.isdigit() else n}
+    varied = {**locals(), "n": _number(n)}
     made = _make_bins(settings(), image_set, to, varied)
     _tell_made(made)
-    unhad = made.contents.by_status.total() - made.contents.by_status["fetched"]
-    raise typer.Exit(INCOMPLETE if unhad else DONE)
+    raise typer.Exit(_code(made))
 
 
 def _make_bins(
@@ -135,6 +142,7 @@ def _make_bins(
 ) -> "Made":
     from off_platform.bins import choice as choices  # noqa: PLC0415 - brings pydantic
     from off_platform.bins import image_set as sets  # noqa: PLC0415 - brings jinja, Pillow
+    from off_platform.image_sets import claim  # noqa: PLC0415 - only here
     from off_platform.image_sets.declared import declared_choice, name_from  # noqa: PLC0415 - the same
 
     _demand_set_or_folder(image_set, to)
@@ -150,6 +158,7 @@ def _make_bins(
     lake, source = the_lake(of), bins_bucket(of)
     folder = _set_folder(lake, f"{BIN_IMAGE_SETS}/{name}", to)
     with lake.connect(of.duckdb_memory, of.threads) as connection:
+        claim.demand_ours(folder, connection)
         if not lake.has("bin_splits"):
             _collect_bins(of, lake, source, connection)
         with shown_at_the_desk(name) as display:
@@ -193,6 +202,7 @@ def _set_folder(lake: Lake, name: str, to: Path | None) -> "Folder":
 def _make_images(
     of: Settings, image_set: str | None, to: Path | None, varied: dict[str, Any]
 ) -> "Made":
+    from off_platform.image_sets import claim  # noqa: PLC0415 - only here
     from off_platform.image_sets.declared import declared_choice, name_from  # noqa: PLC0415 - brings pydantic
     from off_platform.images import choice as choices  # noqa: PLC0415 - the same
     from off_platform.images import image_set as sets  # noqa: PLC0415 - brings jinja, Pillow
@@ -210,6 +220,7 @@ def _make_images(
     lake, source = the_lake(of), images_bucket(of)
     folder = _set_folder(lake, f"{IMAGE_SETS}/{name}", to)
     with lake.connect(of.duckdb_memory, of.threads) as connection:
+        claim.demand_ours(folder, connection)
         if not lake.partitions("key_index"):
             _index_this_month(of, lake, source, connection)
         with shown_at_the_desk(name) as display:
@@ -239,6 +250,19 @@ def _index_this_month(of: Settings, lake: Lake, source: Source, connection: Any)
         monthly.index_month(lake, month, connection, of.key_list_bytes_most, display)
 
 
+def _number(text: str | None) -> int | str | None:
+    """The number a person wrote; what is none stays as it is, and is refused with the options."""
+    is_number = text is not None and text.isascii() and text.isdigit()
+    return int(text) if is_number and text else text
+
+
+def _code(made: "Made") -> int:
+    """Whether all that was chosen is there, and as fresh as the bucket has it."""
+    objects = made.contents.by_status
+    whole = objects.total() == objects["fetched"] and not made.contents.earlier
+    return DONE if whole else INCOMPLETE
+
+
 def _tell_made(made: "Made") -> None:
     table = Table("kind", "status", "objects", "size", show_edge=False)
     for tally in made.contents.tallies:
@@ -250,5 +274,17 @@ def _tell_made(made: "Made") -> None:
         highlight=False,
         soft_wrap=True,
     )
+    if made.shortfall:
+        err.print(f"{made.shortfall}.", highlight=False)
+    if made.contents.earlier:
+        err.print(
+            f"{made.contents.earlier:,} objects are copies of an earlier run, as fresh ones could "
+            "not be had.",
+            highlight=False,
+        )
     for problem in made.contents.problems[:5]:
-        err.print(escape(f"  {problem.status}: {problem.key}: {problem.reason}"), highlight=False)
+        err.print(
+            escape(f"  {problem.status}: {problem.key}: {problem.reason}"),
+            highlight=False,
+            soft_wrap=True,
+        )

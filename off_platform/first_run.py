@@ -3,6 +3,7 @@
 Runs are Dagster's own and are kept, so that the UI shows them afterwards.
 """
 
+import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -44,6 +45,18 @@ def make_sandbox_ready() -> None:
     make_sandbox(SANDBOX)
     DAGSTER_HOME.mkdir(exist_ok=True)
     (DAGSTER_HOME / "dagster.yaml").write_text(_SANDBOX_YAML)
+
+
+def demand_set(settings: Settings, image_set: str) -> None:
+    """Sees to it that a set is declared, before anything is done.
+
+    Raises:
+        off_platform.image_sets.declared.UnknownSetError: it is not.
+    """
+    from off_platform.image_sets.declared import declared_choice  # noqa: PLC0415 - only here
+    from off_platform.images.choice import Choice  # noqa: PLC0415 - the same
+
+    declared_choice(settings.image_sets, "images", Choice, image_set)
 
 
 def run_once(settings: Settings, image_set: str, console: Console) -> Report:
@@ -96,28 +109,42 @@ def _note(report: Report, result: "dg.ExecuteInProcessResult", console: Console,
     report.broken |= not result.success
     mark = "[green]done[/]" if result.success else "[red]failed[/]"
     console.print(f"  {mark}  {escape(told)}")
-    for event in result.filter_events(lambda event: event.is_failure):
-        error = getattr(event.event_specific_data, "error", None)
+    for sentence in _failures(result):
+        console.print(f"        {escape(sentence)}", soft_wrap=True, highlight=False)
+
+
+def _failures(result: "dg.ExecuteInProcessResult") -> list[str]:
+    """Why steps failed: the error's own sentence, without its class and traceback."""
+    told = []
+    for event in result.filter_events(lambda event: event.is_step_failure):
+        error = event.step_failure_data.error
+        while error is not None and error.cause:
+            error = error.cause
         if error is not None:
-            cause = error.cause or error
-            console.print(f"        {escape(cause.message.strip().splitlines()[0])}")
+            first = next(iter(error.message.strip().splitlines()), "")
+            told.append(re.sub(r"^[\w.]*Error: ", "", first))
+    return told
 
 
 def tell(report: Report, settings: Settings, lake: Lake, console: Console) -> None:
     """The summary: what was made, where it lies, how to look at it."""
     folder = lake.root.address(f"{IMAGE_SETS}/{report.image_set}")
+    has_set = lake.root.exists(f"{IMAGE_SETS}/{report.image_set}/manifest.parquet")
     console.print()
     console.print(_made(report, lake))
     console.print(_checked(report))
     again = "make ui OFF_PLATFORM_SANDBOX=1" if settings.sandbox else "make ui"
+    of_set = (
+        f"  photos          {escape(folder)}/gallery.html, in a browser",
+        f"  data card       {escape(folder)}/README.md",
+    )
     for line in (
         f"[bold]Where it lies[/] (made in {duration(report.seconds)})",
         f"  the lake        {escape(lake.root.address())}",
-        f"  the image set   {escape(folder)}",
+        *((f"  the image set   {escape(folder)}",) if has_set else ()),
         "",
         "[bold]How to look at it[/]",
-        f"  photos          {escape(folder)}/gallery.html, in a browser",
-        f"  data card       {escape(folder)}/README.md",
+        *(of_set if has_set else ()),
         f"  tables          {escape(lake.root.address(VIEWS))}, with DuckDB",
         f"  assets, checks  {again}, then http://localhost:3000",
     ):

@@ -4,10 +4,15 @@ This is the only reader of the environment. Credentials are no settings: a signe
 takes them from the ordinary AWS chain.
 """
 
+import difflib
+import os
+import re
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+from dotenv import dotenv_values
 from pydantic import (
     AfterValidator,
     Field,
@@ -20,6 +25,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 SCHEMES = ("s3://", "file://", "http://", "https://", "memory://")
 SANDBOX = Path("var/sandbox")
+PREFIX = "OFF_PLATFORM_"
+ENV_FILE = ".env"
 
 
 class WrongSettingError(ValueError):
@@ -35,14 +42,20 @@ def _location(value: str) -> str:
 
 
 def _memory(value: str) -> str:
-    number, unit = value[:-2], value[-2:]
-    if not number.isdigit() or unit not in {"MB", "GB"}:
+    if not re.fullmatch(r"[1-9][0-9]{0,6}(MB|GB)", value):
         raise ValueError("must be a whole number with MB or GB, such as 1GB")
+    return value
+
+
+def _endpoint(value: str) -> str:
+    if not re.fullmatch(r"https?://[^/\s]+(/\S*)?", value):
+        raise ValueError("must be an address such as http://host:9000")
     return value
 
 
 Location = Annotated[str, AfterValidator(_location)]
 Memory = Annotated[str, AfterValidator(_memory)]
+Endpoint = Annotated[str, AfterValidator(_endpoint)]
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -50,9 +63,11 @@ class Settings(BaseSettings):
     """All settings; each is read from `OFF_PLATFORM_` and its name in capitals."""
 
     model_config = SettingsConfigDict(
-        env_prefix="OFF_PLATFORM_",
-        env_file=".env",
+        env_prefix=PREFIX,
+        env_file=ENV_FILE,
         env_file_encoding="utf-8",
+        # `OFF_PLATFORM_PRODUCTS_DUMP=` in .env.example means the default.
+        env_ignore_empty=True,
         extra="ignore",
         frozen=True,
     )
@@ -75,11 +90,11 @@ class Settings(BaseSettings):
     sources_access: Literal["anonymous", "signed"] = Field(
         default="anonymous", description="How the source buckets are read."
     )
-    sources_endpoint: str | None = Field(
+    sources_endpoint: Endpoint | None = Field(
         default=None, description="Another S3 endpoint for the sources, such as http://host:9000."
     )
     lake_region: str = Field(default="eu-west-3", description="Region of a lake on S3.")
-    lake_endpoint: str | None = Field(
+    lake_endpoint: Endpoint | None = Field(
         default=None, description="Another S3 endpoint for the lake, such as http://host:9000."
     )
     products_dump: Location | None = Field(
@@ -156,7 +171,10 @@ class Settings(BaseSettings):
     @model_validator(mode="before")
     @classmethod
     def _sandbox_in_place_of_the_public_buckets(cls, values: dict[str, Any]) -> dict[str, Any]:
-        """The sandbox gets its own lake: its snapshot must never pass for the month's real one."""
+        """The sandbox gets its own lake: its snapshot must never pass for the month's real one.
+
+        It wins over a lake and buckets that `.env` sets for the real ones.
+        """
         if str(values.get("sandbox", "")).lower() not in {"1", "true", "yes", "on", "t", "y"}:
             return values
         inside = {
@@ -165,7 +183,7 @@ class Settings(BaseSettings):
             "bins_bucket": str(SANDBOX / "aft-vbi-pds"),
             "products_dump": str(SANDBOX / "products.csv.gz"),
         }
-        return inside | values
+        return values | inside
 
 
 @cache
@@ -176,11 +194,27 @@ def settings() -> Settings:
         WrongSettingError: one line that names the setting, what is wrong and what is right.
     """
     try:
+        _demand_known(os.environ)
+        _demand_known(dotenv_values(ENV_FILE))
         return Settings()
     except ValidationError as error:
         raise WrongSettingError(_in_one_line(error)) from None
+    except UnicodeDecodeError:
+        raise WrongSettingError(
+            f"{ENV_FILE} is no UTF-8 text; save it as UTF-8 (or ASCII)."
+        ) from None
     except SettingsError as error:
         raise WrongSettingError(f"The settings cannot be read: {error}.") from None
+
+
+def _demand_known(names: Iterable[str]) -> None:
+    """A misspelt setting would leave its default in force, such as the lake's, unnoticed."""
+    known = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields}
+    for name in names:
+        if name.upper().startswith(PREFIX) and name.upper() not in known:
+            near = difflib.get_close_matches(name.upper(), known, 1)
+            hint = f"; {near[0]} may be meant" if near else ""
+            raise WrongSettingError(f"There is no setting {name}{hint}.")
 
 
 def _in_one_line(error: ValidationError) -> str:

@@ -1,9 +1,11 @@
 """The command line: what each command promises, and one sentence and a code when it cannot."""
 
 import os
+import signal
 import subprocess
 import sys
 import tarfile
+import time
 from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -249,3 +251,107 @@ def test_the_shown_addresses_lead_to_the_objects(run: Run) -> None:
     for url, status in rows:
         there = Path(unquote(urlsplit(url).path)).is_file()
         assert there is (status != "missing")
+
+
+@pytest.mark.parametrize("n", ["0", "-1", "²", "ten", "1" + "0" * 30])
+def test_a_number_that_is_none_is_one_sentence(run: Run, n: str) -> None:
+    run("images", "--n", "2", "--out", "first")
+    code, _, err = run("images", "--n", n, "--out", "set")
+    assert code == 2
+    assert "the option n=" in err
+    assert not Path("set").exists()
+
+
+def test_a_month_may_be_written_short(run: Run) -> None:
+    assert run("images", "--n", "2", "--out", "first")[0] == 0
+    code, _, err = run("images", "--n", "2", "--out", "set", "--month", "2020-1")
+    assert code == 2
+    assert "write it as 2026-11" in err
+    code, _, err = run("images", "--n", "2", "--out", "set", "--month", "2020-01")
+    assert code == 2
+    assert "2020-01 has no snapshot" in err
+
+
+def test_an_empty_folder_name_is_refused(run: Run) -> None:
+    code, _, err = run("images", "--n", "2", "--out", "")
+    assert code == 2
+    assert "it is empty" in err
+
+
+def test_a_folder_with_other_things_is_refused_before_anything_is_fetched(run: Run) -> None:
+    Path("mine").mkdir()
+    Path("mine/notes.txt").write_text("mine")
+    code, _, err = run("images", "--n", "2", "--out", "mine")
+    assert code == 2
+    assert "holds no image set" in err
+    assert [path.name for path in Path("mine").iterdir()] == ["notes.txt"]
+    assert not list(Path("lake").glob("key_index/*"))
+
+
+def test_fewer_photos_than_asked_for_are_told(run: Run) -> None:
+    _, _, err = run("images", "--n", "100000", "--out", "set")
+    assert "100,000 were asked for; only" in err
+
+
+@pytest.mark.parametrize(
+    ("to", "why"),
+    [
+        ("list.gz", "ends in .parquet"),
+        ("folder.parquet", "ends in .parquet"),
+        ("none/x.parquet", "no folder none"),
+        ("same.parquet", "the key list itself"),
+    ],
+)
+def test_an_index_never_costs_what_lies_there(
+    run: Run, sandbox: Sandbox, to: str, why: str
+) -> None:
+    Path("folder.parquet").mkdir()
+    key_list = (sandbox.images.folder / "data" / "data_keys.gz").read_bytes()
+    for name in ("list.gz", "same.parquet"):
+        Path(name).write_bytes(key_list)
+    code, _, err = run("index", "same.parquet" if to == "same.parquet" else "list.gz", to)
+    assert code == 2
+    assert why in " ".join(err.split())
+    assert Path("list.gz").read_bytes() == key_list == Path("same.parquet").read_bytes()
+
+
+def test_a_set_that_is_not_declared_stops_the_run_before_it_begins(run: Run) -> None:
+    Path("image_sets.toml").write_text("[images.few]\nn = 4\n")
+    code, _, err = run("run", "--set", "nosuch")
+    assert code == 2
+    assert "declared are: few" in err
+    assert not Path("lake").exists()
+
+
+def test_a_key_list_that_is_missing_in_a_folder_is_told_at_once(run: Run) -> None:
+    Path("empty").mkdir()
+    code, _, err = run(
+        "images", "--n", "2", "--out", "set", IMAGES_BUCKET="empty", LIST_ATTEMPTS="8"
+    )
+    assert code == 3
+    assert "data/data_keys.gz is not there" in err
+    assert "Trying again" not in err
+
+
+def test_ctrl_c_is_one_sentence_and_its_own_code(sandbox: Sandbox, tmp_path: Path) -> None:
+    key_list = sandbox.images.folder / "data" / "data_keys.gz"
+    fifo = tmp_path / "endless"
+    os.mkfifo(fifo)
+    program = Path(sys.executable).with_name("off-platform")
+    with (
+        subprocess.Popen(  # noqa: S603 - our own program
+            [program, "index", str(fifo), "out.parquet"],
+            cwd=tmp_path,
+            stderr=subprocess.PIPE,
+            env={"PATH": os.environ["PATH"], "HOME": str(tmp_path)},
+        ) as process,
+        # Opened once the reader waits at the other end.
+        fifo.open("wb") as feed,
+    ):
+        feed.write(key_list.read_bytes()[:100])
+        feed.flush()
+        time.sleep(0.5)
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert err.decode().strip() == "off-platform: Stopped. Run the same command again to go on."

@@ -36,10 +36,34 @@ def test_the_sandbox_never_shares_a_lake_with_the_public_buckets(
     assert settings().images_bucket == "var/sandbox/openfoodfacts-images"
 
 
-def test_a_lake_that_is_set_counts_in_the_sandbox_too(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_sandbox_wins_over_the_lake_and_buckets_of_dotenv(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    Path(".env").write_text("OFF_PLATFORM_LAKE=s3://ours/lake\nOFF_PLATFORM_BINS_BUCKET=s3://b\n")
     monkeypatch.setenv("OFF_PLATFORM_SANDBOX", "true")
-    monkeypatch.setenv("OFF_PLATFORM_LAKE", "elsewhere")
-    assert settings().lake == "elsewhere"
+    assert settings().lake == "var/sandbox/lake"
+    assert settings().bins_bucket == "var/sandbox/aft-vbi-pds"
+
+
+def test_an_empty_line_means_the_default() -> None:
+    Path(".env").write_text("OFF_PLATFORM_PRODUCTS_DUMP=\nOFF_PLATFORM_LAKE=\n")
+    assert (settings().products_dump, settings().lake) == (None, "var/lake")
+
+
+@pytest.mark.parametrize("where", ["environment", ".env"])
+def test_a_misspelt_setting_is_refused(monkeypatch: pytest.MonkeyPatch, where: str) -> None:
+    if where == ".env":
+        Path(".env").write_text("OFF_PLATFORM_LAEK=elsewhere\n")
+    else:
+        monkeypatch.setenv("OFF_PLATFORM_LAEK", "elsewhere")
+    with pytest.raises(WrongSettingError, match="no setting OFF_PLATFORM_LAEK; OFF_PLATFORM_LAKE"):
+        settings()
+
+
+def test_a_dotenv_file_in_another_encoding_is_one_sentence() -> None:
+    Path(".env").write_bytes("OFF_PLATFORM_LAKE=é".encode("latin-1"))
+    with pytest.raises(WrongSettingError, match="no UTF-8 text"):
+        settings()
 
 
 @pytest.mark.parametrize(
@@ -48,9 +72,12 @@ def test_a_lake_that_is_set_counts_in_the_sandbox_too(monkeypatch: pytest.Monkey
         ("CONCURRENCY", "many", "valid integer"),
         ("CONCURRENCY", "0", "greater than or equal to 1"),
         ("LAKE", "ftp://host/x", "must be a folder or start with one of s3://"),
-        ("IMAGES_BUCKET", "", "must be a folder or a URL"),
+        ("IMAGES_BUCKET", " ", "must be a folder or a URL"),
         ("LAYOUT", "zip", "'shards' or 'files'"),
         ("DUCKDB_MEMORY", "lots", "such as 1GB"),
+        ("DUCKDB_MEMORY", "0MB", "such as 1GB"),
+        ("DUCKDB_MEMORY", "²GB", "such as 1GB"),
+        ("LAKE_ENDPOINT", "host:9000", "must be an address"),
         ("MISSING_SHARE_MOST", "1.5", "less than or equal to 1"),
         ("SANDBOX", "perhaps", "valid boolean"),
     ],

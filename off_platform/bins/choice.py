@@ -21,7 +21,9 @@ class BinChoice(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    n: int | None = Field(default=1000, ge=1, description="Number of photos; none for all.")
+    n: int | None = Field(
+        default=1000, ge=1, le=10**12, description="Number of photos; none for all."
+    )
     seed: int = Field(default=0, description="Another seed chooses other photos.")
     id_space: Literal["main", "pilot", "both"] = Field(
         default="main", description="main, pilot (the 1,200 unpadded ids) or both."

@@ -76,11 +76,13 @@ class InSet:
         samples: how many.
         tallies: objects and bytes by kind and status.
         problems: the first objects that could not be had.
+        earlier: number of objects that are copies of an earlier run, for want of fresh ones.
     """
 
     samples: int
     tallies: tuple[CardTally, ...]
     problems: tuple[CardProblem, ...]
+    earlier: int
 
     @cached_property
     def by_status(self) -> Counter[str]:
@@ -126,7 +128,7 @@ class Contents:
     @cached_property
     def in_set(self) -> InSet:
         """The figures that are told after the set is made."""
-        return InSet(self.samples, self.tallies, self.problems(PROBLEMS_NAMED))
+        return InSet(self.samples, self.tallies, self.problems(PROBLEMS_NAMED), self.earlier)
 
     @cached_property
     def samples(self) -> int:

@@ -76,7 +76,7 @@ def data_keys(
 ) -> dg.ObserveResult:
     """Looks at the key list upstream; a new ETag is a new data version."""
     source = images_bucket.open()
-    seen = look_patiently(source.store, KEY_LIST, settings.list_attempts, context.log.info)
+    seen = look_patiently(source, KEY_LIST, settings.list_attempts, context.log.info)
     return dg.ObserveResult(
         asset_key="data_keys",
         data_version=dg.DataVersion(seen.etag or ""),

@@ -23,6 +23,8 @@ Prefix = Annotated[str, StringConstraints(pattern=r"^[0-9]{1,24}$")]
 # The pattern also refuses what is no Unicode, as a terminal can hand it over.
 Tag = Annotated[str, StringConstraints(min_length=1, max_length=300, pattern=r"^[^\x00]*$")]
 Tags = tuple[Tag, ...]
+# More than there will ever be; what is multiplied with it still fits 64 bits.
+MOST = 10**12
 
 
 class Choice(BaseModel):
@@ -35,11 +37,11 @@ class Choice(BaseModel):
         description="raw, 400 (px copies), ocr, or photos with their OCR: raw+ocr, 400+ocr.",
     )
     n: int | None = Field(
-        default=1000, ge=1, description="Number of photos (or OCR results); none for all."
+        default=1000, ge=1, le=MOST, description="Number of photos (or OCR results); none for all."
     )
     seed: int = Field(default=0, description="Another seed chooses other photos.")
     per_product: int | None = Field(
-        default=None, ge=1, description="At most so many photos of one product."
+        default=None, ge=1, le=MOST, description="At most so many photos of one product."
     )
     barcode_prefixes: tuple[Prefix, ...] = Field(
         default=(), description="Only barcodes that start so, such as 301 or 20."

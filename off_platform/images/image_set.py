@@ -3,6 +3,7 @@
 Which photos are chosen is `choice.py`; fetching and showing, whatever the bucket, `image_sets/`.
 """
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -94,8 +95,18 @@ def request_from(
         settings.shard_samples,
         How(layout, limits, settings.decoded_share),
         settings.gallery_samples,
-        varied.get("month"),
+        _month(varied.get("month")),
     )
+
+
+def _month(text: str | None) -> str | None:
+    """A month as its first day, however it was written."""
+    found = re.fullmatch(r"([0-9]{4}-(?:0[1-9]|1[0-2]))(-01)?", text) if text else None
+    if text and not found:
+        raise UnusableChoiceError(
+            f"{text[:40]!r} is no month; write it as 2026-11 or by its first day, 2026-11-01."
+        )
+    return f"{found[1]}-01" if found else None
 
 
 def make_image_set(

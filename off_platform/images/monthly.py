@@ -137,7 +137,7 @@ def sync_month(
     have = snapshot_of(lake, asked.month, connection)
     if not asked.is_now:
         return _past(asked, have)
-    seen = look_patiently(source.store, KEY_LIST, bounds.list_attempts, say)
+    seen = look_patiently(source, KEY_LIST, bounds.list_attempts, say)
     if have and _stands(lake, have, seen, asked):
         synced = Synced(have, copied=False, sentence=_kept(have, seen))
     else:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from off_platform.storage.fetch import MD5_ETAG
+from off_platform.storage.objects import Source, is_local
 from off_platform.storage.progress import Display, Tally
 
 if TYPE_CHECKING:
@@ -56,14 +57,14 @@ def look(store: "ObjectStore", key: str) -> Seen:
         return _seen(key, obstore.head(store, key))
 
 
-def look_patiently(
-    store: "ObjectStore", key: str, attempts: int, say: Callable[[str], object]
-) -> Seen:
+def look_patiently(source: Source, key: str, attempts: int, say: Callable[[str], object]) -> Seen:
     """`look`, tried again while the object is missing: upstream replaces its list now and then.
 
-    Waits double from 1 s to 60 s, so that eight tries take two minutes.
+    Waits double from 1 s to 60 s, so that eight tries take two minutes. A folder is looked at once:
+    what is missing there does not come by itself.
     """
-    for attempt in range(1, attempts):
+    store = source.store
+    for attempt in range(1, 1 if is_local(source.url) else attempts):
         try:
             return look(store, key)
         except DownloadError as error:

@@ -23,7 +23,7 @@ from off_platform.storage.download import (
     md5_of,
     wait_after,
 )
-from off_platform.storage.objects import Access, open_store
+from off_platform.storage.objects import Access, Source, open_store
 from off_platform.storage.progress import Tally
 from off_platform_tests.s3_server import Faults, S3Server, changed
 from off_platform_tests.storage.serving import BUCKET, md5, open_at, put_down
@@ -46,6 +46,11 @@ def server(tmp_path: Path) -> Iterator[S3Server]:
 def destination(tmp_path: Path) -> Path:
     """Where the object is to be."""
     return tmp_path / "keys.gz"
+
+
+def source_at(server: S3Server) -> Source:
+    """The server's bucket as the assets know it."""
+    return Source(f"s3://{BUCKET}", Access(endpoint=server.url, request_seconds=30))
 
 
 @pytest.fixture
@@ -138,7 +143,7 @@ DOWNLOAD = """
 import sys
 from pathlib import Path
 from off_platform.storage.download import download
-from off_platform.storage.objects import Access, open_store
+from off_platform.storage.objects import Access, Source, open_store
 
 store = open_store("s3://images", Access(endpoint=sys.argv[1]))
 download(store, "data/data_keys.gz", Path(sys.argv[2]))
@@ -316,7 +321,7 @@ def test_a_missing_object_is_looked_for_until_it_comes(
             server.faults = Faults()
 
     monkeypatch.setattr(download_module, "time", SimpleNamespace(sleep=sleep))
-    assert look_patiently(open_at(server), KEY, 8, said.append).bytes == len(LARGE)
+    assert look_patiently(source_at(server), KEY, 8, said.append).bytes == len(LARGE)
     assert waited == [1.0, 2.0, 4.0]
     assert said[0] == f"{KEY} is not there. Trying again in 1 s (1 of 8)."
     assert said[2] == f"{KEY} is not there. Trying again in 4 s (3 of 8)."
@@ -325,11 +330,18 @@ def test_a_missing_object_is_looked_for_until_it_comes(
 def test_patience_ends(server: S3Server, waits: list[float]) -> None:
     said: list[str] = []
     with pytest.raises(GoneError, match="data/none is not there"):
-        look_patiently(open_at(server), "data/none", 8, said.append)
+        look_patiently(source_at(server), "data/none", 8, said.append)
     assert len(server.requests) == 8
     assert len(said) == 7
     assert waits == [1, 2, 4, 8, 16, 32, 60]
     assert sum(waits) == pytest.approx(120, abs=5)
+
+
+def test_a_folder_is_looked_at_once(tmp_path: Path, waits: list[float]) -> None:
+    said: list[str] = []
+    with pytest.raises(GoneError, match="data/none is not there"):
+        look_patiently(Source(str(tmp_path)), "data/none", 8, said.append)
+    assert (said, waits) == ([], [])
 
 
 def test_waits_double_up_to_a_minute() -> None:
