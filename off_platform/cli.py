@@ -17,6 +17,7 @@ from rich.markup import escape
 
 from off_platform.barcodes import check_digit_holds, kind_of, normal_form
 from off_platform.cli_image_sets import bins, images
+from off_platform.cli_imports import import_, validate
 from off_platform.desk import (
     DONE,
     INCOMPLETE,
@@ -47,6 +48,8 @@ app = typer.Typer(
 )
 app.command()(images)
 app.command()(bins)
+app.command()(validate)
+app.command("import")(import_)
 
 
 @app.command()

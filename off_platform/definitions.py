@@ -7,6 +7,7 @@ from off_platform.bins import assets as bins
 from off_platform.bins.image_set_assets import bin_image_set_asset
 from off_platform.images import assets as images
 from off_platform.images.image_set_assets import image_set_asset
+from off_platform.imports import assets as imports
 from off_platform.resources import resources
 from off_platform.settings import Settings, settings
 
@@ -33,6 +34,9 @@ def definitions(*, of: Settings) -> dg.Definitions:
         bins.bin_visits,
         bins.bin_splits,
         bin_image_set_asset(of),
+        imports.import_file,
+        imports.validated_import,
+        imports.products_imported,
     ]
     return dg.Definitions(
         assets=dg.with_source_code_references(assets),

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 DAGSTER_HOME = SANDBOX / "dagster"
 _SANDBOX_YAML = "telemetry:\n  enabled: false\nnux:\n  enabled: false\n"
-QUIET = {"loggers": {"console": {"config": {"log_level": "ERROR"}}}}
+QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
 @dataclass
@@ -39,12 +39,10 @@ class Report:
 
 
 def make_sandbox_ready() -> None:
-    """Makes the sandbox, with a place for Dagster's state that never mixes with the real one's."""
+    """Makes the sandbox, where it is not there yet."""
     from off_platform.sandbox.make import make_sandbox  # noqa: PLC0415 - only for the sandbox
 
     make_sandbox(SANDBOX)
-    DAGSTER_HOME.mkdir(exist_ok=True)
-    (DAGSTER_HOME / "dagster.yaml").write_text(_SANDBOX_YAML)
 
 
 def demand_set(settings: Settings, image_set: str) -> None:
@@ -57,6 +55,15 @@ def demand_set(settings: Settings, image_set: str) -> None:
     from off_platform.images.choice import Choice  # noqa: PLC0415 - the same
 
     declared_choice(settings.image_sets, "images", Choice, image_set)
+
+
+def home_of(settings: Settings) -> Path:
+    """Where Dagster's state lies; that of the sandbox lies apart."""
+    if not settings.sandbox:
+        return Path.cwd()
+    DAGSTER_HOME.mkdir(parents=True, exist_ok=True)
+    (DAGSTER_HOME / "dagster.yaml").write_text(_SANDBOX_YAML)
+    return DAGSTER_HOME
 
 
 def run_once(settings: Settings, image_set: str, console: Console) -> Report:
@@ -74,8 +81,7 @@ def run_once(settings: Settings, image_set: str, console: Console) -> Report:
     started = monotonic()
     defs = definitions(of=settings)
     report = Report(f"{datetime.now(UTC):%Y-%m-01}", image_set)
-    home = DAGSTER_HOME if settings.sandbox else Path.cwd()
-    with dg.DagsterInstance.from_config(str(home)) as instance:
+    with dg.DagsterInstance.from_config(str(home_of(settings))) as instance:
         for job, partition, told in (
             ("monthly", report.month, "the month: key list indexed, bins listed and read"),
             ("products_dump", None, "the products dump read"),
@@ -109,11 +115,11 @@ def _note(report: Report, result: "dg.ExecuteInProcessResult", console: Console,
     report.broken |= not result.success
     mark = "[green]done[/]" if result.success else "[red]failed[/]"
     console.print(f"  {mark}  {escape(told)}")
-    for sentence in _failures(result):
+    for sentence in failures(result):
         console.print(f"        {escape(sentence)}", soft_wrap=True, highlight=False)
 
 
-def _failures(result: "dg.ExecuteInProcessResult") -> list[str]:
+def failures(result: "dg.ExecuteInProcessResult") -> list[str]:
     """Why steps failed: the error's own sentence, without its class and traceback."""
     told = []
     for event in result.filter_events(lambda event: event.is_step_failure):

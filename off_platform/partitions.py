@@ -1,4 +1,4 @@
-"""The partitions of the platform's assets: months and image sets."""
+"""The partitions of the platform's assets: months, image sets and imports."""
 
 from pathlib import Path
 
@@ -13,6 +13,10 @@ FIRST_MONTH = "2026-01-01"
 # `end_offset=1`: upstream keeps only the current list, so the month that runs is the one to copy. A
 # plain monthly partition would ask for the month that is over.
 MONTHS = dg.MonthlyPartitionsDefinition(start_date=FIRST_MONTH, end_offset=1)
+
+
+# An import is `name@first 8 digits of its SHA-256`; whoever hands it in adds its partition.
+IMPORTS = dg.DynamicPartitionsDefinition(name="imports")
 
 
 def image_sets(path: Path, wing: str) -> dg.StaticPartitionsDefinition:

@@ -35,4 +35,12 @@ bin_image_sets = dg.define_asset_job(
     description="Make or refresh an image set of bins: choose, fetch, verify, label.",
 )
 
-jobs = [monthly, products_dump, image_sets, bin_image_sets]
+imports = dg.define_asset_job(
+    "imports",
+    selection=dg.AssetSelection.tag(RUNS, "imports"),
+    executor_def=dg.in_process_executor,
+    description="Take in one import: keep it, look at every record, write the report, and bring "
+    "the newest record of each product up to date.",
+)
+
+jobs = [monthly, products_dump, image_sets, bin_image_sets, imports]

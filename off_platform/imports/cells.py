@@ -8,9 +8,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from off_platform.imports.codes import UPC_E_SHORT
 from off_platform.imports.columns import Columns
 from off_platform.imports.explanation import Explanation
-from off_platform.imports.fields import Place, Type
+from off_platform.imports.fields import Field, Place, Type
 from off_platform.imports.findings import BatchFindings
 from off_platform.imports.readers.batches import Batch
 from off_platform.imports.reading import Reading
@@ -60,7 +61,7 @@ def read_cells(
     """
     wanted = {name: place for name, place in columns.places.items() if name in batch.columns}
     failing = _failing(batch, wanted, explanation)
-    _report_numbers(batch, wanted, failing, findings)
+    _report_numbers(batch, wanted, failing, explanation, findings)
     return {
         name: _read(batch.columns[name], name, place, failing.get(name), explanation, findings)
         for name, place in wanted.items()
@@ -89,30 +90,50 @@ def _report_numbers(
     batch: Batch,
     wanted: dict[str, Place],
     failing: "dict[str, npt.NDArray[np.int64]]",
+    explanation: Explanation,
     findings: BatchFindings,
 ) -> None:
-    """`barcode_not_text`: of identifiers that are numbers in XLSX or JSON, but look sound.
+    """`barcode_not_text`: of identifiers that are numbers in XLSX or JSON, but no errors as texts.
 
-    The value as shown is proposed, as its check digit holds; others are explained as texts.
+    The value as shown is proposed if its check digit holds; others are explained as texts.
     """
     import numpy as np  # noqa: PLC0415 - 0.1 s, once used
     import pyarrow as pa  # noqa: PLC0415 - 0.2 s, once used
+    import pyarrow.compute as pc  # noqa: PLC0415 - the same
 
     for column, flags in batch.not_text.items():
         if column not in wanted or wanted[column].field.type != "barcode":
             continue
+        field = wanted[column].field
         numbers = np.flatnonzero(flags.to_numpy(zero_copy_only=False))
-        sound = np.setdiff1d(numbers, failing.get(column, np.array([], np.int64)))
-        texts = batch.columns[column].take(pa.array(sound))
+        odd = np.intersect1d(numbers, failing.get(column, np.array([], np.int64)))
+        rejected = _errors(batch.columns[column].take(pa.array(odd)), field, explanation)
+        positions = np.setdiff1d(numbers, odd[rejected])
+        texts = batch.columns[column].take(pa.array(positions))
+        # Six digits have no check digit to hold.
+        holds = pc.greater(pc.binary_length(texts), UPC_E_SHORT)
         findings.add(
             "barcode_not_text",
-            sound,
+            positions,
             column=column,
-            field=wanted[column].field.name,
+            field=field.name,
             value=texts,
-            proposal=texts,
-            certain=True,
+            proposal=pc.if_else(holds, texts, None),
+            certain=holds,
         )
+
+
+def _errors(
+    texts: "pa.StringArray", field: Field, explanation: Explanation
+) -> "npt.NDArray[np.bool_]":
+    """Which texts break a rule of error level."""
+    import numpy as np  # noqa: PLC0415 - 0.1 s, once used
+
+    encoded = texts.dictionary_encode()
+    distinct = encoded.dictionary.to_pylist()
+    wrong = np.array([_is_error(explanation.explain(field, text)) for text in distinct], dtype=bool)
+    of_text: npt.NDArray[np.bool_] = wrong.take(encoded.indices.to_numpy())
+    return of_text
 
 
 def _read(
@@ -155,9 +176,13 @@ def _meant(text: str, reading: Reading) -> str | None:
     """The text that the tables take; None where an error leaves open what was meant."""
     if reading.rule is None:
         return text
-    if BY_ID[reading.rule].level == "error":
+    if _is_error(reading):
         return None
     return reading.proposal or None if reading.certain else text
+
+
+def _is_error(reading: Reading) -> bool:
+    return reading.rule is not None and BY_ID[reading.rule].level == "error"
 
 
 def _report(

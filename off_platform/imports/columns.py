@@ -91,9 +91,14 @@ def no_identifier(columns: Columns) -> Found:
 def _of_unknown(name: str) -> Found:
     shown = name[:80]
     if suffix := language_suffix(name.removeprefix(NESTED)):
+        lower = name.lower()
+        proposal = lower if place_of(lower) else None
+        hint = f" Did you mean '{lower[:80]}'?" if proposal else ""
         return Found(
             1, name, "unknown_language_suffix", name,
-            f"The column '{shown}' is not imported: '{suffix}' is no two-letter language code.",
+            f"The column '{shown}' is not imported: '{suffix}' is no two-letter language code."
+            f"{hint}",
+            proposal,
         )  # fmt: skip
     nearest = nearest_name(name)
     hint = f" Did you mean '{nearest}'?" if nearest else ""

@@ -51,8 +51,8 @@ def read_records(batch: Batch, columns: Columns, explanation: Explanation) -> Re
     product, other = identify(batch, columns, cells, findings)
     _demand_names(batch, columns, findings)
     values = _merged(cells, findings)
-    derived = check_numbers(values, columns, findings)
-    _check_timestamps(values, columns, findings)
+    derived = check_numbers(batch, cells, values, columns, findings)
+    _check_timestamps(batch, values, columns, findings)
     table = _table(batch, values, product, other, _by_language(columns, cells), derived)
     return Records(table, findings)
 
@@ -99,11 +99,13 @@ def _merged(cells: dict[str, Cell], findings: BatchFindings) -> "dict[str, pa.Ar
                 cells[first[name]].texts.take(taken), "'; both are one field.", "",
             ),
         )  # fmt: skip
+        positions = positions_of(pc.and_(both, pc.equal(mine, others)))
         findings.add(
             "aliases_merged",
-            positions_of(pc.and_(both, pc.equal(mine, others))),
+            positions,
             column=column,
             field=name,
+            value=cell.texts.take(pa.array(positions)),
             message=f"'{column}' and '{first[name]}' are one field and say the same.",
         )
         values[name] = pc.coalesce(values[name], cell.values)
@@ -111,11 +113,20 @@ def _merged(cells: dict[str, Cell], findings: BatchFindings) -> "dict[str, pa.Ar
 
 
 def _comparable(cell: Cell) -> "pa.Array":
-    return cell.values if cell.place.field.type == "number" else cell.texts
+    """What two columns of one field must have in common, however it is written."""
+    import pyarrow.compute as pc  # noqa: PLC0415 - 0.2 s, once used
+
+    match cell.place.field.type:
+        case "number":
+            return cell.values
+        case "list":
+            return pc.binary_join(cell.values, ", ")
+        case _:
+            return cell.texts
 
 
 def _check_timestamps(
-    values: "dict[str, pa.Array]", columns: Columns, findings: BatchFindings
+    batch: Batch, values: "dict[str, pa.Array]", columns: Columns, findings: BatchFindings
 ) -> None:
     """`created_after_modified`."""
     import pyarrow as pa  # noqa: PLC0415 - 0.2 s, once used
@@ -125,13 +136,13 @@ def _check_timestamps(
     if created not in values or modified not in values:
         return
     positions = positions_of(pc.greater(values[created], values[modified]))
-    times = pc.strftime(values[created].take(pa.array(positions)), format="%Y-%m-%d %H:%M:%S UTC")
+    column = columns.of(created)[0]
     findings.add(
         "created_after_modified",
         positions,
-        column=columns.of(created)[0],
+        column=column,
         field=created,
-        value=times,
+        value=batch.columns[column].take(pa.array(positions)),
     )
 
 

@@ -104,7 +104,7 @@ def write_report(folder: Path, verdict: Verdict, to: Path) -> None:
     page = _environment().get_template("report.html.j2")
     to.write_text(
         page.render(
-            verdict={"kind": _kind(verdict), "sentence": sentence(verdict)},
+            verdict={"kind": kind_of(verdict), "sentence": sentence(verdict)},
             facts=_facts(verdict),
             groups=groups,
             first=what_first(groups),
@@ -135,7 +135,8 @@ def sentence(verdict: Verdict) -> str:
     )
 
 
-def _kind(verdict: Verdict) -> str:
+def kind_of(verdict: Verdict) -> str:
+    """`accepted`, `some` (in quarantine) or `refused`."""
     if verdict.refused:
         return "refused"
     return "some" if verdict.quarantined else "accepted"

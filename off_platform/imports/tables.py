@@ -88,6 +88,24 @@ IMPORT_FINDINGS = Table(
     ),
 )  # fmt: skip
 
+IMPORTS = Table(
+    "imports",
+    "What was handed in: one row an import, of the file as it came.",
+    (
+        Column("name", "string", "Name of the file or folder, as it came."),
+        Column("imported_at", "timestamp", "When it was first taken in."),
+        Column("format", "string", "`csv`, `tsv`, `json`, `json_lines`, `xlsx` or `folder`; null "
+               "when it cannot be read.", nullable=True),
+        Column("bytes", "int64", "Its size.", nullable=True),
+        Column("sha256", "string", "Of its bytes.", nullable=True),
+        Column("encoding", "string", "Of text formats.", nullable=True),
+        Column("delimiter", "string", "Of CSV and TSV.", nullable=True),
+        Column("sheet", "string", "Of XLSX: the one that is read.", nullable=True),
+        Column("columns", "list<string>", "The header, as it is written.", nullable=True),
+        Column("refused", "string", "Why it cannot be read; null when it can.", nullable=True),
+    ),
+)  # fmt: skip
+
 PRODUCTS_IMPORTED = Table(
     "products_imported",
     "The newest accepted record of every product, over all imports.",

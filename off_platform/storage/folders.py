@@ -90,6 +90,17 @@ class Folder(ABC):
             yield path
 
     @contextmanager
+    def local_folder(self, name: str) -> Iterator[Path]:
+        """A folder in it as one of this machine, for readers that want a path; only to be read."""
+        with self.scratch() as scratch:
+            for file in self.names(name):
+                to = scratch / file
+                to.parent.mkdir(parents=True, exist_ok=True)
+                with self.local(file) as path:
+                    shutil.copyfile(path, to)
+            yield scratch / name
+
+    @contextmanager
     def scratch(self) -> Iterator[Path]:
         """A fresh folder on this machine to make files in, gone when the `with` block ends."""
         with tempfile.TemporaryDirectory(prefix="off-platform-") as folder:
@@ -191,6 +202,11 @@ class LocalFolder(Folder):
         if not path.is_file():
             raise FileNotFoundError(path)
         yield path
+
+    @contextmanager
+    def local_folder(self, name: str) -> Iterator[Path]:
+        """See `Folder.local_folder`: the folder itself."""
+        yield self._path(name)
 
     def below(self, name: str) -> "LocalFolder":
         """See `Folder.below`; the scratch stays the same."""

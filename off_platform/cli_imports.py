@@ -1,0 +1,213 @@
+"""`off-platform validate` and `off-platform import`: product imports at one's desk."""
+
+import shutil
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from off_platform.desk import DONE, INCOMPLETE, WRONG, err, out
+from off_platform.settings import settings
+from off_platform.storage.progress import duration, shown_at_the_desk
+
+if TYPE_CHECKING:
+    from off_platform.imports.report import Group
+    from off_platform.imports.validation import Verdict
+
+COLOURS = {"error": "red", "warning": "yellow", "info": "blue"}
+MOST_VALUE = 40
+# Of a rule, for programs; the files beside have all.
+MOST_EXAMPLES = 50
+
+
+def validate(
+    path: Annotated[Path, typer.Argument(help="A CSV, TSV, JSON or XLSX file, or a folder.")],
+    report: Annotated[
+        Path | None, typer.Option(help="Write a page for the producer here, FILE.html.")
+    ] = None,
+    corrected: Annotated[
+        Path | None, typer.Option(help="Write a copy with all certain proposals applied here.")
+    ] = None,
+    findings: Annotated[
+        Path | None, typer.Option(help="Write all findings here, FILE.csv or FILE.xlsx.")
+    ] = None,
+    form: Annotated[
+        Literal["text", "json", "github"],
+        typer.Option("--format", help="For people, for programs, for GitHub's checks."),
+    ] = "text",
+) -> None:
+    """Check a product import, as the platform would; nothing is taken in.
+
+    Exit codes: 0 all records are accepted, 1 some are not, 2 the file cannot be read as an import.
+    """
+    from off_platform.imports.validation import validate_import  # noqa: PLC0415 - only here
+
+    if not path.exists():
+        raise typer.BadParameter(f"there is no file or folder {path}")
+    _demand_apart(path, report, corrected, findings)
+    if findings and findings.suffix not in {".csv", ".xlsx"}:
+        raise typer.BadParameter(f"{findings} must end in .csv or .xlsx")
+    with tempfile.TemporaryDirectory(prefix="off-platform-") as folder:
+        into = Path(folder)
+        with shown_at_the_desk("validating") as display:
+            verdict = validate_import(path, into, display=display)
+        groups = _groups(into)
+        _tell(form, path, verdict, groups)
+        if report:
+            _write_report(into, verdict, report)
+        if corrected:
+            _write_corrected(path, into, verdict, corrected)
+        if findings:
+            _write_findings(into, findings)
+    refused = WRONG if verdict.refused else INCOMPLETE
+    raise typer.Exit(refused if verdict.refused or verdict.quarantined else DONE)
+
+
+def import_(
+    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Files or folders.")],
+) -> None:
+    """Take in product imports: keep each file, check it, write its report, tables and findings.
+
+    Each is a partition, name@first 8 of its SHA-256, and a run of Dagster's job imports; the same
+    file twice is looked at twice and taken in once. Exit codes: 0 all records are accepted, 1 some
+    are not, 2 a file cannot be read as an import.
+    """
+    from off_platform.imports_run import import_one  # noqa: PLC0415 - brings Dagster, 1.6 s
+
+    for path in paths:
+        if not path.exists():
+            raise typer.BadParameter(f"there is no file or folder {path}")
+    of, code = settings(), DONE
+    for path in paths:
+        with out.status(f"{path.name} ..."):
+            done = import_one(of, path)
+        out.print(f"[bold]{escape(path.name)}[/]  {escape(done.sentence)}", highlight=False)
+        out.print(f"  partition  {done.key}", highlight=False)
+        out.print(f"  report     {escape(done.report)}", highlight=False, soft_wrap=True)
+        for name, why in done.failed_checks:
+            out.print(f"  [red]failed[/]     {name}: {escape(why)}", highlight=False)
+        code = max(code, done.code)
+    raise typer.Exit(code)
+
+
+def _demand_apart(path: Path, *written: Path | None) -> None:
+    """What is written must not cost the producer's file, nor anything in its folder's place."""
+    for to in written:
+        if to is None:
+            continue
+        if not to.absolute().parent.is_dir() or to.is_dir():
+            raise typer.BadParameter(f"{to} is no place for a file: name one in a folder that is")
+        if to.exists() and to.samefile(path):
+            raise typer.BadParameter(f"{to} is the import itself; name another file")
+
+
+def _groups(into: Path) -> "list[Group]":
+    import duckdb  # noqa: PLC0415 - 0.2 s, once used
+
+    from off_platform.imports.report import groups_of  # noqa: PLC0415 - brings jinja2
+    from off_platform.imports.staging import FINDINGS  # noqa: PLC0415 - with it
+    from off_platform.storage.lake import literal  # noqa: PLC0415 - with it
+
+    with duckdb.connect() as connection:
+        rows = f"read_parquet({literal(str(into / FINDINGS))})"
+        return groups_of(connection, rows, MOST_EXAMPLES)
+
+
+def _tell(form: str, path: Path, verdict: "Verdict", groups: "list[Group]") -> None:
+    from off_platform.imports import verdict_forms  # noqa: PLC0415 - brings jinja2
+
+    if form == "json":
+        typer.echo(verdict_forms.as_json(verdict, groups))
+    elif form == "github":
+        for line in verdict_forms.as_github(path.as_posix(), verdict, groups):
+            typer.echo(line)
+    else:
+        _tell_a_person(path, verdict, groups)
+
+
+def _tell_a_person(path: Path, verdict: "Verdict", groups: "list[Group]") -> None:
+    from off_platform.imports.report import kind_of, sentence, what_first  # noqa: PLC0415 - the same
+
+    colour = {"accepted": "green", "some": "yellow", "refused": "red"}[kind_of(verdict)]
+    said = escape(sentence(verdict))
+    out.print(f"[bold]{escape(path.name)}[/]  [{colour}]{said}[/]", highlight=False)
+    if groups:
+        out.print(_as_table(groups))
+    for number, group in enumerate(what_first(groups), 1):
+        if number == 1:
+            out.print("[bold]What to do first[/]")
+        out.print(f"  {number}. {escape(group.rule.mend)} ({group.counted})", highlight=False)
+    out.print(f"Took {duration(verdict.seconds)}.", style="dim", highlight=False)
+
+
+def _as_table(groups: "list[Group]") -> Table:
+    table = Table("level", "rule", "findings", "for example", show_edge=False)
+    for group in groups:
+        colour = COLOURS[group.rule.level]
+        table.add_row(
+            f"[{colour}]{group.rule.level}[/]",
+            group.rule.id,
+            f"{group.findings:,}",
+            escape(_example(group)),
+        )
+    return table
+
+
+def _example(group: "Group") -> str:
+    first = group.examples[0]
+    where = [f"row {first['row']:,}"] if first["row"] else []
+    where += [first["column"]] if first["column"] else []
+    at = f"{', '.join(where)}: " if where else ""
+    if first["value"] is None:
+        return at + str(first["message"])
+    proposal = f" -> {_short(first['proposal'])!r}" if first["proposal"] is not None else ""
+    return f"{at}{_short(first['value'])!r}{proposal}"
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= MOST_VALUE else f"{text[:MOST_VALUE]}..."
+
+
+def _write_report(into: Path, verdict: "Verdict", to: Path) -> None:
+    from off_platform.imports.report import write_report  # noqa: PLC0415 - brings jinja2
+
+    made = into / "report.html"
+    write_report(into, verdict, made)
+    _put(made, to, "the report")
+
+
+def _write_corrected(path: Path, into: Path, verdict: "Verdict", to: Path) -> None:
+    from off_platform.imports.corrected import NoCopyError, write_corrected  # noqa: PLC0415 - only here
+
+    made = into / "corrected"
+    try:
+        cells = write_corrected(path, into, verdict, made)
+    except NoCopyError as error:
+        err.print(escape(str(error)), highlight=False)
+        return
+    _put(made, to, f"the corrected copy, {cells:,} cells corrected")
+
+
+def _write_findings(into: Path, to: Path) -> None:
+    from off_platform.imports import findings_files  # noqa: PLC0415 - only here
+
+    made = into / f"findings{to.suffix}"
+    if to.suffix == ".csv":
+        findings_files.write_findings_csv(into, made)
+    else:
+        findings_files.write_findings_xlsx(into, made)
+    _put(made, to, "all findings")
+
+
+def _put(made: Path, to: Path, what: str) -> None:
+    """In one step: nobody finds half a file."""
+    part = to.with_name(f".{to.name}.part")
+    try:
+        shutil.copyfile(made, part)
+        part.replace(to)
+    finally:
+        part.unlink(missing_ok=True)
+    err.print(f"Written: {to} ({what})", highlight=False, soft_wrap=True, markup=False)

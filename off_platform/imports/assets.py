@@ -1,0 +1,196 @@
+"""The assets of the imports wing, top-down in the order the data flows; a partition each import.
+
+Each is thin: what it does is in `taking_in.py`, `validation.py`, `beside.py` and `imported.py`,
+what its table and checks are in `tables.py` and `checks.py`.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import dagster as dg
+from pydantic import Field
+
+from off_platform.imports import beside, checks, previews
+from off_platform.imports.imported import make_products_imported
+from off_platform.imports.staging import ACCEPTED, FINDINGS, QUARANTINED
+from off_platform.imports.tables import (
+    IMPORT,
+    IMPORT_FINDINGS,
+    IMPORTS,
+    PRODUCTS_ACCEPTED,
+    PRODUCTS_IMPORTED,
+    PRODUCTS_QUARANTINED,
+)
+from off_platform.imports.taking_in import original, record, take_in
+from off_platform.imports.validation import validate_import
+from off_platform.partitions import IMPORTS as PARTITIONS
+from off_platform.previews import table_preview
+from off_platform.quality import Table
+from off_platform.resources import LakeResource
+from off_platform.storage.lake import Lake
+from off_platform.storage.progress import LogDisplay
+
+if TYPE_CHECKING:
+    import duckdb
+
+GROUP = "imports"
+OWNERS = ["team:data"]
+RUNS = {"off_platform/runs": "imports"}
+STAGED = (
+    (PRODUCTS_ACCEPTED, ACCEPTED),
+    (PRODUCTS_QUARANTINED, QUARANTINED),
+    (IMPORT_FINDINGS, FINDINGS),
+)
+
+
+class ImportConfig(dg.Config):
+    """Which file is taken in."""
+
+    path: str | None = Field(
+        default=None,
+        description="The file or folder, on the machine that runs this. Left out: the one that "
+        "the lake has kept is looked at again.",
+    )
+
+
+@dg.asset(
+    group_name=GROUP,
+    owners=OWNERS,
+    kinds={"file"},
+    tags=RUNS,
+    partitions_def=PARTITIONS,
+    description="The file as it came, kept unchanged in the lake, and what it is.",
+    metadata=IMPORTS.metadata(),
+)
+def import_file(
+    context: dg.AssetExecutionContext, config: ImportConfig, lake: LakeResource
+) -> dg.MaterializeResult:
+    """Keeps the file; one that is kept already stays as it is."""
+    into, key = lake.open(), context.partition_key
+    if config.path:
+        take_in(into, Path(config.path), key)
+    with lake.query(into) as connection:
+        taken = record(into, key, connection)
+    return dg.MaterializeResult(
+        data_version=dg.DataVersion(taken.source.sha256 if taken.source else key),
+        metadata=previews.taken_in(taken, into),
+    )
+
+
+def _spec(table: Table) -> dg.AssetSpec:
+    return dg.AssetSpec(
+        table.name,
+        deps=["import_file"],
+        group_name=GROUP,
+        owners=OWNERS,
+        kinds={"duckdb", "parquet"},
+        tags=RUNS,
+        description=table.description,
+        metadata=table.metadata(),
+    )
+
+
+@dg.multi_asset(
+    name="validated_import",
+    specs=[
+        *(_spec(table) for table, _ in STAGED),
+        dg.AssetSpec(
+            "import_report",
+            deps=["import_file"],
+            group_name=GROUP,
+            owners=OWNERS,
+            kinds={"html"},
+            tags=RUNS,
+            description="A page for the producer, the findings as CSV and XLSX, and a corrected "
+            "copy.",
+        ),
+    ],
+    partitions_def=PARTITIONS,
+    check_specs=PRODUCTS_ACCEPTED.check_specs(PRODUCTS_ACCEPTED.name),
+)
+def validated_import(
+    context: dg.AssetExecutionContext, lake: LakeResource
+) -> Iterator[dg.MaterializeResult]:
+    """Looks at every record: what may pass, what may not, why, and how to mend it.
+
+    One step, so that the report is there for a file that a blocking check stops, too.
+    """
+    into, key = lake.open(), context.partition_key
+    partition = (IMPORT, key)
+    with into.root.scratch() as made, original(into, key) as path:
+        verdict = validate_import(path, made, display=LogDisplay(context.log.info))
+        names = beside.write_beside(into, key, path, made, verdict)
+        for table, file in STAGED:
+            into.replace(table.name, partition, table.arrow, (made / file).replace)
+    with lake.query(into) as connection:
+        rows = {table.name: into.rows_of(table.name, partition) for table, _ in STAGED}
+        yield dg.MaterializeResult(
+            asset_key="import_report",
+            metadata=previews.report(
+                connection, rows[IMPORT_FINDINGS.name], verdict, into, key, names
+            ),
+        )
+        for table, _ in reversed(STAGED):
+            findings = (
+                table.check_results(
+                    table.name,
+                    checks.of_accepted(
+                        connection, rows[table.name], rows[IMPORT_FINDINGS.name], verdict
+                    ),
+                )
+                if table is PRODUCTS_ACCEPTED
+                else []
+            )
+            yield _made(into, table, connection, partition, findings)
+
+
+def _made(
+    lake: Lake,
+    table: Table,
+    connection: "duckdb.DuckDBPyConnection",
+    partition: tuple[str, str],
+    results: list[dg.AssetCheckResult],
+) -> dg.MaterializeResult:
+    rows = lake.rows_of(table.name, partition)
+    ((number,),) = connection.execute(f"SELECT count(*) FROM {rows}").fetchall()
+    return dg.MaterializeResult(
+        asset_key=table.name,
+        metadata={
+            "dagster/partition_row_count": int(number),
+            "preview": table_preview(connection, f"FROM {rows}"),
+            "lies_at": dg.MetadataValue.path(lake.address(table.name, partition)),
+        },
+        check_results=results,
+    )
+
+
+@dg.asset(
+    group_name=GROUP,
+    owners=OWNERS,
+    kinds={"duckdb", "parquet"},
+    tags=RUNS,
+    deps=[
+        dg.AssetDep("products_accepted"),
+        dg.AssetDep("key_index", partition_mapping=dg.LastPartitionMapping()),
+    ],
+    description=PRODUCTS_IMPORTED.description,
+    metadata=PRODUCTS_IMPORTED.metadata(),
+    check_specs=PRODUCTS_IMPORTED.check_specs("products_imported"),
+)
+def products_imported(lake: LakeResource) -> dg.MaterializeResult:
+    """Takes of every product the record of the newest import, and counts its photos."""
+    into = lake.open()
+    with lake.query(into) as connection:
+        number = make_products_imported(into, connection)
+        rows = into.rows_of(PRODUCTS_IMPORTED.name)
+        found = checks.of_imported(connection, rows)
+        return dg.MaterializeResult(
+            metadata={
+                "dagster/row_count": number,
+                "imports": len(into.partitions(PRODUCTS_ACCEPTED.name)),
+                "preview": table_preview(connection, f"FROM {rows}"),
+                "lies_at": dg.MetadataValue.path(into.address(PRODUCTS_IMPORTED.name)),
+            },
+            check_results=PRODUCTS_IMPORTED.check_results("products_imported", found),
+        )

@@ -1,0 +1,60 @@
+"""What lies beside an import in the lake: the report, the findings as files, the corrected copy.
+
+How each is written is in `report.py`, `findings_files.py` and `corrected.py`.
+"""
+
+from pathlib import Path
+
+from off_platform.imports.corrected import NoCopyError, ending_of, write_corrected
+from off_platform.imports.findings_files import write_findings_csv, write_findings_xlsx
+from off_platform.imports.report import write_report
+from off_platform.imports.taking_in import of_import
+from off_platform.imports.validation import Verdict
+from off_platform.storage.lake import Lake
+
+REPORT = "report.html"
+CORRECTED = "corrected"
+FINDINGS_CSV = "findings.csv"
+FINDINGS_XLSX = "findings.xlsx"
+
+
+def write_beside(lake: Lake, key: str, path: Path, folder: Path, verdict: Verdict) -> list[str]:
+    """Puts all of them in place, each whole.
+
+    Args:
+        lake: where to.
+        key: of the import.
+        path: its file as it came.
+        folder: where it was validated into; what is made stays there while it is put in place.
+        verdict: of it.
+
+    Returns:
+        The names of those that there are.
+    """
+    made = {
+        FINDINGS_CSV: folder / FINDINGS_CSV,
+        FINDINGS_XLSX: folder / FINDINGS_XLSX,
+        REPORT: folder / REPORT,
+    }
+    write_findings_csv(folder, made[FINDINGS_CSV])
+    write_findings_xlsx(folder, made[FINDINGS_XLSX])
+    write_report(folder, verdict, made[REPORT])
+    copy = _corrected(path, folder, verdict)
+    if copy:
+        made[copy.name] = copy
+    into = of_import(lake, key)
+    for name in into.names():
+        if name.startswith(f"{CORRECTED}.") and name not in made:
+            into.remove(name)
+    for name, file in made.items():
+        into.place(file, name)
+    return list(made)
+
+
+def _corrected(path: Path, folder: Path, verdict: Verdict) -> Path | None:
+    try:
+        copy = folder / f"{CORRECTED}{ending_of(verdict)}"
+        return copy if write_corrected(path, folder, verdict, copy) else None
+    except NoCopyError:
+        # The verdict says why; a file that needs no correction has no copy either.
+        return None

@@ -1,0 +1,116 @@
+"""What the tables of an import are asked after they were made: their asset checks' findings.
+
+Which rules there are, and of which check, is in `rules.py`; who finds them, `validation.py`.
+"""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from off_platform.imports.rules import CHECKS, RULES
+from off_platform.imports.tables import PRODUCTS_IMPORTED
+from off_platform.imports.validation import Verdict
+from off_platform.quality import MOST_EXAMPLES, SHAPE, Finding
+from off_platform.storage.lake import literal
+
+if TYPE_CHECKING:
+    import duckdb
+
+NOT_LOOKED_AT = "Not looked at, as the file was refused: see the checks readable and header."
+
+
+def of_accepted(
+    connection: "duckdb.DuckDBPyConnection", accepted: str, findings: str, verdict: Verdict
+) -> dict[str, Finding]:
+    """The findings of an import by check, and the shape of what was accepted.
+
+    Args:
+        connection: DuckDB that can read the lake.
+        accepted: SQL for the rows of `products_accepted`.
+        findings: SQL for those of `import_findings`.
+        verdict: of the import.
+    """
+    made = {check.id: _nothing(check.id, verdict) for check in CHECKS}
+    for check, errors, warnings, infos, broken, rules in _counted(connection, findings):
+        found = made[check]
+        found.broken, found.of = broken, max(verdict.records, broken)
+        found.level = "error" if errors else "warning"
+        found.facts = {"errors": errors, "warnings": warnings, "infos": infos}
+        if broken:
+            found.note = f"Broken by {_what(broken, verdict)}: {rules}."
+        elif infos:
+            found.note = f"Holds; {infos:,} times something was changed or assumed: {rules}."
+    for check, example in _examples(connection, findings):
+        made[check].examples.append(example)
+    return {SHAPE: _shape(connection, accepted), **made}
+
+
+def _nothing(check: str, verdict: Verdict) -> Finding:
+    blocking = next(each.blocking for each in CHECKS if each.id == check)
+    not_looked_at = verdict.refused is not None and not blocking
+    return Finding(of=verdict.records, note=NOT_LOOKED_AT if not_looked_at else "")
+
+
+def _what(broken: int, verdict: Verdict) -> str:
+    if not verdict.records:
+        return "the file"
+    return f"{broken:,} of {verdict.records:,}, {broken / verdict.records:.2%}"
+
+
+def _with_checks(findings: str) -> str:
+    """SQL for the findings with the check that each belongs to."""
+    of_rules = ", ".join(f"({literal(rule.id)}, {literal(rule.check)})" for rule in RULES)
+    return f"{findings} JOIN (VALUES {of_rules}) AS r(rule, of_check) USING (rule)"
+
+
+def _counted(connection: "duckdb.DuckDBPyConnection", findings: str) -> list[tuple[Any, ...]]:
+    """Each check's errors, warnings, infos, broken records (or places of the file), and rules."""
+    return connection.execute(f"""
+        SELECT of_check, count(*) FILTER (level = 'error'), count(*) FILTER (level = 'warning'),
+            count(*) FILTER (level = 'info'),
+            count(DISTINCT row) FILTER (level <> 'info')
+                + count(*) FILTER (level <> 'info' AND row IS NULL),
+            string_agg(DISTINCT rule, ', ' ORDER BY rule)
+        FROM {_with_checks(findings)} GROUP BY of_check""").fetchall()
+
+
+def _examples(connection: "duckdb.DuckDBPyConnection", findings: str) -> list[tuple[str, str]]:
+    found = connection.execute(f"""
+        SELECT of_check, rule, row, "column", value, proposal FROM {_with_checks(findings)}
+        WHERE level <> 'info'
+        QUALIFY row_number() OVER (
+            PARTITION BY of_check ORDER BY level = 'warning', row NULLS FIRST) <= {MOST_EXAMPLES}
+        ORDER BY of_check, level = 'warning', row NULLS FIRST""").fetchall()
+    return [(check, _example(*rest)) for check, *rest in found]
+
+
+def _example(
+    rule: str, row: int | None, column: str | None, value: str | None, proposal: str | None
+) -> str:
+    """One line; what stands in the file is shown as a program would write it."""
+    where = f"row {row}" if row is not None else "file"
+    at = f"{where}, {column!r}" if column else where
+    what = f": {value!r}" if value is not None else ""
+    better = f" -> {proposal!r}" if proposal is not None else ""
+    return f"{at}{what}{better} ({rule})"
+
+
+def _shape(connection: "duckdb.DuckDBPyConnection", accepted: str) -> Finding:
+    ((of, broken),) = connection.execute(
+        "SELECT count(*), count(*) FILTER (row IS NULL OR row < 1 OR product IS NULL) "
+        f"FROM {accepted}"
+    ).fetchall()
+    return Finding(broken=broken, of=of)
+
+
+def of_imported(connection: "duckdb.DuckDBPyConnection", rows: str) -> Mapping[str, Finding]:
+    """What `products_imported` must fulfil."""
+    ((of, shape, twice, without, known),) = connection.execute(f"""
+        SELECT count(*), count(*) FILTER (product IS NULL OR "import" IS NULL),
+            count(*) - count(DISTINCT product), count(*) FILTER (photos = 0), count(photos)
+        FROM {rows}""").fetchall()
+    photos = Finding(without, known)
+    if not known:
+        photos.note = "There is no key index yet, so photos are not known."
+    found = {SHAPE: Finding(shape, of), "products_once": Finding(twice, of), "have_photos": photos}
+    assert found.keys() == {rule.id for rule in PRODUCTS_IMPORTED.rules}  # noqa: S101 - ours
+    return found

@@ -1,0 +1,195 @@
+"""An import as it came: kept in the lake unchanged, under a key made of its name and its bytes.
+
+A corrected file is another import, the same file twice is not. What it holds: `validation.py`.
+"""
+
+import hashlib
+import re
+import shutil
+import unicodedata
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from off_platform.imports.readers.batches import Source, UnreadableError
+from off_platform.imports.readers.opening import open_import, sha256_of
+from off_platform.imports.tables import IMPORT, IMPORTS
+from off_platform.storage.folders import Folder
+from off_platform.storage.lake import Lake
+
+if TYPE_CHECKING:
+    import duckdb
+
+KEPT = "imports"
+ORIGINAL = "original"
+KEY = re.compile(r"[A-Za-z0-9._-]{1,60}@[0-9a-f]{8}")
+_SHA_DIGITS = 8
+_MOST_NAME = 60
+
+
+class NotTakenInError(LookupError):
+    """There is no such import; the message says what to do."""
+
+
+class OtherFileError(ValueError):
+    """The file is not the one that the import's key names; the message says so."""
+
+
+@dataclass(frozen=True)
+class TakenIn:
+    """An import in the lake.
+
+    Attributes:
+        key: its partition, `name@first 8 digits of its SHA-256`.
+        name: of the file or folder, as the producer has it.
+        source: what it is; None when it cannot be read as an import.
+        refused: why it cannot be read; empty when it can.
+        imported_at: when it was first taken in.
+    """
+
+    key: str
+    name: str
+    source: Source | None
+    refused: str
+    imported_at: datetime
+
+
+def key_of(path: Path) -> str:
+    """The key of a file or folder.
+
+    Raises:
+        OSError: it is not there or may not be read.
+    """
+    # The name comes from outside; the key is a folder, a partition and part of a URL.
+    plain = unicodedata.normalize("NFKD", path.name).encode("ascii", "ignore").decode()
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", plain).strip("-.")[:_MOST_NAME] or "import"
+    return f"{name}@{_sha256(path)[:_SHA_DIGITS]}"
+
+
+def _sha256(path: Path) -> str:
+    """Of a file; of a folder that of the names and digests of its files."""
+    if not path.is_dir():
+        return sha256_of(path)
+    lines = (f"{sha256_of(file)}  {name}\n" for name, file in _files(path))
+    return hashlib.sha256("".join(lines).encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def _files(folder: Path) -> Iterator[tuple[str, Path]]:
+    """Its files by name, and those of the folders in it; links lead nowhere."""
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and not path.is_symlink():
+            yield path.relative_to(folder).as_posix(), path
+
+
+def take_in(lake: Lake, path: Path, key: str) -> None:
+    """Keeps a file or folder in the lake, unchanged; one that is there stays.
+
+    Raises:
+        OtherFileError: it is not what the key names.
+        OSError: it cannot be read, or the lake not be written.
+    """
+    found = key_of(path)
+    if found != key:
+        raise OtherFileError(f"{path} is {found}, not {key}: it was changed since.")
+    folder = of_import(lake, key)
+    if ORIGINAL in folder.folders():
+        return
+    # The name is the producer's, and stands in the findings.
+    name = path.name.encode("utf-8", "replace").decode()
+    with lake.root.scratch() as scratch:
+        made = scratch / ORIGINAL
+        if path.is_dir():
+            shutil.copytree(path, made / name, ignore=_links)
+        else:
+            made.mkdir()
+            shutil.copyfile(path, made / name)
+        folder.place(made, ORIGINAL)
+
+
+def _links(folder: str, names: list[str]) -> set[str]:
+    return {name for name in names if Path(folder, name).is_symlink()}
+
+
+def record(
+    lake: Lake,
+    key: str,
+    connection: "duckdb.DuckDBPyConnection",
+    now: datetime | None = None,
+) -> TakenIn:
+    """Notes in the table `imports` what a kept import is, and when it was first taken in.
+
+    Raises:
+        NotTakenInError: it is not kept.
+    """
+    source, refused = None, ""
+    with original(lake, key) as path:
+        name = path.name
+        try:
+            source = open_import(path).source
+        except UnreadableError as error:
+            refused = str(error)
+    taken = TakenIn(key, name, source, refused, imported_at(lake, key, connection) or _now(now))
+    lake.replace(IMPORTS.name, (IMPORT, key), IMPORTS.arrow, lambda to: _write(taken, to))
+    return taken
+
+
+def _now(now: datetime | None) -> datetime:
+    return now or datetime.now(UTC)
+
+
+def _write(taken: TakenIn, to: Path) -> None:
+    import pyarrow as pa  # noqa: PLC0415 - 0.2 s, once used
+    import pyarrow.parquet as pq  # noqa: PLC0415 - the same
+
+    source = taken.source
+    row = {
+        "name": taken.name,
+        "imported_at": taken.imported_at,
+        "refused": taken.refused or None,
+        **({field: getattr(source, field) for field in _OF_SOURCE} if source else {}),
+        "columns": list(source.header) if source else None,
+    }
+    pq.write_table(pa.Table.from_pylist([row], IMPORTS.arrow), to)
+
+
+_OF_SOURCE = ("format", "bytes", "sha256", "encoding", "delimiter", "sheet")
+
+
+def imported_at(lake: Lake, key: str, connection: "duckdb.DuckDBPyConnection") -> datetime | None:
+    """When an import was first taken in; None when it was not."""
+    if not lake.has(IMPORTS.name, (IMPORT, key)):
+        return None
+    rows = lake.rows_of(IMPORTS.name, (IMPORT, key))
+    ((at,),) = connection.execute(f"SELECT imported_at FROM {rows}").fetchall()
+    return at if isinstance(at, datetime) else None
+
+
+@contextmanager
+def original(lake: Lake, key: str) -> Iterator[Path]:
+    """The kept file or folder, as one of this machine.
+
+    Raises:
+        NotTakenInError: it is not kept.
+    """
+    folder = of_import(lake, key)
+    if ORIGINAL not in folder.folders():
+        raise NotTakenInError(
+            f"The import {key} is not in the lake; hand its file in with off-platform import."
+        )
+    with folder.local_folder(ORIGINAL) as kept:
+        (path,) = kept.iterdir()
+        yield path
+
+
+def of_import(lake: Lake, key: str) -> Folder:
+    """The folder of an import in the lake: its original, report, findings and corrected copy.
+
+    Raises:
+        NotTakenInError: the key is none.
+    """
+    if not KEY.fullmatch(key):
+        raise NotTakenInError(f"{key[:80]!r} is no import; imports are called name@12345678.")
+    return lake.root.below(f"{KEPT}/{key}")

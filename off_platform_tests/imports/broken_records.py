@@ -1,0 +1,286 @@
+"""A small file for every rule of an import, which breaks that rule and no other; data only."""
+
+import csv
+import io
+import json
+import zipfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import openpyxl
+from stdnum import ean
+
+from off_platform_tests.imports.conftest import Content
+
+NUTELLA = "3017620422003"
+OREO = "7622210449283"
+GOOD = {"barcode": NUTELLA, "product_name": "Nutella"}
+MEBIBYTE = 1 << 20
+
+
+@dataclass(frozen=True)
+class Broken:
+    """A file that breaks one rule.
+
+    Attributes:
+        rule: the rule.
+        content: of the file.
+        name: of the file.
+        row: of the finding; None when it is the whole file's.
+        column: of the finding.
+        value: what it says that stands in the file.
+        proposal: what it proposes, exactly.
+        certain: whether that may be applied without asking.
+        beside: rules that cannot but be broken, too, one a finding.
+    """
+
+    rule: str
+    content: Content
+    name: str = "x.csv"
+    row: int | None = None
+    column: str | None = None
+    value: str | None = None
+    proposal: str | None = None
+    certain: bool = False
+    beside: tuple[str, ...] = ()
+
+
+def table(*records: dict[str, str], delimiter: str = ",") -> str:
+    """CSV of records with the same columns."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(records[0]), delimiter=delimiter, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(records)
+    return text.getvalue()
+
+
+def cell(
+    rule: str, column: str, value: str, proposal: str | None = None, *,
+    certain: bool = False, beside: tuple[str, ...] = (), **others: str,
+) -> Broken:  # fmt: skip
+    """A record that is sound but for one cell; a cell in `others` belongs to it."""
+    content = table({**GOOD, **others, column: value})
+    return Broken(rule, content, "x.csv", 2, column, value, proposal, certain, beside)
+
+
+def whole(rule: str, content: Content, name: str = "x.csv", **expected: Any) -> Broken:
+    """A file that breaks a rule as a whole."""
+    return Broken(rule, content, name, **expected)
+
+
+def together(rule: str, **numbers: str) -> Broken:
+    """A record whose numbers do not fit one another."""
+    content = table({**GOOD, **numbers})
+    return Broken(rule, content, "x.csv", 2, " + ".join(numbers), " + ".join(numbers.values()))
+
+
+def identifier(
+    rule: str, text: str, proposal: str | None = None, *,
+    certain: bool = False, column: str = "barcode",
+) -> Broken:  # fmt: skip
+    """A record that is sound but for its only identifier."""
+    content = table({column: text, "product_name": "Nutella"})
+    return Broken(rule, content, "x.csv", 2, column, text, proposal, certain)
+
+
+def in_json(rule: str, column: str | None, value: str | None = None, **expected: Any) -> Broken:
+    """A JSON file; `items` are its records, one sound record with what is in `cells` by default."""
+    items = expected.pop("items", None) or [{**GOOD, **expected.pop("cells", {})}]
+    content = items if isinstance(items, str) else json.dumps(items)
+    return Broken(rule, content, "x.json", expected.pop("row", 1), column, value, **expected)
+
+
+def workbook(*sheets: Sequence[Sequence[object]]) -> Callable[[Path], None]:
+    """What writes an XLSX file of sheets with these rows."""
+
+    def write(path: Path) -> None:
+        book = openpyxl.Workbook()
+        for place, rows in enumerate(sheets):
+            sheet = book.create_sheet(f"Sheet {place + 1}")
+            for row in rows:
+                sheet.append(list(row))
+        book.remove(book.worksheets[0])
+        book.save(path)
+
+    return write
+
+
+def archive(**members: bytes) -> bytes:
+    """A ZIP archive; a name's `__` stands for `/`, its last `_` for a period."""
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as written:
+        for name, content in members.items():
+            path, _, ending = name.replace("__", "/").rpartition("_")
+            written.writestr(f"{path}.{ending}", content)
+    return made.getvalue()
+
+
+def with_check_digit(body: str) -> str:
+    """A sound barcode that begins with these digits."""
+    return body + str(ean.calc_check_digit(body))
+
+
+def many(*barcodes: str) -> str:
+    """CSV of as many products."""
+    names = (f"Product {place}" for place in range(len(barcodes)))
+    pairs = zip(barcodes, names, strict=True)
+    return table(*({"barcode": code, "product_name": name} for code, name in pairs))
+
+
+SOUND = table(GOOD)
+UPC_A = [with_check_digit(f"0123456789{digit}") for digit in range(3)]
+EAN_13 = [with_check_digit(f"40123456789{digit}") for digit in range(1, 4)]
+SHOPS_OWN = with_check_digit("200000000000")
+HEADER = ("barcode", "product_name", "fat")
+SHEET = (HEADER, (NUTELLA, "Nutella", 30.9))
+
+# Of the whole file.
+FILES: tuple[Broken, ...] = (
+    whole("file_empty", b""),
+    whole("no_records", "barcode,product_name\n"),
+    whole("no_records", "[]", "x.json"),
+    whole("not_an_import_format", b"%PDF-1.7\n"),
+    whole("not_an_import_format", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "x.xls"),
+    whole("not_an_import_format", archive(content_xml=b"<office/>"), "x.xlsx"),
+    whole("not_utf8", SOUND.replace("Nutella", "Crème").encode("latin-1"), value="0xe8"),
+    whole("not_utf8", SOUND.encode("utf-16")),
+    whole("nul_bytes", SOUND.replace("Nutella", "Nut\0ella")),
+    whole("line_too_long", b"barcode,product_name\n" + b"x" * (16 * MEBIBYTE)),
+    whole("cell_too_long", SOUND.replace("Nutella", "x" * (MEBIBYTE + 1)), row=2),
+    whole("quote_not_closed", SOUND.replace("Nutella", '"Nutella'), row=2),
+    whole("line_ending", SOUND.replace("\n", "\r"), row=1),
+    whole("xlsx_damaged", b"PK\x03\x04 and no more", "x.xlsx"),
+    whole("xlsx_too_large", archive(xl__workbook_xml=bytes(65 * MEBIBYTE)), "x.xlsx"),
+    whole("json_invalid", '[{"barcode": "3017620422003",}]', "x.json"),
+    whole("json_too_deep", '{"a":' * 100_000, "x.json"),
+    whole("json_not_records", "[1]", "x.json", row=1),
+    whole("no_header", f"{NUTELLA},Nutella\n", row=1, value=NUTELLA),
+    whole("doubled_header", f"barcode,barcode\n{NUTELLA},{NUTELLA}\n", row=1, value="barcode"),
+    whole("too_many_columns", ",".join(f"column {n}" for n in range(2_001)), row=1),
+    whole("no_identifier_column", SOUND.replace("barcode", "EAN"),
+          row=1, column="EAN", value="EAN", proposal="barcode"),
+    whole("wrong_delimiter", table(GOOD, delimiter=";"), value=";", proposal=",", certain=True),
+    whole("wrong_delimiter", table(GOOD, delimiter="\t"), value="tab", proposal=",", certain=True),
+    whole("byte_order_mark", "\ufeff" + SOUND),
+    whole("json_lines", f"{json.dumps(GOOD)}\n{json.dumps({**GOOD, 'barcode': OREO})}\n", "x.json"),
+    whole("more_sheets", workbook(SHEET, SHEET), "x.xlsx"),
+    whole("header_trimmed", SOUND.replace("product_name", " product_name "), row=1,
+          column="product_name", value=" product_name ", proposal="product_name", certain=True),
+    whole("empty_line", SOUND.replace("\n", "\n\n", 1), row=2),
+    whole("unknown_column", table({**GOOD, "Energy:kJ": "2252"}),
+          row=1, column="Energy:kJ", value="Energy:kJ", proposal="energy_kj"),
+    whole("unknown_column", table({**GOOD, "shelf": "4"}), row=1, column="shelf", value="shelf"),
+    whole("boolean_mixed", table({**GOOD, "vegan": "yes"}, {**GOOD, "barcode": OREO, "vegan": "1"}),
+          column="vegan", beside=("unknown_column",)),
+    whole("unknown_language_suffix", table({**GOOD, "product_name_xx": "Nutella"}),
+          row=1, column="product_name_xx", value="product_name_xx"),
+    whole("unknown_language_suffix", table({**GOOD, "product_name_FR": "Nutella"}), row=1,
+          column="product_name_FR", value="product_name_FR", proposal="product_name_fr"),
+    whole("damage_scientific", many(*["7,6223E+12"] * 3), column="barcode",
+          beside=("barcode_scientific",) * 3),
+    whole("damage_lost_zeros", many(*(code.lstrip("0") for code in UPC_A)), column="barcode",
+          proposal="the zeros put back in front", certain=True,
+          beside=("barcode_lost_zero",) * 3),
+    whole("damage_extra_digit", many(*(f"{code}0" for code in EAN_13)), column="barcode",
+          proposal="the last 0 removed", certain=True, beside=("barcode_length",) * 3),
+)  # fmt: skip
+
+# Of one record.
+RECORDS: tuple[Broken, ...] = (
+    whole("quote_misplaced", SOUND.replace("Nutella", '"Nut"ella'), row=2),
+    whole("ragged_row", SOUND.replace("Nutella", "Nutella,Ferrero"), row=2),
+    whole("ragged_row", SOUND + f"{OREO}\n", row=3),
+    Broken("cell_error_value", workbook((HEADER, (NUTELLA, "Nutella", "#N/A"))), "x.xlsx",
+           2, "fat", "#N/A"),
+    in_json("json_nested", "fat", cells={"fat": {"value": 30.9}}),
+    in_json("json_duplicate_key", "fat",
+            items=f'[{{"barcode": "{NUTELLA}", "product_name": "Nutella", "fat": 1, "fat": 2}}]'),
+    whole("identifier_missing", SOUND.replace(NUTELLA, ""), row=2, column="barcode"),
+    cell("identifiers_disagree", "code", OREO),
+    identifier("product_id_only", "PROD12345", column="product_id"),
+    in_json("barcode_not_text", "barcode", NUTELLA, cells={"barcode": int(NUTELLA)},
+            proposal=NUTELLA, certain=True),
+    Broken("barcode_not_text", workbook((HEADER, (int(NUTELLA), "Nutella", 30.9))), "x.xlsx",
+           2, "barcode", NUTELLA, NUTELLA, certain=True),
+    in_json("barcode_not_text", "barcode", SHOPS_OWN, cells={"barcode": int(SHOPS_OWN)},
+            proposal=SHOPS_OWN, certain=True, beside=("barcode_restricted",)),
+    in_json("barcode_not_text", "barcode", "425261", cells={"barcode": 425261},
+            beside=("barcode_short_upc_e",)),
+    identifier("barcode_not_digits", "3017-6204 22003", NUTELLA, certain=True),
+    identifier("barcode_length", "30176"),
+    identifier("barcode_length", f"0{NUTELLA}", NUTELLA, certain=True),
+    identifier("barcode_lost_zero", UPC_A[0].lstrip("0"), UPC_A[0]),
+    identifier("barcode_scientific", "7,6223E+12"),
+    identifier("barcode_all_zeros", "0000000000000"),
+    identifier("barcode_check_digit", "3017620422004"),
+    identifier("barcode_restricted", SHOPS_OWN),
+    identifier("barcode_trade_unit", with_check_digit("1301762042200"), column="gtin"),
+    identifier("barcode_short_upc_e", "425261", "04252614"),
+    Broken("duplicate_product", table(GOOD, GOOD), "x.csv", 3, "barcode", NUTELLA),
+    whole("product_name_missing", SOUND.replace("Nutella", ""), row=2, column="product_name"),
+    cell("aliases_disagree", "fat_g", "31", fat="30.9"),
+    cell("aliases_disagree", "brands", "Kinder", brand="Ferrero"),
+    in_json("aliases_disagree", "nutrition.fat_g", "31",
+            cells={"fat": 30.9, "nutrition": {"fat_g": 31}}),
+    cell("aliases_merged", "fat_g", "30.90", fat="30.9"),
+    cell("aliases_merged", "brands", "Ferrero; Kinder", brand="Ferrero,Kinder"),
+    cell("number_decimal_comma", "fat", "0,5", "0.5", certain=True),
+    cell("number_thousands", "energy_kj", "1.234,5", "1234.5", certain=True),
+    cell("number_thousands", "energy_kj", "1,234"),
+    cell("number_with_unit", "fat", "99.9mg", "0.0999", certain=True),
+    cell("number_with_modifier", "fat", "< 0.5", "0.5"),
+    cell("number_trace", "fat", "traces", "0"),
+    cell("number_with_sign", "fat", "+5", "5", certain=True),
+    cell("number_not_finite", "fat", "NaN"),
+    cell("not_a_number", "fat", "a lot"),
+    cell("energy_two_values", "energy_kcal", "852KJ/ 203Kcal", "203"),
+    cell("number_with_unit", "salt", "100mg", "0.1", certain=True, sodium="0.04"),
+    cell("negative", "fat", "-1.0"),
+    cell("negative", "energy_kj", "-1", energy="2252"),
+    cell("above_range", "fat", "100.1"),
+    cell("above_range", "salt_g", "51"),
+    cell("above_range", "energy_kj", "4001"),
+    cell("above_range", "energy_kcal", "901"),
+    cell("above_range", "energy", "950", beside=("energy_unit_detected",),
+         fat="100", carbohydrates="0", proteins="0"),
+    cell("above_range", "sodium", "21", beside=("salt_derived",)),
+    together("macronutrients_above_100", fat="50", carbohydrates="40", proteins="10.2"),
+    cell("nutrient_above_off_limit", "energy_kj", "3912"),
+    cell("nutrient_above_off_limit", "vitamin_c", "105001"),
+    together("macronutrients_and_salt", fat="50", carbohydrates="30", proteins="20", salt="6"),
+    cell("above_range", "fat_g", "101", fat=""),
+    together("saturated_fat_above_fat", saturated_fat="11", fat="10.90"),
+    together("sugars_above_carbohydrates", sugars_g="57.6", carbohydrates="57.5"),
+    together("energy_disagrees", energy_kj="2252", energy_kcal="300"),
+    together("energy_disagrees", energy="100", energy_kcal="539"),
+    cell("energy_unit_detected", "energy", "2252",
+         fat="30.9", carbohydrates="57.5", proteins="6.3"),
+    cell("energy_unit_assumed", "energy", "2252"),
+    cell("salt_derived", "sodium", "0.043"),
+    together("salt_and_sodium_disagree", salt="1", sodium="1"),
+    cell("quantity_without_unit", "quantity", "400"),
+    cell("quantity_not_metric", "quantity", "14 oz", "397 g"),
+    cell("country_unknown", "countries", "FR, Germny", "FR, DE"),
+    cell("country_unknown", "countries", "Atlantis"),
+    cell("country_alias", "countries", "France, UK", "France, GB", certain=True),
+    cell("language_unknown", "lc", "eng", "en"),
+    cell("language_unknown", "languages", "en, qq"),
+    cell("language_separator", "languages", "en; fr", "en, fr", certain=True),
+    cell("timestamp_iso", "created_t", "2022-01-18 16:00:00", "1642521600", certain=True),
+    cell("timestamp_milliseconds", "created_t", "1642521600000", "1642521600", certain=True),
+    cell("not_a_timestamp", "created_t", "last week"),
+    cell("timestamp_in_future", "created_t", "1750000001"),
+    cell("created_after_modified", "created_t", "1642608001", last_modified_t="1642608000"),
+    cell("not_a_url", "url", "ftp://example.org/x"),
+    cell("not_a_url", "image_url", "www.example.org/x.jpg", "https://www.example.org/x.jpg"),
+    cell("text_trimmed", "product_name", " Nutella ", "Nutella", certain=True),
+    cell("text_control_character", "product_name", "Nut\x07ella", "Nutella"),
+    cell("text_replacement_character", "product_name", "Cr\ufffdme"),
+    cell("text_double_encoded", "product_name", "CrÃ¨me", "Crème", certain=True),
+    cell("missing_marker", "brand", "N/A", "", certain=True),
+    cell("list_empty_part", "categories", "Spreads,,Snacks", "Spreads, Snacks", certain=True),
+)  # fmt: skip
+
+BROKEN = (*FILES, *RECORDS)
