@@ -158,7 +158,9 @@ class Settings(BaseSettings):
     gallery_samples: int = Field(
         default=2000, ge=0, description="Samples shown in a set's gallery, at most."
     )
-    duckdb_memory: Memory = Field(default="1GB", description="Memory limit of DuckDB.")
+    duckdb_memory: Memory = Field(
+        default="512MB", description="Memory limit of DuckDB, which spills beyond it."
+    )
     threads: int = Field(default=2, ge=1, le=256, description="Threads of DuckDB.")
 
     @field_validator("bins_validation_share")

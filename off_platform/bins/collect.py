@@ -4,7 +4,7 @@ Only new and changed objects are fetched, and put down part by part, so that a r
 goes on where it stopped. What the JSON says is `inventory.py`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -29,6 +29,7 @@ COLLECTING = "collecting/bin_metadata"
 # Of 2 kB each: 16 MB in memory, and the most that a killed run loses.
 PART_OBJECTS = 8192
 ROW_GROUP = 8192
+RANGE_OBJECTS = 32_768
 # "One SKU" takes 700 bytes; the largest bin has 22.
 METADATA_BYTES_MOST = 2**20
 # Objects are so small that far away nearly all of the time is waiting: 10,000 of them took 5.7 s
@@ -292,29 +293,60 @@ def _has_stale(lake: Lake, connection: "duckdb.DuckDBPyConnection") -> bool:
 
 
 def _merge(lake: Lake, connection: "duckdb.DuckDBPyConnection") -> None:
-    """Puts the newest row of each listed object in place, in order and spilling: it is a gigabyte.
+    """Puts the newest row of each listed object in place, in order.
 
-    The parts are named in the order they were made, behind the table's own file.
+    Range by range of keys: all texts together are a gigabyte, and sorting them holds them all. The
+    parts are made in the order of the keys, so that each range reads only a few row groups.
     """
-    table = lake.address(BIN_METADATA.name) if lake.has(BIN_METADATA.name) else ""
-    newest = f"""
-        SELECT key, max_by(filename, (filename <> {literal(table)}, filename)) AS filename
-        FROM {_had(lake)} WHERE key IN (
-            SELECT key FROM {lake.rows_of(BIN_OBJECTS.name)} WHERE id IS NOT NULL)
-        GROUP BY key"""
-    columns = ", ".join(f'h."{column.name}"' for column in BIN_METADATA.columns)
-    query = f"""SELECT {columns} FROM {_had(lake)} AS h JOIN ({newest}) USING (key, filename)
-        ORDER BY h.key"""
+    had = _had(lake)
 
     def write(path: Path) -> None:
-        _write_stream(connection.cursor().sql(query).to_arrow_reader(ROW_GROUP), path)
+        _write_stream(
+            (
+                batch
+                for least, most in _ranges(lake, connection)
+                for batch in connection.cursor()
+                .sql(_newest_query(lake, had, least, most))
+                .to_arrow_reader(ROW_GROUP)
+            ),
+            path,
+        )
 
     lake.replace(BIN_METADATA.name, None, BIN_METADATA.arrow, write)
 
 
-def _write_stream(reader: "pa.RecordBatchReader", path: Path) -> None:
+def _ranges(
+    lake: Lake, connection: "duckdb.DuckDBPyConnection"
+) -> Iterator[tuple[str, str | None]]:
+    """First key of each range, and that of the next; None after the last."""
+    found = connection.execute(f"""
+        SELECT key FROM (
+            SELECT key, row_number() OVER (ORDER BY key) AS place
+            FROM {lake.rows_of(BIN_OBJECTS.name)} WHERE part = 'metadata' AND id IS NOT NULL)
+        WHERE place % {RANGE_OBJECTS} = 1 ORDER BY key""").fetchall()
+    starts = [key for (key,) in found]
+    return zip(starts, [*starts[1:], None], strict=True)
+
+
+def _newest_query(lake: Lake, had: str, least: str, most: str | None) -> str:
+    """The newest rows of listed objects; parts are named in the order they were made.
+
+    They stand behind the table's own file.
+    """
+    table = lake.address(BIN_METADATA.name) if lake.has(BIN_METADATA.name) else ""
+    within = f"key >= {literal(least)}" + (f" AND key < {literal(most)}" if most else "")
+    columns = ", ".join(f'"{column.name}"' for column in BIN_METADATA.columns)
+    return f"""
+        SELECT {columns} FROM {had} WHERE {within} AND key IN (
+            SELECT key FROM {lake.rows_of(BIN_OBJECTS.name)} WHERE {within} AND id IS NOT NULL)
+        QUALIFY row_number() OVER (
+            PARTITION BY key ORDER BY filename <> {literal(table)} DESC, filename DESC) = 1
+        ORDER BY key"""
+
+
+def _write_stream(batches: "Iterable[pa.RecordBatch]", path: Path) -> None:
     import pyarrow.parquet as pq  # noqa: PLC0415 - 0.2 s, once used
 
     with pq.ParquetWriter(path, BIN_METADATA.arrow, compression="zstd") as file:
-        for batch in reader:
+        for batch in batches:
             file.write_batch(batch.cast(BIN_METADATA.arrow), ROW_GROUP)

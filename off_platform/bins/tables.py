@@ -23,6 +23,9 @@ from off_platform.storage.lake import Lake
 if TYPE_CHECKING:
     import duckdb
 
+# Rows of `bin_items` that are summed up at once: memory is the same for any number of bins.
+ITEMS_AT_ONCE = 300_000
+
 
 def make_all(lake: Lake, connection: "duckdb.DuckDBPyConnection", shares: SplitShares) -> None:
     """Makes all of them, in order."""
@@ -82,8 +85,17 @@ def make_bins(lake: Lake, connection: "duckdb.DuckDBPyConnection") -> int:
 
 
 def make_items(lake: Lake, connection: "duckdb.DuckDBPyConnection") -> int:
-    """Makes `items`; gives its number of rows."""
-    return _replace(lake, ITEMS, connection, inventory.items_query(lake.rows_of(BIN_ITEMS.name)))
+    """Makes `items`, part by part of the ASINs; gives its number of rows."""
+    rows = lake.rows_of(BIN_ITEMS.name)
+    ((number,),) = connection.execute(f"SELECT count(*) FROM {rows}").fetchall()
+    parts = 1 + int(number) // ITEMS_AT_ONCE
+    for part in range(parts):
+        query = inventory.items_query(rows, part, parts)
+        made = (
+            "CREATE OR REPLACE TEMP TABLE made_items AS" if not part else "INSERT INTO made_items"
+        )
+        connection.execute(f"{made} {query}").fetchall()
+    return _replace(lake, ITEMS, connection, "FROM made_items ORDER BY asin")
 
 
 def make_visits(lake: Lake, connection: "duckdb.DuckDBPyConnection") -> int:

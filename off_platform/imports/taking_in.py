@@ -3,7 +3,6 @@
 A corrected file is another import, the same file twice is not. What it holds: `validation.py`.
 """
 
-import hashlib
 import re
 import shutil
 import unicodedata
@@ -14,8 +13,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from off_platform.imports.joining import open_whole
 from off_platform.imports.readers.batches import Source, UnreadableError
-from off_platform.imports.readers.opening import open_import, sha256_of
+from off_platform.imports.readers.opening import sha256_of
 from off_platform.imports.tables import IMPORT, IMPORTS
 from off_platform.storage.folders import Folder
 from off_platform.storage.lake import Lake
@@ -66,22 +66,7 @@ def key_of(path: Path) -> str:
     # The name comes from outside; the key is a folder, a partition and part of a URL.
     plain = unicodedata.normalize("NFKD", path.name).encode("ascii", "ignore").decode()
     name = re.sub(r"[^A-Za-z0-9._-]+", "-", plain).strip("-.")[:_MOST_NAME] or "import"
-    return f"{name}@{_sha256(path)[:_SHA_DIGITS]}"
-
-
-def _sha256(path: Path) -> str:
-    """Of a file; of a folder that of the names and digests of its files."""
-    if not path.is_dir():
-        return sha256_of(path)
-    lines = (f"{sha256_of(file)}  {name}\n" for name, file in _files(path))
-    return hashlib.sha256("".join(lines).encode("utf-8", "surrogateescape")).hexdigest()
-
-
-def _files(folder: Path) -> Iterator[tuple[str, Path]]:
-    """Its files by name, and those of the folders in it; links lead nowhere."""
-    for path in sorted(folder.rglob("*")):
-        if path.is_file() and not path.is_symlink():
-            yield path.relative_to(folder).as_posix(), path
+    return f"{name}@{sha256_of(path)[:_SHA_DIGITS]}"
 
 
 def take_in(lake: Lake, path: Path, key: str) -> None:
@@ -128,7 +113,7 @@ def record(
     with original(lake, key) as path:
         name = path.name
         try:
-            source = open_import(path).source
+            source = open_whole(path).source
         except UnreadableError as error:
             refused = str(error)
     taken = TakenIn(key, name, source, refused, imported_at(lake, key, connection) or _now(now))

@@ -18,12 +18,13 @@ from off_platform.imports.explanation import Explanation
 from off_platform.imports.fields import BARCODES
 from off_platform.imports.findings import BatchFindings, as_rows
 from off_platform.imports.identity import as_they_stand
+from off_platform.imports.joining import open_whole
 from off_platform.imports.readers.batches import Batch, Found, Reader, Source, UnreadableError
 from off_platform.imports.readers.delimited import likely_encoding
 from off_platform.imports.readers.opening import open_import
 from off_platform.imports.records import Records, read_records
 from off_platform.imports.rules import BY_ID
-from off_platform.imports.staging import Staging
+from off_platform.imports.staging import FINDINGS, Staging
 from off_platform.imports.tables import PRODUCTS_QUARANTINED
 from off_platform.imports.typed_columns import text_maps
 from off_platform.storage.lake import literal
@@ -89,7 +90,7 @@ def validate_import(
     explanation = Explanation(int(time.time() if now is None else now))
     with _connection(into) as connection:
         try:
-            reader = open_import(path)
+            reader = open_whole(path)
             verdict.source = reader.source
             _validate(reader, path, staging, verdict, connection, explanation, display)
         except UnreadableError as error:
@@ -124,7 +125,7 @@ def _validate(
                 display.show(tally)
         late = reader.take_found()
         staging.write(*_of_lost_rows(late, reader.source.name, verdict))
-    _settle(reader.source, path, staging, verdict, connection, columns, surveys)
+    _settle(reader, path, staging, verdict, connection, columns, surveys)
 
 
 def _survey(batch: Batch, columns: Columns, surveys: dict[str, damage.IdentifierSurvey]) -> None:
@@ -210,7 +211,7 @@ def _of_lost_rows(
 
 
 def _settle(
-    source: Source,
+    reader: Reader,
     path: Path,
     staging: Staging,
     verdict: Verdict,
@@ -225,12 +226,13 @@ def _settle(
     verdict.counts.update(each.rule for each in of_file)
     twice = staging.duplicates(connection)
     moved = len(twice) > 0
-    rows = as_rows(source.name, of_file)
+    rows = as_rows(reader.source.name, of_file)
     if moved:
         verdict.counts["duplicate_product"] += len(twice)
         staging.move(_duplicates(path, columns, twice))
-        rows = pa.concat_tables([rows, _of_duplicates(source.name, columns, twice)])
+        rows = pa.concat_tables([rows, _of_duplicates(reader, columns, twice)])
     staging.settle(connection, rows, damage.repair_query(of_file), moved=moved)
+    reader.put_places(staging.folder / FINDINGS)
     if moved:
         verdict.accepted, verdict.quarantined = staging.sizes()
 
@@ -241,14 +243,14 @@ def _duplicates(path: Path, columns: Columns, twice: "pa.Table") -> "Iterator[pa
     import pyarrow as pa  # noqa: PLC0415 - 0.2 s, once used
 
     rows = twice["row"].to_numpy()
-    for batch in open_import(path).batches(BATCH_ROWS):
+    for batch in open_whole(path).batches(BATCH_ROWS):
         wanted = np.isin(batch.rows, rows)
         if count := int(wanted.sum()):
             rules = pa.array([["duplicate_product"]] * count, pa.list_(pa.string()))
             yield quarantine(batch, as_they_stand(batch, columns), rules, pa.array(wanted))
 
 
-def _of_duplicates(file: str, columns: Columns, twice: "pa.Table") -> "pa.Table":
+def _of_duplicates(reader: Reader, columns: Columns, twice: "pa.Table") -> "pa.Table":
     """`duplicate_product` of the later records, both rows named."""
     import pyarrow as pa  # noqa: PLC0415 - 0.2 s, once used
     import pyarrow.compute as pc  # noqa: PLC0415 - the same
@@ -262,12 +264,12 @@ def _of_duplicates(file: str, columns: Columns, twice: "pa.Table") -> "pa.Table"
         field=columns.places[column].field.name,
         value=twice["product"].combine_chunks(),
         message=pc.binary_join_element_wise(
-            "The product ", twice["product"].combine_chunks(), " stands in row ",
-            twice["first_row"].combine_chunks().cast(pa.string()), " already, and again in row ",
-            twice["row"].combine_chunks().cast(pa.string()), ".", "",
+            "The product ", twice["product"].combine_chunks(), " stands in ",
+            reader.names_of_rows(twice["first_row"].combine_chunks()), " already, and again in ",
+            reader.names_of_rows(twice["row"].combine_chunks()), ".", "",
         ),
     )  # fmt: skip
-    return found.table(file, twice["product"].combine_chunks())
+    return found.table(reader.source.name, twice["product"].combine_chunks())
 
 
 def _refuse(
@@ -296,7 +298,7 @@ def _damage_anyway(path: Path, refused: Found) -> list[Found]:
         return []
     try:
         encoding = likely_encoding(path) if refused.rule == "not_utf8" else None
-        reader = open_import(path, encoding=encoding)
+        reader = open_import(path, encoding=encoding) if encoding else open_whole(path)
         columns = Columns()
         survey: damage.IdentifierSurvey | None = None
         for batch in reader.batches(BATCH_ROWS):

@@ -127,7 +127,7 @@ class Lake:
 
     @contextmanager
     def connect(
-        self, memory: str = "1GB", threads: int = 2
+        self, memory: str = "512MB", threads: int = 2
     ) -> Iterator["duckdb.DuckDBPyConnection"]:
         """DuckDB in memory that can read this lake and spills into its scratch."""
         import duckdb  # noqa: PLC0415 - 0.2 s, once used

@@ -133,6 +133,8 @@ SOUND = table(GOOD)
 UPC_A = [with_check_digit(f"0123456789{digit}") for digit in range(3)]
 EAN_13 = [with_check_digit(f"40123456789{digit}") for digit in range(1, 4)]
 SHOPS_OWN = with_check_digit("200000000000")
+# 2,228 kJ or 533 kcal.
+MACRONUTRIENTS = {"fat": "30.9", "carbohydrates": "57.5", "proteins": "6.3"}
 HEADER = ("barcode", "product_name", "fat")
 SHEET = (HEADER, (NUTELLA, "Nutella", 30.9))
 
@@ -249,17 +251,19 @@ RECORDS: tuple[Broken, ...] = (
     together("macronutrients_above_100", fat="50", carbohydrates="40", proteins="10.2"),
     cell("nutrient_above_off_limit", "energy_kj", "3912"),
     cell("nutrient_above_off_limit", "vitamin_c", "105001"),
-    together("macronutrients_and_salt", fat="50", carbohydrates="30", proteins="20", salt="6"),
+    together("macronutrients_and_salt", fat="50", carbohydrates="30", proteins="20", salt="5.1"),
     cell("above_range", "fat_g", "101", fat=""),
     together("saturated_fat_above_fat", saturated_fat="11", fat="10.90"),
     together("sugars_above_carbohydrates", sugars_g="57.6", carbohydrates="57.5"),
-    together("energy_disagrees", energy_kj="2252", energy_kcal="300"),
+    together("energy_disagrees", energy_kj="367", energy_kcal="100"),
+    together("energy_disagrees", energy_kj="473", energy_kcal="100"),
     together("energy_disagrees", energy="100", energy_kcal="539"),
-    cell("energy_unit_detected", "energy", "2252",
-         fat="30.9", carbohydrates="57.5", proteins="6.3"),
+    cell("energy_unit_detected", "energy", "2252", **MACRONUTRIENTS),
+    cell("energy_unit_detected", "energy", "2890", **MACRONUTRIENTS),
     cell("energy_unit_assumed", "energy", "2252"),
+    cell("energy_unit_assumed", "energy", "2900", **MACRONUTRIENTS),
     cell("salt_derived", "sodium", "0.043"),
-    together("salt_and_sodium_disagree", salt="1", sodium="1"),
+    together("salt_and_sodium_disagree", salt="2.61", sodium="1"),
     cell("quantity_without_unit", "quantity", "400"),
     cell("quantity_not_metric", "quantity", "14 oz", "397 g"),
     cell("country_unknown", "countries", "FR, Germny", "FR, DE"),

@@ -6,7 +6,7 @@ import io
 import pytest
 
 from off_platform.imports.rules import BY_ID, CHECKS, RULES
-from off_platform_tests.imports.broken_records import BROKEN, Broken
+from off_platform_tests.imports.broken_records import BROKEN, GOOD, Broken, table
 from off_platform_tests.imports.conftest import Judged, Validate
 
 # They look at folders of files.
@@ -114,6 +114,28 @@ def test_a_sound_record_breaks_no_rule(validate: Validate) -> None:
     assert judged.findings == []
     assert judged.accepted[0]["product"] == "3017620422003"
     assert judged.accepted[0]["amount"] == 750
+
+
+WITHIN = [
+    {"energy_kj": "368", "energy_kcal": "100"},
+    {"energy_kj": "472", "energy_kcal": "100"},
+    {"energy": "2252", "energy_kcal": "539", "energy_kj": "2252"},
+    {"fat": "33.4", "carbohydrates": "33.4", "proteins": "33.3"},
+    {"fat": "50", "carbohydrates": "30", "proteins": "20", "fiber": "30", "salt": "5"},
+    {"salt": "2.6", "sodium": "1"},
+    {"saturated_fat": "10.9", "fat": "10.9", "sugars": "0.0", "carbohydrates": "0"},
+    {"allergens": "none", "traces": "None"},
+    {"countries": "World; European Union, GB", "languages": "en, fr"},
+    {"created_t": "1642521600", "last_modified_t": "1642521600"},
+    {"ingredients_text": "<b>Sugar</b>, palm oil"},
+]
+
+
+@pytest.mark.parametrize("cells", WITHIN, ids=" ".join)
+def test_what_lies_within_the_bounds_breaks_no_rule(
+    cells: dict[str, str], validate: Validate
+) -> None:
+    assert validate(table({**GOOD, **cells})).findings == []
 
 
 def test_one_broken_record_leaves_the_others_accepted(validate: Validate) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
 
     import numpy as np
     import numpy.typing as npt
@@ -110,6 +111,20 @@ class Reader:
         """What was found since it was last taken, in the order of the file."""
         found, self._found = self._found, []
         return found
+
+    def names_of_rows(self, rows: "pa.Array") -> "pa.Array":
+        """What a person calls rows, such as `row 7`."""
+        import pyarrow as pa  # noqa: PLC0415 - 0.2 s, once used
+        import pyarrow.compute as pc  # noqa: PLC0415 - the same
+
+        return pc.binary_join_element_wise("row", rows.cast(pa.string()), " ")
+
+    def put_places(self, findings: "Path") -> None:
+        """Puts file and row of a finding in where the import's records have numbers of their own.
+
+        Args:
+            findings: the file of the table `import_findings`, which is replaced.
+        """
 
     def batches(self, rows: int) -> "Iterator[Batch]":
         """The records of the file, from its beginning.

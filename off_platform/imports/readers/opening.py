@@ -33,6 +33,17 @@ def open_import(path: Path, *, encoding: str | None = None) -> Reader:
 
 
 def sha256_of(path: Path) -> str:
-    """The SHA-256 of a file, as hexadecimal digits."""
+    """The SHA-256 of a file, as hexadecimal digits; of a folder, that of its files' list.
+
+    The list is what the program `sha256sum` prints of them, by name; links lead nowhere.
+    """
+    if path.is_dir():
+        files = (file for file in sorted(path.rglob("*")) if file.is_file())
+        lines = (
+            f"{sha256_of(file)}  {file.relative_to(path).as_posix()}\n"
+            for file in files
+            if not file.is_symlink()
+        )
+        return hashlib.sha256("".join(lines).encode("utf-8", "surrogateescape")).hexdigest()
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

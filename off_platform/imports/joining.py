@@ -1,0 +1,328 @@
+"""Several files as one import: "the templates spread a product over three files".
+
+They are joined on the product that their records name. A record of the joined import has a number
+of its own; in which file and row a finding is, is put back when the import is settled.
+Pictures beside the files are `pictures.py`.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+from off_platform.imports.columns import Columns, no_identifier
+from off_platform.imports.fields import BARCODES, place_of
+from off_platform.imports.identity import normal_forms
+from off_platform.imports.readers.batches import Batch, Found, Reader, Source, UnreadableError
+from off_platform.imports.readers.opening import open_import, sha256_of
+from off_platform.storage.lake import copy_query, literal
+
+if TYPE_CHECKING:
+    import duckdb
+    import pyarrow as pa
+
+# Of a text, in a sentence about it.
+MOST_SHOWN = 60
+_MEMORY = "256MB"
+
+
+def data_files(folder: Path) -> list[Path]:
+    """The files of an import's folder, by name; pictures and hidden files are none."""
+    return sorted(
+        path for path in folder.iterdir() if path.is_file() and not path.name.startswith(".")
+    )
+
+
+def open_whole(path: Path) -> Reader:
+    """Opens a file, or a folder of files as one import.
+
+    Raises:
+        UnreadableError: it is no import, and what it is; of which file stands in the message.
+    """
+    return JoinedReader(path) if path.is_dir() else open_import(path)
+
+
+class JoinedReader(Reader):
+    """The files of a folder, joined."""
+
+    def __init__(self, folder: Path) -> None:
+        """Opens all of them."""
+        self._files = data_files(folder)
+        if not self._files:
+            raise UnreadableError(
+                Found(None, None, "no_records", None,
+                      "The folder holds no CSV, TSV, JSON or XLSX file.")
+            )  # fmt: skip
+        sources = [self._opened(file).source for file in self._files]
+        header = dict.fromkeys(name for source in sources for name in source.header)
+        super().__init__(
+            Source(
+                folder.name,
+                "folder",
+                sum(source.bytes for source in sources),
+                sha256_of(folder),
+                header=tuple(header),
+            )
+        )
+        # Of each column, the files that have it; its place is its name in the files put down.
+        self._files_of: dict[str, list[int]] = {}
+        self._scratch = TemporaryDirectory(prefix="off-platform-")
+        self._origins = Path(self._scratch.name) / "origins.parquet"
+
+    def _opened(self, file: Path) -> Reader:
+        try:
+            return open_import(file)
+        except UnreadableError as error:
+            raise _in_file(error, file.name) from None
+
+    def batches(self, rows: int) -> Iterator[Batch]:
+        """See `Reader.batches`; all files are read before the first batch comes."""
+        self._files_of.clear()
+        with TemporaryDirectory(dir=self._scratch.name) as folder, connected(folder) as made:
+            found = [
+                (number, each)
+                for number, file in enumerate(self._files)
+                for each in self._put_down(number, file, Path(folder), rows, made)
+            ]
+            self._number(made)
+            self._found += self._as_of_records(found, made)
+            copy_query(made, "FROM origins", self._origins)
+            for batch in made.sql(self._joined_query()).to_arrow_reader(rows):
+                yield self._batch(batch)
+
+    def _put_down(
+        self,
+        number: int,
+        file: Path,
+        folder: Path,
+        rows: int,
+        connection: "duckdb.DuckDBPyConnection",
+    ) -> list[Found]:
+        """Puts a file's records down with the product that each names; gives what was found."""
+        import pyarrow.parquet as pq  # noqa: PLC0415 - 0.2 s, once used
+
+        reader, columns = self._opened(file), Columns()
+        columns.meet(reader.source.header)
+        parts: list[str] = []
+        try:
+            for batch in reader.batches(rows):
+                columns.meet(batch.columns)
+                _demand_identifier(columns)
+                self._meet(batch, number)
+                parts.append(str(folder / f"{number}-{len(parts)}.parquet"))
+                table = _with_keys(batch, columns, self._places())
+                pq.write_table(table, parts[-1], compression="zstd", compression_level=1)
+        except UnreadableError as error:
+            raise _in_file(error, file.name) from None
+        listed = ", ".join(literal(part) for part in parts)
+        rows_of = f"read_parquet([{listed}], union_by_name = true)" if parts else _NO_ROWS
+        # The second record of a product in one file is joined with the second in the others.
+        connection.execute(f"""CREATE VIEW file{number} AS SELECT *,
+                row_number() OVER (PARTITION BY key ORDER BY row) AS nth
+            FROM (SELECT * REPLACE (coalesce(key, '{number}:' || row) AS key) FROM {rows_of})
+            """).fetchall()
+        return reader.take_found()
+
+    def _meet(self, batch: Batch, number: int) -> None:
+        for name in batch.columns:
+            files = self._files_of.setdefault(name, [])
+            if number not in files:
+                files.append(number)
+
+    def _places(self) -> dict[str, int]:
+        return {name: at for at, name in enumerate(self._files_of)}
+
+    def _number(self, connection: "duckdb.DuckDBPyConnection") -> None:
+        """Numbers the joined records in the order of the files, from 2 as under a header."""
+        rows = " UNION ALL ".join(
+            f"SELECT {number} AS file, row, key, nth FROM file{number}"
+            for number in range(len(self._files))
+        )
+        connection.execute(f"""CREATE TABLE numbers AS
+            SELECT key, nth, 1 + row_number() OVER (ORDER BY first) AS number FROM (
+                SELECT key, nth, min((file, row)) AS first FROM ({rows}) GROUP BY key, nth)
+            """).fetchall()
+        connection.execute(f"""CREATE TABLE origins AS
+            SELECT number, file, row FROM ({rows}) JOIN numbers USING (key, nth)""").fetchall()
+
+    def _as_of_records(
+        self, found: list[tuple[int, Found]], connection: "duckdb.DuckDBPyConnection"
+    ) -> list[Found]:
+        """What was found in the files, by the record's number; rows that are none get one, too."""
+        numbers = {}
+        for file, row in sorted({(file, each.row) for file, each in found if each.row}):
+            known = connection.execute(
+                "SELECT number FROM origins WHERE file = ? AND row = ?", (file, row)
+            ).fetchall()
+            numbers[file, row] = known[0][0] if known else self._one_more(file, row, connection)
+        return [
+            replace(each, row=numbers[file, each.row]) if each.row else self._told(file, each)
+            for file, each in found
+        ]
+
+    def _one_more(self, file: int, row: int, connection: "duckdb.DuckDBPyConnection") -> int:
+        ((number,),) = connection.execute(
+            "INSERT INTO origins SELECT coalesce(max(number), 1) + 1, ?, ? FROM origins "
+            "RETURNING number",
+            (file, row),
+        ).fetchall()
+        return int(number)
+
+    def _told(self, file: int, found: Found) -> Found:
+        return replace(found, message=f"{self._files[file].name}: {found.message}")
+
+    def _joined_query(self) -> str:
+        """SQL for the joined records: number, texts, which are no texts, which disagree."""
+        chosen = []
+        for at, files in enumerate(self._files_of.values()):
+            chosen.append(f"coalesce({', '.join(f'file{file}.c{at}' for file in files)}) AS c{at}")
+            flags = ", ".join(
+                f"CASE WHEN file{file}.c{at} IS NOT NULL THEN file{file}.n{at} END"
+                for file in files
+            )
+            chosen.append(f"coalesce({flags}, false) AS n{at}")
+            if len(files) > 1:
+                texts = ", ".join(f"trim(file{file}.c{at})" for file in files)
+                chosen.append(
+                    f"list_distinct([{texts}]) AS d{at}"  # Nulls are left out.
+                )
+        joins = " ".join(
+            f"LEFT JOIN file{number} USING (key, nth)" for number in range(len(self._files))
+        )
+        return f"SELECT number, {', '.join(chosen)} FROM numbers {joins} ORDER BY number"
+
+    def _batch(self, made: "pa.RecordBatch") -> Batch:
+        import pyarrow.compute as pc  # noqa: PLC0415 - 0.2 s, once used
+
+        places = self._places()
+        not_text = {
+            name: made[f"n{at}"] for name, at in places.items() if pc.any(made[f"n{at}"]).as_py()
+        }
+        batch = Batch(
+            made["number"].to_numpy(),
+            {name: made[f"c{at}"] for name, at in places.items()},
+            not_text,
+        )
+        for name, at in places.items():
+            field = place_of(name)
+            if f"d{at}" in made.schema.names and not (field and field.field.name in BARCODES):
+                self._report_disagreement(name, batch, made[f"d{at}"])
+        return batch
+
+    def _report_disagreement(self, column: str, batch: Batch, said: "pa.ListArray") -> None:
+        import pyarrow.compute as pc  # noqa: PLC0415 - 0.2 s, once used
+
+        for at in pc.indices_nonzero(pc.greater(pc.list_value_length(said), 1)).to_pylist():
+            texts = said[at].as_py()
+            shown = " and ".join(f"'{text[:MOST_SHOWN]}'" for text in texts)
+            self._found.append(
+                Found(
+                    int(batch.rows[at]), column, "files_disagree",
+                    batch.columns[column][at].as_py(),
+                    f"The files of the import say {shown} of one product.",
+                )
+            )  # fmt: skip
+
+    def names_of_rows(self, rows: "pa.Array") -> "pa.Array":
+        """See `Reader.names_of_rows`: the row, and the first file that the record stands in."""
+        import pyarrow as pa  # noqa: PLC0415 - 0.2 s, once used
+
+        asked = pa.table({"number": rows, "at": pa.array(range(len(rows)))})
+        with connected(self._scratch.name) as connection:
+            connection.register("asked", asked)
+            connection.execute(self._files_as_table()).fetchall()
+            return (
+                connection.sql(f"""
+                SELECT 'row ' || min(o.row) || ' of ' || arg_min(name, file) AS told
+                FROM asked JOIN {self._origin_rows()} AS o USING (number)
+                    JOIN files USING (file)
+                GROUP BY at ORDER BY at""")
+                .to_arrow_table()["told"]
+                .combine_chunks()
+            )
+
+    def put_places(self, findings: Path) -> None:
+        """See `Reader.put_places`: of the files that have the column, the first is named."""
+        with connected(self._scratch.name) as connection:
+            connection.execute(self._files_as_table()).fetchall()
+            connection.execute('CREATE TABLE has ("column" VARCHAR, file BIGINT)').fetchall()
+            for column, files in self._files_of.items():
+                for file in files:
+                    connection.execute("INSERT INTO has VALUES (?, ?)", (column, file)).fetchall()
+            placed = findings.with_name("placed.parquet")
+            copy_query(connection, self._placed_query(findings), placed)
+            placed.replace(findings)
+
+    def _placed_query(self, findings: Path) -> str:
+        found = f"read_parquet({literal(str(findings))}, file_row_number = true)"
+        return f"""
+            WITH found AS (FROM {found}),
+            places AS (
+                SELECT found.file_row_number, arg_min(o, (h.file IS NULL, o.file)) AS place
+                FROM found JOIN {self._origin_rows()} AS o ON o.number = found.row
+                    LEFT JOIN has AS h ON h."column" = found."column" AND h.file = o.file
+                WHERE found.row > 1 GROUP BY found.file_row_number),
+            headers AS (SELECT "column", min(file) AS file FROM has GROUP BY "column")
+            SELECT found.* EXCLUDE (file_row_number) REPLACE (
+                coalesce(f.name, CASE WHEN found.row = 1 THEN h.name END, found.file) AS file,
+                coalesce(p.place.row, found.row) AS row)
+            FROM found LEFT JOIN places AS p ON p.file_row_number = found.file_row_number
+                LEFT JOIN files AS f ON f.file = p.place.file
+                LEFT JOIN (SELECT "column", name FROM headers JOIN files USING (file)) AS h
+                    ON h."column" = found."column"
+            ORDER BY found.file_row_number"""
+
+    def _origin_rows(self) -> str:
+        return f"read_parquet({literal(str(self._origins))})"
+
+    def _files_as_table(self) -> str:
+        named = ", ".join(f"({at}, {literal(file.name)})" for at, file in enumerate(self._files))
+        return f"CREATE TABLE files AS FROM (VALUES {named}) AS f(file, name)"
+
+
+_NO_ROWS = "(SELECT NULL::BIGINT AS row, NULL::VARCHAR AS key WHERE false)"
+
+
+def _demand_identifier(columns: Columns) -> None:
+    if not columns.identifiers:
+        raise UnreadableError(no_identifier(columns))
+
+
+def _in_file(error: UnreadableError, name: str) -> UnreadableError:
+    return UnreadableError(replace(error.found, message=f"{name}: {error.found.message}"))
+
+
+def _with_keys(batch: Batch, columns: Columns, places: dict[str, int]) -> "pa.Table":
+    """A batch as it is put down: row, product, and of each column text and whether it was none."""
+    import pyarrow as pa  # noqa: PLC0415 - 0.2 s, once used
+    import pyarrow.compute as pc  # noqa: PLC0415 - the same
+
+    key = pa.nulls(len(batch.rows), pa.string())
+    for name in columns.identifiers:
+        if name in batch.columns:
+            text = pc.utf8_trim_whitespace(batch.columns[name])
+            is_barcode = columns.places[name].field.name in BARCODES
+            form = (
+                normal_forms(text) if is_barcode else pc.binary_join_element_wise("id", text, ":")
+            )
+            key = pc.coalesce(key, form)
+    made = {"row": pa.array(batch.rows), "key": key}
+    no = pa.repeat(False, len(batch.rows))  # noqa: FBT003 - a value
+    for name, texts in batch.columns.items():
+        made[f"c{places[name]}"] = texts
+        made[f"n{places[name]}"] = batch.not_text.get(name, no)
+    return pa.table(made)
+
+
+@contextmanager
+def connected(spill: str) -> Iterator["duckdb.DuckDBPyConnection"]:
+    """DuckDB, bounded, that spills beside the files put down."""
+    import duckdb  # noqa: PLC0415 - 0.2 s, once used
+
+    with duckdb.connect() as connection:
+        connection.execute(f"SET memory_limit = {literal(_MEMORY)}")
+        connection.execute(f"SET temp_directory = {literal(str(Path(spill) / 'spill'))}")
+        connection.execute("SET threads = 2")
+        yield connection
