@@ -74,6 +74,17 @@ def candidates_query(choice: BinChoice, bins: str, bin_items: str, splits: str) 
     return f"SELECT * FROM {bins} WHERE {' AND '.join(filter(None, conditions))}"
 
 
+def known_query(bin_items: str, column: Literal["asin", "fcsku"], codes: tuple[str, ...]) -> str:
+    """Those of some codes that a bin has.
+
+    Args:
+        bin_items: SQL of `bin_items`.
+        column: what the codes are.
+        codes: at least one.
+    """
+    return f"SELECT DISTINCT {column} FROM {bin_items} WHERE {_is_one_of(column, codes)}"
+
+
 def objects_query(choice: BinChoice, candidates: str) -> str:
     """The chosen objects in order: of each bin its photo, then its metadata.
 
@@ -111,5 +122,8 @@ def objects_query(choice: BinChoice, candidates: str) -> str:
 def _with_items(bin_items: str, column: str, values: tuple[str, ...]) -> str:
     if not values:
         return ""
-    listed = ", ".join(literal(value) for value in values)
-    return f"id IN (SELECT bin_id FROM {bin_items} WHERE {column} IN ({listed}))"
+    return f"id IN (SELECT bin_id FROM {bin_items} WHERE {_is_one_of(column, values)})"
+
+
+def _is_one_of(column: str, values: tuple[str, ...]) -> str:
+    return f"{column} IN ({', '.join(map(literal, values))})"

@@ -8,7 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from off_platform.bins.choice import BinChoice, candidates_query, objects_query
+from off_platform.bins.choice import (
+    BinChoice,
+    candidates_query,
+    known_query,
+    objects_query,
+)
 from off_platform.bins.collect import limits_from
 from off_platform.bins.exports import write_exports
 from off_platform.bins.schemas import BIN_ITEMS, BIN_METADATA, BIN_SPLITS, BINS
@@ -34,6 +39,7 @@ LICENCE = "CC BY-NC-SA 3.0 US"
 LICENCE_URL = "https://creativecommons.org/licenses/by-nc-sa/3.0/us/"
 ATTRIBUTION = "Amazon Bin Image Dataset (Amazon Fulfillment Technologies)"
 ABOUT_URL = "https://registry.opendata.aws/amazon-bin-imagery/"
+UNKNOWN_NAMED = 3
 KINDS = (
     CardKind(name="photo", meaning="the photo of the bin", suffix=".jpg"),
     CardKind(name="metadata", meaning="what should be in the bin", suffix=".json", photo=False),
@@ -42,8 +48,8 @@ KINDS = (
 LIMITS = tuple(
     """\
 Contents of some bin images may not match the recorded inventory: items are misplaced now and then.
-A few bins expect more items than their inventory lists; `labels.parquet` has both numbers.
-Neighbouring ids are often one bin moments apart: split by `visit_id`, or take `split` as it is.
+A few bins expect more items than their inventory lists; the labels have both numbers.
+Neighbouring ids are often one bin moments apart: split by visit, or take the labels' split.
 Photos are blurred, items lie behind one another and behind the tape across the bin.
 The bucket does not change any more, and its licence forbids commercial use.
 """.splitlines()
@@ -109,11 +115,15 @@ def make_bin_image_set(
             "There are no bins to choose from yet; run the monthly job first."
         ) from None
     fitting = candidates_query(request.choice, bins, items, splits)
+    # Whole rows: labels say what they say, and photos and metadata of a set go with its labels.
     candidates, digest = connection.execute(
-        f"SELECT count(*), coalesce(bit_xor(hash(id, etag)), 0) FROM ({fitting})"
+        f"SELECT count(*), coalesce(bit_xor(hash(fits)), 0) FROM ({fitting}) AS fits"
     ).fetchall()[0]
     if not candidates:
-        raise UnusableChoiceError(f"{request.name}: no bin fits the options; nothing was changed.")
+        why = _unknown_codes(request.choice, items, connection)
+        raise UnusableChoiceError(
+            f"{request.name}: no bin fits the options{why}; nothing was changed."
+        )
     plan = building.Plan(
         request.name,
         objects_query(request.choice, fitting),
@@ -132,6 +142,21 @@ def make_bin_image_set(
         )
     asked = request.choice.n
     return Made(folder, "the table bins", asked, candidates, continued, tally, contents)
+
+
+def _unknown_codes(
+    choice: BinChoice, bin_items: str, connection: "duckdb.DuckDBPyConnection"
+) -> str:
+    """The ASINs and FCSKUs that no bin has, for a sentence; empty when there are none."""
+    unknown: list[str] = []
+    for column, codes in (("asin", choice.asins), ("fcsku", choice.skus)):
+        if codes:
+            query = known_query(bin_items, column, codes)
+            known = {code for (code,) in connection.execute(query).fetchall()}
+            unknown += [code for code in codes if code not in known]
+    named = ", ".join(map(repr, unknown[:UNKNOWN_NAMED]))
+    more = f" and {len(unknown) - UNKNOWN_NAMED:,} more" if len(unknown) > UNKNOWN_NAMED else ""
+    return f": no bin has {named}{more}" if unknown else ""
 
 
 def _identity(source: Source, request: Request, digest: int) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from off_platform.imports.fields import (
     nearest_name,
     place_of,
 )
-from off_platform.imports.readers.batches import Found
+from off_platform.imports.readers.batches import Found, UnreadableError
 
 MOST_NAMED = 20
 
@@ -69,6 +69,16 @@ class Columns:
         for column, place in self.places.items():
             by_place.setdefault(place, []).append(column)
         return ((place, columns) for place, columns in by_place.items() if len(columns) > 1)
+
+
+def demand_identifier(columns: Columns) -> None:
+    """Sees to it that a file has a column that identifies products.
+
+    Raises:
+        UnreadableError: `no_identifier_column`.
+    """
+    if not columns.identifiers:
+        raise UnreadableError(no_identifier(columns))
 
 
 def no_identifier(columns: Columns) -> Found:

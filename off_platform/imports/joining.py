@@ -5,14 +5,16 @@ of its own; in which file and row a finding is, is put back when the import is s
 Pictures beside the files are `pictures.py`.
 """
 
+import shutil
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, mkdtemp
 from typing import TYPE_CHECKING
 
-from off_platform.imports.columns import Columns, no_identifier
+from off_platform.imports.columns import Columns, demand_identifier
 from off_platform.imports.fields import BARCODES, place_of
 from off_platform.imports.identity import normal_forms
 from off_platform.imports.readers.batches import Batch, Found, Reader, Source, UnreadableError
@@ -68,8 +70,10 @@ class JoinedReader(Reader):
         )
         # Of each column, the files that have it; its place is its name in the files put down.
         self._files_of: dict[str, list[int]] = {}
-        self._scratch = TemporaryDirectory(prefix="off-platform-")
-        self._origins = Path(self._scratch.name) / "origins.parquet"
+        self._scratch = mkdtemp(prefix="off-platform-")
+        # The places of the records are asked for until the last finding is written.
+        weakref.finalize(self, shutil.rmtree, self._scratch, ignore_errors=True)
+        self._origins = Path(self._scratch) / "origins.parquet"
 
     def _opened(self, file: Path) -> Reader:
         try:
@@ -80,7 +84,7 @@ class JoinedReader(Reader):
     def batches(self, rows: int) -> Iterator[Batch]:
         """See `Reader.batches`; all files are read before the first batch comes."""
         self._files_of.clear()
-        with TemporaryDirectory(dir=self._scratch.name) as folder, connected(folder) as made:
+        with TemporaryDirectory(dir=self._scratch) as folder, connected(folder) as made:
             found = [
                 (number, each)
                 for number, file in enumerate(self._files)
@@ -109,7 +113,7 @@ class JoinedReader(Reader):
         try:
             for batch in reader.batches(rows):
                 columns.meet(batch.columns)
-                _demand_identifier(columns)
+                demand_identifier(columns)
                 self._meet(batch, number)
                 parts.append(str(folder / f"{number}-{len(parts)}.parquet"))
                 table = _with_keys(batch, columns, self._places())
@@ -185,8 +189,9 @@ class JoinedReader(Reader):
             chosen.append(f"coalesce({flags}, false) AS n{at}")
             if len(files) > 1:
                 texts = ", ".join(f"trim(file{file}.c{at})" for file in files)
+                # Nulls count for nothing here.
                 chosen.append(
-                    f"list_distinct([{texts}]) AS d{at}"  # Nulls are left out.
+                    f"CASE WHEN len(list_distinct([{texts}])) > 1 THEN [{texts}] END AS d{at}"
                 )
         joins = " ".join(
             f"LEFT JOIN file{number} USING (key, nth)" for number in range(len(self._files))
@@ -214,8 +219,8 @@ class JoinedReader(Reader):
     def _report_disagreement(self, column: str, batch: Batch, said: "pa.ListArray") -> None:
         import pyarrow.compute as pc  # noqa: PLC0415 - 0.2 s, once used
 
-        for at in pc.indices_nonzero(pc.greater(pc.list_value_length(said), 1)).to_pylist():
-            texts = said[at].as_py()
+        for at in pc.indices_nonzero(said.is_valid()).to_pylist():
+            texts = dict.fromkeys(text for text in said[at].as_py() if text)
             shown = " and ".join(f"'{text[:MOST_SHOWN]}'" for text in texts)
             self._found.append(
                 Found(
@@ -229,23 +234,23 @@ class JoinedReader(Reader):
         """See `Reader.names_of_rows`: the row, and the first file that the record stands in."""
         import pyarrow as pa  # noqa: PLC0415 - 0.2 s, once used
 
-        asked = pa.table({"number": rows, "at": pa.array(range(len(rows)))})
-        with connected(self._scratch.name) as connection:
+        asked = pa.table({"number": rows, "place": pa.array(range(len(rows)))})
+        with connected(self._scratch) as connection:
             connection.register("asked", asked)
             connection.execute(self._files_as_table()).fetchall()
             return (
                 connection.sql(f"""
-                SELECT 'row ' || min(o.row) || ' of ' || arg_min(name, file) AS told
+                SELECT 'row ' || arg_min(o.row, file) || ' of ' || arg_min(name, file) AS told
                 FROM asked JOIN {self._origin_rows()} AS o USING (number)
                     JOIN files USING (file)
-                GROUP BY at ORDER BY at""")
+                GROUP BY place ORDER BY place""")
                 .to_arrow_table()["told"]
                 .combine_chunks()
             )
 
     def put_places(self, findings: Path) -> None:
         """See `Reader.put_places`: of the files that have the column, the first is named."""
-        with connected(self._scratch.name) as connection:
+        with connected(self._scratch) as connection:
             connection.execute(self._files_as_table()).fetchall()
             connection.execute('CREATE TABLE has ("column" VARCHAR, file BIGINT)').fetchall()
             for column, files in self._files_of.items():
@@ -283,11 +288,6 @@ class JoinedReader(Reader):
 
 
 _NO_ROWS = "(SELECT NULL::BIGINT AS row, NULL::VARCHAR AS key WHERE false)"
-
-
-def _demand_identifier(columns: Columns) -> None:
-    if not columns.identifiers:
-        raise UnreadableError(no_identifier(columns))
 
 
 def _in_file(error: UnreadableError, name: str) -> UnreadableError:

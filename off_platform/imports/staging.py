@@ -24,6 +24,7 @@ _OF_FILE = "of_file.parquet"
 _PRODUCTS = "products.parquet"
 _DUPLICATES = "duplicates.parquet"
 _MOVED = "moved.parquet"
+_MOVED_FINDINGS = "moved_findings.parquet"
 
 
 class Staging:
@@ -88,13 +89,26 @@ class Staging:
         )
         return connection.sql(f"FROM {self._rows(_DUPLICATES)}").to_arrow_table()
 
-    def move(self, records: "Iterable[pa.Table]") -> None:
-        """Writes records that leave the accepted ones, as rows of the quarantine."""
+    def move(self, records: "Iterable[tuple[pa.Table, pa.Table]]") -> None:
+        """Writes records that leave the accepted ones: rows of the quarantine, and findings."""
         import pyarrow.parquet as pq  # noqa: PLC0415 - 0.2 s, once used
 
-        with pq.ParquetWriter(self.folder / _MOVED, PRODUCTS_QUARANTINED.arrow) as writer:
-            for table in records:
-                writer.write_table(table)
+        with (
+            pq.ParquetWriter(self.folder / _MOVED, PRODUCTS_QUARANTINED.arrow) as quarantine,
+            pq.ParquetWriter(self.folder / _MOVED_FINDINGS, IMPORT_FINDINGS.arrow) as findings,
+        ):
+            for quarantined, found in records:
+                quarantine.write_table(quarantined)
+                findings.write_table(found)
+
+    def known(self, connection: "duckdb.DuckDBPyConnection", products: set[str]) -> set[str]:
+        """Those of the products that a record of the import is."""
+        found = connection.execute(
+            f"SELECT DISTINCT product FROM {self._rows(_PRODUCTS)} "
+            "WHERE product IN (SELECT unnest(?))",
+            [list(products)],
+        ).fetchall()
+        return {product for (product,) in found}
 
     def settle(
         self,
@@ -108,7 +122,7 @@ class Staging:
 
         Args:
             connection: bounded in memory, with room to spill.
-            of_file: findings of the whole file and those made at the end; they stand first.
+            of_file: findings of the whole file; they stand first, and then those of duplicates.
             repaired: SQL that gives the findings table's `proposal` and `certain` anew where the
                 damage of the whole file makes a repair certain; empty for none.
             moved: whether duplicates leave the accepted records.
@@ -117,10 +131,11 @@ class Staging:
 
         pq.write_table(of_file, self.folder / _OF_FILE)
         found = self._rows(_FIRST + FINDINGS)
+        late = f"UNION ALL SELECT * FROM {self._rows(_MOVED_FINDINGS)}" if moved else ""
         replaced = f"* REPLACE ({repaired})" if repaired else "*"
         copy_query(
             connection,
-            f"SELECT * FROM {self._rows(_OF_FILE)} UNION ALL SELECT {replaced} FROM {found}",
+            f"SELECT * FROM {self._rows(_OF_FILE)} {late} UNION ALL SELECT {replaced} FROM {found}",
             self.folder / FINDINGS,
         )
         if not moved:

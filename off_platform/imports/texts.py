@@ -29,8 +29,9 @@ SIGNS = f"[\u00c2-\u00f4][{_CONTINUATION}]|\u00c3 |\u221a[^\\x00-\\x7f]"
 _SIGNS = re.compile(SIGNS)
 # ftfy takes a second for a million characters.
 _MOST_REPAIRED = 100_000
-_STYLES = {"true": "true/false", "false": "true/false", "1": "1/0", "0": "1/0",
-           "yes": "yes/no", "no": "yes/no"}  # fmt: skip
+# Ways of writing yes and no, and their words.
+BOOLEAN_STYLES = {"true/false": ("true", "false"), "1/0": ("1", "0"), "yes/no": ("yes", "no")}
+_STYLES = {word: style for style, words in BOOLEAN_STYLES.items() for word in words}
 
 
 def repaired_text(text: str, *, none_is_a_value: bool = False) -> Reading:

@@ -13,20 +13,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from off_platform.imports import damage
-from off_platform.imports.columns import Columns, no_identifier
+from off_platform.imports.columns import Columns, demand_identifier
+from off_platform.imports.duplicates import duplicates, quarantine
 from off_platform.imports.explanation import Explanation
-from off_platform.imports.fields import BARCODES
-from off_platform.imports.findings import BatchFindings, as_rows
+from off_platform.imports.findings import as_rows
 from off_platform.imports.identity import as_they_stand
 from off_platform.imports.joining import open_whole
+from off_platform.imports.pictures import pictures_found
 from off_platform.imports.readers.batches import Batch, Found, Reader, Source, UnreadableError
 from off_platform.imports.readers.delimited import likely_encoding
 from off_platform.imports.readers.opening import open_import
 from off_platform.imports.records import Records, read_records
 from off_platform.imports.rules import BY_ID
 from off_platform.imports.staging import FINDINGS, Staging
+from off_platform.imports.surveys import Surveys
 from off_platform.imports.tables import PRODUCTS_QUARANTINED
-from off_platform.imports.typed_columns import text_maps
 from off_platform.storage.lake import literal
 from off_platform.storage.progress import Display, Tally
 
@@ -110,28 +111,23 @@ def _validate(
 ) -> None:
     columns = Columns()
     columns.meet(reader.source.header)
-    surveys: dict[str, damage.IdentifierSurvey] = {}
+    surveys = Surveys()
     tally = Tally(unit="records")
     with staging.writing():
         for batch in reader.batches(BATCH_ROWS):
             records = read_records(batch, columns, explanation)
-            if not columns.identifiers:
-                raise UnreadableError(no_identifier(columns))
+            demand_identifier(columns)
             late = records.findings.adopt(reader.take_found())
-            _survey(batch, columns, surveys)
+            surveys.add(batch, columns)
             _stage(batch, records, late, reader.source.name, columns, staging, verdict)
             tally.done += len(batch.rows)
             if display:
                 display.show(tally)
         late = reader.take_found()
         staging.write(*_of_lost_rows(late, reader.source.name, verdict))
+    # A file of nothing but rows that cannot be read has no batch.
+    demand_identifier(columns)
     _settle(reader, path, staging, verdict, connection, columns, surveys)
-
-
-def _survey(batch: Batch, columns: Columns, surveys: dict[str, damage.IdentifierSurvey]) -> None:
-    for name in (name for field_name in BARCODES for name in columns.of(field_name)):
-        if name in batch.columns:
-            surveys.setdefault(name, damage.IdentifierSurvey(name)).add(batch.columns[name])
 
 
 def _stage(
@@ -159,31 +155,6 @@ def _stage(
     verdict.quarantined += int(broken.true_count)
     for counted in found["rule"].value_counts().to_pylist():
         verdict.counts[counted["values"]] += counted["counts"]
-
-
-def quarantine(
-    batch: Batch, stands: "pa.StringArray", rules: "pa.ListArray", broken: "pa.BooleanArray"
-) -> "pa.Table":
-    """The records of a batch that may not pass, as they stand in the file.
-
-    Args:
-        batch: as it comes from a reader.
-        stands: the identifiers of its records as they stand.
-        rules: what each broken record breaks.
-        broken: which records are broken.
-    """
-    import pyarrow as pa  # noqa: PLC0415 - 0.2 s, once used
-
-    texts = {name: column.filter(broken) for name, column in batch.columns.items()}
-    return pa.table(
-        [
-            pa.array(batch.rows).filter(broken),
-            stands.filter(broken),
-            rules,
-            text_maps(texts, len(rules)),
-        ],
-        schema=PRODUCTS_QUARANTINED.arrow,
-    )
 
 
 def _of_lost_rows(
@@ -217,59 +188,21 @@ def _settle(
     verdict: Verdict,
     connection: "duckdb.DuckDBPyConnection",
     columns: Columns,
-    surveys: dict[str, damage.IdentifierSurvey],
+    surveys: Surveys,
 ) -> None:
     """What shows only once all records were seen: duplicates, and damage of the whole file."""
-    import pyarrow as pa  # noqa: PLC0415 - 0.2 s, once used
-
-    of_file = [*columns.found, *(each for survey in surveys.values() for each in survey.found())]
+    of_file = [*columns.found, *surveys.found(), *pictures_found(path, staging, connection)]
     verdict.counts.update(each.rule for each in of_file)
     twice = staging.duplicates(connection)
     moved = len(twice) > 0
-    rows = as_rows(reader.source.name, of_file)
     if moved:
         verdict.counts["duplicate_product"] += len(twice)
-        staging.move(_duplicates(path, columns, twice))
-        rows = pa.concat_tables([rows, _of_duplicates(reader, columns, twice)])
+        staging.move(duplicates(reader, open_whole(path).batches(BATCH_ROWS), columns, twice))
+    rows = as_rows(reader.source.name, of_file)
     staging.settle(connection, rows, damage.repair_query(of_file), moved=moved)
     reader.put_places(staging.folder / FINDINGS)
     if moved:
         verdict.accepted, verdict.quarantined = staging.sizes()
-
-
-def _duplicates(path: Path, columns: Columns, twice: "pa.Table") -> "Iterator[pa.Table]":
-    """The records whose product stood before, read once more."""
-    import numpy as np  # noqa: PLC0415 - 0.1 s, once used
-    import pyarrow as pa  # noqa: PLC0415 - 0.2 s, once used
-
-    rows = twice["row"].to_numpy()
-    for batch in open_whole(path).batches(BATCH_ROWS):
-        wanted = np.isin(batch.rows, rows)
-        if count := int(wanted.sum()):
-            rules = pa.array([["duplicate_product"]] * count, pa.list_(pa.string()))
-            yield quarantine(batch, as_they_stand(batch, columns), rules, pa.array(wanted))
-
-
-def _of_duplicates(reader: Reader, columns: Columns, twice: "pa.Table") -> "pa.Table":
-    """`duplicate_product` of the later records, both rows named."""
-    import pyarrow as pa  # noqa: PLC0415 - 0.2 s, once used
-    import pyarrow.compute as pc  # noqa: PLC0415 - the same
-
-    found = BatchFindings(twice["row"].to_numpy())
-    column = columns.identifiers[0]
-    found.add(
-        "duplicate_product",
-        pa.array(range(len(twice))).to_numpy(),
-        column=column,
-        field=columns.places[column].field.name,
-        value=twice["product"].combine_chunks(),
-        message=pc.binary_join_element_wise(
-            "The product ", twice["product"].combine_chunks(), " stands in ",
-            reader.names_of_rows(twice["first_row"].combine_chunks()), " already, and again in ",
-            reader.names_of_rows(twice["row"].combine_chunks()), ".", "",
-        ),
-    )  # fmt: skip
-    return found.table(reader.source.name, twice["product"].combine_chunks())
 
 
 def _refuse(

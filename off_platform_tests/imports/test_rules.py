@@ -9,18 +9,10 @@ from off_platform.imports.rules import BY_ID, CHECKS, RULES
 from off_platform_tests.imports.broken_records import BROKEN, GOOD, Broken, table
 from off_platform_tests.imports.conftest import Judged, Validate
 
-# They look at folders of files.
-PENDING = ("files_disagree", "image_without_record", "image_unreadable")
-# No field of the document holds yes or no, and nothing looks into columns that are none of its.
-NOT_ENFORCED = "boolean_mixed"
+# They look at folders of files; see test_joining.py and test_pictures.py.
+OF_FOLDERS = ("files_disagree", "image_without_record", "image_unreadable")
 BLOCKING = {check.id for check in CHECKS if check.blocking}
-
-
-_MARK = pytest.mark.xfail(strict=True, reason="nothing enforces the rule yet")
-EXAMPLES = [
-    pytest.param(broken, id=broken.rule, marks=[_MARK] if broken.rule == NOT_ENFORCED else [])
-    for broken in BROKEN
-]
+EXAMPLES = [pytest.param(broken, id=broken.rule) for broken in BROKEN]
 
 
 @pytest.mark.parametrize("broken", EXAMPLES)
@@ -92,7 +84,7 @@ def _with_proposal(broken: Broken) -> str:
 def test_every_rule_has_a_file_that_breaks_it() -> None:
     shown = {broken.rule for broken in BROKEN}
 
-    assert {rule.id for rule in RULES} - shown == set(PENDING)
+    assert {rule.id for rule in RULES} - shown == set(OF_FOLDERS)
 
 
 def test_only_damage_of_the_whole_file_brings_other_errors_along() -> None:

@@ -1,11 +1,10 @@
 """CSV and TSV, strictly, with Python's own reader: bounded lines of UTF-8 -> batches of text."""
 
-import codecs
 import csv
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NoReturn
 
 from off_platform.imports.fields import NAMES
 from off_platform.imports.readers.batches import (
@@ -16,14 +15,20 @@ from off_platform.imports.readers.batches import (
     UnreadableError,
     batch_of,
 )
+from off_platform.imports.readers.encodings import (
+    BYTE_ORDER_MARK,
+    encoding_of,
+    not_utf8,
+    refuse_wide,
+)
 from off_platform.imports.readers.headers import read_header
-from off_platform.imports.readers.recognising import BYTE_ORDER_MARK
 
 MOST_LINE_BYTES = 16 << 20
 MOST_CELL_CHARACTERS = 1 << 20
 DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars"}
-# A batch ends earlier when its rows are long, so that memory stays bounded.
+# A batch ends earlier when its rows are long or wide, so that memory stays bounded.
 MOST_BATCH_CHARACTERS = 64 << 20
+MOST_BATCH_CELLS = 8 << 20
 MOST_EMPTY_NAMED = 5
 _SAMPLE_BYTES = 256 << 10
 # Words of Python's reader.
@@ -34,8 +39,6 @@ _ERRORS = (
     ("new-line character", "line_ending",
      "Row {row:,} has a carriage return alone, which ends no line."),
 )  # fmt: skip
-_MARKS_OF_UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
-_LITTLE_OF_NUL = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +81,11 @@ class DelimitedReader(Reader):
             cells.append(row.cells)
             # One cell of a row in sixteen tells enough of their length.
             characters += len(row.cells[0]) if len(numbers) % 16 else sum(map(len, row.cells)) * 16
-            if len(numbers) == rows or characters > MOST_BATCH_CHARACTERS:
+            if (
+                len(numbers) == rows
+                or characters > MOST_BATCH_CHARACTERS
+                or len(numbers) * width > MOST_BATCH_CELLS
+            ):
                 yield batch_of(numbers, dict(zip(names, zip(*cells, strict=True), strict=True)))
                 records += len(numbers)
                 numbers, cells, characters = [], [], 0
@@ -105,7 +112,8 @@ def open_delimited(path: Path, source: Source, *, encoding: str | None = None) -
     """
     with path.open("rb") as file:
         sample = file.read(_SAMPLE_BYTES)
-    _refuse_utf_16(sample, encoding)
+    if encoding is None:
+        refuse_wide(sample)
     mark = sample.startswith(BYTE_ORDER_MARK)
     delimiter = _sniffed(sample.decode(encoding or "utf-8", "replace").removeprefix("\ufeff"))
     tabs = delimiter == "\t"
@@ -139,10 +147,11 @@ def raw_rows(path: Path, source: Source) -> Iterator[Row]:
     csv.field_size_limit(MOST_CELL_CHARACTERS)
     number = 0
     with path.open("rb") as file:
-        lines = _lines(file, source.encoding or "utf-8")
+        lines = _Lines(path, file, source.encoding or "utf-8")
         reader = csv.reader(lines, delimiter=source.delimiter or ",", strict=True)
         while True:
             number += 1
+            lines.start_row(number)
             try:
                 cells = next(reader)
             except StopIteration:
@@ -153,60 +162,55 @@ def raw_rows(path: Path, source: Source) -> Iterator[Row]:
                 yield Row(number, cells)
 
 
-def _lines(file: BinaryIO, encoding: str) -> Iterator[str]:
-    offset = 0
-    strict = encoding == "utf-8"
-    for number, line in enumerate(iter(lambda: file.readline(MOST_LINE_BYTES), b""), 1):
-        if len(line) == MOST_LINE_BYTES and not line.endswith(b"\n"):
-            raise UnreadableError(
-                Found(None, None, "line_too_long", None,
-                      f"Line {number:,} is longer than 16 MB; line endings are missing, or a quote "
-                      "is not closed.")
-            )  # fmt: skip
-        if b"\0" in line:
-            at = offset + line.index(b"\0")
-            raise UnreadableError(
-                Found(None, None, "nul_bytes", None,
-                      f"Line {number:,} holds a NUL byte, at byte {at:,} of the file.")
-            )  # fmt: skip
+class _Lines:
+    """The lines of a file, bounded; quoted cells make rows of several, bounded as well."""
+
+    def __init__(self, path: Path, file: BinaryIO, encoding: str) -> None:
+        self._path, self._file, self._encoding = path, file, encoding
+        self._errors = "strict" if encoding == "utf-8" else "replace"
+        self._number = self._offset = self._row = self._row_bytes = 0
+
+    def start_row(self, row: int) -> None:
+        """Says which row the next line begins."""
+        self._row, self._row_bytes = row, 0
+
+    def __iter__(self) -> "_Lines":
+        return self
+
+    def __next__(self) -> str:
+        line = self._file.readline(MOST_LINE_BYTES)
+        if not line:
+            raise StopIteration
+        self._number += 1
+        self._row_bytes += len(line)
+        self._demand_bounded(line)
         try:
-            text = line.decode(encoding, "strict" if strict else "replace")
+            text = line.decode(self._encoding, self._errors)
         except UnicodeDecodeError as error:
-            raise UnreadableError(
-                not_utf8(line, number, offset + error.start, line[error.start])
-            ) from None
-        yield text.removeprefix("\ufeff") if number == 1 else text
-        offset += len(line)
+            raise not_utf8(self._path, self._offset + error.start, line[error.start]) from None
+        self._offset += len(line)
+        return text.removeprefix("\ufeff") if self._number == 1 else text
+
+    def _demand_bounded(self, line: bytes) -> None:
+        if len(line) == MOST_LINE_BYTES and not line.endswith(b"\n"):
+            _refuse("line_too_long", f"Line {self._number:,} is longer than 16 MB; line endings "
+                    "are missing, or a quote is not closed.")  # fmt: skip
+        if self._row_bytes > MOST_LINE_BYTES:
+            _refuse("line_too_long", f"Row {self._row:,} is longer than 16 MB; perhaps a quote is "
+                    "not closed.")  # fmt: skip
+        if b"\0" in line:
+            at = self._offset + line.index(b"\0")
+            _refuse("nul_bytes", f"Line {self._number:,} holds a NUL byte, at byte {at:,} of the "
+                    "file.")  # fmt: skip
 
 
-def not_utf8(sample: bytes, line: int, offset: int, byte: int) -> Found:
-    """The finding about a byte that is no UTF-8, with the likely encoding."""
-    from charset_normalizer import from_bytes  # noqa: PLC0415 - 0.05 s, only for damaged files
-
-    best = from_bytes(sample[:_SAMPLE_BYTES]).best()
-    likely = f"; it is probably {best.encoding.replace('_', '-')}" if best else ""
-    return Found(
-        None, None, "not_utf8", f"0x{byte:02x}",
-        f"Line {line:,} is not UTF-8: byte {offset:,} of the file is 0x{byte:02x}{likely}.",
-    )  # fmt: skip
+def _refuse(rule: str, message: str) -> NoReturn:
+    raise UnreadableError(Found(None, None, rule, None, message))
 
 
 def likely_encoding(path: Path) -> str:
-    """What a text that is no UTF-8 was probably written in."""
-    from charset_normalizer import from_bytes  # noqa: PLC0415 - 0.05 s, only for damaged files
-
-    with path.open("rb") as file:
-        best = from_bytes(file.read(_SAMPLE_BYTES)).best()
-    return best.encoding if best and best.encoding not in {"ascii", "utf_8"} else "cp1252"
-
-
-def _refuse_utf_16(sample: bytes, encoding: str | None) -> None:
-    marked = sample.startswith(_MARKS_OF_UTF_16)
-    if encoding is None and (marked or sample.count(b"\0") > _LITTLE_OF_NUL * len(sample)):
-        raise UnreadableError(
-            Found(None, None, "not_utf8", None,
-                  "The file is UTF-16, as Excel's 'Unicode text' is; save it as 'CSV UTF-8'.")
-        )  # fmt: skip
+    """What a text that is no UTF-8 is best read in, although it may fit no encoding."""
+    return encoding_of(path) or "cp1252"
 
 
 def _sniffed(sample: str) -> str:

@@ -4,6 +4,7 @@ import zipfile
 from pathlib import Path
 
 from off_platform.imports.readers.batches import Found, UnreadableError
+from off_platform.imports.readers.encodings import BYTE_ORDER_MARK
 
 HEAD_BYTES = 4_096
 NEEDED = "CSV, TSV, JSON or .xlsx is needed"
@@ -25,7 +26,6 @@ _KNOWN = (
     (b"\x28\xb5\x2f\xfd", "a Zstandard archive; unpack it first"),
 )
 _MARKUP = (b"<!doctype", b"<html", b"<?xml", b"<svg")
-BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 def recognise(path: Path) -> str:

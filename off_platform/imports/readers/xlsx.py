@@ -32,6 +32,8 @@ RATIO_FROM = 64 << 20
 # The shared texts are held in memory, at some three times their size.
 MOST_SHARED = 96 << 20
 MOST_ROWS = 1_048_576
+# A batch ends earlier when its rows are wide, so that memory stays bounded.
+MOST_BATCH_CELLS = 8 << 20
 ERROR_VALUES = frozenset(
     {"#N/A", "#REF!", "#VALUE!", "#NAME?", "#DIV/0!", "#NULL!", "#NUM!", "#SPILL!", "#CALC!"}
 )
@@ -53,14 +55,17 @@ class XlsxReader(Reader):
         self._found = list(self._first_found)
         numbers: list[int] = []
         cells: list[tuple[Any, ...]] = []
-        records = 0
+        records, width = 0, len(self.source.header)
         with _workbook(self._path) as book:
             for number, values in _rows(book, str(self.source.sheet)):
                 if number <= self._header_row or not any(value is not None for value in values):
                     continue
+                if any(value is not None for value in values[width:]):
+                    self._found.append(_ragged(number, values, width))
                 numbers.append(number)
-                cells.append(values)
-                if len(numbers) == rows:
+                # Sheets can have 16,384 columns; only those of the header are kept.
+                cells.append(values[:width])
+                if len(numbers) == rows or len(numbers) * width > MOST_BATCH_CELLS:
                     yield self._batch(numbers, cells)
                     records += len(numbers)
                     numbers, cells = [], []
@@ -73,10 +78,7 @@ class XlsxReader(Reader):
 
     def _batch(self, numbers: list[int], cells: list[tuple[Any, ...]]) -> Batch:
         width = len(self.source.header)
-        for number, values in zip(numbers, cells, strict=True):
-            if len(values) > width and any(value is not None for value in values[width:]):
-                self._found.append(_ragged(number, values, width))
-        padded = [(*values, *[None] * (width - len(values)))[:width] for values in cells]
+        padded = [(*values, *[None] * (width - len(values))) for values in cells]
         columns, flags = {}, {}
         for name, values in zip(self.source.header, zip(*padded, strict=True), strict=True):
             columns[name] = [value if type(value) is str else as_text(value) for value in values]

@@ -1,0 +1,100 @@
+"""Records that may not pass, as they stand in the file; and those whose product stood before.
+
+Which products stand twice is looked up in `staging.py`, once all records were seen.
+"""
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
+
+from off_platform.imports.columns import Columns
+from off_platform.imports.findings import BatchFindings
+from off_platform.imports.identity import as_they_stand, where_they_stand
+from off_platform.imports.readers.batches import Batch, Reader
+from off_platform.imports.tables import PRODUCTS_QUARANTINED
+from off_platform.imports.typed_columns import text_maps
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+RULE = "duplicate_product"
+
+
+def quarantine(
+    batch: Batch, stands: "pa.StringArray", rules: "pa.ListArray", broken: "pa.BooleanArray"
+) -> "pa.Table":
+    """The records of a batch that may not pass, as they stand in the file.
+
+    Args:
+        batch: as it comes from a reader.
+        stands: the identifiers of its records as they stand.
+        rules: what each broken record breaks.
+        broken: which records are broken.
+    """
+    import pyarrow as pa  # noqa: PLC0415 - 0.2 s, once used
+
+    texts = {name: column.filter(broken) for name, column in batch.columns.items()}
+    return pa.table(
+        [
+            pa.array(batch.rows).filter(broken),
+            stands.filter(broken),
+            rules,
+            text_maps(texts, len(rules)),
+        ],
+        schema=PRODUCTS_QUARANTINED.arrow,
+    )
+
+
+def duplicates(
+    reader: Reader, batches: Iterable[Batch], columns: Columns, twice: "pa.Table"
+) -> "Iterator[tuple[pa.Table, pa.Table]]":
+    """The records whose product stood before, as the file is read once more.
+
+    Args:
+        reader: of the file, which knows what its rows are called.
+        batches: of the file, from its beginning.
+        columns: which field each column is.
+        twice: `row`, `product` and `first_row` of each.
+
+    Yields:
+        Rows of `products_quarantined`, and of `import_findings`.
+    """
+    import pyarrow as pa  # noqa: PLC0415 - 0.2 s, once used
+    import pyarrow.compute as pc  # noqa: PLC0415 - the same
+
+    rows = twice["row"].combine_chunks()
+    for batch in batches:
+        at = pc.index_in(pa.array(batch.rows), rows)
+        wanted = at.is_valid()
+        if not (count := pc.sum(wanted).as_py()):
+            continue
+        of_rules = pa.array([[RULE]] * count, pa.list_(pa.string()))
+        stands = as_they_stand(batch, columns)
+        found = _found(reader, batch, columns, twice.take(at.drop_null()), wanted)
+        yield (
+            quarantine(batch, stands, of_rules, wanted),
+            found.table(reader.source.name, stands.filter(wanted)),
+        )
+
+
+def _found(
+    reader: Reader, batch: Batch, columns: Columns, twice: "pa.Table", wanted: "pa.BooleanArray"
+) -> BatchFindings:
+    """`duplicate_product` of the later records, both rows named."""
+    import numpy as np  # noqa: PLC0415 - 0.1 s, once used
+    import pyarrow.compute as pc  # noqa: PLC0415 - 0.2 s, once used
+
+    names = where_they_stand(batch, columns).filter(wanted)
+    product, row, first = (twice[name].combine_chunks() for name in ("product", "row", "first_row"))
+    found = BatchFindings(batch.rows[wanted.to_numpy(zero_copy_only=False)])
+    found.add(
+        RULE,
+        np.arange(len(twice)),
+        column=names,
+        field=names,
+        value=as_they_stand(batch, columns).filter(wanted),
+        message=pc.binary_join_element_wise(
+            "The product ", product, " stands in ", reader.names_of_rows(first),
+            " already, and again in ", reader.names_of_rows(row), ".", "",
+        ),
+    )  # fmt: skip
+    return found

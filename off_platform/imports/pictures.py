@@ -1,0 +1,82 @@
+"""Pictures beside the files of an import: that each belongs to a product, and can be opened.
+
+"Include image files in an `images/` directory with filenames like `{barcode}_front.jpg`". They are
+kept with the import, and looked at; nothing is done with them.
+"""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from off_platform.barcodes import normal_form
+from off_platform.imports.readers.batches import Found
+from off_platform.imports.staging import Staging
+
+if TYPE_CHECKING:
+    import duckdb
+
+FOLDER = "images"
+NAME = re.compile(
+    r"([0-9]{6,14})_(?:front|ingredients|nutrition|packaging)(?:_[a-z]{2})?\.(?:jpe?g|png)",
+    re.IGNORECASE,
+)
+# A photo of 50 megapixels takes 20 MB.
+MOST_BYTES = 64 << 20
+
+
+def pictures_found(
+    path: Path, staging: Staging, connection: "duckdb.DuckDBPyConnection"
+) -> list[Found]:
+    """What is to be said of the pictures of an import; nothing of a single file.
+
+    Args:
+        path: the import; a folder may have `images/` in it.
+        staging: knows the products of the import.
+        connection: for looking them up.
+    """
+    folder = path / FOLDER
+    if not folder.is_dir():
+        return []
+    pictures = sorted(each for each in folder.iterdir() if not each.name.startswith("."))
+    named = [(each, NAME.fullmatch(each.name)) for each in pictures]
+    codes = {normal_form(found[1]) for _, found in named if found}
+    known = staging.known(connection, codes)
+    return [each for picture, found in named for each in _of_picture(picture, found, known)]
+
+
+def _of_picture(picture: Path, found: "re.Match[str] | None", known: set[str]) -> Iterator[Found]:
+    if found is None:
+        yield _say(
+            picture, "image_without_record",
+            "is not named after a product, like 3017620422003_front.jpg",
+        )  # fmt: skip
+        return
+    if normal_form(found[1]) not in known:
+        yield _say(picture, "image_without_record", "belongs to no product of the import")
+    if reason := _unreadable(picture):
+        yield _say(picture, "image_unreadable", reason)
+
+
+def _say(picture: Path, rule: str, what: str) -> Found:
+    shown = f"{FOLDER}/{picture.name}"
+    return Found(None, None, rule, shown, f"The picture {shown[:120]} {what}.")
+
+
+def _unreadable(picture: Path) -> str:
+    """Why a picture cannot be opened; empty when it can."""
+    from PIL import Image, UnidentifiedImageError  # noqa: PLC0415 - 0.1 s, once used
+
+    if not picture.is_file() or picture.is_symlink():
+        return "is no file"
+    if picture.stat().st_size > MOST_BYTES:
+        return f"is larger than {MOST_BYTES >> 20} MB"
+    try:
+        # Its end is looked at as well: a picture that was cut opens, but does not load.
+        with Image.open(picture, formats=("JPEG", "PNG")) as image:
+            image.load()
+    except UnidentifiedImageError:
+        return "is no JPEG or PNG picture"
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        return f"cannot be opened: {str(error)[:80]}"
+    return ""

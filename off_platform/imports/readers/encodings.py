@@ -1,0 +1,114 @@
+"""Texts that are no UTF-8: where the first wrong byte stands, and what they were written in."""
+
+import codecs
+from collections.abc import Iterator
+from pathlib import Path
+
+from off_platform.imports.readers.batches import Found, UnreadableError
+
+BYTE_ORDER_MARK = codecs.BOM_UTF8
+# Of wrong lines; thousands of them tell no more than hundreds.
+MOST_SAMPLE_BYTES = 256 << 10
+_MOST_LOOKED_AT = 256 << 20
+_BLOCK_BYTES = 1 << 20
+# The likelier first; short texts fit several.
+_COMMON = (
+    "cp1252", "cp1250", "cp1251", "cp1253", "cp1254", "cp1257", "mac_roman", "cp850", "cp437",
+    "shift_jis", "gb18030", "big5", "euc_kr",
+)  # fmt: skip
+_AS_SOUND = 0.02
+_AS_COHERENT = 0.1
+# UTF-32 first: its mark begins as that of UTF-16 does.
+_MARKS = (
+    (codecs.BOM_UTF32_LE, "UTF-32"),
+    (codecs.BOM_UTF32_BE, "UTF-32"),
+    (codecs.BOM_UTF16_LE, "UTF-16"),
+    (codecs.BOM_UTF16_BE, "UTF-16"),
+)
+_LITTLE_OF_NUL = 0.2
+
+
+def refuse_wide(sample: bytes) -> None:
+    """Refuses texts with two or four bytes a character.
+
+    Args:
+        sample: the first bytes of a file.
+
+    Raises:
+        UnreadableError: `not_utf8`.
+    """
+    wide = next((name for mark, name in _MARKS if sample.startswith(mark)), None)
+    if wide is None and sample.count(b"\0") > _LITTLE_OF_NUL * len(sample):
+        wide = "UTF-16"
+    if wide:
+        raise UnreadableError(
+            Found(None, None, "not_utf8", None,
+                  f"The file is {wide}, as Excel's 'Unicode text' is; save it as 'CSV UTF-8'.")
+        )  # fmt: skip
+
+
+def not_utf8(path: Path, offset: int, byte: int) -> UnreadableError:
+    """What is to be raised about a byte that is no UTF-8, with the likely encoding.
+
+    Args:
+        path: the file.
+        offset: of the byte, from 0.
+        byte: its value.
+    """
+    encoding = encoding_of(path)
+    likely = f"; it is probably {encoding.replace('_', '-')}" if encoding else ""
+    return UnreadableError(
+        Found(None, None, "not_utf8", f"0x{byte:02x}",
+              f"Line {_line_of(path, offset):,} is not UTF-8: byte {offset:,} of the file is "
+              f"0x{byte:02x}{likely}.")
+    )  # fmt: skip
+
+
+def encoding_of(path: Path) -> str | None:
+    """What the lines of a file that are no UTF-8 were probably written in.
+
+    Lines that are UTF-8 say nothing: files are put together of several, and most lines are plain.
+
+    Returns:
+        The name of a codec; None where none fits, as when damage was done more than once.
+    """
+    from charset_normalizer import from_bytes  # noqa: PLC0415 - 0.05 s, only for damaged files
+
+    sample = b"".join(_wrong_lines(path))
+    fit: dict[str, tuple[float, float]] = {}
+    for match in from_bytes(sample, cp_isolation=list(_COMMON)):
+        for name in (match.encoding, *match.could_be_from_charset):
+            fit.setdefault(name, (match.chaos, match.coherence))
+    if not fit:
+        return None
+    soundest = min(chaos for chaos, _ in fit.values()) + _AS_SOUND
+    sound = {name: coherence for name, (chaos, coherence) in fit.items() if chaos <= soundest}
+    least = max(sound.values()) - _AS_COHERENT
+    return next((name for name in _COMMON if sound.get(name, -1) >= least), None)
+
+
+def _wrong_lines(path: Path) -> Iterator[bytes]:
+    looked_at = taken = 0
+    with path.open("rb") as file:
+        while looked_at < _MOST_LOOKED_AT and taken < MOST_SAMPLE_BYTES:
+            line = file.readline(_BLOCK_BYTES)
+            if not line:
+                return
+            looked_at += len(line)
+            try:
+                line.decode()
+            except UnicodeDecodeError as error:
+                wrong = line[max(error.start - MOST_SAMPLE_BYTES // 2, 0) :]
+                wrong = wrong[: MOST_SAMPLE_BYTES - taken]
+                taken += len(wrong)
+                yield wrong
+
+
+def _line_of(path: Path, offset: int) -> int:
+    """The line of a byte, from 1."""
+    line = 1
+    with path.open("rb") as file:
+        while offset > 0 and (block := file.read(min(_BLOCK_BYTES, offset))):
+            line += block.count(b"\n")
+            offset -= len(block)
+    return line

@@ -1,0 +1,239 @@
+"""JSON as it streams by: one record of the file after another, never the whole; faults by place.
+
+Python's own parser reads the records; what they mean is in `json_records.py`.
+"""
+
+import codecs
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, BinaryIO, NoReturn
+
+from off_platform.imports.readers.batches import Found, UnreadableError
+from off_platform.imports.readers.encodings import not_utf8
+
+# Of one record.
+MOST_RECORD_CHARACTERS = 16 << 20
+LIST_OF_RECORDS = "products"
+_BLOCK_BYTES = 1 << 20
+# No word or escape of JSON that a block cuts in two is longer.
+_LONGEST_WORD = 16
+_SPACE = re.compile(r"[ \t\r\n]*")
+_LIST = re.compile(rf'\[|\{{[ \t\r\n]*"{LIST_OF_RECORDS}"[ \t\r\n]*:[ \t\r\n]*\[')
+# How far the list may be from the beginning.
+_OPENING_CHARACTERS = 64 << 10
+
+
+class Number(str):
+    """A number as it is written: none is too large, and none loses a digit."""
+
+    __slots__ = ()
+
+
+class JsonObject(dict[str, Any]):
+    """An object that knows which of its names stood there twice."""
+
+    __slots__ = ("doubled",)
+
+    def __init__(self, pairs: list[tuple[str, Any]]) -> None:
+        """Takes names and values in the order of the file."""
+        super().__init__(pairs)
+        met: set[str] = set()
+        self.doubled: list[str] = []
+        for name, _ in pairs:
+            if name in met:
+                self.doubled.append(name)
+            met.add(name)
+
+
+def records_of_document(path: Path) -> Iterator[Any]:
+    """The items of `[...]` or `{"products": [...]}`; any other object is the one record.
+
+    Raises:
+        UnreadableError: the JSON is invalid, nested too deeply, or no UTF-8.
+    """
+    with path.open("rb") as file:
+        text = _Window(path, file)
+        text.fill(_OPENING_CHARACTERS)
+        opening = _LIST.match(text.text, text.skip())
+        if opening is None:
+            yield text.value()
+        else:
+            text.at = opening.end()
+            yield from _listed(text)
+            if len(opening[0]) > 1:
+                _rest_of_object(text)
+        if text.peek():
+            text.invalid("Extra data", text.at)
+
+
+def records_of_lines(path: Path) -> Iterator[tuple[int, Any]]:
+    """The record of every line that is not empty, with the line's number.
+
+    Raises:
+        UnreadableError: see `records_of_document`; or a line is too long.
+    """
+    offset = 0
+    with path.open("rb") as file:
+        for number, line in enumerate(iter(lambda: file.readline(MOST_RECORD_CHARACTERS), b""), 1):
+            if len(line) == MOST_RECORD_CHARACTERS and not line.endswith(b"\n"):
+                message = f"Line {number:,} is longer than 16 MB."
+                raise UnreadableError(Found(number, None, "line_too_long", None, message))
+            if line.strip():
+                yield number, _of_line(path, line, number, offset)
+            offset += len(line)
+
+
+def _of_line(path: Path, line: bytes, number: int, offset: int) -> Any:
+    try:
+        text = line.decode("utf-8-sig" if number == 1 else "utf-8").rstrip()
+        value, end = _DECODER.raw_decode(text, len(text) - len(text.lstrip()))
+    except UnicodeDecodeError as error:
+        raise not_utf8(path, offset + error.start, line[error.start]) from None
+    except json.JSONDecodeError as error:
+        _invalid(error.msg, number, error.colno, number)
+    except RecursionError:
+        raise too_deep() from None
+    if end < len(text):
+        _invalid("Extra data", number, end + 1, number)
+    return value
+
+
+class _Window:
+    """The part of a file's text that is read at the moment, and its place in the file."""
+
+    def __init__(self, path: Path, file: BinaryIO) -> None:
+        self._path, self._file = path, file
+        self._decoder = codecs.getincrementaldecoder("utf-8-sig")()
+        self._bytes = 0
+        self._line, self._column = 1, 1
+        self._ended = False
+        self.text, self.at = "", 0
+
+    def fill(self, characters: int) -> None:
+        """Reads on until there are as many to come."""
+        while len(self.text) - self.at < characters and self._more():
+            pass
+
+    def skip(self) -> int:
+        """Moves behind white space, and says where that is."""
+        while True:
+            self.at = _SPACE.match(self.text, self.at).end()  # type: ignore[union-attr]
+            if self.at < len(self.text) or not self._more():
+                return self.at
+
+    def peek(self) -> str:
+        """The next character that is no white space; empty at the end."""
+        at = self.skip()
+        return self.text[at : at + 1]
+
+    def value(self) -> Any:
+        """The value that comes next."""
+        self.skip()
+        while True:
+            try:
+                value, end = _DECODER.raw_decode(self.text, self.at)
+            except json.JSONDecodeError as error:
+                cut = error.msg.startswith("Unterminated string")
+                if not cut and error.pos < len(self.text) - _LONGEST_WORD:
+                    self.invalid(error.msg, error.pos)
+                before = self.at
+                if not self._more():
+                    self.invalid(error.msg, error.pos - before + self.at)
+            except RecursionError:
+                raise too_deep() from None
+            else:
+                # A number at the end may go on.
+                if end < len(self.text) or not self._more():
+                    self.at = end
+                    return value
+
+    def invalid(self, reason: str, at: int) -> NoReturn:
+        """`json_invalid`, by line and column."""
+        before = self.text[:at]
+        lines = before.count("\n")
+        column = at - before.rfind("\n") if lines else self._column + at
+        _invalid(reason, self._line + lines, column)
+
+    def _more(self) -> bool:
+        """Reads on, and lets go of what was read; whether there was more."""
+        if self._ended:
+            return False
+        gone, self.text = self.text[: self.at], self.text[self.at :]
+        lines = gone.count("\n")
+        self._line += lines
+        self._column = self.at - gone.rfind("\n") if lines else self._column + self.at
+        self.at = 0
+        if len(self.text) > MOST_RECORD_CHARACTERS:
+            raise UnreadableError(
+                Found(None, None, "json_not_records", None,
+                      f"The object in line {self._line:,} is longer than 16 MB; write an array of "
+                      "flat objects.")
+            )  # fmt: skip
+        # Ever more at once: a long record is tried again each time.
+        data = self._file.read(max(_BLOCK_BYTES, len(self.text)))
+        waiting = len(self._decoder.getstate()[0])
+        try:
+            self.text += self._decoder.decode(data, final=not data)
+        except UnicodeDecodeError as error:
+            raise not_utf8(
+                self._path, self._bytes - waiting + error.start, error.object[error.start]
+            ) from None
+        self._bytes += len(data)
+        self._ended = not data
+        return not self._ended
+
+
+def _listed(text: _Window) -> Iterator[Any]:
+    """The items behind a `[`, up to its `]`."""
+    if text.peek() == "]":
+        text.at += 1
+        return
+    while True:
+        yield text.value()
+        following = text.peek()
+        if following not in {",", "]"}:
+            text.invalid("Expecting ',' delimiter", text.at)
+        text.at += 1
+        if following == "]":
+            return
+        if text.peek() == "]":
+            text.invalid("Illegal trailing comma before end of array", text.at)
+
+
+def _rest_of_object(text: _Window) -> None:
+    """What follows the list within its object; it is read over."""
+    while (following := text.peek()) == ",":
+        text.at += 1
+        if text.peek() != '"':
+            text.invalid("Expecting property name enclosed in double quotes", text.at)
+        text.value()
+        if text.peek() != ":":
+            text.invalid("Expecting ':' delimiter", text.at)
+        text.at += 1
+        text.value()
+    if following != "}":
+        text.invalid("Expecting ',' delimiter", text.at)
+    text.at += 1
+
+
+def too_deep() -> UnreadableError:
+    """`json_too_deep`."""
+    message = "The JSON is nested too deeply; write an array of flat objects."
+    return UnreadableError(Found(None, None, "json_too_deep", None, message))
+
+
+def _invalid(reason: str, line: int, column: int, row: int | None = None) -> NoReturn:
+    message = f"The JSON is invalid at line {line:,}, column {column:,}: {reason}."
+    raise UnreadableError(Found(row, None, "json_invalid", None, message)) from None
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    made = dict(pairs)
+    return made if len(made) == len(pairs) else JsonObject(pairs)
+
+
+_DECODER = json.JSONDecoder(
+    object_pairs_hook=_object, parse_int=Number, parse_float=Number, parse_constant=Number
+)

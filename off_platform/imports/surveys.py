@@ -1,0 +1,34 @@
+"""What only all records of a file together tell: spoilt identifiers, and mixed ways of yes and no.
+
+How each is told is in `damage.py` and `booleans.py`.
+"""
+
+from dataclasses import dataclass, field
+
+from off_platform.imports.booleans import BooleanSurvey, mixed_booleans
+from off_platform.imports.columns import Columns
+from off_platform.imports.damage import IdentifierSurvey
+from off_platform.imports.fields import BARCODES
+from off_platform.imports.readers.batches import Batch, Found
+
+
+@dataclass(slots=True)
+class Surveys:
+    """What the columns of a file look like, gathered batch by batch."""
+
+    identifiers: dict[str, IdentifierSurvey] = field(default_factory=dict)
+    booleans: dict[str, BooleanSurvey] = field(default_factory=dict)
+
+    def add(self, batch: Batch, columns: Columns) -> None:
+        """Takes in a batch whose columns were met."""
+        for name in (name for field_name in BARCODES for name in columns.of(field_name)):
+            if name in batch.columns:
+                self.identifiers.setdefault(name, IdentifierSurvey(name)).add(batch.columns[name])
+        for name in columns.unknown:
+            if name in batch.columns:
+                self.booleans.setdefault(name, BooleanSurvey(name)).add(batch.columns[name])
+
+    def found(self) -> list[Found]:
+        """What is to be said of the whole file."""
+        spoilt = [found for survey in self.identifiers.values() for found in survey.found()]
+        return [*spoilt, *mixed_booleans(self.booleans.values())]

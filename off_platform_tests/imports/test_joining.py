@@ -1,0 +1,145 @@
+"""Several files as one import: joined on the product, and every finding in its own file and row."""
+
+from pathlib import Path
+
+import pytest
+
+from off_platform_tests.imports.conftest import Judged, Validate
+
+NUTELLA, OREO, UPC = "3017620422003", "7622210449283", "012345678905"
+Files = dict[str, str]
+
+PRODUCTS = f"barcode,product_name\n{NUTELLA},Nutella\n{OREO},Oreo\n"
+NUMBERS = f"barcode,fat_g,sugars_g\n{OREO},20,30\n{NUTELLA},30.9,56.3\n"
+
+
+def judged(validate: Validate, files: Files) -> Judged:
+    def write(folder: Path) -> None:
+        folder.mkdir()
+        for name, text in files.items():
+            (folder / name).write_text(text, encoding="utf-8")
+
+    return validate(write, "import")
+
+
+def test_a_product_is_one_record_of_all_files(validate: Validate) -> None:
+    found = judged(validate, {"a_products.csv": PRODUCTS, "b_numbers.csv": NUMBERS})
+    assert [
+        (record["product"], record["product_name"], record["fat_g"], record["sugars_g"])
+        for record in found.accepted
+    ] == [(NUTELLA, "Nutella", 30.9, 56.3), (OREO, "Oreo", 20, 30)]
+    assert (found.findings, found.quarantined) == ([], [])
+    assert found.verdict.source is not None
+    assert found.verdict.source.format == "folder"
+
+
+def test_formats_and_ways_of_writing_a_barcode_may_differ(validate: Validate) -> None:
+    found = judged(
+        validate,
+        {
+            "a.csv": f"barcode,product_name\n{UPC},Pasta\n",
+            "b.json": f'[{{"code": "0{UPC}", "fat_g": "1"}}]',
+            "c.tsv": f"gtin\tbrand\n00{UPC}\tOurs\n",
+        },
+    )
+    (record,) = found.accepted
+    assert (record["product"], record["fat_g"], record["brand"]) == (f"0{UPC}", 1, ["Ours"])
+
+
+def test_a_finding_names_the_file_and_row_that_it_stands_in(validate: Validate) -> None:
+    found = judged(
+        validate,
+        {
+            "a.csv": PRODUCTS,
+            "b.csv": f"barcode,fat_g\n{OREO},20\n{NUTELLA},lots\n",
+            "c.csv": f"barcode,brand\n{NUTELLA}, Ferrero\n",
+        },
+    )
+    places = [(each["rule"], each["file"], each["row"], each["column"]) for each in found.findings]
+    assert sorted(places) == [
+        ("not_a_number", "b.csv", 3, "fat_g"),
+        ("text_trimmed", "c.csv", 2, "brand"),
+    ]
+    assert [record["product_name"] for record in found.accepted] == ["Oreo"]
+    assert found.verdict.quarantined == 1
+
+
+def test_the_name_is_needed_after_the_join_only(validate: Validate) -> None:
+    files = {"a.csv": f"barcode,fat_g\n{NUTELLA},1\n{OREO},2\n",
+             "b.csv": f"barcode,product_name\n{OREO},Oreo\n"}  # fmt: skip
+    (finding,) = judged(validate, files).findings
+    assert (finding["rule"], finding["file"], finding["row"]) == (
+        "product_name_missing",
+        "a.csv",
+        2,
+    )
+
+
+def test_files_that_say_different_things_disagree(validate: Validate) -> None:
+    found = judged(
+        validate,
+        {
+            "a.csv": PRODUCTS,
+            "b.csv": f"barcode,product_name\n{OREO},Oreo\n{NUTELLA},Nudossi\n",
+        },
+    )
+    (finding,) = found.findings
+    assert (finding["rule"], finding["file"], finding["row"], finding["column"]) == (
+        "files_disagree", "a.csv", 2, "product_name",
+    )  # fmt: skip
+    assert "'Nutella' and 'Nudossi'" in finding["message"]
+    assert [record["product"] for record in found.accepted] == [OREO]
+
+
+def test_a_product_twice_in_one_file_stays_twice(validate: Validate) -> None:
+    found = judged(
+        validate,
+        {"a.csv": f"{PRODUCTS}{OREO},Oreo again\n", "b.csv": NUMBERS},
+    )
+    (finding,) = found.findings
+    assert (finding["rule"], finding["file"], finding["row"]) == ("duplicate_product", "a.csv", 4)
+    assert "in row 3 of a.csv already, and again in row 4 of a.csv" in finding["message"]
+    assert [record["fat_g"] for record in found.accepted] == [30.9, 20]
+
+
+def test_rows_that_are_no_records_are_named_in_their_file(validate: Validate) -> None:
+    found = judged(
+        validate, {"a.csv": PRODUCTS, "b.csv": f"barcode,fat_g\n{OREO},20\n{NUTELLA},1,2\n"}
+    )
+    (finding,) = found.findings
+    assert (finding["rule"], finding["file"], finding["row"]) == ("ragged_row", "b.csv", 3)
+    assert found.verdict.quarantined == 1
+    assert found.verdict.accepted == 2
+
+
+@pytest.mark.parametrize(
+    ("files", "rule", "told"),
+    [
+        ({}, "no_records", "holds no CSV"),
+        ({"a.csv": PRODUCTS, "b.csv": ""}, "file_empty", "b.csv: "),
+        ({"a.csv": PRODUCTS, "b.csv": "shelf\n4\n"}, "no_identifier_column", "b.csv: "),
+        ({"a.csv": PRODUCTS, "notes.html": "<html>"}, "not_an_import_format", "notes.html: "),
+    ],
+)
+def test_one_file_that_cannot_be_read_refuses_the_import(
+    validate: Validate, files: Files, rule: str, told: str
+) -> None:
+    found = judged(validate, files)
+    assert found.verdict.refused is not None
+    assert (found.verdict.refused.rule, told in found.verdict.refused.message) == (rule, True)
+    assert (found.accepted, found.quarantined) == ([], [])
+
+
+def test_hidden_files_are_none_of_the_import(validate: Validate) -> None:
+    assert judged(validate, {".DS_Store": "x", "a.csv": PRODUCTS}).findings == []
+
+
+def test_many_records_are_joined_in_batches(validate: Validate) -> None:
+    count = 60_000
+    ids = [f"P{number:06d}" for number in range(count)]
+    names = "product_id,product_name\n" + "".join(f"{each},Name\n" for each in ids)
+    numbers = "product_id,fat_g\n" + "".join(f"{each},1\n" for each in reversed(ids))
+    found = judged(validate, {"a.csv": names, "b.csv": numbers})
+    assert found.verdict.accepted == count
+    assert {record["fat_g"] for record in found.accepted} == {1}
+    assert [record["product"] for record in found.accepted] == [f"id:{each}" for each in ids]
