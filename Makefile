@@ -49,6 +49,9 @@ format: setup  ## Format the code, and mend what the linter can.
 benchmarks: setup  ## Compare with the tools one would use instead; see benchmarks/README.md.
 	@$(BIN)/python -m benchmarks
 
+docs: setup  ## Renew the pages of docs/ that are made from the code.
+	@$(BIN)/python -m off_platform.documentation
+
 lock:  ## Renew the lock within the bounds of pyproject.toml.
 	@python3 -m venv var/lock && var/lock/bin/pip install --quiet uv
 	@var/lock/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 \

@@ -74,12 +74,12 @@ def candidates_query(choice: BinChoice, bins: str, bin_items: str, splits: str) 
     return f"SELECT * FROM {bins} WHERE {' AND '.join(filter(None, conditions))}"
 
 
-def known_query(bin_items: str, column: Literal["asin", "fcsku"], codes: tuple[str, ...]) -> str:
+def known_query(bin_items: str, column: str, codes: tuple[str, ...]) -> str:
     """Those of some codes that a bin has.
 
     Args:
         bin_items: SQL of `bin_items`.
-        column: what the codes are.
+        column: `asin` or `fcsku`.
         codes: at least one.
     """
     return f"SELECT DISTINCT {column} FROM {bin_items} WHERE {_is_one_of(column, codes)}"

@@ -6,19 +6,21 @@ It has the form that the file came in. What was corrected stands in a column of 
 
 import csv
 import datetime as dt
-import json
+import json.encoder
+import math
+import re
 from collections.abc import Iterator
-from decimal import Decimal
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
 from typing import Any, TextIO
 
-from off_platform.imports.fields import CORRECTIONS, NESTED
+from off_platform.imports.fields import BARCODES, CORRECTIONS, NESTED
 from off_platform.imports.findings_files import XLSX_MOST_CHARACTERS, neutral
 from off_platform.imports.readers.batches import Source
 from off_platform.imports.readers.delimited import raw_rows
 from off_platform.imports.readers.json_records import json_items
+from off_platform.imports.readers.json_stream import Number
 from off_platform.imports.readers.xlsx import as_text, raw_sheets
 from off_platform.imports.staging import FINDINGS
 from off_platform.imports.validation import Verdict
@@ -28,6 +30,12 @@ ENDINGS = {"csv": ".csv", "tsv": ".tsv", "json": ".json", "json_lines": ".jsonl"
 # Rows that cannot be read as records would be lost.
 _LOST_BY = ("quote_misplaced", "json_duplicate_key")
 _BATCH_ROWS = 10_000
+_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?", re.ASCII)
+_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+# What Excel allows in a sheet's name.
+_MOST_SHEET_NAME = 31
+_FIRST_YEAR = 1900
+_NOT_IN_SHEET_NAME = re.compile(r"[\[\]:*?/\\\x00-\x1f]")
 
 Corrections = dict[str, str]
 
@@ -93,6 +101,8 @@ class _Corrected:
 
     def of(self, row: int) -> Corrections:
         """What is corrected in a row: column -> text; rows must be asked for in order."""
+        while self._next is not None and self._next[0] < row:
+            self._next = next(self._rows, None)
         if self._next is None or self._next[0] != row:
             return {}
         corrections = {column: proposal for _, column, proposal in self._next[1]}
@@ -129,15 +139,13 @@ def _write_delimited(path: Path, source: Source, made: _Corrected, file: TextIO)
     width = len(names)
     if added := made.any and CORRECTIONS not in names:
         names.append(CORRECTIONS)
-    writer = csv.writer(
-        file, delimiter="\t" if source.format == "tsv" else ",", lineterminator="\n"
-    )
+    writer = csv.writer(_LineFeeds(file), delimiter="\t" if source.format == "tsv" else ",")
     rows = raw_rows(path, source)
     for row in rows:
         if any(map(str.strip, row.cells)):
             break
         writer.writerow(row.cells)
-    writer.writerow([neutral(name) for name in names])
+    writer.writerow([neutral(_as_it_came(name, at)) for at, name in enumerate(names, 1)])
     place = {name: at for at, name in enumerate(names)}
     for row in rows:
         cells = list(row.cells)
@@ -151,6 +159,21 @@ def _write_delimited(path: Path, source: Source, made: _Corrected, file: TextIO)
         writer.writerow([neutral(cell) for cell in cells])
 
 
+class _LineFeeds:
+    """Ends rows with a line feed alone; only for `\\r\\n` Python's writer quotes both."""
+
+    def __init__(self, file: TextIO) -> None:
+        self._file = file
+
+    def write(self, row: str) -> None:
+        self._file.write(row.removesuffix("\r\n") + "\n")
+
+
+def _as_it_came(name: str, at: int) -> str:
+    """A column's name; none where the reader made one up."""
+    return "" if name == f"(column {at})" else name
+
+
 def _write_json(path: Path, source: Source, made: _Corrected, file: TextIO) -> None:
     lines = source.format == "json_lines"
     if not lines:
@@ -162,7 +185,7 @@ def _write_json(path: Path, source: Source, made: _Corrected, file: TextIO) -> N
             item[CORRECTIONS] = _noted(item.get(CORRECTIONS), corrections)
         if not lines:
             file.write(",\n" if place else "\n")
-        file.write(json.dumps(_plain(item), ensure_ascii=False))
+        file.write(_json(item))
         if lines:
             file.write("\n")
     if not lines:
@@ -174,36 +197,26 @@ def _put(item: dict[str, Any], column: str, text: str) -> None:
     inner, name = item, column
     if column not in item and column.startswith(NESTED):
         inner, name = item[NESTED.rstrip(".")], column.removeprefix(NESTED)
-    was_number = not isinstance(inner.get(name), str)
-    inner[name] = _number(text) if was_number and name not in ("barcode", "code", "gtin") else text
+    was_number = isinstance(inner.get(name), Number) and name not in BARCODES
+    inner[name] = Number(text) if was_number else text
 
 
-def _plain(value: Any) -> Any:
-    """Values that Python writes as they stood."""
+def _json(value: Any) -> str:
+    """JSON of what was read; numbers to the last digit as they stood, which `json` cannot do."""
     match value:
         case dict():
-            return {name: _plain(inner) for name, inner in value.items()}
+            inner = (f"{_json(name)}: {_json(each)}" for name, each in value.items())
+            return f"{{{', '.join(inner)}}}"
         case list():
-            return [_plain(inner) for inner in value]
-        case Decimal():
-            return _number(str(value))
-        case str() if type(value) is not str:
-            return _number(value)
-        case _:
+            return f"[{', '.join(map(_json, value))}]"
+        case Number() if _NUMBER.fullmatch(value):
             return value
-
-
-def _number(text: str) -> int | float | str:
-    """The number that a text is; the text where none is that Python can hold."""
-    try:
-        return int(text)
-    except ValueError:
-        pass
-    try:
-        number = float(text)
-    except ValueError:
-        return text
-    return number if number - number == 0 else text
+        case str():
+            if value.isascii() or not _LONE_SURROGATE.search(value):
+                return str(json.encoder.encode_basestring(value))
+            return str(json.encoder.encode_basestring_ascii(value))
+        case _:
+            return json.dumps(value)
 
 
 def _write_xlsx(path: Path, source: Source, made: _Corrected, to: Path) -> None:
@@ -213,14 +226,26 @@ def _write_xlsx(path: Path, source: Source, made: _Corrected, to: Path) -> None:
     with xlsxwriter.Workbook(to, options) as book:
         yellow = book.add_format({"bg_color": "#FFF2A8"})
         time = book.add_format({"num_format": "yyyy-mm-dd hh:mm:ss"})
+        taken: set[str] = set()
         for name, rows in raw_sheets(path):
-            sheet = book.add_worksheet(name)
+            sheet = book.add_worksheet(_sheet_name(name, taken))
             if name != source.sheet:
                 for number, values in rows:
                     for at, value in enumerate(values):
                         _write_cell(sheet, number - 1, at, value, time)
                 continue
             _write_sheet(sheet, rows, source, made, yellow, time)
+
+
+def _sheet_name(name: str, taken: set[str]) -> str:
+    """A name that Excel takes, near the one that the workbook has."""
+    plain = _NOT_IN_SHEET_NAME.sub("_", name).strip("'")[:_MOST_SHEET_NAME] or "Sheet"
+    made, number = plain, 1
+    while made.lower() in taken:
+        number += 1
+        made = f"{plain[: _MOST_SHEET_NAME - 8]} {number}"
+    taken.add(made.lower())
+    return made
 
 
 def _write_sheet(
@@ -239,8 +264,7 @@ def _write_sheet(
     for number, values in rows:
         if in_header and any(value is not None and str(value).strip() for value in values):
             for at, name in enumerate(names):
-                if not name.startswith("(column "):
-                    sheet.write_string(number - 1, at, name)
+                sheet.write_string(number - 1, at, _as_it_came(name, at + 1))
             in_header = False
             continue
         corrections = made.of(number)
@@ -261,9 +285,9 @@ def _write_cell(sheet: Any, row: int, at: int, value: object, time: object) -> N
             return
         case bool():
             sheet.write_boolean(row, at, value)
-        case int() | float():
+        case int() | float() if math.isfinite(value):
             sheet.write_number(row, at, value)
-        case dt.datetime():
+        case dt.datetime() if value.year >= _FIRST_YEAR:
             sheet.write_datetime(row, at, value, time)
         case _:
             sheet.write_string(row, at, str(as_text(value))[:XLSX_MOST_CHARACTERS])

@@ -6,6 +6,7 @@ What a workbook links to is never followed; what it unpacks to is bounded before
 import datetime as dt
 import warnings
 import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -34,6 +35,8 @@ MOST_SHARED = 96 << 20
 MOST_ROWS = 1_048_576
 # A batch ends earlier when its rows are wide, so that memory stays bounded.
 MOST_BATCH_CELLS = 8 << 20
+_MOST_WHOLE = 1e18
+_PROLOGUE_BYTES = 4_096
 ERROR_VALUES = frozenset(
     {"#N/A", "#REF!", "#VALUE!", "#NAME?", "#DIV/0!", "#NULL!", "#NUM!", "#SPILL!", "#CALC!"}
 )
@@ -141,7 +144,9 @@ def as_text(value: object) -> str | None:
         case bool():
             return "true" if value else "false"
         case float():
-            return str(int(value)) if value.is_integer() else repr(value)
+            # Beyond that, a float has no digits of its own to show.
+            whole = value.is_integer() and abs(value) < _MOST_WHOLE
+            return str(int(value)) if whole else repr(value)
         case dt.datetime():
             return value.isoformat(sep=" ", timespec="seconds")
         case dt.date() | dt.time():
@@ -198,8 +203,15 @@ def _first_row(book: "Workbook", sheet: str) -> tuple[int, tuple[Any, ...]] | No
 
 def _demand_bounded(path: Path) -> None:
     """`xlsx_too_large`: a small file may unpack to any size."""
-    with zipfile.ZipFile(path) as archive:
-        parts = archive.infolist()
+    try:
+        with zipfile.ZipFile(path) as archive:
+            parts = archive.infolist()
+            declared = next((part.filename for part in parts if _declares(archive, part)), None)
+    except (zipfile.BadZipFile, zlib.error, OSError, ValueError, RuntimeError) as error:
+        raise _damaged(error) from error
+    if declared:
+        # No program writes any; they serve to read other files, or to grow without end.
+        raise _damaged(ValueError(f"'{declared[:80]}' declares a document type"))
     unpacked = sum(part.file_size for part in parts)
     shared = sum(part.file_size for part in parts if part.filename.endswith("sharedStrings.xml"))
     bomb = any(
@@ -211,6 +223,15 @@ def _demand_bounded(path: Path) -> None:
             Found(None, None, "xlsx_too_large", None,
                   f"The workbook would unpack to {unpacked / 1e6:,.0f} MB; save it as CSV.")
         )  # fmt: skip
+
+
+def _declares(archive: zipfile.ZipFile, part: zipfile.ZipInfo) -> bool:
+    """Whether a part has a document type, with entities perhaps."""
+    if not part.filename.lower().endswith((".xml", ".rels")):
+        return False
+    with archive.open(part) as file:
+        # Of UTF-16, too.
+        return b"<!DOCTYPE" in file.read(_PROLOGUE_BYTES).replace(b"\0", b"").upper()
 
 
 def _damaged(error: Exception) -> UnreadableError:

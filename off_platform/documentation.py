@@ -1,0 +1,177 @@
+"""The pages of `docs/` that are made from what the code says: `python -m off_platform.documentation`.
+
+Tests hold that they are current. The other pages of `docs/` are written by hand.
+"""
+
+from collections.abc import Iterable, Mapping
+from itertools import groupby
+from operator import attrgetter
+from pathlib import Path
+
+from off_platform.bins import schemas as bins
+from off_platform.images import schemas as images
+from off_platform.imports import tables as imports
+from off_platform.imports.fields import FIELDS, Field
+from off_platform.imports.rules import CHECKS, RULES, ImportRule
+from off_platform.quality import Table
+from off_platform.settings import Settings
+
+DOCS = Path("docs")
+_HEAD = "<!-- Made by `make docs`. -->\n\n"
+
+
+def pages() -> Mapping[str, str]:
+    """Each page's name and text."""
+    return {
+        "import_rules.md": import_rules(),
+        "settings.md": settings_page(),
+        "tables.md": tables_page(),
+    }
+
+
+def import_rules() -> str:
+    """Fields and rules of product imports, for producers."""
+    lines = [
+        "# Product imports: fields and rules",
+        "",
+        "What a file of products must look like, and what is found in it. It is the specification "
+        '"Data Formats Specification" of Open Food Facts, read strictly. '
+        "`off-platform validate FILE` tells all of it for a file of yours.",
+        "",
+        "An **error** keeps the record out (or, of the whole file, the file); a **warning** is "
+        "legal but suspicious; an **info** says what would otherwise be changed or assumed in "
+        "silence.",
+        "",
+        "## Fields",
+        "",
+    ]
+    for section, fields in groupby(FIELDS, attrgetter("section")):
+        lines += [f"### {section}", "", *_fields(fields), ""]
+    lines += ["## Rules", ""]
+    for check in CHECKS:
+        blocking = " Nothing is taken in when it is broken." if check.blocking else ""
+        rules = [rule for rule in RULES if rule.check == check.id]
+        lines += [f"### `{check.id}`", "", f"{check.sentence}{blocking}", "", *_rules(rules), ""]
+    return _page(lines)
+
+
+def _fields(fields: Iterable[Field]) -> list[str]:
+    rows = (
+        (
+            f"`{field.name}`",
+            ", ".join(f"`{alias}`" for alias in field.aliases),
+            field.description,
+            _type(field),
+            f"`{field.example}`" if field.example else "",
+        )
+        for field in fields
+    )
+    return _table(("field", "also", "what it is", "type", "example"), rows)
+
+
+def _type(field: Field) -> str:
+    unit = f" in {field.unit} per 100 g or 100 ml" if field.unit else ""
+    most = f", up to {field.most:,g}" if field.most is not None else ""
+    language = "; `_fr`, `_de`, ... for a language" if field.by_language else ""
+    return f"{field.type}{unit}{most}{language}"
+
+
+def _rules(rules: Iterable[ImportRule]) -> list[str]:
+    rows = ((f"`{rule.id}`", rule.level, rule.sentence, rule.mend, rule.source) for rule in rules)
+    return _table(("rule", "level", "what holds", "how to mend it", "source"), rows)
+
+
+def settings_page() -> str:
+    """Every setting."""
+    rows = (
+        (f"`OFF_PLATFORM_{name.upper()}`", f"`{field.default}`" if field.default is not None else "",
+         field.description or "")
+        for name, field in Settings.model_fields.items()
+    )  # fmt: skip
+    return _page(
+        [
+            "# Settings",
+            "",
+            "Environment variables, or lines of `.env` in the folder that the platform is started "
+            "in. Credentials are no settings: a signed bucket or lake takes them from the ordinary "
+            "AWS chain.",
+            "",
+            *_table(("setting", "default", "what it is"), rows),
+        ]
+    )
+
+
+def tables_page() -> str:
+    """Every table of the lake, with its columns and checks."""
+    lines = [
+        "# Tables",
+        "",
+        "Each is a view in `off_platform.duckdb` at the lake's root, and Parquet files below "
+        "`tables/`.",
+        "",
+    ]
+    for wing, tables in _TABLES.items():
+        lines += [f"## {wing}", ""]
+        for table in tables:
+            lines += [f"### `{table.name}`", "", table.description, "", *_columns(table), ""]
+            if table.rules:
+                lines += ["Checks:", "", *_checks(table), ""]
+    return _page(lines)
+
+
+_TABLES: Mapping[str, tuple[Table, ...]] = {
+    "Images": (
+        images.SNAPSHOTS,
+        images.KEY_INDEX,
+        images.KEY_INDEX_ODDITIES,
+        images.KEY_CHANGES,
+        images.PRODUCTS,
+    ),
+    "Bins": bins.TABLES,
+    "Imports": (
+        imports.IMPORTS,
+        imports.PRODUCTS_ACCEPTED,
+        imports.PRODUCTS_QUARANTINED,
+        imports.IMPORT_FINDINGS,
+        imports.PRODUCTS_IMPORTED,
+    ),
+}
+
+
+def _columns(table: Table) -> list[str]:
+    rows = (
+        (f"`{column.name}`", column.type, "yes" if column.nullable else "", column.description)
+        for column in table.columns
+    )
+    return _table(("column", "type", "may be missing", "what it is"), rows)
+
+
+def _checks(table: Table) -> list[str]:
+    rows = (
+        (f"`{rule.id}`", rule.level + (", blocking" if rule.blocking else ""), rule.sentence)
+        for rule in table.rules
+    )
+    return _table(("check", "level", "what holds"), rows)
+
+
+def _table(names: Iterable[str], rows: Iterable[Iterable[str]]) -> list[str]:
+    head = list(names)
+    lines = [f"| {' | '.join(head)} |", f"|{'---|' * len(head)}"]
+    return lines + [
+        f"| {' | '.join(cell.replace('|', '&#124;') for cell in row)} |" for row in rows
+    ]
+
+
+def _page(lines: Iterable[str]) -> str:
+    return _HEAD + "\n".join(lines).rstrip() + "\n"
+
+
+def main() -> None:
+    """Writes all pages."""
+    DOCS.mkdir(exist_ok=True)
+    for name, text in pages().items():
+        (DOCS / name).write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
