@@ -1,13 +1,13 @@
-"""`python -m benchmarks [index] [choice] [transfer] [bins] [start] [month]`: some, or all."""
+"""`python -m benchmarks [index] [choice] [transfer] [bins] [imports] ...`: some, or all."""
 
 import argparse
 import os
 import sys
 
-from benchmarks import bins, choice, index, month, start, transfer
+from benchmarks import bins, choice, imports, index, month, start, transfer
 from benchmarks.generated import QUICK, Sizes
 
-NAMES = ("index", "choice", "transfer", "bins", "start", "month")
+NAMES = ("index", "choice", "transfer", "bins", "imports", "start", "month")
 
 
 def main() -> None:
@@ -16,7 +16,7 @@ def main() -> None:
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(NAMES))
     parser.add_argument("--quick", action="store_true", help="smaller sizes, one round")
     parser.add_argument(
-        "--large", action="store_true", help="index 30 million keys, and all bins, too"
+        "--large", action="store_true", help="30 million keys, all bins, 10 million rows, too"
     )
     asked = parser.parse_args()
     if unknown := set(asked.names) - set(NAMES):
@@ -35,6 +35,8 @@ def main() -> None:
             transfer.compare(sizes)
         elif name == "bins":
             bins.measure(sizes, large=asked.large)
+        elif name == "imports":
+            imports.compare(sizes, large=asked.large)
         elif name == "start":
             start.compare()
         else:

@@ -27,10 +27,13 @@ class Sizes:
     photos: int = 20_000
     chosen: int = 1_000
     bins: int = 10_000
+    import_rows: int = 1_000_000
     rounds: int = 3
 
 
-QUICK = Sizes(keys=1_000_000, many_keys=2_000_000, photos=2_000, bins=2_000, rounds=1)
+QUICK = Sizes(
+    keys=1_000_000, many_keys=2_000_000, photos=2_000, bins=2_000, import_rows=50_000, rounds=1
+)
 
 
 def key_list_bucket(keys: int) -> Path:
@@ -54,6 +57,14 @@ def photo_bucket(photos: int) -> Path:
 def bins_bucket(bins: int) -> Path:
     """A folder that stands for the bins bucket: metadata, and a byte for each photo."""
     return _once(f"bins-{bins}", lambda folder: python("benchmarks.bin_buckets", bins, folder))
+
+
+def import_file(rows: int, form: str) -> Path:
+    """A product import of so many rows, `csv` or `xlsx`."""
+    folder = _once(
+        f"import-{rows}-{form}", lambda made: python("benchmarks.import_files", rows, form, made)
+    )
+    return folder / f"import.{form}"
 
 
 def _once(name: str, command: Callable[[Path], list[str]]) -> Path:

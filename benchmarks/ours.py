@@ -158,9 +158,17 @@ def bins(lake: str, url: str) -> None:
         raise ValueError("; ".join(broken))
 
 
+def validate(path: str, into: str) -> None:
+    """A product import with every rule, into its tables."""
+    from off_platform.imports.validation import validate_import  # noqa: PLC0415 - only this step
+
+    verdict = validate_import(Path(path), Path(into))
+    sys.stdout.write(f"{verdict.accepted} accepted, {verdict.quarantined} in quarantine")
+
+
 STEPS: dict[str, Callable[..., None]] = {
     step.__name__: step
-    for step in (index, month_made, choice, choice_again, image_set, month, bins)
+    for step in (index, month_made, choice, choice_again, image_set, month, bins, validate)
 }
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from off_platform.bins.choice import (
 from off_platform.bins.collect import limits_from
 from off_platform.bins.exports import write_exports
 from off_platform.bins.schemas import BIN_ITEMS, BIN_METADATA, BIN_SPLITS, BINS
+from off_platform.bins.splits import SplitShares, shares_from
 from off_platform.image_sets import building
 from off_platform.image_sets.build import How, build_groups, checked_layout
 from off_platform.image_sets.card import CardKind
@@ -58,7 +59,7 @@ The bucket does not change any more, and its licence forbids commercial use.
 
 @dataclass(frozen=True)
 class Request:
-    """A set to make: its name, choice and description, and how it is built."""
+    """A set to make: its name, choice and description, how it is built, how splits are dealt."""
 
     name: str
     choice: BinChoice
@@ -66,6 +67,7 @@ class Request:
     group_samples: int
     how: How
     gallery_samples: int
+    shares: SplitShares
 
 
 def request_from(
@@ -88,6 +90,7 @@ def request_from(
         settings.shard_samples,
         How(layout, limits_from(settings), settings.decoded_share),
         settings.gallery_samples,
+        shares_from(settings),
     )
 
 
@@ -224,4 +227,19 @@ def command(request: Request, source: Source) -> str:
             words += [word for each in value for word in (option, str(each))]
         elif value is not None and value is not False:
             words += [option, str(value)]
-    return command_line(WING, words, request.name, source, request.how, request.group_samples)
+    line = command_line(WING, words, request.name, source, request.how, request.group_samples)
+    return " ".join([*_split_settings(request.shares), line])
+
+
+def _split_settings(shares: SplitShares) -> list[str]:
+    """The settings of the splits that are not the default, as assignments."""
+    values = {
+        "bins_train_share": shares.train,
+        "bins_validation_share": shares.validation,
+        "bins_split_seed": shares.seed,
+    }
+    return [
+        f"OFF_PLATFORM_{setting.upper()}={value}"
+        for setting, value in values.items()
+        if value != Settings.model_fields[setting].default
+    ]

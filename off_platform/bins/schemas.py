@@ -241,7 +241,8 @@ BIN_SPLITS = Table(
         Rule("splits_known", "Every bin is in train, validation or test."),
         Rule("every_bin_in_one_split", "Every bin has one row."),
         Rule("no_leak", "No visit is in two splits."),
-        Rule("shares_met", "Each split has its share of the bins, to a hundredth.", "warning"),
+        Rule("shares_met", "Each split has its share of the bins, to a hundredth or to a visit of "
+             "each class.", "warning"),
         Rule("balanced", "Each split has the same mean of expected quantities, to a twentieth.",
              "warning"),
     ),

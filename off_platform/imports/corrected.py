@@ -160,7 +160,10 @@ def _write_delimited(path: Path, source: Source, made: _Corrected, file: TextIO)
 
 
 class _LineFeeds:
-    """Ends rows with a line feed alone; only for `\\r\\n` Python's writer quotes both."""
+    """Ends rows with a line feed alone, although cells with a carriage return are quoted.
+
+    Python's writer quotes only what could end a row of its own.
+    """
 
     def __init__(self, file: TextIO) -> None:
         self._file = file
@@ -232,7 +235,8 @@ def _write_xlsx(path: Path, source: Source, made: _Corrected, to: Path) -> None:
             if name != source.sheet:
                 for number, values in rows:
                     for at, value in enumerate(values):
-                        _write_cell(sheet, number - 1, at, value, time)
+                        if value is not None:
+                            _write_cell(sheet, number - 1, at, value, time)
                 continue
             _write_sheet(sheet, rows, source, made, yellow, time)
 
@@ -269,7 +273,7 @@ def _write_sheet(
             continue
         corrections = made.of(number)
         for at, value in enumerate(values):
-            if at >= len(names) or names[at] not in corrections:
+            if value is not None and (at >= len(names) or names[at] not in corrections):
                 _write_cell(sheet, number - 1, at, value, time)
         for column, text in corrections.items():
             sheet.write_string(number - 1, place[column], text, yellow)
@@ -281,8 +285,6 @@ def _write_sheet(
 
 def _write_cell(sheet: Any, row: int, at: int, value: object, time: object) -> None:
     match value:
-        case None:
-            return
         case bool():
             sheet.write_boolean(row, at, value)
         case int() | float() if math.isfinite(value):

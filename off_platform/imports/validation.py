@@ -23,6 +23,7 @@ from off_platform.imports.pictures import pictures_found
 from off_platform.imports.readers.batches import Batch, Found, Reader, Source, UnreadableError
 from off_platform.imports.readers.delimited import likely_encoding
 from off_platform.imports.readers.opening import open_import
+from off_platform.imports.reading_ahead import read_ahead
 from off_platform.imports.records import Records, read_records
 from off_platform.imports.rules import BY_ID
 from off_platform.imports.staging import FINDINGS, Staging
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     import duckdb
     import pyarrow as pa
 
-BATCH_ROWS = 25_000
+BATCH_ROWS = 32_000
 MEMORY = "256MB"
 # Refused for these, a file can still be looked at for what spoilt it.
 SURVEYED_ANYWAY = ("not_utf8", "no_identifier_column")
@@ -114,17 +115,18 @@ def _validate(
     surveys = Surveys()
     tally = Tally(unit="records")
     with staging.writing():
-        for batch in reader.batches(BATCH_ROWS):
+        for batch, found in read_ahead(reader, BATCH_ROWS):
+            if batch is None:
+                staging.write(*_of_lost_rows(found, reader.source.name, verdict))
+                break
             records = read_records(batch, columns, explanation)
             demand_identifier(columns)
-            late = records.findings.adopt(reader.take_found())
+            late = records.findings.adopt(found)
             surveys.add(batch, columns)
             _stage(batch, records, late, reader.source.name, columns, staging, verdict)
             tally.done += len(batch.rows)
             if display:
                 display.show(tally)
-        late = reader.take_found()
-        staging.write(*_of_lost_rows(late, reader.source.name, verdict))
     # A file of nothing but rows that cannot be read has no batch.
     demand_identifier(columns)
     _settle(reader, path, staging, verdict, connection, columns, surveys)

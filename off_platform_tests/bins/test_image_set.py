@@ -397,7 +397,7 @@ def test_a_run_stopped_at_any_change_ends_with_the_same_bytes(sets: Sets) -> Non
         except KeyboardInterrupt:
             sets.make(folder=LocalFolder(path), **TINY)
             assert tree(path) == tree(sets.root / "whole"), stops
-            stops += 4
+            stops += 6
             continue
         break
     assert stops > 20
@@ -659,24 +659,37 @@ def test_the_command_makes_the_same_choice() -> None:
 
 
 @pytest.mark.parametrize(
-    ("source", "expected"),
+    ("source", "settings", "expected"),
     [
-        (Source("s3://aft-vbi-pds", Access("us-east-1")), []),
+        (Source("s3://aft-vbi-pds", Access("us-east-1")), {}, []),
         (
             Source("s3://my-bucket", Access("eu-west-1", "http://host:9000", signed=True)),
+            {"shard_samples": 7, "bins_split_seed": -3},
             [
+                "OFF_PLATFORM_BINS_SPLIT_SEED=-3",
                 "OFF_PLATFORM_BINS_BUCKET=s3://my-bucket",
                 "OFF_PLATFORM_BINS_REGION=eu-west-1",
                 "OFF_PLATFORM_SOURCES_ENDPOINT=http://host:9000",
                 "OFF_PLATFORM_SOURCES_ACCESS=signed",
+                "OFF_PLATFORM_SHARD_SAMPLES=7",
             ],
         ),
-        (Source("/my copy/$(of) it's"), ["OFF_PLATFORM_BINS_BUCKET=/my copy/$(of) it's"]),
-        (Source("var/sandbox/aft-vbi-pds"), ["OFF_PLATFORM_SANDBOX=1"]),
+        (
+            Source("/my copy/$(of) it's"),
+            {"bins_train_share": 0.5, "bins_validation_share": 0.25},
+            [
+                "OFF_PLATFORM_BINS_TRAIN_SHARE=0.5",
+                "OFF_PLATFORM_BINS_VALIDATION_SHARE=0.25",
+                "OFF_PLATFORM_BINS_BUCKET=/my copy/$(of) it's",
+            ],
+        ),
+        (Source("var/sandbox/aft-vbi-pds"), {}, ["OFF_PLATFORM_SANDBOX=1"]),
     ],
 )
-def test_the_command_sets_what_is_not_the_default(source: Source, expected: list[str]) -> None:
-    request = request_from(Settings(_env_file=None), "few", BinChoice(), "", {})
+def test_the_command_sets_what_is_not_the_default(
+    source: Source, settings: dict[str, Any], expected: list[str]
+) -> None:
+    request = request_from(Settings(_env_file=None, **settings), "few", BinChoice(), "", {})
     line = command(request, source)
     assert shlex.split(line)[: len(expected) + 2] == [*expected, "off-platform", "bins"]
     if expected:

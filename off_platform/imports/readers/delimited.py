@@ -1,10 +1,14 @@
-"""CSV and TSV, strictly, with Python's own reader: bounded lines of UTF-8 -> batches of text."""
+"""CSV and TSV, strictly, with Python's own reader: bounded lines of UTF-8 -> batches of text.
+
+Sound blocks are read by `delimited_blocks.py`, to the same result.
+"""
 
 import csv
+import io
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, NoReturn
+from typing import TYPE_CHECKING, BinaryIO, NoReturn
 
 from off_platform.imports.fields import NAMES
 from off_platform.imports.readers.batches import (
@@ -15,6 +19,7 @@ from off_platform.imports.readers.batches import (
     UnreadableError,
     batch_of,
 )
+from off_platform.imports.readers.delimited_blocks import Block, blocks, columns_of
 from off_platform.imports.readers.encodings import (
     BYTE_ORDER_MARK,
     encoding_of,
@@ -22,6 +27,9 @@ from off_platform.imports.readers.encodings import (
     refuse_wide,
 )
 from off_platform.imports.readers.headers import read_header
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 MOST_LINE_BYTES = 16 << 20
 MOST_CELL_CHARACTERS = 1 << 20
@@ -58,24 +66,71 @@ class DelimitedReader(Reader):
         super().__init__(source)
         self._path, self._header_row = path, header_row
         self._first_found = found
+        self._empty: list[int] = []
 
     def batches(self, rows: int) -> Iterator[Batch]:
         """See `Reader.batches`."""
         self._found = list(self._first_found)
+        self._empty.clear()
+        records = 0
+        with self._path.open("rb") as file:
+            for part in self._parts(file, rows):
+                records += len(part.rows) if isinstance(part, Batch) else 1
+                if isinstance(part, Batch):
+                    yield part
+                else:
+                    self._found.append(part)
+        if not records:
+            raise UnreadableError(
+                Found(None, None, "no_records", None, "There is a header and nothing below it.")
+            )
+        if self._empty:
+            self._found.append(_empty_lines(self._empty))
+
+    def _parts(self, file: BinaryIO, rows: int) -> Iterator[Batch | Found]:
+        """Batches, and what was found of rows that are in none."""
+        place, is_utf8 = Place(), self.source.encoding == "utf-8"
+        delimiter, width = self.source.delimiter or ",", len(self.source.header)
+        for block in blocks(file, rows):
+            # The header, and whatever stands before it, is not plain.
+            is_plain = is_utf8 and place.row >= self._header_row
+            cells = columns_of(block, delimiter, width) if is_plain else None
+            if cells is not None:
+                yield from self._plainly(cells, place, rows)
+                place.pass_over(block)
+            elif block.rows is not None:
+                yield from self._strictly(io.BytesIO(block.data), place, rows)
+            else:
+                file.seek(block.offset)
+                yield from self._strictly(file, place, rows)
+
+    def _plainly(self, cells: "list[pa.StringArray]", place: "Place", most: int) -> Iterator[Batch]:
+        import numpy as np  # noqa: PLC0415 - 0.1 s, once used
+
+        count = len(cells[0])
+        most = max(min(most, MOST_BATCH_CELLS // len(cells)), 1)
+        for start in range(0, count, most):
+            length = min(most, count - start)
+            first = place.row + start + 1
+            columns = {
+                name: column.slice(start, length)
+                for name, column in zip(self.source.header, cells, strict=True)
+            }
+            yield Batch(np.arange(first, first + length), columns, {})
+
+    def _strictly(self, file: BinaryIO, place: "Place", rows: int) -> Iterator[Batch | Found]:
         width, names = len(self.source.header), self.source.header
         numbers: list[int] = []
         cells: list[list[str]] = []
-        empty: list[int] = []
-        records = characters = 0
-        for row in raw_rows(self._path, self.source):
+        characters = 0
+        for row in _rows_of(self._path, file, self.source, place):
             if row.number <= self._header_row:
                 continue
             if row.broken or len(row.cells) != width:
-                if not row.cells and not row.broken:
-                    empty.append(row.number)
-                    continue
-                self._found.append(row.broken or _ragged(row, width))
-                records += 1
+                if row.cells or row.broken:
+                    yield row.broken or _ragged(row, width)
+                else:
+                    self._empty.append(row.number)
                 continue
             numbers.append(row.number)
             cells.append(row.cells)
@@ -87,16 +142,9 @@ class DelimitedReader(Reader):
                 or len(numbers) * width > MOST_BATCH_CELLS
             ):
                 yield batch_of(numbers, dict(zip(names, zip(*cells, strict=True), strict=True)))
-                records += len(numbers)
                 numbers, cells, characters = [], [], 0
         if cells:
             yield batch_of(numbers, dict(zip(names, zip(*cells, strict=True), strict=True)))
-        if not records + len(numbers):
-            raise UnreadableError(
-                Found(None, None, "no_records", None, "There is a header and nothing below it.")
-            )
-        if empty:
-            self._found.append(_empty_lines(empty))
 
 
 def open_delimited(path: Path, source: Source, *, encoding: str | None = None) -> DelimitedReader:
@@ -144,35 +192,55 @@ def raw_rows(path: Path, source: Source) -> Iterator[Row]:
         UnreadableError: a line or cell is too long, the text is not UTF-8 or has NUL bytes, or a
             quote is never closed.
     """
-    csv.field_size_limit(MOST_CELL_CHARACTERS)
-    number = 0
     with path.open("rb") as file:
-        lines = _Lines(path, file, source.encoding or "utf-8")
-        reader = csv.reader(lines, delimiter=source.delimiter or ",", strict=True)
-        while True:
-            number += 1
-            lines.start_row(number)
-            try:
-                cells = next(reader)
-            except StopIteration:
-                return
-            except csv.Error as error:
-                yield Row(number, [], _broken(number, str(error)))
-            else:
-                yield Row(number, cells)
+        yield from _rows_of(path, file, source, Place())
+
+
+@dataclass(slots=True)
+class Place:
+    """How far a file was read: its rows, lines and bytes."""
+
+    row: int = 0
+    line: int = 0
+    offset: int = 0
+
+    def pass_over(self, block: Block) -> None:
+        """Goes behind a block."""
+        self.row += block.rows or 0
+        self.line += block.line_feeds
+        self.offset += len(block.data)
+
+
+def _rows_of(path: Path, file: BinaryIO, source: Source, place: Place) -> Iterator[Row]:
+    """The rows of a file, or of a part of it, from a place on; see `raw_rows`."""
+    csv.field_size_limit(MOST_CELL_CHARACTERS)
+    lines = _Lines(path, file, source.encoding or "utf-8", place)
+    reader = csv.reader(lines, delimiter=source.delimiter or ",", strict=True)
+    while True:
+        lines.start_row()
+        try:
+            cells = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            place.row += 1
+            yield Row(place.row, [], _broken(place.row, str(error)))
+        else:
+            place.row += 1
+            yield Row(place.row, cells)
 
 
 class _Lines:
     """The lines of a file, bounded; quoted cells make rows of several, bounded as well."""
 
-    def __init__(self, path: Path, file: BinaryIO, encoding: str) -> None:
-        self._path, self._file, self._encoding = path, file, encoding
+    def __init__(self, path: Path, file: BinaryIO, encoding: str, place: Place) -> None:
+        self._path, self._file, self._encoding, self._place = path, file, encoding, place
         self._errors = "strict" if encoding == "utf-8" else "replace"
-        self._number = self._offset = self._row = self._row_bytes = 0
+        self._row_bytes = 0
 
-    def start_row(self, row: int) -> None:
-        """Says which row the next line begins."""
-        self._row, self._row_bytes = row, 0
+    def start_row(self) -> None:
+        """Says that the next line begins a row."""
+        self._row_bytes = 0
 
     def __iter__(self) -> "_Lines":
         return self
@@ -181,26 +249,28 @@ class _Lines:
         line = self._file.readline(MOST_LINE_BYTES)
         if not line:
             raise StopIteration
-        self._number += 1
+        place = self._place
+        place.line += 1
         self._row_bytes += len(line)
         self._demand_bounded(line)
         try:
             text = line.decode(self._encoding, self._errors)
         except UnicodeDecodeError as error:
-            raise not_utf8(self._path, self._offset + error.start, line[error.start]) from None
-        self._offset += len(line)
-        return text.removeprefix("\ufeff") if self._number == 1 else text
+            raise not_utf8(self._path, place.offset + error.start, line[error.start]) from None
+        place.offset += len(line)
+        return text.removeprefix("\ufeff") if place.line == 1 else text
 
     def _demand_bounded(self, line: bytes) -> None:
+        place = self._place
         if len(line) == MOST_LINE_BYTES and not line.endswith(b"\n"):
-            _refuse("line_too_long", f"Line {self._number:,} is longer than 16 MB; line endings "
+            _refuse("line_too_long", f"Line {place.line:,} is longer than 16 MB; line endings "
                     "are missing, or a quote is not closed.")  # fmt: skip
         if self._row_bytes > MOST_LINE_BYTES:
-            _refuse("line_too_long", f"Row {self._row:,} is longer than 16 MB; perhaps a quote is "
-                    "not closed.")  # fmt: skip
+            _refuse("line_too_long", f"Row {place.row + 1:,} is longer than 16 MB; perhaps a quote "
+                    "is not closed.")  # fmt: skip
         if b"\0" in line:
-            at = self._offset + line.index(b"\0")
-            _refuse("nul_bytes", f"Line {self._number:,} holds a NUL byte, at byte {at:,} of the "
+            at = place.offset + line.index(b"\0")
+            _refuse("nul_bytes", f"Line {place.line:,} holds a NUL byte, at byte {at:,} of the "
                     "file.")  # fmt: skip
 
 

@@ -175,7 +175,7 @@ def _is_lines(sample: bytes) -> bool:
     if not first.startswith(b"{") or not rest.lstrip().startswith(b"{"):
         return False
     try:
-        return isinstance(json.loads(first), dict)
+        return isinstance(json.loads(first, parse_int=str, parse_float=str), dict)
     except (ValueError, RecursionError):
         return False
 

@@ -13,8 +13,8 @@ from typing import Any, BinaryIO, NoReturn
 from off_platform.imports.readers.batches import Found, UnreadableError
 from off_platform.imports.readers.encodings import not_utf8
 
-# Of one record.
-MOST_RECORD_CHARACTERS = 16 << 20
+# Of one record; as text alone. A list of so many digits takes fifty times as much memory.
+MOST_RECORD_CHARACTERS = 4 << 20
 LIST_OF_RECORDS = "products"
 _BLOCK_BYTES = 1 << 20
 # No word or escape of JSON that a block cuts in two is longer.
@@ -72,14 +72,13 @@ def records_of_lines(path: Path) -> Iterator[tuple[int, Any]]:
     """The record of every line that is not empty, with the line's number.
 
     Raises:
-        UnreadableError: see `records_of_document`; or a line is too long.
+        UnreadableError: see `records_of_document`.
     """
     offset = 0
     with path.open("rb") as file:
         for number, line in enumerate(iter(lambda: file.readline(MOST_RECORD_CHARACTERS), b""), 1):
             if len(line) == MOST_RECORD_CHARACTERS and not line.endswith(b"\n"):
-                message = f"Line {number:,} is longer than 16 MB."
-                raise UnreadableError(Found(number, None, "line_too_long", None, message))
+                raise _too_long(number)
             if line.strip():
                 yield number, _of_line(path, line, number, offset)
             offset += len(line)
@@ -166,13 +165,10 @@ class _Window:
         self._column = self.at - gone.rfind("\n") if lines else self._column + self.at
         self.at = 0
         if len(self.text) > MOST_RECORD_CHARACTERS:
-            raise UnreadableError(
-                Found(None, None, "json_not_records", None,
-                      f"The object in line {self._line:,} is longer than 16 MB; write an array of "
-                      "flat objects.")
-            )  # fmt: skip
+            raise _too_long(self._line)
         # Ever more at once: a long record is tried again each time.
-        data = self._file.read(max(_BLOCK_BYTES, len(self.text)))
+        left = MOST_RECORD_CHARACTERS - len(self.text) + _BLOCK_BYTES
+        data = self._file.read(min(max(_BLOCK_BYTES, len(self.text)), left))
         waiting = len(self._decoder.getstate()[0])
         try:
             self.text += self._decoder.decode(data, final=not data)
@@ -216,6 +212,11 @@ def _rest_of_object(text: _Window) -> None:
     if following != "}":
         text.invalid("Expecting ',' delimiter", text.at)
     text.at += 1
+
+
+def _too_long(line: int) -> UnreadableError:
+    message = f"The object in line {line:,} is longer than 4 MB; write an array of flat objects."
+    return UnreadableError(Found(None, None, "json_not_records", None, message))
 
 
 def too_deep() -> UnreadableError:

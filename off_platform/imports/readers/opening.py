@@ -1,6 +1,7 @@
 """Opens whatever somebody hands in, by its content."""
 
 import hashlib
+import os
 from pathlib import Path
 
 from off_platform.imports.readers.batches import Reader, Source
@@ -22,7 +23,7 @@ def open_import(path: Path, *, encoding: str | None = None) -> Reader:
         UnreadableError: it is no import, and what it is.
         OSError: it is not there, or may not be read.
     """
-    source = Source(path.name, "", path.stat().st_size, sha256_of(path))
+    source = Source(shown_name(path), "", path.stat().st_size, sha256_of(path))
     match recognise(path):
         case "xlsx":
             return open_xlsx(path, source)
@@ -30,6 +31,11 @@ def open_import(path: Path, *, encoding: str | None = None) -> Reader:
             return open_json(path, source)
         case _:
             return open_delimited(path, source, encoding=encoding)
+
+
+def shown_name(path: Path) -> str:
+    """The file's name without its folder, as UTF-8; names may hold any bytes."""
+    return os.fsencode(path.name).decode("utf-8", "replace")
 
 
 def sha256_of(path: Path) -> str:

@@ -61,9 +61,9 @@ class XlsxReader(Reader):
         records, width = 0, len(self.source.header)
         with _workbook(self._path) as book:
             for number, values in _rows(book, str(self.source.sheet)):
-                if number <= self._header_row or not any(value is not None for value in values):
+                if number <= self._header_row or _is_empty(values):
                     continue
-                if any(value is not None for value in values[width:]):
+                if not _is_empty(values[width:]):
                     self._found.append(_ragged(number, values, width))
                 numbers.append(number)
                 # Sheets can have 16,384 columns; only those of the header are kept.
@@ -194,9 +194,13 @@ def _rows(book: "Workbook", sheet: str) -> Iterator[tuple[int, tuple[Any, ...]]]
         yield number, values
 
 
+def _is_empty(values: tuple[Any, ...]) -> bool:
+    return values.count(None) == len(values)
+
+
 def _first_row(book: "Workbook", sheet: str) -> tuple[int, tuple[Any, ...]] | None:
     for number, values in _rows(book, sheet):
-        if any(value is not None and str(value).strip() for value in values):
+        if not _is_empty(values) and any(str(each).strip() for each in values if each is not None):
             return number, values
     return None
 

@@ -1,0 +1,341 @@
+"""`off-platform bins` as a user runs it: what it makes, its exit codes, and a sentence when not."""
+
+import json
+import shlex
+import shutil
+import subprocess
+import sys
+import tarfile
+from collections.abc import Callable
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from off_platform import cli
+from off_platform.sandbox.make import Sandbox
+from off_platform.settings import Settings, settings
+from off_platform_tests.images_desk import tree
+
+Run = Callable[..., tuple[int, str, str]]
+SETTINGS = {f"OFF_PLATFORM_{name.upper()}" for name in Settings.model_fields}
+MADE = [
+    "00000.tar",
+    "README.md",
+    "abid_counting_train.json",
+    "abid_counting_val.json",
+    "abid_metadata.json",
+    "abid_random_train.txt",
+    "abid_random_val.txt",
+    "contact_sheet.jpg",
+    "gallery.html",
+    "labels.parquet",
+    "manifest.parquet",
+    "udacity_file_list.json",
+]
+
+
+@pytest.fixture
+def fresh(
+    sandbox: Sandbox,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> Run:
+    """Runs `off-platform bins` in a folder without a lake; exit code, output, errors."""
+    monkeypatch.chdir(tmp_path)
+    for name in SETTINGS:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("OFF_PLATFORM_LAKE", str(tmp_path / "lake"))
+    monkeypatch.setenv("OFF_PLATFORM_BINS_BUCKET", str(sandbox.bins.folder))
+    monkeypatch.setattr(cli.out, "width", 200)
+    monkeypatch.setattr(cli.err, "width", 200)
+
+    def call(*words: str, **varied: str) -> tuple[int, str, str]:
+        for name, value in varied.items():
+            monkeypatch.setenv(f"OFF_PLATFORM_{name}", value)
+        settings.cache_clear()
+        monkeypatch.setattr(sys, "argv", ["off-platform", "bins", *words])
+        with pytest.raises(SystemExit) as stopped:
+            cli.main()
+        captured = capsys.readouterr()
+        code = stopped.value.code
+        return (code if isinstance(code, int) else 0), captured.out, captured.err
+
+    return call
+
+
+@pytest.fixture(scope="session")
+def tables(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A lake in which the command has made the tables; to be copied only."""
+    folder = tmp_path_factory.mktemp("tables")
+    subprocess.run(  # noqa: S603 - our own command
+        [Path(sys.executable).with_name("off-platform"), "bins", "--n", "1", "--out", "one"],
+        cwd=folder,
+        env={"OFF_PLATFORM_LAKE": "lake", "OFF_PLATFORM_BINS_BUCKET": str(sandbox.bins.folder)},
+        capture_output=True,
+        check=True,
+    )
+    return folder / "lake"
+
+
+@pytest.fixture
+def run(fresh: Run, tables: Path) -> Run:
+    """The same where the tables are there already."""
+    shutil.copytree(tables, "lake")
+    return fresh
+
+
+def names_in(folder: str) -> list[str]:
+    return sorted(path.name for path in Path(folder).iterdir())
+
+
+def test_the_first_time_the_bins_are_listed_and_fetched(fresh: Run, sandbox: Sandbox) -> None:
+    code, out, err = fresh("--n", "all", "--id-space", "both", "--out", "photos")
+    assert code == 0
+    assert "The bins are not known yet: their metadata are listed and fetched first." in err
+    assert "56 metadata and 56 photos are listed; 113 objects are new or changed, 0 gone." in err
+    assert "52 of 52 candidates, chosen from the table bins." in out
+    assert "open gallery.html there" in out
+    assert names_in("photos") == MADE
+    with tarfile.open("photos/00000.tar") as shard:
+        for member in shard:
+            folder = "bin-images" if member.name.endswith(".jpg") else "metadata"
+            file = shard.extractfile(member)
+            assert file
+            assert file.read() == (sandbox.bins.folder / folder / member.name).read_bytes()
+    assert len(json.loads(Path("photos/abid_metadata.json").read_text())) > 40
+    # The next one knows them.
+    code, _, err = fresh("--n", "3", "--out", "others")
+    assert (code, err) == (0, "")
+
+
+def test_run_again_it_fetches_nothing_and_changes_nothing(run: Run) -> None:
+    run("--n", "9", "--out", "photos")
+    before = tree(Path("photos"))
+    code, out, _ = run("--n", "9", "--out", "photos")
+    assert code == 0
+    assert "9 of 37 candidates" in out
+    assert tree(Path("photos")) == before
+
+
+def test_options_choose(run: Run) -> None:
+    code, out, _ = run(
+        "--n", "4", "--difficulty", "moderate", "--least-quantity", "2", "--most-quantity", "5",
+        "--per-class", "2", "--one-per-visit", "--exact", "--split", "train", "--seed", "3",
+        "--layout", "files", "--out", "photos",
+    )  # fmt: skip
+    assert code == 0
+    assert "4 of " in out
+    labels = duckdb.sql("FROM 'photos/labels.parquet'").fetchall()
+    columns = duckdb.sql("FROM 'photos/labels.parquet'").columns
+    for label in (dict(zip(columns, row, strict=True)) for row in labels):
+        assert 2 <= label["expected_quantity"] <= 5
+        assert (label["difference"], label["split"], label["id_space"]) == (0, "train", "main")
+        assert Path("photos/00000", f"{label['id']}.jpg").is_file()
+    assert len(labels) == 4
+
+
+def test_bins_are_chosen_by_what_lies_in_them(run: Run, sandbox: Sandbox) -> None:
+    (differs,) = sandbox.bins.awkward["key and ASIN of an item differ"]
+    _, out, _ = run("--sku", "ZZ00SANDBX", "--out", "photos")
+    assert "1 of 1 candidates" in out
+    assert duckdb.sql("SELECT id FROM 'photos/labels.parquet'").fetchall() == [(differs,)]
+    (planned,) = [each for each in sandbox.bins.bins if each.id == differs]
+    asins = [item.fields["asin"] for item in planned.items]
+    run("--asin", asins[0], "--asin", asins[-1], "--n", "all", "--out", "photos")
+    found = {
+        bin_id for (bin_id,) in duckdb.sql("SELECT id FROM 'photos/labels.parquet'").fetchall()
+    }
+    assert differs in found
+    assert len(found) > 1
+
+
+def test_a_declared_set_goes_into_the_lake_and_can_be_varied(run: Run) -> None:
+    Path("image_sets.toml").write_text(
+        '[bins.few]\ndescription = "Six of the pilot set."\nid_space = "pilot"\nn = 6\n'
+    )
+    code, out, _ = run("few")
+    assert code == 0
+    assert "6 of 15 candidates" in out
+    folder = Path("lake/bin_image_sets/few")
+    assert "Six of the pilot set." in (folder / "README.md").read_text()
+    assert run("few", "--n", "2", "--out", "photos")[0] == 0
+    query = "SELECT count(*), any_value(image_set), min(length(sample)) < 5 FROM '{}'"
+    for place, objects in ((folder, 12), (Path("photos"), 4)):
+        found = duckdb.sql(query.format(place / "manifest.parquet")).fetchall()
+        assert found == [(objects, "few", True)]
+
+
+def test_the_cards_command_makes_the_same_set(run: Run, tmp_path: Path) -> None:
+    run("--n", "6", "--seed", "-4", "--per-class", "2", "--asin", "x y", "--out", "few")
+    run("--n", "6", "--seed", "-4", "--per-class", "2", "--one-per-visit", "--out", "few")
+    card = Path("few/README.md").read_text()
+    (line,) = [line for line in card.splitlines() if " off-platform bins " in line]
+    before, after = line.split(" off-platform bins ")
+    varied = dict(word.removeprefix("OFF_PLATFORM_").split("=", 1) for word in shlex.split(before))
+    made = tree(tmp_path / "few")
+    shutil.rmtree("few")
+    assert run(*shlex.split(after), **varied)[0] == 0
+    assert tree(tmp_path / "few") == made
+
+
+def test_what_could_not_be_had_is_named_and_told_by_the_code(run: Run, sandbox: Sandbox) -> None:
+    bucket = Path(shutil.copytree(sandbox.bins.folder, "bucket"))
+    (bucket / "bin-images" / "00001.jpg").unlink()
+    code, out, err = run("--n", "all", "--out", "photos", BINS_BUCKET="bucket")
+    assert code == 1
+    assert "missing: bin-images/00001.jpg" in err
+    assert "missing" in out
+    labels = duckdb.sql("SELECT id FROM 'photos/labels.parquet'").fetchall()
+    assert ("00001",) not in labels
+    assert len(labels) == 36
+
+
+def test_fewer_bins_than_asked_for_are_told(run: Run) -> None:
+    code, _, err = run("--n", "100000", "--out", "photos")
+    assert code == 0
+    assert "100,000 were asked for; only 37 fit." in err
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        ([], "Name a declared SET, or give --out for one of your own."),
+        (["nope"], "There is no image set 'nope' in image_sets.toml; declared are: none."),
+        (["../few"], "There is no image set '../few'"),
+        (["--n", "ten", "--out", "x"], "the option n='ten' is wrong"),
+        (["--n", "0", "--out", "x"], "the option n=0 is wrong"),
+        (["--per-class", "0", "--out", "x"], "the option per_class=0 is wrong"),
+        (["--least-quantity", "-1", "--out", "x"], "the option least_quantity=-1 is wrong"),
+        (["--asin", "", "--out", "x"], "the option asins.0='' is wrong"),
+        (["--split", "val", "--out", "x"], "'val' is not one of 'train', 'validation', 'test'"),
+        (["--difficulty", "easy", "--out", "x"], "'easy' is not one of 'moderate', 'hard'"),
+        (["--id-space", "1", "--out", "x"], "'1' is not one of 'main', 'pilot', 'both'"),
+        (["--layout", "zip", "--out", "x"], "'zip' is not one of 'shards', 'files'"),
+        (["--kind", "raw", "--out", "x"], "No such option"),
+        (["--out", ""], "it is empty; name a folder"),
+        (["--out", "x[1]"], "has one of * ? [ ] in it"),
+    ],
+)
+def test_a_slip_is_one_sentence_and_costs_nothing(
+    fresh: Run, words: list[str], sentence: str
+) -> None:
+    code, _, err = fresh(*words)
+    assert code == 2
+    assert sentence in " ".join(err.replace("│", " ").split())
+    assert "Traceback" not in err
+    assert "listed" not in err
+    assert not Path("x").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["--sku", "B0NOSUCH01"], "x: no bin fits the options: no bin has 'B0NOSUCH01'"),
+        (["--asin", "B0'; --"], 'x: no bin fits the options: no bin has "B0\'; --"'),
+        (["--least-quantity", "5000"], "x: no bin fits the options; nothing was changed."),
+        (["--least-quantity", "1" + "0" * 30], "x: no bin fits the options"),
+        (["--split", "test", "--id-space", "pilot", "--difficulty", "hard"], "no bin fits"),
+    ],
+)
+def test_a_choice_that_nothing_fits_is_one_sentence(
+    run: Run, words: list[str], sentence: str
+) -> None:
+    code, _, err = run(*words, "--out", "x")
+    assert code == 2
+    assert sentence in err
+    assert not Path("x").exists() or not list(Path("x").iterdir())
+
+
+@pytest.mark.parametrize(
+    ("toml", "sentence"),
+    [
+        ("[bins.few", "is no TOML file"),
+        ("[bins.few]\nsplit = 'val'\n", "bins.few: the option split='val' is wrong"),
+        ("[bins.few]\nkind = 'raw'\n", "The options are n, seed, id_space"),
+        ("[bins.few]\nskus = 'ZZ00SANDBX'\n", "the option skus='ZZ00SANDBX' is wrong"),
+        ("[bins.'../few']\n", "cannot name an image set"),
+        ("[bins]\nfew = 3\n", "each set must be a table such as [bins.breakfast]"),
+        ("[images.few]\n", "There is no image set 'few' in image_sets.toml; declared are: none."),
+    ],
+)
+def test_a_wrong_declaration_is_one_sentence(fresh: Run, toml: str, sentence: str) -> None:
+    Path("image_sets.toml").write_text(toml)
+    code, _, err = fresh("few")
+    assert code == 2
+    assert sentence in err
+    assert "listed" not in err
+
+
+@pytest.mark.parametrize(
+    ("bucket", "sentence"),
+    [
+        ("/nowhere/at/all", "/nowhere/at/all is not there"),
+        ("empty", "has no bins below metadata/ and bin-images/; nothing was changed."),
+    ],
+)
+def test_a_bucket_that_is_none_is_one_sentence(fresh: Run, bucket: str, sentence: str) -> None:
+    Path("empty").mkdir()
+    code, _, err = fresh("--n", "1", "--out", "x", BINS_BUCKET=bucket)
+    assert code == 2
+    assert sentence in err
+    assert "Traceback" not in err
+    assert not list(Path("lake").glob("tables/*/part.parquet"))
+
+
+@pytest.mark.parametrize(
+    "varied",
+    [
+        {"BINS_BUCKET": "s3://aft-vbi-pds", "SOURCES_ENDPOINT": "http://127.0.0.1:9"},
+        {"BINS_BUCKET": "http://127.0.0.1:9/aft-vbi-pds"},
+    ],
+)
+def test_a_server_that_does_not_answer_is_one_sentence(fresh: Run, varied: dict[str, str]) -> None:
+    code, _, err = fresh("--n", "1", "--out", "x", ATTEMPTS="1", **varied)
+    assert code == 3
+    assert "could not be listed" in err
+    assert "Traceback" not in err
+
+
+def test_another_bucket_than_the_tables_leaves_the_set_as_it_is(run: Run) -> None:
+    run("--n", "5", "--out", "photos")
+    before = tree(Path("photos"))
+    Path("empty").mkdir()
+    code, _, err = run("--n", "5", "--out", "photos", BINS_BUCKET="empty")
+    assert code == 2
+    assert "none of 10 objects was found" in err
+    assert {name: tree(Path("photos"))[name] for name in before} == before
+
+
+def test_a_folder_with_other_things_is_refused_before_anything_is_fetched(fresh: Run) -> None:
+    Path("mine").mkdir()
+    Path("mine/notes.txt").write_text("mine")
+    code, _, err = fresh("--n", "2", "--out", "mine")
+    assert code == 2
+    assert "holds no image set" in err
+    assert names_in("mine") == ["notes.txt"]
+    assert "listed" not in err
+    assert not list(Path("lake").rglob("*.parquet"))
+
+
+def test_files_of_the_user_beside_a_set_stay(run: Run) -> None:
+    run("--n", "5", "--layout", "files", "--out", "photos")
+    Path("photos/notes.txt").write_text("mine")
+    assert run("--n", "2", "--out", "photos")[0] == 0
+    assert Path("photos/notes.txt").read_text() == "mine"
+    assert names_in("photos") == sorted([*MADE, "notes.txt"])
+
+
+def test_the_help_names_every_option() -> None:
+    """In a process of its own: the installed command, as users have it."""
+    command = Path(sys.executable).with_name("off-platform")
+    shown = subprocess.run(  # noqa: S603 - our own command
+        [command, "bins", "--help"], capture_output=True, text=True, check=True
+    ).stdout
+    assert "Make an image set of bins" in shown
+    for option in (
+        "out", "n", "seed", "id-space", "difficulty", "least-quantity", "most-quantity",
+        "per-class", "one-per-visit", "exact", "asin", "sku", "split", "layout",
+    ):  # fmt: skip
+        assert f"--{option} " in shown

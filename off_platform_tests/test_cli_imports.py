@@ -1,0 +1,167 @@
+"""`off-platform validate` and `import`: the verdict, its forms and files, and the exit codes."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import openpyxl
+import pytest
+
+from off_platform import cli
+from off_platform.settings import Settings, settings
+
+NUTELLA, OREO = "3017620422003", "7622210449283"
+GOOD = f"barcode,product_name,fat_g\n{NUTELLA},Nutella,30.9\n"
+SOME = f'barcode,product_name,fat_g\n{NUTELLA},Nutella,"30,9"\n{OREO},"=1+1 [red]",20.5\n'
+BAD = "shelf,row\n1,2\n"
+FILES = {"good.csv": GOOD, "some.csv": SOME, "bad.csv": BAD}
+
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Runs a command line in a folder with files; exit code, output, errors."""
+    monkeypatch.chdir(tmp_path)
+    for name in Settings.model_fields:
+        monkeypatch.delenv(f"OFF_PLATFORM_{name.upper()}", raising=False)
+    monkeypatch.setattr("off_platform.desk.out.width", 200)
+    monkeypatch.setattr("off_platform.desk.err.width", 200)
+    for name, text in FILES.items():
+        Path(name).write_text(text)
+
+    def call(*words: str) -> tuple[int, str, str]:
+        settings.cache_clear()
+        monkeypatch.setattr(sys, "argv", ["off-platform", *words])
+        with pytest.raises(SystemExit) as stopped:
+            cli.main()
+        captured = capsys.readouterr()
+        code = stopped.value.code
+        return (code if isinstance(code, int) else 0), captured.out, captured.err
+
+    return call
+
+
+@pytest.mark.parametrize(
+    ("name", "code", "told"),
+    [
+        ("good.csv", 0, "All of 1 record accepted."),
+        ("some.csv", 1, "Of 2 records, 1 accepted and 1 in quarantine"),
+        ("bad.csv", 2, "Refused, no record was taken in. No column identifies the products"),
+    ],
+)
+def test_the_verdict_is_told_and_is_the_exit_code(
+    run: Run, name: str, code: int, told: str
+) -> None:
+    found, out, _ = run("validate", name)
+    assert found == code
+    assert told in out
+
+
+def test_a_person_is_told_where_what_and_what_to_do(run: Run) -> None:
+    _, out, _ = run("validate", "some.csv")
+    assert "row 2, fat_g: '30,9' -> '30.9'" in out
+    assert "1. Write a period instead of the comma. (1 finding)" in out
+
+
+def test_programs_get_json(run: Run) -> None:
+    code, out, _ = run("validate", "some.csv", "--format", "json")
+    told = json.loads(out)
+    assert code == 1
+    assert (told["verdict"], told["records"], told["accepted"], told["quarantined"]) == (
+        "some", 2, 1, 1,
+    )  # fmt: skip
+    (rule,) = [each for each in told["rules"] if each["level"] == "error"]
+    assert rule["rule"] == "number_decimal_comma"
+    assert rule["examples"] == [
+        {
+            "row": 2, "column": "fat_g", "value": "30,9", "proposal": "30.9", "certain": True,
+            "message": rule["examples"][0]["message"],
+        }
+    ]  # fmt: skip
+
+
+def test_github_gets_commands_that_no_file_can_forge(run: Run) -> None:
+    Path("x.csv").write_text(f'barcode,fat_g\n{NUTELLA},"a\n::error::forged%0A"\n')
+    code, out, _ = run("validate", "x.csv", "--format", "github")
+    assert code == 1
+    lines = out.splitlines()
+    assert all(line.startswith(("::error file=x.csv", "::warning", "::notice")) for line in lines)
+    assert any("file=x.csv,line=2,title=not_a_number::" in line for line in lines)
+    assert any("%0A::error::forged%250A" in line for line in lines)
+
+
+def test_report_corrected_copy_and_findings_are_written(run: Run) -> None:
+    code, _, err = run(
+        "validate", "some.csv", "--report", "r.html", "--corrected", "c.csv", "--findings", "f.xlsx"
+    )
+    assert code == 1
+    assert err.count("Written: ") == 3
+    assert "30,9" in Path("r.html").read_text()
+    assert Path("c.csv").read_text().splitlines()[1] == f"{NUTELLA},Nutella,30.9,fat_g -> 30.9"
+    assert openpyxl.load_workbook("f.xlsx").active.max_row == 2
+    assert run("validate", "c.csv")[0] == 0
+    assert not [path.name for path in Path().iterdir() if path.name.endswith(".part")]
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("none.csv",), "there is no file or folder none.csv"),
+        (("good.csv", "--corrected", "good.csv"), "good.csv is the import itself"),
+        (("good.csv", "--report", "none/r.html"), "none/r.html is no place for a file"),
+        (("good.csv", "--report", "."), "is no place for a file"),
+        (("good.csv", "--findings", "f.txt"), "must end in .csv or .xlsx"),
+        (("good.csv", "--format", "xml"), "is not one of"),
+    ],
+)
+def test_slips_are_one_sentence_and_cost_nothing(
+    run: Run, words: tuple[str, ...], told: str
+) -> None:
+    code, _, err = run("validate", *words)
+    assert code == 2
+    assert told in err
+    assert {path.name: path.read_text() for path in Path().iterdir()} == FILES
+
+
+def test_a_file_without_a_corrected_copy_says_why(run: Run) -> None:
+    code, _, err = run("validate", "bad.csv", "--corrected", "c.csv")
+    assert code == 2
+    assert "There is no corrected copy" in err
+    assert not Path("c.csv").exists()
+
+
+def test_an_import_is_taken_in_with_its_report(run: Run) -> None:
+    code, out, _ = run("import", "good.csv", "some.csv")
+    assert code == 1
+    assert "All of 1 record accepted." in out
+    assert "failed     numbers: Broken by 1 of 2, 50.00%: number_decimal_comma." in out
+    kept = sorted(path.name for path in Path("var/lake/imports").iterdir())
+    assert [name.split("@")[0] for name in kept] == ["good.csv", "some.csv"]
+    assert all((Path("var/lake/imports") / name / "report.html").exists() for name in kept)
+
+
+def test_imports_are_refused_before_any_is_taken_in(run: Run) -> None:
+    code, _, err = run("import", "good.csv", "none.csv")
+    assert code == 2
+    assert "there is no file or folder none.csv" in err
+    assert not Path("var").exists()
+
+
+def test_a_refused_import_is_told_without_a_traceback(tmp_path: Path) -> None:
+    (tmp_path / "bad.csv").write_text(BAD)
+    done = subprocess.run(  # noqa: S603 - our own program
+        [Path(sys.executable).with_name("off-platform"), "import", "bad.csv"],
+        cwd=tmp_path,
+        env={"PATH": os.environ["PATH"], "HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert "Refused, no record was taken in." in done.stdout
+    assert "Traceback" not in done.stdout + done.stderr
