@@ -19,6 +19,7 @@ from off_platform.definitions import definitions
 from off_platform.image_sets.declared import WrongDeclarationError
 from off_platform.images import monthly
 from off_platform.images.keys import KEY_LIST
+from off_platform.imports.taking_in import key_of
 from off_platform.sandbox.make import Sandbox
 from off_platform.settings import Settings
 from off_platform.storage.lake import Lake
@@ -154,8 +155,17 @@ def run(house_at: HouseMaker) -> Run:
             "products_dump": house.run("products_dump"),
             "image_sets": house.run("image_sets", "southern"),
             "bin_image_sets": house.run("bin_image_sets", "few"),
+            "imports": _import_of_one_product(house),
         },
     )
+
+
+def _import_of_one_product(house: House) -> dg.ExecuteInProcessResult:
+    path = Path(house.settings.lake).with_name("products.csv")
+    path.write_text("barcode,product_name\n3017620422003,Nutella\n")
+    key = key_of(path)
+    house.instance.add_dynamic_partitions("imports", [key])
+    return house.run("imports", key, import_file={"config": {"path": str(path)}})
 
 
 def specs_of(defs: dg.Definitions) -> dict[str, dg.AssetSpec]:
@@ -163,6 +173,12 @@ def specs_of(defs: dg.Definitions) -> dict[str, dg.AssetSpec]:
 
 
 BIN_TABLES = tuple(table.name for table in bins_schemas.TABLES)
+IMPORT_TABLES = (
+    "products_accepted",
+    "products_quarantined",
+    "import_findings",
+    "products_imported",
+)
 TABLES = (
     *BIN_TABLES,
     "bin_image_set",
@@ -176,7 +192,8 @@ TABLES = (
 
 
 def test_the_wings_assets_are_there(run: Run) -> None:
-    assert {*TABLES, "data_keys"} <= set(specs_of(run.house.defs))
+    others = {"data_keys", "import_file", "import_report"}
+    assert {*TABLES, *IMPORT_TABLES, *others} == set(specs_of(run.house.defs))
 
 
 def test_every_asset_is_owned_grouped_and_described(run: Run) -> None:
@@ -184,11 +201,11 @@ def test_every_asset_is_owned_grouped_and_described(run: Run) -> None:
         assert spec.owners, name
         assert spec.description, name
         assert spec.description.endswith("."), name
-        assert spec.group_name == ("bins" if name in {*BIN_TABLES, "bin_image_set"} else "images")
+        assert spec.group_name in {"images", "bins", "imports"}, name
         assert spec.kinds, name
 
 
-@pytest.mark.parametrize("name", TABLES)
+@pytest.mark.parametrize("name", [*TABLES, *IMPORT_TABLES])
 def test_every_table_has_a_column_schema_with_descriptions(run: Run, name: str) -> None:
     spec = specs_of(run.house.defs)[name]
     columns = spec.metadata["dagster/column_schema"].columns

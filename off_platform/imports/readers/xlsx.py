@@ -160,11 +160,12 @@ def _workbook(path: Path) -> "Iterator[Workbook]":
     """The workbook, read as a stream; whatever is wrong with it is one sentence."""
     import openpyxl  # noqa: PLC0415 - 0.15 s, once used
 
-    with warnings.catch_warnings():
+    # By its name, openpyxl would refuse a workbook that is called otherwise.
+    with warnings.catch_warnings(), path.open("rb") as file:
         # Of extensions it does not know, which are no affair of ours.
         warnings.simplefilter("ignore")
         try:
-            book = openpyxl.load_workbook(path, read_only=True, data_only=True, keep_links=False)
+            book = openpyxl.load_workbook(file, read_only=True, data_only=True, keep_links=False)
         except Exception as error:
             raise _damaged(error) from error
         try:
