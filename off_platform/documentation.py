@@ -1,4 +1,4 @@
-"""The pages of `docs/` that are made from what the code says: `python -m off_platform.documentation`.
+"""The pages of `docs/` that are made from what the code says, by `make docs`.
 
 Tests hold that they are current. The other pages of `docs/` are written by hand.
 """
@@ -34,13 +34,17 @@ def import_rules() -> str:
     lines = [
         "# Product imports: fields and rules",
         "",
-        "What a file of products must look like, and what is found in it. It is the specification "
-        '"Data Formats Specification" of Open Food Facts, read strictly. '
-        "`off-platform validate FILE` tells all of it for a file of yours.",
+        (
+            "What a file of products must look like, and what is found in it. It is the specification "
+            '"Data Formats Specification" of Open Food Facts, read strictly. '
+            "`off-platform validate FILE` tells all of it for a file of yours."
+        ),
         "",
-        "An **error** keeps the record out (or, of the whole file, the file); a **warning** is "
-        "legal but suspicious; an **info** says what would otherwise be changed or assumed in "
-        "silence.",
+        (
+            "An **error** keeps the record out (or, of the whole file, the file); a **warning** is "
+            "legal but suspicious; an **info** says what would otherwise be changed or assumed in "
+            "silence."
+        ),
         "",
         "## Fields",
         "",
@@ -92,9 +96,11 @@ def settings_page() -> str:
         [
             "# Settings",
             "",
-            "Environment variables, or lines of `.env` in the folder that the platform is started "
-            "in. Credentials are no settings: a signed bucket or lake takes them from the ordinary "
-            "AWS chain.",
+            (
+                "Environment variables, or lines of `.env` in the folder that the platform is started "
+                "in. Credentials are no settings: a signed bucket or lake takes them from the ordinary "
+                "AWS chain."
+            ),
             "",
             *_table(("setting", "default", "what it is"), rows),
         ]
@@ -106,8 +112,10 @@ def tables_page() -> str:
     lines = [
         "# Tables",
         "",
-        "Each is a view in `off_platform.duckdb` at the lake's root, and Parquet files below "
-        "`tables/`.",
+        (
+            "Each is a view in `off_platform.duckdb` at the lake's root, and Parquet files below "
+            "`tables/`."
+        ),
         "",
     ]
     for wing, tables in _TABLES.items():

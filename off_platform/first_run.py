@@ -3,10 +3,8 @@
 Runs are Dagster's own and are kept, so that the UI shows them afterwards.
 """
 
-import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
@@ -14,16 +12,14 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from off_platform.imports_run import run_import, verdict_of
+from off_platform.runs import failures, home_of, run_job
 from off_platform.settings import SANDBOX, Settings
 from off_platform.storage.lake import IMAGE_SETS, VIEWS, Lake
 from off_platform.storage.progress import duration
 
 if TYPE_CHECKING:
     import dagster as dg
-
-DAGSTER_HOME = SANDBOX / "dagster"
-_SANDBOX_YAML = "telemetry:\n  enabled: false\nnux:\n  enabled: false\n"
-QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
 @dataclass
@@ -36,6 +32,7 @@ class Report:
     broken: bool = False
     checks: int = 0
     not_passed: list[tuple[str, str, str, bool]] = field(default_factory=list)
+    imports: list[str] = field(default_factory=list)
 
 
 def make_sandbox_ready() -> None:
@@ -57,17 +54,8 @@ def demand_set(settings: Settings, image_set: str) -> None:
     declared_choice(settings.image_sets, "images", Choice, image_set)
 
 
-def home_of(settings: Settings) -> Path:
-    """Where Dagster's state lies; that of the sandbox lies apart."""
-    if not settings.sandbox:
-        return Path.cwd()
-    DAGSTER_HOME.mkdir(parents=True, exist_ok=True)
-    (DAGSTER_HOME / "dagster.yaml").write_text(_SANDBOX_YAML)
-    return DAGSTER_HOME
-
-
 def run_once(settings: Settings, image_set: str, console: Console) -> Report:
-    """Runs the month, the products and one image set, one after the other.
+    """Runs the month, the products, one image set and the sandbox's imports, one after the other.
 
     Args:
         settings: which buckets, which lake.
@@ -88,13 +76,13 @@ def run_once(settings: Settings, image_set: str, console: Console) -> Report:
             ("image_sets", image_set, f"the image set {image_set}: chosen, fetched, verified"),
         ):
             with console.status(f"{told} ..."):
-                result = defs.resolve_job_def(job).execute_in_process(
-                    run_config=QUIET,
-                    instance=instance,
-                    partition_key=partition,
-                    raise_on_error=False,
-                )
+                result = run_job(defs, instance, job, partition)
             _note(report, result, console, told)
+        for path in sorted((SANDBOX / "inbox").glob("*.csv")) if settings.sandbox else ():
+            with console.status(f"the import {path.name} ..."):
+                key, result = run_import(defs, instance, path)
+            report.imports.append(key)
+            _note(report, result, console, f"the import {path.name}: {verdict_of(result)}")
     report.seconds = monotonic() - started
     return report
 
@@ -119,19 +107,6 @@ def _note(report: Report, result: "dg.ExecuteInProcessResult", console: Console,
         console.print(f"        {escape(sentence)}", soft_wrap=True, highlight=False)
 
 
-def failures(result: "dg.ExecuteInProcessResult") -> list[str]:
-    """Why steps failed: the error's own sentence, without its class and traceback."""
-    told = []
-    for event in result.filter_events(lambda event: event.is_step_failure):
-        error = event.step_failure_data.error
-        while error is not None and error.cause:
-            error = error.cause
-        if error is not None:
-            first = next(iter(error.message.strip().splitlines()), "")
-            told.append(re.sub(r"^[\w.]*Error: ", "", first))
-    return told
-
-
 def tell(report: Report, settings: Settings, lake: Lake, console: Console) -> None:
     """The summary: what was made, where it lies, how to look at it."""
     folder = lake.root.address(f"{IMAGE_SETS}/{report.image_set}")
@@ -151,6 +126,10 @@ def tell(report: Report, settings: Settings, lake: Lake, console: Console) -> No
         "",
         "[bold]How to look at it[/]",
         *(of_set if has_set else ()),
+        *(
+            f"  import report   {escape(lake.root.address(f'imports/{key}/report.html'))}"
+            for key in report.imports
+        ),
         f"  tables          {escape(lake.root.address(VIEWS))}, with DuckDB",
         f"  assets, checks  {again}, then http://localhost:3000",
     ):

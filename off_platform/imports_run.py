@@ -3,12 +3,13 @@
 Runs are Dagster's own and are kept, so that the UI shows them afterwards.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from off_platform.desk import DONE, INCOMPLETE, WRONG
-from off_platform.first_run import QUIET, home_of
+from off_platform.runs import failures, home_of, run_job
 from off_platform.settings import Settings
 
 if TYPE_CHECKING:
@@ -47,31 +48,45 @@ def import_one(settings: Settings, path: Path) -> ImportDone:
     import dagster as dg  # noqa: PLC0415 - 1.6 s, which other commands need not wait for
 
     from off_platform.definitions import definitions  # noqa: PLC0415 - brings Dagster
-    from off_platform.imports.taking_in import key_of  # noqa: PLC0415 - with it
+
+    with dg.DagsterInstance.from_config(str(home_of(settings))) as instance:
+        return _done(*run_import(definitions(of=settings), instance, path))
+
+
+def run_import(
+    defs: "dg.Definitions", instance: "dg.DagsterInstance", path: Path
+) -> "tuple[str, dg.ExecuteInProcessResult]":
+    """Adds the partition of a file or folder and runs the job; gives the partition and the result.
+
+    Raises:
+        OSError: the file is not there or may not be read.
+    """
+    from off_platform.imports.taking_in import key_of  # noqa: PLC0415 - with Dagster
     from off_platform.partitions import IMPORTS  # noqa: PLC0415 - the same
 
-    defs, key = definitions(of=settings), key_of(path)
-    with dg.DagsterInstance.from_config(str(home_of(settings))) as instance:
-        instance.add_dynamic_partitions(str(IMPORTS.name), [key])
-        file = {"config": {"path": str(path.absolute())}}
-        result = defs.resolve_job_def("imports").execute_in_process(
-            run_config={**QUIET, "ops": {"import_file": file}},
-            instance=instance,
-            partition_key=key,
-            raise_on_error=False,
-        )
-    return _done(key, result)
+    key = key_of(path)
+    instance.add_dynamic_partitions(str(IMPORTS.name), [key])
+    config = {"import_file": {"path": str(path.absolute())}}
+    return key, run_job(defs, instance, "imports", key, config)
 
 
-def _done(key: str, result: "dg.ExecuteInProcessResult") -> ImportDone:
-    from off_platform.first_run import failures  # noqa: PLC0415 - with Dagster
+def verdict_of(result: "dg.ExecuteInProcessResult") -> str:
+    """The verdict in a sentence, or why there is none."""
+    told = _told(result)
+    return str(told["verdict"].value) if told else "; ".join(failures(result))
 
-    told = {
+
+def _told(result: "dg.ExecuteInProcessResult") -> "Mapping[str, dg.MetadataValue[Any]]":
+    return {
         made.asset_key.to_user_string(): made.metadata
         for event in result.get_asset_materialization_events()
         if (made := event.step_materialization_data.materialization)
-    }.get("import_report")
-    if told is None:
+    }.get("import_report", {})
+
+
+def _done(key: str, result: "dg.ExecuteInProcessResult") -> ImportDone:
+    told = _told(result)
+    if not told:
         raise ImportFailedError("; ".join(failures(result)) or f"The run of {key} failed.")
     failed = [
         (evaluation.check_name, evaluation.description or "")

@@ -101,6 +101,9 @@ class Settings(BaseSettings):
         default=None,
         description="Open Food Facts' database dump (CSV, Parquet or JSONL), a file or a URL.",
     )
+    inbox: Location | None = Field(
+        default=None, description="Where producers' files arrive: a folder or s3://bucket/prefix."
+    )
     image_sets: Path = Field(
         default=Path("image_sets.toml"), description="The file that declares the image sets."
     )
@@ -184,6 +187,7 @@ class Settings(BaseSettings):
             "images_bucket": str(SANDBOX / "openfoodfacts-images"),
             "bins_bucket": str(SANDBOX / "aft-vbi-pds"),
             "products_dump": str(SANDBOX / "products.csv.gz"),
+            "inbox": str(SANDBOX / "inbox"),
         }
         return values | inside
 

@@ -8,12 +8,14 @@ from pathlib import Path
 
 from off_platform.sandbox.bins_bucket import BinsBucket, make_bins_bucket
 from off_platform.sandbox.images_bucket import ImagesBucket, make_images_bucket
+from off_platform.sandbox.inbox import make_inbox
 from off_platform.sandbox.products_dump import make_products_dump
 
 # The public buckets' own names, so that a server of the root answers under them.
 IMAGES_BUCKET = "openfoodfacts-images"
 BINS_BUCKET = "aft-vbi-pds"
 PRODUCTS_DUMP = "products.csv.gz"
+INBOX = "inbox"
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +26,7 @@ class Sandbox:
     images: ImagesBucket
     products_dump: Path
     bins: BinsBucket
+    producers_file: Path
 
 
 def make_sandbox(
@@ -45,4 +48,5 @@ def make_sandbox(
     root.mkdir(parents=True, exist_ok=True)
     images = make_images_bucket(root / IMAGES_BUCKET, products=products, seed=seed, month=month)
     dump = make_products_dump(root / PRODUCTS_DUMP, images)
-    return Sandbox(root, images, dump, make_bins_bucket(root / BINS_BUCKET, bins=bins, seed=seed))
+    bins_bucket = make_bins_bucket(root / BINS_BUCKET, bins=bins, seed=seed)
+    return Sandbox(root, images, dump, bins_bucket, make_inbox(root / INBOX, images))

@@ -212,6 +212,8 @@ def test_a_materialized_table_shows_itself(month: Month, name: str) -> None:
 def test_a_second_month_says_that_nothing_changed_and_costs_one_listing(month: Month) -> None:
     assert month.listings > 0
     before = tree(Path(month.house.settings.lake))
+    largest = [Path(month.house.lake.address(name)) for name in ("bin_objects", "bin_metadata")]
+    written = [path.stat().st_mtime_ns for path in largest]
     month.server.requests.clear()
     result = month.house.month()
     assert result.success
@@ -222,6 +224,8 @@ def test_a_second_month_says_that_nothing_changed_and_costs_one_listing(month: M
         "56 metadata and 56 photos are listed; nothing has changed since the listing before."
     )
     assert month.house.told("bin_metadata")["this_run"] == "Nothing has changed."
+    # A gigabyte of metadata is not even written again.
+    assert [path.stat().st_mtime_ns for path in largest] == written
     after = tree(Path(month.house.settings.lake))
     tables = {name for name in before if name.startswith("tables/")}
     assert len(tables) == len(NAMES)

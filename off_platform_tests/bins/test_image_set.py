@@ -436,6 +436,19 @@ def test_a_stopped_run_is_not_gone_on_with_when_the_tables_say_otherwise(
         assert not stopped.make(**ALL).continued
 
 
+def test_a_stopped_run_is_not_gone_on_with_from_another_bucket(
+    sets: Sets, sandbox: Sandbox
+) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        sets.make(folder=StoppingFolder(sets.root / "few", 9), **ALL)
+    there = Source(str(sandbox.bins.folder))
+    elsewhere = Sets(BinsDesk(sets.desk.lake, there, sets.desk.connection), sets.server, sets.root)
+    assert not elsewhere.make(**ALL).continued
+    assert {row["url"] for row in sets.manifest()} == {
+        there.address + row["key"] for row in sets.manifest()
+    }
+
+
 def _make_at(lake_folder: Path, source: Source, to: Path) -> None:
     """What a process does: a set over a lake's tables."""
     lake = Lake(str(lake_folder))

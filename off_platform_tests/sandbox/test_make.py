@@ -21,6 +21,7 @@ def test_bucket_and_dump_lie_where_a_server_of_the_root_finds_them(
     assert made.bins.folder == root / "aft-vbi-pds"
     assert sorted(path.name for path in root.iterdir()) == [
         "aft-vbi-pds",
+        "inbox",
         "openfoodfacts-images",
         "products.csv.gz",
     ]

@@ -1,0 +1,62 @@
+"""Dagster's jobs run in this process: quietly, kept for the UI, and failures told as sentences."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from off_platform.settings import SANDBOX, Settings
+
+if TYPE_CHECKING:
+    import dagster as dg
+
+DAGSTER_HOME = SANDBOX / "dagster"
+_SANDBOX_YAML = "telemetry:\n  enabled: false\nnux:\n  enabled: false\n"
+_QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+
+
+def home_of(settings: Settings) -> Path:
+    """Where Dagster's state lies; that of the sandbox lies apart."""
+    if not settings.sandbox:
+        return Path.cwd()
+    DAGSTER_HOME.mkdir(parents=True, exist_ok=True)
+    (DAGSTER_HOME / "dagster.yaml").write_text(_SANDBOX_YAML)
+    return DAGSTER_HOME
+
+
+def run_job(
+    defs: "dg.Definitions",
+    instance: "dg.DagsterInstance",
+    job: str,
+    partition: str | None = None,
+    config: Mapping[str, Any] | None = None,
+) -> "dg.ExecuteInProcessResult":
+    """Runs a job to its end, whatever becomes of it.
+
+    Args:
+        defs: which have it.
+        instance: where the run is kept.
+        job: its name.
+        partition: of its assets.
+        config: of its assets, by name.
+    """
+    ops = {name: {"config": dict(of_asset)} for name, of_asset in (config or {}).items()}
+    return defs.resolve_job_def(job).execute_in_process(
+        run_config={**_QUIET, "ops": ops},
+        instance=instance,
+        partition_key=partition,
+        raise_on_error=False,
+    )
+
+
+def failures(result: "dg.ExecuteInProcessResult") -> list[str]:
+    """Why steps failed: the error's own sentence, without its class and traceback."""
+    told = []
+    for event in result.filter_events(lambda event: event.is_step_failure):
+        error = event.step_failure_data.error
+        while error is not None and error.cause:
+            error = error.cause
+        if error is not None:
+            first = next(iter(error.message.strip().splitlines()), "")
+            told.append(re.sub(r"^[\w.]*Error: ", "", first))
+    return told

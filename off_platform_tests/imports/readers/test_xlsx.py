@@ -1,0 +1,134 @@
+"""XLSX as it is read: the sheet that is taken, types of cells, and what is said about them."""
+
+import datetime as dt
+from collections.abc import Sequence
+from pathlib import Path
+
+import openpyxl
+import pytest
+
+from off_platform.imports.readers.batches import UnreadableError
+from off_platform_tests.imports.made_files import read_all, rows_of, text_cell, workbook_of
+
+HEADER = ("barcode", "product_name", "fat")
+
+
+def written(folder: Path, *sheets: Sequence[Sequence[object]], name: str = "x.xlsx") -> Path:
+    """A workbook with these rows."""
+    book = openpyxl.Workbook()
+    book.remove(book.active)
+    for place, rows in enumerate(sheets, 1):
+        sheet = book.create_sheet(f"Sheet {place}")
+        for row in rows:
+            sheet.append(list(row))
+    book.save(folder / "made.xlsx")
+    return (folder / "made.xlsx").rename(folder / name)
+
+
+def test_cells_are_texts_as_a_person_would_type_them(tmp_path: Path) -> None:
+    day = dt.datetime(2024, 5, 1, 12, 30)  # noqa: DTZ001 - Excel knows no time zones
+    rows = [
+        ("007", "a", 1.0), ("1", True, 0.1), ("2", day, 1e20), ("3", dt.date(2024, 5, 1), None),
+    ]  # fmt: skip
+
+    source, (batch,), _ = read_all(written(tmp_path, [HEADER, *rows]))
+
+    assert (source.format, source.sheet, source.header) == ("xlsx", "Sheet 1", HEADER)
+    assert batch.columns["barcode"].to_pylist() == ["007", "1", "2", "3"]
+    names = ["a", "true", "2024-05-01 12:30:00", "2024-05-01 00:00:00"]
+    assert batch.columns["product_name"].to_pylist() == names
+    assert batch.columns["fat"].to_pylist() == ["1", "0.1", "1e+20", None]
+    assert batch.not_text == {}
+
+
+def test_identifiers_that_are_numbers_are_told(tmp_path: Path) -> None:
+    path = written(tmp_path, [HEADER, (3017620422003, "a", 1), ("3017620422003", 2, 1)])
+
+    _, (batch,), _ = read_all(path)
+
+    assert batch.columns["barcode"].to_pylist() == ["3017620422003"] * 2
+    assert {name: flags.to_pylist() for name, flags in batch.not_text.items()} == {
+        "barcode": [True, False]
+    }
+
+
+def test_the_first_sheet_with_a_header_is_read_and_the_others_are_named(tmp_path: Path) -> None:
+    path = written(tmp_path, [], [(None, None), HEADER, (), ("1", "a", 2)], [("other",)])
+
+    source, (batch,), reader = read_all(path)
+
+    assert (source.sheet, batch.rows.tolist()) == ("Sheet 2", [4])
+    (found,) = reader.take_found()
+    assert (found.rule, "'Sheet 3' hold something" in found.message) == ("more_sheets", True)
+
+
+def test_cells_beyond_the_header_are_said(tmp_path: Path) -> None:
+    path = written(tmp_path, [HEADER, ("1", "a", 2, None, "more"), ("2",), ("3", "b", 1)])
+
+    _, (batch,), reader = read_all(path)
+
+    assert batch.columns["product_name"].to_pylist() == ["a", None, "b"]
+    (found,) = reader.take_found()
+    assert (found.rule, found.row, found.message) == (
+        "ragged_row", 2, "Row 2 has 5 cells, but there are 3 columns.",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("error", ["#N/A", "#REF!", "#DIV/0!"])
+def test_errors_of_a_spreadsheet_are_said_and_mean_nothing(error: str, tmp_path: Path) -> None:
+    cell = f'<c t="e"><v>{error}</v></c>'
+    sheet = rows_of(HEADER) + f"<row>{text_cell('1')}{text_cell('a')}{cell}</row>"
+    path = tmp_path / "x.xlsx"
+    path.write_bytes(workbook_of(sheet))
+
+    _, (batch,), reader = read_all(path)
+
+    assert batch.columns["fat"].to_pylist() == [None]
+    (found,) = reader.take_found()
+    assert (found.rule, found.row, found.column, found.value) == (
+        "cell_error_value", 2, "fat", error,
+    )  # fmt: skip
+
+
+def test_stored_values_of_formulas_are_read(tmp_path: Path) -> None:
+    sheet = rows_of(HEADER) + "<row><c><f>1+1</f><v>7</v></c><c><f>1+1</f></c></row>"
+    path = tmp_path / "x.xlsx"
+    path.write_bytes(workbook_of(sheet))
+
+    _, (batch,), _ = read_all(path)
+
+    assert [column.to_pylist() for column in batch.columns.values()] == [["7"], [None], [None]]
+
+
+def test_batches_have_as_many_rows_as_asked_for(tmp_path: Path) -> None:
+    path = written(tmp_path, [HEADER, *((str(n), "x", n) for n in range(7))])
+
+    _, batches, _ = read_all(path, rows=3)
+
+    assert [len(batch.rows) for batch in batches] == [3, 3, 1]
+
+
+@pytest.mark.parametrize("name", ["x.csv", "x.xls", "x", "x.json"])
+def test_a_workbook_is_one_whatever_it_is_called(name: str, tmp_path: Path) -> None:
+    source, _, _ = read_all(written(tmp_path, [HEADER, ("1", "a", 2)], name=name))
+
+    assert source.format == "xlsx"
+
+
+REFUSED = {
+    "nothing at all": ("no_header", [[]]),
+    "nothing below": ("no_records", [[HEADER]]),
+    "names twice": ("doubled_header", [[("barcode", "barcode"), ("1", "2")]]),
+    "values instead of names": ("no_header", [[("3017620422003", "a")]]),
+    "too many columns": ("too_many_columns", [[tuple(f"c{n}" for n in range(2_001))]]),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_cannot_be_read_says_why(name: str, tmp_path: Path) -> None:
+    rule, sheets = REFUSED[name]
+
+    with pytest.raises(UnreadableError) as refused:
+        read_all(written(tmp_path, *sheets))
+
+    assert refused.value.found.rule == rule
