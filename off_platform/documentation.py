@@ -88,18 +88,21 @@ def _rules(rules: Iterable[ImportRule]) -> list[str]:
 def settings_page() -> str:
     """Every setting."""
     rows = (
-        (f"`OFF_PLATFORM_{name.upper()}`", f"`{field.default}`" if field.default is not None else "",
-         field.description or "")
+        (
+            f"`OFF_PLATFORM_{name.upper()}`",
+            "" if field.default is None else f"`{field.default}`",
+            field.description or "",
+        )
         for name, field in Settings.model_fields.items()
-    )  # fmt: skip
+    )
     return _page(
         [
             "# Settings",
             "",
             (
-                "Environment variables, or lines of `.env` in the folder that the platform is started "
-                "in. Credentials are no settings: a signed bucket or lake takes them from the ordinary "
-                "AWS chain."
+                "Environment variables, or lines of `.env` in the folder that the platform is "
+                "started in. Credentials are no settings: a signed bucket or lake takes them from "
+                "the ordinary AWS chain."
             ),
             "",
             *_table(("setting", "default", "what it is"), rows),
