@@ -35,7 +35,7 @@ def import_rules() -> str:
         "# Product imports: fields and rules",
         "",
         (
-            "What a file of products must look like, and what is found in it. It is the specification "
+            "What a file of products must look like, and what is found in it: the "
             '"Data Formats Specification" of Open Food Facts, read strictly. '
             "`off-platform validate FILE` tells all of it for a file of yours."
         ),

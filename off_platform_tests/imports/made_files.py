@@ -80,10 +80,10 @@ def examine(path: Path, folder: Path, *, reports: bool = True) -> Examined:
         write_findings_csv(folder, folder / "findings.csv")
         write_findings_xlsx(folder, folder / "findings.xlsx")
     try:
-        copy: Path | None = folder / f"corrected{ending_of(verdict)}"
-        write_corrected(path, folder, verdict, copy)
+        copy = folder / f"corrected{ending_of(verdict)}"
     except NoCopyError:
-        copy = None
+        return Examined(verdict, folder, None, time.monotonic() - began)
+    write_corrected(path, folder, verdict, copy)
     return Examined(verdict, folder, copy, time.monotonic() - began)
 
 

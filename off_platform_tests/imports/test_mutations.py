@@ -134,7 +134,8 @@ def _swap_lines(content: bytes, chance: random.Random) -> bytes:
 
 
 def _other_delimiter(content: bytes, chance: random.Random) -> bytes:
-    return content.replace(*chance.sample((b",", b";", b"\t", b'"', b"\n"), 2))
+    one, other = chance.sample((b",", b";", b"\t", b'"', b"\n"), 2)
+    return content.replace(one, other)
 
 
 def _other_encoding(content: bytes, chance: random.Random) -> bytes:

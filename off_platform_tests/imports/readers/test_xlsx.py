@@ -115,7 +115,7 @@ def test_a_workbook_is_one_whatever_it_is_called(name: str, tmp_path: Path) -> N
     assert source.format == "xlsx"
 
 
-REFUSED = {
+REFUSED: dict[str, tuple[str, list[list[tuple[str, ...]]]]] = {
     "nothing at all": ("no_header", [[]]),
     "nothing below": ("no_records", [[HEADER]]),
     "names twice": ("doubled_header", [[("barcode", "barcode"), ("1", "2")]]),
