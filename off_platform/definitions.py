@@ -1,14 +1,20 @@
 """The code location: puts everything together, decides nothing."""
 
+from collections.abc import Callable
+
 import dagster as dg
 
+from off_platform.automation.alert_sensors import alert_sensors
 from off_platform.automation.jobs import jobs
+from off_platform.automation.schedules import schedules
+from off_platform.automation.sensors import Arrived, Looked, inbox_sensor, key_list_sensor
 from off_platform.bins import assets as bins
 from off_platform.bins.image_set_assets import bin_image_set_asset
 from off_platform.images import assets as images
 from off_platform.images.image_set_assets import image_set_asset
 from off_platform.imports import assets as imports
-from off_platform.resources import resources
+from off_platform.imports.inbox import look
+from off_platform.resources import inbox_source, resources
 from off_platform.settings import Settings, settings
 
 
@@ -41,9 +47,26 @@ def definitions(*, of: Settings) -> dg.Definitions:
     return dg.Definitions(
         assets=dg.with_source_code_references(assets),
         jobs=jobs,
+        schedules=schedules(monthly_cron=of.monthly_cron, running=of.unattended),
+        sensors=[
+            key_list_sensor(running=of.unattended),
+            *alert_sensors(of, running=of.unattended),
+            *([inbox_sensor(_inbox(of), running=of.unattended)] if of.inbox else []),
+        ],
         resources=resources(of),
         executor=dg.in_process_executor,
     )
+
+
+def _inbox(of: Settings) -> Callable[[str | None], Looked]:
+    """Looks into the inbox that the settings name."""
+
+    def look_into(cursor: str | None) -> Looked:
+        found = look(inbox_source(of), cursor)
+        arrived = [Arrived(each.key, each.place) for each in found.ready]
+        return Looked(arrived, found.waiting, found.cursor)
+
+    return look_into
 
 
 defs = definitions(of=settings())

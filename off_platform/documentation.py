@@ -90,7 +90,7 @@ def settings_page() -> str:
     rows = (
         (
             f"`OFF_PLATFORM_{name.upper()}`",
-            "" if field.default is None else f"`{field.default}`",
+            "" if field.default is None or not str(field.default) else f"`{field.default}`",
             field.description or "",
         )
         for name, field in Settings.model_fields.items()

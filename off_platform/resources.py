@@ -77,6 +77,12 @@ def resources(settings: Settings) -> dict[str, object]:
     }
 
 
+def inbox_source(settings: Settings) -> Source:
+    """The inbox that is set; one on S3 is signed by the ordinary AWS chain, as the lake is."""
+    access = Access(settings.lake_region, settings.lake_endpoint, signed=True, retries=5)
+    return Source(settings.inbox or "", access)
+
+
 def _bucket(settings: Settings, url: str, region: str) -> BucketResource:
     return BucketResource(
         url=url,

@@ -16,6 +16,7 @@ from dotenv import dotenv_values
 from pydantic import (
     AfterValidator,
     Field,
+    SecretStr,
     ValidationError,
     ValidationInfo,
     field_validator,
@@ -160,6 +161,48 @@ class Settings(BaseSettings):
     )
     gallery_samples: int = Field(
         default=2000, ge=0, description="Samples shown in a set's gallery, at most."
+    )
+    unattended: bool = Field(
+        default=True,
+        description="Schedules, inbox and alerts run from the first start of the daemon; else "
+        "each is started in the UI.",
+    )
+    monthly_cron: str = Field(
+        default="0 3 4 * *",
+        description="When the month is made, as cron has it, in UTC: the 4th of a month at 3.",
+    )
+    alert_slack_webhook: SecretStr | None = Field(
+        default=None, description="Incoming webhook of Slack, or of what takes the same form."
+    )
+    alert_webhook: SecretStr | None = Field(
+        default=None, description="Address that gets alerts as JSON: title, text, link, same_as."
+    )
+    alert_email_to: str = Field(
+        default="", description="Who gets alerts by e-mail, separated by commas."
+    )
+    alert_email_from: str = Field(
+        default="off-platform@localhost", description="From whom they come."
+    )
+    alert_smtp_host: str = Field(default="localhost", description="The mail server.")
+    alert_smtp_port: int = Field(
+        default=587, ge=1, le=65_535, description="Its port; 465 with ssl, as a rule."
+    )
+    alert_smtp_security: Literal["starttls", "ssl", "none"] = Field(
+        default="starttls", description="How it is encrypted; none only for this machine's own."
+    )
+    alert_smtp_user: str = Field(default="", description="Who logs in there; nobody by default.")
+    alert_smtp_password: SecretStr = Field(default=SecretStr(""), description="The password.")
+    alert_sns_topic: str = Field(
+        default="", description="ARN of an AWS SNS topic, signed by the ordinary AWS chain."
+    )
+    alert_repeat_hours: float = Field(
+        default=24, ge=0, description="The same alert is not sent again within so many hours."
+    )
+    alert_warning_share: Share = Field(
+        default=0.2, description="A warning that a larger share broke is worth an alert."
+    )
+    alert_ui: str = Field(
+        default="", description="Address of the UI for links, such as https://dagster.example.org."
     )
     duckdb_memory: Memory = Field(
         default="512MB", description="Memory limit of DuckDB, which spills beyond it."

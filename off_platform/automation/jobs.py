@@ -43,4 +43,11 @@ imports = dg.define_asset_job(
     "the newest record of each product up to date.",
 )
 
-jobs = [monthly, products_dump, image_sets, bin_image_sets, imports]
+observe_key_list = dg.define_asset_job(
+    "observe_key_list",
+    selection=dg.AssetSelection.assets("data_keys"),
+    executor_def=dg.in_process_executor,
+    description="Look at the key list upstream: a new ETag is a new version.",
+)
+
+jobs = [monthly, products_dump, image_sets, bin_image_sets, imports, observe_key_list]

@@ -6,7 +6,7 @@ Each is thin: what it does is in `monthly.py` and `products.py`, what its table 
 
 import warnings
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 from pydantic import Field
@@ -46,6 +46,19 @@ OWNERS = ["team:data"]
 # Which job takes an asset; assets of one job have the same partitions.
 MONTHLY = {"off_platform/runs": "monthly"}
 SettingsParam = dg.ResourceParam[Settings]
+
+
+# A key list that is new upstream, and a month that has no snapshot yet; one that has keeps it.
+NEW_LIST = (
+    dg.AutomationCondition.in_latest_time_window()
+    & dg.AutomationCondition.missing()
+    & ~dg.AutomationCondition.in_progress()
+    & dg.AutomationCondition.any_deps_updated().since_last_handled()
+).with_label("new key list, no snapshot")
+# The month is made on its 4th day, and is missed on the 10th of the month after.
+MONTHLY_FRESHNESS = dg.FreshnessPolicy.time_window(
+    fail_window=timedelta(days=37), warn_window=timedelta(days=33)
+)
 
 
 class SyncConfig(dg.Config):
@@ -96,6 +109,8 @@ def data_keys(
     tags=MONTHLY,
     partitions_def=MONTHS,
     deps=[data_keys],
+    automation_condition=NEW_LIST,
+    freshness_policy=MONTHLY_FRESHNESS,
     description=SNAPSHOTS.description,
     metadata=SNAPSHOTS.metadata(),
     check_specs=SNAPSHOTS.check_specs("bucket_sync"),
@@ -162,6 +177,7 @@ def bucket_sync(
             owners=OWNERS,
             kinds={"duckdb", "parquet"},
             tags=MONTHLY,
+            automation_condition=dg.AutomationCondition.eager(),
             description=table.description,
             metadata=table.metadata(),
         )
@@ -223,6 +239,7 @@ def key_index(
     tags=MONTHLY,
     partitions_def=MONTHS,
     deps=["key_index"],
+    automation_condition=dg.AutomationCondition.eager(),
     description=KEY_CHANGES.description,
     metadata=KEY_CHANGES.metadata(),
     check_specs=KEY_CHANGES.check_specs("key_changes"),

@@ -5,7 +5,6 @@ what its table and checks are in `tables.py` and `checks.py`.
 """
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import dagster as dg
@@ -13,6 +12,7 @@ from pydantic import Field
 
 from off_platform.imports import beside, checks, previews
 from off_platform.imports.imported import make_products_imported
+from off_platform.imports.inbox import fetched
 from off_platform.imports.staging import ACCEPTED, FINDINGS, QUARANTINED
 from off_platform.imports.tables import (
     IMPORT,
@@ -27,7 +27,8 @@ from off_platform.imports.validation import validate_import
 from off_platform.partitions import IMPORTS as PARTITIONS
 from off_platform.previews import table_preview
 from off_platform.quality import Table
-from off_platform.resources import LakeResource
+from off_platform.resources import LakeResource, inbox_source
+from off_platform.settings import Settings
 from off_platform.storage.lake import Lake
 from off_platform.storage.progress import LogDisplay
 
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 GROUP = "imports"
 OWNERS = ["team:data"]
 RUNS = {"off_platform/runs": "imports"}
+SettingsParam = dg.ResourceParam[Settings]
 STAGED = (
     (PRODUCTS_ACCEPTED, ACCEPTED),
     (PRODUCTS_QUARANTINED, QUARANTINED),
@@ -49,8 +51,8 @@ class ImportConfig(dg.Config):
 
     path: str | None = Field(
         default=None,
-        description="The file or folder, on the machine that runs this. Left out: the one that "
-        "the lake has kept is looked at again.",
+        description="The file or folder: a path on the machine that runs this, or a URL in the "
+        "inbox. Left out: the one that the lake has kept is looked at again.",
     )
 
 
@@ -64,12 +66,16 @@ class ImportConfig(dg.Config):
     metadata=IMPORTS.metadata(),
 )
 def import_file(
-    context: dg.AssetExecutionContext, config: ImportConfig, lake: LakeResource
+    context: dg.AssetExecutionContext,
+    config: ImportConfig,
+    settings: SettingsParam,
+    lake: LakeResource,
 ) -> dg.MaterializeResult:
     """Keeps the file; one that is kept already stays as it is."""
     into, key = lake.open(), context.partition_key
     if config.path:
-        take_in(into, Path(config.path), key)
+        with fetched(config.path, inbox_source(settings)) as path:
+            take_in(into, path, key)
     with lake.query(into) as connection:
         taken = record(into, key, connection)
     return dg.MaterializeResult(

@@ -3,7 +3,7 @@
 What stands in the columns is read in `cells.py`.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from off_platform.imports.fields import (
@@ -71,14 +71,18 @@ class Columns:
         return ((place, columns) for place, columns in by_place.items() if len(columns) > 1)
 
 
-def demand_identifier(columns: Columns) -> None:
+def demand_identifier(columns: Columns, beside: Sequence[Found] = ()) -> None:
     """Sees to it that a file has a column that identifies products.
+
+    Args:
+        columns: of the file.
+        beside: what else was found of the whole file until now.
 
     Raises:
         UnreadableError: `no_identifier_column`.
     """
     if not columns.identifiers:
-        raise UnreadableError(no_identifier(columns))
+        raise UnreadableError(no_identifier(columns), beside)
 
 
 def no_identifier(columns: Columns) -> Found:
@@ -88,12 +92,13 @@ def no_identifier(columns: Columns) -> Found:
     named = ", ".join(f"'{name[:40]}'" for name in there[:MOST_NAMED])
     more = f" and {len(there) - MOST_NAMED:,} more" if len(there) > MOST_NAMED else ""
     hint = f" Rename '{meant}' to '{nearest_name(meant)}' if it is that." if meant else ""
+    known = f"; there are {named}{more}" if there else ", and no other is named"
     return Found(
         row=1,
         column=meant,
         rule="no_identifier_column",
         value=meant,
-        message=f"No column identifies the products; there are {named}{more}.{hint}",
+        message=f"No column identifies the products{known}.{hint}",
         proposal=nearest_name(meant) if meant else None,
     )
 

@@ -18,7 +18,7 @@ from off_platform.imports.columns import Columns, demand_identifier
 from off_platform.imports.fields import BARCODES, place_of
 from off_platform.imports.identity import normal_forms
 from off_platform.imports.readers.batches import Batch, Found, Reader, Source, UnreadableError
-from off_platform.imports.readers.opening import open_import, sha256_of
+from off_platform.imports.readers.opening import open_import, sha256_of, shown_name
 from off_platform.storage.lake import copy_query, literal
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ class JoinedReader(Reader):
         header = dict.fromkeys(name for source in sources for name in source.header)
         super().__init__(
             Source(
-                folder.name,
+                shown_name(folder),
                 "folder",
                 sum(source.bytes for source in sources),
                 sha256_of(folder),
@@ -79,7 +79,7 @@ class JoinedReader(Reader):
         try:
             return open_import(file)
         except UnreadableError as error:
-            raise _in_file(error, file.name) from None
+            raise _in_file(error, shown_name(file)) from None
 
     def batches(self, rows: int) -> Iterator[Batch]:
         """See `Reader.batches`; all files are read before the first batch comes."""
@@ -119,7 +119,7 @@ class JoinedReader(Reader):
                 table = _with_keys(batch, columns, self._places())
                 pq.write_table(table, parts[-1], compression="zstd", compression_level=1)
         except UnreadableError as error:
-            raise _in_file(error, file.name) from None
+            raise _in_file(error, shown_name(file)) from None
         listed = ", ".join(literal(part) for part in parts)
         rows_of = f"read_parquet([{listed}], union_by_name = true)" if parts else _NO_ROWS
         # The second record of a product in one file is joined with the second in the others.
@@ -175,7 +175,7 @@ class JoinedReader(Reader):
         return int(number)
 
     def _told(self, file: int, found: Found) -> Found:
-        return replace(found, message=f"{self._files[file].name}: {found.message}")
+        return replace(found, message=f"{shown_name(self._files[file])}: {found.message}")
 
     def _joined_query(self) -> str:
         """SQL for the joined records: number, texts, which are no texts, which disagree."""
@@ -283,7 +283,9 @@ class JoinedReader(Reader):
         return f"read_parquet({literal(str(self._origins))})"
 
     def _files_as_table(self) -> str:
-        named = ", ".join(f"({at}, {literal(file.name)})" for at, file in enumerate(self._files))
+        named = ", ".join(
+            f"({at}, {literal(shown_name(file))})" for at, file in enumerate(self._files)
+        )
         return f"CREATE TABLE files AS FROM (VALUES {named}) AS f(file, name)"
 
 

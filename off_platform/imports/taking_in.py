@@ -63,10 +63,17 @@ def key_of(path: Path) -> str:
     Raises:
         OSError: it is not there or may not be read.
     """
-    # The name comes from outside; the key is a folder, a partition and part of a URL.
-    plain = unicodedata.normalize("NFKD", path.name).encode("ascii", "ignore").decode()
+    return key_from(path.name, sha256_of(path))
+
+
+def key_from(file: str, sha256: str) -> str:
+    """The key of a file's name, and of the SHA-256 of its bytes.
+
+    The name comes from outside; the key is a folder, a partition and part of a URL.
+    """
+    plain = unicodedata.normalize("NFKD", file).encode("ascii", "ignore").decode()
     name = re.sub(r"[^A-Za-z0-9._-]+", "-", plain).strip("-.")[:_MOST_NAME] or "import"
-    return f"{name}@{sha256_of(path)[:_SHA_DIGITS]}"
+    return f"{name}@{sha256[:_SHA_DIGITS]}"
 
 
 def take_in(lake: Lake, path: Path, key: str) -> None:

@@ -22,7 +22,7 @@ from off_platform.imports.joining import open_whole
 from off_platform.imports.pictures import pictures_found
 from off_platform.imports.readers.batches import Batch, Found, Reader, Source, UnreadableError
 from off_platform.imports.readers.delimited import likely_encoding
-from off_platform.imports.readers.opening import open_import
+from off_platform.imports.readers.opening import open_import, shown_name
 from off_platform.imports.reading_ahead import read_ahead
 from off_platform.imports.records import Records, read_records
 from off_platform.imports.rules import BY_ID
@@ -96,7 +96,7 @@ def validate_import(
             verdict.source = reader.source
             _validate(reader, path, staging, verdict, connection, explanation, display)
         except UnreadableError as error:
-            _refuse(path, error.found, staging, verdict, connection)
+            _refuse(path, error, staging, verdict, connection)
     verdict.seconds = time.monotonic() - began
     return verdict
 
@@ -120,7 +120,7 @@ def _validate(
                 staging.write(*_of_lost_rows(found, reader.source.name, verdict))
                 break
             records = read_records(batch, columns, explanation)
-            demand_identifier(columns)
+            demand_identifier(columns, [each for each in found if each.row is None])
             late = records.findings.adopt(found)
             surveys.add(batch, columns)
             _stage(batch, records, late, reader.source.name, columns, staging, verdict)
@@ -209,19 +209,19 @@ def _settle(
 
 def _refuse(
     path: Path,
-    found: Found,
+    error: UnreadableError,
     staging: Staging,
     verdict: Verdict,
     connection: "duckdb.DuckDBPyConnection",
 ) -> None:
     """A file of which no record can be looked at; what can still be told about it is."""
+    found = error.found
     verdict.refused, verdict.accepted, verdict.quarantined = found, 0, 0
-    of_file = [found, *_damage_anyway(path, found)]
+    of_file = [found, *error.beside, *_damage_anyway(path, found)]
     verdict.counts = Counter(each.rule for each in of_file)
     with staging.writing():
         pass
-    name = verdict.source.name if verdict.source else path.name
-    staging.settle(connection, as_rows(name, of_file), "", moved=False)
+    staging.settle(connection, as_rows(shown_name(path), of_file), "", moved=False)
 
 
 def _damage_anyway(path: Path, refused: Found) -> list[Found]:

@@ -88,10 +88,10 @@ class Found:
 class UnreadableError(ValueError):
     """The file cannot be read as an import; the message is the finding's."""
 
-    def __init__(self, found: Found) -> None:
-        """Takes the finding that says why."""
+    def __init__(self, found: Found, beside: "Sequence[Found]" = ()) -> None:
+        """Takes the finding that says why, and what else was found until then."""
         super().__init__(found.message)
-        self.found = found
+        self.found, self.beside = found, tuple(beside)
 
 
 class Reader:

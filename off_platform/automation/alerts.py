@@ -1,0 +1,165 @@
+"""What is worth a message, and how it reads. Pure: who sends it is `alert_senders.py`.
+
+A run is told once: that it failed, the checks of error level that did, and warnings that are many.
+"""
+
+import hashlib
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+# Senders have limits of their own; Slack's is 40,000 characters, a person's is shorter.
+MOST_CHECKS = 12
+MOST_TEXT = 6_000
+MOST_EXAMPLES = 5
+_KEY = re.compile(r"@[0-9a-f]{8}\Z")
+
+
+@dataclass(frozen=True)
+class Failed:
+    """A check that did not pass.
+
+    Attributes:
+        asset: which it belongs to.
+        check: its name.
+        is_error: whether it is of error level.
+        what: what it says of itself.
+        share: of what was looked at that broke it, where that is known.
+        examples: a few, with their rows.
+    """
+
+    asset: str
+    check: str
+    is_error: bool
+    what: str
+    share: float | None = None
+    examples: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class RunEnded:
+    """A run that ended.
+
+    Attributes:
+        job: its job.
+        run_id: its id.
+        partition: of its assets, where they have one.
+        failed: why it failed, a sentence; None when it did not.
+        checks: those that did not pass.
+    """
+
+    job: str
+    run_id: str
+    partition: str | None
+    failed: str | None
+    checks: Sequence[Failed]
+
+
+@dataclass(frozen=True)
+class Message:
+    """An alert.
+
+    Attributes:
+        title: one line.
+        text: what, where, how many, examples, what to do.
+        link: into the UI; empty where its address is not set.
+        same_as: two messages with the same are repeats of each other.
+    """
+
+    title: str
+    text: str
+    link: str
+    same_as: str
+
+
+def message_of(run: RunEnded, *, warning_share: float, ui: str) -> Message | None:
+    """The message of a run; None when there is nothing to say.
+
+    Args:
+        run: that ended.
+        warning_share: a warning is worth a message when a larger share broke it.
+        ui: address of the UI, or empty.
+    """
+    told = [
+        check
+        for check in run.checks
+        if check.is_error or (check.share is not None and check.share > warning_share)
+    ]
+    if not told and run.failed is None:
+        return None
+    told.sort(key=lambda check: (not check.is_error, check.asset, check.check))
+    about = f"{run.job}, {run.partition}" if run.partition else run.job
+    link = f"{ui.rstrip('/')}/runs/{run.run_id}" if ui else ""
+    lines = [*_of_failure(run.failed), *_of_checks(told), _what_to_do(run, link)]
+    return Message(
+        _title(run, told, about),
+        _bounded("\n".join(filter(None, lines))),
+        link,
+        _same_as(run, told),
+    )
+
+
+def late_message(assets: Mapping[str, str], *, ui: str) -> Message:
+    """The message that assets are older than they may be.
+
+    Args:
+        assets: name -> what is known of their age.
+        ui: address of the UI, or empty.
+    """
+    lines = [f"- {name}: {what}" for name, what in sorted(assets.items())]
+    link = f"{ui.rstrip('/')}/assets" if ui else ""
+    lines.append(
+        "What to do: look whether schedules and daemon run, and whether the last runs failed."
+    )
+    digest = _digest(["late", *sorted(assets)])
+    return Message(f"Late: {', '.join(sorted(assets))}", _bounded("\n".join(lines)), link, digest)
+
+
+def _title(run: RunEnded, told: Sequence[Failed], about: str) -> str:
+    errors = sum(check.is_error for check in told)
+    if run.failed is not None and not errors:
+        return f"Failed: {about}"
+    counted = f"{errors} check{'' if errors == 1 else 's'} failed" if errors else "warnings"
+    return f"{counted.capitalize()}: {about}"
+
+
+def _of_failure(failed: str | None) -> list[str]:
+    return [] if failed is None else [f"The run failed: {failed}"]
+
+
+def _of_checks(told: Sequence[Failed]) -> list[str]:
+    lines = []
+    for check in told[:MOST_CHECKS]:
+        level = "error" if check.is_error else "warning"
+        lines.append(f"{level}, {check.asset}: {check.check}: {check.what}")
+        lines += [f"    {example}" for example in check.examples[:MOST_EXAMPLES]]
+    if len(told) > MOST_CHECKS:
+        lines.append(f"... and {len(told) - MOST_CHECKS} more checks")
+    return lines
+
+
+def _what_to_do(run: RunEnded, link: str) -> str:
+    if run.job == "imports" and run.partition:
+        where = f"imports/{run.partition}/report.html in the lake"
+        return f"What to do: send the producer the report, {where}; it says how to mend each."
+    where = f" ({link})" if link else ""
+    return f"What to do: open the run{where}; when its cause is gone, run it again, it goes on."
+
+
+def _same_as(run: RunEnded, told: Iterable[Failed]) -> str:
+    """The same job, of the same file or partition, with the same checks failing.
+
+    The same file with other bytes is the same sender's same trouble.
+    """
+    partition = _KEY.sub("", run.partition or "")
+    failure = re.sub(r"[0-9]+", "0", run.failed or "")
+    checks = (f"{check.asset}:{check.check}" for check in told)
+    return _digest([run.job, partition, failure, *checks])
+
+
+def _digest(parts: Iterable[str]) -> str:
+    return hashlib.sha256("\n".join(parts).encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+
+def _bounded(text: str) -> str:
+    return text if len(text) <= MOST_TEXT else f"{text[:MOST_TEXT]} ..."

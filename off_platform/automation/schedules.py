@@ -1,0 +1,58 @@
+"""When what runs by itself: the month, and a daily look at the key list.
+
+That the month's partition is the one of the tick follows from one function, `month_of`.
+"""
+
+from datetime import UTC, datetime
+
+import dagster as dg
+
+from off_platform.automation.jobs import monthly, observe_key_list
+from off_platform.partitions import MONTHS
+
+DAILY_CRON = "30 2 * * *"
+
+
+def month_of(moment: datetime) -> str:
+    """The partition that a tick runs: its own month, as upstream keeps only the current list.
+
+    Raises:
+        ValueError: the partitions know no such month.
+    """
+    month = f"{moment.astimezone(UTC):%Y-%m-01}"
+    if month not in MONTHS.get_partition_keys(current_time=moment):
+        raise ValueError(f"{month} is no partition of the monthly assets.")
+    return month
+
+
+def schedules(*, monthly_cron: str, running: bool) -> list[dg.ScheduleDefinition]:
+    """All schedules.
+
+    Args:
+        monthly_cron: when the month is made; the bucket is brought up to date in its first days.
+        running: whether they run from the first start; else somebody starts them in the UI.
+    """
+    status = dg.DefaultScheduleStatus.RUNNING if running else dg.DefaultScheduleStatus.STOPPED
+
+    @dg.schedule(
+        job=monthly,
+        name="monthly_schedule",
+        cron_schedule=monthly_cron,
+        execution_timezone="UTC",
+        default_status=status,
+        description="Once a month: copies and indexes the month's key list, and "
+        "brings the bins up to date.",
+    )
+    def monthly_schedule(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
+        month = month_of(context.scheduled_execution_time)
+        return dg.RunRequest(run_key=month, partition_key=month)
+
+    daily = dg.ScheduleDefinition(
+        name="observe_key_list_schedule",
+        job=observe_key_list,
+        cron_schedule=DAILY_CRON,
+        execution_timezone="UTC",
+        default_status=status,
+        description="Every day: looks at the key list upstream, which costs one request.",
+    )
+    return [monthly_schedule, daily]

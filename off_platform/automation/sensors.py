@@ -1,0 +1,96 @@
+"""What is watched: the inbox of producers' files, and the key list for a new month.
+
+What lies in the inbox, and which of it is new, is told by the imports wing; alerts on runs are
+`alert_sensors.py`.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import dagster as dg
+
+from off_platform.automation.jobs import RUNS, imports
+from off_platform.partitions import IMPORTS
+
+INBOX_SECONDS = 30
+
+
+@dataclass(frozen=True)
+class Arrived:
+    """A file that is whole and new.
+
+    Attributes:
+        key: the import's partition.
+        place: where it lies, for the asset `import_file`.
+    """
+
+    key: str
+    place: str
+
+
+@dataclass(frozen=True)
+class Looked:
+    """A look into the inbox.
+
+    Attributes:
+        arrived: files to take in now.
+        waiting: how many are left for the next looks.
+        cursor: what to remember until then.
+    """
+
+    arrived: list[Arrived]
+    waiting: int
+    cursor: str
+
+
+def inbox_sensor(look: Callable[[str | None], Looked], *, running: bool) -> dg.SensorDefinition:
+    """The sensor of the inbox.
+
+    Args:
+        look: looks into it, given what was remembered.
+        running: whether it runs from the first start.
+    """
+
+    @dg.sensor(
+        job=imports,
+        name="inbox_sensor",
+        minimum_interval_seconds=INBOX_SECONDS,
+        default_status=_status(running=running),
+        description="Takes in each new file of the inbox, once it is whole; the inbox itself is "
+        "never altered.",
+    )
+    def inbox(context: dg.SensorEvaluationContext) -> dg.SensorResult:
+        looked = look(context.cursor)
+        if not looked.arrived:
+            waits = f"{looked.waiting:,} wait to be whole." if looked.waiting else "Nothing is new."
+            return dg.SensorResult(skip_reason=waits, cursor=looked.cursor)
+        return dg.SensorResult(
+            run_requests=[
+                dg.RunRequest(
+                    run_key=each.key,
+                    partition_key=each.key,
+                    run_config={"ops": {"import_file": {"config": {"path": each.place}}}},
+                )
+                for each in looked.arrived
+            ],
+            dynamic_partitions_requests=[
+                IMPORTS.build_add_request([each.key for each in looked.arrived])
+            ],
+            cursor=looked.cursor,
+        )
+
+    return inbox
+
+
+def key_list_sensor(*, running: bool) -> dg.AutomationConditionSensorDefinition:
+    """Evaluates the automation conditions of the monthly assets."""
+    return dg.AutomationConditionSensorDefinition(
+        name="key_list_sensor",
+        target=dg.AssetSelection.tag(RUNS, "monthly"),
+        default_status=_status(running=running),
+        description="Makes the month as soon as its key list is seen upstream and has no snapshot.",
+    )
+
+
+def _status(*, running: bool) -> dg.DefaultSensorStatus:
+    return dg.DefaultSensorStatus.RUNNING if running else dg.DefaultSensorStatus.STOPPED

@@ -1,0 +1,241 @@
+"""Alerts: what is worth one, how it reads, where it goes, once, and never with a secret."""
+
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import dagster as dg
+import pytest
+from moto import mock_aws
+
+from off_platform.automation.alert_senders import (
+    Email,
+    NotSentError,
+    SlackWebhook,
+    Sns,
+    Webhook,
+    senders_from,
+)
+from off_platform.automation.alert_sensors import alert_sensors
+from off_platform.automation.alerts import MOST_TEXT, Failed, Message, RunEnded, message_of
+from off_platform.definitions import definitions
+from off_platform.imports.taking_in import key_of
+from off_platform.settings import Settings
+from off_platform_tests.automation.listeners import listening, mailbox
+
+MESSAGE = Message("2 checks failed: imports, x.csv", "error, a <b>: row 2", "http://ui/runs/1", "k")
+
+
+def failed(check: str = "numbers", *, is_error: bool = True, share: float = 0.5) -> Failed:
+    return Failed("products_accepted", check, is_error, "Broken by 1 of 2.", share, ["row 2: 'x'"])
+
+
+def ended(*checks: Failed, reason: str | None = None, key: str = "x.csv@01234567") -> RunEnded:
+    return RunEnded("imports", "run-1", key, reason, checks)
+
+
+def told(run: RunEnded) -> Message | None:
+    return message_of(run, warning_share=0.2, ui="http://ui/")
+
+
+def test_a_run_without_trouble_is_no_message() -> None:
+    assert told(ended()) is None
+
+
+def test_a_warning_of_few_is_no_message_and_one_of_many_is() -> None:
+    assert told(ended(failed(is_error=False, share=0.1))) is None
+    message = told(ended(failed(is_error=False, share=0.3)))
+    assert message is not None
+    assert message.title == "Warnings: imports, x.csv@01234567"
+
+
+def test_a_message_says_what_where_how_many_examples_and_what_to_do() -> None:
+    message = told(ended(failed()))
+    assert message is not None
+    assert message.title == "1 check failed: imports, x.csv@01234567"
+    assert "error, products_accepted: numbers: Broken by 1 of 2." in message.text
+    assert "    row 2: 'x'" in message.text
+    assert "imports/x.csv@01234567/report.html" in message.text
+    assert message.link == "http://ui/runs/run-1"
+
+
+def test_a_failed_run_says_why() -> None:
+    message = told(RunEnded("monthly", "r", "2026-11-01", "bucket_sync: not there.", ()))
+    assert message is not None
+    assert message.title == "Failed: monthly, 2026-11-01"
+    assert "The run failed: bucket_sync: not there." in message.text
+
+
+def test_a_message_is_bounded() -> None:
+    many = [failed(f"check{n}" + "x" * 5000) for n in range(50)]
+    message = told(ended(*many))
+    assert message is not None
+    assert len(message.text) <= MOST_TEXT + 4
+
+
+@pytest.mark.parametrize(
+    ("other", "same"),
+    [
+        (ended(failed(), key="x.csv@76543210"), True),
+        (ended(failed(), key="y.csv@01234567"), False),
+        (ended(failed("ranges")), False),
+        (ended(failed(), reason="it died"), False),
+    ],
+)
+def test_which_messages_are_repeats(other: RunEnded, same: bool) -> None:  # noqa: FBT001
+    first, second = told(ended(failed())), told(other)
+    assert first is not None
+    assert second is not None
+    assert (first.same_as == second.same_as) is same
+
+
+def test_slack_gets_text_in_which_nothing_is_markup() -> None:
+    with listening() as server:
+        SlackWebhook(server.url).send(MESSAGE)
+    assert server.bodies == [
+        {"text": "*2 checks failed: imports, x.csv*\nerror, a &lt;b&gt;: row 2\n"
+                 "<http://ui/runs/1|Open the run>"}
+    ]  # fmt: skip
+
+
+def test_a_webhook_gets_json() -> None:
+    with listening() as server:
+        Webhook(server.url).send(MESSAGE)
+    assert server.bodies == [
+        {"title": MESSAGE.title, "text": MESSAGE.text, "link": MESSAGE.link, "same_as": "k"}
+    ]
+
+
+def test_a_busy_server_is_tried_again() -> None:
+    with listening() as server:
+        server.answers = [503, 429]
+        Webhook(server.url).send(MESSAGE)
+        assert len(server.bodies) == 1
+
+
+@pytest.mark.parametrize("answers", [[404], [500, 500, 500]])
+def test_what_cannot_be_sent_says_so_without_the_address(answers: list[int]) -> None:
+    with listening() as server:
+        server.answers = list(answers)
+        with pytest.raises(NotSentError) as caught:
+            SlackWebhook(server.url).send(MESSAGE)
+    assert "not sent by slack" in str(caught.value)
+    assert "s3cr3t" not in "".join(map(str, (caught.value, caught.value.__cause__)))
+
+
+def test_an_e_mail_is_delivered() -> None:
+    with mailbox() as (port, mails):
+        Email("127.0.0.1", port, "none", "", "", "a@x.org", ("b@x.org", "c@x.org")).send(MESSAGE)
+    (mail,) = mails
+    assert (mail["Subject"], mail["To"]) == (MESSAGE.title, "b@x.org, c@x.org")
+    assert "row 2" in mail.get_content()
+    assert MESSAGE.link in mail.get_content()
+
+
+def test_an_e_mail_demands_encryption_unless_told_otherwise() -> None:
+    # The server here cannot encrypt.
+    with mailbox() as (port, mails), pytest.raises(NotSentError, match="e-mail"):
+        Email("127.0.0.1", port, "starttls", "u", "s3cr3t", "a@x.org", ("b@x.org",)).send(MESSAGE)
+    assert mails == []
+
+
+def test_a_topic_of_sns_gets_the_message(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "testing")
+    with mock_aws():
+        queue = boto3.client("sqs", region_name="eu-west-3").create_queue(QueueName="q")["QueueUrl"]
+        sns = boto3.client("sns", region_name="eu-west-3")
+        topic = sns.create_topic(Name="alerts")["TopicArn"]
+        arn = "arn:aws:sqs:eu-west-3:123456789012:q"
+        sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
+        Sns(topic).send(MESSAGE)
+        found = boto3.client("sqs", region_name="eu-west-3").receive_message(QueueUrl=queue)
+        assert "row 2" in found["Messages"][0]["Body"]
+        with pytest.raises(NotSentError, match="SNS"):
+            Sns("arn:aws:sns:eu-west-3:123456789012:none").send(MESSAGE)
+
+
+def test_secrets_are_shown_nowhere() -> None:
+    settings = Settings(
+        _env_file=None,
+        alert_slack_webhook="https://x/s3cr3t",
+        alert_smtp_password="s3cr3t",  # noqa: S106 - not a real one
+    )
+    assert "s3cr3t" not in repr(settings)
+    assert [each.name for each in senders_from(settings)] == ["slack"]
+
+
+HEADER = "barcode,product_name,fat_g\n"
+
+
+def import_of(
+    settings: Settings, instance: dg.DagsterInstance, text: str, folder: Path
+) -> dg.ExecuteInProcessResult:
+    path = folder / "x.csv"
+    path.write_text(text)
+    key = key_of(path)
+    instance.add_dynamic_partitions("imports", [key])
+    job = definitions(of=settings).resolve_job_def("imports")
+    config = {"ops": {"import_file": {"config": {"path": str(path)}}}}
+    return job.execute_in_process(
+        partition_key=key, instance=instance, run_config=config, raise_on_error=False
+    )
+
+
+def tick(
+    settings: Settings, result: dg.ExecuteInProcessResult, instance: dg.DagsterInstance
+) -> Any:
+    name = "alert_on_checks" if result.success else "alert_on_failure"
+    sensor = next(each for each in alert_sensors(settings, running=True) if each.name == name)
+    wanted = "PIPELINE_SUCCESS" if result.success else "PIPELINE_FAILURE"
+    event = next(each for each in result.all_events if each.event_type_value == wanted)
+    context = dg.build_run_status_sensor_context(
+        sensor_name=name,
+        dagster_event=event,
+        dagster_instance=instance,
+        dagster_run=result.dagster_run,
+    )
+    context.log.setLevel(logging.CRITICAL)
+    return sensor(context)
+
+
+@pytest.fixture
+def instance(tmp_path: Path) -> Iterator[dg.DagsterInstance]:
+    with dg.DagsterInstance.ephemeral(tempdir=str(tmp_path / "instance")) as made:
+        yield made
+
+
+@pytest.mark.parametrize("bad", [f"{HEADER}3017620422003,A,lots\n", "<html>Sorry</html>"])
+def test_a_bad_import_is_told_once(tmp_path: Path, instance: dg.DagsterInstance, bad: str) -> None:
+    (tmp_path / "instance").mkdir(exist_ok=True)
+    with listening() as server:
+        settings = Settings(_env_file=None, lake=str(tmp_path / "lake"), alert_webhook=server.url)
+        result = import_of(settings, instance, bad, tmp_path)
+        server.answers = [404]
+        with pytest.raises(NotSentError):
+            tick(settings, result, instance)
+        # What was not sent is no repeat.
+        tick(settings, result, instance)
+        again = import_of(settings, instance, f"{bad}\n", tmp_path)
+        assert isinstance(tick(settings, again, instance), dg.SkipReason)
+    (body,) = server.bodies
+    assert "x.csv" in body["title"]
+    assert "report.html" in body["text"]
+    assert ("row 2, 'fat_g': 'lots'" in body["text"]) is result.success
+
+
+def test_a_good_import_is_not_told(tmp_path: Path, instance: dg.DagsterInstance) -> None:
+    with listening() as server:
+        settings = Settings(_env_file=None, lake=str(tmp_path / "lake"), alert_webhook=server.url)
+        result = import_of(settings, instance, f"{HEADER}3017620422003,A,1\n", tmp_path)
+        assert isinstance(tick(settings, result, instance), dg.SkipReason)
+    assert server.bodies == []
+
+
+def test_without_a_sender_the_log_says_so(tmp_path: Path, instance: dg.DagsterInstance) -> None:
+    settings = Settings(_env_file=None, lake=str(tmp_path / "lake"))
+    result = import_of(settings, instance, f"{HEADER}3017620422003,A,lots\n", tmp_path)
+    skipped = tick(settings, result, instance)
+    assert "No alert sender is set" in skipped.skip_message
