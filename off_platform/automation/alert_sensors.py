@@ -15,7 +15,7 @@ from off_platform.automation.alert_senders import NotSentError, senders_from
 from off_platform.automation.alerts import Failed, Message, RunEnded, late_message, message_of
 from off_platform.settings import Settings
 
-SECONDS = 30
+SECONDS = 15
 LATE_SECONDS = 15 * 60
 RETRY_NUMBER = "dagster/retry_number"
 _STATE = "off_platform/alert/"

@@ -12,7 +12,7 @@ import dagster as dg
 from off_platform.automation.jobs import RUNS, imports
 from off_platform.partitions import IMPORTS
 
-INBOX_SECONDS = 30
+INBOX_SECONDS = 15
 
 
 @dataclass(frozen=True)
