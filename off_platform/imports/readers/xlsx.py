@@ -1,4 +1,6 @@
-"""XLSX, streamed by openpyxl: the first sheet that has a header -> batches of text.
+"""XLSX, streamed: the first sheet that has a header -> batches of text.
+
+Plain rows are read by `xlsx_rows.py`, all else by openpyxl.
 
 What a workbook links to is never followed; what it unpacks to is bounded before it is unpacked.
 """
@@ -22,6 +24,7 @@ from off_platform.imports.readers.batches import (
     batch_of,
 )
 from off_platform.imports.readers.headers import MOST_COLUMNS, read_header
+from off_platform.imports.readers.xlsx_rows import NotPlainError, plain_rows
 
 if TYPE_CHECKING:
     from openpyxl.workbook import Workbook
@@ -176,7 +179,26 @@ def _workbook(path: Path) -> "Iterator[Workbook]":
 
 def _rows(book: "Workbook", sheet: str) -> Iterator[tuple[int, tuple[Any, ...]]]:
     """The rows of a sheet with their numbers, however far the sheet says that it goes."""
-    worksheet = book[sheet]
+    worksheet, last = book[sheet], 0
+    try:
+        with worksheet._get_source() as file:  # noqa: SLF001 - pinned by a test of openpyxl
+            for number, values in plain_rows(file, worksheet):
+                _demand_number(number)
+                last = number
+                yield number, values
+    except NotPlainError:
+        pass
+    except (zipfile.BadZipFile, zlib.error, OSError, EOFError) as error:
+        raise _damaged(error) from error
+    else:
+        return
+    for number, values in _openpyxl_rows(worksheet):
+        if number > last:
+            yield number, values
+
+
+def _openpyxl_rows(worksheet: Any) -> Iterator[tuple[int, tuple[Any, ...]]]:
+    """The same as openpyxl reads them, empty rows too."""
     # What the file says of its size is not to be trusted.
     worksheet.reset_dimensions()
     rows = enumerate(worksheet.iter_rows(values_only=True), 1)
@@ -187,12 +209,16 @@ def _rows(book: "Workbook", sheet: str) -> Iterator[tuple[int, tuple[Any, ...]]]
             return
         except Exception as error:
             raise _damaged(error) from error
-        if number > MOST_ROWS:
-            raise UnreadableError(
-                Found(None, None, "xlsx_damaged", None,
-                      f"The sheet says that it has more than {MOST_ROWS:,} rows.")
-            )  # fmt: skip
+        _demand_number(number)
         yield number, values
+
+
+def _demand_number(number: int) -> None:
+    if number > MOST_ROWS:
+        raise UnreadableError(
+            Found(None, None, "xlsx_damaged", None,
+                  f"The sheet says that it has more than {MOST_ROWS:,} rows.")
+        )  # fmt: skip
 
 
 def _is_empty(values: tuple[Any, ...]) -> bool:
