@@ -116,8 +116,10 @@ def written(path: Path, rows: str, sheet: str = SHEET) -> Path:
             True,
         ),
         (
-            '<row r="2"><c r="C2"><v>3</v></c></row><row r="5"/>'
-            '<row r="7"><c r="A7"><v>1</v></c></row>',
+            (
+                '<row r="2"><c r="C2"><v>3</v></c></row><row r="5"/>'
+                '<row r="7"><c r="A7"><v>1</v></c></row>'
+            ),
             True,
         ),
         ('<row r="2"><c r="A2" t="e"><v>#N/A</v></c><c r="B2" t="b"><v>1</v></c></row>', True),
