@@ -56,7 +56,7 @@ lock:  ## Renew the lock within the bounds of pyproject.toml.
 	@python3 -m venv var/lock && var/lock/bin/pip install --quiet uv
 	@var/lock/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 \
 		--generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --no-header \
-		--extra ui --group dev --group build pyproject.toml --output-file $(LOCK)
+		--extra ui --extra server --group dev --group build pyproject.toml --output-file $(LOCK)
 
 clean:  ## Remove .venv and what the sandbox made; the lake in var/lake stays.
 	@rm -rf $(VENV) var/sandbox

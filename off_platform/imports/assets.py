@@ -5,6 +5,7 @@ what its table and checks are in `tables.py` and `checks.py`.
 """
 
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import dagster as dg
@@ -39,6 +40,10 @@ GROUP = "imports"
 OWNERS = ["team:data"]
 RUNS = {"off_platform/runs": "imports"}
 SettingsParam = dg.ResourceParam[Settings]
+# Producers send their products a few times a year.
+EXPECTED = dg.FreshnessPolicy.time_window(
+    fail_window=timedelta(days=180), warn_window=timedelta(days=100)
+)
 STAGED = (
     (PRODUCTS_ACCEPTED, ACCEPTED),
     (PRODUCTS_QUARANTINED, QUARANTINED),
@@ -180,6 +185,7 @@ def _made(
         dg.AssetDep("products_accepted"),
         dg.AssetDep("key_index", partition_mapping=dg.LastPartitionMapping()),
     ],
+    freshness_policy=EXPECTED,
     description=PRODUCTS_IMPORTED.description,
     metadata=PRODUCTS_IMPORTED.metadata(),
     check_specs=PRODUCTS_IMPORTED.check_specs("products_imported"),

@@ -1,0 +1,203 @@
+"""What a server needs: parsed by its own tools where they are, and run where that can be."""
+
+import os
+import pwd
+import shutil
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import duckdb
+import pytest
+import yaml
+
+from deploy.back_up_sqlite import back_up
+from off_platform.sandbox.make import Sandbox
+
+PROJECT = Path(__file__).resolve().parents[1]
+DEPLOY = PROJECT / "deploy"
+BIN = Path(sys.executable).parent
+POSTGRES = Path("/usr/lib/postgresql/15/bin")
+
+
+def compose() -> dict[str, Any]:
+    loaded: dict[str, Any] = yaml.safe_load((DEPLOY / "compose.yaml").read_text())
+    return loaded
+
+
+def test_each_service_runs_a_program_that_there_is() -> None:
+    for name, service in compose()["services"].items():
+        if "command" in service:
+            program = service["command"].split()[0]
+            assert (BIN / program).exists(), name
+            assert service["environment"]["DAGSTER_PG_PASSWORD"].startswith("${POSTGRES_PASSWORD:?")
+
+
+def test_only_the_proxy_can_be_reached_from_outside() -> None:
+    published = [name for name, service in compose()["services"].items() if "ports" in service]
+    assert published == ["proxy"]
+    proxy = (DEPLOY / "nginx.conf").read_text()
+    assert proxy.count("auth_basic_user_file") == proxy.count("proxy_pass") == 2
+    assert "--read-only" in compose()["services"]["webserver-read-only"]["command"]
+
+
+def test_what_is_mounted_and_copied_is_there() -> None:
+    for line in (DEPLOY / "Dockerfile").read_text().splitlines():
+        if line.startswith("COPY"):
+            *sources, _ = line.split()[1:]
+            assert all((PROJECT / source).exists() for source in sources), line
+    for volume in compose()["services"]["proxy"]["volumes"]:
+        assert (DEPLOY / volume.split(":")[0]).exists()
+
+
+@pytest.mark.parametrize("unit", sorted((DEPLOY / "systemd").iterdir()), ids=lambda unit: unit.name)
+def test_systemd_understands_its_units(unit: Path) -> None:
+    tool = shutil.which("systemd-analyze")
+    if tool is None:
+        pytest.skip("systemd-analyze is not installed here")
+    done = subprocess.run(  # noqa: S603 - systemd's own tool
+        [tool, "verify", str(unit)], capture_output=True, text=True, timeout=60, check=False
+    )
+    problems = [line for line in done.stderr.splitlines() if unit.name in line]
+    # The programs lie on the server, not here.
+    assert all("is not executable: No such file" in line for line in problems), problems
+
+
+def test_a_backup_of_dagsters_state_is_whole_while_others_write(tmp_path: Path) -> None:
+    state, backup = tmp_path / "state", tmp_path / "backup"
+    (state / "runs").mkdir(parents=True)
+    with sqlite3.connect(state / "runs" / "x.db") as open_file:
+        open_file.execute("PRAGMA journal_mode = WAL")
+        open_file.execute("CREATE TABLE t (n)")
+        open_file.execute("INSERT INTO t VALUES (1)")
+        open_file.commit()
+        open_file.execute("INSERT INTO t VALUES (2)")
+        assert back_up(state, backup) == 1
+    with sqlite3.connect(backup / "runs" / "x.db") as copy:
+        assert copy.execute("SELECT n FROM t").fetchall() == [(1,)]
+    open_file.close()
+    copy.close()
+
+
+def test_back_up_and_restore_bring_state_and_lake_back(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    for name in ("deploy", "var/dagster", "var/lake/tables", "var/lake/.scratch"):
+        (home / name).mkdir(parents=True)
+    for name in ("back_up.sh", "restore.sh", "back_up_sqlite.py"):
+        shutil.copy(DEPLOY / name, home / "deploy" / name)
+    (home / ".venv").symlink_to(BIN.parent)
+    with sqlite3.connect(home / "var/dagster/x.db") as state:
+        state.execute("CREATE TABLE t (n)")
+    state.close()
+    (home / "var/lake/tables/x").write_text("table")
+    (home / "var/lake/.scratch/x").write_text("half")
+
+    def run(script: str) -> str:
+        return subprocess.run(  # noqa: S603 - our own script
+            ["/bin/sh", str(home / "deploy" / script), str(tmp_path / "backup")],
+            env={"PATH": os.environ["PATH"]}, capture_output=True, text=True, timeout=60,
+            check=True,
+        ).stdout  # fmt: skip
+
+    assert "Backed up" in run("back_up.sh")
+    shutil.rmtree(home / "var")
+    assert "Restored" in run("restore.sh")
+    assert (home / "var/lake/tables/x").read_text() == "table"
+    assert (home / "var/dagster/x.db").exists()
+    assert not (home / "var/lake/.scratch").exists()
+
+
+@pytest.fixture
+def postgres(tmp_path: Path) -> Iterator[dict[str, str]]:
+    """A Postgres of its own, and how Dagster reaches it."""
+    if not (POSTGRES / "initdb").exists():
+        pytest.skip("Debian's postgresql-15 is not installed here")
+    data, port = tmp_path / "postgres", "54329"
+    # As root, Postgres refuses to run.
+    as_other = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
+    data.mkdir()
+    if as_other:
+        for folder in (data, *list(tmp_path.parents)[:2], tmp_path):
+            folder.chmod(0o755)
+        os.chown(data, pwd.getpwnam("postgres").pw_uid, -1)
+
+    def command(*words: str) -> None:
+        subprocess.run([*as_other, *words], check=True, timeout=120, capture_output=True, cwd="/")  # noqa: S603
+
+    command(str(POSTGRES / "initdb"), "-D", str(data), "-A", "trust", "-U", "dagster")
+    options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={data}"
+    pg_ctl = str(POSTGRES / "pg_ctl")
+    command(pg_ctl, "-D", str(data), "-w", "-o", options, "-l", str(data / "log"), "start")
+    try:
+        command(
+            str(POSTGRES / "createdb"), "-h", "127.0.0.1", "-p", port, "-U", "dagster", "dagster"
+        )
+        reached = {"HOST": "127.0.0.1", "PORT": port, "USER": "dagster", "PASSWORD": "none"}
+        yield {f"DAGSTER_PG_{name}": value for name, value in {**reached, "DB": "dagster"}.items()}
+    finally:
+        command(pg_ctl, "-D", str(data), "-m", "fast", "stop")
+
+
+def runs_at_once(root: Path, environment: Mapping[str, str], sandbox: Sandbox) -> None:
+    """Months and imports at once, two of them the same; nothing is lost, nothing double."""
+    (root / "image_sets.toml").write_text("[images.few]\nn = 4\n")
+    settings = {"LAKE": str(root / "lake"), "IMAGES_BUCKET": str(sandbox.images.folder),
+                "BINS_BUCKET": str(sandbox.bins.folder)}  # fmt: skip
+    own = {"PATH": os.environ["PATH"], "HOME": str(root), "DAGSTER_HOME": str(root)}
+    of_platform = {f"OFF_PLATFORM_{name}": value for name, value in settings.items()}
+    whole = {**own, **environment, **of_platform}
+    for number in range(4):
+        rows = "".join(f"P{number}{row},Name,1\n" for row in range(1000))
+        (root / f"{number}.csv").write_text(f"product_id,product_name,fat_g\n{rows}")
+
+    def start(*words: str) -> "subprocess.Popen[str]":
+        return subprocess.Popen(  # noqa: S603 - our own program
+            [BIN / "off-platform", *words], cwd=root, env=whole, text=True,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        )  # fmt: skip
+
+    # The first makes Dagster's state: two that begin a fresh one at once would meet.
+    first = start("import", "0.csv")
+    said, _ = first.communicate(timeout=120)
+    assert first.returncode == 0, said
+    running = [start("import", f"{number}.csv") for number in (1, 1, 2, 3)]
+    running += [start("run", "--set", "few") for _ in range(2)]
+    told = [process.communicate(timeout=240)[0] for process in running]
+    codes = [process.returncode for process in running]
+    assert codes[:4] == [0, 0, 0, 0], told
+    assert "database is locked" not in "".join(told)
+    # The set's folder is held by one run at a time; the other says so.
+    assert set(codes[4:]) <= {0, 1}, told
+    assert 0 in codes[4:] or any("Another run is at work" in each for each in told), told
+    with duckdb.connect(root / "lake" / "off_platform.duckdb", read_only=True) as lake:
+        assert lake.execute(
+            "SELECT count(*), count(DISTINCT product) FROM products_imported"
+        ).fetchall() == [(4000, 4000)]
+        assert lake.execute("SELECT count(*) FROM imports").fetchall() == [(4,)]
+        keys = lake.execute("SELECT count(*), count(DISTINCT key) FROM key_index").fetchall()[0]
+        assert keys[0] == keys[1] > 0
+
+
+@pytest.mark.slow
+def test_concurrent_runs_on_sqlite(tmp_path: Path, sandbox: Sandbox) -> None:
+    shutil.copy(PROJECT / "dagster.yaml", tmp_path / "dagster.yaml")
+    runs_at_once(tmp_path, {}, sandbox)
+
+
+@pytest.mark.slow
+def test_concurrent_runs_on_postgres(
+    tmp_path: Path, sandbox: Sandbox, postgres: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = tmp_path / "home"
+    root.mkdir()
+    shutil.copy(DEPLOY / "dagster.yaml", root / "dagster.yaml")
+    runs_at_once(root, postgres, sandbox)
+    for name, value in postgres.items():
+        monkeypatch.setenv(name, value)
+    with dg.DagsterInstance.from_config(str(root)) as instance:
+        runs = instance.get_runs(dg.RunsFilter(job_name="imports"))
+        assert [run.status for run in runs] == [dg.DagsterRunStatus.SUCCESS] * 5
