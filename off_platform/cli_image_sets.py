@@ -31,6 +31,8 @@ def _folder(text: str) -> Path:
     """`--out ""` comes of an unset variable, and would be the current folder."""
     if not text.strip():
         raise typer.BadParameter("it is empty; name a folder")
+    if Path(text).exists() and not Path(text).is_dir():
+        raise typer.BadParameter(f"{text} is a file; name a folder")
     return Path(text)
 
 
@@ -40,7 +42,12 @@ def images(  # noqa: PLR0913, PLR0917 - each is an option of the command line
     ] = None,
     to: Annotated[
         Path | None,
-        typer.Option("--out", help="Folder for the set; the lake's by default.", parser=_folder),
+        typer.Option(
+            "--out",
+            help="Folder for the set; the lake's by default.",
+            parser=_folder,
+            metavar="FOLDER",
+        ),
     ] = None,
     kind: Annotated[str | None, typer.Option(help="raw, 400, ocr, raw+ocr or 400+ocr.")] = None,
     n: Annotated[str | None, typer.Option(help="Number of photos, or `all`.")] = None,
@@ -95,7 +102,12 @@ def bins(  # noqa: PLR0913, PLR0917 - each is an option of the command line
     ] = None,
     to: Annotated[
         Path | None,
-        typer.Option("--out", help="Folder for the set; the lake's by default.", parser=_folder),
+        typer.Option(
+            "--out",
+            help="Folder for the set; the lake's by default.",
+            parser=_folder,
+            metavar="FOLDER",
+        ),
     ] = None,
     n: Annotated[str | None, typer.Option(help="Number of photos, or `all`.")] = None,
     seed: Annotated[int | None, typer.Option(help="Another seed, other photos.")] = None,

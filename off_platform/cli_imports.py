@@ -1,5 +1,6 @@
 """`off-platform validate` and `off-platform import`: product imports at one's desk."""
 
+import os
 import shutil
 import tempfile
 from pathlib import Path
@@ -45,8 +46,7 @@ def validate(
     """
     from off_platform.imports.validation import validate_import  # noqa: PLC0415 - only here
 
-    if not path.exists():
-        raise typer.BadParameter(f"there is no file or folder {path}")
+    _demand_import(path)
     _demand_apart(path, report, corrected, findings)
     if findings and findings.suffix not in {".csv", ".xlsx"}:
         raise typer.BadParameter(f"{findings} must end in .csv or .xlsx")
@@ -75,16 +75,17 @@ def import_(
     file twice is looked at twice and taken in once. Exit codes: 0 all records are accepted, 1 some
     are not, 2 a file cannot be read as an import.
     """
+    from off_platform.imports.report import shown  # noqa: PLC0415 - brings jinja2
     from off_platform.imports_run import import_one  # noqa: PLC0415 - brings Dagster, 1.6 s
 
     for path in paths:
-        if not path.exists():
-            raise typer.BadParameter(f"there is no file or folder {path}")
+        _demand_import(path)
     of, code = settings(), DONE
     for path in paths:
         with out.status(f"{path.name} ..."):
             done = import_one(of, path)
-        out.print(f"[bold]{escape(path.name)}[/]  {escape(done.sentence)}", highlight=False)
+        name, said = (escape(shown(text)) for text in (path.name, done.sentence))
+        out.print(f"[bold]{name}[/]  {said}", highlight=False)
         out.print(f"  partition  {done.key}", highlight=False)
         out.print(f"  report     {escape(done.report)}", highlight=False, soft_wrap=True)
         for name, why in done.failed_checks:
@@ -93,15 +94,28 @@ def import_(
     raise typer.Exit(code)
 
 
+def _demand_import(path: Path) -> None:
+    """A pipe or a device would be read without an end."""
+    if not path.exists():
+        raise typer.BadParameter(f"there is no file or folder {path}")
+    if not path.is_file() and not path.is_dir():
+        raise typer.BadParameter(f"{path} is no ordinary file and no folder")
+
+
 def _demand_apart(path: Path, *written: Path | None) -> None:
-    """What is written must not cost the producer's file, nor anything in its folder's place."""
-    for to in written:
-        if to is None:
-            continue
-        if not to.absolute().parent.is_dir() or to.is_dir():
+    """What is written must cost neither the producer's file nor anything that is no file."""
+    places = [to for to in written if to is not None]
+    for to in places:
+        folder = to.absolute().parent
+        if not folder.is_dir() or (to.exists() and not to.is_file()):
             raise typer.BadParameter(f"{to} is no place for a file: name one in a folder that is")
-        if to.exists() and to.samefile(path):
-            raise typer.BadParameter(f"{to} is the import itself; name another file")
+        if not os.access(folder, os.W_OK):
+            raise typer.BadParameter(f"{to} cannot be written: {folder} may not be changed")
+        is_inside = path.is_dir() and to.resolve().is_relative_to(path.resolve())
+        if is_inside or (to.exists() and to.samefile(path)):
+            raise typer.BadParameter(f"{to} is part of the import itself; name another file")
+    if len({to.absolute() for to in places}) < len(places):
+        raise typer.BadParameter("the same file is named twice; each needs its own")
 
 
 def _groups(into: Path) -> "list[Group]":
@@ -129,11 +143,12 @@ def _tell(form: str, path: Path, verdict: "Verdict", groups: "list[Group]") -> N
 
 
 def _tell_a_person(path: Path, verdict: "Verdict", groups: "list[Group]") -> None:
-    from off_platform.imports.report import kind_of, sentence, what_first  # noqa: PLC0415 - the same
+    from off_platform.imports.report import kind_of, sentence, shown, what_first  # noqa: PLC0415 - the same
 
     colour = {"accepted": "green", "some": "yellow", "refused": "red"}[kind_of(verdict)]
-    said = escape(sentence(verdict))
-    out.print(f"[bold]{escape(path.name)}[/]  [{colour}]{said}[/]", highlight=False)
+    said = escape(shown(sentence(verdict)))
+    name = escape(shown(path.name))
+    out.print(f"[bold]{name}[/]  [{colour}]{said}[/]", highlight=False)
     if groups:
         out.print(_as_table(groups))
     for number, group in enumerate(what_first(groups), 1):
@@ -144,6 +159,8 @@ def _tell_a_person(path: Path, verdict: "Verdict", groups: "list[Group]") -> Non
 
 
 def _as_table(groups: "list[Group]") -> Table:
+    from off_platform.imports.report import shown  # noqa: PLC0415 - brings jinja2
+
     table = Table("level", "rule", "findings", "for example", show_edge=False)
     for group in groups:
         colour = COLOURS[group.rule.level]
@@ -151,7 +168,7 @@ def _as_table(groups: "list[Group]") -> Table:
             f"[{colour}]{group.rule.level}[/]",
             group.rule.id,
             f"{group.findings:,}",
-            escape(_example(group)),
+            escape(shown(_example(group))),
         )
     return table
 
@@ -188,7 +205,7 @@ def _write_corrected(path: Path, into: Path, verdict: "Verdict", to: Path) -> No
     except NoCopyError as error:
         err.print(escape(str(error)), highlight=False)
         return
-    _put(made, to, f"the corrected copy, {cells:,} cells corrected")
+    _put(made, to, f"the corrected copy, cells corrected: {cells:,}")
 
 
 def _write_findings(into: Path, to: Path) -> None:

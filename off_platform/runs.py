@@ -11,17 +11,21 @@ if TYPE_CHECKING:
     import dagster as dg
 
 DAGSTER_HOME = SANDBOX / "dagster"
-_SANDBOX_YAML = "telemetry:\n  enabled: false\nnux:\n  enabled: false\n"
+ELSEWHERE = Path("var/dagster")
+_YAML = "telemetry:\n  enabled: false\nnux:\n  enabled: false\n"
+# Dagster keeps Ctrl-C to itself.
+_INTERRUPTED = "DagsterExecutionInterrupted"
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
 def home_of(settings: Settings) -> Path:
-    """Where Dagster's state lies; that of the sandbox lies apart."""
-    if not settings.sandbox:
+    """Where Dagster's state lies: where `dagster.yaml` is, else below var; the sandbox's apart."""
+    if not settings.sandbox and Path("dagster.yaml").exists():
         return Path.cwd()
-    DAGSTER_HOME.mkdir(parents=True, exist_ok=True)
-    (DAGSTER_HOME / "dagster.yaml").write_text(_SANDBOX_YAML)
-    return DAGSTER_HOME
+    home = DAGSTER_HOME if settings.sandbox else ELSEWHERE
+    home.mkdir(parents=True, exist_ok=True)
+    (home / "dagster.yaml").write_text(_YAML)
+    return home
 
 
 def run_job(
@@ -39,14 +43,20 @@ def run_job(
         job: its name.
         partition: of its assets.
         config: of its assets, by name.
+
+    Raises:
+        KeyboardInterrupt: somebody pressed Ctrl-C.
     """
     ops = {name: {"config": dict(of_asset)} for name, of_asset in (config or {}).items()}
-    return defs.resolve_job_def(job).execute_in_process(
+    result = defs.resolve_job_def(job).execute_in_process(
         run_config={**_QUIET, "ops": ops},
         instance=instance,
         partition_key=partition,
         raise_on_error=False,
     )
+    if any(_INTERRUPTED in sentence for sentence in failures(result)):
+        raise KeyboardInterrupt
+    return result
 
 
 def failures(result: "dg.ExecuteInProcessResult") -> list[str]:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from dotenv import dotenv_values
+from dotenv.parser import parse_stream
 from pydantic import (
     AfterValidator,
     Field,
@@ -37,6 +38,8 @@ class WrongSettingError(ValueError):
 def _location(value: str) -> str:
     if "://" in value and not value.startswith(SCHEMES):
         raise ValueError(f"must be a folder or start with one of {', '.join(SCHEMES)}")
+    if value.startswith("s3://") and not value[len("s3://") :].strip("/"):
+        raise ValueError("must name a bucket, such as s3://bucket/prefix")
     if not value.strip():
         raise ValueError("must be a folder or a URL such as s3://bucket/prefix, not empty")
     return value
@@ -54,9 +57,18 @@ def _endpoint(value: str) -> str:
     return value
 
 
+def _cron(value: str) -> str:
+    if not re.fullmatch(r"(?:[0-9*/,-]+ ){4}[0-9*/,-]+", value):
+        raise ValueError(
+            "must have five fields, such as 0 3 4 * *: minute, hour, day, month, weekday"
+        )
+    return value
+
+
 Location = Annotated[str, AfterValidator(_location)]
 Memory = Annotated[str, AfterValidator(_memory)]
 Endpoint = Annotated[str, AfterValidator(_endpoint)]
+Cron = Annotated[str, AfterValidator(_cron)]
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -167,7 +179,7 @@ class Settings(BaseSettings):
         description="Schedules, inbox and alerts run from the first start of the daemon; else "
         "each is started in the UI.",
     )
-    monthly_cron: str = Field(
+    monthly_cron: Cron = Field(
         default="0 3 4 * *",
         description="When the month is made, as cron has it, in UTC: the 4th of a month at 3.",
     )
@@ -244,6 +256,7 @@ def settings() -> Settings:
     """
     try:
         _demand_known(os.environ)
+        _demand_readable()
         _demand_known(dotenv_values(ENV_FILE))
         return Settings()
     except ValidationError as error:
@@ -254,6 +267,20 @@ def settings() -> Settings:
         ) from None
     except SettingsError as error:
         raise WrongSettingError(f"The settings cannot be read: {error}.") from None
+
+
+def _demand_readable() -> None:
+    """A line that cannot be read would leave defaults in force, such as the lake's, unnoticed."""
+    path = Path(ENV_FILE)
+    if not path.is_file():
+        return
+    with path.open(encoding="utf-8") as file:
+        for line in parse_stream(file):
+            if line.error:
+                raise WrongSettingError(
+                    f"{ENV_FILE}, line {line.original.line}, cannot be read: "
+                    f"{line.original.string.strip()[:80]!r}. Write NAME=value."
+                )
 
 
 def _demand_known(names: Iterable[str]) -> None:

@@ -344,6 +344,8 @@ def test_ctrl_c_is_one_sentence_and_its_own_code(sandbox: Sandbox, tmp_path: Pat
             cwd=tmp_path,
             stderr=subprocess.PIPE,
             env={"PATH": os.environ["PATH"], "HOME": str(tmp_path)},
+            # A shell's background jobs are deaf to it, and so are those they start.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
         ) as process,
         # Opened once the reader waits at the other end.
         fifo.open("wb") as feed,

@@ -107,11 +107,29 @@ def test_report_corrected_copy_and_findings_are_written(run: Run) -> None:
     assert not [path.name for path in Path().iterdir() if path.name.endswith(".part")]
 
 
+def test_a_terminal_is_told_nothing_that_it_would_obey(run: Run) -> None:
+    Path("x.csv").write_text(f"barcode,product_name,\x1b[31mred\x07\n{NUTELLA},\x1b]0;x\x07,1\n")
+    _, out, err = run("validate", "x.csv")
+    assert "\\u001b[31mred" in out
+    assert not {"\x1b", "\x07"} & set(out + err)
+
+
+def test_a_folder_that_is_the_import_is_not_written_into(run: Run) -> None:
+    Path("several").mkdir()
+    Path("several/a.csv").write_text(GOOD)
+    code, _, err = run("validate", "several", "--report", "several/r.html")
+    assert code == 2
+    assert "is part of the import itself" in err
+
+
 @pytest.mark.parametrize(
     ("words", "told"),
     [
         (("none.csv",), "there is no file or folder none.csv"),
-        (("good.csv", "--corrected", "good.csv"), "good.csv is the import itself"),
+        (("good.csv", "--corrected", "good.csv"), "good.csv is part of the import itself"),
+        (("good.csv", "--report", "a.html", "--corrected", "a.html"), "is named twice"),
+        (("good.csv", "--report", "/dev/null"), "is no place for a file"),
+        (("/dev/zero",), "is no ordinary file"),
         (("good.csv", "--report", "none/r.html"), "none/r.html is no place for a file"),
         (("good.csv", "--report", "."), "is no place for a file"),
         (("good.csv", "--findings", "f.txt"), "must end in .csv or .xlsx"),

@@ -60,6 +60,12 @@ def test_a_misspelt_setting_is_refused(monkeypatch: pytest.MonkeyPatch, where: s
         settings()
 
 
+def test_a_line_that_cannot_be_read_is_refused() -> None:
+    Path(".env").write_text("OFF_PLATFORM_SANDBOX=1\nOFF_PLATFORM_LAKE='unclosed\n")
+    with pytest.raises(WrongSettingError, match=r"\.env, line 2, cannot be read"):
+        settings()
+
+
 def test_a_dotenv_file_in_another_encoding_is_one_sentence() -> None:
     Path(".env").write_bytes("OFF_PLATFORM_LAKE=é".encode("latin-1"))
     with pytest.raises(WrongSettingError, match="no UTF-8 text"):
@@ -78,6 +84,8 @@ def test_a_dotenv_file_in_another_encoding_is_one_sentence() -> None:
         ("DUCKDB_MEMORY", "0MB", "such as 1GB"),
         ("DUCKDB_MEMORY", "²GB", "such as 1GB"),
         ("LAKE_ENDPOINT", "host:9000", "must be an address"),
+        ("LAKE", "s3://", "must name a bucket"),
+        ("MONTHLY_CRON", "whenever", "must have five fields"),
         ("MISSING_SHARE_MOST", "1.5", "less than or equal to 1"),
         ("SANDBOX", "perhaps", "valid boolean"),
     ],

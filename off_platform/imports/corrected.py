@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from off_platform.imports.fields import BARCODES, CORRECTIONS, NESTED
-from off_platform.imports.findings_files import XLSX_MOST_CHARACTERS, neutral
+from off_platform.imports.findings_files import XLSX_MOST_CHARACTERS
+from off_platform.imports.formulas import as_it_was, neutral
 from off_platform.imports.readers.batches import Source
 from off_platform.imports.readers.delimited import raw_rows
 from off_platform.imports.readers.json_records import json_items
@@ -137,7 +138,9 @@ def _noted(before: object, corrections: Corrections) -> str:
 def _write_delimited(path: Path, source: Source, made: _Corrected, file: TextIO) -> None:
     names = list(source.header)
     width = len(names)
-    if added := made.any and CORRECTIONS not in names:
+    # With it the reader knows that what looks like a formula has a quote in front.
+    wanted = made.any or _has_formulas(path, source)
+    if added := wanted and CORRECTIONS not in names:
         names.append(CORRECTIONS)
     writer = csv.writer(_LineFeeds(file), delimiter="\t" if source.format == "tsv" else ",")
     rows = raw_rows(path, source)
@@ -148,7 +151,8 @@ def _write_delimited(path: Path, source: Source, made: _Corrected, file: TextIO)
     writer.writerow([neutral(_as_it_came(name, at)) for at, name in enumerate(names, 1)])
     place = {name: at for at, name in enumerate(names)}
     for row in rows:
-        cells = list(row.cells)
+        is_ours = CORRECTIONS in source.header
+        cells = [as_it_was(cell) for cell in row.cells] if is_ours else list(row.cells)
         if added and len(cells) >= width:
             # A row with a cell too many must not get a column for it.
             cells.append("")
@@ -157,6 +161,10 @@ def _write_delimited(path: Path, source: Source, made: _Corrected, file: TextIO)
                 cells[place[column]] = text
             cells[place[CORRECTIONS]] = _noted(cells[place[CORRECTIONS]], corrections)
         writer.writerow([neutral(cell) for cell in cells])
+
+
+def _has_formulas(path: Path, source: Source) -> bool:
+    return any(neutral(cell) != cell for row in raw_rows(path, source) for cell in row.cells)
 
 
 class _LineFeeds:

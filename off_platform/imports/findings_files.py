@@ -9,26 +9,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from off_platform.imports.formulas import neutral
 from off_platform.imports.staging import FINDINGS
 
-# "CSV Injection" of OWASP: a spreadsheet takes cells that begin so for formulas.
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
 # Excel's own limits; the last row is kept for the note.
 XLSX_MOST_ROWS = 1_048_575
 XLSX_MOST_CHARACTERS = 32_767
 _BATCH_ROWS = 10_000
 _WIDTHS = {"message": 70, "value": 40, "proposal": 40, "file": 24, "column": 22, "field": 20,
            "rule": 24, "product": 18}  # fmt: skip
-
-
-def neutral(text: str) -> str:
-    """A text that no spreadsheet takes for a formula, as CSV has no types.
-
-    Numbers stay as they are: `-5` is one.
-    """
-    if not text.startswith(FORMULA_STARTS) or _is_number(text):
-        return text
-    return f"'{text}"
 
 
 def write_findings_csv(folder: Path, to: Path) -> None:
@@ -98,11 +87,3 @@ def _batches(findings: Path) -> Iterator[tuple[list[str], list[tuple[Any, ...]]]
         for batch in file.iter_batches(_BATCH_ROWS):
             columns = [column.to_pylist() for column in batch.columns]
             yield names, list(zip(*columns, strict=True))
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return text.isascii() and text == text.strip()

@@ -19,7 +19,13 @@ if TYPE_CHECKING:
     from off_platform.imports.whole_columns import Bools
 
 # What is sold in a group of countries; the document's own example names one of them.
-GROUPS = {"world": "World", "european union": "European Union", "eu": "European Union"}
+# `Worldwide` stands in Open Food Facts' own template.
+GROUPS = {
+    "world": "World",
+    "worldwide": "World",
+    "european union": "European Union",
+    "eu": "European Union",
+}
 # The document's own example; ISO 3166-1 reserves it and has GB.
 ALIASES = {"uk": "GB"}
 # Languages in which a country's name is recognised, to propose its code.

@@ -5,7 +5,7 @@ The findings themselves as CSV and XLSX are written in `findings_files.py`, the 
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -101,6 +101,9 @@ def write_report(folder: Path, verdict: Verdict, to: Path) -> None:
 
     with duckdb.connect() as connection:
         groups = groups_of(connection, f"read_parquet({literal(str(folder / FINDINGS))})")
+    if verdict.refused:
+        # There is no corrected copy of it.
+        groups = [replace(group, certain=0) for group in groups]
     page = _environment().get_template("report.html.j2")
     to.write_text(
         page.render(
@@ -191,11 +194,11 @@ def _environment() -> "Environment":
         lstrip_blocks=True,
         undefined=StrictUndefined,
     )
-    environment.filters["shown"] = _shown
+    environment.filters["shown"] = shown
     return environment
 
 
-def _shown(text: str) -> str:
+def shown(text: str) -> str:
     """Bounded, and with characters that cannot be seen made visible."""
     cut = text if len(text) <= MOST_CHARACTERS else f"{text[:MOST_CHARACTERS]}..."
     return "".join(

@@ -145,7 +145,7 @@ RULES: tuple[ImportRule, ...] = (
           "There is a column `barcode`, `code`, `gtin` or `product_id`.",
           "Name the column of the barcodes `barcode`.", "*At least one identifier required"),
     _rule("wrong_delimiter", "file_format", "error", "The delimiter fits the file's format.",
-          "Save it as CSV with commas, or as .tsv with tabs; the corrected copy has them.",
+          "Save it as CSV with commas, or as .tsv with tabs.",
           "Delimiter: Comma (`,`)"),
     _rule("byte_order_mark", "file_format", "info", "The file begins with its first field name.",
           "Nothing needs to be done; the mark was read over."),
@@ -184,11 +184,11 @@ RULES: tuple[ImportRule, ...] = (
           _KEEP_TEXT),
     _rule("damage_lost_zeros", "whole_file_damage", "error",
           "Barcodes did not lose their leading zeros.",
-          "Accept the corrected copy, or export again with the column as text.",
+          "Export again with the column as text, or put the zeros back in front.",
           "Leading zeros in barcodes removed"),
     _rule("damage_extra_digit", "whole_file_damage", "error",
           "Barcodes did not get a digit too many.",
-          "Accept the corrected copy, or export again without the appended digit.", _KEEP_TEXT),
+          "Export again without the appended digit, or remove it.", _KEEP_TEXT),
     _rule("identifier_missing", "identifier", "error", "The record has an identifier.",
           "Fill in its barcode.", "A unique identifier (barcode, code, or product_id)"),
     _rule("identifiers_disagree", "identifier", "error",
@@ -329,6 +329,8 @@ RULES: tuple[ImportRule, ...] = (
     _rule("list_empty_part", "texts", "info", "Lists have no empty parts.",
           "Nothing needs to be done; the empty parts were dropped.",
           "Comma or semicolon separated list"),
+    _rule("file_not_read", "file_format", "warning", "Every file of the folder is read.",
+          "Only .csv, .tsv, .json, .jsonl and .xlsx are; name it so if it is one."),
     _rule("image_without_record", "file_format", "warning",
           "Every picture beside the file belongs to a product.",
           "Name pictures {barcode}_front.jpg after a product of the import.",
@@ -359,9 +361,12 @@ def told(rule_id: str, value: str | None = None, detail: str = "") -> str:
         value: what stands in the file; None when nothing does.
         detail: what else is known, the end of the sentence.
     """
-    shown = "The record" if value is None else f"'{value[:MOST_SHOWN]}'"
+    shown = "" if value is None else f"'{value[:MOST_SHOWN]}': "
     if value is not None and len(value) > MOST_SHOWN:
-        shown = f"'{value[:MOST_SHOWN]}...'"
+        shown = f"'{value[:MOST_SHOWN]}...': "
     sentence = BY_ID[rule_id].sentence
-    wanted = sentence[0].lower() + sentence[1:].removesuffix(".")
-    return f"{shown} breaks the rule: {wanted}{f'; {detail}' if detail else ''}."
+    wanted = sentence.removesuffix(".")
+    # A name of a field or format at the beginning stays as it is.
+    wanted = wanted if wanted[:2].isupper() or wanted[0] == "`" else wanted[0].lower() + wanted[1:]
+    told_so = f"{shown}it does not hold that {wanted}{f'; {detail}' if detail else ''}."
+    return told_so[0].upper() + told_so[1:]

@@ -18,7 +18,7 @@ from off_platform.imports.duplicates import duplicates, quarantine
 from off_platform.imports.explanation import Explanation
 from off_platform.imports.findings import as_rows
 from off_platform.imports.identity import as_they_stand
-from off_platform.imports.joining import open_whole
+from off_platform.imports.joining import not_read, open_whole
 from off_platform.imports.pictures import pictures_found
 from off_platform.imports.readers.batches import Batch, Found, Reader, Source, UnreadableError
 from off_platform.imports.readers.delimited import likely_encoding
@@ -193,7 +193,8 @@ def _settle(
     surveys: Surveys,
 ) -> None:
     """What shows only once all records were seen: duplicates, and damage of the whole file."""
-    of_file = [*columns.found, *surveys.found(), *pictures_found(path, staging, connection)]
+    beside = [*not_read(path), *pictures_found(path, staging, connection)]
+    of_file = [*columns.found, *surveys.found(), *beside]
     verdict.counts.update(each.rule for each in of_file)
     twice = staging.duplicates(connection)
     moved = len(twice) > 0

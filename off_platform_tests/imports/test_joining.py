@@ -118,7 +118,8 @@ def test_rows_that_are_no_records_are_named_in_their_file(validate: Validate) ->
         ({}, "no_records", "holds no CSV"),
         ({"a.csv": PRODUCTS, "b.csv": ""}, "file_empty", "b.csv: "),
         ({"a.csv": PRODUCTS, "b.csv": "shelf\n4\n"}, "no_identifier_column", "b.csv: "),
-        ({"a.csv": PRODUCTS, "notes.html": "<html>"}, "not_an_import_format", "notes.html: "),
+        ({"a.csv": PRODUCTS, "b.csv": "<html>"}, "not_an_import_format", "b.csv: "),
+        ({"notes.txt": "x"}, "no_records", "holds no CSV"),
     ],
 )
 def test_one_file_that_cannot_be_read_refuses_the_import(
@@ -143,3 +144,13 @@ def test_many_records_are_joined_in_batches(validate: Validate) -> None:
     assert found.verdict.accepted == count
     assert {record["fat_g"] for record in found.accepted} == {1}
     assert [record["product"] for record in found.accepted] == [f"id:{each}" for each in ids]
+
+
+@pytest.mark.parametrize("name", ["README.txt", "notes.html", "spec.pdf"])
+def test_what_is_no_import_beside_is_named_and_not_read(validate: Validate, name: str) -> None:
+    found = judged(validate, {"a.csv": PRODUCTS, name: "<html>"})
+    (finding,) = found.findings
+    assert (finding["rule"], finding["level"], finding["value"]) == (
+        "file_not_read", "warning", name,
+    )  # fmt: skip
+    assert found.verdict.accepted == 2

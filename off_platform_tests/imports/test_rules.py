@@ -10,7 +10,7 @@ from off_platform_tests.imports.broken_records import BROKEN, GOOD, Broken, tabl
 from off_platform_tests.imports.conftest import Judged, Validate
 
 # They look at folders of files; see test_joining.py and test_pictures.py.
-OF_FOLDERS = ("files_disagree", "image_without_record", "image_unreadable")
+OF_FOLDERS = ("files_disagree", "file_not_read", "image_without_record", "image_unreadable")
 BLOCKING = {check.id for check in CHECKS if check.blocking}
 EXAMPLES = [pytest.param(broken, id=broken.rule) for broken in BROKEN]
 

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, NoReturn
 
-from off_platform.imports.fields import NAMES
+from off_platform.imports.fields import CORRECTIONS, NAMES
+from off_platform.imports.formulas import as_it_was, as_they_were
 from off_platform.imports.readers.batches import (
     Batch,
     Found,
@@ -77,7 +78,7 @@ class DelimitedReader(Reader):
             for part in self._parts(file, rows):
                 records += len(part.rows) if isinstance(part, Batch) else 1
                 if isinstance(part, Batch):
-                    yield part
+                    yield self._as_it_was(part)
                 else:
                     self._found.append(part)
         if not records:
@@ -86,6 +87,13 @@ class DelimitedReader(Reader):
             )
         if self._empty:
             self._found.append(_empty_lines(self._empty))
+
+    def _as_it_was(self, batch: Batch) -> Batch:
+        """A batch of a corrected copy, without the quotes before what looks like formulas."""
+        if CORRECTIONS not in self.source.header:
+            return batch
+        columns = {name: as_they_were(texts) for name, texts in batch.columns.items()}
+        return Batch(batch.rows, columns, batch.not_text)
 
     def _parts(self, file: BinaryIO, rows: int) -> Iterator[Batch | Found]:
         """Batches, and what was found of rows that are in none."""
@@ -172,7 +180,10 @@ def open_delimited(path: Path, source: Source, *, encoding: str | None = None) -
     header = next((row for row in raw_rows(path, made) if any(map(str.strip, row.cells))), None)
     if header is None:
         raise UnreadableError(Found(1, None, "no_header", None, "No row names the columns."))
-    names, found = read_header(header.cells, header.number)
+    cells = (
+        [as_it_was(cell) for cell in header.cells] if CORRECTIONS in header.cells else header.cells
+    )
+    names, found = read_header(cells, header.number)
     if mark:
         message = "The file begins with a byte order mark, which was read over."
         found.insert(0, Found(None, None, "byte_order_mark", None, message))
