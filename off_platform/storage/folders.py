@@ -13,13 +13,15 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from off_platform.storage.locks import locked
+from off_platform.storage.locks import is_held, locked
 
 if TYPE_CHECKING:
     from obstore.store import ObjectStore
 
 SCRATCH = ".scratch"
+# No run makes one file for two days.
 SCRATCH_SECONDS = 2 * 24 * 3600
+YOUNG_SECONDS = 60
 
 
 class Folder(ABC):
@@ -224,15 +226,20 @@ class LocalFolder(Folder):
         """See `Folder.scratch`; what killed runs left behind is swept out first."""
         self._scratch.mkdir(parents=True, exist_ok=True)
         self._sweep()
-        with tempfile.TemporaryDirectory(dir=self._scratch, ignore_cleanup_errors=True) as folder:
+        with (
+            tempfile.TemporaryDirectory(dir=self._scratch, ignore_cleanup_errors=True) as folder,
+            locked(Path(folder)),
+        ):
             yield Path(folder)
 
     def _sweep(self) -> None:
-        """No run makes one file for two days; younger scratch may be another process's."""
-        oldest = time.time() - SCRATCH_SECONDS
+        """A run holds its scratch while it lives; where nothing can be held, age tells."""
+        now = time.time()
         for left in self._scratch.iterdir():
-            with suppress(FileNotFoundError):
-                if left.stat().st_mtime < oldest:
+            with suppress(FileNotFoundError, NotADirectoryError):
+                age = now - left.stat().st_mtime
+                # A minute, for a run that has just made its own and does not hold it yet.
+                if age > SCRATCH_SECONDS or (age > YOUNG_SECONDS and is_held(left) is False):
                     shutil.rmtree(left, ignore_errors=True)
 
     def _path(self, name: str) -> Path:

@@ -34,6 +34,25 @@ def locked(folder: Path) -> Iterator[None]:
         os.close(held)
 
 
+def is_held(folder: Path) -> bool | None:
+    """Whether a run holds a folder; None where nothing can be held."""
+    if os.name != "posix":
+        return None
+    import fcntl  # noqa: PLC0415 - not on every system
+
+    held = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return None
+    else:
+        return False
+    finally:
+        os.close(held)
+
+
 def _lock(held: int, folder: Path) -> None:
     import fcntl  # noqa: PLC0415 - not on every system
 

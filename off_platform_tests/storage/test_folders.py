@@ -278,6 +278,21 @@ def test_scratch_of_runs_that_were_killed_is_swept_out(tmp_path: Path) -> None:
         assert (young / "half").exists()
 
 
+def test_scratch_that_a_run_still_holds_is_not_swept_out_and_that_of_a_dead_one_is(
+    tmp_path: Path,
+) -> None:
+    folder, minutes_ago = LocalFolder(tmp_path), time.time() - 300
+    with folder.scratch() as held:
+        (held / "half").write_bytes(b"half")
+        dead = held.parent / "killed"
+        dead.mkdir()
+        for left in (held, dead):
+            os.utime(left, (minutes_ago, minutes_ago))
+        with folder.scratch():
+            assert (held / "half").exists()
+            assert not dead.exists()
+
+
 def test_a_reader_keeps_the_file_it_opened_while_another_is_placed(tmp_path: Path) -> None:
     folder = LocalFolder(tmp_path)
     folder.write("table", b"old")
