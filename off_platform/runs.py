@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 DAGSTER_HOME = SANDBOX / "dagster"
 ELSEWHERE = Path("var/dagster")
 _YAML = "telemetry:\n  enabled: false\nnux:\n  enabled: false\n"
-# Dagster keeps Ctrl-C to itself.
-_INTERRUPTED = "DagsterExecutionInterrupted"
+# Dagster and DuckDB keep Ctrl-C to themselves.
+_INTERRUPTED = ("DagsterExecutionInterrupted", "Query interrupted")
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
@@ -54,7 +54,7 @@ def run_job(
         partition_key=partition,
         raise_on_error=False,
     )
-    if any(_INTERRUPTED in sentence for sentence in failures(result)):
+    if any(word in sentence for sentence in failures(result) for word in _INTERRUPTED):
         raise KeyboardInterrupt
     return result
 
