@@ -130,7 +130,10 @@ def index(
     key_list: Annotated[Path, typer.Argument(help="A key list, as the bucket writes it (gzip).")],
     to: Annotated[Path, typer.Argument(metavar="OUT.parquet", help="The key index to write.")],
 ) -> None:
-    """Parse a key list into a key index; lines that are no keys go beside it, none is dropped."""
+    """Parse a key list into a key index; lines that are no keys go beside it, none is dropped.
+
+    The key list is the bucket's data/data_keys.gz, as it was downloaded.
+    """
     from off_platform.images.key_index import write_key_index  # noqa: PLC0415 - only here
 
     _demand_place_for_index(key_list, to)

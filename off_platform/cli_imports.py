@@ -42,6 +42,9 @@ def validate(
 ) -> None:
     """Check a product import, as the platform would; nothing is taken in.
 
+    PATH is a CSV, TSV, JSON or .xlsx file, or a folder of them that tell of the same products, with
+    pictures in images/ beside.
+
     Exit codes: 0 all records are accepted, 1 some are not, 2 the file cannot be read as an import.
     """
     from off_platform.imports.validation import validate_import  # noqa: PLC0415 - only here
@@ -71,7 +74,7 @@ def import_(
 ) -> None:
     """Take in product imports: keep each file, check it, write its report, tables and findings.
 
-    Each is a partition, name@first 8 of its SHA-256, and a run of Dagster's job imports; the same
+    PATH... are files or folders as `validate` checks them. Each is a partition, name@first 8 of its SHA-256, and a run of Dagster's job imports; the same
     file twice is looked at twice and taken in once. Exit codes: 0 all records are accepted, 1 some
     are not, 2 a file cannot be read as an import.
     """
