@@ -74,9 +74,10 @@ def import_(
 ) -> None:
     """Take in product imports: keep each file, check it, write its report, tables and findings.
 
-    PATH... are files or folders as `validate` checks them. Each is a partition, name@first 8 of its SHA-256, and a run of Dagster's job imports; the same
-    file twice is looked at twice and taken in once. Exit codes: 0 all records are accepted, 1 some
-    are not, 2 a file cannot be read as an import.
+    PATH... are files or folders as `validate` checks them. Each is a partition, name@first 8 of its
+    SHA-256, and a run of Dagster's job imports; the same file twice is looked at twice and taken in
+    once. Exit codes: 0 all records are accepted, 1 some are not, 2 a file cannot be read as an
+    import.
     """
     from off_platform.imports.report import shown  # noqa: PLC0415 - brings jinja2
     from off_platform.imports_run import import_one  # noqa: PLC0415 - brings Dagster, 1.6 s
