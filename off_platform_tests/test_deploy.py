@@ -6,6 +6,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -112,17 +113,15 @@ def test_back_up_and_restore_bring_state_and_lake_back(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def postgres(tmp_path: Path) -> Iterator[dict[str, str]]:
+def postgres() -> Iterator[dict[str, str]]:
     """A Postgres of its own, and how Dagster reaches it."""
     if not (POSTGRES / "initdb").exists():
         pytest.skip("Debian's postgresql-15 is not installed here")
-    data, port = tmp_path / "postgres", "54329"
-    # As root, Postgres refuses to run.
+    port = "54329"
+    # As root, Postgres refuses to run; the folder of the tests is closed to others.
+    data = Path(tempfile.mkdtemp(prefix="off-platform-postgres-"))
     as_other = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
-    data.mkdir()
     if as_other:
-        for folder in (data, *list(tmp_path.parents)[:2], tmp_path):
-            folder.chmod(0o755)
         os.chown(data, pwd.getpwnam("postgres").pw_uid, -1)
 
     def command(*words: str) -> None:
@@ -140,6 +139,7 @@ def postgres(tmp_path: Path) -> Iterator[dict[str, str]]:
         yield {f"DAGSTER_PG_{name}": value for name, value in {**reached, "DB": "dagster"}.items()}
     finally:
         command(pg_ctl, "-D", str(data), "-m", "fast", "stop")
+        shutil.rmtree(data, ignore_errors=True)
 
 
 def runs_at_once(root: Path, environment: Mapping[str, str], sandbox: Sandbox) -> None:
