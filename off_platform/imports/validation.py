@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     import duckdb
     import pyarrow as pa
 
-BATCH_ROWS = 32_000
+BATCH_ROWS = 25_000
 MEMORY = "192MB"
 # Refused for these, a file can still be looked at for what spoilt it.
 SURVEYED_ANYWAY = ("not_utf8", "no_identifier_column")

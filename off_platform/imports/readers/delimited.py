@@ -106,7 +106,7 @@ class DelimitedReader(Reader):
             if cells is not None:
                 yield from self._plainly(cells, place, rows)
                 place.pass_over(block)
-            elif block.rows is not None:
+            elif block.ends is not None:
                 yield from self._strictly(io.BytesIO(block.data), place, rows)
             else:
                 file.seek(block.offset)
@@ -217,7 +217,7 @@ class Place:
 
     def pass_over(self, block: Block) -> None:
         """Goes behind a block."""
-        self.row += block.rows or 0
+        self.row += block.rows
         self.line += block.line_feeds
         self.offset += len(block.data)
 

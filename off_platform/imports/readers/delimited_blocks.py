@@ -29,17 +29,22 @@ class Block:
     """Whole rows of a file.
 
     Attributes:
-        data: their bytes; empty when `rows` is None.
+        data: their bytes; empty when `ends` is None.
         offset: of the first, in the file.
-        rows: how many rows there are; None when they cannot be told apart here, and the block is
-            all that is left of the file.
+        ends: places of the last byte of each row; None when they cannot be told here, and the block
+            is all that is left of the file.
         line_feeds: how many there are, those within quotes too.
     """
 
     data: bytes
     offset: int
-    rows: int | None
-    line_feeds: int
+    ends: "Places | None" = None
+    line_feeds: int = 0
+
+    @property
+    def rows(self) -> int:
+        """How many rows there are, where that is known."""
+        return 0 if self.ends is None else len(self.ends)
 
 
 def blocks(file: BinaryIO, rows: int) -> Iterator[Block]:
@@ -54,13 +59,13 @@ def blocks(file: BinaryIO, rows: int) -> Iterator[Block]:
         is_last = len(data) < size
         ends = _row_ends(data, is_last=is_last)
         if ends is None or (not len(ends) and len(data) > LONGEST_ROW):
-            yield Block(b"", offset, None, 0)
+            yield Block(b"", offset)
             return
         if not len(ends):
             size, rest = size * 2, data
             continue
         cut = int(ends[-1]) + 1
-        yield Block(data[:cut], offset, len(ends), data.count(b"\n", 0, cut))
+        yield Block(data[:cut], offset, ends, data.count(b"\n", 0, cut))
         rest, offset = data[cut:], offset + cut
         size = min(max(cut * rows // len(ends), LEAST_BYTES), MOST_BYTES)
 
@@ -96,7 +101,7 @@ def columns_of(block: Block, delimiter: str, width: int) -> "list[pa.StringArray
     import pyarrow as pa  # noqa: PLC0415 - 0.2 s, once used
     import pyarrow.csv as pc_csv  # noqa: PLC0415 - the same
 
-    if block.rows is None or not _is_sound(block, delimiter, width):
+    if block.ends is None or not _is_sound(block, block.ends, delimiter, width):
         return None
     try:
         table = pc_csv.read_csv(
@@ -121,14 +126,13 @@ def columns_of(block: Block, delimiter: str, width: int) -> "list[pa.StringArray
     return [column.combine_chunks() for column in table.columns]
 
 
-def _is_sound(block: Block, delimiter: str, width: int) -> bool:
+def _is_sound(block: Block, ends: "Places", delimiter: str, width: int) -> bool:
     """Whether every row has all its cells, and quotes stand around whole cells only."""
     import numpy as np  # noqa: PLC0415 - 0.1 s, once used
 
     values = np.frombuffer(block.data, np.uint8)
     quotes = np.flatnonzero(values == _QUOTE)
-    ends = _row_ends(block.data, is_last=True)
-    if ends is None or b"\0" in block.data or not _quotes_are_sound(values, quotes, delimiter):
+    if b"\0" in block.data or not _quotes_are_sound(values, quotes, delimiter):
         return False
     delimiters = np.flatnonzero(values == ord(delimiter))
     if len(quotes):
