@@ -4,6 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 LOCK := requirements.lock
+BROWSER_LOCK := requirements-browser.lock
+BROWSER_READY := $(VENV)/.browser_ready
 
 -include .env
 # On the sandbox Dagster keeps its state apart, so that its runs never pass for the real buckets'.
@@ -11,7 +13,7 @@ ifneq ($(filter 1 true t yes y on,$(shell echo "$(OFF_PLATFORM_SANDBOX)" | tr A-
 SANDBOX := OFF_PLATFORM_SANDBOX=1 DAGSTER_HOME=$(CURDIR)/var/sandbox/dagster
 endif
 
-.PHONY: help setup run ui month test quick check format lock benchmarks clean
+.PHONY: help setup run ui month test quick browser screenshots check format docs lock benchmarks clean
 
 help:  ## Show these commands.
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -30,11 +32,17 @@ month: setup  ## Run this month, as the schedule would: key list, index, changes
 	@. $(BIN)/activate && DAGSTER_HOME=$(CURDIR) $(SANDBOX) dg launch --job monthly \
 		--partition $$(date -u +%Y-%m-01)
 
-test: setup  ## Run all tests.
-	@$(BIN)/pytest -n auto
+test: setup  ## Run all tests but those in a browser.
+	@$(BIN)/pytest -n auto -m "not browser"
 
 quick: setup  ## Run the tests that take less than ten seconds each.
 	@$(BIN)/pytest -n auto -m "not slow"
+
+browser: $(BROWSER_READY)  ## Run the tests in a real browser, which needs Chromium (apt-get install chromium).
+	@$(BIN)/pytest -m browser --no-cov
+
+screenshots: $(BROWSER_READY)  ## Renew the pictures of the README, from the sandbox.
+	@$(BIN)/python -m off_platform_tests.browser.screenshots
 
 check: setup  ## Formatter, linter, type checker, definitions.
 	@$(BIN)/ruff format --check .
@@ -57,6 +65,9 @@ lock:  ## Renew the lock within the bounds of pyproject.toml.
 	@var/lock/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 \
 		--generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --no-header \
 		--extra ui --extra server --group dev --group build pyproject.toml --output-file $(LOCK)
+	@var/lock/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 \
+		--generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --no-header \
+		--constraint $(LOCK) --group pyproject.toml:browser --output-file $(BROWSER_LOCK)
 
 clean:  ## Remove .venv and what the sandbox made; the lake in var/lake stays.
 	@rm -rf $(VENV) var/sandbox
@@ -66,4 +77,8 @@ $(READY): $(LOCK) pyproject.toml
 	@echo "Setting up $(VENV): some 170 packages, a minute or two, once."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r $(LOCK)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(BROWSER_READY): $(READY) $(BROWSER_LOCK)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r $(BROWSER_LOCK)
 	@touch $@

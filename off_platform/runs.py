@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 DAGSTER_HOME = SANDBOX / "dagster"
 ELSEWHERE = Path("var/dagster")
-_YAML = "telemetry:\n  enabled: false\nnux:\n  enabled: false\n"
+_YAML = "telemetry:\n  enabled: false\nnux:\n  enabled: false\nfreshness:\n  enabled: true\n"
 # Dagster and DuckDB keep Ctrl-C to themselves.
 _INTERRUPTED = ("DagsterExecutionInterrupted", "Query interrupted")
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}

@@ -68,6 +68,13 @@ def test_systemd_understands_its_units(unit: Path) -> None:
     assert all("is not executable: No such file" in line for line in problems), problems
 
 
+@pytest.mark.parametrize("path", [PROJECT / "dagster.yaml", DEPLOY / "dagster.yaml"])
+def test_a_backfill_takes_one_run_at_a_time(path: Path) -> None:
+    limits = yaml.safe_load(path.read_text())["concurrency"]["runs"]["tag_concurrency_limits"]
+    each = {"applyLimitPerUniqueValue": True}
+    assert {"key": "dagster/backfill", "value": each, "limit": 1} in limits
+
+
 def test_a_backup_of_dagsters_state_is_whole_while_others_write(tmp_path: Path) -> None:
     state, backup = tmp_path / "state", tmp_path / "backup"
     (state / "runs").mkdir(parents=True)

@@ -6,13 +6,15 @@ alerts on asset checks; the runs' own check evaluations are read instead.
 
 import re
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import dagster as dg
 
 from off_platform.automation.alert_senders import NotSentError, senders_from
 from off_platform.automation.alerts import Failed, Message, RunEnded, late_message, message_of
+from off_platform.automation.lateness import late_assets
 from off_platform.settings import Settings
 
 SECONDS = 15
@@ -67,7 +69,8 @@ def alert_sensors(settings: Settings, *, running: bool) -> list[dg.SensorDefinit
         description="Tells of assets that are older than their freshness policy allows.",
     )
     def on_late(context: dg.SensorEvaluationContext) -> dg.SkipReason | None:
-        late = _late(context)
+        repository = context.repository_def
+        late = late_assets(repository, context.instance, datetime.now(UTC)) if repository else {}
         if not late:
             return dg.SkipReason("Nothing is late.")
         message = late_message(late, ui=settings.alert_ui)
@@ -88,12 +91,18 @@ def _ended(context: dg.RunStatusSensorContext) -> RunEnded:
     is_failed = run.status == dg.DagsterRunStatus.FAILURE
     checks = [_failed(each) for each in evaluations if not each.passed]
     return RunEnded(
-        run.job_name,
+        _named(run),
         run.run_id,
         run.tags.get("dagster/partition"),
         _why(context, checks) if is_failed else None,
         checks,
     )
+
+
+def _named(run: dg.DagsterRun) -> str:
+    """The run's job; where somebody, or a condition, picked assets, Dagster's own is hidden."""
+    picked = sorted(key.to_user_string() for key in run.asset_selection or ())
+    return ", ".join(picked) if picked and run.job_name.startswith("__") else run.job_name
 
 
 def _failed(evaluation: dg.AssetCheckEvaluation) -> Failed:
@@ -126,19 +135,6 @@ def _why(context: dg.RunStatusSensorContext, checks: Sequence[Failed]) -> str:
         first = next(iter(error.message.strip().splitlines()), "")
         return f"{event.step_key}: {_CLASS.sub('', first)[:MOST_REASON]}"
     return "it did not get to its first step; see its log."
-
-
-def _late(context: dg.SensorEvaluationContext) -> Mapping[str, str]:
-    graph = context.repository_def.asset_graph if context.repository_def else None
-    if graph is None:
-        return {}
-    keys = [node.key for node in graph.asset_nodes if node.freshness_policy]
-    states = context.instance.get_freshness_state_records(keys)
-    return {
-        key.to_user_string(): "older than it may be"
-        for key, record in states.items()
-        if record.freshness_state.name == "FAIL"
-    }
 
 
 def _send(

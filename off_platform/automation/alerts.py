@@ -41,7 +41,7 @@ class RunEnded:
     """A run that ended.
 
     Attributes:
-        job: its job.
+        job: its job, or its assets where they were picked.
         run_id: its id.
         partition: of its assets, where they have one.
         failed: why it failed, a sentence; None when it did not.
@@ -109,7 +109,8 @@ def late_message(assets: Mapping[str, str], *, ui: str) -> Message:
     lines = [f"- {name}: {what}" for name, what in sorted(assets.items())]
     link = f"{ui.rstrip('/')}/assets" if ui else ""
     lines.append(
-        "What to do: look whether schedules and daemon run, and whether the last runs failed."
+        "What to do: look whether daemon, schedules and sensors run, whether the last runs failed, "
+        "and, for imports, whether files still come."
     )
     digest = _digest(["late", *sorted(assets)])
     return Message(f"Late: {', '.join(sorted(assets))}", _bounded("\n".join(lines)), link, digest)

@@ -135,22 +135,24 @@ def bucket_sync(
             LogDisplay(context.log.info),
         )
         context.log.info(synced.sentence)
-        before = month_before(into, SNAPSHOTS.name, month)
-        past = snapshot_of(into, before, connection) if before else None
+        since = month_before(into, SNAPSHOTS.name, month)
+        before = snapshot_of(into, since, connection) if since else None
         rows = into.rows_of(SNAPSHOTS.name, (MONTH, month))
         preview = table_preview(connection, f"FROM {rows}")
         findings = checks.of_snapshot(
             connection,
             rows,
             synced.snapshot,
-            past,
+            before,
             settings.shrunk_share_most,
             month,
+            since,
         )
     return dg.MaterializeResult(
         data_version=dg.DataVersion(synced.snapshot.md5),
         metadata={
             "what": synced.sentence,
+            "missed": findings["no_month_missed"].note,
             "preview": preview,
             "copied": synced.copied,
             "keys": synced.snapshot.keys,

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from off_platform.images.key_index import KeyIndexFacts
-from off_platform.images.monthly import Snapshot
+from off_platform.images.monthly import Snapshot, missed_months
 from off_platform.images.products import ProductsFacts
 from off_platform.images.schemas import (
     KEY_CHANGES,
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 # 30 million keys go through Pandera in batches of this many rows.
 BATCH_ROWS = 500_000
 COPIES_SHARE_LEAST = 0.95
+_FIRST = "This is the first snapshot: there is none to compare with."
 
 
 def count(connection: "duckdb.DuckDBPyConnection", rows: str, where: str = "true") -> int:
@@ -48,11 +49,23 @@ def of_snapshot(
     before: Snapshot | None,
     shrunk_share_most: float,
     month: str,
+    since: str | None,
 ) -> dict[str, Finding]:
-    """What was found in a month's snapshot, also against the one before."""
+    """What was found in a month's snapshot, also against the one before.
+
+    Args:
+        connection: DuckDB that can read the lake.
+        rows: SQL for the snapshot's row.
+        snapshot: what the row says.
+        before: the snapshot before, where there is one.
+        shrunk_share_most: share of the keys before that may go.
+        month: that the snapshot is filed under.
+        since: month of the snapshot before, where there is one.
+    """
     columns = ", ".join(column.name for column in SNAPSHOTS.columns)
     findings = validate(SNAPSHOTS, _batches(connection, f"SELECT {columns} FROM {rows}"))
     findings["key_list_not_shrunk"] = _shrunk(snapshot, before, shrunk_share_most)
+    findings["no_month_missed"] = _missed(since, month)
     promised = MD5_ETAG.fullmatch(snapshot.etag)
     findings["md5_is_the_etag"] = Finding(
         broken=0 if promised is None else int(promised[1] != snapshot.md5),
@@ -66,10 +79,27 @@ def of_snapshot(
 
 def _shrunk(snapshot: Snapshot, before: Snapshot | None, most: float) -> Finding:
     if before is None:
-        return Finding(note="This is the first snapshot: there is none to compare with.")
+        return Finding(note=_FIRST)
     lost = max(before.keys - snapshot.keys, 0)
     note = f"{snapshot.keys:,} keys after {before.keys:,}; {most:.1%} may go."
     return Finding(broken=lost if lost > before.keys * most else 0, of=before.keys, note=note)
+
+
+def _missed(since: str | None, month: str) -> Finding:
+    if since is None:
+        return Finding(note="Nothing was missed: this is the first snapshot.")
+    missed = missed_months(since, month)
+    found = Finding(of=len(missed) + 1)
+    found.add(len(missed), (each[:7] for each in missed))
+    if missed:
+        named = missed[0][:7] + (f" to {missed[-1][:7]}" if missed[1:] else "")
+        found.note = (
+            f"{named} {'were' if missed[1:] else 'was'} missed: the bucket keeps only its current "
+            "key list, so no snapshot can be made any more."
+        )
+    else:
+        found.note = f"Nothing was missed: the snapshot before is {since[:7]}'s."
+    return found
 
 
 def of_index(
@@ -135,7 +165,7 @@ def of_changes(
     findings["changes_add_up"] = Finding(
         broken=0 if first else abs(expected - facts["now"]),
         of=facts["now"],
-        note="This is the first snapshot: there is none to compare with."
+        note=_FIRST
         if first
         else f"{facts['before']:,} + {facts['added']:,} - {facts['removed']:,} = {expected:,}, "
         f"and there are {facts['now']:,}.",

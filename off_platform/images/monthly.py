@@ -106,6 +106,20 @@ def month_before(lake: Lake, table: str, month: str) -> str | None:
     return max((other for other in lake.partitions(table) if other < month), default=None)
 
 
+def missed_months(since: str | None, month: str) -> list[str]:
+    """The months between the one of the snapshot before and this one, the oldest first.
+
+    Args:
+        since: month of the snapshot before, as `month_before` gives it.
+        month: of this snapshot, its first day.
+    """
+    if since is None:
+        return []
+    first, last = (date.fromisoformat(each) for each in (since, month))
+    between = range(first.year * 12 + first.month, last.year * 12 + last.month - 1)
+    return [f"{number // 12}-{number % 12 + 1:02d}-01" for number in between]
+
+
 def sync_month(
     lake: Lake,
     source: Source,

@@ -41,6 +41,11 @@ SNAPSHOTS = Table(
         Rule("md5_recorded", "The MD5 of the copied key list is recorded."),
         Rule("md5_is_the_etag", "The copied bytes are those that the ETag promises.", "warning"),
         Rule("snapshot_of_its_month", "The key list was copied in the month it is filed under."),
+        Rule(
+            "no_month_missed",
+            "Every month between this snapshot and the one before has a snapshot.",
+            "warning",
+        ),
         _SHAPE,
     ),
 )

@@ -22,8 +22,12 @@ from off_platform.automation.alert_sensors import alert_sensors
 from off_platform.automation.alerts import MOST_TEXT, Failed, Message, RunEnded, message_of
 from off_platform.definitions import definitions
 from off_platform.imports.taking_in import key_of
+from off_platform.partitions import MONTHS
+from off_platform.sandbox.make import Sandbox
 from off_platform.settings import Settings
+from off_platform.storage.objects import Source
 from off_platform_tests.automation.listeners import listening, mailbox
+from off_platform_tests.images_desk import desk_at
 
 MESSAGE = Message("2 checks failed: imports, x.csv", "error, a <b>: row 2", "http://ui/runs/1", "k")
 
@@ -232,6 +236,58 @@ def test_a_good_import_is_not_told(tmp_path: Path, instance: dg.DagsterInstance)
         result = import_of(settings, instance, f"{HEADER}3017620422003,A,1\n", tmp_path)
         assert isinstance(tick(settings, result, instance), dg.SkipReason)
     assert server.bodies == []
+
+
+def month_of(
+    settings: Settings, instance: dg.DagsterInstance, month: str
+) -> dg.ExecuteInProcessResult:
+    """A month's copy, as the automation condition runs it: an asset picked, no job of ours."""
+    job = definitions(of=settings).resolve_implicit_global_asset_job_def()
+    picked = [dg.AssetKey("bucket_sync")]
+    return job.execute_in_process(asset_selection=picked, partition_key=month, instance=instance)
+
+
+def test_missed_months_are_told_once_in_the_month_after(
+    tmp_path: Path, instance: dg.DagsterInstance, sandbox: Sandbox
+) -> None:
+    *_, since, first, last, month = MONTHS.get_partition_keys()
+    lake, bucket = str(tmp_path / "lake"), Source(str(sandbox.images.folder))
+    with listening() as server:
+        settings = Settings(
+            _env_file=None, lake=lake, images_bucket=bucket.url, alert_webhook=server.url
+        )
+        with desk_at(lake, bucket) as desk:
+            desk.sync(since)
+        result = month_of(settings, instance, month)
+        tick(settings, result, instance)
+        again = month_of(settings, instance, month)
+        assert isinstance(tick(settings, again, instance), dg.SkipReason)
+    (body,) = server.bodies
+    assert body["title"] == f"Warnings: bucket_sync, {month}"
+    told = f"no_month_missed: {first[:7]} to {last[:7]} were missed: the bucket keeps only its"
+    assert f"warning, bucket_sync: {told}" in body["text"]
+    assert f"    {first[:7]}\n    {last[:7]}\n" in body["text"]
+    (made,) = result.asset_materializations_for_node("bucket_sync")
+    assert str(made.metadata["missed"].value).startswith(f"{first[:7]} to {last[:7]} were missed: ")
+
+
+def test_a_month_after_a_month_is_not_told(
+    tmp_path: Path, instance: dg.DagsterInstance, sandbox: Sandbox
+) -> None:
+    *_, since, month = MONTHS.get_partition_keys()
+    lake, bucket = str(tmp_path / "lake"), Source(str(sandbox.images.folder))
+    with listening() as server:
+        settings = Settings(
+            _env_file=None, lake=lake, images_bucket=bucket.url, alert_webhook=server.url
+        )
+        with desk_at(lake, bucket) as desk:
+            desk.sync(since)
+        result = month_of(settings, instance, month)
+        assert tick(settings, result, instance).skip_message == "There is nothing to tell."
+    assert server.bodies == []
+    (made,) = result.asset_materializations_for_node("bucket_sync")
+    told = made.metadata["missed"].value
+    assert told == f"Nothing was missed: the snapshot before is {since[:7]}'s."
 
 
 def test_without_a_sender_the_log_says_so(tmp_path: Path, instance: dg.DagsterInstance) -> None:

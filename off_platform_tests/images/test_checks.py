@@ -54,12 +54,14 @@ class Reader:
         before: Snapshot | None = None,
         row: Row | None = None,
         month: str = MONTH,
+        since: str = "2026-10-01",
         **changes: Any,
     ) -> Findings:
         """A month's snapshot, changed so; `row` changes only what lies in the lake."""
         found = replace(SNAPSHOT, **changes)
         rows = self.rows(SNAPSHOTS, [{**vars(found), **(row or {})}])
-        return checks.of_snapshot(self.connection, rows, found, before, 0.05, month)
+        known = since if before else None
+        return checks.of_snapshot(self.connection, rows, found, before, 0.05, month, known)
 
     def index(self, row: Row | None = None, lines: int = 100, **changes: Any) -> Findings:
         """A month's index, its facts changed so; `row` changes one of its rows."""
@@ -142,6 +144,8 @@ EXAMPLES: list[tuple[Table, str, Callable[[Reader], Findings], int]] = [
     (SNAPSHOTS, "md5_is_the_etag", lambda r: r.snapshot(etag="0" * 32), 1),
     (SNAPSHOTS, "snapshot_of_its_month", lambda r: r.snapshot(month="2026-10-01"), 1),
     (SNAPSHOTS, "snapshot_of_its_month", lambda r: r.snapshot(month="2025-11-01"), 1),
+    (SNAPSHOTS, "no_month_missed", lambda r: r.snapshot(BEFORE, since="2026-09-01"), 1),
+    (SNAPSHOTS, "no_month_missed", lambda r: r.snapshot(BEFORE, since="2025-08-01"), 14),
     (SNAPSHOTS, SHAPE, lambda r: r.snapshot(row={"etag": None}), 1),
     (SNAPSHOTS, SHAPE, lambda r: r.snapshot(row={"copied_at": None}), 1),
     (KEY_INDEX, "every_line_accounted_for", lambda r: r.index(lines=103), 3),
@@ -265,6 +269,28 @@ def test_a_shrunk_list_says_from_what_to_what(reader: Reader) -> None:
     found = reader.snapshot(BEFORE, keys=94)["key_list_not_shrunk"]
     assert found.note == "94 keys after 100; 5.0% may go."
     assert "first snapshot" in reader.snapshot()["key_list_not_shrunk"].note
+
+
+@pytest.mark.parametrize(
+    ("since", "of", "examples", "note"),
+    [
+        ("2026-10-01", 1, [], "Nothing was missed: the snapshot before is 2026-10's."),
+        ("2026-09-01", 2, ["2026-10"], "2026-10 was missed: the bucket keeps only its current key"),
+        ("2026-07-01", 4, ["2026-08", "2026-09", "2026-10"], "2026-08 to 2026-10 were missed: "),
+    ],
+)
+def test_missed_months_are_named(
+    reader: Reader, since: str, of: int, examples: list[str], note: str
+) -> None:
+    found = reader.snapshot(BEFORE, since=since)["no_month_missed"]
+    assert (found.broken, found.of, found.examples) == (len(examples), of, examples)
+    assert found.note.startswith(note)
+    assert found.note.endswith(".")
+
+
+def test_the_first_snapshot_has_missed_nothing(reader: Reader) -> None:
+    found = reader.snapshot()["no_month_missed"]
+    assert (found.broken, found.note) == (0, "Nothing was missed: this is the first snapshot.")
 
 
 def test_an_etag_that_is_no_md5_is_said(reader: Reader) -> None:

@@ -6,15 +6,24 @@ import shutil
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime
+from itertools import pairwise
 from pathlib import Path
 
 import duckdb
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from off_platform.images import keys, monthly
 from off_platform.images.key_list import RefusedKeyListError
 from off_platform.images.keys import KEY_LIST
-from off_platform.images.monthly import NoSnapshotError, compare_month, month_before, snapshot_of
+from off_platform.images.monthly import (
+    NoSnapshotError,
+    compare_month,
+    missed_months,
+    month_before,
+    snapshot_of,
+)
 from off_platform.images.schemas import KEY_CHANGES, KEY_INDEX, KEY_INDEX_ODDITIES, SNAPSHOTS
 from off_platform.sandbox.make import Sandbox
 from off_platform.storage import download
@@ -417,6 +426,31 @@ def test_which_month_was_before(desk: Desk) -> None:
     assert month_before(desk.lake, SNAPSHOTS.name, NEXT_MONTH) == MONTH
     assert month_before(desk.lake, SNAPSHOTS.name, "2027-03-01") == "2027-02-01"
     assert month_before(desk.lake, SNAPSHOTS.name, MONTH) is None
+
+
+@pytest.mark.parametrize(
+    ("since", "month", "missed"),
+    [
+        (None, "2026-11-01", []),
+        ("2026-10-01", "2026-11-01", []),
+        ("2026-09-01", "2026-11-01", ["2026-10-01"]),
+        ("2026-10-01", "2027-02-01", ["2026-11-01", "2026-12-01", "2027-01-01"]),
+    ],
+)
+def test_which_months_were_missed(since: str | None, month: str, missed: list[str]) -> None:
+    assert missed_months(since, month) == missed
+
+
+MONTHS = st.dates(date(1990, 1, 1), date(2100, 1, 1)).map(lambda day: f"{day:%Y-%m-01}")
+
+
+@given(MONTHS, MONTHS)
+def test_missed_months_fill_the_gap_and_nothing_else(one: str, other: str) -> None:
+    since, month = sorted((one, other))
+    row = [since, *missed_months(since, month), *([month] if month != since else [])]
+    days = [date.fromisoformat(each) for each in row]
+    assert {day.day for day in days} == {1}
+    assert all(28 <= (after - day).days <= 31 for day, after in pairwise(days))
 
 
 def lasting(desk: Desk) -> tuple[dict[str, str], list[Row], set[str]]:

@@ -1,0 +1,170 @@
+"""The automation conditions: what asks for the month, for its tables, and what does not."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from off_platform.automation.sensors import key_list_sensor
+from off_platform.definitions import definitions
+from off_platform.sandbox.make import Sandbox
+from off_platform.settings import Settings
+
+TABLES = {"key_index", "key_index_oddities", "key_changes"}
+WHOLE = {"bucket_sync", *TABLES}
+MONTH, NEXT = "2026-11-01", "2026-12-01"
+
+
+@dataclass
+class Conditions:
+    """Dagster's ticks over the conditions: it remembers the last, as the daemon does."""
+
+    instance: dg.DagsterInstance
+    settings: Settings = field(default_factory=lambda: Settings(_env_file=None))
+    cursor: Any = None
+
+    def asked(self, month: str = MONTH) -> set[tuple[str, str | None]]:
+        """A tick in the middle of a month: assets and partitions that it asks for."""
+        defs = definitions(of=self.settings)
+        middle = datetime.combine(
+            date.fromisoformat(month) + timedelta(days=14), datetime.min.time()
+        )
+        told = dg.evaluate_automation_conditions(
+            defs,
+            self.instance,
+            asset_selection=key_list_sensor(running=True).asset_selection,
+            cursor=self.cursor,
+            evaluation_time=middle.replace(tzinfo=UTC),
+        )
+        self.cursor = told.cursor
+        return {
+            (key.to_user_string(), partition)
+            for key in defs.resolve_asset_graph().get_all_asset_keys()
+            for partition in told.get_requested_partitions(key)
+        }
+
+    def observed(self, etag: str) -> None:
+        """The key list was looked at, and had this ETag."""
+        self.instance.report_runless_asset_event(
+            dg.AssetObservation("data_keys", tags={"dagster/data_version": etag})
+        )
+
+    def made(self, *assets: str, month: str = MONTH) -> None:
+        """Assets were made for a month."""
+        for asset in assets:
+            self.instance.report_runless_asset_event(
+                dg.AssetMaterialization(asset, partition=month)
+            )
+
+
+def of(assets: set[str], month: str = MONTH) -> set[tuple[str, str | None]]:
+    return {(asset, month) for asset in assets}
+
+
+@pytest.fixture
+def conditions(tmp_path: Path) -> Iterator[Conditions]:
+    with dg.DagsterInstance.ephemeral(tempdir=str(tmp_path)) as instance:
+        found = Conditions(instance)
+        assert found.asked() == set()
+        yield found
+
+
+def test_a_new_list_asks_for_the_month_and_its_tables_once(conditions: Conditions) -> None:
+    conditions.observed('"a"')
+    assert conditions.asked() == of(WHOLE)
+    assert conditions.asked() == set()
+    # The daily look finds the same list.
+    conditions.observed('"a"')
+    assert conditions.asked() == set()
+
+
+def test_a_month_that_failed_is_asked_for_by_the_next_list_only(conditions: Conditions) -> None:
+    conditions.observed('"a"')
+    conditions.asked()
+    conditions.observed('"a"')
+    assert conditions.asked() == set()
+    conditions.observed('"b"')
+    assert conditions.asked() == of(WHOLE)
+
+
+def test_a_month_that_has_a_snapshot_keeps_it(conditions: Conditions) -> None:
+    conditions.made(*WHOLE)
+    assert conditions.asked() == set()
+    conditions.observed('"a"')
+    assert conditions.asked() == set()
+    conditions.observed('"b"')
+    assert conditions.asked() == set()
+
+
+def test_a_list_that_comes_while_a_run_is_under_way_is_remembered(conditions: Conditions) -> None:
+    job = definitions(of=conditions.settings).resolve_implicit_global_asset_job_def()
+    picked = frozenset({dg.AssetKey("bucket_sync")})
+    run = conditions.instance.create_run_for_job(
+        job.get_subset(asset_selection=picked),
+        status=dg.DagsterRunStatus.STARTED,
+        tags={"dagster/partition": MONTH},
+        asset_selection=picked,
+    )
+    conditions.observed('"a"')
+    assert conditions.asked() == set()
+    conditions.instance.report_run_failed(run)
+    assert conditions.asked() == of(WHOLE)
+
+
+def test_no_past_month_is_asked_for(conditions: Conditions) -> None:
+    conditions.made(*WHOLE, month="2026-08-01")
+    conditions.observed('"a"')
+    assert {month for _, month in conditions.asked()} == {MONTH}
+
+
+def test_a_new_month_waits_for_its_list(conditions: Conditions) -> None:
+    conditions.observed('"a"')
+    conditions.asked()
+    conditions.made(*WHOLE)
+    assert conditions.asked(NEXT) == set()
+    # November's list is no news in December.
+    conditions.observed('"a"')
+    assert conditions.asked(NEXT) == set()
+    conditions.observed('"b"')
+    assert conditions.asked(NEXT) == of(WHOLE, NEXT)
+
+
+def test_each_table_follows_what_it_is_made_of(conditions: Conditions) -> None:
+    conditions.made("bucket_sync")
+    assert conditions.asked() == of(TABLES)
+    conditions.made("key_index", "key_index_oddities")
+    # Asked for with the index already.
+    assert conditions.asked() == set()
+    conditions.made("key_changes")
+    assert conditions.asked() == set()
+
+
+def test_an_index_made_by_hand_brings_the_changes_up_to_date(conditions: Conditions) -> None:
+    conditions.made(*WHOLE)
+    conditions.asked()
+    conditions.made("key_index", "key_index_oddities")
+    assert conditions.asked() == of({"key_changes"})
+
+
+def test_a_whole_run_leaves_nothing_to_ask_for(tmp_path: Path, sandbox: Sandbox) -> None:
+    with dg.DagsterInstance.ephemeral(tempdir=str(tmp_path)) as instance:
+        settings = Settings(
+            _env_file=None, lake=str(tmp_path / "lake"), images_bucket=str(sandbox.images.folder)
+        )
+        conditions = Conditions(instance, settings)
+        month = f"{datetime.now(UTC):%Y-%m-01}"
+        conditions.asked(month)
+        job = definitions(of=settings).resolve_implicit_global_asset_job_def()
+        look = job.get_subset(asset_selection={dg.AssetKey("data_keys")})
+        assert look.execute_in_process(instance=instance).success
+        asked = conditions.asked(month)
+        assert asked == of(WHOLE, month)
+        picked = job.get_subset(asset_selection={dg.AssetKey(asset) for asset, _ in asked})
+        assert picked.execute_in_process(instance=instance, partition_key=month).success
+        assert conditions.asked(month) == set()
+        assert look.execute_in_process(instance=instance).success
+        assert conditions.asked(month) == set()

@@ -1,0 +1,154 @@
+"""Assets that are late: found by Dagster's own freshness daemon, told once and in words."""
+
+import asyncio
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+from dagster._core.loader import LoadingContextForTest
+from dagster._core.test_utils import freeze_time
+from dagster._daemon.freshness import FreshnessDaemon
+
+from off_platform.automation.alert_senders import NotSentError
+from off_platform.automation.lateness import late_assets
+from off_platform.definitions import definitions
+from off_platform.settings import Settings
+from off_platform_tests.automation.listeners import Listener, listening
+
+NOW = datetime.now(UTC)
+MONTH = "2026-10-01"
+
+
+@dataclass
+class Watched:
+    """A platform whose assets are watched: where its alerts go, and what Dagster remembers."""
+
+    webhook: Listener
+    settings: Settings
+    instance: dg.DagsterInstance
+
+    @property
+    def repository(self) -> dg.RepositoryDefinition:
+        """What is defined."""
+        return definitions(of=self.settings).get_repository_def()
+
+    def made(self, asset: str, days: float, partition: str | None = None) -> datetime:
+        """Has an asset been made so many days ago; gives the moment."""
+        moment = NOW - timedelta(days=days)
+        with freeze_time(moment):
+            self.instance.report_runless_asset_event(
+                dg.AssetMaterialization(asset, partition=partition)
+            )
+        return moment
+
+    def look(self, days: float = 0) -> dict[str, str]:
+        """Has Dagster's daemon look at all assets, so many days ago; gives their states."""
+        graph = self.repository.asset_graph
+        with freeze_time(NOW - timedelta(days=days)):
+            for node in graph.asset_nodes:
+                context = LoadingContextForTest(self.instance)
+                asyncio.run(FreshnessDaemon()._evaluate_asset(context, node))
+        keys = [node.key for node in graph.asset_nodes if node.freshness_policy]
+        records = self.instance.get_freshness_state_records(keys)
+        return {
+            key.to_user_string(): record.freshness_state.name for key, record in records.items()
+        }
+
+    def tick(self) -> Any:
+        """A tick of the sensor."""
+        context = dg.build_sensor_context(self.instance, repository_def=self.repository)
+        context.log.setLevel(logging.CRITICAL)
+        return self.repository.get_sensor_def("alert_on_late")(context)
+
+
+@pytest.fixture
+def watched(tmp_path: Path) -> Iterator[Watched]:
+    with (
+        listening() as webhook,
+        dg.DagsterInstance.ephemeral(tempdir=str(tmp_path)) as instance,
+    ):
+        settings = Settings(_env_file=None, alert_webhook=webhook.url, alert_ui="http://ui")
+        yield Watched(webhook, settings, instance)
+
+
+def test_a_late_asset_is_told_once_with_its_age_and_what_to_do(watched: Watched) -> None:
+    watched.made("products_imported", 10)
+    watched.made("bucket_sync", 80, "2026-09-01")
+    moment = watched.made("bucket_sync", 48.5, MONTH)
+    assert watched.look() == {"bucket_sync": "FAIL", "products_imported": "PASS"}
+    watched.tick()
+    (body,) = watched.webhook.bodies
+    assert body["title"] == "Late: bucket_sync"
+    told = f"- bucket_sync: last made {moment:%Y-%m-%d %H:%M} UTC, 48 days ago; may be 37 days old"
+    assert told in body["text"]
+    assert "What to do: look whether daemon, schedules and sensors run" in body["text"]
+    assert body["link"] == "http://ui/assets"
+    assert watched.tick().skip_message == "Told before: Late: bucket_sync"
+    assert watched.webhook.bodies == [body]
+
+
+def test_what_becomes_late_later_is_told_then(watched: Watched) -> None:
+    watched.made("bucket_sync", 48, MONTH)
+    watched.look()
+    watched.tick()
+    watched.made("products_imported", 181)
+    watched.look()
+    watched.tick()
+    titles = [body["title"] for body in watched.webhook.bodies]
+    assert titles == ["Late: bucket_sync", "Late: bucket_sync, products_imported"]
+    assert "last made" in watched.webhook.bodies[1]["text"].splitlines()[1]
+
+
+@pytest.mark.parametrize(("days", "state"), [(1, "PASS"), (34, "WARN"), (36.9, "WARN")])
+def test_what_is_young_enough_is_not_told(watched: Watched, days: float, state: str) -> None:
+    watched.made("bucket_sync", days, MONTH)
+    assert watched.look()["bucket_sync"] == state
+    assert watched.tick().skip_message == "Nothing is late."
+    assert watched.webhook.bodies == []
+
+
+def test_what_was_made_again_is_late_no_more(watched: Watched) -> None:
+    watched.made("bucket_sync", 48, MONTH)
+    assert watched.look()["bucket_sync"] == "FAIL"
+    watched.made("bucket_sync", 0, "2026-11-01")
+    assert watched.look()["bucket_sync"] == "PASS"
+    assert watched.tick().skip_message == "Nothing is late."
+
+
+def test_what_could_not_be_sent_fails_the_tick_and_is_told_by_the_next(watched: Watched) -> None:
+    watched.made("bucket_sync", 48, MONTH)
+    watched.look()
+    watched.webhook.answers = [404]
+    with pytest.raises(NotSentError, match="not sent by webhook: it answered 404"):
+        watched.tick()
+    assert watched.webhook.bodies == []
+    watched.tick()
+    assert [body["title"] for body in watched.webhook.bodies] == ["Late: bucket_sync"]
+
+
+def test_a_month_that_was_never_made_is_late_and_an_import_that_never_came_is_not(
+    watched: Watched,
+) -> None:
+    states = watched.look(days=400)
+    assert states == {"bucket_sync": "UNKNOWN", "products_imported": "UNKNOWN"}
+    since = NOW - timedelta(days=400)
+    day = timedelta(days=1)
+    for days, late in ((36.9, False), (37.1, True)):
+        found = late_assets(watched.repository, watched.instance, since + days * day)
+        assert set(found) == ({"bucket_sync"} if late else set())
+    watched.look()
+    watched.tick()
+    (body,) = watched.webhook.bodies
+    assert body["title"] == "Late: bucket_sync"
+    told = f"never made, and looked for since {since:%Y-%m-%d %H:%M} UTC, 400 days ago; may be 37"
+    assert told in body["text"]
+
+
+def test_before_the_daemon_has_looked_nothing_is_late(watched: Watched) -> None:
+    watched.made("bucket_sync", 48, MONTH)
+    assert watched.tick().skip_message == "Nothing is late."

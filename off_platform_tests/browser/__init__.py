@@ -1,0 +1,1 @@
+"""What people see, in a real browser: Chromium of the system, driven by Playwright."""

@@ -1,0 +1,93 @@
+"""A browser, and a platform that runs for it, with what is made there by clicks.
+
+Where there is no browser, the tests are left out with the reason.
+"""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from off_platform.sandbox.make import make_sandbox
+from off_platform_tests.automation.platform import Platform, running_platform
+from off_platform_tests.browser.chromium import choose_set, chromium_path, launch_month, opened
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+# What a hostile producer would write, and what an honest one does.
+BAD = """barcode,product_name,fat_g
+7622210449283,Oreo,"20,5 g of fat"
+3017620422003,Nutella,<img id=hostile src=x onerror=alert(1)>
+"""
+# Not while the tests run: the month is made by a click.
+NEVER_TODAY = "0 0 29 2 *"
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator["Browser"]:
+    """Chromium without a window."""
+    pytest.importorskip("playwright", reason="Playwright is set up by `make browser`")
+    if chromium_path() is None:
+        pytest.skip("there is no Chromium on this machine (apt-get install chromium)")
+    with opened() as browser:
+        yield browser
+
+
+@pytest.fixture
+def page(browser: "Browser") -> Iterator["Page"]:
+    """A fresh page that has failed when a script in it has."""
+    broken: list[str] = []
+    with browser.new_context(viewport={"width": 1440, "height": 900}) as context:
+        page = context.new_page()
+        page.set_default_timeout(20_000)
+        page.on("pageerror", lambda error: broken.append(str(error)))
+        yield page
+    assert broken == []
+
+
+@pytest.fixture(scope="session")
+def platform(browser: "Browser", tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
+    """A platform on a sandbox, with its daemon and webserver; nothing is made yet."""
+    assert browser.is_connected()
+    root: Path = tmp_path_factory.mktemp("platform")
+    sandbox = make_sandbox(tmp_path_factory.mktemp("sandbox") / "browser")
+    with running_platform(
+        root, sandbox.images.folder, sandbox.bins.folder, monthly_cron=NEVER_TODAY
+    ) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def month_seconds(platform: Platform, browser: "Browser") -> float:
+    """Seconds from the click to the end of this month's run."""
+    with browser.new_context() as context:
+        started = launch_month(context.new_page(), platform)
+        platform.wait("the month", lambda: "SUCCESS" in _statuses(platform, "monthly"), 120)
+        return time.monotonic() - started
+
+
+@pytest.fixture(scope="session")
+def image_set(platform: Platform, browser: "Browser", month_seconds: float) -> str:
+    """A set made from its launchpad."""
+    assert month_seconds
+    with browser.new_context() as context:
+        page = context.new_page()
+        choose_set(page, platform, "tryout")
+        page.get_by_role("button", name="Launch Run").click()
+        platform.wait("the set", lambda: "SUCCESS" in _statuses(platform, "image_sets"), 120)
+    return "tryout"
+
+
+@pytest.fixture(scope="session")
+def bad_import(platform: Platform) -> str:
+    """A bad file, taken in from the inbox."""
+    key = platform.hand_in("bad.csv", BAD)
+    platform.wait("the import", lambda: (key, "SUCCESS") in platform.runs("imports"), 180)
+    return key
+
+
+def _statuses(platform: Platform, job: str) -> list[str]:
+    return [status for _, status in platform.runs(job)]
