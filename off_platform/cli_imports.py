@@ -64,7 +64,7 @@ def validate(
         if corrected:
             _write_corrected(path, into, verdict, corrected)
         if findings:
-            _write_findings(into, findings)
+            _write_findings(into, verdict, findings)
     refused = WRONG if verdict.refused else INCOMPLETE
     raise typer.Exit(refused if verdict.refused or verdict.quarantined else DONE)
 
@@ -123,15 +123,11 @@ def _demand_apart(path: Path, *written: Path | None) -> None:
 
 
 def _groups(into: Path) -> "list[Group]":
-    import duckdb  # noqa: PLC0415 - 0.2 s, once used
-
     from off_platform.imports.report import groups_of  # noqa: PLC0415 - brings jinja2
-    from off_platform.imports.staging import FINDINGS  # noqa: PLC0415 - with it
-    from off_platform.storage.lake import literal  # noqa: PLC0415 - with it
+    from off_platform.imports.staging import connected, findings_in  # noqa: PLC0415 - with it
 
-    with duckdb.connect() as connection:
-        rows = f"read_parquet({literal(str(into / FINDINGS))})"
-        return groups_of(connection, rows, MOST_EXAMPLES)
+    with connected(into) as connection:
+        return groups_of(connection, findings_in(into), MOST_EXAMPLES)
 
 
 def _tell(form: str, path: Path, verdict: "Verdict", groups: "list[Group]") -> None:
@@ -212,15 +208,18 @@ def _write_corrected(path: Path, into: Path, verdict: "Verdict", to: Path) -> No
     _put(made, to, f"the corrected copy, cells corrected: {cells:,}")
 
 
-def _write_findings(into: Path, to: Path) -> None:
-    from off_platform.imports import findings_files  # noqa: PLC0415 - only here
+def _write_findings(into: Path, verdict: "Verdict", to: Path) -> None:
+    from off_platform.imports.findings_files import write_findings_csv  # noqa: PLC0415 - only here
+    from off_platform.imports.findings_sheet import write_findings_xlsx  # noqa: PLC0415 - the same
 
-    made = into / f"findings{to.suffix}"
+    made, there = into / f"findings{to.suffix}", verdict.counts.total()
     if to.suffix == ".csv":
-        findings_files.write_findings_csv(into, made)
+        write_findings_csv(into, made)
+        written = there
     else:
-        findings_files.write_findings_xlsx(into, made)
-    _put(made, to, "all findings")
+        written = write_findings_xlsx(into, made)
+    left_out = f"the first {written:,} of {there:,} findings: a sheet holds no more, a .csv all"
+    _put(made, to, "all findings" if written == there else left_out)
 
 
 def _put(made: Path, to: Path, what: str) -> None:

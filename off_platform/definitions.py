@@ -6,6 +6,7 @@ import dagster as dg
 
 from off_platform.automation.alert_sensors import alert_sensors
 from off_platform.automation.jobs import jobs
+from off_platform.automation.lateness import with_monthly_freshness
 from off_platform.automation.schedules import schedules
 from off_platform.automation.sensors import Arrived, Looked, inbox_sensor, key_list_sensor
 from off_platform.bins import assets as bins
@@ -45,8 +46,8 @@ def definitions(*, of: Settings) -> dg.Definitions:
         imports.products_imported,
     ]
     return dg.Definitions(
-        assets=dg.with_source_code_references(assets),
-        jobs=jobs,
+        assets=dg.with_source_code_references(with_monthly_freshness(assets)),
+        jobs=jobs(of.image_sets),
         schedules=schedules(monthly_cron=of.monthly_cron, running=of.unattended),
         sensors=[
             key_list_sensor(running=of.unattended),

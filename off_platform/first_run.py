@@ -55,7 +55,7 @@ def demand_set(settings: Settings, image_set: str) -> None:
 
 
 def run_once(settings: Settings, image_set: str, console: Console) -> Report:
-    """Runs the month, the products, one image set and the sandbox's imports, one after the other.
+    """Runs the month, one image set and the sandbox's imports, one after the other.
 
     Args:
         settings: which buckets, which lake.
@@ -71,8 +71,7 @@ def run_once(settings: Settings, image_set: str, console: Console) -> Report:
     report = Report(f"{datetime.now(UTC):%Y-%m-01}", image_set)
     with dg.DagsterInstance.from_config(str(home_of(settings))) as instance:
         for job, partition, told in (
-            ("monthly", report.month, "the month: key list indexed, bins listed and read"),
-            ("products_dump", None, "the products dump read"),
+            ("monthly", report.month, "the month: key list indexed, products and bins read"),
             ("image_sets", image_set, f"the image set {image_set}: chosen, fetched, verified"),
         ):
             with console.status(f"{told} ..."):

@@ -6,18 +6,14 @@ import subprocess
 import sys
 import tarfile
 import time
-from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import duckdb
 import pytest
 
-from off_platform import cli
 from off_platform.sandbox.make import Sandbox, make_sandbox
-from off_platform.settings import Settings, settings
-
-Run = Callable[..., tuple[int, str, str]]
+from off_platform_tests.command_line import Run, command_line
 
 
 @pytest.fixture(scope="module")
@@ -34,27 +30,13 @@ def run(
 ) -> Run:
     """Runs a command line in a folder of its own; exit code, output, errors."""
     monkeypatch.chdir(tmp_path)
-    for name in Settings.model_fields:
-        monkeypatch.delenv(f"OFF_PLATFORM_{name.upper()}", raising=False)
-    monkeypatch.setenv("OFF_PLATFORM_LAKE", str(tmp_path / "lake"))
-    monkeypatch.setenv("OFF_PLATFORM_IMAGES_BUCKET", str(sandbox.images.folder))
-    monkeypatch.setenv("OFF_PLATFORM_BINS_BUCKET", str(sandbox.bins.folder))
-    monkeypatch.setenv("OFF_PLATFORM_LIST_ATTEMPTS", "1")
-    monkeypatch.setattr(cli.out, "width", 200)
-    monkeypatch.setattr(cli.err, "width", 200)
-
-    def call(*words: str, **varied: str) -> tuple[int, str, str]:
-        for name, value in varied.items():
-            monkeypatch.setenv(f"OFF_PLATFORM_{name}", value)
-        settings.cache_clear()
-        monkeypatch.setattr(sys, "argv", ["off-platform", *words])
-        with pytest.raises(SystemExit) as stopped:
-            cli.main()
-        captured = capsys.readouterr()
-        code = stopped.value.code
-        return (code if isinstance(code, int) else 0), captured.out, captured.err
-
-    return call
+    of = {
+        "LAKE": tmp_path / "lake",
+        "IMAGES_BUCKET": sandbox.images.folder,
+        "BINS_BUCKET": sandbox.bins.folder,
+        "LIST_ATTEMPTS": 1,
+    }
+    return command_line(monkeypatch, capsys, of)
 
 
 def test_keys_shows_directory_keys_and_urls_without_an_index(run: Run) -> None:

@@ -6,18 +6,16 @@ import shutil
 import subprocess
 import sys
 import tarfile
-from collections.abc import Callable
 from pathlib import Path
 
 import duckdb
 import pytest
 
-from off_platform import cli
 from off_platform.sandbox.make import Sandbox
-from off_platform.settings import Settings, settings
+from off_platform.settings import Settings
+from off_platform_tests.command_line import Run, command_line
 from off_platform_tests.images_desk import tree
 
-Run = Callable[..., tuple[int, str, str]]
 SETTINGS = {f"OFF_PLATFORM_{name.upper()}" for name in Settings.model_fields}
 MADE = [
     "00000.tar",
@@ -44,25 +42,8 @@ def fresh(
 ) -> Run:
     """Runs `off-platform bins` in a folder without a lake; exit code, output, errors."""
     monkeypatch.chdir(tmp_path)
-    for name in SETTINGS:
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("OFF_PLATFORM_LAKE", str(tmp_path / "lake"))
-    monkeypatch.setenv("OFF_PLATFORM_BINS_BUCKET", str(sandbox.bins.folder))
-    monkeypatch.setattr(cli.out, "width", 200)
-    monkeypatch.setattr(cli.err, "width", 200)
-
-    def call(*words: str, **varied: str) -> tuple[int, str, str]:
-        for name, value in varied.items():
-            monkeypatch.setenv(f"OFF_PLATFORM_{name}", value)
-        settings.cache_clear()
-        monkeypatch.setattr(sys, "argv", ["off-platform", "bins", *words])
-        with pytest.raises(SystemExit) as stopped:
-            cli.main()
-        captured = capsys.readouterr()
-        code = stopped.value.code
-        return (code if isinstance(code, int) else 0), captured.out, captured.err
-
-    return call
+    of = {"LAKE": tmp_path / "lake", "BINS_BUCKET": sandbox.bins.folder}
+    return command_line(monkeypatch, capsys, of, "bins")
 
 
 @pytest.fixture(scope="session")

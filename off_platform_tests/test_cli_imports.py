@@ -4,14 +4,12 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import openpyxl
 import pytest
 
-from off_platform import cli
-from off_platform.settings import Settings, settings
+from off_platform_tests.command_line import Run, command_line
 
 NUTELLA, OREO = "3017620422003", "7622210449283"
 GOOD = f"barcode,product_name,fat_g\n{NUTELLA},Nutella,30.9\n"
@@ -19,30 +17,14 @@ SOME = f'barcode,product_name,fat_g\n{NUTELLA},Nutella,"30,9"\n{OREO},"=1+1 [red
 BAD = "shelf,row\n1,2\n"
 FILES = {"good.csv": GOOD, "some.csv": SOME, "bad.csv": BAD}
 
-Run = Callable[..., tuple[int, str, str]]
-
 
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
     """Runs a command line in a folder with files; exit code, output, errors."""
     monkeypatch.chdir(tmp_path)
-    for name in Settings.model_fields:
-        monkeypatch.delenv(f"OFF_PLATFORM_{name.upper()}", raising=False)
-    monkeypatch.setattr("off_platform.desk.out.width", 200)
-    monkeypatch.setattr("off_platform.desk.err.width", 200)
     for name, text in FILES.items():
         Path(name).write_text(text)
-
-    def call(*words: str) -> tuple[int, str, str]:
-        settings.cache_clear()
-        monkeypatch.setattr(sys, "argv", ["off-platform", *words])
-        with pytest.raises(SystemExit) as stopped:
-            cli.main()
-        captured = capsys.readouterr()
-        code = stopped.value.code
-        return (code if isinstance(code, int) else 0), captured.out, captured.err
-
-    return call
+    return command_line(monkeypatch, capsys)
 
 
 @pytest.mark.parametrize(
@@ -105,6 +87,17 @@ def test_report_corrected_copy_and_findings_are_written(run: Run) -> None:
     assert openpyxl.load_workbook("f.xlsx").active.max_row == 2
     assert run("validate", "c.csv")[0] == 0
     assert not [path.name for path in Path().iterdir() if path.name.endswith(".part")]
+
+
+def test_findings_that_a_sheet_cannot_hold_are_told(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("off_platform.imports.findings_sheet.XLSX_MOST_ROWS", 3)
+    Path("x.csv").write_text(f'barcode,product_name,a,b,fat\n{NUTELLA},Nutella,1,2,"0,5"\n')
+    _, _, err = run("validate", "x.csv", "--findings", "f.xlsx")
+    assert "Written: f.xlsx (the first 1 of 3 findings: a sheet holds no more, a .csv all)" in err
+    _, _, err = run("validate", "x.csv", "--findings", "f.csv")
+    assert "Written: f.csv (all findings)" in err
 
 
 def test_a_terminal_is_told_nothing_that_it_would_obey(run: Run) -> None:

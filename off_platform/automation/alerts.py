@@ -12,6 +12,7 @@ from dataclasses import dataclass
 MOST_CHECKS = 12
 MOST_TEXT = 6_000
 MOST_EXAMPLES = 5
+MOST_NAMES = 3
 _KEY = re.compile(r"@[0-9a-f]{8}\Z")
 
 
@@ -113,7 +114,12 @@ def late_message(assets: Mapping[str, str], *, ui: str) -> Message:
         "and, for imports, whether files still come."
     )
     digest = _digest(["late", *sorted(assets)])
-    return Message(f"Late: {', '.join(sorted(assets))}", _bounded("\n".join(lines)), link, digest)
+    return Message(f"Late: {_few(sorted(assets))}", _bounded("\n".join(lines)), link, digest)
+
+
+def _few(names: Sequence[str]) -> str:
+    more = len(names) - MOST_NAMES
+    return ", ".join(names[:MOST_NAMES]) + (f" and {more} more" if more > 0 else "")
 
 
 def _title(run: RunEnded, told: Sequence[Failed], about: str) -> str:

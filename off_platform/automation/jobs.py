@@ -1,13 +1,24 @@
 """The jobs that run without anybody watching, selected by tags; no wing is imported here."""
 
+from collections.abc import Mapping
+from datetime import date
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
 
+from off_platform.image_sets.declared import declared_sets
+from off_platform.partitions import image_sets
+
 RUNS = "off_platform/runs"
 
 
-def _job(name: str, description: str, selection: dg.AssetSelection | None = None) -> Any:
+def _job(
+    name: str,
+    description: str,
+    selection: dg.AssetSelection | None = None,
+    config: dg.PartitionedConfig[Any] | None = None,
+) -> Any:
     """A job of the assets that are tagged with its name, or of those selected.
 
     Its steps share one process: they are short, and each new process costs seconds to start. The
@@ -18,19 +29,21 @@ def _job(name: str, description: str, selection: dg.AssetSelection | None = None
         selection=selection or dg.AssetSelection.tag(RUNS, name),
         executor_def=dg.in_process_executor,
         description=description,
+        config=config,
     )
 
 
 monthly = _job(
     "monthly",
-    "Once a month: copy the key list, index it, compare it; list the bins, fetch what is new, make "
-    "their tables.",
+    "Once a month: look at the key list, copy it, index it, compare it; read the products dump, if "
+    "one is set; list the bins, fetch what is new, make their tables.",
+    dg.AssetSelection.tag(RUNS, "monthly") | dg.AssetSelection.assets("data_keys"),
 )
 # Not `products`: a job may not be named like an asset.
-products_dump = _job("products_dump", "Read the products dump that the settings name.")
-image_sets = _job("image_sets", "Make or refresh an image set: choose, fetch, verify.")
-bin_image_sets = _job(
-    "bin_image_sets", "Make or refresh an image set of bins: choose, fetch, verify, label."
+products_dump = _job(
+    "products_dump",
+    "Read the products dump that the settings name, between two months.",
+    dg.AssetSelection.assets("products"),
 )
 imports = _job(
     "imports",
@@ -43,4 +56,50 @@ observe_key_list = _job(
     dg.AssetSelection.assets("data_keys"),
 )
 
-jobs = [monthly, products_dump, image_sets, bin_image_sets, imports, observe_key_list]
+
+def jobs(declared: Path) -> list[Any]:
+    """All jobs.
+
+    Args:
+        declared: the file that declares the image sets; it fills in their launchpads.
+
+    Raises:
+        off_platform.image_sets.declared.WrongDeclarationError: the file is wrong.
+    """
+    return [
+        monthly,
+        products_dump,
+        _job(
+            "image_sets",
+            "Make or refresh an image set: choose, fetch, verify.",
+            config=_as_declared(declared, "images", "image_set"),
+        ),
+        _job(
+            "bin_image_sets",
+            "Make or refresh an image set of bins: choose, fetch, verify, label.",
+            config=_as_declared(declared, "bins", "bin_image_set"),
+        ),
+        imports,
+        observe_key_list,
+    ]
+
+
+def _as_declared(declared: Path, wing: str, asset: str) -> dg.PartitionedConfig[Any]:
+    """A set's options as they are declared, for its launchpad, where they can be varied."""
+    sets = declared_sets(declared, wing)
+    return dg.PartitionedConfig(
+        image_sets(declared, wing),
+        run_config_for_partition_key_fn=lambda name: {
+            "ops": {asset: {"config": _options(sets[name])}}
+        },
+    )
+
+
+def _options(declared: Mapping[str, Any]) -> dict[str, Any]:
+    """Options as the asset takes them: days as text, and no number for all there are."""
+    options = {
+        name: value.isoformat() if isinstance(value, date) else value
+        for name, value in declared.items()
+        if name != "description"
+    }
+    return {**options, "n": None, "all": True} if options.get("n") == "all" else options

@@ -1,15 +1,33 @@
 """Which assets are late, and since when: what Dagster's freshness daemon found, in words.
 
-How old an asset may be is said by its freshness policy, beside the asset.
+How old what the schedule makes may be is said here; other assets have a policy of their own.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import dagster as dg
 
 from off_platform.automation.jobs import RUNS, monthly
+
+# The month is made on its 4th day, and is missed on the 10th of the month after.
+MONTHLY = dg.FreshnessPolicy.time_window(
+    fail_window=timedelta(days=37), warn_window=timedelta(days=33)
+)
+
+
+def with_monthly_freshness(assets: Sequence[dg.AssetsDefinition]) -> list[dg.AssetsDefinition]:
+    """The same assets; what the schedule makes has a freshness policy."""
+
+    def expected(spec: dg.AssetSpec) -> dg.AssetSpec:
+        return dg.apply_freshness_policy(spec, MONTHLY) if _is_scheduled(spec.tags) else spec
+
+    return [each.map_asset_specs(expected) for each in assets]
+
+
+def _is_scheduled(tags: Mapping[str, str]) -> bool:
+    return bool(tags.get(RUNS) == monthly.name)
 
 
 def late_assets(
@@ -33,7 +51,7 @@ def late_assets(
     allowed = {key: window for key, node in nodes.items() if (window := _window(node))}
     late = {}
     for key, record in instance.get_freshness_state_records(list(allowed)).items():
-        state, is_scheduled = record.freshness_state.name, nodes[key].tags.get(RUNS) == monthly.name
+        state, is_scheduled = record.freshness_state.name, _is_scheduled(nodes[key].tags)
         made = instance.get_latest_materialization_event(key)
         if state == "FAIL" and made:
             said = f"last made {_told(datetime.fromtimestamp(made.timestamp, UTC), now)}"

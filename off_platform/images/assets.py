@@ -6,7 +6,7 @@ Each is thin: what it does is in `monthly.py` and `products.py`, what its table 
 
 import warnings
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import dagster as dg
 from pydantic import Field
@@ -55,10 +55,6 @@ NEW_LIST = (
     & ~dg.AutomationCondition.in_progress()
     & dg.AutomationCondition.any_deps_updated().since_last_handled()
 ).with_label("new key list, no snapshot")
-# The month is made on its 4th day, and is missed on the 10th of the month after.
-MONTHLY_FRESHNESS = dg.FreshnessPolicy.time_window(
-    fail_window=timedelta(days=37), warn_window=timedelta(days=33)
-)
 
 
 class SyncConfig(dg.Config):
@@ -110,7 +106,6 @@ def data_keys(
     partitions_def=MONTHS,
     deps=[data_keys],
     automation_condition=NEW_LIST,
-    freshness_policy=MONTHLY_FRESHNESS,
     description=SNAPSHOTS.description,
     metadata=SNAPSHOTS.metadata(),
     check_specs=SNAPSHOTS.check_specs("bucket_sync"),
@@ -274,7 +269,7 @@ def key_changes(context: dg.AssetExecutionContext, lake: LakeResource) -> dg.Mat
     group_name=GROUP,
     owners=OWNERS,
     kinds={"duckdb", "parquet"},
-    tags={"off_platform/runs": "products_dump"},
+    tags=MONTHLY,
     description=PRODUCTS.description,
     metadata=PRODUCTS.metadata(),
     check_specs=PRODUCTS.check_specs("products"),

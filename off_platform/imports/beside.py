@@ -1,12 +1,13 @@
 """What lies beside an import in the lake: the report, the findings as files, the corrected copy.
 
-How each is written is in `report.py`, `findings_files.py` and `corrected.py`.
+How each is written is in `report.py`, `findings_files.py`, `findings_sheet.py` and `corrected.py`.
 """
 
 from pathlib import Path
 
 from off_platform.imports.corrected import NoCopyError, ending_of, write_corrected
-from off_platform.imports.findings_files import write_findings_csv, write_findings_xlsx
+from off_platform.imports.findings_files import write_findings_csv
+from off_platform.imports.findings_sheet import write_findings_xlsx
 from off_platform.imports.report import write_report
 from off_platform.imports.taking_in import of_import
 from off_platform.imports.validation import Verdict

@@ -6,7 +6,7 @@ Which rules there are, and of which check, is in `rules.py`; who finds them, `va
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from off_platform.imports.rules import CHECKS, RULES
+from off_platform.imports.rules import CHECKS, LEVELS, RULES, rules_of
 from off_platform.imports.tables import PRODUCTS_IMPORTED
 from off_platform.imports.validation import Verdict
 from off_platform.quality import MOST_EXAMPLES, SHAPE, Finding
@@ -36,11 +36,10 @@ def of_accepted(
         found.level = "error" if errors else "warning"
         found.facts = {"errors": errors, "warnings": warnings, "infos": infos}
         if broken:
-            found.note = f"Broken by {_what(broken, verdict)}: {rules}."
+            found.note = f"Broken by {_what(found, verdict)}: {rules}."
+            found.examples += _examples(connection, findings, check)
         elif infos:
             found.note = f"Holds; {infos:,} times something was changed or assumed: {rules}."
-    for check, example in _examples(connection, findings):
-        made[check].examples.append(example)
     return {SHAPE: _shape(connection, accepted), **made}
 
 
@@ -50,37 +49,44 @@ def _nothing(check: str, verdict: Verdict) -> Finding:
     return Finding(of=verdict.records, note=NOT_LOOKED_AT if not_looked_at else "")
 
 
-def _what(broken: int, verdict: Verdict) -> str:
+def _what(found: Finding, verdict: Verdict) -> str:
     if not verdict.records:
         return "the file"
-    return f"{broken:,} of {verdict.records:,}, {broken / verdict.records:.2%}"
-
-
-def _with_checks(findings: str) -> str:
-    """SQL for the findings with the check that each belongs to."""
-    of_rules = ", ".join(f"({literal(rule.id)}, {literal(rule.check)})" for rule in RULES)
-    return f"{findings} JOIN (VALUES {of_rules}) AS r(rule, of_check) USING (rule)"
+    return f"{found.broken:,} of {found.of:,}, {found.broken / found.of:.2%}"
 
 
 def _counted(connection: "duckdb.DuckDBPyConnection", findings: str) -> list[tuple[Any, ...]]:
     """Each check's errors, warnings, infos, broken records (or places of the file), and rules."""
+    of_rules = ", ".join(f"({literal(rule.id)}, {literal(rule.check)})" for rule in RULES)
+    found = f"{findings} JOIN (VALUES {of_rules}) AS r(rule, of_check) USING (rule)"
+    # Grouped by place first, as a count of distinct ones cannot be spilt.
     return connection.execute(f"""
-        SELECT of_check, count(*) FILTER (level = 'error'), count(*) FILTER (level = 'warning'),
-            count(*) FILTER (level = 'info'),
-            count(DISTINCT row) FILTER (level <> 'info')
-                + count(*) FILTER (level <> 'info' AND row IS NULL),
-            string_agg(DISTINCT rule, ', ' ORDER BY rule)
-        FROM {_with_checks(findings)} GROUP BY of_check""").fetchall()
+        WITH counted AS (
+            SELECT of_check, rule, level, count(*) AS findings
+            FROM {found} GROUP BY of_check, rule, level),
+        places AS (
+            SELECT of_check, row, count(*) AS findings
+            FROM {found} WHERE level <> 'info' GROUP BY of_check, file, row),
+        broken AS (
+            SELECT of_check, sum(CASE WHEN row IS NULL THEN findings ELSE 1 END) AS broken
+            FROM places GROUP BY of_check)
+        SELECT of_check, {", ".join(_sum_of(level) for level in LEVELS)},
+            coalesce(any_value(broken), 0)::BIGINT, string_agg(DISTINCT rule, ', ' ORDER BY rule)
+        FROM counted LEFT JOIN broken USING (of_check) GROUP BY of_check""").fetchall()
 
 
-def _examples(connection: "duckdb.DuckDBPyConnection", findings: str) -> list[tuple[str, str]]:
+def _sum_of(level: str) -> str:
+    return f"coalesce(sum(findings) FILTER (level = {literal(level)}), 0)::BIGINT"
+
+
+def _examples(connection: "duckdb.DuckDBPyConnection", findings: str, check: str) -> list[str]:
+    """The worst findings of a check, one line each."""
+    rules = ", ".join(literal(rule.id) for rule in rules_of(check))
     found = connection.execute(f"""
-        SELECT of_check, rule, row, "column", value, proposal FROM {_with_checks(findings)}
-        WHERE level <> 'info'
-        QUALIFY row_number() OVER (
-            PARTITION BY of_check ORDER BY level = 'warning', row NULLS FIRST) <= {MOST_EXAMPLES}
-        ORDER BY of_check, level = 'warning', row NULLS FIRST""").fetchall()
-    return [(check, _example(*rest)) for check, *rest in found]
+        SELECT rule, row, "column", value, proposal FROM {findings}
+        WHERE level <> 'info' AND rule IN ({rules})
+        ORDER BY level = 'warning', row NULLS FIRST, file, "column" LIMIT {MOST_EXAMPLES}""")
+    return [_example(*each) for each in found.fetchall()]
 
 
 def _example(

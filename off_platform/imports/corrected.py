@@ -16,16 +16,15 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from off_platform.imports.fields import BARCODES, CORRECTIONS, NESTED
-from off_platform.imports.findings_files import XLSX_MOST_CHARACTERS
+from off_platform.imports.findings_sheet import XLSX_MOST_CHARACTERS
 from off_platform.imports.formulas import as_it_was, neutral
 from off_platform.imports.readers.batches import Source
 from off_platform.imports.readers.delimited import raw_rows
 from off_platform.imports.readers.json_records import json_items
 from off_platform.imports.readers.json_stream import Number
 from off_platform.imports.readers.xlsx import as_text, raw_sheets
-from off_platform.imports.staging import FINDINGS
+from off_platform.imports.staging import connected, findings_in
 from off_platform.imports.validation import Verdict
-from off_platform.storage.lake import literal
 
 ENDINGS = {"csv": ".csv", "tsv": ".tsv", "json": ".json", "json_lines": ".jsonl", "xlsx": ".xlsx"}
 # Rows that cannot be read as records would be lost.
@@ -78,7 +77,7 @@ def write_corrected(path: Path, folder: Path, verdict: Verdict, to: Path) -> int
     ending_of(verdict)
     source = verdict.source
     assert source is not None  # noqa: S101 - `ending_of` has looked
-    made = _Corrected(folder / FINDINGS)
+    made = _Corrected(folder)
     match source.format:
         case "xlsx":
             _write_xlsx(path, source, made, to)
@@ -94,9 +93,9 @@ def write_corrected(path: Path, folder: Path, verdict: Verdict, to: Path) -> int
 class _Corrected:
     """The certain proposals, row by row as the file is read once more."""
 
-    def __init__(self, findings: Path) -> None:
+    def __init__(self, folder: Path) -> None:
         self.applied = 0
-        self._rows = groupby(_certain(findings), itemgetter(0))
+        self._rows = groupby(_certain(folder), itemgetter(0))
         self._next = next(self._rows, None)
         self.any = self._next is not None
 
@@ -112,12 +111,10 @@ class _Corrected:
         return corrections
 
 
-def _certain(findings: Path) -> Iterator[tuple[int, str, str]]:
-    import duckdb  # noqa: PLC0415 - 0.2 s, once used
-
-    with duckdb.connect() as connection:
+def _certain(folder: Path) -> Iterator[tuple[int, str, str]]:
+    with connected(folder) as connection:
         found = connection.execute(
-            f'SELECT row, "column", proposal FROM read_parquet({literal(str(findings))}) '
+            f'SELECT row, "column", proposal FROM {findings_in(folder)} '
             "WHERE certain AND rule <> 'header_trimmed' AND proposal IS NOT NULL "
             'AND "column" IS NOT NULL AND row IS NOT NULL ORDER BY row'
         )
@@ -276,7 +273,7 @@ def _write_sheet(
     for number, values in rows:
         if in_header and any(value is not None and str(value).strip() for value in values):
             for at, name in enumerate(names):
-                sheet.write_string(number - 1, at, _as_it_came(name, at + 1))
+                _write_text(sheet, number - 1, at, _as_it_came(name, at + 1))
             in_header = False
             continue
         corrections = made.of(number)
@@ -284,11 +281,11 @@ def _write_sheet(
             if value is not None and (at >= len(names) or names[at] not in corrections):
                 _write_cell(sheet, number - 1, at, value, time)
         for column, text in corrections.items():
-            sheet.write_string(number - 1, place[column], text, yellow)
+            _write_text(sheet, number - 1, place[column], text, yellow)
         if corrections:
             at = place[CORRECTIONS]
             before = values[at] if at < len(values) else None
-            sheet.write_string(number - 1, at, _noted(before, corrections)[:XLSX_MOST_CHARACTERS])
+            _write_text(sheet, number - 1, at, _noted(before, corrections))
 
 
 def _write_cell(sheet: Any, row: int, at: int, value: object, time: object) -> None:
@@ -300,4 +297,13 @@ def _write_cell(sheet: Any, row: int, at: int, value: object, time: object) -> N
         case dt.datetime() if value.year >= _FIRST_YEAR:
             sheet.write_datetime(row, at, value, time)
         case _:
-            sheet.write_string(row, at, str(as_text(value))[:XLSX_MOST_CHARACTERS])
+            _write_text(sheet, row, at, str(as_text(value)))
+
+
+def _write_text(sheet: Any, row: int, at: int, text: str, *form: object) -> None:
+    """A text as it is; of one that looks like its own XML, xlsxwriter would write XML."""
+    cut = text[:XLSX_MOST_CHARACTERS]
+    if cut.startswith("<r>") and cut.endswith("</r>"):
+        sheet.write_rich_string(row, at, cut[0], cut[1], cut[2:], *form)
+    else:
+        sheet.write_string(row, at, cut, *form)

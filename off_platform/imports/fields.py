@@ -4,7 +4,7 @@ The rules that they must fulfil are in `rules.py`; how a text is read is in `val
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Literal
@@ -202,12 +202,6 @@ def nearest_name(column: str) -> str | None:
             return plain.removesuffix(ending)
     near = process.extractOne(plain, list(NAMES), scorer=fuzz.ratio, score_cutoff=82)
     return str(near[0]) if near else None
-
-
-def fields_of(sections: Iterable[str]) -> Iterator[Field]:
-    """The fields of some sections of the document."""
-    wanted = set(sections)
-    return (field for field in FIELDS if field.section in wanted)
 
 
 @cache

@@ -42,7 +42,7 @@ def _query(lake: Lake, imports: list[str]) -> str:
     # Which record is the newest is decided on two columns; the wide rows are read once.
     return f"""
         WITH imports AS ({_union(lake, IMPORTS.name, known, "imported_at")}),
-            records AS ({_union(lake, PRODUCTS_ACCEPTED.name, known, "*")}),
+            records AS ({_union(lake, PRODUCTS_ACCEPTED.name, known, "* EXCLUDE (filename)")}),
             newest AS (
                 SELECT product, max_by(of_import, (imported_at, of_import)) AS of_import
                 FROM (SELECT product, of_import FROM records) JOIN imports USING (of_import)
@@ -66,7 +66,7 @@ def _union(lake: Lake, table: str, imports: list[str], columns: str) -> str:
     return (
         f"SELECT {columns}, regexp_extract(filename, '{IMPORT}=([^/]+)/', 1) AS of_import "
         f"FROM read_parquet([{files}], filename = true, hive_partitioning = false)"
-    ).replace("SELECT *,", "SELECT * EXCLUDE (filename),")
+    )
 
 
 def _photos(lake: Lake) -> str:

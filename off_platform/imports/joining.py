@@ -8,7 +8,6 @@ Pictures beside the files are `pictures.py`.
 import shutil
 import weakref
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory, mkdtemp
@@ -16,48 +15,23 @@ from typing import TYPE_CHECKING
 
 from off_platform.imports.columns import Columns, demand_identifier
 from off_platform.imports.fields import BARCODES, place_of
+from off_platform.imports.folder_files import data_files
 from off_platform.imports.identity import normal_forms
 from off_platform.imports.readers.batches import Batch, Found, Reader, Source, UnreadableError
 from off_platform.imports.readers.opening import open_import, sha256_of, shown_name
+from off_platform.imports.staging import connected
 from off_platform.storage.lake import copy_query, literal
 
 if TYPE_CHECKING:
     import duckdb
     import pyarrow as pa
 
-# What a file is, its content tells; but a folder may hold other things besides.
-ENDINGS = frozenset(
-    {".csv", ".tsv", ".tab", ".json", ".jsonl", ".ndjson", ".xlsx", ".xlsm", ".xls", ".ods"}
-)
 # Of a text, in a sentence about it.
 MOST_SHOWN = 60
-_MEMORY = "256MB"
-
-
-def data_files(folder: Path) -> list[Path]:
-    """The files of an import's folder, by name: those that by their ending may be read."""
-    return [path for path in _files(folder) if path.suffix.lower() in ENDINGS]
-
-
-def not_read(folder: Path) -> list[Found]:
-    """What else lies in an import's folder, such as a note to the reader; nothing of a file."""
-    if not folder.is_dir():
-        return []
-    return [
-        Found(
-            None, None, "file_not_read", shown_name(path),
-            f"{shown_name(path)[:120]} was not read, as its ending is none of an import's.",
-        )
-        for path in _files(folder)
-        if path.suffix.lower() not in ENDINGS
-    ]  # fmt: skip
-
-
-def _files(folder: Path) -> list[Path]:
-    """Pictures lie in a folder below; hidden files are none of the import."""
-    return sorted(
-        path for path in folder.iterdir() if not path.is_dir() and not path.name.startswith(".")
-    )
+# What of a file put down is read at once, at least.
+_GROUP_ROWS = 10_000
+# Number of the first record, as under a header.
+_FIRST = 2
 
 
 def open_whole(path: Path) -> Reader:
@@ -93,10 +67,10 @@ class JoinedReader(Reader):
         )
         # Of each column, the files that have it; its place is its name in the files put down.
         self._files_of: dict[str, list[int]] = {}
-        self._scratch = mkdtemp(prefix="off-platform-")
+        self._scratch = Path(mkdtemp(prefix="off-platform-"))
         # The places of the records are asked for until the last finding is written.
         weakref.finalize(self, shutil.rmtree, self._scratch, ignore_errors=True)
-        self._origins = Path(self._scratch) / "origins.parquet"
+        self._origins = self._scratch / "origins.parquet"
 
     def _opened(self, file: Path) -> Reader:
         try:
@@ -107,7 +81,7 @@ class JoinedReader(Reader):
     def batches(self, rows: int) -> Iterator[Batch]:
         """See `Reader.batches`; all files are read before the first batch comes."""
         self._files_of.clear()
-        with TemporaryDirectory(dir=self._scratch) as folder, connected(folder) as made:
+        with TemporaryDirectory(dir=self._scratch) as folder, connected(Path(folder)) as made:
             found = [
                 (number, each)
                 for number, file in enumerate(self._files)
@@ -116,8 +90,12 @@ class JoinedReader(Reader):
             self._number(made)
             self._found += self._as_of_records(found, made)
             copy_query(made, "FROM origins", self._origins)
-            for batch in made.sql(self._joined_query()).to_arrow_reader(rows):
-                yield self._batch(batch)
+            for number in range(len(self._files)):
+                _sort(number, Path(folder), made)
+            ((records,),) = made.execute("SELECT count(*) FROM numbers").fetchall()
+            for first in range(_FIRST, _FIRST + records, rows):
+                query = self._joined_query(first, min(first + rows, _FIRST + records))
+                yield from map(self._batch, made.sql(query).to_arrow_reader(rows))
 
     def _put_down(
         self,
@@ -145,11 +123,7 @@ class JoinedReader(Reader):
             raise _in_file(error, shown_name(file)) from None
         listed = ", ".join(literal(part) for part in parts)
         rows_of = f"read_parquet([{listed}], union_by_name = true)" if parts else _NO_ROWS
-        # The second record of a product in one file is joined with the second in the others.
-        connection.execute(f"""CREATE VIEW file{number} AS SELECT *,
-                row_number() OVER (PARTITION BY key ORDER BY row) AS nth
-            FROM (SELECT * REPLACE (coalesce(key, '{number}:' || row) AS key) FROM {rows_of})
-            """).fetchall()
+        connection.execute(f"CREATE VIEW put_down{number} AS FROM {rows_of}").fetchall()
         return reader.take_found()
 
     def _meet(self, batch: Batch, number: int) -> None:
@@ -162,13 +136,16 @@ class JoinedReader(Reader):
         return {name: at for at, name in enumerate(self._files_of)}
 
     def _number(self, connection: "duckdb.DuckDBPyConnection") -> None:
-        """Numbers the joined records in the order of the files, from 2 as under a header."""
+        """Numbers the joined records in the order of the files."""
+        # The second record of a product in one file is joined with the second in the others.
         rows = " UNION ALL ".join(
-            f"SELECT {number} AS file, row, key, nth FROM file{number}"
+            f"""SELECT *, row_number() OVER (PARTITION BY key ORDER BY row) AS nth FROM (
+                SELECT {number} AS file, row, coalesce(key, '{number}:' || row) AS key
+                FROM put_down{number})"""
             for number in range(len(self._files))
         )
         connection.execute(f"""CREATE TABLE numbers AS
-            SELECT key, nth, 1 + row_number() OVER (ORDER BY first) AS number FROM (
+            SELECT key, nth, {_FIRST - 1} + row_number() OVER (ORDER BY first) AS number FROM (
                 SELECT key, nth, min((file, row)) AS first FROM ({rows}) GROUP BY key, nth)
             """).fetchall()
         connection.execute(f"""CREATE TABLE origins AS
@@ -178,30 +155,17 @@ class JoinedReader(Reader):
         self, found: list[tuple[int, Found]], connection: "duckdb.DuckDBPyConnection"
     ) -> list[Found]:
         """What was found in the files, by the record's number; rows that are none get one, too."""
-        numbers = {}
-        for file, row in sorted({(file, each.row) for file, each in found if each.row}):
-            known = connection.execute(
-                "SELECT number FROM origins WHERE file = ? AND row = ?", (file, row)
-            ).fetchall()
-            numbers[file, row] = known[0][0] if known else self._one_more(file, row, connection)
+        numbers = _numbers_of({(file, each.row) for file, each in found if each.row}, connection)
         return [
             replace(each, row=numbers[file, each.row]) if each.row else self._told(file, each)
             for file, each in found
         ]
 
-    def _one_more(self, file: int, row: int, connection: "duckdb.DuckDBPyConnection") -> int:
-        ((number,),) = connection.execute(
-            "INSERT INTO origins SELECT coalesce(max(number), 1) + 1, ?, ? FROM origins "
-            "RETURNING number",
-            (file, row),
-        ).fetchall()
-        return int(number)
-
     def _told(self, file: int, found: Found) -> Found:
         return replace(found, message=f"{shown_name(self._files[file])}: {found.message}")
 
-    def _joined_query(self) -> str:
-        """SQL for the joined records: number, texts, which are no texts, which disagree."""
+    def _joined_query(self, first: int, end: int) -> str:
+        """SQL for joined records: number, texts, which are no texts, which disagree."""
         chosen = []
         for at, files in enumerate(self._files_of.values()):
             chosen.append(f"coalesce({', '.join(f'file{file}.c{at}' for file in files)}) AS c{at}")
@@ -217,9 +181,12 @@ class JoinedReader(Reader):
                     f"CASE WHEN len(list_distinct([{texts}])) > 1 THEN [{texts}] END AS d{at}"
                 )
         joins = " ".join(
-            f"LEFT JOIN file{number} USING (key, nth)" for number in range(len(self._files))
+            f"LEFT JOIN (FROM sorted{number} WHERE number >= {first} AND number < {end}) "
+            f"AS file{number} USING (number)"
+            for number in range(len(self._files))
         )
-        return f"SELECT number, {', '.join(chosen)} FROM numbers {joins} ORDER BY number"
+        numbers = f"range({first}, {end}) AS numbers(number)"
+        return f"SELECT number, {', '.join(chosen)} FROM {numbers} {joins} ORDER BY number"
 
     def _batch(self, made: "pa.RecordBatch") -> Batch:
         import pyarrow.compute as pc  # noqa: PLC0415 - 0.2 s, once used
@@ -312,6 +279,42 @@ class JoinedReader(Reader):
         return f"CREATE TABLE files AS FROM (VALUES {named}) AS f(file, name)"
 
 
+def _numbers_of(
+    places: set[tuple[int, int]], connection: "duckdb.DuckDBPyConnection"
+) -> dict[tuple[int, int], int]:
+    """The numbers of rows, by file and row; those that are no records get the next, in order."""
+    import pyarrow as pa  # noqa: PLC0415 - 0.2 s, once used
+
+    if not places:
+        return {}
+    files, rows = zip(*places, strict=True)
+    connection.register("asked", pa.table({"file": pa.array(files), "row": pa.array(rows)}))
+    connection.execute("""INSERT INTO origins
+        SELECT row_number() OVER (ORDER BY file, row)
+            + (SELECT coalesce(max(number), 1) FROM origins), file, row
+        FROM asked ANTI JOIN origins USING (file, row)""").fetchall()
+    numbered = connection.sql("SELECT file, row, number FROM asked JOIN origins USING (file, row)")
+    return {(file, row): number for file, row, number in numbered.fetchall()}
+
+
+def _sort(number: int, folder: Path, connection: "duckdb.DuckDBPyConnection") -> None:
+    """Puts a file's records down in the order of the joined ones, which are then joined in batches.
+
+    All at once, they took memory without bounds.
+    """
+    made = folder / f"sorted{number}.parquet"
+    copy_query(
+        connection,
+        f"""SELECT number, f.* EXCLUDE (row, key) FROM put_down{number} AS f
+            JOIN origins AS o ON o.file = {number} AND o.row = f.row ORDER BY number""",
+        made,
+        _GROUP_ROWS,
+    )
+    connection.execute(
+        f"CREATE VIEW sorted{number} AS FROM read_parquet({literal(str(made))})"
+    ).fetchall()
+
+
 _NO_ROWS = "(SELECT NULL::BIGINT AS row, NULL::VARCHAR AS key WHERE false)"
 
 
@@ -339,15 +342,3 @@ def _with_keys(batch: Batch, columns: Columns, places: dict[str, int]) -> "pa.Ta
         made[f"c{places[name]}"] = texts
         made[f"n{places[name]}"] = batch.not_text.get(name, no)
     return pa.table(made)
-
-
-@contextmanager
-def connected(spill: str) -> Iterator["duckdb.DuckDBPyConnection"]:
-    """DuckDB, bounded, that spills beside the files put down."""
-    import duckdb  # noqa: PLC0415 - 0.2 s, once used
-
-    with duckdb.connect() as connection:
-        connection.execute(f"SET memory_limit = {literal(_MEMORY)}")
-        connection.execute(f"SET temp_directory = {literal(str(Path(spill) / 'spill'))}")
-        connection.execute("SET threads = 2")
-        yield connection

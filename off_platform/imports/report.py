@@ -1,7 +1,7 @@
 """The report of an import for a person: one HTML page that opens from disk, without a network.
 
-The findings themselves as CSV and XLSX are written in `findings_files.py`, the corrected copy in
-`corrected.py`; the page's looks are in `templates/`.
+The findings themselves are written in `findings_files.py` and `findings_sheet.py`, the corrected
+copy in `corrected.py`; the page's looks are in `templates/`.
 """
 
 from collections.abc import Iterable, Sequence
@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from off_platform.imports.rules import BY_ID, LEVELS, ImportRule
-from off_platform.imports.staging import FINDINGS
+from off_platform.imports.staging import connected, findings_in
 from off_platform.imports.validation import Verdict
 from off_platform.storage.lake import literal
 from off_platform.storage.progress import size
@@ -33,7 +33,7 @@ class Group:
     Attributes:
         rule: which.
         findings: how many.
-        records: how many rows of the file they are in.
+        records: how many rows of the import's files they are in.
         certain: how many have a proposal that the corrected copy applies.
         examples: the first of them, as rows of `import_findings`.
     """
@@ -61,32 +61,41 @@ def groups_of(
     """The findings by rule, the worst and most frequent first.
 
     Args:
-        connection: to whatever holds them.
+        connection: to whatever holds them; bounded, as there may be millions.
         findings: SQL for the rows of `import_findings`.
         most_examples: of each rule.
     """
-    counted = connection.execute(
-        "SELECT rule, count(*), count(DISTINCT row), count(*) FILTER (certain) "
-        f"FROM {findings} GROUP BY rule"
-    ).fetchall()
-    examples: dict[str, list[dict[str, Any]]] = {}
-    found = connection.execute(
-        f'SELECT rule, row, "column", value, message, proposal, certain, product FROM {findings} '
-        f"QUALIFY row_number() OVER (PARTITION BY rule ORDER BY row NULLS FIRST) <= {most_examples}"
-        " ORDER BY rule, row NULLS FIRST"
-    )
-    names = [column[0] for column in found.description or ()]
-    for row in found.fetchall():
-        example = dict(zip(names, row, strict=True))
-        examples.setdefault(example["rule"], []).append(example)
+    # Grouped by place first, as a count of distinct ones cannot be spilt.
+    counted = connection.execute(f"""
+        SELECT rule, sum(findings)::BIGINT, count(row), sum(certain)::BIGINT FROM (
+            SELECT rule, file, row, count(*) AS findings, count(*) FILTER (certain) AS certain
+            FROM {findings} GROUP BY rule, file, row) GROUP BY rule""").fetchall()
     groups = [
-        Group(BY_ID[rule], findings_of, records, certain, examples[rule])
+        Group(
+            BY_ID[rule],
+            findings_of,
+            records,
+            certain,
+            _examples(connection, findings, rule, most_examples),
+        )
         for rule, findings_of, records, certain in counted
     ]
     return sorted(
         groups,
         key=lambda group: (LEVELS.index(group.rule.level), -group.findings, group.rule.id),
     )
+
+
+def _examples(
+    connection: "duckdb.DuckDBPyConnection", findings: str, rule: str, most: int
+) -> list[dict[str, Any]]:
+    """The first findings of a rule: those of the whole file, then by row."""
+    found = connection.execute(
+        f'SELECT row, "column", value, message, proposal, certain, product FROM {findings} '
+        f'WHERE rule = {literal(rule)} ORDER BY row NULLS FIRST, file, "column" LIMIT {most}'
+    )
+    names = [column[0] for column in found.description or ()]
+    return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
 
 
 def write_report(folder: Path, verdict: Verdict, to: Path) -> None:
@@ -97,10 +106,8 @@ def write_report(folder: Path, verdict: Verdict, to: Path) -> None:
         verdict: of the import.
         to: the file to write.
     """
-    import duckdb  # noqa: PLC0415 - 0.2 s, once used
-
-    with duckdb.connect() as connection:
-        groups = groups_of(connection, f"read_parquet({literal(str(folder / FINDINGS))})")
+    with connected(folder) as connection:
+        groups = groups_of(connection, findings_in(folder))
     if verdict.refused:
         # There is no corrected copy of it.
         groups = [replace(group, certain=0) for group in groups]

@@ -4,12 +4,12 @@ Duplicates show only at the end; they are moved from the accepted records to the
 """
 
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from off_platform.imports.tables import IMPORT_FINDINGS, PRODUCTS_ACCEPTED, PRODUCTS_QUARANTINED
-from off_platform.storage.lake import copy_query, literal
+from off_platform.storage.lake import bounded, copy_query, literal
 
 if TYPE_CHECKING:
     import duckdb
@@ -19,12 +19,23 @@ if TYPE_CHECKING:
 ACCEPTED = "accepted.parquet"
 QUARANTINED = "quarantined.parquet"
 FINDINGS = "findings.parquet"
+MEMORY = "192MB"
 _FIRST = "first_"
 _OF_FILE = "of_file.parquet"
 _PRODUCTS = "products.parquet"
 _DUPLICATES = "duplicates.parquet"
 _MOVED = "moved.parquet"
 _MOVED_FINDINGS = "moved_findings.parquet"
+
+
+def connected(folder: Path) -> AbstractContextManager["duckdb.DuckDBPyConnection"]:
+    """DuckDB for the tables of one import in a folder, bounded; it spills beside them."""
+    return bounded(folder / "spill", MEMORY)
+
+
+def findings_in(folder: Path) -> str:
+    """SQL for the findings of an import that was validated into a folder, to stand after FROM."""
+    return f"read_parquet({literal(str(folder / FINDINGS))})"
 
 
 class Staging:

@@ -6,8 +6,6 @@ The flow alone: formats are read in `readers/`, records in `records.py`; the tab
 
 import time
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,8 +15,9 @@ from off_platform.imports.columns import Columns, demand_identifier
 from off_platform.imports.duplicates import duplicates, quarantine
 from off_platform.imports.explanation import Explanation
 from off_platform.imports.findings import as_rows
+from off_platform.imports.folder_files import not_read
 from off_platform.imports.identity import as_they_stand
-from off_platform.imports.joining import not_read, open_whole
+from off_platform.imports.joining import open_whole
 from off_platform.imports.pictures import pictures_found
 from off_platform.imports.readers.batches import Batch, Found, Reader, Source, UnreadableError
 from off_platform.imports.readers.delimited import likely_encoding
@@ -26,10 +25,9 @@ from off_platform.imports.readers.opening import open_import, shown_name
 from off_platform.imports.reading_ahead import read_ahead
 from off_platform.imports.records import Records, read_records
 from off_platform.imports.rules import BY_ID
-from off_platform.imports.staging import FINDINGS, Staging
+from off_platform.imports.staging import FINDINGS, Staging, connected
 from off_platform.imports.surveys import Surveys
 from off_platform.imports.tables import PRODUCTS_QUARANTINED
-from off_platform.storage.lake import literal
 from off_platform.storage.progress import Display, Tally
 
 if TYPE_CHECKING:
@@ -37,7 +35,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 BATCH_ROWS = 25_000
-MEMORY = "192MB"
 # Refused for these, a file can still be looked at for what spoilt it.
 SURVEYED_ANYWAY = ("not_utf8", "no_identifier_column")
 
@@ -90,7 +87,7 @@ def validate_import(
     began = time.monotonic()
     staging, verdict = Staging(into), Verdict()
     explanation = Explanation(int(time.time() if now is None else now))
-    with _connection(into) as connection:
+    with connected(into) as connection:
         try:
             reader = open_whole(path)
             verdict.source = reader.source
@@ -254,16 +251,3 @@ def _damage_anyway(path: Path, refused: Found) -> list[Found]:
         # What it is refused for has been said.
         return []
     return survey.found() if survey else []
-
-
-@contextmanager
-def _connection(spill: Path) -> "Iterator[duckdb.DuckDBPyConnection]":
-    """DuckDB, bounded, that spills beside the tables."""
-    import duckdb  # noqa: PLC0415 - 0.2 s, once used
-
-    with duckdb.connect() as connection:
-        connection.execute(f"SET memory_limit = {literal(MEMORY)}")
-        connection.execute(f"SET temp_directory = {literal(str(spill / 'spill'))}")
-        connection.execute("SET threads = 2")
-        connection.execute("SET TimeZone = 'UTC'")
-        yield connection

@@ -130,26 +130,21 @@ class Lake:
         self, memory: str = "512MB", threads: int = 2
     ) -> Iterator["duckdb.DuckDBPyConnection"]:
         """DuckDB in memory that can read this lake and spills into its scratch."""
-        import duckdb  # noqa: PLC0415 - 0.2 s, once used
-
-        with self.root.scratch() as scratch, duckdb.connect() as connection:
-            self.prepare(connection, memory, threads, scratch)
+        with self.root.scratch() as scratch, bounded(scratch, memory, threads) as connection:
+            self._let_read(connection)
             yield connection
 
     def prepare(
         self, connection: "duckdb.DuckDBPyConnection", memory: str, threads: int, spill: Path
     ) -> None:
         """Bounds a DuckDB connection and lets it read this lake, wherever it lies."""
-        connection.execute(f"SET memory_limit = {literal(memory)}")
-        connection.execute(f"SET threads = {threads}")
-        connection.execute(f"SET temp_directory = {literal(str(spill))}")
-        connection.execute("SET enable_progress_bar = false")
-        connection.execute("SET TimeZone = 'UTC'")
-        if isinstance(self.root, BucketFolder):
-            self._let_read_bucket(connection)
+        _bound(connection, memory, threads, spill)
+        self._let_read(connection)
 
-    def _let_read_bucket(self, connection: "duckdb.DuckDBPyConnection") -> None:
+    def _let_read(self, connection: "duckdb.DuckDBPyConnection") -> None:
         """Through obstore: DuckDB's own extension would have to be fetched from its makers."""
+        if not isinstance(self.root, BucketFolder):
+            return
         from obstore.fsspec import FsspecStore  # noqa: PLC0415 - brings fsspec, 0.1 s
 
         class Bucket(FsspecStore):
@@ -218,16 +213,52 @@ class Lake:
             yield scratch / VIEWS
 
 
-def copy_query(connection: "duckdb.DuckDBPyConnection", query: str, path: Path) -> None:
+@contextmanager
+def bounded(
+    spill: Path, memory: str = "512MB", threads: int = 2
+) -> Iterator["duckdb.DuckDBPyConnection"]:
+    """DuckDB in memory that takes no more than it may: what is too much lies on disk meanwhile.
+
+    Args:
+        spill: folder for it, which need not be there.
+        memory: at most, as DuckDB writes it.
+        threads: at most.
+    """
+    import duckdb  # noqa: PLC0415 - 0.2 s, once used
+
+    with duckdb.connect() as connection:
+        _bound(connection, memory, threads, spill)
+        yield connection
+
+
+def _bound(connection: "duckdb.DuckDBPyConnection", memory: str, threads: int, spill: Path) -> None:
+    connection.execute(f"SET memory_limit = {literal(memory)}")
+    connection.execute(f"SET threads = {threads}")
+    connection.execute(f"SET temp_directory = {literal(str(spill))}")
+    connection.execute("SET enable_progress_bar = false")
+    connection.execute("SET TimeZone = 'UTC'")
+
+
+def copy_query(
+    connection: "duckdb.DuckDBPyConnection", query: str, path: Path, group_rows: int | None = None
+) -> None:
     """Writes a query's rows as Parquet, in the query's order.
+
+    Args:
+        connection: that knows what the query asks.
+        query: SQL.
+        path: the file to write.
+        group_rows: of a row group, which is held in memory until it is full; DuckDB's own by
+            default.
 
     Raises:
         OSError: the disk is full, or refuses.
     """
     import duckdb  # noqa: PLC0415 - 0.2 s, once used
 
+    how = PARQUET if group_rows is None else f"{PARQUET}, ROW_GROUP_SIZE {group_rows}"
     try:
-        connection.execute(f"COPY ({query}) TO {literal(str(path))} ({PARQUET})").fetchall()
+        connection.execute(f"COPY ({query}) TO {literal(str(path))} ({how})").fetchall()
     except duckdb.IOException as error:
         raise OSError(str(error).split("\n", 1)[0]) from error
 

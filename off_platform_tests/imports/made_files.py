@@ -13,7 +13,8 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from off_platform.imports.corrected import NoCopyError, ending_of, write_corrected
-from off_platform.imports.findings_files import write_findings_csv, write_findings_xlsx
+from off_platform.imports.findings_files import write_findings_csv
+from off_platform.imports.findings_sheet import write_findings_xlsx
 from off_platform.imports.readers.batches import Batch, Reader, Source
 from off_platform.imports.readers.opening import open_import
 from off_platform.imports.report import write_report

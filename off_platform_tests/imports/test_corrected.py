@@ -200,6 +200,23 @@ def test_workbooks_keep_their_sheets_types_and_get_yellow_cells(tmp_path: Path) 
     assert yellow == {"B2", "C2", "A3"}
 
 
+def test_a_text_that_looks_like_a_workbooks_own_xml_stays_a_text(tmp_path: Path) -> None:
+    book = openpyxl.Workbook()
+    xml = "<r></broken></r>"
+    book.active.append(["barcode", "product_name", "brand", "fat", xml])
+    book.active.append([NUTELLA, xml, f" {xml}", "0,5", "<r><t>y</t></r>"])
+    content = io.BytesIO()
+    book.save(content)
+
+    first, second = twice(content.getvalue(), "x.xlsx", tmp_path)
+
+    demand_settled(first, second)
+    assert first.copy is not None
+    (rows,) = cells_of(first.copy).values()
+    assert rows[0] == ("barcode", "product_name", "brand", "fat", xml, CORRECTIONS)
+    assert rows[1][:5] == (NUTELLA, xml, xml, "0.5", "<r><t>y</t></r>")
+
+
 REFUSED = {
     "a quote in the middle": (f'barcode,product_name\n{NUTELLA},"Nut"ella\n', "x.csv"),
     "a name twice": (f'[{{"barcode": "{NUTELLA}", "fat": 1, "fat": 2}}]', "x.json"),

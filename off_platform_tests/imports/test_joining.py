@@ -112,6 +112,20 @@ def test_rows_that_are_no_records_are_named_in_their_file(validate: Validate) ->
     assert found.verdict.accepted == 2
 
 
+def test_many_rows_that_are_no_records_keep_their_file_and_row(validate: Validate) -> None:
+    lost = "".join(f"{NUTELLA},1,2\n" for _ in range(3_000))
+    found = judged(
+        validate,
+        {"a.csv": f"{PRODUCTS}{lost}", "b.csv": f"barcode,fat_g\n{OREO},20\n{lost}"},
+    )
+    places = [(each["rule"], each["file"], each["row"]) for each in found.findings]
+    assert places == [("ragged_row", "a.csv", row) for row in range(4, 3_004)] + [
+        ("ragged_row", "b.csv", row) for row in range(3, 3_003)
+    ]
+    assert (found.verdict.accepted, found.verdict.quarantined) == (2, 6_000)
+    assert len({record["row"] for record in found.quarantined}) == 6_000
+
+
 @pytest.mark.parametrize(
     ("files", "rule", "told"),
     [
@@ -143,6 +157,27 @@ def test_many_records_are_joined_in_batches(validate: Validate) -> None:
     found = judged(validate, {"a.csv": names, "b.csv": numbers})
     assert found.verdict.accepted == count
     assert {record["fat_g"] for record in found.accepted} == {1}
+    assert [record["product"] for record in found.accepted] == [f"id:{each}" for each in ids]
+
+
+def test_wide_files_are_joined_in_little_memory(
+    validate: Validate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("off_platform.imports.staging.MEMORY", "64MB")
+    monkeypatch.setattr("off_platform.imports.validation.BATCH_ROWS", 2_000)
+    count = 40_000
+    names = ("brand", "categories", "labels", "generic_name", "ingredients_text", "packaging")
+    ids = [f"P{number:06d}" for number in range(count)]
+    cells = [",".join(f"{name} of {each} {each * 6}" for name in names) for each in ids]
+    rows = [f"{each},{texts}\n" for each, texts in zip(ids, cells, strict=True)]
+    header = f"product_id,{','.join(names)}\n"
+    files = {
+        "a.csv": header + "".join(rows),
+        "b.csv": header + "".join(reversed(rows)),
+        "c.csv": "product_id,product_name\n" + "".join(f"{each},Name\n" for each in ids),
+    }
+    found = judged(validate, files)
+    assert (found.verdict.accepted, found.verdict.quarantined) == (count, 0)
     assert [record["product"] for record in found.accepted] == [f"id:{each}" for each in ids]
 
 

@@ -3,6 +3,7 @@
 How each format is read is in the modules beside; what the texts mean is in `values.py`.
 """
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -94,7 +95,7 @@ class UnreadableError(ValueError):
         self.found, self.beside = found, tuple(beside)
 
 
-class Reader:
+class Reader(ABC):
     """A file that is being read; each format has its own.
 
     What is found while reading waits until it is taken.
@@ -119,13 +120,14 @@ class Reader:
 
         return pc.binary_join_element_wise("row", rows.cast(pa.string()), " ")
 
-    def put_places(self, findings: "Path") -> None:
+    def put_places(self, findings: "Path") -> None:  # noqa: B027 - most rows are where they are
         """Puts file and row of a finding in where the import's records have numbers of their own.
 
         Args:
             findings: the file of the table `import_findings`, which is replaced.
         """
 
+    @abstractmethod
     def batches(self, rows: int) -> "Iterator[Batch]":
         """The records of the file, from its beginning.
 
@@ -135,7 +137,6 @@ class Reader:
         Raises:
             UnreadableError: the file cannot be read on; nothing of it is an import.
         """
-        raise NotImplementedError
 
 
 def batch_of(

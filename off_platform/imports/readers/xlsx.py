@@ -170,6 +170,7 @@ def _workbook(path: Path) -> "Iterator[Workbook]":
         try:
             book = openpyxl.load_workbook(file, read_only=True, data_only=True, keep_links=False)
         except Exception as error:
+            # openpyxl checks little: a damaged part raises KeyError, TypeError, ParseError ...
             raise _damaged(error) from error
         try:
             yield book
@@ -208,6 +209,7 @@ def _openpyxl_rows(worksheet: Any) -> Iterator[tuple[int, tuple[Any, ...]]]:
         except StopIteration:
             return
         except Exception as error:
+            # As in `_workbook`; the loop's body is outside, so that nothing of ours is hidden.
             raise _damaged(error) from error
         _demand_number(number)
         yield number, values

@@ -1,0 +1,87 @@
+"""Findings by rule and by check: counted by record, in bounded memory, the first as examples."""
+
+from pathlib import Path
+
+from off_platform.imports import checks
+from off_platform.imports.report import groups_of, what_first
+from off_platform.imports.staging import ACCEPTED, connected, findings_in
+from off_platform.imports.validation import validate_import
+from off_platform.storage.lake import bounded, literal
+from off_platform_tests.imports.broken_records import NUTELLA, OREO
+
+MANY = """(SELECT 'many.csv' AS file, 2 + i // 3 AS row, 'fat' AS "column",
+    ['number_decimal_comma', 'number_with_unit', 'text_trimmed'][1 + i % 3] AS rule,
+    '3,5 ' || i AS value, 'it is not ' || i AS message, '3.5' || i AS proposal,
+    i % 3 = 0 AS certain, '30000' || i AS product FROM range(600000) AS r(i))"""
+
+
+def folder_of(root: Path, files: dict[str, str]) -> tuple[Path, Path]:
+    """A folder of files as one import, and an empty one to validate it into."""
+    for name, text in files.items():
+        path = root / "several" / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text)
+    (root / "into").mkdir()
+    return root / "several", root / "into"
+
+
+def test_any_number_of_findings_is_grouped_in_little_memory(tmp_path: Path) -> None:
+    with bounded(tmp_path / "spill", "32MB") as connection:
+        groups = groups_of(connection, MANY, 3)
+
+    assert [(group.rule.id, group.findings, group.records, group.certain) for group in groups] == [
+        ("number_decimal_comma", 200_000, 200_000, 200_000),
+        ("number_with_unit", 200_000, 200_000, 0),
+        ("text_trimmed", 200_000, 200_000, 0),
+    ]
+    assert [[example["row"] for example in group.examples] for group in groups] == [[2, 3, 4]] * 3
+
+
+def test_the_same_row_of_two_files_is_two_records(tmp_path: Path) -> None:
+    path, into = folder_of(
+        tmp_path,
+        {
+            "a.csv": f'barcode,product_name,fat\n{NUTELLA},Nutella,"30,9"\n{OREO},Oreo,1\n',
+            "b.csv": f'barcode,salt\n{OREO},"0,5"\n',
+        },
+    )
+    verdict = validate_import(path, into)
+
+    with connected(into) as connection:
+        (group,) = groups_of(connection, findings_in(into))
+        accepted = f"read_parquet({literal(str(into / ACCEPTED))})"
+        found = checks.of_accepted(connection, accepted, findings_in(into), verdict)["numbers"]
+
+    assert (group.findings, group.records) == (2, 2)
+    assert (found.broken, found.of, found.note) == (
+        2, 2, "Broken by 2 of 2, 100.00%: number_decimal_comma.",
+    )  # fmt: skip
+    assert len(found.examples) == 2
+
+
+def test_findings_of_one_record_are_one_record(tmp_path: Path) -> None:
+    path, into = tmp_path / "a.csv", tmp_path / "into"
+    path.write_text(
+        "barcode,product_name,my column,fat,salt\n"
+        f'{NUTELLA},Nutella,1,"30,9","0,1"\n{OREO},Oreo,2,"1,5",0.5 g\n'
+    )
+    into.mkdir()
+    verdict = validate_import(path, into)
+
+    with connected(into) as connection:
+        groups = groups_of(connection, findings_in(into))
+        found = checks.of_accepted(
+            connection, f"read_parquet({literal(str(into / ACCEPTED))})", findings_in(into), verdict
+        )
+
+    assert {group.rule.id: (group.findings, group.records) for group in groups} == {
+        "number_decimal_comma": (3, 2), "number_with_unit": (1, 1), "unknown_column": (1, 1),
+    }  # fmt: skip
+    assert [group.rule.id for group in what_first(groups)] == [
+        "number_decimal_comma", "number_with_unit",
+    ]  # fmt: skip
+    numbers = found["numbers"]
+    assert (numbers.broken, numbers.of) == (2, 2)
+    assert numbers.facts == {"errors": 4, "warnings": 0, "infos": 0}
+    assert numbers.note.endswith(": number_decimal_comma, number_with_unit.")
+    assert (found["texts"].broken, found["texts"].note) == (0, "")
