@@ -4,6 +4,7 @@ The findings themselves are written in `findings_files.py` and `findings_sheet.p
 copy in `corrected.py`; the page's looks are in `templates/`.
 """
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
@@ -19,7 +20,9 @@ from off_platform.storage.progress import size
 if TYPE_CHECKING:
     import duckdb
     from jinja2 import Environment
+    from markupsafe import Markup
 
+_CODE = re.compile("`([^`]+)`")
 MOST_EXAMPLES = 50
 MOST_FIRST = 5
 # Of a text in the page; the files beside have more.
@@ -202,7 +205,15 @@ def _environment() -> "Environment":
         undefined=StrictUndefined,
     )
     environment.filters["shown"] = shown
+    environment.filters["coded"] = coded
     return environment
+
+
+def coded(sentence: str) -> "Markup":
+    """A sentence of ours as HTML: what stands between backticks is code."""
+    from markupsafe import Markup, escape  # noqa: PLC0415 - comes with jinja2, once used
+
+    return Markup(_CODE.sub(r"<code>\1</code>", str(escape(sentence))))  # noqa: S704 - escaped
 
 
 def shown(text: str) -> str:

@@ -25,8 +25,9 @@ def test_the_graph_has_the_three_wings(page: "Page", platform: Platform) -> None
     visit(page, platform, "/asset-groups")
     for wing in ("images", "bins", "imports"):
         page.get_by_text(wing, exact=True).first.wait_for()
-    page.get_by_text("images", exact=True).last.click()
-    page.get_by_text("bucket_sync", exact=True).first.wait_for()
+    visit(page, platform, "/locations/off_platform/asset-groups/images/lineage")
+    for asset in ("data_keys", "bucket_sync", "key_index", "key_changes", "image_set"):
+        page.get_by_text(asset, exact=True).first.wait_for()
 
 
 @pytest.mark.parametrize(

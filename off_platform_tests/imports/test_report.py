@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from off_platform.imports import checks
-from off_platform.imports.report import groups_of, what_first
+from off_platform.imports.report import coded, groups_of, what_first
 from off_platform.imports.staging import ACCEPTED, connected, findings_in
 from off_platform.imports.validation import validate_import
 from off_platform.storage.lake import bounded, literal
@@ -85,3 +85,7 @@ def test_findings_of_one_record_are_one_record(tmp_path: Path) -> None:
     assert numbers.facts == {"errors": 4, "warnings": 0, "infos": 0}
     assert numbers.note.endswith(": number_decimal_comma, number_with_unit.")
     assert (found["texts"].broken, found["texts"].note) == (0, "")
+
+
+def test_code_within_a_sentence_is_marked_and_nothing_else_is_markup() -> None:
+    assert coded("Name `<b>` & `code`.") == "Name <code>&lt;b&gt;</code> &amp; <code>code</code>."
