@@ -13,7 +13,7 @@ ifneq ($(filter 1 true t yes y on,$(shell echo "$(OFF_PLATFORM_SANDBOX)" | tr A-
 SANDBOX := OFF_PLATFORM_SANDBOX=1 DAGSTER_HOME=$(CURDIR)/var/sandbox/dagster
 endif
 
-.PHONY: help setup run ui month test quick browser screenshots check format docs lock benchmarks clean
+.PHONY: help setup run ui month test quick browser screenshots chromium check format docs lock benchmarks clean
 
 help:  ## Show these commands.
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -38,10 +38,10 @@ test: setup  ## Run all tests but those in a browser.
 quick: setup  ## Run the tests that take less than ten seconds each.
 	@$(BIN)/pytest -n auto -m "not slow"
 
-browser: $(BROWSER_READY)  ## Run the tests in a real browser, which needs Chromium (apt-get install chromium).
+browser: chromium $(BROWSER_READY)  ## Run the tests in a real browser, which needs Chromium (apt-get install chromium).
 	@$(BIN)/pytest -m browser --no-cov
 
-screenshots: $(BROWSER_READY)  ## Renew the pictures of the README, from the sandbox.
+screenshots: chromium $(BROWSER_READY)  ## Renew the pictures of the README, from the sandbox.
 	@$(BIN)/python -m off_platform_tests.browser.screenshots
 
 check: setup  ## Formatter, linter, type checker, definitions.
@@ -71,6 +71,11 @@ lock:  ## Renew the lock within the bounds of pyproject.toml.
 
 clean:  ## Remove .venv and what the sandbox made; the lake in var/lake stays.
 	@rm -rf $(VENV) var/sandbox
+
+chromium:
+	@for name in chromium chromium-browser google-chrome; do \
+		command -v $$name > /dev/null && exit 0; done; \
+		{ echo "There is no Chromium on this machine: apt-get install chromium" >&2; exit 1; }
 
 $(READY): $(LOCK) pyproject.toml
 	@sh deploy/make_venv.sh $(VENV) $(PYTHON)

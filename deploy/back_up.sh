@@ -1,26 +1,31 @@
-#!/bin/sh
+#!/usr/bin/env bash
 # Backs Dagster's state and a lake on disk up into a folder: back_up.sh FOLDER.
 # Runs may go on: Postgres is dumped in one transaction, SQLite by its own backup, and the lake's
 # files are replaced whole or not at all. A lake on S3 is backed up by the bucket's versions.
-set -eu
-to=${1:?name the folder that the backup goes to}
-here=$(cd "$(dirname "$0")/.." && pwd)
+set -euo pipefail
+to=$(realpath --canonicalize-missing "${1:?name the folder that the backup goes to}")
+cd "$(dirname "$0")/.."
+# As the platform reads it: from the environment, or from .env.
+lake=$(.venv/bin/python -c 'from off_platform.settings import settings; print(settings().lake)')
 mkdir -p "$to"
 if [ -n "${DAGSTER_PG_HOST:-}" ]; then
     PGPASSWORD=$DAGSTER_PG_PASSWORD pg_dump --host "$DAGSTER_PG_HOST" --username "$DAGSTER_PG_USER" \
         --format custom --file "$to/dagster.dump.part" "$DAGSTER_PG_DB"
     mv "$to/dagster.dump.part" "$to/dagster.dump"
 else
-    "$here/.venv/bin/python" "$here/deploy/back_up_sqlite.py" "$here/var/dagster" "$to/dagster"
+    .venv/bin/python deploy/back_up_sqlite.py var/dagster "$to/dagster"
 fi
-case ${OFF_PLATFORM_LAKE:-var/lake} in
-    *://*) echo "The lake is in a bucket: keep its versions there." ;;
+case $lake in
+    *://*) echo "The lake is in a bucket, $lake: keep its versions there." ;;
     *)
-        lake=${OFF_PLATFORM_LAKE:-$here/var/lake}
+        [ -d "$lake" ] || { echo "There is no lake at $lake; is OFF_PLATFORM_LAKE right?" >&2; exit 1; }
         mkdir -p "$to/lake"
-        # Unchanged files of an older backup are kept; the scratch is nobody's.
+        # Unchanged files of an older backup are kept; the scratch is nobody's. 1 is tar's word for
+        # files that were replaced meanwhile.
         (cd "$lake" && find . -type f -not -path './.scratch/*' -print0 |
-            tar --create --null --files-from - --ignore-failed-read) | tar --extract --directory "$to/lake"
+            { tar --create --null --files-from - --ignore-failed-read || [ $? -eq 1 ]; }) |
+            tar --extract --directory "$to/lake"
+        echo "The lake at $lake is backed up."
         ;;
 esac
 echo "Backed up into $to."

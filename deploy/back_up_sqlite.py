@@ -7,8 +7,14 @@ from pathlib import Path
 
 
 def back_up(source: Path, to: Path) -> int:
-    """Copies them; gives their number. A copy is whole also while others write."""
+    """Copies them; gives their number. A copy is whole also while others write.
+
+    Raises:
+        SystemExit: there are none.
+    """
     files = sorted(source.rglob("*.db"))
+    if not files:
+        sys.exit(f"There is no state of Dagster at {source}; has it run from this folder?")
     for file in files:
         copy = to / file.relative_to(source)
         copy.parent.mkdir(parents=True, exist_ok=True)

@@ -1,19 +1,22 @@
-#!/bin/sh
+#!/usr/bin/env bash
 # Puts a backup back: restore.sh FOLDER. Stop daemon and webserver before.
-set -eu
-from=${1:?name the folder of the backup}
-here=$(cd "$(dirname "$0")/.." && pwd)
+set -euo pipefail
+from=$(realpath "${1:?name the folder of the backup}")
+cd "$(dirname "$0")/.."
+lake=$(.venv/bin/python -c 'from off_platform.settings import settings; print(settings().lake)')
 if [ -n "${DAGSTER_PG_HOST:-}" ]; then
     PGPASSWORD=$DAGSTER_PG_PASSWORD pg_restore --host "$DAGSTER_PG_HOST" --username "$DAGSTER_PG_USER" \
         --dbname "$DAGSTER_PG_DB" --clean --if-exists --single-transaction "$from/dagster.dump"
 elif [ -d "$from/dagster" ]; then
     # What was there steps aside until the next restore.
-    rm -rf "$here/var/dagster.before"
-    [ -d "$here/var/dagster" ] && mv "$here/var/dagster" "$here/var/dagster.before"
-    mkdir -p "$here/var" && cp -R "$from/dagster" "$here/var/dagster"
+    rm -rf var/dagster.before
+    [ ! -d var/dagster ] || mv var/dagster var/dagster.before
+    mkdir -p var && cp -R "$from/dagster" var/dagster
 fi
 if [ -d "$from/lake" ]; then
-    lake=${OFF_PLATFORM_LAKE:-$here/var/lake}
+    case $lake in
+        *://*) echo "The backup has a lake on disk, the settings one in a bucket: $lake." >&2; exit 1 ;;
+    esac
     mkdir -p "$lake" && cp -R "$from/lake/." "$lake"
 fi
 echo "Restored from $from."

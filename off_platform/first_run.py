@@ -15,7 +15,7 @@ from rich.table import Table
 from off_platform.imports_run import run_import, verdict_of
 from off_platform.runs import failures, home_of, run_job
 from off_platform.settings import SANDBOX, Settings
-from off_platform.storage.lake import IMAGE_SETS, VIEWS, Lake
+from off_platform.storage.lake import IMAGE_SETS, VIEWS, Lake, literal
 from off_platform.storage.progress import duration
 
 if TYPE_CHECKING:
@@ -164,7 +164,7 @@ def _tables(report: Report, lake: Lake, connection: Any) -> list[tuple[str, str,
             told.append((table.name, table.description, count))
     manifest = f"{IMAGE_SETS}/{report.image_set}/manifest.parquet"
     if lake.root.exists(manifest):
-        rows = f"read_parquet('{lake.root.address(manifest)}')"
+        rows = f"read_parquet({literal(lake.root.address(manifest))})"
         count = connection.execute(f"SELECT count(*) FROM {rows}").fetchall()[0][0]
         told.append(("manifest", f"The objects of the image set {report.image_set}.", count))
     return told

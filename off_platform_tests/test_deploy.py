@@ -101,22 +101,34 @@ def test_back_up_and_restore_bring_state_and_lake_back(tmp_path: Path) -> None:
     with sqlite3.connect(home / "var/dagster/x.db") as state:
         state.execute("CREATE TABLE t (n)")
     state.close()
-    (home / "var/lake/tables/x").write_text("table")
-    (home / "var/lake/.scratch/x").write_text("half")
+    (home / "var/lake/tables/x").write_text("stale")
+    (home / "elsewhere/tables").mkdir(parents=True)
+    (home / "elsewhere/.scratch").mkdir()
+    (home / "elsewhere/tables/x").write_text("table")
+    (home / "elsewhere/.scratch/x").write_text("half")
+    # As a server has it, and from any folder.
+    (home / ".env").write_text("OFF_PLATFORM_LAKE=elsewhere\n")
 
-    def run(script: str) -> str:
+    def run(script: str) -> "subprocess.CompletedProcess[str]":
         return subprocess.run(  # noqa: S603 - our own script
-            ["/bin/sh", str(home / "deploy" / script), str(tmp_path / "backup")],
+            [str(home / "deploy" / script), "backup"], cwd=tmp_path,
             env={"PATH": os.environ["PATH"]}, capture_output=True, text=True, timeout=60,
-            check=True,
-        ).stdout  # fmt: skip
+            check=False,
+        )  # fmt: skip
 
-    assert "Backed up" in run("back_up.sh")
+    assert "Backed up" in run("back_up.sh").stdout
     shutil.rmtree(home / "var")
-    assert "Restored" in run("restore.sh")
-    assert (home / "var/lake/tables/x").read_text() == "table"
+    shutil.rmtree(home / "elsewhere")
+    assert "Restored" in run("restore.sh").stdout
+    assert (home / "elsewhere/tables/x").read_text() == "table"
     assert (home / "var/dagster/x.db").exists()
-    assert not (home / "var/lake/.scratch").exists()
+    assert not (home / "elsewhere/.scratch").exists()
+    shutil.rmtree(home / "elsewhere")
+    done = run("back_up.sh")
+    assert (done.returncode, "There is no lake at elsewhere" in done.stderr) == (1, True)
+    shutil.rmtree(home / "var")
+    done = run("back_up.sh")
+    assert (done.returncode, "There is no state of Dagster" in done.stderr) == (1, True)
 
 
 @pytest.fixture

@@ -150,7 +150,7 @@ def sync_month(
     """
     have = snapshot_of(lake, asked.month, connection)
     if not asked.is_now:
-        return _past(asked, have)
+        return _past(lake, asked, have)
     seen = look_patiently(source, KEY_LIST, bounds.list_attempts, say)
     if have and _stands(lake, have, seen, asked):
         synced = Synced(have, copied=False, sentence=_kept(have, seen))
@@ -184,10 +184,13 @@ def _filed_anew(
     return Synced(snapshot, copied=not same, sentence=f"The key list {what}: {_told(snapshot)}.")
 
 
-def _past(asked: Asked, have: Snapshot | None) -> Synced:
-    if have and not asked.replace:
+def _past(lake: Lake, asked: Asked, have: Snapshot | None) -> Synced:
+    is_whole = have is not None and lake.root.exists(have.file)
+    if have and is_whole and not asked.replace:
         return Synced(have, copied=False, sentence="The month is past; its snapshot stands.")
-    what = "a snapshot that cannot be replaced" if have else "no snapshot"
+    what = "no snapshot"
+    if have:
+        what = "a snapshot that cannot be replaced" if is_whole else f"lost its file {have.file}"
     raise NoSnapshotError(
         f"{asked.month[:7]} has {what}: the bucket keeps only its current key list, "
         "and today's is not filed under another month."
@@ -275,8 +278,8 @@ def index_month(
         raise NoSnapshotError(f"{month[:7]} has no snapshot; materialise bucket_sync first.")
     if not lake.root.exists(snapshot.file):
         raise NoSnapshotError(
-            f"The snapshot of {month[:7]} has lost its file {snapshot.file}; materialise "
-            "bucket_sync again."
+            f"The snapshot of {month[:7]} has lost its file {snapshot.file}; put it back from a "
+            "back-up, or, in its own month, materialise bucket_sync again."
         )
     with lake.root.local(snapshot.file) as path, lake.root.scratch() as scratch:
         made, odd = scratch / "index.parquet", scratch / "oddities.parquet"

@@ -101,8 +101,13 @@ class Lake:
 
     def partitions(self, table: str) -> list[str]:
         """The values of the partition column for which there is a file, sorted."""
-        folders = self.root.folders(f"{TABLES}/{table}")
-        return [folder.partition("=")[2] for folder in folders]
+        # A stop between making a folder and moving the file into it leaves the folder alone.
+        return [
+            value
+            for folder in self.root.folders(f"{TABLES}/{table}")
+            for column, _, value in [folder.partition("=")]
+            if self.has(table, (column, value))
+        ]
 
     def has(self, table: str, partition: tuple[str, str] | None = None) -> bool:
         """Whether the table, or its partition, is there."""

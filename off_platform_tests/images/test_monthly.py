@@ -217,6 +217,18 @@ def test_a_list_that_got_lost_in_the_lake_is_copied_again(desk: Desk) -> None:
     assert desk.index().lines == snapshot.keys
 
 
+def test_a_list_that_got_lost_after_its_month_is_not_made_up(desk: Desk) -> None:
+    synced = desk.sync()
+    month = f"{synced.snapshot.copied_at:%Y-%m-01}"
+    later = monthly.Asked(month, today=date(2100, 1, 1))
+    bounds = monthly.Bounds(2**30, 1, 1)
+    again = monthly.sync_month(desk.lake, desk.source, later, desk.connection, bounds)
+    assert not again.copied
+    desk.lake.root.remove(synced.snapshot.file)
+    with pytest.raises(NoSnapshotError, match=f"has lost its file {synced.snapshot.file}: "):
+        monthly.sync_month(desk.lake, desk.source, later, desk.connection, bounds)
+
+
 @pytest.fixture
 def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The waits of the code under test, which pass at once."""

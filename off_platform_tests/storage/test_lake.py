@@ -96,6 +96,13 @@ def test_a_table_without_partitions_is_one_file(lake: Lake) -> None:
     assert shown(lake, "FROM products") == [("1", 1.0, 2.0)]
 
 
+def test_a_folder_without_its_file_is_no_partition(tmp_path: Path) -> None:
+    lake = Lake(str(tmp_path))
+    put(lake, NOVEMBER, rows("1"))
+    (tmp_path / "tables" / "products" / "month=2026-12-01").mkdir()
+    assert lake.partitions("products") == ["2026-11-01"]
+
+
 def test_an_empty_table_is_a_table(lake: Lake) -> None:
     assert put(lake, NOVEMBER, rows()) == 0
     assert lake.has("products", NOVEMBER)
