@@ -55,10 +55,20 @@ def launch_month(page: "Page", platform: "Platform") -> float:
 
 
 def choose_set(page: "Page", platform: "Platform", name: str) -> None:
-    """Opens the launchpad of a set, as it is declared."""
-    visit(page, platform, "/locations/off_platform/jobs/image_sets/playground")
+    """Opens the launchpad of a set, as it is declared; the month must have been made."""
+    visit(page, platform, "/locations/off_platform/jobs/image_sets")
+    button = page.get_by_role("button", name="Materialize").first
+    button.locator("xpath=following::button[1]").click()
+    page.get_by_text("Open launchpad").click()
     page.get_by_placeholder("Partition").click()
     page.get_by_text(name, exact=True).first.click()
+    page.get_by_text("per_product").first.wait_for()
+
+
+def launch(page: "Page") -> None:
+    """Runs what an open launchpad shows."""
+    page.get_by_role("button", name="Materialize").last.click()
+    page.get_by_role("dialog").wait_for(state="hidden")
 
 
 def show(page: "Page", key: str) -> None:

@@ -12,7 +12,13 @@ import pytest
 
 from off_platform.sandbox.make import make_sandbox
 from off_platform_tests.automation.platform import Platform, running_platform
-from off_platform_tests.browser.chromium import choose_set, chromium_path, launch_month, opened
+from off_platform_tests.browser.chromium import (
+    choose_set,
+    chromium_path,
+    launch,
+    launch_month,
+    opened,
+)
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -76,7 +82,7 @@ def image_set(platform: Platform, browser: "Browser", month_seconds: float) -> s
     with browser.new_context() as context:
         page = context.new_page()
         choose_set(page, platform, "tryout")
-        page.get_by_role("button", name="Launch Run").click()
+        launch(page)
         platform.wait("the set", lambda: "SUCCESS" in _statuses(platform, "image_sets"), 120)
     return "tryout"
 

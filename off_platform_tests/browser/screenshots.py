@@ -12,6 +12,7 @@ from off_platform.sandbox.make import Sandbox, make_sandbox
 from off_platform_tests.automation.platform import PROJECT, Platform, running_platform
 from off_platform_tests.browser.chromium import (
     choose_set,
+    launch,
     launch_month,
     opened,
     show,
@@ -50,7 +51,7 @@ def _work(browser: "Browser", platform: Platform, sandbox: Sandbox) -> Path:
         launch_month(page, platform)
         _wait(platform, "monthly")
         choose_set(page, platform, "tryout")
-        page.get_by_role("button", name="Launch Run").click()
+        launch(page)
         _wait(platform, "image_sets")
     shutil.copy(sandbox.producers_file, platform.root / "inbox")
     _wait(platform, "imports")
