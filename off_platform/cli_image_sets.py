@@ -170,7 +170,7 @@ def _make_bins(
     lake, source = the_lake(of), bins_bucket(of)
     folder = _set_folder(lake, f"{BIN_IMAGE_SETS}/{name}", to)
     with lake.connect(of.duckdb_memory, of.threads) as connection:
-        claim.demand_ours(folder, connection)
+        claim.demand_ours(folder, connection, [kind.name for kind in sets.KINDS])
         if not lake.has("bin_splits"):
             _collect_bins(of, lake, source, connection)
         with shown_at_the_desk(name) as display:
@@ -218,6 +218,7 @@ def _make_images(
     from off_platform.image_sets.declared import declared_choice, name_from  # noqa: PLC0415 - brings pydantic
     from off_platform.images import choice as choices  # noqa: PLC0415 - the same
     from off_platform.images import image_set as sets  # noqa: PLC0415 - brings jinja, Pillow
+    from off_platform.images.keys import SUFFIXES  # noqa: PLC0415 - with it
 
     _demand_set_or_folder(image_set, to)
     choice, description = (
@@ -232,7 +233,7 @@ def _make_images(
     lake, source = the_lake(of), images_bucket(of)
     folder = _set_folder(lake, f"{IMAGE_SETS}/{name}", to)
     with lake.connect(of.duckdb_memory, of.threads) as connection:
-        claim.demand_ours(folder, connection)
+        claim.demand_ours(folder, connection, SUFFIXES)
         if not lake.partitions("key_index"):
             _index_this_month(of, lake, source, connection)
         with shown_at_the_desk(name) as display:
@@ -269,9 +270,10 @@ def _number(text: str | None) -> int | str | None:
 
 
 def _code(made: "Made") -> int:
-    """Whether all that was chosen is there, and as fresh as the bucket has it."""
+    """Whether all that was asked for is there, and as fresh as the bucket has it."""
     objects = made.contents.by_status
     whole = objects.total() == objects["fetched"] and not made.contents.earlier
+    whole = whole and not made.shortfall
     return DONE if whole else INCOMPLETE
 
 

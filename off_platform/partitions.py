@@ -1,4 +1,4 @@
-"""The partitions of the platform's assets: months, image sets and imports."""
+"""The partitions of the platform's assets: months, image sets, imports; the tag of their jobs."""
 
 from pathlib import Path
 
@@ -6,6 +6,8 @@ import dagster as dg
 
 from off_platform.image_sets.declared import declared_sets
 
+# The tag that names the job which runs an asset; assets of one job have the same partitions.
+RUNS = "off_platform/runs"
 MONTH = "month"
 # Before that nothing was copied, and nothing can be made up.
 FIRST_MONTH = "2026-01-01"

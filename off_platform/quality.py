@@ -221,9 +221,12 @@ class Finding:
 
     def _sentence(self, rule: Rule) -> str:
         if not self.broken:
-            return f"Holds for all {self.of:,}."
-        allowed = f" (up to {rule.tolerated:.2%} is tolerated)" if rule.tolerated else ""
-        return f"Broken by {self.broken:,} of {self.of:,}, {self.share:.2%}{allowed}."
+            return f"Holds for all {self.of:,}." if self.of else "There was nothing to look at."
+        found = f"roken by {self.broken:,} of {self.of:,}, {self.share:.2%}"
+        if not rule.tolerated:
+            return f"B{found}."
+        within = "Holds well enough: b" if self.share <= rule.tolerated else "B"
+        return f"{within}{found} (up to {rule.tolerated:.2%} is tolerated)."
 
 
 def validate(table: Table, batches: Iterable["pd.DataFrame"]) -> dict[str, Finding]:

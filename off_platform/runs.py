@@ -12,9 +12,12 @@ if TYPE_CHECKING:
 
 DAGSTER_HOME = SANDBOX / "dagster"
 ELSEWHERE = Path("var/dagster")
-_YAML = "telemetry:\n  enabled: false\nnux:\n  enabled: false\nfreshness:\n  enabled: true\n"
+_QUIET_INSTANCE = {"telemetry": {"enabled": False}, "nux": {"enabled": False}}
+# Where Dagster's state lies is said by its home there.
+_PLACES = ("storage", "local_artifact_storage", "compute_logs")
 # Dagster and DuckDB keep Ctrl-C to themselves.
 _INTERRUPTED = ("DagsterExecutionInterrupted", "Query interrupted")
+_CLASS = re.compile(r"^[\w.]*Error: ")
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
@@ -24,8 +27,17 @@ def home_of(settings: Settings) -> Path:
         return Path.cwd()
     home = DAGSTER_HOME if settings.sandbox else ELSEWHERE
     home.mkdir(parents=True, exist_ok=True)
-    (home / "dagster.yaml").write_text(_YAML)
+    (home / "dagster.yaml").write_text(_settings_apart())
     return home
+
+
+def _settings_apart() -> str:
+    """What `dagster.yaml` says, where there is one, without the places."""
+    import yaml  # noqa: PLC0415 - Dagster brings it
+
+    path = Path("dagster.yaml")
+    said = yaml.safe_load(path.read_text()) if path.exists() else _QUIET_INSTANCE
+    return str(yaml.safe_dump({name: each for name, each in said.items() if name not in _PLACES}))
 
 
 def run_job(
@@ -61,12 +73,21 @@ def run_job(
 
 def failures(result: "dg.ExecuteInProcessResult") -> list[str]:
     """Why steps failed: the error's own sentence, without its class and traceback."""
-    told = []
-    for event in result.filter_events(lambda event: event.is_step_failure):
-        error = event.step_failure_data.error
-        while error is not None and error.cause:
-            error = error.cause
-        if error is not None:
-            first = next(iter(error.message.strip().splitlines()), "")
-            told.append(re.sub(r"^[\w.]*Error: ", "", first))
-    return told
+    errors = [
+        event.step_failure_data.error
+        for event in result.filter_events(lambda event: event.is_step_failure)
+    ]
+    return [own_sentence(first_cause(error)) for error in errors if error]
+
+
+def first_cause(error: Any) -> Any:
+    """What an error began with, below what Dagster wrapped around it; it publishes no class."""
+    while error.cause:
+        error = error.cause
+    return error
+
+
+def own_sentence(error: Any) -> str:
+    """The first line that an error says, without its class."""
+    first = next(iter(error.message.strip().splitlines()), "")
+    return _CLASS.sub("", first)

@@ -343,3 +343,17 @@ def test_ctrl_c_is_one_sentence_and_its_own_code(sandbox: Sandbox, tmp_path: Pat
         _, err = process.communicate(timeout=30)
     assert process.returncode == 130
     assert err.decode().strip() == "off-platform: Stopped. Run the same command again to go on."
+
+
+def test_a_set_takes_no_other_buckets_place(run: Run) -> None:
+    assert run("bins", "--n", "2", "--out", "set")[0] == 0
+    before = sorted(Path("set").iterdir())
+    code, _, err = run("images", "--n", "2", "--out", "set")
+    assert code == 2
+    assert "set holds a set of another bucket" in err
+    assert sorted(Path("set").iterdir()) == before
+
+
+def test_the_card_of_a_varied_set_says_how(run: Run) -> None:
+    assert run("images", "--n", "2", "--seed", "3", "--out", "set")[0] == 0
+    assert "Here with n = 2, seed = 3." in Path("set/README.md").read_text()

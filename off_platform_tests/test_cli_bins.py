@@ -175,7 +175,7 @@ def test_what_could_not_be_had_is_named_and_told_by_the_code(run: Run, sandbox: 
 
 def test_fewer_bins_than_asked_for_are_told(run: Run) -> None:
     code, _, err = run("--n", "100000", "--out", "photos")
-    assert code == 0
+    assert code == 1
     assert "100,000 were asked for; only 37 fit." in err
 
 

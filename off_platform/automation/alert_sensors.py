@@ -1,45 +1,40 @@
 """Alerts on runs and on assets that are late: sensors that read what Dagster knows.
 
-What a message says is `alerts.py`, where it goes `alert_senders.py`. Open-source Dagster has no
-alerts on asset checks; the runs' own check evaluations are read instead.
+What a message says is `alerts.py`, how it gets there `alert_delivery.py`. Open-source Dagster has
+no alerts on asset checks; the runs' own check evaluations are read instead.
 """
 
 import re
-import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any
 
 import dagster as dg
 
-from off_platform.automation.alert_senders import NotSentError, senders_from
-from off_platform.automation.alerts import Failed, Message, RunEnded, late_message, message_of
+from off_platform.automation.alert_delivery import deliver, deliver_waiting
+from off_platform.automation.alerts import Failed, RunEnded, late_message, message_of
 from off_platform.automation.lateness import late_assets
+from off_platform.runs import first_cause, own_sentence
 from off_platform.settings import Settings
 
 SECONDS = 15
 LATE_SECONDS = 15 * 60
-RETRY_NUMBER = "dagster/retry_number"
-_STATE = "off_platform/alert/"
-_HOUR = 3600
+WILL_RETRY = "dagster/will_retry"
 MOST_REASON = 500
-_CLASS = re.compile(r"^[\w.]*Error: ")
 _EXAMPLE = re.compile(r"^- `(.*)`$", re.MULTILINE)
 
 
 def alert_sensors(settings: Settings, *, running: bool) -> list[dg.SensorDefinition]:
-    """One sensor on runs that succeeded, one on those that failed, one on assets that are late."""
+    """On runs that succeeded, on runs that failed, on assets that are late; on unsent alerts."""
     status = dg.DefaultSensorStatus.RUNNING if running else dg.DefaultSensorStatus.STOPPED
 
-    def tell(context: dg.RunStatusSensorContext) -> dg.SkipReason | None:
-        if int(context.dagster_run.tags.get(RETRY_NUMBER, "0")) > 0:
-            return dg.SkipReason("A run that was tried again is told once.")
+    # A reason to skip would end the tick after this run, however many more ended.
+    def tell(context: dg.RunStatusSensorContext) -> None:
         message = message_of(
             _ended(context), warning_share=settings.alert_warning_share, ui=settings.alert_ui
         )
-        if message is None:
-            return dg.SkipReason("There is nothing to tell.")
-        return _send(settings, context.instance, message, context.log.info)
+        why_not = deliver(settings, context.instance, message) if message else None
+        if why_not:
+            context.log.info(why_not)
 
     @dg.run_status_sensor(
         run_status=dg.DagsterRunStatus.SUCCESS,
@@ -49,8 +44,8 @@ def alert_sensors(settings: Settings, *, running: bool) -> list[dg.SensorDefinit
         description="Tells of failed checks of error level, and of warnings that are many, in "
         "runs that succeeded.",
     )
-    def on_success(context: dg.RunStatusSensorContext) -> dg.SkipReason | None:
-        return tell(context)
+    def on_success(context: dg.RunStatusSensorContext) -> None:
+        tell(context)
 
     @dg.run_status_sensor(
         run_status=dg.DagsterRunStatus.FAILURE,
@@ -59,8 +54,8 @@ def alert_sensors(settings: Settings, *, running: bool) -> list[dg.SensorDefinit
         default_status=status,
         description="Tells of runs that failed, and why.",
     )
-    def on_failure(context: dg.RunStatusSensorContext) -> dg.SkipReason | None:
-        return tell(context)
+    def on_failure(context: dg.RunStatusSensorContext) -> None:
+        tell(context)
 
     @dg.sensor(
         name="alert_on_late",
@@ -68,15 +63,25 @@ def alert_sensors(settings: Settings, *, running: bool) -> list[dg.SensorDefinit
         default_status=status,
         description="Tells of assets that are older than their freshness policy allows.",
     )
-    def on_late(context: dg.SensorEvaluationContext) -> dg.SkipReason | None:
+    def on_late(context: dg.SensorEvaluationContext) -> dg.SkipReason:
         repository = context.repository_def
         late = late_assets(repository, context.instance, datetime.now(UTC)) if repository else {}
         if not late:
             return dg.SkipReason("Nothing is late.")
         message = late_message(late, ui=settings.alert_ui)
-        return _send(settings, context.instance, message, context.log.info)
+        why_not = deliver(settings, context.instance, message)
+        return dg.SkipReason(why_not or f"Told: {message.title}")
 
-    return [on_success, on_failure, on_late]
+    @dg.sensor(
+        name="unsent_alerts",
+        minimum_interval_seconds=SECONDS,
+        default_status=status,
+        description="Sends the alerts that could not be sent when they came up.",
+    )
+    def unsent(context: dg.SensorEvaluationContext) -> dg.SkipReason:
+        return dg.SkipReason(deliver_waiting(settings, context.instance))
+
+    return [on_success, on_failure, on_late, unsent]
 
 
 def _ended(context: dg.RunStatusSensorContext) -> RunEnded:
@@ -88,7 +93,9 @@ def _ended(context: dg.RunStatusSensorContext) -> RunEnded:
         )
         if entry.dagster_event
     ]
-    is_failed = run.status == dg.DagsterRunStatus.FAILURE
+    # An attempt that is followed by another has not decided what becomes of the run; what its
+    # checks found is told by it, as the next may go on behind them.
+    is_failed = run.status == dg.DagsterRunStatus.FAILURE and run.tags.get(WILL_RETRY) != "true"
     checks = [_failed(each) for each in evaluations if not each.passed]
     return RunEnded(
         _named(run),
@@ -128,45 +135,8 @@ def _why(context: dg.RunStatusSensorContext, checks: Sequence[Failed]) -> str:
         error = event.step_failure_data.error if event else None
         if event is None or error is None:
             continue
-        while error.cause:
-            error = error.cause
+        error = first_cause(error)
         if error.cls_name == "DagsterAssetCheckFailedError" and checks:
             return f"the step {event.step_key} was stopped by a check."
-        first = next(iter(error.message.strip().splitlines()), "")
-        return f"{event.step_key}: {_CLASS.sub('', first)[:MOST_REASON]}"
+        return f"{event.step_key}: {own_sentence(error)[:MOST_REASON]}"
     return "it did not get to its first step; see its log."
-
-
-def _send(
-    settings: Settings, instance: dg.DagsterInstance, message: Message, say: Any
-) -> dg.SkipReason | None:
-    """Sends to all; raises when one could not, so that the tick fails and is seen.
-
-    A sender that has had the same message within the set time is left out; its time begins only
-    once the message went out. The next tick tries those again that failed.
-    """
-    senders = senders_from(settings)
-    if not senders:
-        say(f"No alert sender is set. {message.title}\n{message.text}")
-        return dg.SkipReason(f"No alert sender is set. {message.title}")
-    problems, sent = [], 0
-    keys = {sender.name: f"{_STATE}{sender.name}/{message.same_as}" for sender in senders}
-    before = instance.run_storage.get_cursor_values(set(keys.values()))
-    for sender in senders:
-        last = float(before.get(keys[sender.name], 0))
-        if time.time() - last < settings.alert_repeat_hours * _HOUR:
-            continue
-        try:
-            sender.send(message)
-        except NotSentError as error:
-            problems.append(str(error))
-        else:
-            instance.run_storage.set_cursor_values({keys[sender.name]: str(time.time())})
-            sent += 1
-    if problems:
-        raise NotSentError(" ".join(_distinct(problems)))
-    return None if sent else dg.SkipReason(f"Told before: {message.title}")
-
-
-def _distinct(problems: Iterable[str]) -> list[str]:
-    return list(dict.fromkeys(problems))

@@ -146,7 +146,8 @@ def _of_checks(told: Sequence[Failed]) -> list[str]:
 
 
 def _what_to_do(run: RunEnded, link: str) -> str:
-    if run.job == "imports" and run.partition:
+    # A run that failed before its checks has no report, and the producer no part in it.
+    if run.job == "imports" and run.partition and run.checks:
         where = f"imports/{run.partition}/report.html in the lake"
         return f"What to do: send the producer the report, {where}; it says how to mend each."
     where = f" ({link})" if link else ""

@@ -8,9 +8,7 @@ from typing import Any
 import dagster as dg
 
 from off_platform.image_sets.declared import declared_sets
-from off_platform.partitions import image_sets
-
-RUNS = "off_platform/runs"
+from off_platform.partitions import RUNS, image_sets
 
 
 def _job(

@@ -9,12 +9,17 @@ from typing import Any
 
 import dagster as dg
 
-from off_platform.automation.jobs import RUNS, monthly
+from off_platform.automation.jobs import monthly
+from off_platform.automation.schedules import MONTHLY_SCHEDULE, month_of
+from off_platform.partitions import MONTHS, RUNS
 
-# The month is made on its 4th day, and is missed on the 10th of the month after.
+# A month is made on its 4th day: 31 days later at most comes the next, and some days of grace.
 MONTHLY = dg.FreshnessPolicy.time_window(
     fail_window=timedelta(days=37), warn_window=timedelta(days=33)
 )
+# How long after its schedule was due a month may still be made, by a retry or a person.
+GRACE = timedelta(days=6)
+_TICK = "%Y-%m-%d %H:%M"
 
 
 def with_monthly_freshness(assets: Sequence[dg.AssetsDefinition]) -> list[dg.AssetsDefinition]:
@@ -36,8 +41,9 @@ def late_assets(
     """The assets that are older than their freshness policies allow.
 
     What the schedule makes is late as well when it was not made once in that time: of assets that
-    were never made, Dagster only says that their freshness is unknown. What waits for people, such
-    as an import, is not late before there was one.
+    were never made, Dagster only says that their freshness is unknown. A month that was not made is
+    late though an older one was made again, which Dagster takes for fresh. What waits for people,
+    such as an import, is not late before there was one.
 
     Args:
         repository: which has the assets.
@@ -45,22 +51,40 @@ def late_assets(
         now: the time.
 
     Returns:
-        Name -> when it was made last, how long ago that is, and how old it may be.
+        Name -> when it was made last, how long ago that is, and how old it may be; or which month
+        was not made.
     """
     nodes = {node.key: node for node in repository.asset_graph.asset_nodes}
     allowed = {key: window for key, node in nodes.items() if (window := _window(node))}
-    late = {}
+    late, due = {}, _due(repository, now)
     for key, record in instance.get_freshness_state_records(list(allowed)).items():
         state, is_scheduled = record.freshness_state.name, _is_scheduled(nodes[key].tags)
         made = instance.get_latest_materialization_event(key)
+        most = f"may be {allowed[key].days} days old"
+        name = key.to_user_string()
         if state == "FAIL" and made:
-            said = f"last made {_told(datetime.fromtimestamp(made.timestamp, UTC), now)}"
+            told = _told(datetime.fromtimestamp(made.timestamp, UTC), now)
+            late[name] = f"last made {told}; {most}"
         elif state == "UNKNOWN" and is_scheduled and now - record.updated_at > allowed[key]:
-            said = f"never made, and looked for since {_told(record.updated_at, now)}"
-        else:
-            continue
-        late[key.to_user_string()] = f"{said}; may be {allowed[key].days} days old"
+            late[name] = f"never made, and looked for since {_told(record.updated_at, now)}; {most}"
+        elif made and due and nodes[key].partitions_def == MONTHS:
+            month = month_of(due)
+            if month not in instance.get_materialized_partitions(key):
+                late[name] = f"{month[:7]} was not made; its schedule was due {_told(due, now)}"
     return late
+
+
+def _due(repository: dg.RepositoryDefinition, now: datetime) -> datetime | None:
+    """When the schedule was to make the month of a moment; None where there is time left."""
+    cron = repository.get_schedule_def(MONTHLY_SCHEDULE).cron_schedule
+    start = now.astimezone(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    # The only published way to ask Dagster for the ticks of a cron expression.
+    ticks = dg.TimeWindowPartitionsDefinition(
+        start=start, fmt=_TICK, cron_schedule=str(cron), timezone="UTC", end_offset=1
+    )
+    keys = ticks.get_partition_keys(current_time=now)
+    first = datetime.strptime(keys[0], _TICK).replace(tzinfo=UTC) if keys else now
+    return first if first + GRACE <= now else None
 
 
 def _window(node: Any) -> timedelta | None:

@@ -10,6 +10,7 @@ import dagster as dg
 from off_platform.automation.jobs import monthly, observe_key_list
 from off_platform.partitions import MONTHS
 
+MONTHLY_SCHEDULE = "monthly_schedule"
 DAILY_CRON = "30 2 * * *"
 
 
@@ -36,7 +37,7 @@ def schedules(*, monthly_cron: str, running: bool) -> list[dg.ScheduleDefinition
 
     @dg.schedule(
         job=monthly,
-        name="monthly_schedule",
+        name=MONTHLY_SCHEDULE,
         cron_schedule=monthly_cron,
         execution_timezone="UTC",
         default_status=status,

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 import dagster as dg
 
-from off_platform.automation.jobs import RUNS, imports
-from off_platform.partitions import IMPORTS
+from off_platform.automation.jobs import imports
+from off_platform.partitions import IMPORTS, RUNS
 
 INBOX_SECONDS = 15
 

@@ -23,6 +23,7 @@ from off_platform.bins.schemas import (
     ITEMS,
 )
 from off_platform.bins.splits import shares_from
+from off_platform.partitions import RUNS
 from off_platform.previews import table_preview
 from off_platform.quality import Finding, Table
 from off_platform.resources import BucketResource, LakeResource
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 GROUP = "bins"
 OWNERS = ["team:data"]
 # Not partitioned: the bucket does not change any more, and a month would be a copy of the other.
-MONTHLY = {"off_platform/runs": "monthly"}
+MONTHLY = {RUNS: "monthly"}
 SettingsParam = dg.ResourceParam[Settings]
 
 

@@ -23,7 +23,12 @@ from off_platform.image_sets.build import How, build_groups, checked_layout
 from off_platform.image_sets.card import CardKind
 from off_platform.image_sets.claim import claimed
 from off_platform.image_sets.command import command_line
-from off_platform.image_sets.declared import UnusableChoiceError, checked_choice, demand_name
+from off_platform.image_sets.declared import (
+    UnusableChoiceError,
+    checked_choice,
+    demand_name,
+    varied_description,
+)
 from off_platform.image_sets.finish import About, finish, options_as_text
 from off_platform.image_sets.made import Made
 from off_platform.settings import Settings
@@ -82,11 +87,12 @@ def request_from(
     options |= {key: value for key, value in varied.items() if key in options and value is not None}
     if varied.get("all"):
         options["n"] = None
+    made = checked_choice(BinChoice, options, name)
     layout = checked_layout(varied.get("layout") or settings.layout)
     return Request(
         demand_name(name),
-        checked_choice(BinChoice, options, name),
-        description,
+        made,
+        varied_description(description, choice, made),
         settings.shard_samples,
         How(layout, limits_from(settings), settings.decoded_share),
         settings.gallery_samples,
@@ -133,7 +139,7 @@ def make_bin_image_set(
         _identity(source, request, int(digest)),
         request.group_samples,
     )
-    with claimed(folder, connection):
+    with claimed(folder, connection, [kind.name for kind in KINDS]):
         continued = building.begin(folder, plan, connection)
         tally = build_groups(folder, source, request.how, connection, display)
         contents = finish(

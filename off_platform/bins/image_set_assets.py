@@ -12,7 +12,7 @@ from off_platform.bins.image_set import WING, make_bin_image_set, request_from
 from off_platform.image_sets.declared import declared_choice
 from off_platform.image_sets.made import set_metadata
 from off_platform.image_sets.manifest import check_manifest, manifest_table
-from off_platform.partitions import image_sets
+from off_platform.partitions import RUNS, image_sets
 from off_platform.resources import BucketResource, LakeResource
 from off_platform.settings import Settings
 from off_platform.storage.lake import BIN_IMAGE_SETS, MANIFEST
@@ -56,7 +56,7 @@ def bin_image_set_asset(settings: Settings) -> dg.AssetsDefinition:
         group_name=GROUP,
         owners=OWNERS,
         kinds={"s3", "parquet"},
-        tags={"off_platform/runs": "bin_image_sets"},
+        tags={RUNS: "bin_image_sets"},
         partitions_def=image_sets(settings.image_sets, WING),
         deps=["bins", "bin_items", "bin_splits"],
         description="A chosen, fetched and verified set of bin photos with their metadata, labels "

@@ -5,7 +5,7 @@ that `building.is_ours` knows, and a manifest is read only once its columns and 
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -26,26 +26,35 @@ _STORED = r"[0-9]{5,}(\.tar|/[0-9A-Za-z_][0-9A-Za-z._-]*)"
 
 
 @contextmanager
-def claimed(folder: Folder, connection: "duckdb.DuckDBPyConnection") -> Iterator[None]:
+def claimed(
+    folder: Folder, connection: "duckdb.DuckDBPyConnection", kinds: Collection[str]
+) -> Iterator[None]:
     """Holds a folder for a set while the `with` block lasts, once it is sure to be one of ours.
+
+    Args:
+        folder: where the set goes to.
+        connection: DuckDB that can read it.
+        kinds: of the objects that the set's bucket has.
 
     Raises:
         UnusableFolderError: see `demand_ours`.
         off_platform.storage.locks.FolderInUseError: another run is at work there.
     """
     with folder.locked():
-        demand_ours(folder, connection)
+        demand_ours(folder, connection, kinds)
         yield
 
 
-def demand_ours(folder: Folder, connection: "duckdb.DuckDBPyConnection") -> None:
+def demand_ours(
+    folder: Folder, connection: "duckdb.DuckDBPyConnection", kinds: Collection[str]
+) -> None:
     """Sees to it that a folder is empty, an image set, or one that is being built.
 
     Files of a user beside a set are none of its business: only ours are replaced and removed.
 
     Raises:
-        UnusableFolderError: it is something else, its manifest is damaged or none of ours, or its
-            path would be read as a pattern.
+        UnusableFolderError: it is something else, its manifest is damaged, none of ours or of
+            another bucket's set, or its path would be read as a pattern.
     """
     if _PATTERN.search(folder.address()):
         raise UnusableFolderError(
@@ -54,6 +63,7 @@ def demand_ours(folder: Folder, connection: "duckdb.DuckDBPyConnection") -> None
         )
     if folder.exists(MANIFEST):
         _demand_manifest(folder, connection)
+        _demand_kinds(folder, connection, kinds)
     elif not _is_begun(folder) and set(folder.entries()) - {BUILDING}:
         raise UnusableFolderError(
             f"{folder.address()} is not empty and holds no image set; name an empty folder, "
@@ -88,6 +98,18 @@ def _demand_manifest(folder: Folder, connection: "duckdb.DuckDBPyConnection") ->
         raise UnusableFolderError(
             f"{folder.address(MANIFEST)} is damaged or no manifest of an image set ({problem}); "
             "nothing was changed: move it away, or name another folder."
+        )
+
+
+def _demand_kinds(
+    folder: Folder, connection: "duckdb.DuckDBPyConnection", kinds: Collection[str]
+) -> None:
+    manifest = f"read_parquet({literal(folder.address(MANIFEST))})"
+    found = connection.execute(f"SELECT DISTINCT kind FROM {manifest}").fetchall()
+    if foreign := sorted({kind for (kind,) in found} - set(kinds)):
+        raise UnusableFolderError(
+            f"{folder.address()} holds a set of another bucket, with objects of the kind "
+            f"{foreign[0][:40]!r}; nothing was changed: name another folder."
         )
 
 

@@ -46,6 +46,17 @@ def declared_choice(path: Path, wing: str, model: type[Model], name: str) -> tup
     return checked_choice(model, options, f"{path}: {wing}.{name}"), description
 
 
+def varied_description(description: str, declared: BaseModel, made: BaseModel) -> str:
+    """A set's description, with the options that are not as they were declared."""
+    before, after = declared.model_dump(mode="json"), made.model_dump(mode="json")
+    varied = [
+        f"{name} = {'all' if name == 'n' and value is None else value}"
+        for name, value in after.items()
+        if value != before[name]
+    ]
+    return f"{description} Here with {', '.join(varied)}." if varied else description
+
+
 def checked_choice(model: type[Model], options: dict[str, Any], where: str) -> Model:
     """Options as a choice.
 

@@ -30,7 +30,7 @@ from off_platform.images.schemas import (
     PRODUCTS,
     SNAPSHOTS,
 )
-from off_platform.partitions import MONTH, MONTHS
+from off_platform.partitions import MONTH, MONTHS, RUNS
 from off_platform.previews import table_preview
 from off_platform.resources import BucketResource, LakeResource
 from off_platform.settings import Settings
@@ -43,18 +43,27 @@ warnings.filterwarnings("ignore", category=dg.BetaWarning)
 
 GROUP = "images"
 OWNERS = ["team:data"]
-# Which job takes an asset; assets of one job have the same partitions.
-MONTHLY = {"off_platform/runs": "monthly"}
+MONTHLY = {RUNS: "monthly"}
 SettingsParam = dg.ResourceParam[Settings]
 
 
-# A key list that is new upstream, and a month that has no snapshot yet; one that has keeps it.
-NEW_LIST = (
+# After the daily look at the key list.
+RETRY_CRON = "0 5 * * *"
+NEW_LIST = dg.AutomationCondition.any_deps_updated().since_last_handled()
+# Once the month is over its list is gone: a run that failed is not left until somebody looks.
+FAILED = dg.AutomationCondition.execution_failed() & dg.AutomationCondition.cron_tick_passed(
+    RETRY_CRON
+)
+# A month that has a snapshot keeps it, whatever is new upstream.
+NO_SNAPSHOT = (
     dg.AutomationCondition.in_latest_time_window()
     & dg.AutomationCondition.missing()
     & ~dg.AutomationCondition.in_progress()
-    & dg.AutomationCondition.any_deps_updated().since_last_handled()
-).with_label("new key list, no snapshot")
+    & (
+        NEW_LIST.with_label("new key list")
+        | FAILED.with_label("failed, and tried again once a day")
+    )
+).with_label("no snapshot yet, and a new key list or a failed run")
 
 
 class SyncConfig(dg.Config):
@@ -105,7 +114,7 @@ def data_keys(
     tags=MONTHLY,
     partitions_def=MONTHS,
     deps=[data_keys],
-    automation_condition=NEW_LIST,
+    automation_condition=NO_SNAPSHOT,
     description=SNAPSHOTS.description,
     metadata=SNAPSHOTS.metadata(),
     check_specs=SNAPSHOTS.check_specs("bucket_sync"),

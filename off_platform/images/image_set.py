@@ -12,10 +12,16 @@ from off_platform.image_sets.build import How, build_groups, checked_layout
 from off_platform.image_sets.card import CardKeyList, CardKind
 from off_platform.image_sets.claim import claimed
 from off_platform.image_sets.command import command_line
-from off_platform.image_sets.declared import UnusableChoiceError, checked_choice, demand_name
+from off_platform.image_sets.declared import (
+    UnusableChoiceError,
+    checked_choice,
+    demand_name,
+    varied_description,
+)
 from off_platform.image_sets.finish import About, finish, options_as_text
 from off_platform.image_sets.made import Made
 from off_platform.images.choice import Choice, candidates_query, choose
+from off_platform.images.keys import SUFFIXES
 from off_platform.images.monthly import NoSnapshotError, Snapshot, snapshot_of
 from off_platform.images.schemas import KEY_INDEX, PRODUCTS
 from off_platform.settings import Settings
@@ -86,12 +92,13 @@ def request_from(
     options |= {key: value for key, value in varied.items() if key in options and value is not None}
     if varied.get("all"):
         options["n"] = None
+    made = checked_choice(Choice, options, name)
     layout = checked_layout(varied.get("layout") or settings.layout)
     limits = Limits(settings.concurrency, settings.attempts, settings.object_bytes_most)
     return Request(
         demand_name(name),
-        checked_choice(Choice, options, name),
-        description,
+        made,
+        varied_description(description, choice, made),
         settings.shard_samples,
         How(layout, limits, settings.decoded_share),
         settings.gallery_samples,
@@ -144,7 +151,7 @@ def make_image_set(
         _identity(source, request, snapshot) | _identity_of(products, request.choice, connection),
         request.group_samples,
     )
-    with claimed(folder, connection):
+    with claimed(folder, connection, SUFFIXES):
         continued = building.begin(folder, plan, connection)
         tally = build_groups(folder, source, request.how, connection, display)
         about = _about(source, request, month, snapshot, candidates)

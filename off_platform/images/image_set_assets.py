@@ -12,7 +12,7 @@ from off_platform.image_sets.manifest import check_manifest, manifest_table
 from off_platform.images.assets import GROUP, OWNERS, SettingsParam, products
 from off_platform.images.choice import Choice
 from off_platform.images.image_set import WING, make_image_set, request_from
-from off_platform.partitions import image_sets
+from off_platform.partitions import RUNS, image_sets
 from off_platform.resources import BucketResource, LakeResource
 from off_platform.settings import Settings
 from off_platform.storage.lake import IMAGE_SETS, MANIFEST
@@ -63,7 +63,7 @@ def image_set_asset(settings: Settings) -> dg.AssetsDefinition:
         group_name=GROUP,
         owners=OWNERS,
         kinds={"s3", "parquet"},
-        tags={"off_platform/runs": "image_sets"},
+        tags={RUNS: "image_sets"},
         partitions_def=image_sets(settings.image_sets, "images"),
         deps=[dg.AssetDep("key_index", partition_mapping=dg.LastPartitionMapping()), products],
         description="A chosen, fetched and verified set of photos, OCR results or both, with its "

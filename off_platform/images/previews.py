@@ -21,14 +21,16 @@ def index_preview(
                 FROM {index} WHERE kind = '400' USING SAMPLE reservoir({PREVIEW_ROWS * 4} ROWS)
                 REPEATABLE (1)))
         WHERE nth = 1 ORDER BY key LIMIT {PREVIEW_ROWS}""").fetchall()
-    rows = []
-    for key, barcode, image_id, kind in found:
-        address = source.public_url(key)
-        photo = f"![]({address})" if address.startswith("http") else ""
-        rows.append((photo, barcode, image_id, kind, f"[{key}]({address})"))
-    return dg.MetadataValue.md(
-        markdown_table(["photo", "barcode", "image_id", "kind", "key"], rows, escape=False)
-    )
+    addresses = [source.public_url(key) for key, *_ in found]
+    rows: list[tuple[object, ...]] = [
+        (f"![]({address})", barcode, image_id, kind, f"[{key}]({address})")
+        for address, (key, barcode, image_id, kind) in zip(addresses, found, strict=True)
+    ]
+    names = ["photo", "barcode", "image_id", "kind", "key"]
+    if not all(address.startswith("http") for address in addresses):
+        # A browser reaches no photo of a bucket on this disk.
+        names, rows = names[1:], [row[1:] for row in rows]
+    return dg.MetadataValue.md(markdown_table(names, rows, escape=False))
 
 
 def changes_chart(

@@ -26,6 +26,7 @@ from off_platform.imports.tables import (
 from off_platform.imports.taking_in import original, record, take_in
 from off_platform.imports.validation import validate_import
 from off_platform.partitions import IMPORTS as PARTITIONS
+from off_platform.partitions import RUNS
 from off_platform.previews import table_preview
 from off_platform.quality import Table
 from off_platform.resources import LakeResource, inbox_source
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
 
 GROUP = "imports"
 OWNERS = ["team:data"]
-RUNS = {"off_platform/runs": "imports"}
+TAGS = {RUNS: "imports"}
 SettingsParam = dg.ResourceParam[Settings]
 # Producers send their products a few times a year.
 EXPECTED = dg.FreshnessPolicy.time_window(
@@ -65,7 +66,7 @@ class ImportConfig(dg.Config):
     group_name=GROUP,
     owners=OWNERS,
     kinds={"file"},
-    tags=RUNS,
+    tags=TAGS,
     partitions_def=PARTITIONS,
     description="The file as it came, kept unchanged in the lake, and what it is.",
     metadata=IMPORTS.metadata(),
@@ -96,7 +97,7 @@ def _spec(table: Table) -> dg.AssetSpec:
         group_name=GROUP,
         owners=OWNERS,
         kinds={"duckdb", "parquet"},
-        tags=RUNS,
+        tags=TAGS,
         description=table.description,
         metadata=table.metadata(),
     )
@@ -112,7 +113,7 @@ def _spec(table: Table) -> dg.AssetSpec:
             group_name=GROUP,
             owners=OWNERS,
             kinds={"html"},
-            tags=RUNS,
+            tags=TAGS,
             description="A page for the producer, the findings as CSV and XLSX, and a corrected "
             "copy.",
         ),
@@ -180,7 +181,7 @@ def _made(
     group_name=GROUP,
     owners=OWNERS,
     kinds={"duckdb", "parquet"},
-    tags=RUNS,
+    tags=TAGS,
     deps=[
         dg.AssetDep("products_accepted"),
         dg.AssetDep("key_index", partition_mapping=dg.LastPartitionMapping()),

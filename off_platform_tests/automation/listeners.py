@@ -68,7 +68,7 @@ def mailbox() -> Iterator[tuple[int, list[EmailMessage]]]:
 @contextmanager
 def _served(server: Any) -> Iterator[int]:
     server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     try:
         yield server.server_address[1]

@@ -27,12 +27,12 @@ class Conditions:
     settings: Settings = field(default_factory=lambda: Settings(_env_file=None))
     cursor: Any = None
 
-    def asked(self, month: str = MONTH) -> set[tuple[str, str | None]]:
-        """A tick in the middle of a month: assets and partitions that it asks for."""
+    def asked(self, month: str = MONTH, hours: float = 0) -> set[tuple[str, str | None]]:
+        """A tick so long after a month's 15th: assets and partitions that it asks for."""
         defs = definitions(of=self.settings)
         middle = datetime.combine(
             date.fromisoformat(month) + timedelta(days=14), datetime.min.time()
-        )
+        ) + timedelta(hours=hours)
         told = dg.evaluate_automation_conditions(
             defs,
             self.instance,
@@ -46,6 +46,17 @@ class Conditions:
             for key in defs.resolve_asset_graph().get_all_asset_keys()
             for partition in told.get_requested_partitions(key)
         }
+
+    def started(self, *assets: str, month: str = MONTH) -> dg.DagsterRun:
+        """A run of some assets is under way."""
+        job = definitions(of=self.settings).resolve_implicit_global_asset_job_def()
+        picked = frozenset(map(dg.AssetKey, assets))
+        return self.instance.create_run_for_job(
+            job.get_subset(asset_selection=picked),
+            status=dg.DagsterRunStatus.STARTED,
+            tags={"dagster/partition": month},
+            asset_selection=picked,
+        )
 
     def observed(self, etag: str) -> None:
         """The key list was looked at, and had this ETag."""
@@ -82,13 +93,50 @@ def test_a_new_list_asks_for_the_month_and_its_tables_once(conditions: Condition
     assert conditions.asked() == set()
 
 
-def test_a_month_that_failed_is_asked_for_by_the_next_list_only(conditions: Conditions) -> None:
+def test_a_month_that_was_asked_for_in_vain_is_asked_for_by_the_next_list(
+    conditions: Conditions,
+) -> None:
     conditions.observed('"a"')
     conditions.asked()
     conditions.observed('"a"')
     assert conditions.asked() == set()
     conditions.observed('"b"')
     assert conditions.asked() == of(WHOLE)
+
+
+def test_a_month_whose_run_failed_is_asked_for_again_once_a_day(conditions: Conditions) -> None:
+    for day in (0, 24):
+        conditions.instance.report_run_failed(conditions.started("bucket_sync"))
+        assert conditions.asked(hours=day + 4.9) == set()
+        assert conditions.asked(hours=day + 5.1) == of(WHOLE)
+        assert conditions.asked(hours=day + 5.2) == set()
+    conditions.instance.report_run_failed(conditions.started(*WHOLE))
+    assert conditions.asked(hours=53.1) == of(WHOLE)
+    conditions.made(*WHOLE)
+    assert conditions.asked(hours=54) == set()
+    assert conditions.asked(hours=77.1) == set()
+
+
+def test_a_month_that_was_not_run_yet_waits_for_its_schedule(conditions: Conditions) -> None:
+    assert conditions.asked(hours=5.1) == set()
+    assert conditions.asked(hours=29.1) == set()
+
+
+def test_a_failed_month_is_not_asked_for_while_it_runs_again_or_when_it_is_over(
+    conditions: Conditions,
+) -> None:
+    conditions.instance.report_run_failed(conditions.started("bucket_sync"))
+    again = conditions.started("bucket_sync")
+    assert conditions.asked(hours=5.1) == set()
+    conditions.instance.report_run_failed(again)
+    assert conditions.asked(NEXT, hours=5.1) == set()
+
+
+def test_a_month_with_a_snapshot_keeps_it_though_a_later_run_failed(conditions: Conditions) -> None:
+    conditions.made(*WHOLE)
+    conditions.asked()
+    conditions.instance.report_run_failed(conditions.started("bucket_sync"))
+    assert conditions.asked(hours=5.1) == set()
 
 
 def test_a_month_that_has_a_snapshot_keeps_it(conditions: Conditions) -> None:
@@ -101,14 +149,7 @@ def test_a_month_that_has_a_snapshot_keeps_it(conditions: Conditions) -> None:
 
 
 def test_a_list_that_comes_while_a_run_is_under_way_is_remembered(conditions: Conditions) -> None:
-    job = definitions(of=conditions.settings).resolve_implicit_global_asset_job_def()
-    picked = frozenset({dg.AssetKey("bucket_sync")})
-    run = conditions.instance.create_run_for_job(
-        job.get_subset(asset_selection=picked),
-        status=dg.DagsterRunStatus.STARTED,
-        tags={"dagster/partition": MONTH},
-        asset_selection=picked,
-    )
+    run = conditions.started("bucket_sync")
     conditions.observed('"a"')
     assert conditions.asked() == set()
     conditions.instance.report_run_failed(run)

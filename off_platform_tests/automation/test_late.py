@@ -22,6 +22,7 @@ from off_platform_tests.automation.listeners import Listener, listening
 
 NOW = datetime.now(UTC)
 MONTH = "2026-10-01"
+THIS_MONTH = f"{NOW:%Y-%m-01}"
 
 
 @dataclass
@@ -59,11 +60,11 @@ class Watched:
             key.to_user_string(): record.freshness_state.name for key, record in records.items()
         }
 
-    def tick(self) -> Any:
-        """A tick of the sensor."""
+    def tick(self, name: str = "alert_on_late") -> Any:
+        """A tick of a sensor."""
         context = dg.build_sensor_context(self.instance, repository_def=self.repository)
         context.log.setLevel(logging.CRITICAL)
-        return self.repository.get_sensor_def("alert_on_late")(context)
+        return self.repository.get_sensor_def(name)(context)
 
 
 @pytest.fixture
@@ -107,7 +108,7 @@ def test_what_becomes_late_later_is_told_then(watched: Watched) -> None:
 
 @pytest.mark.parametrize(("days", "state"), [(1, "PASS"), (34, "WARN"), (36.9, "WARN")])
 def test_what_is_young_enough_is_not_told(watched: Watched, days: float, state: str) -> None:
-    watched.made("bucket_sync", days, MONTH)
+    watched.made("bucket_sync", days, THIS_MONTH)
     assert watched.look()["bucket_sync"] == state
     assert watched.tick().skip_message == "Nothing is late."
     assert watched.webhook.bodies == []
@@ -116,20 +117,22 @@ def test_what_is_young_enough_is_not_told(watched: Watched, days: float, state: 
 def test_what_was_made_again_is_late_no_more(watched: Watched) -> None:
     watched.made("bucket_sync", 48, MONTH)
     assert watched.look()["bucket_sync"] == "FAIL"
-    watched.made("bucket_sync", 0, "2026-11-01")
+    watched.made("bucket_sync", 0, THIS_MONTH)
     assert watched.look()["bucket_sync"] == "PASS"
     assert watched.tick().skip_message == "Nothing is late."
 
 
-def test_what_could_not_be_sent_fails_the_tick_and_is_told_by_the_next(watched: Watched) -> None:
+def test_what_could_not_be_sent_fails_the_tick_and_waits(watched: Watched) -> None:
     watched.made("bucket_sync", 48, MONTH)
     watched.look()
     watched.webhook.answers = [404]
     with pytest.raises(NotSentError, match="not sent by webhook: it answered 404"):
         watched.tick()
     assert watched.webhook.bodies == []
-    watched.tick()
+    assert watched.tick().skip_message == "Waits to be sent: Late: bucket_sync"
+    watched.tick("unsent_alerts")
     assert [body["title"] for body in watched.webhook.bodies] == ["Late: bucket_sync"]
+    assert watched.tick().skip_message == "Told before: Late: bucket_sync"
 
 
 def test_a_month_that_was_never_made_is_late_and_an_import_that_never_came_is_not(
@@ -155,3 +158,38 @@ def test_a_month_that_was_never_made_is_late_and_an_import_that_never_came_is_no
 def test_before_the_daemon_has_looked_nothing_is_late(watched: Watched) -> None:
     watched.made("bucket_sync", 48, MONTH)
     assert watched.tick().skip_message == "Nothing is late."
+
+
+@pytest.mark.parametrize(
+    ("day", "made", "late"),
+    [
+        ("2026-11-10 02:59", ["2026-10-01"], False),
+        ("2026-11-10 03:01", ["2026-10-01"], True),
+        ("2026-11-30 23:59", ["2026-10-01", "2026-03-01"], True),
+        ("2026-11-30 23:59", ["2026-11-01", "2026-03-01"], False),
+        ("2026-12-03 12:00", ["2026-11-01"], False),
+    ],
+)
+def test_a_month_that_was_not_made_is_late_though_an_older_one_was_made_again(
+    watched: Watched,
+    day: str,
+    made: list[str],
+    late: bool,  # noqa: FBT001
+) -> None:
+    for month in made:
+        watched.made("bucket_sync", 0, month)
+    assert watched.look()["bucket_sync"] == "PASS"
+    moment = datetime.fromisoformat(f"{day}+00:00")
+    found = late_assets(watched.repository, watched.instance, moment)
+    days = (moment - datetime(2026, 11, 4, 3, tzinfo=UTC)).days
+    told = f"2026-11 was not made; its schedule was due 2026-11-04 03:00 UTC, {days} days ago"
+    assert found == ({"bucket_sync": told} if late else {})
+
+
+def test_a_month_is_due_as_its_schedule_is_set(watched: Watched) -> None:
+    watched.settings = Settings(_env_file=None, monthly_cron="0 3 20 * *")
+    watched.made("bucket_sync", 0, MONTH)
+    watched.look()
+    for day, late in ((25, set()), (27, {"bucket_sync"})):
+        moment = datetime(2026, 11, day, tzinfo=UTC)
+        assert set(late_assets(watched.repository, watched.instance, moment)) == late

@@ -1,0 +1,215 @@
+"""Alerts under Dagster's own ticks: each is told once, whatever fails on its way."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from off_platform.automation import alert_delivery
+from off_platform.automation.alert_delivery import MOST_WAITING, deliver, deliver_waiting
+from off_platform.automation.alert_senders import NotSentError
+from off_platform.automation.alert_sensors import alert_sensors
+from off_platform.automation.alerts import Message
+from off_platform.settings import Settings
+from off_platform_tests.automation.listeners import Listener, listening
+
+QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+RETRY = {"dagster/retry_number": "1"}
+FIRST = {"dagster/will_retry": "true"}
+
+
+class Does(dg.Config):
+    """What becomes of a run."""
+
+    passes: bool = True
+    dies: bool = False
+
+
+@dg.asset(check_specs=[dg.AssetCheckSpec("whole", asset="table")])
+def table(config: Does) -> Iterator[Any]:
+    """A table whose check does not pass, or whose run dies after it, when asked to."""
+    check = dg.AssetCheckResult(passed=config.passes, description="Row 2 is broken.")
+    yield dg.MaterializeResult(check_results=[check])
+    if config.dies:
+        raise OSError("no space left")
+
+
+@dataclass
+class Desk:
+    """A platform whose sensors tick as Dagster's daemon has them tick."""
+
+    instance: dg.DagsterInstance
+    slack: Listener
+    webhook: Listener
+    cursors: dict[str, str | None] = field(default_factory=dict)
+
+    @property
+    def settings(self) -> Settings:
+        """Two places to send to."""
+        slack, webhook = self.slack.url, self.webhook.url
+        return Settings(_env_file=None, alert_slack_webhook=slack, alert_webhook=webhook)
+
+    def run(self, *, passes: bool = True, dies: bool = False, **tags: str) -> None:
+        """A run comes to its end."""
+        config = {**QUIET, "ops": {"table": {"config": {"passes": passes, "dies": dies}}}}
+        self.repository.get_job("tables").execute_in_process(
+            run_config=config, instance=self.instance, raise_on_error=False, tags=tags
+        )
+
+    @property
+    def repository(self) -> dg.RepositoryDefinition:
+        """What is defined."""
+        defs = dg.Definitions(
+            [table],
+            jobs=[dg.define_asset_job("tables", [table])],
+            sensors=alert_sensors(self.settings, running=True),
+        )
+        return defs.get_repository_def()
+
+    def tick(self, name: str) -> list[str]:
+        """A tick of a sensor on runs; gives its errors. The cursor moves on them too."""
+        context = dg.build_sensor_context(
+            self.instance, self.cursors.get(name), repository_def=self.repository, sensor_name=name
+        )
+        ticked = self.repository.get_sensor_def(name).evaluate_tick(context)
+        self.cursors[name] = ticked.cursor
+        reactions = ticked.dagster_run_reactions
+        return [str(each.error.message) for each in reactions if each.error]
+
+    def send_waiting(self) -> str:
+        """A tick of the sensor of unsent alerts; gives why it skipped."""
+        context = dg.build_sensor_context(self.instance, repository_def=self.repository)
+        ticked = self.repository.get_sensor_def("unsent_alerts").evaluate_tick(context)
+        return str(ticked.skip_message)
+
+    @property
+    def told(self) -> list[str]:
+        """The titles that the webhook has."""
+        return [body["title"] for body in self.webhook.bodies]
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[Desk]:
+    with (
+        listening() as slack,
+        listening() as webhook,
+        dg.DagsterInstance.ephemeral(tempdir=str(tmp_path)) as instance,
+    ):
+        found = Desk(instance, slack, webhook)
+        for name in ("alert_on_checks", "alert_on_failure"):
+            found.tick(name)
+        yield found
+
+
+def test_what_one_sender_could_not_send_it_sends_later_and_once(desk: Desk) -> None:
+    desk.run(passes=False)
+    desk.webhook.answers = [404, 404]
+    (error,) = desk.tick("alert_on_checks")
+    assert "not sent by webhook: it answered 404" in error
+    assert (len(desk.slack.bodies), desk.told) == (1, [])
+    # Dagster has gone past the run.
+    assert desk.tick("alert_on_checks") == []
+    assert desk.told == []
+    with pytest.raises(NotSentError, match="it answered 404"):
+        desk.send_waiting()
+    assert desk.send_waiting() == "Sent of what waited: 1."
+    assert desk.send_waiting() == "No alert waits."
+    assert (len(desk.slack.bodies), desk.told) == (1, ["1 check failed: tables"])
+
+
+def test_what_waits_is_no_repeat_and_what_was_sent_late_is(desk: Desk) -> None:
+    desk.webhook.answers = [404]
+    for _ in range(2):
+        desk.run(passes=False)
+    assert len(desk.tick("alert_on_checks")) == 1
+    desk.send_waiting()
+    desk.run(passes=False)
+    assert desk.tick("alert_on_checks") == []
+    assert desk.send_waiting() == "No alert waits."
+    assert (len(desk.slack.bodies), len(desk.told)) == (1, 1)
+
+
+def test_a_tick_that_ended_between_sending_and_forgetting_sends_nothing_twice(desk: Desk) -> None:
+    message = Message("Late: bins", "bins: 40 days", "", "same")
+    desk.webhook.answers = [404]
+    with pytest.raises(NotSentError):
+        deliver(desk.settings, desk.instance, message)
+    keys = {f"off_platform/unsent/{number}" for number in range(MOST_WAITING)}
+    kept = desk.instance.run_storage.get_cursor_values(keys)
+    assert len(kept) == 1
+    deliver_waiting(desk.settings, desk.instance)
+    desk.instance.run_storage.set_cursor_values(dict(kept))
+    deliver_waiting(desk.settings, desk.instance)
+    assert desk.told == ["Late: bins"]
+
+
+def test_one_message_that_is_refused_does_not_hold_up_the_others(desk: Desk) -> None:
+    desk.webhook.answers = [404, 404, 404]
+    for title in ("one", "two"):
+        with pytest.raises(NotSentError):
+            deliver(desk.settings, desk.instance, Message(title, "text", "", title))
+    with pytest.raises(NotSentError):
+        deliver_waiting(desk.settings, desk.instance)
+    assert deliver_waiting(desk.settings, desk.instance) == "Sent of what waited: 2."
+    assert desk.told == ["two", "one"]
+
+
+def test_what_waits_is_bounded_and_the_newest_are_kept(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(alert_delivery, "SECONDS_A_TICK", 60)
+    more = MOST_WAITING + 2
+    desk.webhook.answers = [404] * more
+    for number in range(more):
+        with pytest.raises(NotSentError):
+            deliver(desk.settings, desk.instance, Message(f"{number}", "text", "", f"{number}"))
+    assert deliver_waiting(desk.settings, desk.instance) == "Sent of what waited: 100."
+    assert desk.told == [f"{number}" for number in range(2, more)]
+
+
+def test_what_waits_for_a_sender_that_is_no_longer_set_is_forgotten(desk: Desk) -> None:
+    desk.webhook.answers = [404]
+    with pytest.raises(NotSentError):
+        deliver(desk.settings, desk.instance, Message("one", "text", "", "one"))
+    only_slack = Settings(_env_file=None, alert_slack_webhook=desk.slack.url)
+    assert deliver_waiting(only_slack, desk.instance) == "No alert waits."
+    assert deliver_waiting(desk.settings, desk.instance) == "No alert waits."
+    assert desk.told == []
+
+
+def test_a_tick_goes_past_quiet_runs_to_the_one_that_is_told(desk: Desk) -> None:
+    for _ in range(4):
+        desk.run()
+    desk.run(passes=False)
+    assert desk.tick("alert_on_checks") == []
+    assert desk.told == ["1 check failed: tables"]
+
+
+def test_a_retry_tells_the_checks_that_the_first_attempt_did_not_come_to(desk: Desk) -> None:
+    desk.run(dies=True, **FIRST)
+    desk.tick("alert_on_failure")
+    assert desk.told == []
+    desk.run(passes=False, **RETRY)
+    desk.tick("alert_on_checks")
+    assert desk.told == ["1 check failed: tables"]
+
+
+def test_a_retry_that_finds_the_same_is_not_told_again(desk: Desk) -> None:
+    desk.run(passes=False, dies=True, **FIRST)
+    desk.tick("alert_on_failure")
+    assert desk.told == ["1 check failed: tables"]
+    assert "The run failed" not in desk.webhook.bodies[0]["text"]
+    desk.run(passes=False, **RETRY)
+    desk.tick("alert_on_checks")
+    assert len(desk.told) == 1
+
+
+def test_the_last_attempt_says_that_the_run_failed(desk: Desk) -> None:
+    desk.run(dies=True, **FIRST)
+    desk.run(dies=True, **RETRY, **{"dagster/will_retry": "false"})
+    desk.tick("alert_on_failure")
+    assert desk.told == ["Failed: tables"]
+    assert "The run failed: table: no space left" in desk.webhook.bodies[0]["text"]
