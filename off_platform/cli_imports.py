@@ -143,14 +143,14 @@ def _tell(form: str, path: Path, verdict: "Verdict", groups: "list[Group]") -> N
 
 
 def _tell_a_person(path: Path, verdict: "Verdict", groups: "list[Group]") -> None:
-    from off_platform.imports.report import kind_of, sentence, shown, what_first  # noqa: PLC0415 - the same
+    from off_platform.imports.report import outcome_of, sentence, shown, what_first  # noqa: PLC0415 - the same
 
-    colour = {"accepted": "green", "some": "yellow", "refused": "red"}[kind_of(verdict)]
+    colour = {"accepted": "green", "some": "yellow", "refused": "red"}[outcome_of(verdict)]
     said = escape(shown(sentence(verdict)))
     name = escape(shown(path.name))
     out.print(f"[bold]{name}[/]  [{colour}]{said}[/]", highlight=False)
     if groups:
-        out.print(_as_table(groups))
+        out.print(_as_table(groups, verdict))
     for number, group in enumerate(what_first(groups), 1):
         if number == 1:
             out.print("[bold]What to do first[/]")
@@ -158,7 +158,7 @@ def _tell_a_person(path: Path, verdict: "Verdict", groups: "list[Group]") -> Non
     out.print(f"Took {duration(verdict.seconds)}.", style="dim", highlight=False)
 
 
-def _as_table(groups: "list[Group]") -> Table:
+def _as_table(groups: "list[Group]", verdict: "Verdict") -> Table:
     from off_platform.imports.report import shown  # noqa: PLC0415 - brings jinja2
 
     table = Table("level", "rule", "findings", "for example", show_edge=False)
@@ -168,14 +168,18 @@ def _as_table(groups: "list[Group]") -> Table:
             f"[{colour}]{group.rule.level}[/]",
             group.rule.id,
             f"{group.findings:,}",
-            escape(shown(_example(group))),
+            escape(shown(_example(group, verdict))),
         )
     return table
 
 
-def _example(group: "Group") -> str:
+def _example(group: "Group", verdict: "Verdict") -> str:
+    from off_platform.imports.report import file_of  # noqa: PLC0415 - brings jinja2
+
     first = group.examples[0]
-    where = [f"row {first['row']:,}"] if first["row"] else []
+    file = file_of(first, verdict)
+    where = [file] if file else []
+    where += [f"row {first['row']:,}"] if first["row"] else []
     where += [first["column"]] if first["column"] else []
     at = f"{', '.join(where)}: " if where else ""
     if first["value"] is None:

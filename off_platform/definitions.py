@@ -64,7 +64,7 @@ def _inbox(of: Settings) -> Callable[[str | None], Looked]:
 
     def look_into(cursor: str | None) -> Looked:
         found = look(inbox_source(of), cursor)
-        arrived = [Arrived(each.key, each.place) for each in found.ready]
+        arrived = [Arrived(each.key, each.place, each.state) for each in found.ready]
         return Looked(arrived, found.waiting, found.cursor)
 
     return look_into

@@ -60,10 +60,27 @@ def test_programs_get_json(run: Run) -> None:
     assert rule["rule"] == "number_decimal_comma"
     assert rule["examples"] == [
         {
-            "row": 2, "column": "fat_g", "value": "30,9", "proposal": "30.9", "certain": True,
-            "message": rule["examples"][0]["message"],
+            "file": "some.csv", "row": 2, "column": "fat_g", "value": "30,9", "proposal": "30.9",
+            "certain": True, "message": rule["examples"][0]["message"],
         }
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("form", "told"),
+    [
+        ("text", "b.csv, row 2, fat_g: '30,9' -> '30.9'"),
+        ("json", '"file": "b.csv"'),
+        ("github", "::error file=several/b.csv,line=2,title=number_decimal_comma::"),
+    ],
+)
+def test_a_finding_in_a_folder_is_told_with_its_file(run: Run, form: str, told: str) -> None:
+    Path("several").mkdir()
+    Path("several/a.csv").write_text(f"barcode,product_name\n{NUTELLA},Nutella\n")
+    Path("several/b.csv").write_text(f'barcode,fat_g\n{NUTELLA},"30,9"\n')
+    code, out, _ = run("validate", "several", "--format", form)
+    assert code == 1
+    assert told in out
 
 
 def test_github_gets_commands_that_no_file_can_forge(run: Run) -> None:

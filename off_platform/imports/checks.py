@@ -6,6 +6,7 @@ Which rules there are, and of which check, is in `rules.py`; who finds them, `va
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from off_platform.imports.report import file_of, records_by_product, shown
 from off_platform.imports.rules import CHECKS, LEVELS, RULES, rules_of
 from off_platform.imports.tables import PRODUCTS_IMPORTED
 from off_platform.imports.validation import Verdict
@@ -37,7 +38,7 @@ def of_accepted(
         found.facts = {"errors": errors, "warnings": warnings, "infos": infos}
         if broken:
             found.note = f"Broken by {_what(found, verdict)}: {rules}."
-            found.examples += _examples(connection, findings, check)
+            found.examples += _examples(connection, findings, check, verdict)
         elif infos:
             found.note = f"Holds; {infos:,} times something was changed or assumed: {rules}."
     return {SHAPE: _shape(connection, accepted), **made}
@@ -59,17 +60,14 @@ def _counted(connection: "duckdb.DuckDBPyConnection", findings: str) -> list[tup
     """Each check's errors, warnings, infos, broken records (or places of the file), and rules."""
     of_rules = ", ".join(f"({literal(rule.id)}, {literal(rule.check)})" for rule in RULES)
     found = f"{findings} JOIN (VALUES {of_rules}) AS r(rule, of_check) USING (rule)"
-    # Grouped by place first, as a count of distinct ones cannot be spilt.
+    by_product = records_by_product(connection, "of_check", f"{found} WHERE level <> 'info'")
     return connection.execute(f"""
         WITH counted AS (
             SELECT of_check, rule, level, count(*) AS findings
             FROM {found} GROUP BY of_check, rule, level),
-        places AS (
-            SELECT of_check, row, count(*) AS findings
-            FROM {found} WHERE level <> 'info' GROUP BY of_check, file, row),
         broken AS (
-            SELECT of_check, sum(CASE WHEN row IS NULL THEN findings ELSE 1 END) AS broken
-            FROM places GROUP BY of_check)
+            SELECT of_check, sum(records + of_file) AS broken
+            FROM ({by_product}) GROUP BY of_check)
         SELECT of_check, {", ".join(_sum_of(level) for level in LEVELS)},
             coalesce(any_value(broken), 0)::BIGINT, string_agg(DISTINCT rule, ', ' ORDER BY rule)
         FROM counted LEFT JOIN broken USING (of_check) GROUP BY of_check""").fetchall()
@@ -79,25 +77,29 @@ def _sum_of(level: str) -> str:
     return f"coalesce(sum(findings) FILTER (level = {literal(level)}), 0)::BIGINT"
 
 
-def _examples(connection: "duckdb.DuckDBPyConnection", findings: str, check: str) -> list[str]:
+def _examples(
+    connection: "duckdb.DuckDBPyConnection", findings: str, check: str, verdict: Verdict
+) -> list[str]:
     """The worst findings of a check, one line each."""
     rules = ", ".join(literal(rule.id) for rule in rules_of(check))
     found = connection.execute(f"""
-        SELECT rule, row, "column", value, proposal FROM {findings}
+        SELECT rule, file, row, "column", value, proposal FROM {findings}
         WHERE level <> 'info' AND rule IN ({rules})
         ORDER BY level = 'warning', row NULLS FIRST, file, "column" LIMIT {MOST_EXAMPLES}""")
-    return [_example(*each) for each in found.fetchall()]
+    names = ("rule", "file", "row", "column", "value", "proposal")
+    return [_example(dict(zip(names, each, strict=True)), verdict) for each in found.fetchall()]
 
 
-def _example(
-    rule: str, row: int | None, column: str | None, value: str | None, proposal: str | None
-) -> str:
+def _example(found: Mapping[str, Any], verdict: Verdict) -> str:
     """One line; what stands in the file is shown as a program would write it."""
-    where = f"row {row}" if row is not None else "file"
-    at = f"{where}, {column!r}" if column else where
+    row, column, value, proposal = (found[name] for name in ("row", "column", "value", "proposal"))
+    file = shown(file_of(found, verdict)).replace("\n", " ")
+    at = [file] if file else []
+    at.append(f"row {row}" if row is not None else "file")
+    at += [repr(column)] if column else []
     what = f": {value!r}" if value is not None else ""
     better = f" -> {proposal!r}" if proposal is not None else ""
-    return f"{at}{what}{better} ({rule})"
+    return f"{', '.join(at)}{what}{better} ({found['rule']})"
 
 
 def _shape(connection: "duckdb.DuckDBPyConnection", accepted: str) -> Finding:

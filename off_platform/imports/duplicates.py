@@ -45,7 +45,7 @@ def quarantine(
 
 
 def duplicates(
-    reader: Reader, batches: Iterable[Batch], columns: Columns, twice: "pa.Table"
+    reader: Reader, batches: Iterable[Batch], columns: Columns, twice: "Iterable[pa.Table]"
 ) -> "Iterator[tuple[pa.Table, pa.Table]]":
     """The records whose product stood before, as the file is read once more.
 
@@ -53,7 +53,7 @@ def duplicates(
         reader: of the file, which knows what its rows are called.
         batches: of the file, from its beginning.
         columns: which field each column is.
-        twice: `row`, `product` and `first_row` of each.
+        twice: `row`, `product` and `first_row` of each, in the order of the rows, in parts.
 
     Yields:
         Rows of `products_quarantined`, and of `import_findings`.
@@ -61,30 +61,67 @@ def duplicates(
     import pyarrow as pa  # noqa: PLC0415 - 0.2 s, once used
     import pyarrow.compute as pc  # noqa: PLC0415 - the same
 
-    rows = twice["row"].combine_chunks()
+    following = _Following(_named(reader, part) for part in twice)
     for batch in batches:
-        at = pc.index_in(pa.array(batch.rows), rows)
+        here = following.up_to(int(batch.rows[-1])) if len(batch.rows) else None
+        if here is None:
+            continue
+        at = pc.index_in(pa.array(batch.rows), here["row"].combine_chunks())
         wanted = at.is_valid()
         if not (count := pc.sum(wanted).as_py()):
             continue
         of_rules = pa.array([[RULE]] * count, pa.list_(pa.string()))
         stands = as_they_stand(batch, columns)
-        found = _found(reader, batch, columns, twice.take(at.drop_null()), wanted)
+        found = _found(batch, columns, here.take(at.drop_null()), wanted)
         yield (
             quarantine(batch, stands, of_rules, wanted),
             found.table(reader.source.name, stands.filter(wanted)),
         )
 
 
+class _Following:
+    """Rows of a table that comes in parts, in their order; each is held once, for a while."""
+
+    def __init__(self, parts: "Iterable[pa.Table]") -> None:
+        self._parts = iter(parts)
+        self._rest: pa.Table | None = None
+
+    def up_to(self, row: int) -> "pa.Table | None":
+        """Those that were not given before, up to a number; None when there are none."""
+        import numpy as np  # noqa: PLC0415 - 0.1 s, once used
+        import pyarrow as pa  # noqa: PLC0415 - 0.2 s, once used
+
+        given = []
+        while (part := self._rest or next(self._parts, None)) is not None:
+            count = int(np.searchsorted(part["row"].to_numpy(), row, "right"))
+            if count:
+                given.append(part.slice(0, count))
+            self._rest = part.slice(count) if count < len(part) else None
+            if self._rest is not None:
+                break
+        return pa.concat_tables(given) if given else None
+
+
+def _named(reader: Reader, twice: "pa.Table") -> "pa.Table":
+    """With what its rows are called; asked for together, as each question has its price."""
+    import pyarrow as pa  # noqa: PLC0415 - 0.2 s, once used
+
+    numbers = pa.concat_arrays([twice[name].combine_chunks() for name in ("row", "first_row")])
+    names, count = reader.names_of_rows(numbers), len(twice)
+    return twice.append_column("again", names.slice(0, count)).append_column(
+        "first", names.slice(count)
+    )
+
+
 def _found(
-    reader: Reader, batch: Batch, columns: Columns, twice: "pa.Table", wanted: "pa.BooleanArray"
+    batch: Batch, columns: Columns, twice: "pa.Table", wanted: "pa.BooleanArray"
 ) -> BatchFindings:
     """`duplicate_product` of the later records, both rows named."""
     import numpy as np  # noqa: PLC0415 - 0.1 s, once used
     import pyarrow.compute as pc  # noqa: PLC0415 - 0.2 s, once used
 
     names = where_they_stand(batch, columns).filter(wanted)
-    product, row, first = (twice[name].combine_chunks() for name in ("product", "row", "first_row"))
+    product, again, first = (twice[name].combine_chunks() for name in ("product", "again", "first"))
     found = BatchFindings(batch.rows[wanted.to_numpy(zero_copy_only=False)])
     found.add(
         RULE,
@@ -93,8 +130,8 @@ def _found(
         field=names,
         value=as_they_stand(batch, columns).filter(wanted),
         message=pc.binary_join_element_wise(
-            "The product ", product, " stands in ", reader.names_of_rows(first),
-            " already, and again in ", reader.names_of_rows(row), ".", "",
+            "The product ", product, " stands in ", first, " already, and again in ", again,
+            ".", "",
         ),
     )  # fmt: skip
     return found

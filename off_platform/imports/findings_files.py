@@ -7,12 +7,18 @@ neutralised.
 import csv
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from off_platform.imports.formulas import neutral
 from off_platform.imports.staging import FINDINGS
 
-_BATCH_ROWS = 1_000
+if TYPE_CHECKING:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+# A portion of findings has no more of either, but for a row that is longer.
+MOST_ROWS = 1_000
+MOST_BYTES = 4 << 20
 
 
 def write_findings_csv(folder: Path, to: Path) -> None:
@@ -39,6 +45,25 @@ def _batches(findings: Path) -> Iterator[tuple[list[str], list[tuple[Any, ...]]]
     with pq.ParquetFile(findings) as file:
         names = file.schema_arrow.names
         yield names, []
-        for batch in file.iter_batches(_BATCH_ROWS):
+        for batch in portions(file):
             columns = [column.to_pylist() for column in batch.columns]
             yield names, list(zip(*columns, strict=True))
+
+
+def portions(file: "pq.ParquetFile") -> Iterator["pa.RecordBatch"]:
+    """The rows of findings, a few at a time when they are long.
+
+    Args:
+        file: of the table `import_findings`.
+    """
+    for batch in file.iter_batches(MOST_ROWS):
+        yield from _cut(batch)
+
+
+def _cut(batch: "pa.RecordBatch") -> Iterator["pa.RecordBatch"]:
+    if len(batch) <= 1 or batch.nbytes <= MOST_BYTES:
+        yield batch
+        return
+    half = len(batch) // 2
+    yield from _cut(batch.slice(0, half))
+    yield from _cut(batch.slice(half))

@@ -11,25 +11,26 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING
 from zipfile import ZIP_DEFLATED, ZipFile
 
+from off_platform.imports.findings_files import portions
 from off_platform.imports.staging import FINDINGS
 
 if TYPE_CHECKING:
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
 # Excel's own limits; the first row has the names.
 XLSX_MOST_ROWS = 1_048_576
 XLSX_MOST_CHARACTERS = 32_767
-# A part of a ZIP that is larger needs a form that not every program reads.
-MOST_BYTES = 3 << 30
-_BATCH_ROWS = 1_000
+# A part of a ZIP from 2 GiB on needs a form that Excel offers to repair; 1 MiB is for what stands
+# around the rows.
+MOST_BYTES = (2 << 30) - (1 << 20)
 _WIDTHS = {"message": 70, "value": 40, "proposal": 40, "file": 24, "column": 22, "field": 20,
            "rule": 24, "product": 18}  # fmt: skip
 _SHEET = "xl/worksheets/sheet1.xml"
 # What XML cannot hold, and what reads as if it stood for that.
 _ODD = r"[\x00-\x08\x0b-\x1f\x{FFFE}\x{FFFF}]|_x[0-9A-Fa-f]{4}_"
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\ufffe\uffff]")
-_ESCAPE = re.compile("(_x[0-9A-Fa-f]{4}_)")
+# An underscore may end one and begin the next; a control character will begin with one, too.
+_ESCAPE = re.compile("_(?=x[0-9A-Fa-f]{4}[_\x00-\x08\x0b-\x1f\ufffe\uffff])")
 
 
 def write_findings_xlsx(folder: Path, to: Path) -> int:
@@ -58,7 +59,7 @@ def write_findings_xlsx(folder: Path, to: Path) -> int:
             before, after = empty.read(sheet).decode().split("</sheetData>")
             with book.open(sheet, "w") as into:
                 into.write(_sized(before, 1 + fitting + (fitting < findings)).encode())
-                written = _put_rows(into, _batches(file, fitting), _style_of(before))
+                written = _put_rows(into, _first(portions(file), fitting), _style_of(before))
                 if written < findings:
                     into.write(_note(2 + written, findings).encode())
                 into.write(f"</sheetData>{after}".encode())
@@ -90,10 +91,12 @@ def _put_rows(into: IO[bytes], batches: Iterator["pa.RecordBatch"], style: str) 
     """Writes rows while there is room; gives how many."""
     written = length = 0
     for batch in batches:
-        length += into.write(_rows(batch, 2 + written, style).encode())
-        written += len(batch)
+        rows = _rows(batch, 2 + written, style).encode()
+        length += len(rows)
         if length > MOST_BYTES:
             break
+        into.write(rows)
+        written += len(batch)
     return written
 
 
@@ -103,8 +106,8 @@ def _style_of(before: str) -> str:
     return str(number)
 
 
-def _batches(file: "pq.ParquetFile", most: int) -> Iterator["pa.RecordBatch"]:
-    for batch in file.iter_batches(_BATCH_ROWS):
+def _first(batches: Iterator["pa.RecordBatch"], most: int) -> Iterator["pa.RecordBatch"]:
+    for batch in batches:
         if most <= 0:
             return
         yield batch.slice(0, most)
@@ -160,7 +163,7 @@ def escaped(texts: "pa.StringArray") -> "pa.StringArray":
 def _without_odd(text: str) -> str:
     """Control characters as Excel writes them, `_x0007_`."""
     cut = text.encode("utf-16-le")[: 2 * XLSX_MOST_CHARACTERS].decode("utf-16-le", "ignore")
-    return _CONTROL.sub(lambda found: f"_x{ord(found[0]):04X}_", _ESCAPE.sub(r"_x005F\1", cut))
+    return _CONTROL.sub(lambda found: f"_x{ord(found[0]):04X}_", _ESCAPE.sub("_x005F_", cut))
 
 
 def _note(row: int, findings: int) -> str:

@@ -1,9 +1,12 @@
 """The inbox: where producers' files arrive, a folder or an S3 prefix. It is read, never altered.
 
-A file is whole when two looks in a row find it the same; names that end in `.part` wait. Who looks,
-and how often, is `automation/sensors.py`.
+A file is whole when two looks in a row find it the same; names that end in `.part` wait. Links are
+not followed, as they lead out of it, and pipes and devices are no files. What is
+remembered grows with the files that are there, by some bytes each. Who looks, and how often, is
+`automation/sensors.py`.
 """
 
+import base64
 import hashlib
 import json
 import time
@@ -12,7 +15,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 from off_platform.imports.taking_in import key_from, key_of
 from off_platform.storage.objects import Source, is_local, local_folder
@@ -21,7 +23,9 @@ UNFINISHED = (".part", ".tmp", ".crdownload", ".filepart")
 # Of a look: a sensor has a minute for all it does, and each file is read once for its key.
 MOST_FILES = 25
 MOST_SECONDS = 20.0
-MOST_NAMES = 20_000
+# Of a fingerprint; among a million files, two have the same with a chance of one in 500.
+_FINGERPRINT_BYTES = 6
+_FINGERPRINT_LENGTH = 8
 
 
 @dataclass(frozen=True)
@@ -39,10 +43,17 @@ class Entry:
 
 @dataclass(frozen=True)
 class Ready:
-    """An import that is whole: its key, and where it lies."""
+    """An import that is whole.
+
+    Attributes:
+        key: of the import.
+        place: where it lies.
+        state: another one once the file is written or touched again.
+    """
 
     key: str
     place: str
+    state: str
 
 
 @dataclass(frozen=True)
@@ -64,22 +75,42 @@ def look(inbox: Source, cursor: str | None) -> Look:
     Raises:
         OSError: the inbox is not there, or cannot be reached.
     """
-    known: dict[str, list[Any]] = json.loads(cursor) if cursor else {}
-    ended, waiting = time.monotonic() + MOST_SECONDS, 0
+    before = json.loads(cursor) if cursor else {}
+    seen, taken = (_split(before.get(name, "")) for name in ("seen", "taken"))
+    found = [(entry, _fingerprint(entry)) for entry in entries(inbox)]
+    ended = time.monotonic() + MOST_SECONDS
     ready: list[Ready] = []
-    seen: dict[str, list[Any]] = {}
-    for entry in entries(inbox):
-        before, taken = known.get(entry.name, ["", False])
-        is_same = before == entry.state
-        seen[entry.name] = [entry.state, is_same and taken]
-        if is_same and taken:
-            continue
-        if not is_same or len(ready) >= MOST_FILES or time.monotonic() > ended:
-            waiting += 1
-            continue
-        ready.append(Ready(_key(inbox, entry), _place(inbox, entry.name)))
-        seen[entry.name] = [entry.state, True]
-    return Look(ready, waiting, json.dumps(seen, separators=(",", ":")))
+    wait: list[str] = []
+    still: list[str] = []
+    for entry, fingerprint in found:
+        if fingerprint in taken:
+            still.append(fingerprint)
+        elif fingerprint in seen and len(ready) < MOST_FILES and _in_time(ready, ended):
+            key = _key(inbox, entry)
+            # The same bytes under names that come to the same are one import.
+            if key not in {each.key for each in ready}:
+                ready.append(Ready(key, _place(inbox, entry.name), fingerprint))
+            still.append(fingerprint)
+        else:
+            wait.append(fingerprint)
+    remembered = {"seen": "".join(wait), "taken": "".join(still)}
+    return Look(ready, len(wait), json.dumps(remembered))
+
+
+def _in_time(ready: list[Ready], ended: float) -> bool:
+    """Whether another file is read; the first one always is, or none ever would be."""
+    return not ready or time.monotonic() < ended
+
+
+def _fingerprint(entry: Entry) -> str:
+    """What is remembered of an entry: of its name and its state, in eight characters."""
+    digest = hashlib.sha256(f"{entry.name}/{entry.state}".encode("utf-8", "surrogateescape"))
+    return base64.b64encode(digest.digest()[:_FINGERPRINT_BYTES]).decode()
+
+
+def _split(fingerprints: str) -> set[str]:
+    ends = range(0, len(fingerprints), _FINGERPRINT_LENGTH)
+    return {fingerprints[at : at + _FINGERPRINT_LENGTH] for at in ends}
 
 
 def entries(inbox: Source) -> list[Entry]:
@@ -94,12 +125,15 @@ def entries(inbox: Source) -> list[Entry]:
         entry
         for entry in named
         if not entry.name.startswith(".") and not entry.name.lower().endswith(UNFINISHED)
-    ][:MOST_NAMES]
+    ]
 
 
 def _local_entries(folder: Path) -> Iterator[Entry]:
     for path in folder.iterdir():
-        files = [each for each in path.rglob("*") if each.is_file()] if path.is_dir() else [path]
+        if not _is_real(path):
+            continue
+        files = [each for each in path.rglob("*") if _is_real(each)] if path.is_dir() else [path]
+        files = [each for each in files if not each.is_dir()]
         states = []
         for file in sorted(files):
             try:
@@ -109,6 +143,11 @@ def _local_entries(folder: Path) -> Iterator[Entry]:
                 continue
             states.append(f"{file.name}:{about.st_size}:{about.st_mtime_ns}")
         yield Entry(path.name, _digest("\n".join(states)))
+
+
+def _is_real(path: Path) -> bool:
+    """Whether it is a file or folder of its own; a pipe would be waited for without an end."""
+    return not path.is_symlink() and (path.is_file() or path.is_dir())
 
 
 def _objects(inbox: Source) -> Iterator[Entry]:

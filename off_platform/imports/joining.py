@@ -8,7 +8,9 @@ Pictures beside the files are `pictures.py`.
 import shutil
 import weakref
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory, mkdtemp
 from typing import TYPE_CHECKING
@@ -16,8 +18,16 @@ from typing import TYPE_CHECKING
 from off_platform.imports.columns import Columns, demand_identifier
 from off_platform.imports.fields import BARCODES, place_of
 from off_platform.imports.folder_files import data_files
+from off_platform.imports.found_in_files import FoundInFiles
 from off_platform.imports.identity import normal_forms
-from off_platform.imports.readers.batches import Batch, Found, Reader, Source, UnreadableError
+from off_platform.imports.readers.batches import (
+    Batch,
+    Found,
+    Reader,
+    Source,
+    UnreadableError,
+    batch_of,
+)
 from off_platform.imports.readers.opening import open_import, sha256_of, shown_name
 from off_platform.imports.staging import connected
 from off_platform.storage.lake import copy_query, literal
@@ -30,24 +40,30 @@ if TYPE_CHECKING:
 MOST_SHOWN = 60
 # What of a file put down is read at once, at least.
 _GROUP_ROWS = 10_000
+_ORIGINS = "origins.parquet"
 # Number of the first record, as under a header.
 _FIRST = 2
 
 
-def open_whole(path: Path) -> Reader:
+def open_whole(path: Path, scratch: Path | None = None) -> Reader:
     """Opens a file, or a folder of files as one import.
+
+    Args:
+        path: the file or folder.
+        scratch: where it lies on disk while it is joined, such as the folder that it is validated
+            into; by default the system's own, which nobody sweeps after a run that was killed.
 
     Raises:
         UnreadableError: it is no import, and what it is; of which file stands in the message.
     """
-    return JoinedReader(path) if path.is_dir() else open_import(path)
+    return JoinedReader(path, scratch) if path.is_dir() else open_import(path)
 
 
 class JoinedReader(Reader):
     """The files of a folder, joined."""
 
-    def __init__(self, folder: Path) -> None:
-        """Opens all of them."""
+    def __init__(self, folder: Path, scratch: Path | None = None) -> None:
+        """Opens all of them; see `open_whole`."""
         self._files = data_files(folder)
         if not self._files:
             raise UnreadableError(
@@ -67,35 +83,56 @@ class JoinedReader(Reader):
         )
         # Of each column, the files that have it; its place is its name in the files put down.
         self._files_of: dict[str, list[int]] = {}
-        self._scratch = Path(mkdtemp(prefix="off-platform-"))
+        self._below = scratch
+
+    @cached_property
+    def _scratch(self) -> Path:
+        made = Path(mkdtemp(prefix="off-platform-joining-", dir=self._below))
         # The places of the records are asked for until the last finding is written.
-        weakref.finalize(self, shutil.rmtree, self._scratch, ignore_errors=True)
-        self._origins = self._scratch / "origins.parquet"
+        weakref.finalize(self, shutil.rmtree, made, ignore_errors=True)
+        return made
 
     def _opened(self, file: Path) -> Reader:
         try:
             return open_import(file)
         except UnreadableError as error:
-            raise _in_file(error, shown_name(file)) from None
+            raise UnreadableError(_told(error.found, file)) from None
 
     def batches(self, rows: int) -> Iterator[Batch]:
         """See `Reader.batches`; all files are read before the first batch comes."""
         self._files_of.clear()
-        with TemporaryDirectory(dir=self._scratch) as folder, connected(Path(folder)) as made:
-            found = [
-                (number, each)
-                for number, file in enumerate(self._files)
-                for each in self._put_down(number, file, Path(folder), rows, made)
-            ]
+        self._scratch.mkdir(exist_ok=True)
+        with (
+            ExitStack() as unfinished,
+            TemporaryDirectory(dir=self._scratch) as folder,
+            connected(Path(folder)) as made,
+        ):
+            unfinished.callback(shutil.rmtree, self._scratch, ignore_errors=True)
+            found = FoundInFiles(Path(folder), made)
+            for number, file in enumerate(self._files):
+                self._put_down(number, file, Path(folder), rows, made, found)
             self._number(made)
-            self._found += self._as_of_records(found, made)
-            copy_query(made, "FROM origins", self._origins)
+            ((records,),) = made.execute("SELECT count(*) FROM numbers").fetchall()
+            found.number()
+            copy_query(made, "FROM origins", self._scratch / _ORIGINS)
             for number in range(len(self._files)):
                 _sort(number, Path(folder), made)
-            ((records,),) = made.execute("SELECT count(*) FROM numbers").fetchall()
-            for first in range(_FIRST, _FIRST + records, rows):
-                query = self._joined_query(first, min(first + rows, _FIRST + records))
-                yield from map(self._batch, made.sql(query).to_arrow_reader(rows))
+            self._found += [_told(each, self._files[at]) for at, each in found.of_whole_files()]
+            yield from self._joined(made, found, _FIRST + records, rows)
+            for lost in found.of_lost_rows(_FIRST + records, rows):
+                self._found += lost
+                yield batch_of([], dict.fromkeys(self._files_of, ()))
+            unfinished.pop_all()
+
+    def _joined(
+        self, connection: "duckdb.DuckDBPyConnection", found: FoundInFiles, end: int, rows: int
+    ) -> Iterator[Batch]:
+        """The joined records, each batch with what was found in their files."""
+        for first in range(_FIRST, end, rows):
+            last = min(first + rows, end)
+            self._found += found.of_records(first, last)
+            query = self._joined_query(first, last)
+            yield from map(self._batch, connection.sql(query).to_arrow_reader(rows))
 
     def _put_down(
         self,
@@ -104,8 +141,9 @@ class JoinedReader(Reader):
         folder: Path,
         rows: int,
         connection: "duckdb.DuckDBPyConnection",
-    ) -> list[Found]:
-        """Puts a file's records down with the product that each names; gives what was found."""
+        found: FoundInFiles,
+    ) -> None:
+        """Puts a file's records down with the product that each names, and what was found."""
         import pyarrow.parquet as pq  # noqa: PLC0415 - 0.2 s, once used
 
         reader, columns = self._opened(file), Columns()
@@ -113,24 +151,21 @@ class JoinedReader(Reader):
         parts: list[str] = []
         try:
             for batch in reader.batches(rows):
+                found.take_in(number, reader.take_found())
                 columns.meet(batch.columns)
                 demand_identifier(columns)
-                self._meet(batch, number)
+                for name in batch.columns:
+                    if number not in (files := self._files_of.setdefault(name, [])):
+                        files.append(number)
                 parts.append(str(folder / f"{number}-{len(parts)}.parquet"))
                 table = _with_keys(batch, columns, self._places())
                 pq.write_table(table, parts[-1], compression="zstd", compression_level=1)
         except UnreadableError as error:
-            raise _in_file(error, shown_name(file)) from None
+            raise UnreadableError(_told(error.found, file)) from None
         listed = ", ".join(literal(part) for part in parts)
         rows_of = f"read_parquet([{listed}], union_by_name = true)" if parts else _NO_ROWS
         connection.execute(f"CREATE VIEW put_down{number} AS FROM {rows_of}").fetchall()
-        return reader.take_found()
-
-    def _meet(self, batch: Batch, number: int) -> None:
-        for name in batch.columns:
-            files = self._files_of.setdefault(name, [])
-            if number not in files:
-                files.append(number)
+        found.take_in(number, reader.take_found())
 
     def _places(self) -> dict[str, int]:
         return {name: at for at, name in enumerate(self._files_of)}
@@ -150,19 +185,6 @@ class JoinedReader(Reader):
             """).fetchall()
         connection.execute(f"""CREATE TABLE origins AS
             SELECT number, file, row FROM ({rows}) JOIN numbers USING (key, nth)""").fetchall()
-
-    def _as_of_records(
-        self, found: list[tuple[int, Found]], connection: "duckdb.DuckDBPyConnection"
-    ) -> list[Found]:
-        """What was found in the files, by the record's number; rows that are none get one, too."""
-        numbers = _numbers_of({(file, each.row) for file, each in found if each.row}, connection)
-        return [
-            replace(each, row=numbers[file, each.row]) if each.row else self._told(file, each)
-            for file, each in found
-        ]
-
-    def _told(self, file: int, found: Found) -> Found:
-        return replace(found, message=f"{shown_name(self._files[file])}: {found.message}")
 
     def _joined_query(self, first: int, end: int) -> str:
         """SQL for joined records: number, texts, which are no texts, which disagree."""
@@ -270,7 +292,7 @@ class JoinedReader(Reader):
             ORDER BY found.file_row_number"""
 
     def _origin_rows(self) -> str:
-        return f"read_parquet({literal(str(self._origins))})"
+        return f"read_parquet({literal(str(self._scratch / _ORIGINS))})"
 
     def _files_as_table(self) -> str:
         named = ", ".join(
@@ -279,28 +301,10 @@ class JoinedReader(Reader):
         return f"CREATE TABLE files AS FROM (VALUES {named}) AS f(file, name)"
 
 
-def _numbers_of(
-    places: set[tuple[int, int]], connection: "duckdb.DuckDBPyConnection"
-) -> dict[tuple[int, int], int]:
-    """The numbers of rows, by file and row; those that are no records get the next, in order."""
-    import pyarrow as pa  # noqa: PLC0415 - 0.2 s, once used
-
-    if not places:
-        return {}
-    files, rows = zip(*places, strict=True)
-    connection.register("asked", pa.table({"file": pa.array(files), "row": pa.array(rows)}))
-    connection.execute("""INSERT INTO origins
-        SELECT row_number() OVER (ORDER BY file, row)
-            + (SELECT coalesce(max(number), 1) FROM origins), file, row
-        FROM asked ANTI JOIN origins USING (file, row)""").fetchall()
-    numbered = connection.sql("SELECT file, row, number FROM asked JOIN origins USING (file, row)")
-    return {(file, row): number for file, row, number in numbered.fetchall()}
-
-
 def _sort(number: int, folder: Path, connection: "duckdb.DuckDBPyConnection") -> None:
-    """Puts a file's records down in the order of the joined ones, which are then joined in batches.
+    """Puts a file's records down in the order of the joined ones.
 
-    All at once, they took memory without bounds.
+    So they can be joined in batches: joining holds all of what it joins in memory.
     """
     made = folder / f"sorted{number}.parquet"
     copy_query(
@@ -318,8 +322,8 @@ def _sort(number: int, folder: Path, connection: "duckdb.DuckDBPyConnection") ->
 _NO_ROWS = "(SELECT NULL::BIGINT AS row, NULL::VARCHAR AS key WHERE false)"
 
 
-def _in_file(error: UnreadableError, name: str) -> UnreadableError:
-    return UnreadableError(replace(error.found, message=f"{name}: {error.found.message}"))
+def _told(found: Found, file: Path) -> Found:
+    return replace(found, message=f"{shown_name(file)}: {found.message}")
 
 
 def _with_keys(batch: Batch, columns: Columns, places: dict[str, int]) -> "pa.Table":

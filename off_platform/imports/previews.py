@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from off_platform.imports.beside import REPORT
-from off_platform.imports.report import Group, groups_of, sentence, what_first
+from off_platform.imports.report import Group, file_of, groups_of, is_folder, sentence, what_first
 from off_platform.imports.rules import LEVELS
 from off_platform.imports.taking_in import TakenIn, of_import
 from off_platform.imports.validation import Verdict
@@ -59,7 +59,7 @@ def report(
         "quarantined": verdict.quarantined,
         **{f"findings_{level}": verdict.count(level) for level in LEVELS},
         "what_to_do_first": dg.MetadataValue.md(_first(what_first(groups))),
-        "findings_by_rule": dg.MetadataValue.md(_by_rule(groups)),
+        "findings_by_rule": dg.MetadataValue.md(_by_rule(groups, verdict)),
         "report": dg.MetadataValue.path(folder.address(REPORT)),
         "files": ", ".join(names),
         "seconds": verdict.seconds,
@@ -72,15 +72,17 @@ def _first(groups: list[Group]) -> str:
     return "\n".join(f"1. {group.rule.mend} ({group.counted})" for group in groups)
 
 
-def _by_rule(groups: list[Group]) -> str:
+def _by_rule(groups: list[Group], verdict: Verdict) -> str:
     if not groups:
         return "There are none."
     rows = []
     for group in groups:
         first = group.examples[0]
+        file = (file_of(first, verdict),) if is_folder(verdict) else ()
         rows.append(
-            (group.rule.level, group.rule.id, group.findings, first["row"], first["column"],
+            (group.rule.level, group.rule.id, group.findings, *file, first["row"], first["column"],
              first["value"], first["proposal"])
         )  # fmt: skip
-    names = ("level", "rule", "findings", "first row", "column", "value", "proposal")
+    file = ("file",) if is_folder(verdict) else ()
+    names = ("level", "rule", "findings", *file, "first row", "column", "value", "proposal")
     return markdown_table(names, rows)

@@ -5,9 +5,9 @@ copy in `corrected.py`; the page's looks are in `templates/`.
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 _CODE = re.compile("`([^`]+)`")
 MOST_EXAMPLES = 50
+HEADER_ROW = 1
 MOST_FIRST = 5
 # Of a text in the page; the files beside have more.
 MOST_CHARACTERS = 300
@@ -36,7 +37,7 @@ class Group:
     Attributes:
         rule: which.
         findings: how many.
-        records: how many rows of the import's files they are in.
+        records: how many records they are in; rows of the file that are no record count as one.
         certain: how many have a proposal that the corrected copy applies.
         examples: the first of them, as rows of `import_findings`.
     """
@@ -68,11 +69,9 @@ def groups_of(
         findings: SQL for the rows of `import_findings`.
         most_examples: of each rule.
     """
-    # Grouped by place first, as a count of distinct ones cannot be spilt.
     counted = connection.execute(f"""
-        SELECT rule, sum(findings)::BIGINT, count(row), sum(certain)::BIGINT FROM (
-            SELECT rule, file, row, count(*) AS findings, count(*) FILTER (certain) AS certain
-            FROM {findings} GROUP BY rule, file, row) GROUP BY rule""").fetchall()
+        SELECT rule, sum(findings)::BIGINT, sum(records)::BIGINT, sum(certain)::BIGINT
+        FROM ({records_by_product(connection, "rule", findings)}) GROUP BY rule""").fetchall()
     groups = [
         Group(
             BY_ID[rule],
@@ -89,12 +88,67 @@ def groups_of(
     )
 
 
+def records_by_product(connection: "duckdb.DuckDBPyConnection", by: str, findings: str) -> str:
+    """SQL that counts findings and the records that they are in, for each product or none.
+
+    In an import of several files, a record stands in a row of each of them: of a product, the file
+    with most rows tells how many records there are. Without a product, every row is one of its own.
+
+    Args:
+        connection: to whatever holds them.
+        by: column that they are counted by.
+        findings: SQL for rows of `import_findings`, to stand after FROM.
+
+    Returns:
+        Rows of `by`, `product`, `findings`, `certain`, `of_file` (findings in no row), `records`.
+    """
+    ((several,),) = connection.execute(
+        f"SELECT min(file) <> max(file) FROM (SELECT file FROM {findings})"
+    ).fetchall()
+    # Within one file a row is a record, and grouping by texts takes five times as long.
+    product = "product" if several else "NULL::VARCHAR AS product"
+    # Grouped by place first, as a count of distinct ones cannot be spilt.
+    return f"""
+        SELECT {by}, product, sum(findings) AS findings, sum(certain) AS certain,
+            sum(of_file) AS of_file,
+            CASE WHEN product IS NULL THEN sum(rows) ELSE max(rows) END AS records
+        FROM (
+            SELECT {by}, product, file, sum(findings) AS findings, sum(certain) AS certain,
+                count(row) AS rows, coalesce(sum(findings) FILTER (row IS NULL), 0) AS of_file
+            FROM (
+                SELECT {by}, product, file, row, count(*) AS findings,
+                    count(*) FILTER (certain) AS certain
+                FROM (SELECT {by}, {product}, file, row, certain FROM {findings})
+                GROUP BY {by}, product, file, row)
+            GROUP BY {by}, product, file)
+        GROUP BY {by}, product"""
+
+
+def file_of(example: Mapping[str, Any], verdict: Verdict) -> str:
+    """The file that an example stands in; empty where the import is one file, or all of it meant.
+
+    Args:
+        example: of a group.
+        verdict: of the import.
+    """
+    source, row = verdict.source, example["row"]
+    if source is None or not is_folder(verdict) or row is None:
+        return ""
+    # Of a column that no record has, it is not known in which file its header stands.
+    return "" if row == HEADER_ROW and example["file"] == source.name else str(example["file"])
+
+
+def is_folder(verdict: Verdict) -> bool:
+    """Whether the import is several files."""
+    return verdict.source is not None and verdict.source.format == "folder"
+
+
 def _examples(
     connection: "duckdb.DuckDBPyConnection", findings: str, rule: str, most: int
 ) -> list[dict[str, Any]]:
     """The first findings of a rule: those of the whole file, then by row."""
     found = connection.execute(
-        f'SELECT row, "column", value, message, proposal, certain, product FROM {findings} '
+        f'SELECT file, row, "column", value, message, proposal, certain, product FROM {findings} '
         f'WHERE rule = {literal(rule)} ORDER BY row NULLS FIRST, file, "column" LIMIT {most}'
     )
     names = [column[0] for column in found.description or ()]
@@ -117,9 +171,11 @@ def write_report(folder: Path, verdict: Verdict, to: Path) -> None:
     page = _environment().get_template("report.html.j2")
     to.write_text(
         page.render(
-            verdict={"kind": kind_of(verdict), "sentence": sentence(verdict)},
+            verdict={"outcome": outcome_of(verdict), "sentence": sentence(verdict)},
             facts=_facts(verdict),
             groups=groups,
+            is_folder=is_folder(verdict),
+            file_of=partial(file_of, verdict=verdict),
             first=what_first(groups),
         ),
         encoding="utf-8",
@@ -148,7 +204,7 @@ def sentence(verdict: Verdict) -> str:
     )
 
 
-def kind_of(verdict: Verdict) -> str:
+def outcome_of(verdict: Verdict) -> str:
     """`accepted`, `some` (in quarantine) or `refused`."""
     if verdict.refused:
         return "refused"

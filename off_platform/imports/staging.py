@@ -20,6 +20,10 @@ ACCEPTED = "accepted.parquet"
 QUARANTINED = "quarantined.parquet"
 FINDINGS = "findings.parquet"
 MEMORY = "192MB"
+_PART_ROWS = 50_000
+# DuckDB holds a group until it is full; larger ones of these wide rows are spilled meanwhile, which
+# takes ten times as long.
+_GROUP_ROWS = 25_000
 _FIRST = "first_"
 _OF_FILE = "of_file.parquet"
 _PRODUCTS = "products.parquet"
@@ -86,8 +90,8 @@ class Staging:
         known = records.select(["row", "product"]).filter(pc.is_valid(records["product"]))
         self._writers[_PRODUCTS].write_table(known)
 
-    def duplicates(self, connection: "duckdb.DuckDBPyConnection") -> "pa.Table":
-        """The records whose product stands in the import before: `row`, `product`, `first_row`."""
+    def duplicates(self, connection: "duckdb.DuckDBPyConnection") -> int:
+        """Looks for records whose product stands in the import before; gives how many."""
         products = self._rows(_PRODUCTS)
         copy_query(
             connection,
@@ -98,7 +102,16 @@ class Staging:
             ) USING (product) WHERE row > first_row ORDER BY row""",
             self.folder / _DUPLICATES,
         )
-        return connection.sql(f"FROM {self._rows(_DUPLICATES)}").to_arrow_table()
+        return self._count(_DUPLICATES)
+
+    def twice(self) -> "Iterator[pa.Table]":
+        """What `duplicates` found: `row`, `product`, `first_row`, by row, in parts."""
+        import pyarrow as pa  # noqa: PLC0415 - 0.2 s, once used
+        import pyarrow.parquet as pq  # noqa: PLC0415 - the same
+
+        with pq.ParquetFile(self.folder / _DUPLICATES) as file:
+            for batch in file.iter_batches(_PART_ROWS):
+                yield pa.Table.from_batches([batch])
 
     def move(self, records: "Iterable[tuple[pa.Table, pa.Table]]") -> None:
         """Writes records that leave the accepted ones: rows of the quarantine, and findings."""
@@ -148,6 +161,7 @@ class Staging:
             connection,
             f"SELECT * FROM {self._rows(_OF_FILE)} {late} UNION ALL SELECT {replaced} FROM {found}",
             self.folder / FINDINGS,
+            _GROUP_ROWS,
         )
         if not moved:
             for name in (ACCEPTED, QUARANTINED):
@@ -158,28 +172,34 @@ class Staging:
             f"SELECT * FROM {self._rows(_FIRST + ACCEPTED)} WHERE row NOT IN "
             f"(SELECT row FROM {self._rows(_DUPLICATES)})",
             self.folder / ACCEPTED,
+            _GROUP_ROWS,
         )
-        copy_query(connection, self._all_quarantined(), self.folder / QUARANTINED)
+        copy_query(connection, self._all_quarantined(), self.folder / QUARANTINED, _GROUP_ROWS)
 
     def sizes(self) -> tuple[int, int]:
         """How many records are accepted, and how many are in quarantine."""
+        return self._count(ACCEPTED), self._count(QUARANTINED)
+
+    def _count(self, name: str) -> int:
         import pyarrow.parquet as pq  # noqa: PLC0415 - 0.2 s, once used
 
-        accepted, quarantined = (
-            int(pq.read_metadata(self.folder / name).num_rows) for name in (ACCEPTED, QUARANTINED)
-        )
-        return accepted, quarantined
+        return int(pq.read_metadata(self.folder / name).num_rows)
 
     def _all_quarantined(self) -> str:
-        """Records that were quarantined before may be duplicates besides."""
+        """Records that were quarantined before may be duplicates besides.
+
+        Grouped, they would all be held, each with its texts.
+        """
+        before, twice = self._rows(_FIRST + QUARANTINED), self._rows(_DUPLICATES)
         return f"""
-            SELECT row, any_value(product) AS product,
-                list_sort(list_distinct(flatten(list(rules)))) AS rules,
-                any_value(record) AS record
-            FROM (
-                SELECT * FROM {self._rows(_FIRST + QUARANTINED)}
-                UNION ALL SELECT * FROM {self._rows(_MOVED)}
-            ) GROUP BY row ORDER BY row"""
+            SELECT row, moved.product,
+                list_sort(list_distinct(moved.rules || coalesce(broken.rules, []))) AS rules,
+                moved.record
+            FROM {self._rows(_MOVED)} AS moved LEFT JOIN (
+                SELECT row, rules FROM {before} WHERE row IN (SELECT row FROM {twice})
+            ) AS broken USING (row)
+            UNION ALL SELECT * FROM {before} WHERE row NOT IN (SELECT row FROM {twice})
+            ORDER BY row"""
 
     def _rows(self, name: str) -> str:
         return f"read_parquet({literal(str(self.folder / name))})"

@@ -77,28 +77,35 @@ def key_from(file: str, sha256: str) -> str:
 
 
 def take_in(lake: Lake, path: Path, key: str) -> None:
-    """Keeps a file or folder in the lake, unchanged; one that is there stays.
+    """Keeps a file or folder in the lake, unchanged; one that is there whole stays.
 
     Raises:
         OtherFileError: it is not what the key names.
         OSError: it cannot be read, or the lake not be written.
     """
-    found = key_of(path)
-    if found != key:
-        raise OtherFileError(f"{path} is {found}, not {key}: it was changed since.")
     folder = of_import(lake, key)
-    if ORIGINAL in folder.folders():
-        return
     # The name is the producer's, and stands in the findings.
     name = path.name.encode("utf-8", "replace").decode()
     with lake.root.scratch() as scratch:
         made = scratch / ORIGINAL
+        copy = made / name
         if path.is_dir():
-            shutil.copytree(path, made / name, ignore=_links)
+            shutil.copytree(path, copy, ignore=_links)
         else:
             made.mkdir()
-            shutil.copyfile(path, made / name)
-        folder.place(made, ORIGINAL)
+            shutil.copyfile(path, copy)
+        # Of the copy, as the producer may change the file meanwhile.
+        found = key_from(path.name, sha256_of(copy))
+        if found != key:
+            raise OtherFileError(f"{path} is {found}, not {key}: it was changed since.")
+        # In a bucket, a run that was killed may have put some of the files.
+        if folder.sizes(ORIGINAL) != _sizes(made):
+            folder.place(made, ORIGINAL)
+
+
+def _sizes(made: Path) -> dict[str, int]:
+    files = filter(Path.is_file, made.rglob("*"))
+    return {file.relative_to(made.parent).as_posix(): file.stat().st_size for file in files}
 
 
 def _links(folder: str, names: list[str]) -> set[str]:
@@ -164,7 +171,7 @@ def original(lake: Lake, key: str) -> Iterator[Path]:
     """The kept file or folder, as one of this machine.
 
     Raises:
-        NotTakenInError: it is not kept.
+        NotTakenInError: it is not kept, or not all of it.
     """
     folder = of_import(lake, key)
     if ORIGINAL not in folder.folders():
@@ -173,6 +180,11 @@ def original(lake: Lake, key: str) -> Iterator[Path]:
         )
     with folder.local_folder(ORIGINAL) as kept:
         (path,) = kept.iterdir()
+        if not sha256_of(path).startswith(key.rpartition("@")[2]):
+            raise NotTakenInError(
+                f"The import {key} is not whole in the lake, as its taking in was interrupted; "
+                "hand its file in again with off-platform import."
+            )
         yield path
 
 

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from off_platform.imports.report import Group, kind_of, sentence
+from off_platform.imports.report import Group, file_of, outcome_of, sentence
 from off_platform.imports.rules import Level
 from off_platform.imports.validation import Verdict
 
@@ -25,7 +25,7 @@ def as_json(verdict: Verdict, groups: Sequence[Group]) -> str:
     """
     source = verdict.source
     told: dict[str, Any] = {
-        "verdict": kind_of(verdict),
+        "verdict": outcome_of(verdict),
         "sentence": sentence(verdict),
         "file": source.name if source else None,
         "format": source.format if source else None,
@@ -52,7 +52,7 @@ def _rule(group: Group) -> dict[str, Any]:
         "examples": [
             {
                 name: example[name]
-                for name in ("row", "column", "value", "message", "proposal", "certain")
+                for name in ("file", "row", "column", "value", "message", "proposal", "certain")
             }
             for example in group.examples
         ],
@@ -63,19 +63,21 @@ def as_github(path: str, verdict: Verdict, groups: Sequence[Group]) -> Iterator[
     """Commands for GitHub's log, one a line: the examples of each rule, then the verdict.
 
     Args:
-        path: of the file, as it stands in the repository.
+        path: of the file or folder, as it stands in the repository.
         verdict: of it.
         groups: its findings by rule.
     """
     for group in groups:
         for example in group.examples:
             row = f",line={example['row']}" if example["row"] else ""
+            below = file_of(example, verdict)
+            place = f"{path.rstrip('/')}/{below}" if below else path
             title = f",title={_property(group.rule.id)}"
             yield (
-                f"::{_COMMANDS[group.rule.level]} file={_property(path)}{row}{title}"
+                f"::{_COMMANDS[group.rule.level]} file={_property(place)}{row}{title}"
                 f"::{_data(_message(example))}"
             )
-    level = "notice" if kind_of(verdict) == "accepted" else "error"
+    level = "notice" if outcome_of(verdict) == "accepted" else "error"
     yield f"::{level} file={_property(path)}::{_data(sentence(verdict))}"
 
 

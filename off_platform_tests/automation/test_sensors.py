@@ -6,8 +6,11 @@ import pytest
 from off_platform.automation.sensors import Arrived, Looked, inbox_sensor
 
 
-def evaluated(looked: Looked) -> dg.SensorResult:
+def evaluated(looked: Looked, taken_in: str | None = None) -> dg.SensorResult:
     with dg.DagsterInstance.ephemeral() as instance:
+        if taken_in:
+            made = dg.AssetMaterialization("import_report", partition=taken_in)
+            instance.report_runless_asset_event(made)
         context = dg.build_sensor_context(instance=instance, cursor="before")
         result = inbox_sensor(lambda _: looked, running=True)(context)
         # Dagster refuses a tick that sets its cursor in two ways.
@@ -25,10 +28,18 @@ def test_nothing_new_asks_for_no_run_and_is_remembered(waiting: int, told: str) 
 
 
 def test_what_arrived_becomes_a_partition_and_a_run() -> None:
-    result = evaluated(Looked([Arrived("x.csv@01234567", "/in/x.csv")], 0, "after"))
+    result = evaluated(Looked([Arrived("x.csv@01234567", "/in/x.csv", "abc")], 0, "after"))
     (request,) = result.run_requests or ()
-    assert (request.run_key, request.partition_key) == ("x.csv@01234567", "x.csv@01234567")
+    assert (request.run_key, request.partition_key) == ("x.csv@01234567/abc", "x.csv@01234567")
     assert request.run_config == {"ops": {"import_file": {"config": {"path": "/in/x.csv"}}}}
     (added,) = result.dynamic_partitions_requests or ()
     assert added.partition_keys == ["x.csv@01234567"]
     assert result.cursor == "after"
+
+
+def test_what_was_taken_in_before_needs_no_run() -> None:
+    arrived = [Arrived(key, f"/in/{key}", "abc") for key in ("x.csv@01234567", "y.csv@01234567")]
+    result = evaluated(Looked(arrived, 0, "after"), taken_in="x.csv@01234567")
+    assert [request.partition_key for request in result.run_requests or ()] == ["y.csv@01234567"]
+    result = evaluated(Looked(arrived[:1], 0, "after"), taken_in="x.csv@01234567")
+    assert (result.run_requests, result.cursor) == ([], "after")

@@ -1,7 +1,7 @@
 """The assets of the imports wing: a file in, tables, checks and report out; again, and over all."""
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -213,14 +213,32 @@ def test_a_folder_is_one_import(desk: Desk) -> None:
     assert desk.rows("SELECT name, format FROM imports") == [("several", "folder")]
 
 
-def test_what_stands_in_a_file_is_no_markup_in_the_ui(desk: Desk) -> None:
-    result = desk.hand_in("x.csv", f"{HEADER}{NUTELLA},Name,`<img src=x>`|\n")
-    check = checks_of(result)["numbers"]
-    shown = str(check.metadata["examples"].value)
-    assert shown.count("`") == 2
+def test_a_finding_in_a_folder_is_shown_with_its_file(desk: Desk) -> None:
+    folder = desk.root / "several"
+    folder.mkdir()
+    (folder / "a.csv").write_text(f"barcode,product_name\n{NUTELLA},Nutella\n")
+    (folder / "b`.csv").write_text(f"barcode,fat_g\n{NUTELLA},lots\n")
+    result = desk.run(key_of(folder), folder)
+    examples = str(checks_of(result)["numbers"].metadata["examples"].value)
+    assert examples == "- `b'.csv, row 2, 'fat_g': 'lots' (not_a_number)`"
+    shown = str(report_of(result)["findings_by_rule"].value)
+    assert "| level | rule | findings | file | first row |" in shown
+    assert "b'.csv" in shown
+
+
+def report_of(result: dg.ExecuteInProcessResult) -> Mapping[str, Any]:
+    """What the UI shows of the report."""
     (report,) = [
         event.step_materialization_data.materialization.metadata
         for event in result.get_asset_materialization_events()
         if event.asset_key == dg.AssetKey("import_report")
     ]
-    assert "`'<img src=x>'¦`" in str(report["findings_by_rule"].value)
+    return report
+
+
+def test_what_stands_in_a_file_is_no_markup_in_the_ui(desk: Desk) -> None:
+    result = desk.hand_in("x.csv", f"{HEADER}{NUTELLA},Name,`<img src=x>`|\n")
+    check = checks_of(result)["numbers"]
+    shown = str(check.metadata["examples"].value)
+    assert shown.count("`") == 2
+    assert "`'<img src=x>'¦`" in str(report_of(result)["findings_by_rule"].value)

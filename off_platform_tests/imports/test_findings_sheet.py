@@ -2,10 +2,12 @@
 
 import re
 import tempfile
+import zipfile
 from pathlib import Path
 from typing import Any
 
 import openpyxl
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
@@ -13,6 +15,8 @@ from hypothesis import strategies as st
 
 from off_platform.imports import findings_sheet as module
 from off_platform.imports.findings import as_rows
+from off_platform.imports.findings_files import MOST_BYTES as MOST_PORTION
+from off_platform.imports.findings_files import portions
 from off_platform.imports.findings_sheet import write_findings_xlsx
 from off_platform.imports.readers.batches import Found
 from off_platform.imports.staging import FINDINGS
@@ -74,7 +78,7 @@ def test_no_finding_is_a_header(tmp_path: Path) -> None:
         st.text(max_size=20),
         st.sampled_from(
             ("<r></broken></r>", "<r><t>x</t></r>", "=1+1", "]]>", "&lt;", "_x0041_", "\x07", "\r",
-             "\ufffe", " x ", "\U0001f36b", '"\'', "</sheetData>")
+             "_x0041_x0042_", "_x0041\x07", "\ufffe", " x ", "\U0001f36b", '"\'', "</sheetData>")
         ),
     ).filter(bool)
 )  # fmt: skip
@@ -115,14 +119,29 @@ def test_what_a_sheet_cannot_hold_is_told_in_its_last_row(
     assert len(rows) <= most
 
 
-def test_a_sheet_ends_before_it_is_larger_than_programs_read(
+def test_a_sheet_ends_before_it_is_larger_than_its_part_of_the_zip_may_be(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "MOST_BYTES", 1)
+    left = zipfile.ZIP64_LIMIT - module.MOST_BYTES
+    monkeypatch.setattr(zipfile, "ZIP64_LIMIT", 2 << 20)
+    monkeypatch.setattr(module, "MOST_BYTES", (2 << 20) - left)
 
-    written, rows = sheet_of(tmp_path, *(finding(2 + at) for at in range(2_500)))
+    written, rows = sheet_of(tmp_path, *(finding(2 + at) for at in range(6_500)))
 
-    assert written == 1_000
-    assert [row[0] for row in rows[1_000:] if row[0]] == [
-        "a.csv", "A sheet holds no more than this; as CSV there are all 2,500 findings.",
-    ]  # fmt: skip
+    assert 1_000 < written < 6_500
+    assert [row[1] for row in rows[1 : 1 + written]] == list(range(2, 2 + written))
+    assert [row[0] for row in rows[1 + written :] if row[0]] == [
+        "A sheet holds no more than this; as CSV there are all 6,500 findings."
+    ]
+    with zipfile.ZipFile(tmp_path / "findings.xlsx") as book:
+        assert max(part.file_size for part in book.infolist()) < 2 << 20
+
+
+def test_long_findings_are_written_a_few_at_a_time(tmp_path: Path) -> None:
+    long = "a" * 30_000
+    sheet_of(tmp_path, *(finding(2 + at, proposal=long) for at in range(900)))
+
+    with pq.ParquetFile(tmp_path / FINDINGS) as file:
+        parts = list(portions(file))
+        assert max(part.nbytes for part in parts) <= MOST_PORTION
+        assert pa.Table.from_batches(parts).equals(file.read())

@@ -1,9 +1,12 @@
 """Several files as one import: joined on the product, and every finding in its own file and row."""
 
+import tempfile
 from pathlib import Path
 
 import pytest
 
+from off_platform.imports.joining import open_whole
+from off_platform.imports.readers.batches import UnreadableError
 from off_platform_tests.imports.conftest import Judged, Validate
 
 NUTELLA, OREO, UPC = "3017620422003", "7622210449283", "012345678905"
@@ -124,6 +127,63 @@ def test_many_rows_that_are_no_records_keep_their_file_and_row(validate: Validat
     ]
     assert (found.verdict.accepted, found.verdict.quarantined) == (2, 6_000)
     assert len({record["row"] for record in found.quarantined}) == 6_000
+
+
+def folder_of(root: Path, files: Files) -> tuple[Path, Path]:
+    """A folder of files, and an empty one for what lies on disk while they are joined."""
+    for name in ("several", "scratch"):
+        (root / name).mkdir()
+    for name, text in files.items():
+        (root / "several" / name).write_text(text)
+    return root / "several", root / "scratch"
+
+
+def test_any_number_of_rows_that_are_no_records_is_found_a_batch_at_a_time(tmp_path: Path) -> None:
+    lost = "".join(f"{NUTELLA},1,2\n" for _ in range(2_000))
+    folder, scratch = folder_of(tmp_path, {"a.csv": f"{PRODUCTS}{lost}", "b.csv": NUMBERS + lost})
+    reader = open_whole(folder, scratch)
+    found = [len(reader.take_found()) for _ in reader.batches(100)]
+    # Three cells are one too many in a.csv, and a record in b.csv.
+    assert sum(found) == 2_000
+    assert max(found) <= 100
+    assert reader.take_found() == []
+
+
+def test_a_folder_lies_where_it_is_told_to_while_it_is_joined(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, scratch = folder_of(tmp_path, {"a.csv": PRODUCTS, "b.csv": NUMBERS})
+    system = tmp_path / "system"
+    system.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(system))
+    reader = open_whole(folder, scratch)
+    assert list(scratch.iterdir()) == []
+    for _ in reader.batches(1):
+        assert [path for path in scratch.rglob("*") if path.is_file()]
+    assert list(system.iterdir()) == []
+    del reader
+    assert list(scratch.iterdir()) == []
+
+
+@pytest.mark.parametrize("barcode", ["barcode", "bar_code_number"])
+def test_a_folder_lies_where_it_is_validated_into(
+    validate: Validate, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, barcode: str
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "none"))
+    files = {"a.csv": f"{PRODUCTS}{OREO},Oreo\n", "b.csv": NUMBERS.replace("barcode", barcode)}
+    found = judged(validate, files)
+    assert (found.verdict.accepted, found.verdict.quarantined) == (
+        (2, 1) if barcode == "barcode" else (0, 0)
+    )
+    assert not list((tmp_path / "import.tables").glob("*joining-*"))
+
+
+def test_a_folder_that_cannot_be_read_on_leaves_nothing_behind(tmp_path: Path) -> None:
+    folder, scratch = folder_of(tmp_path, {"a.csv": PRODUCTS, "b.csv": "shelf\n4\n"})
+    reader = open_whole(folder, scratch)
+    with pytest.raises(UnreadableError):
+        list(reader.batches(1))
+    assert list(scratch.iterdir()) == []
 
 
 @pytest.mark.parametrize(

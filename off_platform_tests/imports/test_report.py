@@ -3,9 +3,10 @@
 from pathlib import Path
 
 from off_platform.imports import checks
-from off_platform.imports.report import coded, groups_of, what_first
+from off_platform.imports.report import coded, groups_of, what_first, write_report
 from off_platform.imports.staging import ACCEPTED, connected, findings_in
 from off_platform.imports.validation import validate_import
+from off_platform.imports.verdict_forms import as_github
 from off_platform.storage.lake import bounded, literal
 from off_platform_tests.imports.broken_records import NUTELLA, OREO
 
@@ -35,6 +36,83 @@ def test_any_number_of_findings_is_grouped_in_little_memory(tmp_path: Path) -> N
         ("text_trimmed", 200_000, 200_000, 0),
     ]
     assert [[example["row"] for example in group.examples] for group in groups] == [[2, 3, 4]] * 3
+
+
+def test_a_record_with_faults_in_several_files_is_one_record(tmp_path: Path) -> None:
+    codes = (NUTELLA, OREO, "5449000000996", "8076800195057")
+    files = {"a.csv": "barcode,product_name\n" + "".join(f"{code},Name\n" for code in codes)}
+    for name, column in (("b.csv", "fat_g"), ("c.csv", "salt_g"), ("d.csv", "proteins_g")):
+        rows = [f"{code},{'lots' if code == NUTELLA else 1}\n" for code in codes]
+        files[name] = f"barcode,{column}\n{''.join(rows)}"
+    # Each is a record of its own: a row without a product, and one that cannot be read.
+    files["c.csv"] += ",lots\n"
+    files["d.csv"] += f"{OREO},1,2\n"
+    path, into = folder_of(tmp_path, files)
+    verdict = validate_import(path, into)
+
+    with connected(into) as connection:
+        groups = groups_of(connection, findings_in(into))
+        accepted = f"read_parquet({literal(str(into / ACCEPTED))})"
+        found = checks.of_accepted(connection, accepted, findings_in(into), verdict)
+
+    counted = {group.rule.id: (group.findings, group.records) for group in groups}
+    assert (counted["not_a_number"], counted["ragged_row"]) == ((4, 2), (1, 1))
+    assert (found["numbers"].broken, found["numbers"].of) == (2, verdict.records) == (2, 6)
+
+
+def test_records_that_stand_twice_in_one_file_are_two(tmp_path: Path) -> None:
+    rows = f'{OREO},"1,5"\n' * 2
+    path, into = folder_of(
+        tmp_path,
+        {
+            "a.csv": f"barcode,fat\n{rows}",
+            "b.csv": f"barcode,product_name,salt\n{rows.replace(',', ',Oreo,', 1)}",
+        },
+    )
+    validate_import(path, into)
+    with connected(into) as connection:
+        groups = {group.rule.id: group for group in groups_of(connection, findings_in(into))}
+    assert groups["number_decimal_comma"].records == 2
+
+
+def test_a_finding_in_a_folder_says_in_which_file(tmp_path: Path) -> None:
+    path, into = folder_of(
+        tmp_path,
+        {
+            "a.csv": f"barcode,product_name,fat\n{NUTELLA},Nutella,lots\n",
+            "b <i>.csv": f"barcode,salt\n{NUTELLA},much\n",
+            "notes.txt": "",
+        },
+    )
+    verdict = validate_import(path, into)
+    with connected(into) as connection:
+        groups = groups_of(connection, findings_in(into))
+        accepted = f"read_parquet({literal(str(into / ACCEPTED))})"
+        found = checks.of_accepted(connection, accepted, findings_in(into), verdict)
+    write_report(into, verdict, tmp_path / "report.html")
+    report = (tmp_path / "report.html").read_text()
+
+    assert found["numbers"].examples == [
+        "a.csv, row 2, 'fat': 'lots' (not_a_number)",
+        "b <i>.csv, row 2, 'salt': 'much' (not_a_number)",
+    ]
+    assert "<th>File</th><th>Row</th>" in report
+    assert '<td><bdi>b &lt;i&gt;.csv</bdi></td><td class="row">2</td>' in report
+    assert '<td><bdi></bdi></td><td class="row">whole import</td>' in report
+    assert [line.split("::")[1] for line in as_github("of/several/", verdict, groups)] == [
+        "error file=of/several/a.csv,line=2,title=not_a_number",
+        "error file=of/several/b <i>.csv,line=2,title=not_a_number",
+        "warning file=of/several/,title=file_not_read",
+        "error file=of/several/",
+    ]
+
+
+def test_a_single_file_is_not_named_with_every_finding(tmp_path: Path) -> None:
+    path, into = tmp_path / "a.csv", tmp_path / "into"
+    path.write_text(f"barcode,product_name,fat\n{NUTELLA},Nutella,lots\n")
+    into.mkdir()
+    write_report(into, validate_import(path, into), tmp_path / "report.html")
+    assert "<tr><th>Row</th>" in (tmp_path / "report.html").read_text()
 
 
 def test_the_same_row_of_two_files_is_two_records(tmp_path: Path) -> None:

@@ -2,11 +2,50 @@
 
 import hashlib
 import re
+import shutil
 from pathlib import Path
+from typing import Any
 
+import obstore
 import pytest
+from obstore.store import MemoryStore
 
-from off_platform.imports.taking_in import KEY, key_of
+from off_platform.imports import taking_in
+from off_platform.imports.taking_in import (
+    KEY,
+    NotTakenInError,
+    OtherFileError,
+    key_of,
+    original,
+    take_in,
+)
+from off_platform.storage.folders import BucketFolder
+from off_platform.storage.lake import Lake
+
+SEVERAL = {"a.csv": "barcode\n3017620422003\n", "b.csv": "barcode,fat_g\n3017620422003,1\n"}
+
+
+def lake_in(root: Path, *, in_a_bucket: bool) -> Lake:
+    """A lake on disk or in a bucket."""
+    lake = Lake(str(root / "lake"))
+    if in_a_bucket:
+        lake.root = BucketFolder(MemoryStore(), "s3://lake")
+    return lake
+
+
+def several(root: Path) -> Path:
+    """A folder of files."""
+    folder = root / "several"
+    folder.mkdir()
+    for name, text in SEVERAL.items():
+        (folder / name).write_text(text)
+    return folder
+
+
+def kept(lake: Lake, key: str) -> dict[str, str]:
+    """The files of a folder in the lake."""
+    with original(lake, key) as path:
+        return {each.name: each.read_text() for each in path.iterdir()}
 
 
 def test_the_key_is_name_and_sha_256(tmp_path: Path) -> None:
@@ -55,3 +94,53 @@ def test_links_lead_nowhere(tmp_path: Path) -> None:
     before = key_of(folder)
     (folder / "secret").symlink_to("/etc/hostname")
     assert key_of(folder) == before
+
+
+def test_a_folder_whose_taking_in_was_killed_is_taken_in_whole_by_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lake, folder = lake_in(tmp_path, in_a_bucket=True), several(tmp_path)
+    key, put, puts = key_of(folder), obstore.put, iter([True, False])
+
+    def killed(*arguments: Any) -> None:
+        if not next(puts):
+            raise KeyboardInterrupt
+        put(*arguments)
+
+    with monkeypatch.context() as context:
+        context.setattr(obstore, "put", killed)
+        with pytest.raises(KeyboardInterrupt):
+            take_in(lake, folder, key)
+    with pytest.raises(NotTakenInError, match="is not whole in the lake"), original(lake, key):
+        pass
+    take_in(lake, folder, key)
+    assert kept(lake, key) == SEVERAL
+
+
+@pytest.mark.parametrize("in_a_bucket", [False, True])
+def test_what_is_kept_whole_is_not_put_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, in_a_bucket: bool
+) -> None:
+    lake, folder = lake_in(tmp_path, in_a_bucket=in_a_bucket), several(tmp_path)
+    key = key_of(folder)
+    take_in(lake, folder, key)
+    monkeypatch.delattr(type(lake.root), "place")
+    take_in(lake, folder, key)
+    assert kept(lake, key) == SEVERAL
+
+
+@pytest.mark.parametrize("in_a_bucket", [False, True])
+def test_what_is_changed_while_it_is_copied_is_not_taken_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, in_a_bucket: bool
+) -> None:
+    lake, folder = lake_in(tmp_path, in_a_bucket=in_a_bucket), several(tmp_path)
+    key, copytree = key_of(folder), shutil.copytree
+
+    def changed(source: Path, to: Path, **options: Any) -> Path:
+        (source / "b.csv").write_text("barcode\n")
+        return copytree(source, to, **options)
+
+    monkeypatch.setattr(taking_in.shutil, "copytree", changed)
+    with pytest.raises(OtherFileError, match="was changed since"):
+        take_in(lake, folder, key)
+    assert lake.root.names("imports") == []

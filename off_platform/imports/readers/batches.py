@@ -16,9 +16,13 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
+# As many findings do not wait for a batch to be full.
+MOST_WAITING = 5_000
+
+
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Some records of a file, every cell as text.
+    """Some records of a file, every cell as text; none where only findings are to be taken.
 
     Attributes:
         rows: a number a record, as a person counts them: in tables the header is row 1; in JSON
@@ -98,7 +102,7 @@ class UnreadableError(ValueError):
 class Reader(ABC):
     """A file that is being read; each format has its own.
 
-    What is found while reading waits until it is taken.
+    What is found while reading waits until it is taken; with each batch it should be.
     """
 
     source: Source

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, BinaryIO, NoReturn
 from off_platform.imports.fields import CORRECTIONS, NAMES
 from off_platform.imports.formulas import as_it_was, as_they_were
 from off_platform.imports.readers.batches import (
+    MOST_WAITING,
     Batch,
     Found,
     Reader,
@@ -20,7 +21,7 @@ from off_platform.imports.readers.batches import (
     UnreadableError,
     batch_of,
 )
-from off_platform.imports.readers.delimited_blocks import Block, blocks, columns_of
+from off_platform.imports.readers.delimited_blocks import Place, blocks, columns_of
 from off_platform.imports.readers.encodings import (
     BYTE_ORDER_MARK,
     encoding_of,
@@ -68,25 +69,35 @@ class DelimitedReader(Reader):
         self._path, self._header_row = path, header_row
         self._first_found = found
         self._empty: list[int] = []
+        self._empty_lines = 0
 
     def batches(self, rows: int) -> Iterator[Batch]:
         """See `Reader.batches`."""
         self._found = list(self._first_found)
         self._empty.clear()
-        records = 0
+        self._empty_lines = records = waiting = 0
         with self._path.open("rb") as file:
             for part in self._parts(file, rows):
                 records += len(part.rows) if isinstance(part, Batch) else 1
+                waiting = 0 if isinstance(part, Batch) else waiting + 1
                 if isinstance(part, Batch):
                     yield self._as_it_was(part)
-                else:
-                    self._found.append(part)
+                    continue
+                self._found.append(part)
+                if waiting == MOST_WAITING:
+                    yield batch_of([], dict.fromkeys(self.source.header, ()))
+                    waiting = 0
         if not records:
             raise UnreadableError(
                 Found(None, None, "no_records", None, "There is a header and nothing below it.")
             )
         if self._empty:
-            self._found.append(_empty_lines(self._empty))
+            self._found.append(_empty_lines(self._empty, self._empty_lines))
+
+    def _note_empty(self, row: int) -> None:
+        self._empty_lines += 1
+        if len(self._empty) < MOST_EMPTY_NAMED:
+            self._empty.append(row)
 
     def _as_it_was(self, batch: Batch) -> Batch:
         """A batch of a corrected copy, without the quotes before what looks like formulas."""
@@ -138,7 +149,7 @@ class DelimitedReader(Reader):
                 if row.cells or row.broken:
                     yield row.broken or _ragged(row, width)
                 else:
-                    self._empty.append(row.number)
+                    self._note_empty(row.number)
                 continue
             numbers.append(row.number)
             cells.append(row.cells)
@@ -205,21 +216,6 @@ def raw_rows(path: Path, source: Source) -> Iterator[Row]:
     """
     with path.open("rb") as file:
         yield from _rows_of(path, file, source, Place())
-
-
-@dataclass(slots=True)
-class Place:
-    """How far a file was read: its rows, lines and bytes."""
-
-    row: int = 0
-    line: int = 0
-    offset: int = 0
-
-    def pass_over(self, block: Block) -> None:
-        """Goes behind a block."""
-        self.row += block.rows
-        self.line += block.line_feeds
-        self.offset += len(block.data)
 
 
 def _rows_of(path: Path, file: BinaryIO, source: Source, place: Place) -> Iterator[Row]:
@@ -327,12 +323,13 @@ def _ragged(row: Row, width: int) -> Found:
     )  # fmt: skip
 
 
-def _empty_lines(rows: list[int]) -> Found:
-    first = ", ".join(f"{row:,}" for row in rows[:MOST_EMPTY_NAMED])
-    more = ", ..." if len(rows) > MOST_EMPTY_NAMED else ""
+def _empty_lines(rows: list[int], count: int) -> Found:
+    """Of empty lines, of which the first are named."""
+    first = ", ".join(f"{row:,}" for row in rows)
+    more = " and others" if count > len(rows) else ""
     return Found(
         rows[0], None, "empty_line", None,
-        f"{len(rows):,} empty lines were read over: rows {first}{more}.",
+        f"{count:,} empty lines were read over: rows {first}{more}.",
     )  # fmt: skip
 
 

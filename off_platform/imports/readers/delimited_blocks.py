@@ -47,6 +47,21 @@ class Block:
         return 0 if self.ends is None else len(self.ends)
 
 
+@dataclass(slots=True)
+class Place:
+    """How far a file was read: its rows, lines and bytes."""
+
+    row: int = 0
+    line: int = 0
+    offset: int = 0
+
+    def pass_over(self, block: Block) -> None:
+        """Goes behind a block."""
+        self.row += block.rows
+        self.line += block.line_feeds
+        self.offset += len(block.data)
+
+
 def blocks(file: BinaryIO, rows: int) -> Iterator[Block]:
     """The blocks of a file, each of about so many rows.
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from off_platform.imports.fields import NAMES, NESTED
 from off_platform.imports.readers.batches import (
+    MOST_WAITING,
     Batch,
     Found,
     Reader,
@@ -52,7 +53,7 @@ class JsonReader(Reader):
         self._found = list(self._first_found)
         self._names.clear()
         waiting: list[tuple[int, Flat]] = []
-        records = characters = 0
+        records = characters = taken = 0
         for number, item in json_items(self._path, self.source):
             records += 1
             if not isinstance(item, dict):
@@ -67,9 +68,10 @@ class JsonReader(Reader):
                 len(waiting) == rows
                 or characters > MOST_BATCH_CHARACTERS
                 or len(waiting) * len(self._names) > MOST_BATCH_CELLS
+                or len(self._found) - taken >= MOST_WAITING
             ):
                 yield _batch(waiting)
-                waiting, characters = [], 0
+                waiting, characters, taken = [], 0, len(self._found)
         if waiting:
             yield _batch(waiting)
         if not records:

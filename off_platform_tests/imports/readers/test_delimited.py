@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from off_platform.imports.readers import delimited
-from off_platform.imports.readers.batches import UnreadableError
+from off_platform.imports.readers.batches import MOST_WAITING, UnreadableError
 from off_platform.imports.readers.delimited import likely_encoding
+from off_platform.imports.readers.opening import open_import
 from off_platform_tests.imports.made_files import csv_of, read_all
 
 HEADER = "barcode,product_name\n"
@@ -78,6 +79,22 @@ def test_rows_that_do_not_fit_are_named_and_left_out(tmp_path: Path) -> None:
     assert found == [(3, "ragged_row"), (4, "ragged_row"), (5, "quote_misplaced")]
 
 
+def test_rows_that_do_not_fit_do_not_wait_for_one_that_does(tmp_path: Path) -> None:
+    count = 2 * MOST_WAITING + 7
+    path = written(tmp_path, HEADER + "1\n" * count + "1,a\n" + "2\n" * count)
+
+    reader = open_import(path)
+    taken = [(batch.rows.tolist(), len(reader.take_found())) for batch in reader.batches(1_000)]
+
+    assert max(found for _, found in taken) <= MOST_WAITING
+    assert [row for rows, _ in taken for row in rows] == [count + 2]
+    assert sum(found for _, found in taken) + len(reader.take_found()) == 2 * count
+    # Where nobody takes what was found, batches are no more than they were.
+    untaken = list(open_import(path).batches(1_000))
+    assert [len(batch.rows) for batch in untaken] == [len(rows) for rows, _ in taken]
+    assert all(list(batch.columns) == ["barcode", "product_name"] for batch in untaken)
+
+
 def test_batches_have_as_many_rows_as_asked_for_and_the_rest(tmp_path: Path) -> None:
     text = HEADER + "".join(f"{n},x\n" for n in range(10))
 
@@ -85,6 +102,19 @@ def test_batches_have_as_many_rows_as_asked_for_and_the_rest(tmp_path: Path) -> 
 
     assert [len(batch.rows) for batch in batches] == [4, 4, 2]
     assert [row for batch in batches for row in batch.rows.tolist()] == list(range(2, 12))
+
+
+@pytest.mark.parametrize(
+    ("count", "told"),
+    [(1, "1 empty lines were read over: rows 2."),
+     (5, "5 empty lines were read over: rows 2, 3, 4, 5, 6."),
+     (900, "900 empty lines were read over: rows 2, 3, 4, 5, 6 and others.")],
+)  # fmt: skip
+def test_empty_lines_are_counted_and_the_first_named(tmp_path: Path, count: int, told: str) -> None:
+    _, _, reader = read_all(written(tmp_path, HEADER + "\n" * count + "1,a\n"))
+
+    (found,) = reader.take_found()
+    assert (found.row, found.message) == (2, told)
 
 
 def test_wide_rows_make_small_batches(tmp_path: Path) -> None:

@@ -111,6 +111,17 @@ def test_long_records_make_small_batches(tmp_path: Path) -> None:
     assert sum(len(batch.rows) for batch in batches) == 100
 
 
+def test_what_is_found_does_not_wait_for_a_batch_to_be_full(tmp_path: Path) -> None:
+    item = {"barcode": "1"} | {f"c{at}": {} for at in range(100)}
+    path = written(tmp_path, json.dumps([item] * 200))
+
+    reader = _opened(path)
+    taken = [(len(batch.rows), len(reader.take_found())) for batch in reader.batches(1_000)]
+
+    assert taken == [(50, 5_000)] * 4
+    assert [len(batch.rows) for batch in _opened(path).batches(1_000)] == [50] * 4
+
+
 FAULTS = {
     "a comma too many": ('[{"a": 1},\n {"b": 2,}]', 2, 10),
     "a comma behind the last": ('[{"a": 1},\n]', 2, 1),

@@ -1,0 +1,103 @@
+"""What is found in the files of a folder while they are read, until its joined records are known.
+
+It lies on disk meanwhile, as any number of rows may be broken; who joins them is `joining.py`.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import fields
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from off_platform.imports.readers.batches import Found
+from off_platform.storage.lake import copy_query, literal
+
+if TYPE_CHECKING:
+    import duckdb
+
+# What of the findings is read at once, at least.
+_GROUP_ROWS = 10_000
+# The row is the first of them.
+_OF_FOUND = tuple(each.name for each in fields(Found))
+_TEXTS = tuple(name for name in _OF_FOUND if name not in {"row", "certain"})
+_BESIDE_ROW = ", ".join(f'"{name}"' for name in _OF_FOUND[1:])
+
+
+class FoundInFiles:
+    """Findings by file and row, which are given back by the number of the joined record."""
+
+    def __init__(self, folder: Path, connection: "duckdb.DuckDBPyConnection") -> None:
+        """For files that are joined in a folder, over a connection for the tables of it."""
+        self._folder, self._connection = folder, connection
+        self._parts: list[str] = []
+        self._count = 0
+
+    def take_in(self, file: int, found: Sequence[Found]) -> None:
+        """Puts down what was found in a file, in the order of the file."""
+        import pyarrow as pa  # noqa: PLC0415 - 0.2 s, once used
+        import pyarrow.parquet as pq  # noqa: PLC0415 - the same
+
+        if not found:
+            return
+        made: dict[str, pa.Array] = {
+            "file": pa.repeat(file, len(found)),
+            "place": pa.array(range(self._count, self._count + len(found))),
+            "row": pa.array([each.row for each in found], pa.int64()),
+            "certain": pa.array([each.certain for each in found], pa.bool_()),
+        }
+        for name in _TEXTS:
+            made[name] = pa.array([getattr(each, name) for each in found], pa.string())
+        self._parts.append(str(self._folder / f"found{len(self._parts)}.parquet"))
+        pq.write_table(pa.table(made), self._parts[-1], compression="zstd", compression_level=1)
+        self._count += len(found)
+
+    def number(self) -> None:
+        """Numbers them as the joined records in the table `origins`: `number`, `file`, `row`.
+
+        Rows that are no records get the next numbers there, by file and row.
+        """
+        self._connection.execute(f"""INSERT INTO origins
+            SELECT row_number() OVER (ORDER BY file, row)
+                + (SELECT coalesce(max(number), 1) FROM origins), file, row
+            FROM (SELECT DISTINCT file, row FROM {self._rows()} WHERE row IS NOT NULL)
+                ANTI JOIN origins USING (file, row)""").fetchall()
+        copy_query(
+            self._connection,
+            f"SELECT o.number, f.* FROM {self._rows()} AS f JOIN origins AS o USING (file, row) "
+            "ORDER BY o.number, f.place",
+            self._numbered,
+            _GROUP_ROWS,
+        )
+
+    def of_whole_files(self) -> list[tuple[int, Found]]:
+        """Those of no row, each with its file."""
+        found = self._connection.execute(
+            f"SELECT file, row, {_BESIDE_ROW} FROM {self._rows()} WHERE row IS NULL ORDER BY place"
+        )
+        return [(file, Found(*each)) for file, *each in found.fetchall()]
+
+    def of_records(self, first: int, end: int) -> list[Found]:
+        """Those of the numbers from `first` until before `end`, which stand for their rows."""
+        found = self._connection.execute(
+            f"SELECT number, {_BESIDE_ROW} FROM read_parquet({literal(str(self._numbered))}) "
+            f"WHERE number >= {first} AND number < {end} ORDER BY number, place"
+        )
+        return [Found(*each) for each in found.fetchall()]
+
+    def of_lost_rows(self, first: int, rows: int) -> Iterator[list[Found]]:
+        """Those of rows that are no records: the numbers from `first`, so many at a time."""
+        ((last,),) = self._connection.execute("SELECT max(number) FROM origins").fetchall()
+        for start in range(first, (last or 0) + 1, rows):
+            yield self.of_records(start, start + rows)
+
+    @property
+    def _numbered(self) -> Path:
+        return self._folder / "found.parquet"
+
+    def _rows(self) -> str:
+        if self._parts:
+            return f"read_parquet([{', '.join(map(literal, self._parts))}])"
+        texts = ", ".join(f'NULL::VARCHAR AS "{name}"' for name in _TEXTS)
+        return (
+            "(SELECT NULL::BIGINT AS file, NULL::BIGINT AS place, NULL::BIGINT AS row, "
+            f"false AS certain, {texts} WHERE false)"
+        )
