@@ -64,7 +64,7 @@ def open_lake(url: str, region: str, endpoint: str | None) -> Lake:
 def resources(settings: Settings) -> dict[str, object]:
     """All resources, as the settings have them."""
     return {
-        "settings": settings,
+        "settings": dg.ResourceDefinition.hardcoded_resource(settings, _in_force(settings)),
         "lake": LakeResource(
             url=settings.lake,
             region=settings.lake_region,
@@ -75,6 +75,18 @@ def resources(settings: Settings) -> dict[str, object]:
         "images_bucket": _bucket(settings, settings.images_bucket, settings.images_region),
         "bins_bucket": _bucket(settings, settings.bins_bucket, settings.bins_region),
     }
+
+
+def _in_force(settings: Settings) -> str:
+    """What is set otherwise than by default, for the UI; secrets are starred by their type."""
+    defaults = {name: field.default for name, field in Settings.model_fields.items()}
+    changed = [
+        # What stands behind a question mark may sign an address.
+        f"- `OFF_PLATFORM_{name.upper()}` = `{str(value).split('?', 1)[0]}`"
+        for name, value in settings
+        if value != defaults[name]
+    ]
+    return "\n".join(["Set otherwise than by default:", *changed] if changed else ["All defaults."])
 
 
 def inbox_source(settings: Settings) -> Source:

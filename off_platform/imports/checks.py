@@ -31,13 +31,14 @@ def of_accepted(
         verdict: of the import.
     """
     made = {check.id: _nothing(check.id, verdict) for check in CHECKS}
-    for check, errors, warnings, infos, broken, rules in _counted(connection, findings):
+    for check, errors, warnings, infos, records, of_file, rules in _counted(connection, findings):
+        broken = records + of_file
         found = made[check]
         found.broken, found.of = broken, max(verdict.records, broken)
         found.level = "error" if errors else "warning"
         found.facts = {"errors": errors, "warnings": warnings, "infos": infos}
         if broken:
-            found.note = f"Broken by {_what(found, verdict)}: {rules}."
+            found.note = f"Broken by {_what(found, records)}: {rules}."
             found.examples += _examples(connection, findings, check, verdict)
         elif infos:
             found.note = f"Holds; {infos:,} times something was changed or assumed: {rules}."
@@ -50,14 +51,15 @@ def _nothing(check: str, verdict: Verdict) -> Finding:
     return Finding(of=verdict.records, note=NOT_LOOKED_AT if not_looked_at else "")
 
 
-def _what(found: Finding, verdict: Verdict) -> str:
-    if not verdict.records:
-        return "the file"
+def _what(found: Finding, records: int) -> str:
+    """Who broke it: records, or the file as a whole, whose places are no records."""
+    if not records:
+        return "the file" if found.broken == 1 else f"the file, {found.broken:,} times"
     return f"{found.broken:,} of {found.of:,}, {found.broken / found.of:.2%}"
 
 
 def _counted(connection: "duckdb.DuckDBPyConnection", findings: str) -> list[tuple[Any, ...]]:
-    """Each check's errors, warnings, infos, broken records (or places of the file), and rules."""
+    """Each check's errors, warnings, infos, broken records and places of the file, and rules."""
     of_rules = ", ".join(f"({literal(rule.id)}, {literal(rule.check)})" for rule in RULES)
     found = f"{findings} JOIN (VALUES {of_rules}) AS r(rule, of_check) USING (rule)"
     by_product = records_by_product(connection, "of_check", f"{found} WHERE level <> 'info'")
@@ -66,10 +68,11 @@ def _counted(connection: "duckdb.DuckDBPyConnection", findings: str) -> list[tup
             SELECT of_check, rule, level, count(*) AS findings
             FROM {found} GROUP BY of_check, rule, level),
         broken AS (
-            SELECT of_check, sum(records + of_file) AS broken
+            SELECT of_check, sum(records)::BIGINT AS records, sum(of_file)::BIGINT AS of_file
             FROM ({by_product}) GROUP BY of_check)
         SELECT of_check, {", ".join(_sum_of(level) for level in LEVELS)},
-            coalesce(any_value(broken), 0)::BIGINT, string_agg(DISTINCT rule, ', ' ORDER BY rule)
+            coalesce(any_value(records), 0), coalesce(any_value(of_file), 0),
+            string_agg(DISTINCT rule, ', ' ORDER BY rule)
         FROM counted LEFT JOIN broken USING (of_check) GROUP BY of_check""").fetchall()
 
 

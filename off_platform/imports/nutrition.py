@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from off_platform.imports import schemas
 from off_platform.imports.cells import Cell
 from off_platform.imports.columns import Columns
+from off_platform.imports.fields import BY_NAME
 from off_platform.imports.findings import BatchFindings
 from off_platform.imports.readers.batches import Batch
 from off_platform.imports.rules import told
@@ -131,7 +132,9 @@ class _Report:
             column=columns,
             field=names,
             value=texts,
-            message=pc.binary_join_element_wise("'", texts, told(rule, "").removeprefix("'"), ""),
+            message=pc.binary_join_element_wise(
+                "'", texts, told(rule, "", _limit(rule, fields)).removeprefix("'"), ""
+            ),
         )
 
     def _sources(self, name: str, fields: Sequence[str]) -> Iterator[tuple[str, str]]:
@@ -222,3 +225,11 @@ def _derive_salt(numbers: "pd.DataFrame", given: "Masks", report: _Report) -> "M
     computed = (schemas.SALT_PER_SODIUM * numbers.loc[missing, "sodium_g"]).round(9)
     numbers.loc[missing, "salt_g"] = computed
     return {"salt_g": missing}
+
+
+def _limit(rule: str, fields: Sequence[str]) -> str:
+    """The end of the sentence that a number is too large: how large it may be."""
+    field = BY_NAME.get(fields[0])
+    if rule != "above_range" or field is None or field.most is None:
+        return ""
+    return f"here that is {field.most:,g} {field.unit or ''}".rstrip()

@@ -258,7 +258,7 @@ RULES: tuple[ImportRule, ...] = (
           "Both can be provided"),
     _rule("negative", "ranges", "error", "Nutritional values are 0 or more.",
           "Write the value of the package.", "Must be ≥ 0"),
-    _rule("above_range", "ranges", "error", "Nutritional values are not above what is reasonable.",
+    _rule("above_range", "ranges", "error", "Nutritional values are at most what is reasonable.",
           "Look whether the value is per 100 g, and in the unit of the field.",
           "Reasonable ranges"),
     _rule("macronutrients_above_100", "macronutrients", "error",
@@ -361,12 +361,11 @@ def told(rule_id: str, value: str | None = None, detail: str = "") -> str:
         value: what stands in the file; None when nothing does.
         detail: what else is known, the end of the sentence.
     """
-    shown = "" if value is None else f"'{value[:MOST_SHOWN]}': "
+    shown = "This" if value is None else f"'{value[:MOST_SHOWN]}'"
     if value is not None and len(value) > MOST_SHOWN:
-        shown = f"'{value[:MOST_SHOWN]}...': "
+        shown = f"'{value[:MOST_SHOWN]}...'"
     sentence = BY_ID[rule_id].sentence
     wanted = sentence.removesuffix(".")
     # A name of a field or format at the beginning stays as it is.
     wanted = wanted if wanted[:2].isupper() or wanted[0] == "`" else wanted[0].lower() + wanted[1:]
-    told_so = f"{shown}it does not hold that {wanted}{f'; {detail}' if detail else ''}."
-    return told_so[0].upper() + told_so[1:]
+    return f"{shown} breaks the rule that {wanted}{f'; {detail}' if detail else ''}."

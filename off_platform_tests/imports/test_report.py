@@ -167,3 +167,31 @@ def test_findings_of_one_record_are_one_record(tmp_path: Path) -> None:
 
 def test_code_within_a_sentence_is_marked_and_nothing_else_is_markup() -> None:
     assert coded("Name `<b>` & `code`.") == "Name <code>&lt;b&gt;</code> &amp; <code>code</code>."
+
+
+def test_a_number_that_is_too_large_is_told_how_large_it_may_be(tmp_path: Path) -> None:
+    path, into = folder_of(
+        tmp_path, {"a.csv": f"barcode,product_name,energy_kcal\n{OREO},Oreo,9999\n"}
+    )
+    validate_import(path / "a.csv", into)
+    with connected(into) as connection:
+        messages = connection.execute(
+            f"SELECT message FROM {findings_in(into)} WHERE rule = 'above_range'"
+        ).fetchall()
+    assert messages == [
+        (
+            "'9999' breaks the rule that nutritional values are at most what is reasonable; "
+            "here that is 900 kcal.",
+        )
+    ]
+
+
+def test_what_the_file_breaks_is_not_counted_as_records(tmp_path: Path) -> None:
+    path, into = folder_of(
+        tmp_path, {"a.csv": f"barcode;product_name\n{OREO};Oreo\n{NUTELLA};Nutella\n"}
+    )
+    verdict = validate_import(path / "a.csv", into)
+    with connected(into) as connection:
+        accepted = f"read_parquet({literal(str(into / ACCEPTED))})"
+        found = checks.of_accepted(connection, accepted, findings_in(into), verdict)
+    assert found["file_format"].note == "Broken by the file: wrong_delimiter."
