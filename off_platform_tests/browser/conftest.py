@@ -28,8 +28,6 @@ BAD = """barcode,product_name,fat_g
 7622210449283,Oreo,"20,5 g of fat"
 3017620422003,Nutella,<img id=hostile src=x onerror=alert(1)>
 """
-# Not while the tests run: the month is made by a click.
-NEVER_TODAY = "0 0 29 2 *"
 
 
 @pytest.fixture(scope="session")
@@ -60,9 +58,7 @@ def platform(browser: "Browser", tmp_path_factory: pytest.TempPathFactory) -> It
     assert browser.is_connected()
     root: Path = tmp_path_factory.mktemp("platform")
     sandbox = make_sandbox(tmp_path_factory.mktemp("sandbox") / "browser")
-    with running_platform(
-        root, sandbox.images.folder, sandbox.bins.folder, monthly_cron=NEVER_TODAY
-    ) as running:
+    with running_platform(root, sandbox.images.folder, sandbox.bins.folder) as running:
         yield running
 
 

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
 PICTURES = PROJECT / "docs" / "pictures"
-NEVER_TODAY = "0 0 29 2 *"
 # Letters stay sharp, at a quarter of a PNG's bytes.
 QUALITY = 90
 
@@ -36,7 +35,7 @@ def main() -> None:
         sandbox = make_sandbox(root / "sandbox")
         # As somebody would name them who stands in that folder; they can be read in the pictures.
         buckets = [bucket.folder.relative_to(root) for bucket in (sandbox.images, sandbox.bins)]
-        with running_platform(root, *buckets, monthly_cron=NEVER_TODAY) as platform:
+        with running_platform(root, *buckets) as platform:
             report = _work(browser, platform, sandbox)
             with browser.new_context(
                 viewport={"width": 1280, "height": 760}, color_scheme="light"
