@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tarfile
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -251,7 +252,7 @@ def test_a_month_may_be_written_short(run: Run) -> None:
     assert "write it as 2026-11" in err
     code, _, err = run("images", "--n", "2", "--out", "set", "--month", "2020-01")
     assert code == 2
-    assert "2020-01 has no snapshot" in err
+    assert f"2020-01 has no snapshot; months with a key index: {datetime.now(UTC):%Y-%m}." in err
 
 
 def test_an_empty_folder_name_is_refused(run: Run) -> None:

@@ -39,7 +39,9 @@ def declared_choice(path: Path, wing: str, model: type[Model], name: str) -> tup
     """
     sets = declared_sets(path, wing)
     if name not in sets:
-        known = ", ".join(sorted(sets)) or "none"
+        known = ", ".join(sorted(sets)) or (
+            "none" if path.exists() else "none, there is no such file"
+        )
         raise UnknownSetError(f"There is no image set {name!r} in {path}; declared are: {known}.")
     options = dict(sets[name])
     description = str(options.pop("description", f"The image set {name}."))

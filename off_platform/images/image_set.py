@@ -106,6 +106,12 @@ def request_from(
     )
 
 
+def _hint(choice: Choice) -> str:
+    """How tags are written, where one is not written so."""
+    plain = [tag for tag in (*choice.countries, *choice.categories) if ":" not in tag]
+    return f" {plain[0][:40]!r} is no tag; they are written as en:france." if plain else ""
+
+
 def _month(text: str | None) -> str | None:
     """A month as its first day, however it was written."""
     found = re.fullmatch(r"([0-9]{4}-(?:0[1-9]|1[0-2]))(-01)?", text) if text else None
@@ -137,13 +143,15 @@ def make_image_set(
     month = request.month or newest_month(lake)
     snapshot = snapshot_of(lake, month, connection)
     if snapshot is None:
-        raise NoSnapshotError(f"{month[:7]} has no snapshot; materialise bucket_sync first.")
+        months = ", ".join(other[:7] for other in lake.partitions(KEY_INDEX.name)) or "none"
+        raise NoSnapshotError(f"{month[:7]} has no snapshot; months with a key index: {months}.")
     index = lake.rows_of(KEY_INDEX.name, ("month", month))
     products = _products(lake, request.choice, connection)
     candidates = _count(connection, candidates_query(request.choice, index, products))
     if not candidates:
         raise UnusableChoiceError(
             f"{request.name}: no object of {month[:7]} fits the options; nothing was changed."
+            f"{_hint(request.choice)}"
         )
     plan = building.Plan(
         request.name,

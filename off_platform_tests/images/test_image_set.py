@@ -330,6 +330,8 @@ def test_products_are_chosen_by(desk: Desk, sandbox: Sandbox) -> None:
     with pytest.raises(UnusableChoiceError, match="needs the table products"):
         desk.make(countries=["en:italy"])
     make_products(desk.lake, str(sandbox.products_dump), SETTINGS, desk.connection)
+    with pytest.raises(UnusableChoiceError, match=r"'Italy' is no tag; they are written as en:fr"):
+        desk.make(countries=["Italy"])
     made = desk.make(countries=["en:italy"])
     rows = desk.lake.rows_of(PRODUCTS.name)
     italian = desk.connection.execute(
