@@ -163,7 +163,7 @@ def index(
 
 def _demand_place_for_index(key_list: Path, to: Path) -> None:
     """A slip in the order of the two names must not cost the key list."""
-    if not key_list.is_file():
+    if not key_list.exists() or key_list.is_dir():
         raise typer.BadParameter(f"there is no file {key_list}")
     if to.suffix != ".parquet" or to.is_dir():
         raise typer.BadParameter(f"{to} is where the index goes: a file that ends in .parquet")
