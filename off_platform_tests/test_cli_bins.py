@@ -183,7 +183,10 @@ def test_fewer_bins_than_asked_for_are_told(run: Run) -> None:
     ("words", "sentence"),
     [
         ([], "Name a declared SET, or give --out for one of your own."),
-        (["nope"], "There is no image set 'nope' in image_sets.toml; declared are: none."),
+        (
+            ["nope"],
+            "There is no image set 'nope' in image_sets.toml; declared are: none, there is no",
+        ),
         (["../few"], "There is no image set '../few'"),
         (["--n", "ten", "--out", "x"], "the option n='ten' is wrong"),
         (["--n", "0", "--out", "x"], "the option n=0 is wrong"),
