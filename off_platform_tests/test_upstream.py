@@ -199,6 +199,44 @@ def test_dagster_fails_a_run_only_for_a_blocking_error(
         assert dg.AssetKey("table") in made
 
 
+@pytest.mark.filterwarnings("ignore::dagster.PreviewWarning")
+def test_dagsters_checks_with_partitions_say_which_partition_they_looked_at() -> None:
+    """After a good file the bad one before it can still be seen; other checks say no partition."""
+    files = dg.DynamicPartitionsDefinition(name="files")
+    specs = [
+        dg.AssetCheckSpec("rule", asset="table", partitions_def=files),
+        dg.AssetCheckSpec("other", asset="table"),
+    ]
+
+    @dg.multi_asset(specs=[dg.AssetSpec("table")], partitions_def=files, check_specs=specs)
+    def table(context: dg.AssetExecutionContext) -> dg.MaterializeResult:  # type: ignore[type-arg]
+        good = context.partition_key == "good.csv"
+        results = [
+            dg.AssetCheckResult(asset_key="table", check_name=name, passed=good)
+            for name in ("rule", "other")
+        ]
+        return dg.MaterializeResult(asset_key="table", check_results=results)
+
+    with dg.DagsterInstance.ephemeral() as instance:
+        instance.add_dynamic_partitions("files", ["bad.csv", "good.csv"])
+        for partition in ("bad.csv", "good.csv"):
+            done = dg.materialize([table], partition_key=partition, instance=instance)
+            evaluations = done.get_asset_check_evaluations()
+            named = {each.check_name: each.partition for each in evaluations}
+            assert named == {"rule": partition, "other": None}
+        key = dg.AssetCheckKey(dg.AssetKey("table"), "rule")
+        history = instance.event_log_storage.get_asset_check_execution_history(key, 10)
+        statuses = {each.partition: each.status.value for each in history}
+        assert statuses == {"bad.csv": "FAILED", "good.csv": "SUCCEEDED"}
+
+
+def test_dagster_still_calls_checks_with_partitions_a_preview() -> None:
+    """`quality.Table.check_specs` silences that; it need not once this fails."""
+    partitions = dg.StaticPartitionsDefinition(["one"])
+    with pytest.warns(dg.PreviewWarning, match="partitions_def on an AssetCheckSpec"):
+        dg.AssetCheckSpec("rule", asset="table", partitions_def=partitions)
+
+
 @pytest.mark.filterwarnings("ignore::dagster.BetaWarning")
 def test_dagsters_eager_assets_follow_new_versions_and_not_repeated_ones() -> None:
     """A key list that is looked at daily starts a copy only when it has a new ETag."""

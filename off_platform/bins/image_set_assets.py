@@ -51,18 +51,19 @@ def bin_image_set_asset(settings: Settings) -> dg.AssetsDefinition:
         off_platform.image_sets.declared.WrongDeclarationError: the declaring file is wrong.
     """
     table = manifest_table(settings.missing_share_most)
+    sets = image_sets(settings.image_sets, WING)
 
     @dg.asset(
         group_name=GROUP,
         owners=OWNERS,
         kinds={"s3", "parquet"},
         tags={RUNS: "bin_image_sets"},
-        partitions_def=image_sets(settings.image_sets, WING),
+        partitions_def=sets,
         deps=["bins", "bin_items", "bin_splits"],
         description="A chosen, fetched and verified set of bin photos with their metadata, labels "
         "in the forms of ABID and Udacity, manifest, data card, gallery and contact sheet.",
         metadata=table.metadata(),
-        check_specs=table.check_specs("bin_image_set"),
+        check_specs=table.check_specs("bin_image_set", sets),
     )
     def bin_image_set(
         context: dg.AssetExecutionContext,

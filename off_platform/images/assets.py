@@ -117,7 +117,7 @@ def data_keys(
     automation_condition=NO_SNAPSHOT,
     description=SNAPSHOTS.description,
     metadata=SNAPSHOTS.metadata(),
-    check_specs=SNAPSHOTS.check_specs("bucket_sync"),
+    check_specs=SNAPSHOTS.check_specs("bucket_sync", MONTHS),
 )
 def bucket_sync(
     context: dg.AssetExecutionContext,
@@ -190,8 +190,8 @@ def bucket_sync(
         for table in (KEY_INDEX, KEY_INDEX_ODDITIES)
     ],
     check_specs=[
-        *KEY_INDEX.check_specs("key_index"),
-        *KEY_INDEX_ODDITIES.check_specs("key_index_oddities"),
+        *KEY_INDEX.check_specs("key_index", MONTHS),
+        *KEY_INDEX_ODDITIES.check_specs("key_index_oddities", MONTHS),
     ],
 )
 def key_index(
@@ -248,7 +248,7 @@ def key_index(
     automation_condition=dg.AutomationCondition.eager(),
     description=KEY_CHANGES.description,
     metadata=KEY_CHANGES.metadata(),
-    check_specs=KEY_CHANGES.check_specs("key_changes"),
+    check_specs=KEY_CHANGES.check_specs("key_changes", MONTHS),
 )
 def key_changes(context: dg.AssetExecutionContext, lake: LakeResource) -> dg.MaterializeResult:
     """Compares the month's key index with that of the snapshot before."""

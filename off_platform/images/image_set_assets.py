@@ -58,18 +58,19 @@ def image_set_asset(settings: Settings) -> dg.AssetsDefinition:
         off_platform.image_sets.declared.WrongDeclarationError: the declaring file is wrong.
     """
     table = manifest_table(settings.missing_share_most)
+    sets = image_sets(settings.image_sets, WING)
 
     @dg.asset(
         group_name=GROUP,
         owners=OWNERS,
         kinds={"s3", "parquet"},
         tags={RUNS: "image_sets"},
-        partitions_def=image_sets(settings.image_sets, "images"),
+        partitions_def=sets,
         deps=[dg.AssetDep("key_index", partition_mapping=dg.LastPartitionMapping()), products],
         description="A chosen, fetched and verified set of photos, OCR results or both, with its "
         "manifest, data card, gallery and contact sheet.",
         metadata=table.metadata(),
-        check_specs=table.check_specs("image_set"),
+        check_specs=table.check_specs("image_set", sets),
     )
     def image_set(
         context: dg.AssetExecutionContext,

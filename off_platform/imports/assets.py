@@ -119,7 +119,7 @@ def _spec(table: Table) -> dg.AssetSpec:
         ),
     ],
     partitions_def=PARTITIONS,
-    check_specs=PRODUCTS_ACCEPTED.check_specs(PRODUCTS_ACCEPTED.name),
+    check_specs=PRODUCTS_ACCEPTED.check_specs(PRODUCTS_ACCEPTED.name, PARTITIONS),
 )
 def validated_import(
     context: dg.AssetExecutionContext, lake: LakeResource

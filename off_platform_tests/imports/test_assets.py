@@ -92,6 +92,16 @@ def test_a_good_file_is_taken_in(desk: Desk) -> None:
     assert kept.names() == ["findings.csv", "findings.xlsx", "original/good.csv", "report.html"]
 
 
+def test_every_check_says_which_import_it_looked_at(desk: Desk) -> None:
+    """After the good file the checks of the bad one can still be found."""
+    desk.hand_in("some.csv", SOME)
+    desk.hand_in("good.csv", GOOD)
+    check = dg.AssetCheckKey(dg.AssetKey("products_accepted"), "numbers")
+    history = desk.instance.event_log_storage.get_asset_check_execution_history(check, 10)
+    found = {str(each.partition).split("@", 1)[0]: each.status.value for each in history}
+    assert found == {"good.csv": "SUCCEEDED", "some.csv": "FAILED"}
+
+
 def test_a_bad_record_is_quarantined_and_its_check_says_where(desk: Desk) -> None:
     result = desk.hand_in("some.csv", SOME)
     assert result.success
