@@ -7,6 +7,7 @@ batches; what concerns rows or tables as a whole is asked of DuckDB.
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from off_platform.bins import split_checks
 from off_platform.bins.schemas import (
     BIN_ITEMS,
     BIN_METADATA,
@@ -17,7 +18,7 @@ from off_platform.bins.schemas import (
     BINS,
     ITEMS,
 )
-from off_platform.bins.splits import LARGEST_CLASS, SplitShares, leak_query
+from off_platform.bins.splits import SplitShares
 from off_platform.quality import Finding, Table, frames, validate
 from off_platform.storage.lake import Lake
 
@@ -40,8 +41,6 @@ PUBLISHED: Mapping[str, Any] = {
     "most SKUs in a bin": 22,
     "quantities 0 to 5": [9901, 41347, 77063, 90258, 80750, 62648],
 }
-SHARE_OFF_MOST = 0.01
-MEAN_OFF_MOST = 0.05
 
 _UNREADABLE = (
     "html", "truncated", "not_json", "empty", "not_utf8", "lone_surrogate", "too_deep",
@@ -207,18 +206,11 @@ def of_visits(lake: Lake, connection: "duckdb.DuckDBPyConnection") -> dict[str, 
 def of_splits(
     lake: Lake, connection: "duckdb.DuckDBPyConnection", shares: SplitShares
 ) -> dict[str, Finding]:
-    """What is found in `bin_splits`, with the leak rate of a random split of the same sizes."""
+    """What is found in `bin_splits`; see `split_checks.py`."""
     findings = of_table(lake, connection, BIN_SPLITS)
-    rows = lake.rows_of(BIN_SPLITS.name)
-    outside, leaked = connection.execute(leak_query(rows, "random_split")).fetchall()[0]
-    share = leaked / outside if outside else 0.0
-    findings["no_leak"].note = (
-        f"{findings['no_leak'].broken:,} bins leak; a random split of the same sizes would leak "
-        f"{leaked:,} of {outside:,} ({share:.1%})."
-    )
-    findings["no_leak"].facts = {"leak_rate_of_a_random_split": share}
-    findings["shares_met"] = _shares(connection, rows, shares)
-    findings["balanced"] = _balance(connection, rows)
+    split_checks.leaks(lake, connection, findings["no_leak"])
+    findings["shares_met"] = split_checks.shares_met(lake, connection, shares)
+    findings["balanced"] = split_checks.balanced(lake, connection)
     return findings
 
 
@@ -295,45 +287,3 @@ def figures(connection: "duckdb.DuckDBPyConnection", bins: str, items: str) -> d
         number, mean, spread, quartiles, largest, not_empty, rows, fcskus, most, by_class,
     )  # fmt: skip
     return dict(zip(PUBLISHED, values, strict=True))
-
-
-def _shares(connection: "duckdb.DuckDBPyConnection", rows: str, shares: SplitShares) -> Finding:
-    number = _number(connection, f"SELECT count(*) FROM {rows}")
-    wanted = {
-        "train": shares.train,
-        "validation": shares.validation,
-        "test": 1 - shares.train - shares.validation,
-    }
-    found = dict(connection.execute(f"SELECT split, count(*) FROM {rows} GROUP BY 1").fetchall())
-    # A visit is dealt out whole, so each class may be off by one; of few bins that is a good part.
-    visits = f"""
-        SELECT least(max(expected_quantity), {LARGEST_CLASS}) AS class, count(*) AS photos
-        FROM {rows} GROUP BY visit_id"""
-    largest = f"SELECT max(photos) AS photos FROM ({visits}) GROUP BY class"
-    whole = _number(connection, f"SELECT coalesce(sum(photos), 0)::BIGINT FROM ({largest})")
-    off = [
-        f"{split}: {found.get(split, 0):,} of {number:,}, {share:.1%} were asked for"
-        for split, share in wanted.items()
-        if abs(found.get(split, 0) - share * number) > max(SHARE_OFF_MOST * number, whole)
-    ]
-    finding = Finding(of=len(wanted))
-    finding.add(len(off), off)
-    return finding
-
-
-def _balance(connection: "duckdb.DuckDBPyConnection", rows: str) -> Finding:
-    """Small splits may be further off: three times what chance makes of their size."""
-    means = connection.execute(f"""
-        SELECT split, avg(expected_quantity), count(*) FROM {rows} GROUP BY 1 ORDER BY 1
-    """).fetchall()
-    overall, spread = connection.execute(
-        f"SELECT avg(expected_quantity), coalesce(stddev_samp(expected_quantity), 0) FROM {rows}"
-    ).fetchall()[0]
-    off = [
-        f"{split}: mean {mean:.2f}, of all {overall:.2f}"
-        for split, mean, number in means
-        if abs(mean - overall) > max(MEAN_OFF_MOST * overall, 3 * spread / number**0.5)
-    ]
-    finding = Finding(of=len(means))
-    finding.add(len(off), off)
-    return finding

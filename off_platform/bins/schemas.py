@@ -205,8 +205,8 @@ ITEMS = Table(
 
 BIN_VISITS = Table(
     "bin_visits",
-    "A row a visit: photos of one bin taken after one another, told by neighbouring ids that share "
-    "an item.",
+    "One row per visit: photos of one bin taken after one another, found by neighbouring ids that "
+    "share an item, or of which one is empty and the other would stand alone.",
     (
         Column("visit_id", "string", "Id of its first bin.", rule=SHAPE, pattern=ID),
         Column("first", "string", "Its first bin."),
@@ -233,18 +233,19 @@ BIN_SPLITS = Table(
         Column("expected_quantity", "int64", "Items that the photo should show."),
         Column("split", "string", "`train`, `validation` or `test`.", rule="splits_known",
                one_of=SPLITS),
-        Column("random_split", "string", "A split of the same sizes that knows no visits, for "
-               "comparison.", rule="splits_known", one_of=SPLITS),
+        Column("random_split", "string", "A split by the same shares that knows no visits, "
+               "for comparison.", rule="splits_known", one_of=SPLITS),
     ),
     (
         _shape("The splits"),
         Rule("splits_known", "Every bin is in train, validation or test."),
         Rule("every_bin_in_one_split", "Every bin has one row."),
-        Rule("no_leak", "No visit is in two splits."),
-        Rule("shares_met", "Each split has its share of the bins, to a hundredth or to a visit of "
-             "each class.", "warning"),
-        Rule("balanced", "Each split has the same mean of expected quantities, to a twentieth.",
+        Rule("no_leak", "No visit is in two splits, nor are neighbours that their JSON shows to be "
+             "one bin."),
+        Rule("shares_met", "Each split has its share of the bins, to a hundredth or by chance.",
              "warning"),
+        Rule("balanced", "Each split has the same mean of expected quantities, to a twentieth or "
+             "as chance has it.", "warning"),
     ),
 )  # fmt: skip
 

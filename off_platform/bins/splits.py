@@ -9,10 +9,9 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from off_platform.settings import Settings
 from off_platform.stable_order import WORD, with_mix, words
 
-# Larger quantities are too few to be dealt out one by one.
-LARGEST_CLASS = 20
 # The pilot set's positions are counted anew; in the order they come behind those of the main set.
 PILOT_OFFSET = 2**31
+_NUMBER = f"position + CASE WHEN id_space = 'pilot' THEN {PILOT_OFFSET} ELSE 0 END"
 
 
 class SplitShares(BaseModel):
@@ -30,6 +29,12 @@ class SplitShares(BaseModel):
             raise ValueError("train and validation together are more than all there is")
         return self
 
+    @property
+    def by_split(self) -> dict[str, float]:
+        """The share of each split."""
+        rest = max(0.0, 1 - self.train - self.validation)
+        return {"train": self.train, "validation": self.validation, "test": rest}
+
 
 def shares_from(settings: Settings) -> SplitShares:
     """The shares of the splits, as the settings have them."""
@@ -43,42 +48,26 @@ def shares_from(settings: Settings) -> SplitShares:
 def splits_query(bins: str, shares: SplitShares) -> str:
     """A row a bin; see the table `bin_splits`.
 
-    The visits of each class of expected quantity are put in a stable order and dealt out by the
-    shares, by the number of their photos; so every split has as many of each class as its share.
+    The split of a visit follows from a hash of its smallest id alone, so it stays when other bins
+    come or go; what moves is only what they are a visit with. The price is chance: the shares of
+    all bins, and of each expected quantity, are met as their numbers allow (`split_checks.py`).
 
     Args:
         bins: SQL of `bins`.
         shares: see there.
     """
     visits = f"""
-        SELECT visit_id, count(*) AS photos,
-            least(max(expected_quantity), {LARGEST_CLASS}) AS class,
-            min(position) + CASE WHEN any_value(id_space) = 'pilot' THEN {PILOT_OFFSET} ELSE 0 END
-                AS number
-        FROM {bins} GROUP BY visit_id"""
-    ordered = _ordered(visits, shares.seed, "of visits")
-    dealt = f"""
-        SELECT visit_id, {_split(shares, "(before + photos / 2.0) / total")} AS split FROM (
-            SELECT visit_id, photos, sum(photos) OVER (PARTITION BY class) AS total,
-                coalesce(sum(photos) OVER (PARTITION BY class ORDER BY place, visit_id
-                    ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) AS before
-            FROM ({ordered}))"""
+        SELECT visit_id, min({_NUMBER}) AS number FROM {bins} GROUP BY visit_id"""
     numbered = f"""
-        SELECT id, visit_id, expected_quantity,
-            position + CASE WHEN id_space = 'pilot' THEN {PILOT_OFFSET} ELSE 0 END AS number
-        FROM {bins}"""
-    # The random split has just the sizes of the other.
+        SELECT id, visit_id, expected_quantity, {_NUMBER} AS number FROM {bins}"""
+    of_visits = _hashed(visits, shares.seed, "of visits")
+    of_bins = _hashed(numbered, shares.seed, "of bins")
     return f"""
-        WITH dealt AS ({dealt}),
-        joined AS (SELECT b.*, split FROM ({_ordered(numbered, shares.seed, "of bins")}) AS b
-            JOIN dealt USING (visit_id)),
-        sizes AS (SELECT count(*) FILTER (split = 'train') AS train,
-            count(*) FILTER (split <> 'test') AS not_test FROM joined)
-        SELECT id, visit_id, expected_quantity, split, CASE
-            WHEN row_number() OVER (ORDER BY place, id) <= train THEN 'train'
-            WHEN row_number() OVER (ORDER BY place, id) <= not_test THEN 'validation'
-            ELSE 'test' END AS random_split
-        FROM joined, sizes ORDER BY id"""
+        SELECT id, visit_id, expected_quantity, {_split(shares, "v.place")} AS split,
+            {_split(shares, "b.place")} AS random_split
+        FROM ({of_bins}) AS b JOIN (SELECT visit_id, place FROM ({of_visits})) AS v
+            USING (visit_id)
+        ORDER BY id"""
 
 
 def leak_query(splits: str, column: str) -> str:
@@ -95,11 +84,12 @@ def leak_query(splits: str, column: str) -> str:
             FROM {splits})"""
 
 
-def _ordered(rows: str, seed: int, what: str) -> str:
-    """Rows with their place in a stable order by seed; they have the column `number`."""
+def _hashed(rows: str, seed: int, what: str) -> str:
+    """Rows with a `place` from 0 to 1, a stable hash of their column `number` by seed."""
     first, second = words(f"{seed} {what}")
     query = with_mix(rows, f"xor(number & {WORD}, {first})", "mixed")
-    return with_mix(query, f"xor(mixed, {second})", "place")
+    query = with_mix(query, f"xor(mixed, {second})", "word")
+    return f"SELECT *, word / {WORD + 1}.0 AS place FROM ({query})"
 
 
 def _split(shares: SplitShares, at: str) -> str:

@@ -2,6 +2,7 @@
 
 import json
 import tarfile
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -51,18 +52,26 @@ def bins_of(archive: Path) -> list[PlainBin]:
 
 
 def visits_by_hand(bins: Iterable[PlainBin]) -> dict[str, str]:
-    """The visit of each bin: one after the other, each compared with the one before."""
-    visits: dict[str, str] = {}
-    before: PlainBin | None = None
-    for each in sorted(bins, key=lambda one: (one.id_space, one.position)):
-        together = (
-            before is not None
-            and before.id_space == each.id_space == "main"
-            and before.position + 1 == each.position
-            and bool(before.items.keys() & each.items.keys())
-        )
-        visits[each.id] = visits[before.id] if together and before else each.id
-        before = each
+    """The visit of each bin: groups that share items first, then empty bins join lone ones."""
+    listed = list(bins)
+    at = {each.position: each for each in listed if each.id_space == "main"}
+    visits = {each.id: each.id for each in listed}
+
+    def join(earlier: PlainBin, later: PlainBin) -> None:
+        first, other = visits[earlier.id], visits[later.id]
+        visits.update({bin_id: first for bin_id, visit in visits.items() if visit == other})
+
+    for place in sorted(at):
+        for step in (1, 2):
+            beside = at.get(place + step)
+            skipped = step == 2 and place + 1 in at
+            if beside and not skipped and at[place].items.keys() & beside.items.keys():
+                join(at[place], beside)
+    sizes = Counter(visits.values())
+    lone = {place for place, each in at.items() if sizes[visits[each.id]] == 1}
+    for place in sorted(lone):
+        if place + 1 in lone and not (at[place].items and at[place + 1].items):
+            join(at[place], at[place + 1])
     return visits
 
 

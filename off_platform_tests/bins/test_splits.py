@@ -2,7 +2,7 @@
 
 import hashlib
 import random
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
@@ -23,8 +23,6 @@ from off_platform_tests.bins.plain_bins import (
 )
 
 SPLITS = ("train", "validation", "test")
-LARGEST_CLASS = 20
-
 Row = tuple[str, str, int, str, str]
 
 
@@ -77,50 +75,16 @@ def name_at(share: float, shares: SplitShares) -> str:
 
 
 def split_by_hand(bins: list[PlainBin], shares: SplitShares) -> dict[str, tuple[str, str]]:
-    """Split and random split of each bin, dealt out one by one."""
-    visits = visits_by_hand(bins)
-    of_visit: dict[str, list[PlainBin]] = defaultdict(list)
-    for each in bins:
-        of_visit[visits[each.id]].append(each)
-    classes: dict[int, list[list[PlainBin]]] = defaultdict(list)
-    for members in of_visit.values():
-        quantity = max(each.expected_quantity for each in members)
-        classes[min(quantity, LARGEST_CLASS)].append(sorted(members, key=lambda b: b.position))
-    dealt: dict[str, str] = {}
-    for of_class in classes.values():
-        total, before = sum(map(len, of_class)), 0
-        for members in sorted(of_class, key=lambda m: key(m[0], f"{shares.seed} of visits")):
-            middle = (before + len(members) / 2) / total
-            dealt |= {each.id: name_at(middle, shares) for each in members}
-            before += len(members)
-    sizes = Counter(dealt.values())
-    names = [name for name in SPLITS for _ in range(sizes[name])]
-    ordered = sorted(bins, key=lambda each: key(each, f"{shares.seed} of bins"))
-    return {each.id: (dealt[each.id], name) for each, name in zip(ordered, names, strict=True)}
+    """Split and random split of each bin: by the hash of its visit's first bin, and by its own."""
+    visits, of_id = visits_by_hand(bins), {each.id: each for each in bins}
 
+    def name(each: PlainBin, what: str) -> str:
+        at = place(each.position, f"{shares.seed} {what}", pilot=each.id_space == "pilot")
+        return name_at(at / 2**32, shares)
 
-def key(each: PlainBin, seed: str) -> tuple[int, str]:
-    return place(each.position, seed, pilot=each.id_space == "pilot"), each.id
-
-
-def assert_shares_met(rows: list[Row], shares: SplitShares) -> None:
-    """In each class the splits end within half a visit of where their shares do."""
-    photos = Counter(visit for _, visit, *_ in rows)
-    largest: dict[str, int] = defaultdict(int)
-    for _, visit, quantity, *_ in rows:
-        largest[visit] = max(largest[visit], quantity)
-    classes: dict[int, Counter[str]] = defaultdict(Counter)
-    longest: dict[int, int] = defaultdict(int)
-    for _, visit, _, name, _ in rows:
-        number = min(largest[visit], LARGEST_CLASS)
-        classes[number][name] += 1
-        longest[number] = max(longest[number], photos[visit])
-    ends = {"train": shares.train, "validation": shares.train + shares.validation}
-    for number, counted in classes.items():
-        reached = 0
-        for name, end in ends.items():
-            reached += counted[name]
-            assert abs(reached - end * counted.total()) <= longest[number] / 2 + 1e-6
+    return {
+        each.id: (name(of_id[visits[each.id]], "of visits"), name(each, "of bins")) for each in bins
+    }
 
 
 SHARES = st.tuples(st.integers(0, 100), st.integers(0, 100), st.integers()).map(
@@ -132,7 +96,7 @@ SHARES = st.tuples(st.integers(0, 100), st.integers(0, 100), st.integers()).map(
 
 @settings(deadline=None, max_examples=40)
 @given(number=st.integers(0, 120), seed=st.integers(0, 1000), shares=SHARES)
-def test_no_visit_is_parted_and_shares_are_met(
+def test_no_visit_is_parted(
     connection: duckdb.DuckDBPyConnection, number: int, seed: int, shares: SplitShares
 ) -> None:
     bins = shelf(number, seed)
@@ -142,8 +106,6 @@ def test_no_visit_is_parted_and_shares_are_met(
     for _, visit, _, name, _ in rows:
         in_splits[visit].add(name)
     assert all(len(names) == 1 for names in in_splits.values())
-    assert_shares_met(rows, shares)
-    assert Counter(row[3] for row in rows) == Counter(row[4] for row in rows)
 
 
 @settings(deadline=None, max_examples=25)
@@ -162,7 +124,7 @@ def test_a_pinned_result(connection: duckdb.DuckDBPyConnection) -> None:
     bins += [PlainBin(str(at), at % 6, {}) for at in range(1, 101)]
     rows = split(connection, bins, SplitShares(seed=20))
     digest = hashlib.sha256("\n".join(",".join(map(str, row)) for row in rows).encode())
-    assert digest.hexdigest()[:16] == "466df133764cd6d1"
+    assert digest.hexdigest()[:16] == "e59833d4ceaa821a"
 
 
 @pytest.mark.parametrize("threads", [1, 2, 4])
@@ -173,6 +135,24 @@ def test_threads_and_the_order_of_rows_change_nothing(threads: int) -> None:
     random.Random(threads).shuffle(bins)
     with duckdb.connect(config={"threads": threads}) as connection:
         assert split(connection, bins) == expected
+
+
+def test_bins_that_go_move_none_of_the_visits_that_stay(
+    connection: duckdb.DuckDBPyConnection,
+) -> None:
+    bins = shelf(10_000)
+    before, visits = {row[0]: row[3] for row in split(connection, bins)}, visits_by_hand(bins)
+    gone = set(random.Random(5).sample([each.id for each in bins], 500))
+    left = [each for each in bins if each.id not in gone]
+    after, visits_left = {row[0]: row[3] for row in split(connection, left)}, visits_by_hand(left)
+    assert len(after) == len(bins) - 500
+    members, members_left = defaultdict(set), defaultdict(set)
+    for of, found in ((visits, members), (visits_left, members_left)):
+        for bin_id, visit in of.items():
+            found[visit].add(bin_id)
+    same = [one for one in after if members[visits[one]] == members_left[visits_left[one]]]
+    assert len(same) > 8000
+    assert [one for one in same if before[one] != after[one]] == []
 
 
 def test_another_seed_deals_them_out_otherwise(connection: duckdb.DuckDBPyConnection) -> None:
@@ -272,8 +252,6 @@ def test_the_real_files(
     bins = bins_of(real_data(ARCHIVE))
     rows = split(connection, bins)
     assert {row[0]: row[3:] for row in rows} == split_by_hand(bins, SplitShares())
-    assert_shares_met(rows, SplitShares())
-    assert Counter(row[3] for row in rows) == {"train": 1600, "validation": 198, "test": 202}
     visits = visits_by_hand(bins)
     leaks = [leak_by_hand({row[0]: row[at] for row in rows}, visits) for at in (3, 4)]
-    assert leaks == [(400, 0), (400, 270)]
+    assert leaks == [(412, 0), (421, 295)]

@@ -62,16 +62,44 @@ def visits(connection: duckdb.DuckDBPyConnection, bins: list[PlainBin]) -> dict[
     [
         ([main(1, "A"), main(2, "A")], {"00001": "00001", "00002": "00001"}),
         ([main(1, "A"), main(2, "B")], {"00001": "00001", "00002": "00002"}),
-        ([main(1, "A"), main(3, "A")], {"00001": "00001", "00003": "00003"}),
+        ([main(1, "A"), main(3, "A")], {"00001": "00001", "00003": "00001"}),
+        ([main(1, "A"), main(3, "B")], {"00001": "00001", "00003": "00003"}),
+        ([main(1, "A"), main(4, "A")], {"00001": "00001", "00004": "00004"}),
+        ([main(1, "A"), main(3)], {"00001": "00001", "00003": "00003"}),
+        (
+            [main(1, "A"), main(2, "B"), main(3, "A")],
+            {f"0000{at}": f"0000{at}" for at in (1, 2, 3)},
+        ),
         (
             [main(1, "A", "B"), main(2, "B", "C"), main(3, "C")],
             {"00001": "00001", "00002": "00001", "00003": "00001"},
         ),
         (
-            [main(1, "A"), main(2), main(3, "A")],
-            {"00001": "00001", "00002": "00002", "00003": "00003"},
+            [main(1, "A"), main(2), main(3, "B")],
+            {"00001": "00001", "00002": "00001", "00003": "00001"},
         ),
-        ([main(1), main(2)], {"00001": "00001", "00002": "00002"}),
+        (
+            [main(1, "A"), main(2, "A"), main(3), main(4, "B"), main(5, "B")],
+            {
+                "00001": "00001",
+                "00002": "00001",
+                "00003": "00003",
+                "00004": "00004",
+                "00005": "00004",
+            },
+        ),
+        (
+            [main(1, "A"), main(2, "A"), main(3), main(4, "B")],
+            {"00001": "00001", "00002": "00001", "00003": "00003", "00004": "00003"},
+        ),
+        ([main(1), main(2)], {"00001": "00001", "00002": "00001"}),
+        (
+            [main(1, "A"), main(2), main(3), main(4, "B"), main(5), main(6, "C"), main(7, "C")],
+            {f"0000{at}": "00001" for at in range(1, 6)} | {"00006": "00006", "00007": "00006"},
+        ),
+        ([main(99_999, "A"), main(100_000)], {"99999": "99999", "100000": "99999"}),
+        ([pilot(1, "A"), pilot(2)], {"1": "1", "2": "2"}),
+        ([pilot(1), main(1, "A")], {"1": "1", "00001": "00001"}),
         ([main(99_999, "A"), main(100_000, "A")], {"99999": "99999", "100000": "99999"}),
         ([pilot(1, "A"), pilot(2, "A")], {"1": "1", "2": "2"}),
         (
@@ -80,20 +108,30 @@ def visits(connection: duckdb.DuckDBPyConnection, bins: list[PlainBin]) -> dict[
         ),
         (
             [main(1, "A"), pilot(2, "A"), main(3, "A")],
-            {"00001": "00001", "2": "2", "00003": "00003"},
+            {"00001": "00001", "2": "2", "00003": "00001"},
         ),
     ],
     ids=[
         "an item is shared",
         "no item is shared",
-        "a bin between them is not at hand",
+        "the bin between them cannot be read, and both share an item",
+        "the bin between them cannot be read, and they share nothing",
+        "two bins between them cannot be read",
+        "two apart from an empty bin",
+        "the bin between them is another",
         "each shares another item with the next",
-        "an empty bin parts them",
-        "two empty bins share nothing",
+        "an empty bin between two that stand alone may be either",
+        "an empty bin between two visits is neither",
+        "an empty bin is beside a visit and one that stands alone",
+        "two empty bins beside each other",
+        "empty bins and lone ones in a chain, which a visit ends",
+        "an empty bin where ids become longer",
+        "the pilot set's empty bins stand alone",
+        "an empty 1 is not beside 00001",
         "five digits go on with six",
         "the pilot set has no order",
         "1 is not 00001",
-        "a pilot bin fills no gap",
+        "a pilot bin is not between them",
     ],
 )
 def test_what_a_visit_is(
@@ -156,4 +194,4 @@ def test_the_real_files(
     found = visits(connection, bins)
     assert found == visits_by_hand(bins)
     photos = Counter(found.values())
-    assert Counter(photos.values()) == {1: 485, 2: 660, 3: 65}
+    assert Counter(photos.values()) == {1: 433, 2: 674, 3: 73}
