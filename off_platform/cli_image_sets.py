@@ -22,6 +22,9 @@ from off_platform.storage.lake import BIN_IMAGE_SETS, IMAGE_SETS, Lake
 from off_platform.storage.objects import Source
 from off_platform.storage.progress import shown_at_the_desk, size
 
+# A bucket that lost more of the bins is taken for another one.
+GONE_SHARE_MOST = 0.5
+
 if TYPE_CHECKING:
     from off_platform.image_sets.made import Made
     from off_platform.storage.folders import Folder
@@ -138,20 +141,26 @@ def bins(  # noqa: PLR0913, PLR0917 - each is an option of the command line
     layout: Annotated[
         Literal["shards", "files"] | None, typer.Option(help="WebDataset shards, or loose files.")
     ] = None,
+    refresh: Annotated[  # noqa: FBT002 - an option of the command line
+        bool,
+        typer.Option(help="List the bucket first, and fetch metadata that is new or changed."),
+    ] = True,
 ) -> None:
     """Make an image set of bins: choose, fetch, verify, label. Run again to go on or refresh it.
 
-    The first time the bins' metadata are listed and fetched: all of them, 1.1 GB.
+    The first time the bins' metadata are listed and fetched: all of them, 1.1 GB. Later runs list
+    the bucket and fetch what is new or changed.
     """
     varied = {**locals(), "n": _number(n)}
-    made = _make_bins(settings(), image_set, to, varied)
+    made, whole = _make_bins(settings(), image_set, to, varied)
     _tell_made(made)
-    raise typer.Exit(_code(made))
+    raise typer.Exit(_code(made) if whole else max(_code(made), INCOMPLETE))
 
 
 def _make_bins(
     of: Settings, image_set: str | None, to: Path | None, varied: dict[str, Any]
-) -> "Made":
+) -> "tuple[Made, bool]":
+    """The set, and whether all metadata that its bins could come from was read."""
     from off_platform.bins import choice as choices  # noqa: PLC0415 - brings pydantic
     from off_platform.bins import image_set as sets  # noqa: PLC0415 - brings jinja, Pillow
     from off_platform.image_sets import claim  # noqa: PLC0415 - only here
@@ -171,26 +180,55 @@ def _make_bins(
     folder = _set_folder(lake, f"{BIN_IMAGE_SETS}/{name}", to)
     with lake.connect(of.duckdb_memory, of.threads) as connection:
         claim.demand_ours(folder, connection, [kind.name for kind in sets.KINDS])
-        if not lake.has("bin_splits"):
-            _collect_bins(of, lake, source, connection)
+        whole = _renew_bins(of, lake, source, connection, request.choice.id_space, varied)
         with shown_at_the_desk(name) as display:
             made = sets.make_bin_image_set(lake, source, request, folder, connection, display)
     if to is None:
         lake.refresh_views()
-    return made
+    return made, whole
 
 
-def _collect_bins(of: Settings, lake: Lake, source: Source, connection: Any) -> None:
-    """What the monthly job would have made; without it there is nothing to choose from."""
+def _renew_bins(
+    of: Settings, lake: Lake, source: Source, connection: Any, id_space: str, varied: dict[str, Any]
+) -> bool:
+    """Lists the bucket, fetches what is new or changed, and makes the tables that follow from it.
+
+    Returns:
+        Whether all metadata could be read.
+    """
     from off_platform.bins import collect, splits, tables  # noqa: PLC0415 - only here
 
-    err.print("The bins are not known yet: their metadata are listed and fetched first.")
+    known = lake.has("bin_splits")
+    if varied["refresh"] or not known:
+        _list_and_fetch(of, lake, source, connection, known=known)
+    else:
+        err.print(
+            "The bins are taken as they were listed last; without --no-refresh they are listed."
+        )
+    if not tables.are_current(lake, connection):
+        tables.make_all(lake, connection, splits.shares_from(of))
+    unread = collect.unreadable(lake, connection, id_space)
+    if unread.objects:
+        err.print(escape(unread.sentence), highlight=False, soft_wrap=True)
+    return not unread.objects
+
+
+def _list_and_fetch(
+    of: Settings, lake: Lake, source: Source, connection: Any, *, known: bool
+) -> None:
+    from off_platform.bins import collect  # noqa: PLC0415 - only here
+
+    if not known:
+        err.print("The bins are not known yet: their metadata are listed and fetched first.")
+    limits = collect.limits_from(of)
     with shown_at_the_desk("listing") as display:
-        listed = collect.list_objects(lake, source, connection, collect.limits_from(of), display)
-    err.print(listed.sentence)
+        listed = collect.list_objects(
+            lake, source, connection, limits, display, GONE_SHARE_MOST if known else 1.0
+        )
+    if listed.added or listed.gone or not known:
+        err.print(listed.sentence)
     with shown_at_the_desk("metadata") as display:
-        collect.collect_metadata(lake, source, connection, collect.limits_from(of), display)
-    tables.make_all(lake, connection, splits.shares_from(of))
+        collect.collect_metadata(lake, source, connection, limits, display)
 
 
 def _demand_set_or_folder(image_set: str | None, to: Path | None) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from off_platform.bins.inspection import inspect
 from off_platform.sandbox.make import Sandbox
 from off_platform.settings import Settings
 from off_platform_tests.command_line import Run, command_line
@@ -20,11 +21,11 @@ SETTINGS = {f"OFF_PLATFORM_{name.upper()}" for name in Settings.model_fields}
 MADE = [
     "00000.tar",
     "README.md",
-    "abid_counting_train.json",
-    "abid_counting_val.json",
+    "abid_counting_trainset.json",
+    "abid_counting_valset.json",
     "abid_metadata.json",
-    "abid_random_train.txt",
-    "abid_random_val.txt",
+    "abid_random_trainset.txt",
+    "abid_random_valset.txt",
     "contact_sheet.jpg",
     "gallery.html",
     "labels.parquet",
@@ -33,27 +34,38 @@ MADE = [
 ]
 
 
+@pytest.fixture(scope="session")
+def readable(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The sandbox's bucket without the metadata that cannot be read; to be looked at only."""
+    bucket = tmp_path_factory.mktemp("readable") / "bins"
+    shutil.copytree(sandbox.bins.folder, bucket)
+    for path in (bucket / "metadata").iterdir():
+        if not inspect(path.read_bytes(), path.stem).usable:
+            path.unlink()
+    return bucket
+
+
 @pytest.fixture
 def fresh(
-    sandbox: Sandbox,
+    readable: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> Run:
     """Runs `off-platform bins` in a folder without a lake; exit code, output, errors."""
     monkeypatch.chdir(tmp_path)
-    of = {"LAKE": tmp_path / "lake", "BINS_BUCKET": sandbox.bins.folder}
+    of = {"LAKE": tmp_path / "lake", "BINS_BUCKET": readable}
     return command_line(monkeypatch, capsys, of, "bins")
 
 
 @pytest.fixture(scope="session")
-def tables(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def tables(readable: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A lake in which the command has made the tables; to be copied only."""
     folder = tmp_path_factory.mktemp("tables")
     subprocess.run(  # noqa: S603 - our own command
         [Path(sys.executable).with_name("off-platform"), "bins", "--n", "1", "--out", "one"],
         cwd=folder,
-        env={"OFF_PLATFORM_LAKE": "lake", "OFF_PLATFORM_BINS_BUCKET": str(sandbox.bins.folder)},
+        env={"OFF_PLATFORM_LAKE": "lake", "OFF_PLATFORM_BINS_BUCKET": str(readable)},
         capture_output=True,
         check=True,
     )
@@ -75,7 +87,7 @@ def test_the_first_time_the_bins_are_listed_and_fetched(fresh: Run, sandbox: San
     code, out, err = fresh("--n", "all", "--id-space", "both", "--out", "photos")
     assert code == 0
     assert "The bins are not known yet: their metadata are listed and fetched first." in err
-    assert "56 metadata and 56 photos are listed; 113 objects are new or changed, 0 gone." in err
+    assert "53 metadata and 56 photos are listed; 109 objects are new or changed, 0 gone." in err
     assert "52 of 52 candidates, chosen from the table bins." in out
     assert "open gallery.html there" in out
     assert names_in("photos") == MADE
@@ -161,16 +173,75 @@ def test_the_cards_command_makes_the_same_set(run: Run, tmp_path: Path) -> None:
     assert tree(tmp_path / "few") == made
 
 
-def test_what_could_not_be_had_is_named_and_told_by_the_code(run: Run, sandbox: Sandbox) -> None:
-    bucket = Path(shutil.copytree(sandbox.bins.folder, "bucket"))
+def test_what_could_not_be_had_is_named_and_told_by_the_code(run: Run, readable: Path) -> None:
+    bucket = Path(shutil.copytree(readable, "bucket"))
     (bucket / "bin-images" / "00001.jpg").unlink()
-    code, out, err = run("--n", "all", "--out", "photos", BINS_BUCKET="bucket")
+    code, out, err = run("--n", "all", "--no-refresh", "--out", "photos", BINS_BUCKET="bucket")
     assert code == 1
     assert "missing: bin-images/00001.jpg" in err
     assert "missing" in out
     labels = duckdb.sql("SELECT id FROM 'photos/labels.parquet'").fetchall()
     assert ("00001",) not in labels
     assert len(labels) == 36
+
+
+def test_a_second_run_has_what_is_new_changed_and_gone(run: Run, readable: Path) -> None:
+    bucket = Path(shutil.copytree(readable, "bucket"))
+    assert run("--n", "all", "--out", "photos", BINS_BUCKET="bucket")[0] == 0
+    ids = [row[0] for row in duckdb.sql("SELECT id FROM 'photos/labels.parquet'").fetchall()]
+    changed, gone, new = ids[0], ids[1], "00999"
+    path = bucket / "metadata" / f"{changed}.json"
+    top = json.loads(path.read_text())
+    path.write_text(json.dumps(top | {"EXPECTED_QUANTITY": 77}))
+    for folder, suffix in (("metadata", "json"), ("bin-images", "jpg")):
+        source = bucket / folder / f"{ids[2]}.{suffix}"
+        shutil.copy(source, bucket / folder / f"{new}.{suffix}")
+        (bucket / folder / f"{gone}.{suffix}").unlink()
+    code, _, err = run("--n", "all", "--out", "photos", BINS_BUCKET="bucket")
+    assert code == 0
+    assert "2 gone" in err
+    labels = dict(
+        duckdb.sql("SELECT id, expected_quantity FROM 'photos/labels.parquet'").fetchall()
+    )
+    assert labels.keys() == {*ids, new} - {gone}
+    assert labels[changed] == 77
+    with tarfile.open("photos/00000.tar") as shard:
+        for bin_id, quantity in labels.items():
+            file = shard.extractfile(f"{bin_id}.json")
+            assert file
+            assert json.load(file)["EXPECTED_QUANTITY"] == quantity
+
+
+def test_metadata_that_cannot_be_read_is_counted_and_tried_again(run: Run, readable: Path) -> None:
+    bucket = Path(shutil.copytree(readable, "bucket"))
+    spoiled = sorted((bucket / "metadata").glob("0000*.json"))[:3]
+    texts = {path: path.read_bytes() for path in spoiled}
+    shutil.rmtree("lake")
+    for path in spoiled:
+        path.write_text("<html>busy</html>")
+    for _ in range(2):
+        code, _, err = run("--n", "5", "--out", "photos", BINS_BUCKET="bucket")
+        assert code == 1
+        assert "3 of " in err
+        assert "could not be read (3 html, such as metadata/0000" in err
+    for path, text in texts.items():
+        path.write_bytes(text)
+    code, out, err = run("--n", "all", "--out", "photos", BINS_BUCKET="bucket")
+    assert code == 0
+    assert "37 of 37 candidates" in out
+    assert "could not be read" not in err
+
+
+def test_a_bucket_of_which_most_is_gone_leaves_the_tables(run: Run, readable: Path) -> None:
+    bucket = Path(shutil.copytree(readable, "bucket"))
+    for path in sorted((bucket / "bin-images").iterdir())[:50]:
+        path.unlink()
+        (bucket / "metadata" / f"{path.stem}.json").unlink(missing_ok=True)
+    before = tree(Path("lake"))
+    code, _, err = run("--n", "5", "--out", "photos", BINS_BUCKET="bucket")
+    assert code == 2
+    assert "check the bucket's URL, or use another lake" in err
+    assert tree(Path("lake")) == before
 
 
 def test_fewer_bins_than_asked_for_are_told(run: Run) -> None:
@@ -287,6 +358,9 @@ def test_another_bucket_than_the_tables_leaves_the_set_as_it_is(run: Run) -> Non
     before = tree(Path("photos"))
     Path("empty").mkdir()
     code, _, err = run("--n", "5", "--out", "photos", BINS_BUCKET="empty")
+    assert code == 2
+    assert "has no bins below" in err
+    code, _, err = run("--n", "5", "--no-refresh", "--out", "photos", BINS_BUCKET="empty")
     assert code == 2
     assert "none of 10 objects was found" in err
     assert {name: tree(Path("photos"))[name] for name in before} == before

@@ -74,12 +74,21 @@ def list_objects(
     connection: "duckdb.DuckDBPyConnection",
     limits: Limits,
     display: Display | None = None,
+    gone_share_most: float = 1.0,
 ) -> Listed:
     """Makes `bin_objects` anew.
 
+    Args:
+        lake: where the table goes.
+        source: the bucket.
+        connection: DuckDB that can read the lake.
+        limits: bounds.
+        display: where progress is shown.
+        gone_share_most: the largest share of the known objects that may be gone.
+
     Raises:
         off_platform.storage.listing.ListingError: the bucket cannot be listed; nothing is changed.
-        EmptyBucketError: there is nothing of the dataset; nothing is changed.
+        EmptyBucketError: there is nothing of the dataset, or too much is gone; nothing is changed.
     """
     prefixes = (METADATA, IMAGES)
     parts = (
@@ -102,11 +111,29 @@ def list_objects(
                 f"{source.url} has no bins below {METADATA} and {IMAGES}; nothing was changed."
             )
         added, gone = _compared(lake, connection, listed)
+        _demand_same_bucket(lake, source, connection, gone, gone_share_most)
         if added or gone or not lake.has(BIN_OBJECTS.name):
             lake.replace_from_query(
                 BIN_OBJECTS.name, None, BIN_OBJECTS.arrow, connection, f"{listed} ORDER BY key"
             )
     return _listed(lake, connection, added, gone)
+
+
+def _demand_same_bucket(
+    lake: Lake,
+    source: Source,
+    connection: "duckdb.DuckDBPyConnection",
+    gone: int,
+    share_most: float,
+) -> None:
+    if not gone:
+        return
+    known = int(_counts(connection, f"SELECT count(*) FROM {lake.rows_of(BIN_OBJECTS.name)}")[0])
+    if gone > share_most * known:
+        raise EmptyBucketError(
+            f"{gone:,} of the {known:,} objects that the lake knows are not in {source.url}; "
+            "nothing was changed: check the bucket's URL, or use another lake for this bucket."
+        )
 
 
 def _objects_query(listing: str) -> str:
@@ -176,7 +203,8 @@ def collect_metadata(
 ) -> Collected:
     """Makes `bin_metadata`: fetches what `bin_objects` lists and the table does not have.
 
-    Objects that failed are noted without an ETag, so that the next run asks for them again.
+    Objects that failed are noted without an ETag, so that the next run asks for them again; as it
+    does for what came and cannot be read, unless the ETag shows that the bucket has just that.
 
     Raises:
         off_platform.storage.lake.NoSuchTableError: the bucket was not listed yet.
@@ -199,8 +227,39 @@ def collect_metadata(
     return Collected(tally, int(found), changed)
 
 
-_EMPTY = """(SELECT NULL::VARCHAR AS key, NULL::VARCHAR AS etag, NULL::VARCHAR AS filename
-    WHERE false)"""
+@dataclass(frozen=True)
+class Unreadable:
+    """Metadata that is listed and cannot be used: how many, and a sentence; empty when none."""
+
+    objects: int
+    sentence: str
+
+
+def unreadable(
+    lake: Lake, connection: "duckdb.DuckDBPyConnection", id_space: str = "both"
+) -> Unreadable:
+    """What of the metadata could not be read, of one id space or both."""
+    within = "true" if id_space == "both" else f"id_space = {literal(id_space)}"
+    rows = f"{lake.rows_of(BIN_METADATA.name)} WHERE {within}"
+    kinds = connection.execute(f"""
+        SELECT oddity, count(*), min(key) FROM {rows} AND NOT usable GROUP BY 1 ORDER BY 2 DESC, 1
+    """).fetchall()
+    number = sum(count for _, count, _ in kinds)
+    if not number:
+        return Unreadable(0, "")
+    total = _counts(connection, f"SELECT count(*) FROM {rows}")[0]
+    named = "; ".join(f"{count:,} {oddity}, such as {key}" for oddity, count, key in kinds)
+    return Unreadable(
+        number,
+        f"{number:,} of {total:,} metadata objects could not be read ({named}): their bins are not "
+        "in the tables, see bin_oddities. Run again to try them again.",
+    )
+
+
+_EMPTY = """(SELECT NULL::VARCHAR AS key, NULL::VARCHAR AS etag, NULL::VARCHAR AS md5,
+    NULL::BOOLEAN AS usable, NULL::VARCHAR AS oddity, NULL::VARCHAR AS filename WHERE false)"""
+# Nothing else would come: it is too large, or the bucket's ETag is the MD5 of what came.
+_SETTLED = """(usable OR oddity = 'too_large' OR coalesce(trim(etag, '"') = md5, false))"""
 
 
 def _had(lake: Lake) -> str:
@@ -213,10 +272,15 @@ def _had(lake: Lake) -> str:
 
 def _wanted_query(lake: Lake, had: str) -> str:
     return f"""
-        SELECT key, id, id_space, bytes, etag FROM {lake.rows_of(BIN_OBJECTS.name)} AS o
+        SELECT key, id, id_space, bytes, o.etag, had_etag, had_md5, had_oddity
+        FROM {lake.rows_of(BIN_OBJECTS.name)} AS o
+        LEFT JOIN (
+            SELECT key, max_by(etag, filename) AS had_etag, max_by(md5, filename) AS had_md5,
+                max_by(oddity, filename) AS had_oddity
+            FROM {had} WHERE NOT usable GROUP BY key) AS b USING (key)
         WHERE part = 'metadata' AND id IS NOT NULL AND NOT EXISTS (
             SELECT 1 FROM {had} AS h WHERE h.key = o.key AND h.etag IS NOT DISTINCT FROM o.etag
-            AND h.etag IS NOT NULL)
+            AND h.etag IS NOT NULL AND {_SETTLED})
         ORDER BY key"""
 
 
@@ -234,7 +298,11 @@ def _rows(
     few_bytes = Limits(limits.concurrency * MORE_AT_ONCE, limits.attempts, METADATA_BYTES_MOST)
     objects = (Wanted(row["key"], row, _check_of(row["id"])) for row in listed)
     for outcome in transfer(source.store, objects, few_bytes, display, tally):
-        yield _row(outcome)
+        row, listed = _row(outcome), outcome.tag
+        had = (listed["had_etag"], listed["had_md5"], listed["had_oddity"])
+        # What could not be read and is as it was makes no table anew.
+        if listed["had_oddity"] is None or had != (row["etag"], row["md5"], row["oddity"]):
+            yield row
 
 
 def _check_of(bin_id: str) -> Any:

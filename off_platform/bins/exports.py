@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 LABELS = "labels.parquet"
 ABID_METADATA = "abid_metadata.json"
-ABID_SPLITS = {"train": "train", "validation": "val"}
+# Not `train` and `val` by themselves: Hugging Face's loaders take files so named for a split's data.
+ABID_SPLITS = {"train": "trainset", "validation": "valset"}
 UDACITY = "udacity_file_list.json"
 UDACITY_CLASSES = range(1, 6)
 ROWS = 1000

@@ -10,6 +10,7 @@ import re
 from typing import Any, NamedTuple, NoReturn
 
 from off_platform.bins.keys import space_of
+from off_platform.bins.units import is_known
 
 # Larger numbers are no quantities, and would not fit the tables.
 LARGEST = 2**31 - 1
@@ -173,6 +174,17 @@ def _odd_fields(top: dict[str, Any], items: dict[str, dict[str, Any]], bin_id: s
     for fcsku, item in items.items():
         if item.keys() != fields:
             return _difference(f"the item {_quoted(fcsku)}", item.keys(), fields)
+    return _unknown_unit(items)
+
+
+def _unknown_unit(items: dict[str, dict[str, Any]]) -> Look | None:
+    for fcsku, item in items.items():
+        for name in MEASURES:
+            measure = item[name]
+            if measure and not is_known(name, measure["unit"]):
+                unit = _quoted(measure["unit"])
+                reason = f"the {name} of {_quoted(fcsku)} has the unknown unit {unit}"
+                return Look(usable=True, oddity="unknown_unit", reason=reason)
     return None
 
 

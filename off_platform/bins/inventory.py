@@ -6,7 +6,8 @@ How the JSON was found to be usable is `inspection.py`; which bins are one visit
 import html
 from typing import TYPE_CHECKING
 
-from off_platform.bins.schemas import HARD_FROM, INCH_MM, POUND_G
+from off_platform.bins.schemas import HARD_FROM
+from off_platform.bins.units import INCH_MM, LENGTHS, POUND_G, WEIGHTS, factor_sql
 
 if TYPE_CHECKING:
     import duckdb
@@ -49,14 +50,19 @@ def bin_items_query(metadata: str) -> str:
     unescaped = f"CASE WHEN contains(name, '&') THEN {_UNESCAPE}(name) ELSE name END"
     squeezed = f"nullif(trim(regexp_replace({unescaped}, '{_BLANKS}', ' ', 'g')), '')"
     sides = ", ".join(f"item.{side}.value AS {side}" for side in ("length", "width", "height"))
-    metric = ", ".join(f"{side} * {INCH_MM} AS {side}_mm" for side in ("length", "width", "height"))
+    metric = ", ".join(f"{side}_mm" for side in ("length", "width", "height"))
+    in_mm = ", ".join(
+        f"item.{side}.value * {factor_sql(f'item.{side}.unit', LENGTHS)} AS {side}_mm"
+        for side in ("length", "width", "height")
+    )
     return f"""
         SELECT bin_id, id_space, fcsku, asin, quantity, length, width, height, {metric},
-            weight, weight * {POUND_G} AS weight_g, unit_length, unit_weight, name,
+            weight, weight_g, unit_length, unit_weight, name,
             normalized_name, {squeezed} AS clean_name
         FROM (
             SELECT bin_id, id_space, fcsku, item.asin AS asin, item.quantity AS quantity, {sides},
-                item.weight.value AS weight,
+                {in_mm}, item.weight.value AS weight,
+                item.weight.value * {factor_sql("item.weight.unit", WEIGHTS)} AS weight_g,
                 nullif(array_to_string(list_sort(list_distinct(
                     [item.length.unit, item.width.unit, item.height.unit])), ', '), '')
                     AS unit_length,
@@ -85,9 +91,10 @@ def bins_query(metadata: str, bin_items: str, objects: str) -> str:
             coalesce(skus, 0) AS skus, coalesce(skus, 0) = 0 AS empty,
             CASE WHEN expected_quantity < {HARD_FROM} THEN 'moderate' ELSE 'hard' END
                 AS difficulty,
-            o.key AS image_key, o.etag
+            o.key AS image_key, o.etag, m.metadata_md5
         FROM (
-            SELECT id, id_space, json_extract(text, '$.EXPECTED_QUANTITY')::BIGINT
+            SELECT id, id_space, md5 AS metadata_md5,
+                json_extract(text, '$.EXPECTED_QUANTITY')::BIGINT
                 AS expected_quantity
             FROM {metadata} WHERE usable) AS m
         LEFT JOIN (
@@ -107,8 +114,16 @@ def items_query(bin_items: str, part: int = 0, parts: int = 1) -> str:
         part: which part of the ASINs, from 0.
         parts: how many there are.
     """
+    # What was given in inches and pounds stays as it was given, to the last bit.
+    same = ", ".join(
+        f"CASE WHEN {metric} = {name} * {factor} THEN {name} ELSE {metric} / {factor} END AS {name}"
+        for name, metric, factor in (
+            *((side, f"{side}_mm", INCH_MM) for side in ("length", "width", "height")),
+            ("weight", "weight_g", POUND_G),
+        )
+    )
     return f"""
-        WITH with_asin AS (FROM {bin_items}
+        WITH with_asin AS (SELECT * REPLACE ({same}) FROM {bin_items}
             WHERE asin IS NOT NULL AND hash(asin) % {parts} = {part}),
         in_bins AS (SELECT asin, bin_id, sum(quantity) AS units FROM with_asin GROUP BY ALL),
         names AS (

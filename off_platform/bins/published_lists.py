@@ -1,7 +1,8 @@
 """Lists of bins that others published, and how much a split by one of them leaks.
 
 ABID's `random_val.txt` has a number a line, counted from 1 over the main set. Udacity's
-`file_list.json` has paths of metadata by class: `{"1": ["data/metadata/00035.json"]}`.
+`file_list.json` has paths of metadata by class: `{"1": ["data/metadata/00035.json"]}`. ABID's
+counting lists have pairs of a place, counted from 0, and a quantity: `[[34, 1]]`.
 A file comes from outside: it is bounded, and what is no such list is refused in one sentence.
 """
 
@@ -20,10 +21,16 @@ if TYPE_CHECKING:
 # The whole set is 4 MB as numbers and 16 MB as paths.
 MOST_BYTES = 32 * 1024 * 1024
 LONGEST_SHOWN = 60
+# A place of a counting list is an id less one; ids have six digits at most.
+LAST_PLACE = 999_999
+PAIR = 2
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _NUMBER = re.compile(r"[0-9]{1,6}")
 _METADATA_PATH = re.compile(r"(?:[^/]+/)*metadata/([0-9]{1,6})\.json")
-_EXPECTED = "expected is a number a line (ABID), or paths of metadata by class (Udacity)"
+_EXPECTED = (
+    "expected is a number a line or pairs of place and quantity (ABID), or paths of metadata by "
+    "class (Udacity)"
+)
 
 
 class NotABinListError(ValueError):
@@ -57,7 +64,7 @@ class Leak(NamedTuple):
 
 
 def read_list(path: Path) -> list[str]:
-    """The ids of a list in either form, in its order.
+    """The ids of a list in any of the forms, in its order.
 
     Raises:
         NotABinListError: the file cannot be read, is too large, or is no list of bins.
@@ -76,10 +83,10 @@ def read_list(path: Path) -> list[str]:
 
 
 def parse_list(data: bytes) -> list[str]:
-    """The ids of a list in either form, in its order.
+    """The ids of a list in any of the forms, in its order.
 
     Raises:
-        NotABinListError: it is in neither form, names a bin twice, or names what is no bin.
+        NotABinListError: it is in none of the forms, names a bin twice, or names what is no bin.
     """
     try:
         text = data.removeprefix(_BYTE_ORDER_MARK).decode().strip()
@@ -91,7 +98,8 @@ def parse_list(data: bytes) -> list[str]:
         raise NotABinListError(
             "it is a web page (HTML), saved in place of the list; download the file itself."
         )
-    return _each_once(_of_paths(text) if text.startswith("{") else _of_numbers(text))
+    read = {"{": _of_paths, "[": _of_pairs}.get(text[0], _of_numbers)
+    return _each_once(read(text))
 
 
 def measure_leak(connection: "duckdb.DuckDBPyConnection", bins: str, ids: Iterable[str]) -> Leak:
@@ -128,9 +136,30 @@ def _main_id(entry: str, line: int) -> str:
     return padded
 
 
+def _of_pairs(text: str) -> Iterable[str]:
+    for number, pair in enumerate(_json(text), start=1):
+        is_pair = isinstance(pair, list) and len(pair) == PAIR
+        if not is_pair or not all(type(value) is int and value >= 0 for value in pair):
+            raise NotABinListError(
+                f"entry {number:,} is not a place and a quantity, two whole numbers; {_EXPECTED}."
+            )
+        bin_id = f"{pair[0] + 1:05d}" if pair[0] < LAST_PLACE else ""
+        if space_of(bin_id) != "main":
+            raise NotABinListError(f"entry {number:,} names a place beyond the main set.")
+        yield bin_id
+
+
 def _of_paths(text: str) -> Iterable[str]:
+    for name, paths in _json(text).items():
+        if not isinstance(paths, list):
+            raise NotABinListError(f"class {_shown(name)} has no list of paths; {_EXPECTED}.")
+        for path in paths:
+            yield _id_of_path(path, name)
+
+
+def _json(text: str) -> Any:
     try:
-        classes = json.loads(text, object_pairs_hook=_no_class_twice)
+        return json.loads(text, object_pairs_hook=_no_class_twice)
     except RecursionError:
         raise NotABinListError(f"its JSON is too deep; {_EXPECTED}.") from None
     except NotABinListError:
@@ -138,11 +167,6 @@ def _of_paths(text: str) -> Iterable[str]:
     except ValueError as error:
         # Not only JSONDecodeError: Python refuses to read a number of 5,000 digits.
         raise NotABinListError(f"its JSON is broken: {error}.") from None
-    for name, paths in classes.items():
-        if not isinstance(paths, list):
-            raise NotABinListError(f"class {_shown(name)} has no list of paths; {_EXPECTED}.")
-        for path in paths:
-            yield _id_of_path(path, name)
 
 
 def _no_class_twice(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -10,8 +10,6 @@ from off_platform.quality import SHAPE, Column, Rule, Table
 ID = f"{MAIN}|{PILOT}"
 SPACES = ("main", "pilot")
 SPLITS = ("train", "validation", "test")
-INCH_MM = 25.4
-POUND_G = 453.59237
 # ABID (silverbottlep/abid_challenge) calls bins of fewer items moderate, others hard.
 HARD_FROM = 6
 
@@ -122,6 +120,7 @@ BINS = Table(
                rule=SHAPE, one_of=("moderate", "hard")),
         Column("image_key", "string", "Key of the photo; null when there is none.", nullable=True),
         Column("etag", "string", "ETag of the photo.", nullable=True),
+        Column("metadata_md5", "string", "MD5 of the metadata that the row was made from."),
         Column("visit_id", "string", "The visit: id of its first bin.", rule="ids_are_ids",
                pattern=ID),
     ),
@@ -147,18 +146,22 @@ BIN_ITEMS = Table(
         Column("fcsku", "string", "Key of the item; mostly its ASIN."),
         Column("asin", "string", "ASIN or ISBN-10.", nullable=True),
         Column("quantity", "int64", "How many of it.", rule="quantity_positive", least=1),
-        Column("length", "double", "Longest side, in inches as given.", nullable=True),
-        Column("width", "double", "Middle side, in inches as given.", nullable=True),
-        Column("height", "double", "Shortest side, in inches as given.", nullable=True),
-        Column("length_mm", "double", "Longest side, in millimetres.", nullable=True),
-        Column("width_mm", "double", "Middle side, in millimetres.", nullable=True),
-        Column("height_mm", "double", "Shortest side, in millimetres.", nullable=True),
-        Column("weight", "double", "Weight, in pounds as given.", nullable=True),
-        Column("weight_g", "double", "Weight, in grams.", nullable=True),
-        Column("unit_length", "string", "Unit of the sides; `IN`.", nullable=True,
-               rule="units_known", one_of=("IN",)),
-        Column("unit_weight", "string", "Unit of the weight; `pounds`.", nullable=True,
-               rule="units_known", one_of=("pounds",)),
+        Column("length", "double", "Longest side as given, mostly in inches.", nullable=True),
+        Column("width", "double", "Middle side as given, mostly in inches.", nullable=True),
+        Column("height", "double", "Shortest side as given, mostly in inches.", nullable=True),
+        Column("length_mm", "double", "Longest side, in millimetres; null: unknown unit.",
+               nullable=True),
+        Column("width_mm", "double", "Middle side, in millimetres; null: unknown unit.",
+               nullable=True),
+        Column("height_mm", "double", "Shortest side, in millimetres; null: unknown unit.",
+               nullable=True),
+        Column("weight", "double", "Weight as given, mostly in pounds.", nullable=True),
+        Column("weight_g", "double", "Weight, in grams; null: unknown unit.",
+               nullable=True),
+        Column("unit_length", "string", "Unit of the sides as given, mostly `IN`; several where "
+               "they differ.", nullable=True),
+        Column("unit_weight", "string", "Unit of the weight as given, mostly `pounds`.",
+               nullable=True),
         Column("name", "string", "Name as given.", nullable=True),
         Column("normalized_name", "string", "normalizedName as given; the pilot set has none.",
                nullable=True),
@@ -168,7 +171,7 @@ BIN_ITEMS = Table(
     (
         _shape("The table of items"),
         Rule("quantity_positive", "Every quantity is 1 or more."),
-        Rule("units_known", "Sides are in inches, weights in pounds."),
+        Rule("units_known", "Sides and weights have a unit that is known."),
         Rule("sides_in_order", "length >= width >= height."),
         Rule("sides_together", "Length, width and height are given together or not at all."),
         Rule("sides_positive", "Sides and weights are no negative numbers."),

@@ -37,6 +37,33 @@ def make_all(lake: Lake, connection: "duckdb.DuckDBPyConnection", shares: SplitS
     make_splits(lake, connection, shares)
 
 
+def are_current(lake: Lake, connection: "duckdb.DuckDBPyConnection") -> bool:
+    """Whether the tables are there and made from the metadata and the listing as they are now.
+
+    A run that was killed between fetching and making them leaves older ones.
+    """
+    made = (BIN_ODDITIES, BIN_ITEMS, BINS, ITEMS, BIN_VISITS, BIN_SPLITS)
+    if not all(lake.has(table.name) for table in made):
+        return False
+    bins, metadata, objects, dealt = (
+        lake.rows_of(table.name) for table in (BINS, BIN_METADATA, BIN_OBJECTS, BIN_SPLITS)
+    )
+    columns = connection.execute(f"DESCRIBE FROM {bins}").fetchall()
+    if {column[0] for column in columns} != {column.name for column in BINS.columns}:
+        return False
+    ((other,),) = connection.execute(f"""
+        SELECT count(*) FROM (
+            SELECT id, concat_ws(' ', metadata_md5, etag, visit_id) AS made
+            FROM {bins}) AS b
+        FULL JOIN (
+            SELECT m.id, concat_ws(' ', m.md5, o.etag, s.visit_id) AS wanted FROM {metadata} AS m
+            LEFT JOIN (SELECT id, etag FROM {objects} WHERE part = 'image') AS o USING (id)
+            LEFT JOIN (SELECT id, visit_id FROM {dealt}) AS s USING (id)
+            WHERE usable) AS n USING (id)
+        WHERE made IS DISTINCT FROM wanted""").fetchall()
+    return not other
+
+
 def make_oddities(lake: Lake, connection: "duckdb.DuckDBPyConnection") -> int:
     """Makes `bin_oddities`: odd keys, halves without the other, metadata that cannot be used."""
     objects = lake.rows_of(BIN_OBJECTS.name)

@@ -32,7 +32,9 @@ _OURS = re.compile(
     r"|labels\.parquet|(abid|udacity)_[a-z_]+\.(json|txt)"
 )
 # A loose file's name follows its folder's.
-_STALE = re.compile(r"[0-9]{5,}(\.tar|/[0-9A-Za-z_][0-9A-Za-z._-]*)?")
+_LISTS = r"(abid|udacity)_[a-z_]+\.(json|txt)"
+_STALE = re.compile(rf"[0-9]{{5,}}(\.tar|/[0-9A-Za-z_][0-9A-Za-z._-]*)?|{_LISTS}")
+_LIST = re.compile(_LISTS)
 
 
 class UnusableFolderError(ValueError):
@@ -221,6 +223,8 @@ def put_in_place(folder: Folder, made: list[str], connection: "duckdb.DuckDBPyCo
                 ELSE {_CONTAINER} END
             FROM {old} WHERE path IS NOT NULL AND path NOT IN (FROM kept)""").fetchall()
         stale = [name for (name,) in found]
+    # Lists that an earlier version or choice made, and this one does not.
+    stale += [name for name in folder.entries() if _LIST.fullmatch(name) and name not in made]
     folder.write(MOVES, json.dumps({"moves": made, "stale": stale}).encode())
     finish_moves(folder)
 

@@ -20,10 +20,10 @@ SPLITS = ("train", "validation", "test")
 FILES = [
     "labels.parquet",
     "abid_metadata.json",
-    "abid_random_train.txt",
-    "abid_counting_train.json",
-    "abid_random_val.txt",
-    "abid_counting_val.json",
+    "abid_random_trainset.txt",
+    "abid_counting_trainset.json",
+    "abid_random_valset.txt",
+    "abid_counting_valset.json",
     "udacity_file_list.json",
 ]
 
@@ -66,7 +66,9 @@ def in_json(path: Path) -> Any:
 def counting_as_abid(to: Path, name: str) -> list[list[int]]:
     """The counting list that ABID's code makes of its split list and metadata."""
     metadata = in_json(to / "abid_metadata.json")
-    places = [int(line) - 1 for line in (to / f"abid_random_{name}.txt").read_text().splitlines()]
+    places = [
+        int(line) - 1 for line in (to / f"abid_random_{name}set.txt").read_text().splitlines()
+    ]
     return [
         [place, metadata[place]["EXPECTED_QUANTITY"]]
         for place in places
@@ -82,10 +84,10 @@ def test_the_files_of_a_few_bins(connection: duckdb.DuckDBPyConnection, tmp_path
     assert in_json(tmp_path / "abid_metadata.json") == [
         texts[1], {}, texts[3], texts[4], texts[5],
     ]  # fmt: skip
-    assert (tmp_path / "abid_random_train.txt").read_text() == "3\n"
-    assert (tmp_path / "abid_random_val.txt").read_text() == "1\n4\n"
-    assert in_json(tmp_path / "abid_counting_train.json") == [[2, 2]]
-    assert in_json(tmp_path / "abid_counting_val.json") == [[0, 0], [3, 5]]
+    assert (tmp_path / "abid_random_trainset.txt").read_text() == "3\n"
+    assert (tmp_path / "abid_random_valset.txt").read_text() == "1\n4\n"
+    assert in_json(tmp_path / "abid_counting_trainset.json") == [[2, 2]]
+    assert in_json(tmp_path / "abid_counting_valset.json") == [[0, 0], [3, 5]]
     assert in_json(tmp_path / "udacity_file_list.json") == {
         "1": [],
         "2": ["data/metadata/00003.json"],
@@ -98,8 +100,8 @@ def test_the_files_of_a_few_bins(connection: duckdb.DuckDBPyConnection, tmp_path
 def test_no_bins(connection: duckdb.DuckDBPyConnection, tmp_path: Path) -> None:
     assert export(connection, [], tmp_path) == FILES
     assert in_json(tmp_path / "abid_metadata.json") == []
-    assert in_json(tmp_path / "abid_counting_val.json") == []
-    assert (tmp_path / "abid_random_val.txt").read_text() == ""
+    assert in_json(tmp_path / "abid_counting_valset.json") == []
+    assert (tmp_path / "abid_random_valset.txt").read_text() == ""
     assert in_json(tmp_path / "udacity_file_list.json") == {str(at): [] for at in range(1, 6)}
     assert pq.read_table(tmp_path / "labels.parquet").num_rows == 0
 
@@ -110,7 +112,7 @@ def test_the_pilot_set_is_no_part_of_abid(
     export(connection, [a_bin("1", 3), a_bin("00001", 2), a_bin("523", 1)], tmp_path)
     metadata = in_json(tmp_path / "abid_metadata.json")
     assert [each["EXPECTED_QUANTITY"] for each in metadata] == [2]
-    assert (tmp_path / "abid_random_val.txt").read_text() == "1\n"
+    assert (tmp_path / "abid_random_valset.txt").read_text() == "1\n"
     listed = in_json(tmp_path / "udacity_file_list.json")
     assert listed["3"] == ["data/metadata/1.json"]
     assert listed["2"] == ["data/metadata/00001.json"]
@@ -123,8 +125,8 @@ def test_ids_of_six_digits(connection: duckdb.DuckDBPyConnection, tmp_path: Path
     assert len(metadata) == 100_000
     assert [each["EXPECTED_QUANTITY"] for each in metadata[-2:]] == [3, 4]
     assert not any(metadata[:-2])
-    assert (tmp_path / "abid_random_train.txt").read_text() == "99999\n"
-    assert (tmp_path / "abid_random_val.txt").read_text() == "100000\n"
+    assert (tmp_path / "abid_random_trainset.txt").read_text() == "99999\n"
+    assert (tmp_path / "abid_random_valset.txt").read_text() == "100000\n"
 
 
 def test_the_labels(connection: duckdb.DuckDBPyConnection, tmp_path: Path) -> None:
@@ -138,7 +140,7 @@ def test_the_labels(connection: duckdb.DuckDBPyConnection, tmp_path: Path) -> No
         "items_quantity": 7,
         "skus": 1,
         "difficulty": "hard",
-        "visit_id": "00010",
+        "visit_id": "00009",
         "split": "validation",
     }
 
@@ -170,10 +172,10 @@ def test_abid_counts_the_same(
     assert len(metadata) == max(quantities, default=0)
     assert {at for at, each in enumerate(metadata, start=1) if each} == set(quantities)
     for split, name in (("train", "train"), ("validation", "val")):
-        lines = (folder / f"abid_random_{name}.txt").read_text().split()
+        lines = (folder / f"abid_random_{name}set.txt").read_text().split()
         expected = sorted(each.position for each in bins if split_of(each) == split)
         assert lines == [str(at) for at in expected]
-        assert in_json(folder / f"abid_counting_{name}.json") == counting_as_abid(folder, name)
+        assert in_json(folder / f"abid_counting_{name}set.json") == counting_as_abid(folder, name)
 
 
 def bytes_of(
@@ -213,7 +215,7 @@ def test_the_real_files(
         for each in bins
         if each.expected_quantity < 6 and split_of(each) == "train"
     ]
-    assert in_json(tmp_path / "abid_counting_train.json") == few
+    assert in_json(tmp_path / "abid_counting_trainset.json") == few
     ours = in_json(tmp_path / "udacity_file_list.json")
     at_hand = {f"data/metadata/{each.id}.json" for each in bins}
     for quantity, paths in in_json(real_data(UDACITY_LIST)).items():

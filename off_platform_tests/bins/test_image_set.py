@@ -55,11 +55,11 @@ PROJECT = Path(__file__).resolve().parents[2]
 SETTINGS = Settings(_env_file=None, shard_samples=7, attempts=3)
 FILES = {
     "README.md",
-    "abid_counting_train.json",
-    "abid_counting_val.json",
+    "abid_counting_trainset.json",
+    "abid_counting_valset.json",
     "abid_metadata.json",
-    "abid_random_train.txt",
-    "abid_random_val.txt",
+    "abid_random_trainset.txt",
+    "abid_random_valset.txt",
     "contact_sheet.jpg",
     "gallery.html",
     "labels.parquet",
@@ -244,9 +244,9 @@ def test_abid_lists_are_what_the_tables_say(whole: Sets, sandbox: Sandbox) -> No
         assert found == (json.loads(key.read_text()) if key else {})
     for split, name in (("train", "train"), ("validation", "val")):
         of_split = sorted(row["position"] for row in main if row["split"] == split)
-        listed = (folder / f"abid_random_{name}.txt").read_text().split()
+        listed = (folder / f"abid_random_{name}set.txt").read_text().split()
         assert [int(line) for line in listed] == of_split
-        counted = json.loads((folder / f"abid_counting_{name}.json").read_text())
+        counted = json.loads((folder / f"abid_counting_{name}set.json").read_text())
         assert counted == [
             [position - 1, of_place[position - 1]["expected_quantity"]]
             for position in of_split

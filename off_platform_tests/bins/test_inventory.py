@@ -36,7 +36,7 @@ def tables_of(bins: Iterable[PlainBin]) -> dict[str, list[Row]]:
         inventory.let_clean_names(connection)
         connection.register("given", pa.table(columns, schema=schema))
         connection.execute(
-            "CREATE TABLE metadata AS SELECT *, true AS usable FROM given"
+            "CREATE TABLE metadata AS SELECT *, md5(text) AS md5, true AS usable FROM given"
         ).fetchall()
         queries = {
             "bin_items": inventory.bin_items_query("metadata"),
