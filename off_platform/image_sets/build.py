@@ -76,29 +76,45 @@ def build_groups(
         What was fetched, found unchanged, missing and so on in this run.
 
     Raises:
-        SourceUnreachableError: a hundred objects in a row failed, or all of a smaller set; what
-            was there stays.
+        SourceUnreachableError: a hundred objects in a row failed or came damaged, or all of a
+            smaller set failed; what was there stays.
         WrongSourceError: nothing came at all, or most of what the set has did not; the set stays.
         OSError: the disk is full or refuses; what is done stays done.
     """
     groups = building.groups_left(folder, connection)
     is_begun = any(name.endswith(building.ROWS) for name in folder.names(building.BUILDING))
-    tally = Tally(total=_number_of_rows(folder, groups, connection))
     damaged = damaged_paths(folder, connection)
-    rows = (
-        _without(damaged, row)
-        for batch in building.rows_to_fetch(folder, groups, connection)
-        for row in batch.to_pylist()
-    )
-    wanted = (wanted_object(row, how) for row in rows)
-    outcomes = transfer(source.store, wanted, how.limits, display, tally)
-    watched = _Watch(folder, is_begun).over(outcomes)
-    group = GroupMaker(folder, source.store, how)
-    kept = (with_copy_kept(outcome, how) for outcome in watched)
-    for number, of_group in groupby(kept, lambda each: each.tag["group"]):
-        group.make(number, of_group)
+    with GroupMaker(folder, source.store, how) as maker:
+        begun = {group: draft for group in groups if (draft := maker.begun(group))}
+        done = {row["position"] for draft in begun.values() for row in draft.rows}
+        tally = Tally(total=_number_of_rows(folder, groups, connection) - len(done))
+        wanted = (
+            wanted_object(_without(damaged, row), how)
+            for batch in building.rows_to_fetch(folder, groups, connection)
+            for row in batch.to_pylist()
+            if row["position"] not in done
+        )
+        outcomes = transfer(source.store, wanted, how.limits, display, tally, maker.flush)
+        watched = _Watch(folder, is_begun or bool(done)).over(outcomes)
+        kept = (with_copy_kept(outcome, how) for outcome in watched)
+        for number, of_group in _by_group(groups, kept):
+            maker.make(number, of_group)
     _demand_enough(folder, source.url, connection)
     return tally
+
+
+def _by_group(
+    groups: list[int], outcomes: Iterator[Ended]
+) -> Iterator[tuple[int, Iterator[Ended]]]:
+    """The outcomes of each group, also of one of which nothing was left to ask for."""
+    of_groups = groupby(outcomes, lambda each: each.tag["group"])
+    number, of_group = next(of_groups, (None, iter(())))
+    for group in groups:
+        if group != number:
+            yield group, iter(())
+            continue
+        yield group, of_group
+        number, of_group = next(of_groups, (None, iter(())))
 
 
 def _number_of_rows(
@@ -150,12 +166,16 @@ class _Watch:
         """The outcomes as they are.
 
         Raises:
-            SourceUnreachableError: too many failed after one another, or all there are.
+            SourceUnreachableError: too many failed or came damaged after one another, or all there
+                are failed.
         """
-        seen, failed, reason = 0, list[int](), ""
+        # A source of which all comes damaged (an odd Content-Encoding, a captive portal) is no
+        # better than one that does not answer.
+        seen, failed, reason, damaged = 0, list[int](), "", 0
         for outcome in outcomes:
             seen += 1
-            if outcome.status == "failed":
+            if outcome.status in {"failed", "corrupt"}:
+                damaged += outcome.status == "corrupt"
                 failed.append(outcome.tag["group"])
                 reason = outcome.reason or ""
             else:
@@ -163,7 +183,7 @@ class _Watch:
             if len(failed) >= GIVE_UP_AFTER:
                 raise self._given_up(failed, reason)
             yield outcome
-        if 0 < len(failed) == seen and not self._is_begun:
+        if 0 < len(failed) == seen and not damaged and not self._is_begun:
             raise self._given_up(failed, reason)
 
     def _given_up(self, failed: list[int], reason: str) -> SourceUnreachableError:
@@ -171,6 +191,7 @@ class _Watch:
         for group in set(failed):
             self._folder.remove(building.rows_name(group))
         return SourceUnreachableError(
-            f"{len(failed)} objects in a row failed, so the rest is not tried: {reason}. "
+            f"{len(failed)} objects in a row failed or came damaged, so the rest is not tried: "
+            f"{reason}. "
             "What was done before is kept."
         )

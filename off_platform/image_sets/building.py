@@ -246,8 +246,11 @@ def finish_moves(folder: Folder) -> None:
         raise UnusableFolderError(
             f"{folder.address(MOVES)} is damaged; nothing was changed: remove it and run again."
         )
+    folder.settle()
     for name in moves:
         folder.move(f"{BUILDING}/{name}", name)
+    # The manifest is in place before what it no longer names goes, and before the list of moves.
+    folder.settle()
     for name in stale:
         folder.remove(name)
     folder.remove(BUILDING)

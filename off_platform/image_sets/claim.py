@@ -17,7 +17,7 @@ from off_platform.storage.lake import MANIFEST, literal
 if TYPE_CHECKING:
     import duckdb
 
-_BEGUN = re.compile(r"plan\.(parquet|json)|moves\.json|scratch|[0-9]{5,}\.rows\.jsonl")
+_BEGUN = re.compile(r"plan\.(parquet|json)|moves\.json|scratch|[0-9]{5,}\.(rows\.jsonl|draft)")
 # What DuckDB takes for more than a name.
 _PATTERN = re.compile(r"[*?\[\]]")
 # Sums of so large numbers still fit 64 bits.

@@ -6,18 +6,17 @@ and when to give up is `build.py`.
 
 import gzip
 import hashlib
-import json
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import replace
 from itertools import chain
-from pathlib import Path
 from tarfile import BLOCKSIZE
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from off_platform.image_sets import building
 from off_platform.image_sets.contents import TEXT_KINDS, Content, check_for, decode_jpeg
+from off_platform.image_sets.drafts import JOURNAL, Draft, draft_name, line
 from off_platform.storage.folders import Folder
-from off_platform.storage.shards import Container, LooseFiles, TarShard
 from off_platform.storage.transfer import Outcome, Wanted, transfer
 
 if TYPE_CHECKING:
@@ -81,25 +80,68 @@ class GroupMaker:
     def __init__(self, folder: Folder, store: "ObjectStore", how: "How") -> None:
         """Takes the set's folder, the store to ask again where a copy is not whole, and how."""
         self._folder, self._store, self._how = folder, store, how
+        self._drafts: dict[int, Draft] = {}
+        self._places = ExitStack()
+
+    def begun(self, number: int) -> Draft | None:
+        """The draft of a group that a run was stopped in, as far as it is whole."""
+        name = draft_name(number)
+        if number not in self._drafts and self._folder.exists(f"{name}/{JOURNAL}"):
+            self._drafts[number] = self._draft(number)
+        draft = self._drafts.get(number)
+        return draft if draft and draft.rows else None
 
     def make(self, number: int, outcomes: Iterator[Ended]) -> None:
-        """One group; it is done when its rows are in place, which is the last step."""
-        name = f"{number:05d}" + (".tar" if self._how.layout == "shards" else "")
-        with self._folder.scratch() as scratch:
-            stays, rest = self._as_it_was(name, outcomes)
-            if stays is not None:
-                rows = stays
-                # What a killed run built of it must not be moved over what stays.
-                self._folder.remove(f"{building.BUILDING}/{name}")
-            else:
-                with _container(self._how.layout, scratch / name) as container:
-                    rows = [self._put_down(outcome, name, container) for outcome in rest]
-                self._folder.place(scratch / name, f"{building.BUILDING}/{name}")
-            _write_rows(rows, scratch / "rows")
-            self._folder.place(scratch / "rows", building.rows_name(number))
+        """One group; it is done when its rows are in place, which is the last step.
+
+        Args:
+            number: of the group.
+            outcomes: of its objects that are not in its draft.
+        """
+        stays, rest = (None, outcomes) if self.begun(number) else self._as_it_was(number, outcomes)
+        if stays is not None:
+            # What a killed run built of it must not be moved over what stays.
+            self._folder.remove(f"{building.BUILDING}/{self._name(number)}")
+            self._folder.write(building.rows_name(number), "".join(map(line, stays)).encode())
+            return
+        draft = self._drafts.get(number) or self._draft(number)
+        self._drafts[number] = draft
+        for outcome in rest:
+            self._put_down(outcome, draft)
+        draft.close(done=True)
+        del self._drafts[number]
+        self._folder.place(draft.container, f"{building.BUILDING}/{self._name(number)}")
+        self._folder.place(draft.journal, building.rows_name(number))
+        self._folder.remove(draft_name(number))
+
+    def flush(self) -> None:
+        """What was put down so far survives this process."""
+        for draft in self._drafts.values():
+            draft.flush()
+
+    def __enter__(self) -> Self:
+        """The maker itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Keeps the drafts for a later run."""
+        for draft in self._drafts.values():
+            draft.close(done=False)
+        self._places.close()
+
+    def _draft(self, number: int) -> Draft:
+        name = self._name(number)
+        place = self._places.enter_context(self._folder.kept(draft_name(number)))
+        if (place / JOURNAL).exists() and not (place / name).exists():
+            # Stopped between the last two steps: the objects are in place and the rows are not.
+            self._folder.move(f"{building.BUILDING}/{name}", f"{draft_name(number)}/{name}")
+        return Draft(place, name, self._how.layout)
+
+    def _name(self, number: int) -> str:
+        return f"{number:05d}" + (".tar" if self._how.layout == "shards" else "")
 
     def _as_it_was(
-        self, name: str, outcomes: Iterator[Ended]
+        self, number: int, outcomes: Iterator[Ended]
     ) -> tuple[list[Row] | None, Iterator[Ended]]:
         """The rows of a group of which nothing changed, so that no byte of it is written again.
 
@@ -107,7 +149,7 @@ class GroupMaker:
         bytes are held while looking.
         """
         seen: list[Ended] = []
-        place = _Place(name, self._how.layout)
+        place = _Place(self._name(number), self._how.layout)
         for outcome in outcomes:
             seen.append(outcome)
             if not place.holds(outcome):
@@ -117,7 +159,7 @@ class GroupMaker:
         rows = [_facts_from_before(outcome) for outcome in seen]
         return rows, iter(())
 
-    def _put_down(self, outcome: Ended, name: str, container: Container) -> Row:
+    def _put_down(self, outcome: Ended, draft: Draft) -> None:
         row = outcome.tag
         if outcome.status == "unchanged":
             facts, stored = _facts_from_before(outcome), self._had(row)
@@ -127,13 +169,10 @@ class GroupMaker:
                 (outcome,) = transfer(self._store, [afresh], self._how.limits)
         if outcome.status != "unchanged":
             facts, stored = _facts_of(outcome), self._as_stored(row, outcome.data)
-        if stored is not None:
-            shards = self._how.layout == "shards"
-            member = row["member"] if shards else row["file"]
-            facts["offset"] = container.add(member, stored)
-            facts["path"] = name if shards else f"{name}/{member}"
-            facts["stored_bytes"] = len(stored)
-        return facts
+        if stored is None:
+            # The old row says where the bytes were.
+            facts |= {"path": None, "offset": None, "stored_bytes": None}
+        draft.add(facts, row["member"] if self._how.layout == "shards" else row["file"], stored)
 
     def _had(self, row: Row) -> bytes | None:
         """The bytes as stored in the set as it is; None when they are not what they were."""
@@ -183,10 +222,6 @@ class _Place:
         return end == bytes(2 * BLOCKSIZE)
 
 
-def _container(layout: "Layout", path: Path) -> Container:
-    return TarShard(path) if layout == "shards" else LooseFiles(path)
-
-
 def _facts_from_before(outcome: Ended) -> Row:
     """What the old manifest said of an object that is unchanged; what the new outcome says else."""
     if outcome.status != "unchanged":
@@ -223,9 +258,3 @@ def _facts_of(outcome: Ended) -> Row:
         "decoded": outcome.tag["decoded"] and outcome.data is not None,
         "ocr_status": content.ocr_status,
     }
-
-
-def _write_rows(rows: list[Row], path: Path) -> None:
-    """As JSON lines: a Parquet file made from Python's values would bring pandas, 60 MB."""
-    with path.open("w", encoding="utf-8") as file:
-        file.writelines(json.dumps(row, default=str) + "\n" for row in rows)

@@ -197,7 +197,7 @@ def _judge(
     if isinstance(read, Outcome):
         return read
     data, meta = read
-    md5 = hashlib.md5(data, usedforsecurity=False).hexdigest()
+    md5 = md5_hex(data)
     if len(data) != meta["size"]:
         raise _PassingError(f"{len(data):,} bytes came where {meta['size']:,} were promised")
     promised = MD5_ETAG.fullmatch(meta["e_tag"] or "")
@@ -210,6 +210,11 @@ def _judge(
     if outcome.reason and _reads_otherwise_again(store, wanted.key, data):
         raise _PassingError(outcome.reason)
     return outcome
+
+
+def md5_hex(data: bytes) -> str:
+    """MD5 of some bytes, as hexadecimal digits."""
+    return hashlib.md5(data, usedforsecurity=False).hexdigest()
 
 
 def looked_at(wanted: Wanted[Tag, Facts], came: Came) -> Outcome[Tag, Facts]:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from off_platform.storage.locks import is_held, locked
+from off_platform.storage.syncing import sync_all, sync_one
 
 if TYPE_CHECKING:
     from obstore.store import ObjectStore
@@ -30,6 +31,10 @@ class Folder(ABC):
     @abstractmethod
     def place(self, made: Path, name: str) -> None:
         """Puts a file or a folder made in `scratch` in place, over what was there."""
+
+    @abstractmethod
+    def settle(self) -> None:
+        """Returns once all that was placed, moved and removed outlives a power cut."""
 
     @abstractmethod
     def move(self, name: str, to: str) -> None:
@@ -109,6 +114,16 @@ class Folder(ABC):
             yield Path(folder)
 
     @contextmanager
+    def kept(self, name: str) -> Iterator[Path]:
+        """A folder on this machine to make files in, which a later run finds as a stop left it.
+
+        Of a bucket nothing is kept: it is a fresh folder each time.
+        """
+        _ = name
+        with self.scratch() as scratch:
+            yield scratch
+
+    @contextmanager
     def locked(self) -> Iterator[None]:
         """Holds the folder for one run while the `with` block lasts; a killed run holds nothing.
 
@@ -136,11 +151,17 @@ class LocalFolder(Folder):
         self._scratch = scratch or self._root / SCRATCH
 
     def place(self, made: Path, name: str) -> None:
-        """See `Folder.place`; a file's bytes are on the disk before its name is."""
-        if made.is_file():
-            with made.open("rb") as file:
-                os.fsync(file.fileno())
-        self._rename(made, self._path(name))
+        """See `Folder.place`; all bytes are on the disk before the name is, and then the name."""
+        sync_all(made)
+        place = self._path(name)
+        missing = [folder for folder in place.parents if not folder.exists()]
+        self._rename(made, place)
+        for folder in [place.parent, *(each.parent for each in missing)]:
+            sync_one(folder)
+
+    def settle(self) -> None:
+        """See `Folder.settle`."""
+        sync_all(self._root)
 
     def move(self, name: str, to: str) -> None:
         """See `Folder.move`."""
@@ -210,6 +231,13 @@ class LocalFolder(Folder):
         """See `Folder.local_folder`: the folder itself."""
         yield self._path(name)
 
+    @contextmanager
+    def kept(self, name: str) -> Iterator[Path]:
+        """See `Folder.kept`."""
+        path = self._path(name)
+        path.mkdir(parents=True, exist_ok=True)
+        yield path
+
     def below(self, name: str) -> "LocalFolder":
         """See `Folder.below`; the scratch stays the same."""
         return LocalFolder(self._path(name), self._scratch)
@@ -264,6 +292,9 @@ class BucketFolder(Folder):
     def __init__(self, store: "ObjectStore", url: str, prefix: str = "") -> None:
         """Takes an open store, the URL it was opened with, and the prefix without slashes."""
         self._store, self._url, self._prefix = store, url.rstrip("/"), prefix
+
+    def settle(self) -> None:
+        """See `Folder.settle`; a bucket answers once it has something for good."""
 
     def place(self, made: Path, name: str) -> None:
         """See `Folder.place`; files are put one by one, then what else was there goes."""

@@ -5,9 +5,9 @@ was killed ends as an undisturbed one. What the members are is `image_sets/build
 """
 
 import tarfile
+from collections.abc import Collection
 from pathlib import Path
-from types import TracebackType
-from typing import Protocol, Self
+from typing import Protocol
 
 BUFFER_BYTES = 2**20
 
@@ -18,16 +18,14 @@ class Container(Protocol):
     def add(self, name: str, data: bytes) -> int | None:
         """Puts a member down; its offset where the container is one file."""
 
-    def __enter__(self) -> Self:
-        """The container, open."""
+    def flush(self) -> None:
+        """Hands what was put down to the system."""
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Closes it."""
+    def finish(self) -> None:
+        """Writes what stands behind the last member."""
+
+    def close(self) -> None:
+        """Closes it; one that is not finished can be continued."""
 
 
 class TarShard:
@@ -36,10 +34,13 @@ class TarShard:
     Loose files cost 1,450 to 2,600 a second whatever the client, members of a shard 7,000.
     """
 
-    def __init__(self, path: Path) -> None:
-        """Opens a new file at the path."""
-        self._file = path.open("wb", buffering=BUFFER_BYTES)
-        self._offset = 0
+    def __init__(self, path: Path, end: int = 0) -> None:
+        """Opens the file at the path behind the data of its last member; 0 for a new file."""
+        self._offset = end + -end % tarfile.BLOCKSIZE
+        self._file = path.open("r+b" if end else "wb", buffering=BUFFER_BYTES)
+        self._file.truncate(end)
+        self._file.truncate(self._offset)
+        self._file.seek(self._offset)
 
     def add(self, name: str, data: bytes) -> int:
         """See `Container.add`: the byte where the member's data starts."""
@@ -51,28 +52,28 @@ class TarShard:
         self._offset = start + len(data) + -len(data) % tarfile.BLOCKSIZE
         return start
 
-    def __enter__(self) -> Self:
-        """See `Container`."""
-        return self
+    def flush(self) -> None:
+        """See `Container.flush`."""
+        self._file.flush()
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """See `Container`; a tar file ends with two empty blocks."""
-        with self._file:
-            if kind is None:
-                self._file.write(bytes(2 * tarfile.BLOCKSIZE))
+    def finish(self) -> None:
+        """See `Container.finish`; a tar file ends with two empty blocks."""
+        self._file.write(bytes(2 * tarfile.BLOCKSIZE))
+
+    def close(self) -> None:
+        """See `Container.close`."""
+        self._file.close()
 
 
 class LooseFiles:
     """A folder with a file a member."""
 
-    def __init__(self, folder: Path) -> None:
-        """Makes the folder."""
-        folder.mkdir()
+    def __init__(self, folder: Path, kept: Collection[str] = ()) -> None:
+        """Makes the folder; of one that is there, the files that are not kept are removed."""
+        folder.mkdir(exist_ok=True)
+        for file in folder.iterdir():
+            if file.name not in kept:
+                file.unlink()
         self._folder = folder
 
     def add(self, name: str, data: bytes) -> None:
@@ -81,17 +82,14 @@ class LooseFiles:
             raise ValueError(f"{name!r} is no file name")
         (self._folder / name).write_bytes(data)
 
-    def __enter__(self) -> Self:
-        """See `Container`."""
-        return self
+    def flush(self) -> None:
+        """See `Container.flush`; each file is closed once it is written."""
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """See `Container`; there is nothing to close."""
+    def finish(self) -> None:
+        """See `Container.finish`; nothing stands behind the files."""
+
+    def close(self) -> None:
+        """See `Container.close`."""
 
 
 def tar_header(name: str, size: int) -> bytes:

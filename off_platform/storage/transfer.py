@@ -6,7 +6,7 @@ What a whole object looks like is told by the caller's check; where the bytes go
 
 import math
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -43,6 +43,8 @@ FIRST_MEAN_BYTES = 2 * 2**20
 # for the interpreter's lock (20,000 photos in 3.2 s with 6, in 3.7 s with 64).
 NEAR_SECONDS = 0.008
 THREADS_WHEN_NEAR = 6
+# How long a batch takes, at most, at the pace of the quickest answer.
+BATCH_SECONDS = 0.25
 
 
 def transfer(
@@ -51,6 +53,7 @@ def transfer(
     limits: Limits,
     display: Display | None = None,
     tally: Tally | None = None,
+    before_waiting: Callable[[], object] = lambda: None,
 ) -> Iterator[Outcome[Tag, Facts]]:
     """Fetches objects and gives one outcome each, in the order they were wanted.
 
@@ -63,12 +66,16 @@ def transfer(
         limits: bounds.
         display: where progress is shown.
         tally: what is counted, with the total where it is known.
+        before_waiting: called when the next outcome is not there yet.
+
+    An interruption (Ctrl-C) while waiting is raised once the outcomes of what was on its way were
+    given; nothing new is asked for meanwhile.
     """
     tally = tally or Tally()
     bounds = Bounds(limits, Throttle(limits.concurrency), Window(WINDOW_BYTES), Streak())
     threads = _Threads(limits.concurrency)
     try:
-        for outcome in _in_order(store, iter(wanted), bounds, threads):
+        for outcome in _in_order(store, iter(wanted), bounds, threads, before_waiting):
             tally.add(outcome.status, len(outcome.data or b""))
             if display:
                 display.show(tally)
@@ -110,6 +117,7 @@ def _in_order(
     wanted: Iterator[Wanted[Tag, Facts]],
     bounds: Bounds,
     threads: _Threads,
+    before_waiting: Callable[[], object],
 ) -> Iterator[Outcome[Tag, Facts]]:
     """Keeps a row of batches under way; a batch spares most of a future's 30 µs an object."""
     batches: deque[Future[list[Outcome[Tag, Facts]]]] = deque()
@@ -118,6 +126,8 @@ def _in_order(
         mean = size / objects if objects else FIRST_MEAN_BYTES
         places = max(1, min(int(WINDOW_BYTES / max(mean, 1)), MOST_PLACES))
         batch_size = max(1, min(places // (4 * threads.at_work(bounds)), LARGEST_BATCH))
+        # A stop loses the batches on their way, which must be no more than a moment's work.
+        batch_size = min(batch_size, max(1, int(BATCH_SECONDS / bounds.streak.quickest)))
         while under_way < places and (batch := list(islice(wanted, batch_size))):
             batches.append(threads.submit(store, submitted, batch, bounds))
             submitted, under_way = submitted + 1, under_way + len(batch)
@@ -125,11 +135,37 @@ def _in_order(
             return
         bounds.window.next_turn(submitted - len(batches), freed=taken)
         taken = 0
-        for outcome in batches.popleft().result():
+        if not batches[0].done():
+            before_waiting()
+        try:
+            ended = batches[0].result()
+        except Exception:
+            raise
+        except BaseException:
+            bounds.end()
+            yield from _on_their_way(batches)
+            raise
+        batches.popleft()
+        for outcome in ended:
             objects, under_way = objects + 1, under_way - 1
             taken += len(outcome.data or b"")
             yield outcome
         size += taken
+
+
+def _on_their_way(
+    batches: deque[Future[list[Outcome[Tag, Facts]]]],
+) -> Iterator[Outcome[Tag, Facts]]:
+    """What comes of the batches that were begun, up to the first object that was given up."""
+    for batch in reversed(batches):
+        batch.cancel()
+    for batch in batches:
+        if batch.cancelled():
+            return
+        for outcome in batch.result():
+            if outcome.status == "failed":
+                return
+            yield outcome
 
 
 def _fetch_batch(
@@ -145,7 +181,9 @@ def _fetch_batch(
     for wanted in batch:
         bounds.window.enter(number)
         fetched = fetch(store, wanted, bounds)
-        bounds.streak.add(failed=not isinstance(fetched, Came) and fetched.status == "failed")
+        bounds.streak.add(
+            failed=not isinstance(fetched, Came) and fetched.status in {"failed", "corrupt"}
+        )
         came.append(fetched)
         uncounted += len(fetched.data or b"")
         # Not after each small object, because all threads share the lock.

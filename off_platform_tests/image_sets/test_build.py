@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from off_platform.image_sets import build, building, groups
+from off_platform.image_sets import build, building
 from off_platform.image_sets.build import SourceUnreachableError
 from off_platform.image_sets.contents import check_for
 from off_platform.images import keys
@@ -492,9 +492,7 @@ class Stopping:
 
 
 @pytest.mark.parametrize("after", [1, 10, 11, 25, 51, 52])
-def test_a_stopped_run_fetches_no_finished_shard_again(
-    desk: Desk, server: S3Server, after: int
-) -> None:
+def test_a_stopped_run_fetches_nothing_again(desk: Desk, server: S3Server, after: int) -> None:
     desk.make("straight", **BOTH)
     straight = desk.manifest("straight")
     folder = LocalFolder(path_of(desk).parent / "other" / "straight")
@@ -504,7 +502,8 @@ def test_a_stopped_run_fetches_no_finished_shard_again(
     finished = {name for name in folder.names(building.BUILDING) if name.endswith(building.ROWS)}
     # Groups are of ten objects, and a group is done when the next one's first object comes.
     assert len(finished) == max(after - 2, 0) // 10
-    done = {row["key"] for row in straight if row["position"] // 10 < len(finished)}
+    # The object that is shown when the run stops is lost, and those before it are not.
+    done = {row["key"] for row in straight if row["position"] < after - 1}
     server.requests.clear()
     again = desk.make("straight", **BOTH, folder=folder)
     assert again.continued
@@ -563,28 +562,36 @@ def test_a_run_can_be_stopped_before_each_of_its_changes(
     assert _stop_everywhere(desk, first, then, tmp_path) > 10
 
 
-def test_what_a_stopped_run_built_is_not_put_over_what_stays(
+def test_a_stop_between_a_shard_and_its_rows_loses_neither(
     desk: Desk, server: S3Server, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     desk.make(**BOTH)
     before = tree(path_of(desk))
-    # An object changes, a run stops between its shard and the shard's rows, and it changes back.
+    # An object changes, and a run stops between its shard and the shard's rows.
     row = next(row for row in desk.manifest() if row["path"])
-    data = (sandbox.images.folder / row["key"]).read_bytes()
-    server.replace(BUCKET, row["key"], changed(data))
+    data = changed((sandbox.images.folder / row["key"]).read_bytes())
+    server.replace(BUCKET, row["key"], data)
+    place = LocalFolder.place
 
-    def stop(*_: object) -> None:
-        raise KeyboardInterrupt
+    def stop(self: LocalFolder, made: Path, name: str) -> None:
+        if name.endswith(building.ROWS):
+            raise KeyboardInterrupt
+        place(self, made, name)
 
     with monkeypatch.context() as patch:
-        patch.setattr(groups, "_write_rows", stop)
+        patch.setattr(LocalFolder, "place", stop)
         with pytest.raises(KeyboardInterrupt):
             desk.make(**BOTH)
     assert f"{building.BUILDING}/00000.tar" in desk.folder().names()
-    server.replace(BUCKET, row["key"], data)
+    server.requests.clear()
     assert desk.make(**BOTH).continued
-    assert {name: digest for name, digest in tree(path_of(desk)).items() if ".tar" in name} == {
-        name: digest for name, digest in before.items() if ".tar" in name
+    asked = {seen.path.removeprefix(f"/{BUCKET}/") for seen in server.requests}
+    assert row["key"] not in asked
+    (now,) = (each for each in desk.manifest() if each["key"] == row["key"])
+    assert desk.folder().read(now["path"], now["offset"], now["stored_bytes"]) == data
+    after = tree(path_of(desk))
+    assert {name for name in before if ".tar" in name and before[name] != after[name]} == {
+        row["path"]
     }
 
 
@@ -632,7 +639,8 @@ HOSTILE = ["../1.jpg", "a/b.jpg", "/etc/passwd", "", ".", ".."]
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_no_member_leaves_its_folder(tmp_path: Path, name: str) -> None:
-    with LooseFiles(tmp_path / "00000") as files, pytest.raises(ValueError, match="no file name"):
+    files = LooseFiles(tmp_path / "00000")
+    with pytest.raises(ValueError, match="no file name"):
         files.add(name, b"")
     assert list(tmp_path.rglob("*")) == [tmp_path / "00000"]
 

@@ -2,6 +2,8 @@
 
 import io
 import tarfile
+import tempfile
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -31,8 +33,10 @@ def tarfile_of(members: list[tuple[str, bytes]]) -> bytes:
 
 def shard_of(path: Path, members: list[tuple[str, bytes]]) -> list[int]:
     """Writes a shard; the members' offsets."""
-    with TarShard(path) as shard:
-        return [shard.add(name, data) for name, data in members]
+    with closing(TarShard(path)) as shard:
+        offsets = [shard.add(name, data) for name, data in members]
+        shard.finish()
+        return offsets
 
 
 @given(NAMES, SIZES)
@@ -86,34 +90,49 @@ def test_what_does_not_fit_a_header_is_refused(name: str, size: int) -> None:
         tar_header(name, size)
 
 
-def test_a_shard_that_failed_has_no_end(tmp_path: Path) -> None:
+def test_a_shard_that_is_not_finished_has_no_end(tmp_path: Path) -> None:
     """So that whoever reads it notices."""
-
-    def fail() -> None:
-        with TarShard(tmp_path / "0.tar") as shard:
-            shard.add("a", b"a")
-            raise ZeroDivisionError
-
-    with pytest.raises(ZeroDivisionError):
-        fail()
+    with closing(TarShard(tmp_path / "0.tar")) as shard:
+        shard.add("a", b"a")
     assert (tmp_path / "0.tar").stat().st_size == 1024
 
 
+@given(st.lists(st.binary(max_size=1500), min_size=1, max_size=6), st.data())
+def test_a_shard_that_is_continued_has_the_bytes_of_an_undisturbed_one(
+    members: list[bytes], data: st.DataObject
+) -> None:
+    """Whatever stands behind the last whole member."""
+    with tempfile.TemporaryDirectory() as name:
+        named = [(f"{number}.bin", member) for number, member in enumerate(members)]
+        whole, path = Path(name, "whole.tar"), Path(name, "stopped.tar")
+        offsets = shard_of(whole, named)
+        kept = data.draw(st.integers(0, len(members)))
+        end = offsets[kept - 1] + len(members[kept - 1]) if kept else 0
+        path.write_bytes(whole.read_bytes()[:end] + data.draw(st.binary(max_size=2000)))
+        with closing(TarShard(path, end)) as shard:
+            assert [shard.add(*member) for member in named[kept:]] == offsets[kept:]
+            shard.finish()
+        assert path.read_bytes() == whole.read_bytes()
+
+
 def test_loose_files_are_files(tmp_path: Path) -> None:
-    with LooseFiles(tmp_path / "00000") as files:
-        assert files.add("a.jpg", b"a") is None  # type: ignore[func-returns-value]
-        files.add("b", b"")
+    files = LooseFiles(tmp_path / "00000")
+    assert files.add("a.jpg", b"a") is None  # type: ignore[func-returns-value]
+    files.add("b", b"")
     found = {path.name: path.read_bytes() for path in (tmp_path / "00000").iterdir()}
     assert found == {"a.jpg": b"a", "b": b""}
 
 
 @pytest.mark.parametrize("name", ["", ".", "..", "a/b", "/a", "../a", "a/"])
 def test_loose_files_are_no_paths(tmp_path: Path, name: str) -> None:
-    with LooseFiles(tmp_path / "00000") as files, pytest.raises(ValueError, match="no file name"):
+    files = LooseFiles(tmp_path / "00000")
+    with pytest.raises(ValueError, match="no file name"):
         files.add(name, b"mine")
     assert [path.name for path in tmp_path.rglob("*")] == ["00000"]
 
 
-def test_loose_files_do_not_mix_with_what_is_there(tmp_path: Path) -> None:
-    with pytest.raises(FileExistsError):
-        LooseFiles(tmp_path)
+def test_loose_files_that_are_continued_keep_only_what_is_named(tmp_path: Path) -> None:
+    for name in ("a.jpg", "cut.jpg"):
+        (tmp_path / name).write_bytes(b"a")
+    LooseFiles(tmp_path, {"a.jpg"}).add("b.jpg", b"b")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.jpg", "b.jpg"]
