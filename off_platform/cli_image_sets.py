@@ -183,9 +183,25 @@ def _make_bins(
         whole = _renew_bins(of, lake, source, connection, request.choice.id_space, varied)
         with shown_at_the_desk(name) as display:
             made = sets.make_bin_image_set(lake, source, request, folder, connection, display)
+        shared = _name_shared_bins(of, lake, connection, image_set, request.choice)
     if to is None:
         lake.refresh_views()
-    return made, whole
+    return made, whole and not shared
+
+
+def _name_shared_bins(
+    of: Settings, lake: Lake, connection: Any, image_set: str | None, choice: Any
+) -> bool:
+    """Says what a declared set shares with others that must not have it; whether it does."""
+    from off_platform.bins import declared_pairs  # noqa: PLC0415 - only here
+
+    if image_set is None:
+        return False
+    choices = declared_pairs.declared_choices(of.image_sets) | {image_set: choice}
+    shared = list(declared_pairs.shared_bins(lake, connection, choices, image_set))
+    for each in shared:
+        err.print(escape(f"{each.sentence}."), highlight=False, soft_wrap=True)
+    return bool(shared)
 
 
 def _renew_bins(

@@ -11,6 +11,7 @@ import dagster as dg
 
 from off_platform.bins import checks, previews, tables
 from off_platform.bins.collect import collect_metadata, limits_from, list_objects
+from off_platform.bins.declared_pairs import declared_choices
 from off_platform.bins.published_lists import measure_leak, read_list
 from off_platform.bins.schemas import (
     BIN_ITEMS,
@@ -157,7 +158,8 @@ def bin_splits(settings: SettingsParam, lake: LakeResource) -> dg.MaterializeRes
     into, shares = lake.open(), shares_from(settings)
     with lake.query(into) as connection:
         tables.make_splits(into, connection, shares)
-        found = checks.of_splits(into, connection, shares)
+        declared = declared_choices(settings.image_sets)
+        found = checks.of_splits(into, connection, shares, declared)
         more: dict[str, Any] = {"shares": dg.MetadataValue.json(dict(shares))}
         if settings.bins_published_list:
             ids = read_list(settings.bins_published_list)

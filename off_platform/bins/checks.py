@@ -8,6 +8,8 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from off_platform.bins import split_checks
+from off_platform.bins.choice import BinChoice
+from off_platform.bins.declared_pairs import shared_bins
 from off_platform.bins.schemas import (
     BIN_ITEMS,
     BIN_METADATA,
@@ -215,13 +217,19 @@ def of_visits(lake: Lake, connection: "duckdb.DuckDBPyConnection") -> dict[str, 
 
 
 def of_splits(
-    lake: Lake, connection: "duckdb.DuckDBPyConnection", shares: SplitShares
+    lake: Lake,
+    connection: "duckdb.DuckDBPyConnection",
+    shares: SplitShares,
+    declared: Mapping[str, BinChoice] | None = None,
 ) -> dict[str, Finding]:
     """What is found in `bin_splits`; see `split_checks.py`."""
     findings = of_table(lake, connection, BIN_SPLITS)
     split_checks.leaks(lake, connection, findings["no_leak"])
     findings["shares_met"] = split_checks.shares_met(lake, connection, shares)
     findings["balanced"] = split_checks.balanced(lake, connection)
+    findings["declared_sets_apart"] = apart = Finding(of=len(declared or {}))
+    shared = [each.sentence for each in shared_bins(lake, connection, declared or {})]
+    apart.add(len(shared), shared)
     return findings
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 LABELS = "labels.parquet"
 ABID_METADATA = "abid_metadata.json"
-# Not `train` and `val` by themselves: Hugging Face's loaders take files so named for a split's data.
+# Not `train` and `val`: Hugging Face's loaders take files so named for a split's data.
 ABID_SPLITS = {"train": "trainset", "validation": "valset"}
 UDACITY = "udacity_file_list.json"
 UDACITY_CLASSES = range(1, 6)

@@ -4,6 +4,7 @@ Which bins are chosen is `choice.py`; fetching and showing, whatever the bucket,
 labels in others' forms are `exports.py`.
 """
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -216,7 +217,18 @@ def _about(source: Source, request: Request, candidates: int) -> About:
         tags=("counting", "warehouse"),
         limits=LIMITS,
         asked=request.choice.n,
+        describe=described,
     )
+
+
+def described(metadata: bytes) -> tuple[str, str]:
+    """Heading and text that say what a bin should have in it, from its metadata."""
+    top = json.loads(metadata)
+    lines = [
+        f"{item['quantity']} x {item.get('name') or fcsku} ({fcsku})"
+        for fcsku, item in top["BIN_FCSKU_DATA"].items()
+    ]
+    return f"Expected quantity: {top['EXPECTED_QUANTITY']}", "\n".join(lines) or "No items."
 
 
 def command(request: Request, source: Source) -> str:

@@ -249,6 +249,8 @@ BIN_SPLITS = Table(
              "warning"),
         Rule("balanced", "Each split has the same mean of expected quantities, to a twentieth or "
              "as chance has it.", "warning"),
+        Rule("declared_sets_apart", "No declared set that holds bins out shares a visit with one "
+             "that does not."),
     ),
 )  # fmt: skip
 

@@ -66,6 +66,8 @@ class About:
     tags: tuple[str, ...]
     limits: tuple[str, ...]
     asked: int | None
+    describe: Callable[[bytes], tuple[str, str]] | None = None
+    """An object that is neither photo nor OCR result, to heading and text of the gallery."""
 
 
 @dataclass(frozen=True)
@@ -267,7 +269,11 @@ def _constants(about: About) -> dict[str, str]:
 
 def _card_facts(about: About, contents: Contents) -> CardFacts:
     return CardFacts(
-        **{name: value for name, value in vars(about).items() if name != "address"},
+        **{
+            name: value
+            for name, value in vars(about).items()
+            if name not in {"address", "describe"}
+        },
         samples=contents.samples,
         tallies=contents.tallies,
         problems=contents.problems(PROBLEMS_NAMED),
@@ -304,23 +310,32 @@ def _write_gallery(path: Path, about: About, contents: Contents, samples: int) -
         source_url=about.source_url,
         licence_url=about.licence_url,
     )
-    items = (_gallery_item(rows, contents) for rows in contents.rows_by_sample(samples))
+    items = (
+        _gallery_item(rows, contents, about.describe) for rows in contents.rows_by_sample(samples)
+    )
     with path.open("w", encoding="utf-8") as page:
         write_gallery(items, page, facts, limit=samples)
 
 
-def _gallery_item(rows: list[dict[str, Any]], contents: Contents) -> GalleryItem:
+def _gallery_item(
+    rows: list[dict[str, Any]],
+    contents: Contents,
+    describe: Callable[[bytes], tuple[str, str]] | None,
+) -> GalleryItem:
     photo = text = None
+    heading = "Text found by OCR"
     for row in rows:
         stored = contents.bytes_of(row)
         if stored is not None and row["kind"] == "ocr":
             packed = stored if stored.startswith(b"\x1f\x8b") else gzip.compress(stored, 1)
             text = ocr_text(packed, TEXT_MOST)
-        elif stored is not None and row["kind"] == "metadata":
-            text = stored.decode("utf-8", "replace")[:TEXT_MOST]
+        elif stored is not None and row["kind"] in TEXT_KINDS:
+            if describe:
+                heading, text = describe(stored)
+                text = text[:TEXT_MOST]
         elif stored is not None:
             photo = stored
-    return GalleryItem.from_manifest(rows, photo=photo, text=text)
+    return GalleryItem.from_manifest(rows, photo=photo, text=text, text_heading=heading)
 
 
 def options_as_text(options: dict[str, Any]) -> tuple[tuple[str, str], ...]:

@@ -56,7 +56,8 @@ class GalleryItem:
         objects: Its objects, in the manifest's order.
         barcode: The product's barcode, in sets that have barcodes.
         photo: The JPEG to show, as fetched; None when there is none.
-        text: The text that OCR found; None when there is none.
+        text: The text that OCR found, or what else is written about it; None when there is none.
+        text_heading: What the text is.
     """
 
     sample: str
@@ -64,6 +65,7 @@ class GalleryItem:
     barcode: str | None = None
     photo: bytes | None = None
     text: str | None = None
+    text_heading: str = "Text found by OCR"
 
     @classmethod
     def from_manifest(
@@ -72,13 +74,15 @@ class GalleryItem:
         *,
         photo: bytes | None = None,
         text: str | None = None,
+        text_heading: str = "Text found by OCR",
     ) -> Self:
         """Take the facts of one sample from its manifest rows.
 
         Args:
             rows: The rows of one sample, at least one; columns that are absent count as empty.
             photo: The JPEG to show, as fetched.
-            text: The text that OCR found.
+            text: The text that OCR found, or what else is written about it.
+            text_heading: What the text is.
 
         Returns:
             The sample.
@@ -95,6 +99,7 @@ class GalleryItem:
             objects=tuple(map(_gallery_object, rows)),
             photo=photo,
             text=text,
+            text_heading=text_heading,
         )
 
     @property

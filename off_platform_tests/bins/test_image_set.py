@@ -281,7 +281,7 @@ def test_a_set_is_nice_to_look_at(whole: Sets) -> None:
     assert "\\`" not in card
     gallery = (folder / "gallery.html").read_text()
     assert gallery.count("data:image/") >= SETTINGS.shard_samples
-    assert "EXPECTED_QUANTITY" in gallery
+    assert "Expected quantity: " in gallery
     with Image.open(folder / "contact_sheet.jpg") as sheet:
         assert min(sheet.size) > 300
     # It must do without the network: what it shows is in it.

@@ -167,7 +167,7 @@ def text(*items: dict[str, Any], **top: Any) -> str:
         ("00001", '{"BIN_FCSKU_DATA": {}, "BIN_FCSKU_DATA": {}}', "bin_metadata", "keys_once"),
         ("00001", text(an_item(quantity=0)), "bin_items", "quantity_positive"),
         ("00001", text(an_item(weight={"unit": "stones", "value": 1})), "bin_items", "units_known"),
-        ("00001", text(an_item(height={"unit": "furlongs", "value": 1})), "bin_items", "units_known"),
+        ("00001", text(an_item(height={"unit": "ells", "value": 1})), "bin_items", "units_known"),
         ("00001", text(an_item(height={"unit": "IN", "value": 9})), "bin_items", "sides_in_order"),
         ("00001", text(an_item(height=None)), "bin_items", "sides_together"),
         ("00001", text(an_item(weight={"unit": "pounds", "value": -1})), "bin_items",
