@@ -397,3 +397,15 @@ def test_the_help_names_every_option() -> None:
         "per-class", "one-per-visit", "exact", "asin", "sku", "split", "layout",
     ):  # fmt: skip
         assert f"--{option} " in shown
+
+
+def test_the_card_names_every_file_and_what_was_reached(run: Run) -> None:
+    run("--n", "all", "--most-quantity", "5", "--per-class", "2", "--out", "photos")
+    card = Path("photos/README.md").read_text()
+    assert [name for name in MADE if f"`{name}`" not in card] == ["README.md"]
+    columns = duckdb.sql("FROM 'photos/labels.parquet'").columns
+    assert [column for column in columns if column not in card.replace("\\_", "_")] == []
+    for quantity, number in duckdb.sql(
+        "SELECT expected_quantity, count(*) FROM 'photos/labels.parquet' GROUP BY 1"
+    ).fetchall():
+        assert f"| expected quantity {quantity} | {number} |" in card

@@ -63,6 +63,21 @@ The bucket does not change any more, and its licence forbids commercial use.
 )
 
 
+# Each of the set's own files, with what it holds.
+FILES = (
+    ("labels.parquet", ("one row per bin whose photo is there: id, id_space, expected_quantity, "
+     "items_quantity, difference (expected minus items), skus, difficulty, visit_id, split.")),
+    ("abid_metadata.json", "ABID's list of metadata: place i is bin i + 1 of the main set."),
+    ("abid_random_trainset.txt", "ABID's random_train.txt: one number of a bin per line, from 1."),
+    ("abid_random_valset.txt", "ABID's random_val.txt, of the split validation."),
+    ("abid_counting_trainset.json", ("ABID's counting_train.json: place (from 0) and quantity of "
+     "bins of fewer than 6 items.")),
+    ("abid_counting_valset.json", "ABID's counting_val.json, of the split validation."),
+    ("udacity_file_list.json", ("Udacity's file list: paths of the metadata of bins of 1 to 5 "
+     "items, by quantity.")),
+)  # fmt: skip
+
+
 @dataclass(frozen=True)
 class Request:
     """A set to make: its name, choice and description, how it is built, how splits are dealt."""
@@ -145,7 +160,7 @@ def make_bin_image_set(
         tally = build_groups(folder, source, request.how, connection, display)
         contents = finish(
             folder,
-            _about(source, request, candidates),
+            _about(source, request, candidates, _reached(connection, plan.query, bins)),
             connection,
             request.gallery_samples,
             lambda to: write_exports(connection, _labelled(lake, to / MANIFEST), to),
@@ -195,7 +210,19 @@ def _labelled(lake: Lake, manifest: Path) -> str:
         JOIN (SELECT id, text FROM {metadata}) USING (id)"""
 
 
-def _about(source: Source, request: Request, candidates: int) -> About:
+def _reached(
+    connection: "duckdb.DuckDBPyConnection", chosen: str, bins: str
+) -> tuple[tuple[str, int], ...]:
+    """How many bins of each expected quantity were chosen."""
+    found = connection.execute(f"""
+        SELECT expected_quantity, count(*) FROM {bins}
+        WHERE id IN (SELECT stem FROM ({chosen})) GROUP BY 1 ORDER BY 1""").fetchall()
+    return tuple((f"expected quantity {quantity}", number) for quantity, number in found)
+
+
+def _about(
+    source: Source, request: Request, candidates: int, reached: tuple[tuple[str, int], ...]
+) -> About:
     options = request.choice.model_dump(mode="json", exclude_defaults=True)
     return About(
         name=request.name,
@@ -217,6 +244,8 @@ def _about(source: Source, request: Request, candidates: int) -> About:
         tags=("counting", "warehouse"),
         limits=LIMITS,
         asked=request.choice.n,
+        files=FILES,
+        reached=reached,
         describe=described,
     )
 

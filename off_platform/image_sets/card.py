@@ -150,6 +150,8 @@ class CardFacts:
         unpacked: Whether packed objects stand unpacked in the shards.
         asked: How many samples were asked for; None for all that fit.
         earlier: How many objects are copies of an earlier run, as fresh ones could not be had.
+        files: The wing's own files of the set, each with what it holds.
+        reached: How many samples there are of each class, by its name.
     """
 
     name: str
@@ -179,6 +181,8 @@ class CardFacts:
     unpacked: bool = False
     asked: int | None = None
     earlier: int = 0
+    files: tuple[tuple[str, str], ...] = ()
+    reached: tuple[tuple[str, int], ...] = ()
 
 
 def data_card(facts: CardFacts) -> str:

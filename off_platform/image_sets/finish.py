@@ -66,6 +66,8 @@ class About:
     tags: tuple[str, ...]
     limits: tuple[str, ...]
     asked: int | None
+    files: tuple[tuple[str, str], ...] = ()
+    reached: tuple[tuple[str, int], ...] = ()
     describe: Callable[[bytes], tuple[str, str]] | None = None
     """An object that is neither photo nor OCR result, to heading and text of the gallery."""
 
