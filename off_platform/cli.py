@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import click
 import typer
@@ -32,6 +32,9 @@ from off_platform.images import keys as image_keys
 from off_platform.settings import SANDBOX, settings
 from off_platform.storage.lake import Lake, literal
 from off_platform.storage.progress import duration, shown_at_the_desk
+
+if TYPE_CHECKING:
+    from off_platform.images.key_index import KeyIndexFacts
 
 INTERRUPTED = 130
 STOPPED = "Stopped. Run the same command again to go on."
@@ -132,9 +135,11 @@ def index(
 ) -> None:
     """Parse a key list into a key index; lines that are no keys go beside it, none is dropped.
 
-    The key list is the bucket's data/data_keys.gz, as it was downloaded.
+    The key list is the bucket's data/data_keys.gz, as it was downloaded. Exit codes: 1 when more
+    lines are no keys than OFF_PLATFORM_ODDITIES_SHARE_MOST allows, 2 when none is a key.
     """
     from off_platform.images.key_index import write_key_index  # noqa: PLC0415 - only here
+    from off_platform.images.key_list import RefusedKeyListError  # noqa: PLC0415 - the same
 
     _demand_place_for_index(key_list, to)
     odd = to.with_suffix(".oddities.parquet")
@@ -145,6 +150,8 @@ def index(
             facts = write_key_index(
                 key_list, made, made_odd, settings().key_list_bytes_most, display
             )
+        if not facts.rows:
+            raise RefusedKeyListError(_no_key(key_list, facts))
         made_odd.replace(odd)
         made.replace(to)
     finally:
@@ -159,6 +166,19 @@ def index(
         out.print(f"  They are in {odd}.", highlight=False, soft_wrap=True)
     if not facts.sorted_and_unique:
         err.print("The key list is not sorted, or repeats lines; the index is in the list's order.")
+    share = facts.oddities.total() / facts.lines
+    if share > settings().oddities_share_most:
+        most = settings().oddities_share_most
+        err.print(f"{share:.2%} of the lines are no keys; {most:.2%} may be.", highlight=False)
+        raise typer.Exit(INCOMPLETE)
+
+
+def _no_key(key_list: Path, facts: "KeyIndexFacts") -> str:
+    """What to say of a list without a single key."""
+    if not facts.lines:
+        return f"The key list {key_list} is empty."
+    reason, count = facts.oddities.most_common(1)[0]
+    return f"None of the {facts.lines:,} lines of {key_list} is a key: {count:,}, {reason}."
 
 
 def _demand_place_for_index(key_list: Path, to: Path) -> None:

@@ -1,5 +1,6 @@
 """The command line: what each command promises, and one sentence and a code when it cannot."""
 
+import gzip
 import os
 import signal
 import subprocess
@@ -75,7 +76,8 @@ def test_a_wrong_barcode_is_one_sentence(run: Run) -> None:
 def test_index_writes_the_table_and_names_the_oddities(run: Run, sandbox: Sandbox) -> None:
     key_list = sandbox.images.folder / "data" / "data_keys.gz"
     code, out, _ = run("index", str(key_list), "index.parquet")
-    assert code == 0
+    # The sandbox plants more lines that are no keys than a sound list may have.
+    assert code == 1
     rows = duckdb.sql("SELECT count(*) FROM 'index.parquet'").fetchall()[0][0]
     odd = duckdb.sql("SELECT text FROM 'index.oddities.parquet'").fetchall()
     assert rows + len(odd) == sandbox.images.line_count
@@ -93,6 +95,24 @@ def test_what_is_no_key_list_leaves_an_old_index_alone(run: Run, content: bytes)
     assert "key list" in err
     assert Path("index.parquet").read_text() == "old"
     assert sorted(path.name for path in Path().iterdir()) == ["index.parquet", "list.gz"]
+
+
+def test_a_list_with_too_many_lines_that_are_no_keys_is_indexed_and_exits_with_1(run: Run) -> None:
+    lines = b"data/401/235/911/4303/1.jpg\nnothing\n"
+    Path("list.gz").write_bytes(gzip.compress(lines))
+    code, out, err = run("index", "list.gz", "index.parquet")
+    assert code == 1
+    assert "no keys: 1" in out
+    assert "50.00% of the lines are no keys" in err
+    assert Path("index.parquet").exists()
+
+
+def test_a_list_without_a_key_is_refused(run: Run) -> None:
+    Path("list.gz").write_bytes(gzip.compress(b"a\nb\n"))
+    code, _, err = run("index", "list.gz", "index.parquet")
+    assert code == 2
+    assert "None of the 2 lines of list.gz is a key" in err
+    assert not Path("index.parquet").exists()
 
 
 def test_an_image_set_of_ones_own(run: Run) -> None:

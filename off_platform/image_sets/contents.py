@@ -296,7 +296,8 @@ def _read_ocr(data: bytes, max_bytes: int) -> tuple[Content, str]:
 def _unpacked(data: bytes, max_bytes: int) -> bytes:
     parts: list[bytes] = []
     left, rest = max_bytes, data
-    while rest or not parts:
+    # Zeros behind the last member are padding, which gzip's own tool passes too.
+    while rest.strip(b"\0") or not parts:
         if not rest.startswith(b"\x1f\x8b"):
             where = f"the gzip file has {len(rest):,} bytes behind its end: " if parts else ""
             raise _NotWholeError(where + _foreign(rest, "but not gzipped"))
@@ -312,14 +313,18 @@ def _unpacked(data: bytes, max_bytes: int) -> bytes:
         if not member.eof:
             raise _NotWholeError(f"the gzip file ends too early: cut at {len(data):,} bytes")
         rest = member.unused_data
-    return b"".join(parts)
+    unpacked = b"".join(parts)
+    if unpacked.startswith(b"\x1f\x8b"):
+        raise _NotWholeError("gzipped twice: unpacked once, it is a gzip file again")
+    return unpacked
 
 
 def _parsed(unpacked: bytes) -> object:
     # A Python call for every object doubles the time: only where a field may stand twice.
     hook = _refuse_twice if any(unpacked.count(field) > 1 for field in _OCR_FIELDS) else None
     try:
-        text = unpacked.decode("utf-8")
+        # Readers of JSON may pass over a byte order mark (RFC 8259, section 8.1).
+        text = unpacked.decode("utf-8-sig")
         return json.loads(text, parse_constant=_refuse_constant, object_pairs_hook=hook)
     except UnicodeDecodeError as error:
         raise _NotWholeError(f"unpacked, this is not UTF-8 at byte {error.start:,}") from error

@@ -11,6 +11,7 @@ from pathlib import Path
 BLOCK_BYTES = 8 * 2**20
 LONGEST_LINE = 65_536
 GZIP_MAGIC = b"\x1f\x8b"
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 class RefusedKeyListError(ValueError):
@@ -33,15 +34,19 @@ class KeyListFacts:
 def blocks(path: Path, unpacked_most: int) -> Iterator[bytes]:
     """The unpacked key list in blocks of whole lines, each line with its newline.
 
+    Line ends of Windows are read as newlines, and a byte order mark is passed over: neither can be
+    part of a key.
+
     Args:
         path: the gzip file.
         unpacked_most: bytes it may unpack to; a few MB of gzip can hold 10 GB of zeros.
 
     Raises:
-        RefusedKeyListError: no gzip, cut, damaged, larger than allowed, or with endless lines.
+        RefusedKeyListError: no gzip, gzipped twice, cut, damaged, with bytes behind its end, larger
+            than allowed, or with endless lines.
     """
     rest, total = b"", 0
-    for block in _unpacked(path):
+    for block in _without_mark(_unpacked(path)):
         total += len(block)
         if total > unpacked_most:
             raise RefusedKeyListError(
@@ -54,10 +59,20 @@ def blocks(path: Path, unpacked_most: int) -> Iterator[bytes]:
             )
         rest = tail
         if newline:
-            yield whole + newline
+            yield (whole + newline).replace(b"\r\n", b"\n")
     if rest:
         # "no newline at the end": the last key is a line all the same.
         yield rest + b"\n"
+
+
+def _without_mark(unpacked: Iterator[bytes]) -> Iterator[bytes]:
+    first = next(unpacked, b"")
+    if first.startswith(GZIP_MAGIC):
+        raise RefusedKeyListError(
+            "The key list is gzipped twice: unpacked once, it is a gzip file again."
+        )
+    yield first.removeprefix(BYTE_ORDER_MARK)
+    yield from unpacked
 
 
 def _unpacked(path: Path) -> Iterator[bytes]:
@@ -65,16 +80,46 @@ def _unpacked(path: Path) -> Iterator[bytes]:
 
     with path.open("rb") as packed:
         start = packed.read(64)
+    if not start:
+        raise RefusedKeyListError("The key list is empty: the file has no bytes.")
     if not start.startswith(GZIP_MAGIC):
         raise RefusedKeyListError(f"The key list is no gzip file: it starts with {start[:40]!r}.")
     try:
         with igzip.IGzipFile(path, "rb") as file:  # type: ignore[no-untyped-call]
             while block := file.read(BLOCK_BYTES):
                 yield block
-    except EOFError as error:
-        raise RefusedKeyListError("The key list is cut: its gzip ends too early.") from error
-    except (OSError, isal_zlib.error) as error:  # type: ignore[misc]
-        raise RefusedKeyListError(f"The key list is damaged: {error}.") from error
+    except (EOFError, OSError, isal_zlib.error) as error:  # type: ignore[misc]
+        raise RefusedKeyListError(_what_is_wrong(path, error)) from error
+
+
+def _what_is_wrong(path: Path, error: Exception) -> str:
+    """Why a gzip file could not be read to its end.
+
+    The reader says the same, that the file ends too early, of one that is cut and of one with
+    bytes behind its end, so the file is read once more, member by member.
+    """
+    from isal import isal_zlib  # noqa: PLC0415 - as above
+
+    member, after_a_member = isal_zlib.decompressobj(wbits=31), False
+    with path.open("rb") as packed:
+        rest = b""
+        while rest := rest or packed.read(BLOCK_BYTES):
+            if after_a_member and not GZIP_MAGIC.startswith(rest[:2]):
+                behind = len(rest) + path.stat().st_size - packed.tell()
+                return (
+                    f"The key list has {behind:,} bytes behind the end of its gzip; it is refused."
+                )
+            try:
+                member.decompress(rest, BLOCK_BYTES)
+            except isal_zlib.error:  # type: ignore[misc]
+                return f"The key list is damaged: {error}."
+            after_a_member, rest = member.eof, member.unused_data or member.unconsumed_tail
+            if member.eof:
+                rest = rest.lstrip(b"\0")
+                member = isal_zlib.decompressobj(wbits=31)
+    if isinstance(error, EOFError):
+        return "The key list is cut: its gzip ends too early."
+    return f"The key list is damaged: {error}."
 
 
 def inspect(path: Path, unpacked_most: int) -> KeyListFacts:

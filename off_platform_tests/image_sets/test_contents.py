@@ -328,6 +328,14 @@ def test_an_error_of_cloud_vision_is_whole_and_told(error: object, said: str) ->
         assert ocr_text(packed(document), 100) == ""
 
 
+@pytest.mark.parametrize(
+    "data",
+    [packed({}) + bytes(512), gzip.compress(b"\xef\xbb\xbf{}"), packed({}) + gzip.compress(b" ")],
+)
+def test_zeros_behind_the_end_and_a_byte_order_mark_are_passed_over(data: bytes) -> None:
+    assert check_ocr(data) == check_ocr(packed({}))
+
+
 NO_NUMBER = "is no number of JSON"
 DAMAGED_OCR = [
     (b"", "this is empty, but not gzipped"),
@@ -340,13 +348,13 @@ DAMAGED_OCR = [
     (packed({})[:-4] + bytes(4), "the gzip file is damaged: "),
     (b"\x1f\x8b\x09" + bytes(20), "the gzip file is damaged: "),
     (packed({}) + b"more", "the gzip file has 4 bytes behind its end: this is of no known format"),
-    (packed({}) + bytes(20), "the gzip file has 20 bytes behind its end: this is a run of zero"),
+    (gzip.compress(packed({})), "gzipped twice"),
     (packed({}) + gzip.compress(b"") * 100, "unpacks to more than 67,108,864 bytes or 100 members"),
     (gzip.compress(b""), "unpacked, this is empty, not JSON"),
     (gzip.compress(b"<!DOCTYPE html>"), "unpacked, this is HTML, not JSON"),
     (gzip.compress(BASELINE), "unpacked, this is not UTF-8 at byte 0"),
     (gzip.compress(b'{"a": "\xff"}'), "unpacked, this is not UTF-8 at byte 7"),
-    (gzip.compress(b"\xef\xbb\xbf{}"), "unpacked, this is of no known format, not JSON"),
+    (gzip.compress(b"\xff\xfe{\x00}\x00"), "unpacked, this is not UTF-8 at byte 0"),
     (gzip.compress(b'{"responses": [{'), "the JSON is damaged: "),
     (gzip.compress(b"{} {}"), "the JSON is damaged: Extra data"),
     (gzip.compress(b'{"a": NaN}'), f"the JSON is damaged: NaN {NO_NUMBER}"),

@@ -65,12 +65,26 @@ def test_blocks_are_whole_lines(
         found = list(blocks(path, MOST))
     assert all(block.endswith(b"\n") for block in found)
     ended = plain if plain.endswith(b"\n") or not plain else plain + b"\n"
-    assert b"".join(found) == ended
+    assert b"".join(found) == ended.replace(b"\r\n", b"\n").removeprefix(b"\xef\xbb\xbf")
 
 
 def test_several_gzip_members_are_one_list(put: Callable[[bytes], Path]) -> None:
     half = len(PLAIN) // 2
     path = put(gzip.compress(PLAIN[:half]) + gzip.compress(PLAIN[half:]))
+    assert b"".join(blocks(path, MOST)) == PLAIN + b"\n"
+
+
+@pytest.mark.parametrize("size", [3, 7, 8 * 2**20])
+def test_line_ends_of_windows_and_a_byte_order_mark_are_read(
+    put: Callable[[bytes], Path], monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    monkeypatch.setattr(key_list, "BLOCK_BYTES", size)
+    path = put(gzip.compress(b"\xef\xbb\xbf" + PLAIN.replace(b"\n", b"\r\n") + b"\r\n"))
+    assert b"".join(blocks(path, MOST)) == PLAIN + b"\n"
+
+
+def test_zeros_behind_the_end_are_passed_over(put: Callable[[bytes], Path]) -> None:
+    path = put(gzip.compress(PLAIN) + bytes(512))
     assert b"".join(blocks(path, MOST)) == PLAIN + b"\n"
 
 
@@ -101,11 +115,14 @@ def test_any_flipped_bit_is_refused_or_changes_nothing(put: Callable[[bytes], Pa
     ("data", "sentence"),
     [
         (b"<!DOCTYPE html><html><head>", "is no gzip file: it starts with b'<!DOCTYPE html>"),
-        (b"", "is no gzip file: it starts with b''"),
+        (b"", "is empty: the file has no bytes"),
         (PLAIN, "is no gzip file"),
         (gzip.compress(b"", mtime=0), "is empty"),
         (gzip.compress(PLAIN, mtime=0)[:-3], "is cut"),
-        (gzip.compress(PLAIN, mtime=0) + b"<!DOCTYPE html>", "is damaged"),
+        (gzip.compress(PLAIN, mtime=0) + b"<!DOCTYPE html>", "15 bytes behind the end of its gzip"),
+        (gzip.compress(PLAIN, mtime=0) + b"\x1f", "is cut"),
+        (gzip.compress(PLAIN, mtime=0) * 2 + bytes(9) + b"more", "4 bytes behind the end"),
+        (gzip.compress(gzip.compress(PLAIN, mtime=0), mtime=0), "is gzipped twice"),
     ],
 )
 def test_something_else_is_told_in_a_sentence(
