@@ -5,11 +5,16 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from off_platform.sandbox.make import Sandbox, make_sandbox
 from off_platform.storage.objects import Source
 from off_platform_tests.images_desk import BUCKET, Desk, desk_at, source_of
 from off_platform_tests.s3_server import S3Server
+
+# No test asserts a time, nor does hypothesis: a slow machine finds what a fast one does.
+settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("unhurried")
 
 REAL_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 

@@ -23,6 +23,8 @@ from typing import Any
 import pytest
 from websockets.sync.client import ClientConnection, connect
 
+from off_platform_tests.waiting import PATIENCE_SECONDS
+
 PROJECT = Path(__file__).resolve().parents[1]
 DEPLOY = PROJECT / "deploy"
 BIN = Path(sys.executable).parent
@@ -67,7 +69,9 @@ class Proxy:
         **headers: str,
     ) -> Answer:
         """Asks as a browser would that was given a user and password."""
-        connection = http.client.HTTPSConnection(host, self.port, context=self.tls, timeout=60)
+        connection = http.client.HTTPSConnection(
+            host, self.port, context=self.tls, timeout=PATIENCE_SECONDS
+        )
         connection.sock = self.tls.wrap_socket(self.socket(), server_hostname=host)
         try:
             connection.request(
@@ -94,12 +98,13 @@ class Proxy:
         """Opens the WebSocket that the UI opens."""
         return connect(
             f"wss://{LOOK}:{self.port}/graphql", sock=self.socket(), ssl=self.tls, origin=origin,
-            additional_headers=login(user), subprotocols=["graphql-ws"], open_timeout=30,
+            additional_headers=login(user), subprotocols=["graphql-ws"],
+            open_timeout=PATIENCE_SECONDS,
         )  # fmt: skip
 
     def socket(self) -> socket.socket:
         """A connection to the proxy, whatever name it is asked by."""
-        return socket.create_connection(("127.0.0.1", self.port), timeout=60)
+        return socket.create_connection(("127.0.0.1", self.port), timeout=PATIENCE_SECONDS)
 
 
 def login(user: str | None) -> dict[str, str]:
@@ -143,11 +148,13 @@ def set_up(folder: Path, port: int, upstreams: Mapping[str, int]) -> list[str]:
     subprocess.run(  # noqa: S603 - a certificate for this test
         [tool("openssl", "openssl"), "req", "-x509", "-newkey", "ec", "-pkeyopt",
          "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj", "/CN=test", *certificate],
-        cwd=folder, check=True, capture_output=True, timeout=60,
+        cwd=folder, check=True, capture_output=True, timeout=PATIENCE_SECONDS,
     )  # fmt: skip
     for name, user in (("viewers", VIEWER), ("operators", OPERATOR)):
         command = [htpasswd, "-cbB", f"{name}.htpasswd", *user.split(":")]
-        subprocess.run(command, cwd=folder, check=True, capture_output=True, timeout=60)  # noqa: S603
+        subprocess.run(  # noqa: S603 - Apache's tool
+            command, cwd=folder, check=True, capture_output=True, timeout=PATIENCE_SECONDS
+        )
     shutil.copy(DEPLOY / "proxy" / "proxy_headers.conf", folder)
     text = (DEPLOY / "nginx.conf").read_text().replace("/etc/nginx/off-platform", str(folder))
     text = text.replace("listen 8443", f"listen 127.0.0.1:{port}")
@@ -175,7 +182,7 @@ def running(
         yield process
     finally:
         process.terminate()
-        process.wait(30)
+        process.wait(PATIENCE_SECONDS)
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from botocore.client import Config
 from obstore.store import S3Store
 
 from off_platform_tests.s3_server import S3Server
+from off_platform_tests.waiting import PATIENCE_SECONDS
 
 BUCKET = "images"
 PHOTO = "data/301/762/042/2003/1.jpg"
@@ -68,7 +69,7 @@ def ask(
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     request = urllib.request.Request(server.url + path, body, named, method=method)  # noqa: S310
     try:
-        with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310
+        with urllib.request.urlopen(request, timeout=PATIENCE_SECONDS) as answer:  # noqa: S310
             return answer.status, dict(answer.headers), answer.read()
     except urllib.error.HTTPError as error:
         with error:

@@ -49,6 +49,8 @@ class Connection(asyncio.Protocol):
         self._unread.clear()
         if self._timer is not None:
             self._timer.cancel()
+        self._service.waiting -= self._waits
+        self._waits = False
         if self._answer is not None and self._answer.pieces is not None:
             self._answer.pieces.close()
         self._answer = None
@@ -96,6 +98,8 @@ class Connection(asyncio.Protocol):
                 break
             if seconds := self._service.faults.latency_seconds:
                 self._waits = True
+                self._service.waiting += 1
+                self._service.beside.append(self._service.waiting)
                 loop = asyncio.get_running_loop()
                 self._timer = loop.call_later(seconds, self._reply_late, request)
             else:
@@ -123,6 +127,7 @@ class Connection(asyncio.Protocol):
 
     def _reply_late(self, request: Request) -> None:
         self._waits = False
+        self._service.waiting -= 1
         self._reply(request)
         self._serve()
 

@@ -27,6 +27,7 @@ from off_platform_tests.s3_connections import Connection
 from off_platform_tests.s3_faults import Fault, Faults, changed
 from off_platform_tests.s3_requests import Request
 from off_platform_tests.s3_service import Options, Service
+from off_platform_tests.waiting import PATIENCE_SECONDS
 
 __all__ = ["Fault", "Faults", "Options", "S3Server", "Seen", "changed"]
 
@@ -34,7 +35,6 @@ __all__ = ["Fault", "Faults", "Options", "S3Server", "Seen", "changed"]
 LOOPS = import_module("uvloop" if find_spec("uvloop") else "asyncio")
 HOST = "127.0.0.1"
 BACKLOG = 1024
-PATIENCE_SECONDS = 10.0
 CLOSING_ROUNDS = 20
 
 Result = TypeVar("Result")
@@ -132,6 +132,11 @@ class S3Server:
     def fault_of(self, key: str) -> Fault | None:
         """The fault that the object `key` has, or None."""
         return self.faults.fault_of(key)
+
+    @property
+    def beside(self) -> list[int]:
+        """How many requests waited for their latency whenever one came, itself included."""
+        return self._service.beside
 
     def counts(self) -> Counter[tuple[str, int]]:
         """How many requests were answered, by method and status."""

@@ -76,6 +76,9 @@ class Service:
         """Serve each folder under its bucket's name."""
         self.faults = faults
         self.burst = Burst()
+        # Requests that wait for their latency now, and how many there were whenever one came.
+        self.waiting = 0
+        self.beside: list[int] = []
         self.buckets = {
             name: Bucket(
                 folder, kept_bytes=options.kept_bytes, multipart_etags=options.multipart_etags

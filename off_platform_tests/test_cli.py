@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import tarfile
-import time
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -16,6 +16,7 @@ import pytest
 
 from off_platform.sandbox.make import Sandbox, make_sandbox
 from off_platform_tests.command_line import Run, command_line
+from off_platform_tests.waiting import PATIENCE_SECONDS
 
 
 @pytest.fixture(scope="module")
@@ -356,12 +357,12 @@ def test_ctrl_c_is_one_sentence_and_its_own_code(sandbox: Sandbox, tmp_path: Pat
         feed.write(key_list.read_bytes()[:100])
         feed.flush()
         # As a person does it: again when nothing happens, as while a library is still loaded.
-        for _ in range(30):
-            time.sleep(1)
+        for seconds in (20, 60, PATIENCE_SECONDS):
             process.send_signal(signal.SIGINT)
-            if process.poll() is not None:
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(seconds)
                 break
-        _, err = process.communicate(timeout=30)
+        _, err = process.communicate(timeout=PATIENCE_SECONDS)
     assert process.returncode == 130
     assert err.decode().strip() == "off-platform: Stopped. Run the same command again to go on."
 

@@ -10,6 +10,7 @@ import openpyxl
 import pytest
 
 from off_platform_tests.command_line import Run, command_line
+from off_platform_tests.waiting import PATIENCE_SECONDS
 
 NUTELLA, OREO = "3017620422003", "7622210449283"
 GOOD = f"barcode,product_name,fat_g\n{NUTELLA},Nutella,30.9\n"
@@ -187,7 +188,7 @@ def test_a_refused_import_is_told_without_a_traceback(tmp_path: Path) -> None:
         env={"PATH": os.environ["PATH"], "HOME": str(tmp_path)},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=PATIENCE_SECONDS,
         check=False,
     )
     assert done.returncode == 2

@@ -25,6 +25,7 @@ from off_platform.settings import Settings
 from off_platform.storage.lake import Lake
 from off_platform.storage.objects import Source
 from off_platform_tests.images_desk import BUCKET, rows_of, write_list
+from off_platform_tests.waiting import PATIENCE_SECONDS
 
 THIS_MONTH = f"{datetime.now(UTC):%Y-%m-01}"
 LAST_MONTH = f"{date.fromisoformat(THIS_MONTH) - timedelta(days=1):%Y-%m-01}"
@@ -465,7 +466,7 @@ def _in_a_process(folder: Path, code: str) -> subprocess.CompletedProcess[str]:
         env={"PATH": "/usr/bin:/bin", "PYTHONPATH": str(PROJECT), "HOME": str(folder)},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE_SECONDS,
         check=False,
     )
 

@@ -18,6 +18,7 @@ import yaml
 
 from deploy.back_up_sqlite import back_up
 from off_platform.sandbox.make import Sandbox
+from off_platform_tests.waiting import PATIENCE_SECONDS
 
 PROJECT = Path(__file__).resolve().parents[1]
 DEPLOY = PROJECT / "deploy"
@@ -61,7 +62,11 @@ def test_systemd_understands_its_units(unit: Path) -> None:
     if tool is None:
         pytest.skip("systemd-analyze is not installed here")
     done = subprocess.run(  # noqa: S603 - systemd's own tool
-        [tool, "verify", str(unit)], capture_output=True, text=True, timeout=60, check=False
+        [tool, "verify", str(unit)],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_SECONDS,
+        check=False,
     )
     problems = [line for line in done.stderr.splitlines() if unit.name in line]
     # The programs lie on the server, not here.
@@ -112,8 +117,8 @@ def test_back_up_and_restore_bring_state_and_lake_back(tmp_path: Path) -> None:
     def run(script: str) -> "subprocess.CompletedProcess[str]":
         return subprocess.run(  # noqa: S603 - our own script
             [str(home / "deploy" / script), "backup"], cwd=tmp_path,
-            env={"PATH": os.environ["PATH"]}, capture_output=True, text=True, timeout=60,
-            check=False,
+            env={"PATH": os.environ["PATH"]}, capture_output=True, text=True,
+            timeout=PATIENCE_SECONDS, check=False,
         )  # fmt: skip
 
     assert "Backed up" in run("back_up.sh").stdout
@@ -144,7 +149,9 @@ def postgres() -> Iterator[dict[str, str]]:
         os.chown(data, pwd.getpwnam("postgres").pw_uid, -1)
 
     def command(*words: str) -> None:
-        subprocess.run([*as_other, *words], check=True, timeout=120, capture_output=True, cwd="/")  # noqa: S603
+        subprocess.run(  # noqa: S603 - Postgres' own
+            [*as_other, *words], check=True, timeout=PATIENCE_SECONDS, capture_output=True, cwd="/"
+        )
 
     command(str(POSTGRES / "initdb"), "-D", str(data), "-A", "trust", "-U", "dagster")
     options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={data}"
@@ -181,11 +188,11 @@ def runs_at_once(root: Path, environment: Mapping[str, str], sandbox: Sandbox) -
 
     # The first makes Dagster's state: two that begin a fresh one at once would meet.
     first = start("import", "0.csv")
-    said, _ = first.communicate(timeout=120)
+    said, _ = first.communicate(timeout=PATIENCE_SECONDS)
     assert first.returncode == 0, said
     running = [start("import", f"{number}.csv") for number in (1, 1, 2, 3)]
     running += [start("run", "--set", "few") for _ in range(2)]
-    told = [process.communicate(timeout=240)[0] for process in running]
+    told = [process.communicate(timeout=PATIENCE_SECONDS)[0] for process in running]
     codes = [process.returncode for process in running]
     assert codes[:4] == [0, 0, 0, 0], told
     assert "database is locked" not in "".join(told)

@@ -30,6 +30,7 @@ from off_platform_tests.nginx_proxy import (
     set_up,
     tool,
 )
+from off_platform_tests.waiting import PATIENCE_SECONDS
 
 CODE = """
 import dagster as dg
@@ -67,7 +68,12 @@ def test_nginx_accepts_the_configuration(tmp_path: Path) -> None:
     command = set_up(tmp_path, 8443, {})
     # Names of compose are looked up when they are needed, so that a webserver may come later.
     done = subprocess.run(  # noqa: S603 - nginx
-        [*command, "-t"], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False
+        [*command, "-t"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_SECONDS,
+        check=False,
     )
     assert "test is successful" in done.stderr, done.stderr
     assert "warn" not in done.stderr
@@ -108,7 +114,7 @@ def test_the_webserver_is_told_the_address_and_not_the_password(proxy: Proxy) ->
 
 
 def test_who_comes_by_http_is_sent_to_https_on_the_same_port(proxy: Proxy) -> None:
-    connection = http.client.HTTPConnection("127.0.0.1", proxy.port, timeout=30)
+    connection = http.client.HTTPConnection("127.0.0.1", proxy.port, timeout=PATIENCE_SECONDS)
     connection.request("GET", "/runs?x=1", headers={"Host": f"{LOOK}:{proxy.port}"})
     answer = connection.getresponse()
     connection.close()

@@ -10,7 +10,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -24,6 +23,7 @@ import pytest
 
 from off_platform.imports.taking_in import key_of
 from off_platform_tests.automation.listeners import Listener, listening, mailbox
+from off_platform_tests.waiting import PATIENCE_SECONDS, wait_until
 
 # The month is made by a click, or a condition.
 NEVER = "0 0 29 2 *"
@@ -48,7 +48,7 @@ class Platform:
             json.dumps({"query": query, "variables": variables}).encode(),
             {"Content-Type": "application/json"},
         )
-        with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310 - the same
+        with urllib.request.urlopen(request, timeout=PATIENCE_SECONDS) as answer:  # noqa: S310 - the same
             told: dict[str, Any] = json.load(answer)
         assert "errors" not in told, told
         return dict(told["data"])
@@ -72,16 +72,41 @@ class Platform:
         path.write_text(text)
         return key_of(path)
 
-    def wait(self, what: str, reached: Callable[[], bool], seconds: float) -> float:
-        """Waits until something is so; gives the seconds that it took."""
-        started = time.monotonic()
-        while time.monotonic() - started < seconds:
-            assert self.daemon.poll() is None, (self.root / "daemon.log").read_text()[-3000:]
-            if reached():
-                return time.monotonic() - started
-            time.sleep(1)
-        log = (self.root / "daemon.log").read_text()[-3000:]
-        pytest.fail(f"{what} was not so after {seconds:.0f} s: {self.runs('imports')} {log}")
+    def wait(self, what: str, reached: Callable[[], bool]) -> None:
+        """Waits until something is so, as long as any run goes on."""
+
+        def there() -> bool:
+            assert self.daemon.poll() is None, self._log()
+            return reached()
+
+        if not wait_until(there, self._state, look_seconds=1):
+            pytest.fail(f"{what} was not so when nothing moved: {self._state()} {self._log()}")
+
+    def wait_for_looks(self, sensor: str, looks: int = 2) -> None:
+        """Waits until a sensor has looked so many times more, for what must not happen."""
+        before = self.ticks(sensor)
+        self.wait(f"{looks} looks of {sensor}", lambda: self.ticks(sensor) >= before + looks)
+
+    def ticks(self, sensor: str) -> int:
+        """How many times a sensor has looked and ended its look."""
+        query = """query($sensor: SensorSelector!) { sensorOrError(sensorSelector: $sensor) {
+            ... on Sensor { sensorState { ticks { status } } } } }"""
+        selector = {
+            "repositoryName": "__repository__",
+            "repositoryLocationName": "off_platform",
+            "sensorName": sensor,
+        }
+        state = self.ask(query, sensor=selector)["sensorOrError"]["sensorState"]
+        return sum(tick["status"] != "STARTED" for tick in state["ticks"])
+
+    def _state(self) -> object:
+        """What differs once a run has gone on; the daemon's own looks do not count."""
+        query = """{ runsOrError { ... on Runs { results { runId status stats {
+            ... on RunStatsSnapshot { stepsSucceeded stepsFailed materializations } } } } } }"""
+        return self.ask(query)["runsOrError"]
+
+    def _log(self) -> str:
+        return (self.root / "daemon.log").read_text()[-3000:]
 
     def rows(self, query: str) -> list[tuple[Any, ...]]:
         """What the lake's views answer."""
@@ -118,7 +143,7 @@ def _end(process: "subprocess.Popen[bytes]") -> None:
         except ProcessLookupError:
             return
         try:
-            process.wait(10)
+            process.wait(30)
         except subprocess.TimeoutExpired:
             continue
 
@@ -136,7 +161,7 @@ def _free_port() -> int:
 
 @contextmanager
 def running_platform(
-    root: Path, images: Path, bins: Path, *, monthly_cron: str = NEVER
+    root: Path, images: Path, bins: Path, *, monthly_cron: Callable[[], str] = lambda: NEVER
 ) -> Iterator[Platform]:
     """A platform over two buckets, started and in the end stopped with all that it started.
 
@@ -144,7 +169,7 @@ def running_platform(
         root: an empty folder for all of it.
         images: the images bucket.
         bins: the bins bucket.
-        monthly_cron: when the month is made.
+        monthly_cron: gives when the month is made, asked when the daemon is about to start.
     """
     (root / "inbox").mkdir()
     for name in ("dagster.yaml", "workspace.yaml", "image_sets.toml"):
@@ -154,16 +179,19 @@ def running_platform(
         smtp_port, mails = stack.enter_context(mailbox())
         settings = {
             "LAKE": "lake", "IMAGES_BUCKET": str(images), "BINS_BUCKET": str(bins),
-            "INBOX": "inbox", "MONTHLY_CRON": monthly_cron, "ALERT_WEBHOOK": webhook.url,
+            "INBOX": "inbox", "MONTHLY_CRON": NEVER, "ALERT_WEBHOOK": webhook.url,
             "ALERT_EMAIL_TO": "somebody@example.org", "ALERT_SMTP_HOST": "127.0.0.1",
             "ALERT_SMTP_PORT": str(smtp_port), "ALERT_SMTP_SECURITY": "none",
         }  # fmt: skip
-        own = {f"OFF_PLATFORM_{name}": value for name, value in settings.items()}
-        (root / "environment.json").write_text(json.dumps({"DAGSTER_HOME": str(root), **own}))
+        environment = {f"OFF_PLATFORM_{name}": value for name, value in settings.items()}
+        environment["DAGSTER_HOME"] = str(root)
+        (root / "environment.json").write_text(json.dumps(environment))
         port = _free_port()
         web = ("-w", "workspace.yaml", "-h", "127.0.0.1", "-p", str(port))
         stack.enter_context(_program("dagster-webserver", *web, root=root, log="webserver.log"))
         _wait_for_port(port)
+        environment["OFF_PLATFORM_MONTHLY_CRON"] = monthly_cron()
+        (root / "environment.json").write_text(json.dumps(environment))
 
         def start_daemon() -> "subprocess.Popen[bytes]":
             words = ("run", "-w", "workspace.yaml")
@@ -175,9 +203,8 @@ def running_platform(
 
 
 def _wait_for_port(port: int) -> None:
-    for _ in range(120):
+    def listens() -> bool:
         with socket.socket() as asked:
-            if asked.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.5)
-    pytest.fail("The webserver did not start.")
+            return asked.connect_ex(("127.0.0.1", port)) == 0
+
+    assert wait_until(listens), "The webserver did not start."

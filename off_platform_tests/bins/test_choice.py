@@ -297,7 +297,7 @@ OPTIONS = st.fixed_dictionaries(
 
 
 @given(LISTED, OPTIONS)
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 def test_every_option_agrees_with_the_rules_by_hand(
     connection: duckdb.DuckDBPyConnection, bins: list[Bin], options: dict[str, Any]
 ) -> None:

@@ -154,7 +154,7 @@ def test_names_come_through_as_they_are(
     assert item["name"] == name
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(
     quantities=st.dictionaries(st.integers(1, 60), st.integers(0, 9), max_size=30),
     order=st.randoms(use_true_random=False),

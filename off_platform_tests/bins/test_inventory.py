@@ -233,7 +233,7 @@ ITEMS = st.builds(
 )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.lists(st.dictionaries(TEXTS, ITEMS, max_size=4), max_size=8))
 def test_what_is_found_usable_is_in_the_tables_as_it_was(inventories: list[dict[str, Row]]) -> None:
     bins = [bin_of(f"{number:05d}", items) for number, items in enumerate(inventories, 1)]

@@ -94,7 +94,7 @@ SHARES = st.tuples(st.integers(0, 100), st.integers(0, 100), st.integers()).map(
 )
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(number=st.integers(0, 120), seed=st.integers(0, 1000), shares=SHARES)
 def test_no_visit_is_parted(
     connection: duckdb.DuckDBPyConnection, number: int, seed: int, shares: SplitShares
@@ -108,7 +108,7 @@ def test_no_visit_is_parted(
     assert all(len(names) == 1 for names in in_splits.values())
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(number=st.integers(1, 120), seed=st.integers(0, 1000), shares=SHARES)
 def test_the_splits_are_those_dealt_out_by_hand(
     connection: duckdb.DuckDBPyConnection, number: int, seed: int, shares: SplitShares
@@ -228,7 +228,7 @@ def test_what_a_leak_is(
     assert connection.execute(leak_query(table, "side")).fetchall() == [leak]
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(
     sides=st.lists(
         st.tuples(st.sampled_from("abcdef"), st.sampled_from(SPLITS)), min_size=1, max_size=20

@@ -140,7 +140,7 @@ def test_what_a_visit_is(
     assert visits(connection, bins) == together
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(bins=some_bins())
 def test_visits_are_those_told_by_hand(
     connection: duckdb.DuckDBPyConnection, bins: list[PlainBin]
@@ -148,7 +148,7 @@ def test_visits_are_those_told_by_hand(
     assert visits(connection, bins) == visits_by_hand(bins)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(bins=some_bins())
 def test_a_row_a_visit(connection: duckdb.DuckDBPyConnection, bins: list[PlainBin]) -> None:
     by_visit: dict[str, list[PlainBin]] = {}

@@ -3,7 +3,6 @@
 Where there is no browser, the tests are left out with the reason.
 """
 
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +18,7 @@ from off_platform_tests.browser.chromium import (
     launch_month,
     opened,
 )
+from off_platform_tests.waiting import PATIENCE_SECONDS
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -46,7 +46,7 @@ def page(browser: "Browser") -> Iterator["Page"]:
     broken: list[str] = []
     with browser.new_context(viewport={"width": 1440, "height": 900}) as context:
         page = context.new_page()
-        page.set_default_timeout(20_000)
+        page.set_default_timeout(1_000 * PATIENCE_SECONDS)
         page.on("pageerror", lambda error: broken.append(str(error)))
         yield page
     assert broken == []
@@ -63,23 +63,21 @@ def platform(browser: "Browser", tmp_path_factory: pytest.TempPathFactory) -> It
 
 
 @pytest.fixture(scope="session")
-def month_seconds(platform: Platform, browser: "Browser") -> float:
-    """Seconds from the click to the end of this month's run."""
+def month(platform: Platform, browser: "Browser") -> None:
+    """This month's run, made by a click."""
     with browser.new_context() as context:
-        started = launch_month(context.new_page(), platform)
-        platform.wait("the month", lambda: "SUCCESS" in _statuses(platform, "monthly"), 120)
-        return time.monotonic() - started
+        launch_month(context.new_page(), platform)
+        platform.wait("the month", lambda: "SUCCESS" in _statuses(platform, "monthly"))
 
 
 @pytest.fixture(scope="session")
-def image_set(platform: Platform, browser: "Browser", month_seconds: float) -> str:
+def image_set(platform: Platform, browser: "Browser", month: None) -> str:  # noqa: ARG001 - made before
     """A set made from its launchpad."""
-    assert month_seconds
     with browser.new_context() as context:
         page = context.new_page()
         choose_set(page, platform, "tryout")
         launch(page)
-        platform.wait("the set", lambda: "SUCCESS" in _statuses(platform, "image_sets"), 120)
+        platform.wait("the set", lambda: "SUCCESS" in _statuses(platform, "image_sets"))
     return "tryout"
 
 
@@ -87,7 +85,7 @@ def image_set(platform: Platform, browser: "Browser", month_seconds: float) -> s
 def bad_import(platform: Platform) -> str:
     """A bad file, taken in from the inbox."""
     key = platform.hand_in("bad.csv", BAD)
-    platform.wait("the import", lambda: (key, "SUCCESS") in platform.runs("imports"), 180)
+    platform.wait("the import", lambda: (key, "SUCCESS") in platform.runs("imports"))
     return key
 
 

@@ -59,7 +59,7 @@ def _work(browser: "Browser", platform: Platform, sandbox: Sandbox) -> Path:
 
 
 def _wait(platform: Platform, job: str) -> None:
-    platform.wait(job, lambda: [status for _, status in platform.runs(job)] == ["SUCCESS"], 180)
+    platform.wait(job, lambda: [status for _, status in platform.runs(job)] == ["SUCCESS"])
 
 
 def _take(page: "Page", platform: Platform, report: Path) -> None:

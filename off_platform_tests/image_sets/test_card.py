@@ -328,13 +328,13 @@ def test_a_hostile_value_changes_nothing_but_its_own_text(value: str) -> None:
     agree([value])
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.lists(st.text(max_size=40), min_size=1, max_size=6))
 def test_no_value_changes_anything_but_its_own_text(values: list[str]) -> None:
     agree(values)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.text("|`*_<>&\\[]()!#-+=~$@:/. \nab1", min_size=1, max_size=30))
 def test_a_value_made_of_markup_is_read_back_as_written(value: str) -> None:
     agree([value])

@@ -20,6 +20,7 @@ from off_platform.storage.progress import Tally
 from off_platform_tests.images_desk import Desk, tree
 from off_platform_tests.interruptions import forks
 from off_platform_tests.s3_server import S3Server
+from off_platform_tests.waiting import PATIENCE_SECONDS
 
 
 @pytest.fixture
@@ -205,7 +206,7 @@ def hold(folder: Path, held: Any) -> None:
     """What a process does that is killed while it holds a folder."""
     with locked(folder):
         held.set()
-        time.sleep(60)
+        time.sleep(3600)
 
 
 def test_a_killed_run_holds_nothing(tmp_path: Path) -> None:
@@ -213,11 +214,11 @@ def test_a_killed_run_holds_nothing(tmp_path: Path) -> None:
     held = context.Event()
     process = context.Process(target=hold, args=(tmp_path, held))
     process.start()
-    assert held.wait(30)
+    assert held.wait(PATIENCE_SECONDS)
     with pytest.raises(FolderInUseError), locked(tmp_path):
         pytest.fail("two hold it")
     process.kill()
-    process.join(30)
+    process.join(PATIENCE_SECONDS)
     process.close()
     with locked(tmp_path):
         assert not list(tmp_path.iterdir())

@@ -24,6 +24,7 @@ from off_platform.image_sets.gallery import (
     GalleryObject,
     write_gallery,
 )
+from off_platform_tests.waiting import PATIENCE_SECONDS
 
 FACTS = GalleryFacts(
     name="cereals-front",
@@ -375,7 +376,7 @@ def test_hostile_values_are_still_readable(text: str) -> None:
     assert page.inside("p.key")[0] == text
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     st.text(min_size=1, max_size=60) | st.text("<>\"'&/= \n!-scriptonX", min_size=1, max_size=60)
 )
@@ -429,7 +430,7 @@ def test_a_browser_runs_the_page_and_nothing_foreign(tmp_path: Path) -> None:
             path.as_uri(),
         ],
         capture_output=True,
-        timeout=60,
+        timeout=PATIENCE_SECONDS,
         check=True,
     )
     page = Page(finished.stdout.decode())

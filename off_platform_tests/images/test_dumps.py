@@ -545,7 +545,7 @@ def test_the_normal_form_in_sql_is_the_one_in_python(
     assert found == [in_python(code) for code in codes]
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.lists(digit_texts | st.text("0123456789eE+., ", max_size=8), max_size=30))
 def test_every_line_is_either_a_product_or_counted(
     shared: duckdb.DuckDBPyConnection, tmp_path_factory: pytest.TempPathFactory, codes: list[str]

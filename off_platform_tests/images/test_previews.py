@@ -38,7 +38,7 @@ def test_a_table_shows_its_first_rows(connection: duckdb.DuckDBPyConnection) -> 
 
 @given(st.text(max_size=90))
 @example("a|b`c\n| d")
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_texts_from_outside_are_no_markup(connection: duckdb.DuckDBPyConnection, text: str) -> None:
     if "\0" in text:
         return

@@ -2,7 +2,6 @@
 
 import csv
 import io
-import time
 import zipfile
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -36,13 +35,11 @@ class Examined:
         verdict: of it.
         folder: with the tables, `report.html`, `findings.csv` and `findings.xlsx`.
         copy: the corrected copy; None when there can be none.
-        seconds: how long all of it took.
     """
 
     verdict: Verdict
     folder: Path
     copy: Path | None
-    seconds: float
 
     def rows(self, name: str) -> list[dict[str, Any]]:
         """The rows of one of its tables."""
@@ -74,7 +71,6 @@ def examine(path: Path, folder: Path, *, reports: bool = True) -> Examined:
         reports: whether to write more than the corrected copy.
     """
     folder.mkdir()
-    began = time.monotonic()
     verdict = validate_import(path, folder, now=NOW)
     if reports:
         write_report(folder, verdict, folder / "report.html")
@@ -83,9 +79,9 @@ def examine(path: Path, folder: Path, *, reports: bool = True) -> Examined:
     try:
         copy = folder / f"corrected{ending_of(verdict)}"
     except NoCopyError:
-        return Examined(verdict, folder, None, time.monotonic() - began)
+        return Examined(verdict, folder, None)
     write_corrected(path, folder, verdict, copy)
-    return Examined(verdict, folder, copy, time.monotonic() - began)
+    return Examined(verdict, folder, copy)
 
 
 def demand_consistent(examined: Examined) -> None:

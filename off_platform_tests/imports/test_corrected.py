@@ -292,9 +292,7 @@ RECORDS = NAMES.flatmap(
         st.lists(st.lists(CELLS, min_size=len(names), max_size=len(names)), min_size=1, max_size=4),
     )
 )
-FEW = settings(
-    max_examples=40, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck)
-)
+FEW = settings(max_examples=40, derandomize=True, suppress_health_check=list(HealthCheck))
 
 
 @FEW

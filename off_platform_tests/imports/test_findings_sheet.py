@@ -72,7 +72,7 @@ def test_no_finding_is_a_header(tmp_path: Path) -> None:
     assert sheet_of(tmp_path) == (0, [tuple(COLUMNS)])
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(
     st.one_of(
         st.text(max_size=20),

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from off_platform.imports.corrected import write_corrected
@@ -15,14 +15,12 @@ from off_platform_tests.imports.conftest import Validate
 TEXTS = st.text(st.sampled_from("'=+-@\t\r\nab5. "), max_size=5)
 
 
-@settings(deadline=None)
 @given(TEXTS)
 def test_a_text_is_itself_again(text: str) -> None:
     assert as_it_was(neutral(text)) == text
     assert as_they_were(pa.array([neutral(text), None])).to_pylist() == [text, None]
 
 
-@settings(deadline=None)
 @given(TEXTS)
 def test_no_formula_is_left(text: str) -> None:
     made = neutral(text)

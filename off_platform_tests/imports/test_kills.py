@@ -11,6 +11,8 @@ from typing import Any
 import duckdb
 import pytest
 
+from off_platform_tests.waiting import PATIENCE_SECONDS
+
 pytestmark = pytest.mark.slow
 
 RECORDS = 60_000
@@ -65,9 +67,9 @@ def test_a_killed_import_is_finished_by_the_next(tmp_path: Path) -> None:
         root.mkdir()
         (root / "long.csv").write_text(ROWS_OF_FILE)
     begun = time.monotonic()
-    assert start(roots[0]).wait(300) == 1
+    assert start(roots[0]).wait(PATIENCE_SECONDS) == 1
     longest, killed = time.monotonic() - begun, 0
-    for _ in range(KILLS):
+    while killed < KILLS:
         process = start(roots[1])
         waited = luck.uniform(0.3, 0.95) * longest
         time.sleep(waited)
@@ -77,8 +79,7 @@ def test_a_killed_import_is_finished_by_the_next(tmp_path: Path) -> None:
             # Others kept the machine busy while the whole one was timed.
             longest = waited
         process.kill()
-        process.wait(30)
-    assert killed >= KILLS // 2
-    assert start(roots[1]).wait(300) == 1
+        process.wait(PATIENCE_SECONDS)
+    assert start(roots[1]).wait(PATIENCE_SECONDS) == 1
     assert contents(roots[1]) == contents(roots[0])
     assert contents(roots[0])["products_accepted"][0][0] == RECORDS - RECORDS // 100

@@ -44,7 +44,7 @@ def main_set(bins: int, seed: int) -> list[BinPlan]:
 
 
 @given(SIZES, SEEDS)
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_ids_are_of_both_spaces_and_nobodys_else(bins: int, seed: int) -> None:
     ids = [each.id for each in plan(bins, seed).bins]
     assert len(set(ids)) == len(ids) == bins + 17
@@ -55,7 +55,7 @@ def test_ids_are_of_both_spaces_and_nobodys_else(bins: int, seed: int) -> None:
 
 
 @given(SIZES, SEEDS)
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_readable_metadata_are_sound_and_tell_what_was_planned(bins: int, seed: int) -> None:
     planned = plan(bins, seed)
     unreadable = {planned.awkward[name][0] for name in UNREADABLE}
@@ -71,7 +71,7 @@ def test_readable_metadata_are_sound_and_tell_what_was_planned(bins: int, seed: 
 
 
 @given(SIZES, SEEDS)
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_only_one_bin_expects_more_than_it_holds_and_none_less(bins: int, seed: int) -> None:
     planned = plan(bins, seed)
     off = {
@@ -84,7 +84,7 @@ def test_only_one_bin_expects_more_than_it_holds_and_none_less(bins: int, seed: 
 
 
 @given(SIZES, SEEDS)
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_sides_are_in_order(bins: int, seed: int) -> None:
     for each in plan(bins, seed).bins:
         for item in each.items:
@@ -96,7 +96,7 @@ def test_sides_are_in_order(bins: int, seed: int) -> None:
 
 
 @given(SEEDS)
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_visits_are_no_longer_than_three_bins(seed: int) -> None:
     # The products tell, even where a key was altered on purpose.
     held = [{item.number for item in each.items} for each in main_set(120, seed)]
@@ -114,7 +114,7 @@ def test_bins_with_six_digits_are_a_visit_of_their_own() -> None:
 
 
 @given(SIZES, SEEDS)
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_some_bins_of_the_main_set_are_empty(bins: int, seed: int) -> None:
     empty = {each.id for each in main_set(bins, seed) if not each.items}
     assert 1 <= len(empty) <= 1 + bins // 20

@@ -13,7 +13,7 @@ SEEDS = st.integers(0, 1000)
 
 
 @given(SIZES, SEEDS, st.integers(0, 6))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_every_line_is_a_key_save_the_two_that_are_meant_not_to_be(
     products: int, seed: int, month: int
 ) -> None:
@@ -26,7 +26,7 @@ def test_every_line_is_a_key_save_the_two_that_are_meant_not_to_be(
 
 
 @given(SIZES, SEEDS)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_all_codes_are_valid_and_one_products_alone(products: int, seed: int) -> None:
     shown = {photo.product for photo in plan(products, seed, 0).photos}
     assert len(shown) == products
@@ -35,7 +35,7 @@ def test_all_codes_are_valid_and_one_products_alone(products: int, seed: int) ->
 
 
 @given(st.integers(LEAST_PRODUCTS + 10, 80), SEEDS, st.integers(0, 3))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_a_month_later_most_is_as_it_was(products: int, seed: int, month: int) -> None:
     before, after = plan(products, seed, month), plan(products, seed, month + 1)
     gone = set(before.photos) - set(after.photos)
@@ -49,7 +49,7 @@ def test_a_month_later_most_is_as_it_was(products: int, seed: int, month: int) -
 
 
 @given(SEEDS)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_even_the_smallest_has_a_next_month(seed: int) -> None:
     before, after = plan(LEAST_PRODUCTS, seed, 0), plan(LEAST_PRODUCTS, seed, 1)
     assert len(set(before.listed) - set(after.listed)) == 3

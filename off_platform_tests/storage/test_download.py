@@ -5,7 +5,6 @@ import random
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -27,6 +26,7 @@ from off_platform.storage.objects import Access, Source, open_store
 from off_platform.storage.progress import Tally
 from off_platform_tests.s3_server import Faults, S3Server, changed
 from off_platform_tests.storage.serving import BUCKET, md5, open_at, put_down
+from off_platform_tests.waiting import PATIENCE_SECONDS, wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
 MEGABYTE = 2**20
@@ -155,9 +155,7 @@ def test_what_a_killed_process_got_is_kept(server: S3Server, destination: Path) 
     part = destination.with_name("keys.gz.part")
     command = [sys.executable, "-c", DOWNLOAD, server.url, str(destination)]
     with subprocess.Popen(command, cwd=ROOT) as process:  # noqa: S603 - our own program
-        end = time.monotonic() + 20
-        while not (part.exists() and part.stat().st_size) and time.monotonic() < end:
-            time.sleep(0.02)
+        assert wait_until(lambda: part.exists() and part.stat().st_size > 0, look_seconds=0.02)
         process.send_signal(signal.SIGKILL)
     have = part.stat().st_size
     assert 0 < have <= 6 * MEGABYTE
@@ -297,7 +295,7 @@ def test_a_full_disk_is_told_and_leaves_the_old_file_alone(
     destination.write_bytes(b"old")
     command = [sys.executable, "-c", LITTLE_ROOM + DOWNLOAD, server.url, str(destination)]
     done = subprocess.run(  # noqa: S603 - our own program
-        command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=60
+        command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=PATIENCE_SECONDS
     )
     last = done.stderr.strip().splitlines()[-1]
     name = "off_platform.storage.download.DownloadError"

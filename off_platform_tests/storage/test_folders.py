@@ -7,7 +7,7 @@ from pathlib import Path
 
 import obstore
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from obstore.store import MemoryStore
 
@@ -323,7 +323,7 @@ STEPS = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60)
 @given(STEPS)
 def test_whatever_is_done_disk_and_bucket_hold_the_same(
     tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[str, str, bytes]]

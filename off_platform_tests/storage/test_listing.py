@@ -26,6 +26,7 @@ from off_platform.storage.objects import Access, open_store
 from off_platform.storage.progress import Tally
 from off_platform_tests.s3_server import Faults, S3Server
 from off_platform_tests.storage.serving import BUCKET, md5, open_at, put_down
+from off_platform_tests.waiting import PATIENCE_SECONDS
 
 if TYPE_CHECKING:
     from obstore.store import ObjectStore
@@ -107,7 +108,7 @@ def cutting(address: str, cut: set[int]) -> Iterator[str]:
             head = b"".join(iter(self.rfile.readline, b"\r\n"))
             if not head:
                 return
-            with create_connection((host, int(port)), timeout=10) as server:
+            with create_connection((host, int(port)), timeout=PATIENCE_SECONDS) as server:
                 server.sendall(head + b"Connection: close\r\n\r\n")
                 with server.makefile("rb") as answer:
                     lines = [*iter(answer.readline, b"\r\n"), b"\r\n"]
@@ -126,7 +127,7 @@ def cutting(address: str, cut: set[int]) -> Iterator[str]:
 
 
 @given(names=st.sets(DEEP, max_size=30), beside=st.sets(NAMES, max_size=5))
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_spans_are_together_the_whole_folder_in_order(names: set[str], beside: set[str]) -> None:
     wanted = sorted((FOLDER + name for name in names), key=str.encode)
     store = memory_with([*wanted, *(f"image/{name}" for name in beside), "metadata.txt"])

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from off_platform.storage.window import Window
+from off_platform_tests.waiting import PATIENCE_SECONDS
 
 
 def entering(window: Window, batch: int) -> tuple[threading.Thread, threading.Event]:
@@ -23,12 +24,18 @@ def entering(window: Window, batch: int) -> tuple[threading.Thread, threading.Ev
     return thread, entered
 
 
+def gets_in(window: Window, batch: int) -> bool:
+    """Whether a batch finds room now."""
+    _, entered = entering(window, batch)
+    return entered.wait(PATIENCE_SECONDS)
+
+
 def waits(window: Window, batch: int) -> bool:
     """Whether a batch would wait now; ends the window, which lets it go."""
     thread, entered = entering(window, batch)
     held = not entered.wait(0.1)
     window.end()
-    thread.join(5)
+    thread.join(PATIENCE_SECONDS)
     assert entered.is_set()
     return held
 
@@ -36,7 +43,7 @@ def waits(window: Window, batch: int) -> bool:
 def test_there_is_room_until_the_window_is_full() -> None:
     window = Window(100)
     window.add(99)
-    assert not waits(window, batch=7)
+    assert gets_in(window, batch=7)
 
 
 def test_a_full_window_holds_back_what_is_not_in_turn() -> None:
@@ -49,7 +56,7 @@ def test_what_is_in_turn_goes_on_however_full_the_window_is() -> None:
     window = Window(100)
     window.add(10**9)
     window.next_turn(5, freed=0)
-    assert not waits(window, batch=5)
+    assert gets_in(window, batch=5)
 
 
 def test_taking_makes_room_for_who_waits() -> None:
@@ -60,11 +67,11 @@ def test_taking_makes_room_for_who_waits() -> None:
     window.next_turn(1, freed=40)
     assert not entered.wait(0.1)
     window.next_turn(2, freed=40)
-    assert entered.wait(5)
+    assert entered.wait(PATIENCE_SECONDS)
     thread.join()
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.lists(st.integers(0, 300), min_size=1, max_size=60), st.integers(1, 8))
 def test_every_batch_gets_through_in_order_and_the_window_is_kept(
     sizes: list[int], threads: int
@@ -86,7 +93,7 @@ def test_every_batch_gets_through_in_order_and_the_window_is_kept(
         freed = 0
         for batch, future in enumerate(fetched):
             window.next_turn(batch, freed)
-            freed = future.result(timeout=20)
+            freed = future.result(timeout=PATIENCE_SECONDS)
             assert freed == sizes[batch]
             with lock:
                 waiting -= freed

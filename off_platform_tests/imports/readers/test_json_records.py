@@ -186,7 +186,7 @@ SCALARS = st.one_of(
 OBJECTS = st.dictionaries(st.text(max_size=5).map("c{}".format), SCALARS, max_size=4)
 
 
-@settings(max_examples=150, deadline=None, derandomize=True)
+@settings(max_examples=150, derandomize=True)
 @given(
     items=st.lists(OBJECTS, min_size=1, max_size=5),
     indent=st.sampled_from((None, 0, 2)),
