@@ -4,7 +4,9 @@ A process is forked from a server that has the libraries loaded, so that its lif
 """
 
 import multiprocessing
-from collections.abc import Callable
+import random
+from collections.abc import Callable, Iterator
+from itertools import count
 from multiprocessing.context import ForkServerContext
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,7 @@ from typing import Any
 from off_platform.storage.folders import LocalFolder
 from off_platform.storage.objects import Source
 from off_platform_tests.images_desk import Desk, desk_at
+from off_platform_tests.waiting import PATIENCE_SECONDS
 
 PRELOADED = (
     "duckdb",
@@ -24,7 +27,6 @@ PRELOADED = (
     "pyarrow.parquet",
     "off_platform_tests.interruptions",
 )
-PATIENCE_SECONDS = 30
 
 
 class StoppingFolder(LocalFolder):
@@ -72,6 +74,37 @@ def run_and_kill(
         raise RuntimeError(f"the process ended by itself with {process.exitcode}")
     process.close()
     return killed
+
+
+class Kills:
+    """Moments to kill at, spread over a work's time, which is learnt: machines vary while it runs.
+
+    Attributes:
+        wanted: how many kills at work there shall be.
+        killed: how many there were.
+    """
+
+    def __init__(self, wanted: int, longest: float, luck: random.Random) -> None:
+        """Takes how long the work took at most, in seconds."""
+        self.wanted, self.killed = wanted, 0
+        self._longest, self._luck = longest, luck
+
+    def rounds(self) -> Iterator[int]:
+        """Numbers of rounds, from 0, until there were as many kills as wanted."""
+        for number in count():
+            if self.killed >= self.wanted:
+                return
+            yield number
+
+    def try_one(
+        self, context: ForkServerContext, work: Callable[..., None], *arguments: Any
+    ) -> None:
+        """Runs a function of a module in a process, and kills it at a moment."""
+        seconds = self._luck.uniform(0.01, self._longest)
+        if run_and_kill(context, work, seconds, *arguments):
+            self.killed += 1
+        else:
+            self._longest = seconds
 
 
 def at_a_desk(step: Callable[[Desk], object], lake: Path, source: Source) -> None:

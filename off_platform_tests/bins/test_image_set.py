@@ -48,7 +48,7 @@ from off_platform.storage.locks import FolderInUseError
 from off_platform.storage.objects import Access, Source
 from off_platform_tests.bins.conftest import BUCKET, BinsDesk
 from off_platform_tests.images_desk import rows_of, tree
-from off_platform_tests.interruptions import StoppingFolder, forks, run_and_kill
+from off_platform_tests.interruptions import Kills, StoppingFolder, forks
 from off_platform_tests.s3_server import Faults, S3Server
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -470,15 +470,13 @@ def test_killed_processes_end_with_the_same_bytes(sets: Sets) -> None:
     begun = time.monotonic()
     sets.make("timed", **ALL)
     longest = 1.5 * (time.monotonic() - begun) + 0.3
-    killed = 0
-    for number in range(12):
+    kills = Kills(8, longest, luck)
+    for number in kills.rounds():
         to = sets.root / f"killed-{number}"
         for _ in range(luck.choice((1, 1, 2))):
-            seconds = luck.uniform(0.02, longest)
-            killed += run_and_kill(context, _make_at, seconds, lake, sets.desk.source, to)
+            kills.try_one(context, _make_at, lake, sets.desk.source, to)
         sets.make(folder=LocalFolder(to), **ALL)
         assert tree(to) == tree(sets.root / "whole")
-    assert killed >= 4
 
 
 def test_before_the_tables_are_there_it_says_what_to_do(bins_desk: BinsDesk) -> None:

@@ -29,7 +29,7 @@ from off_platform_tests.images_desk import (
     source_of,
     tree,
 )
-from off_platform_tests.interruptions import StoppingFolder, at_a_desk, forks, run_and_kill
+from off_platform_tests.interruptions import Kills, StoppingFolder, at_a_desk, forks
 from off_platform_tests.s3_server import Faults, S3Server, changed
 
 BOTH = {"kind": "400+ocr", "layout": "shards"}
@@ -599,31 +599,30 @@ def _fetch(desk: Desk) -> None:
     desk.make(n=14, kind="raw+ocr", group_samples=2)
 
 
-def _kill_and_go_on(desk: Desk, tmp_path: Path, times: int, luck: random.Random) -> int:
-    """Kills runs at random moments and lets each be ended; how many were killed at work."""
-    context, killed = forks(), 0
+def _kill_and_go_on(desk: Desk, tmp_path: Path, times: int) -> None:
+    """Kills so many runs at random moments and lets each be ended."""
+    context, luck = forks(), random.Random(times)
     _fetch(desk)
     whole = tree(path_of(desk))
     begun = time.monotonic()
     _fetch(desk)
     longest = 1.5 * (time.monotonic() - begun) + 0.3
-    for number in range(times):
+    kills = Kills(times, longest, luck)
+    for number in kills.rounds():
         lake = tmp_path / f"killed-{number}"
         shutil.copytree(desk.lake.root.address(), lake)
         shutil.rmtree(lake / "image_sets")
         for _ in range(luck.choice((1, 1, 2))):
-            seconds = luck.uniform(0.02, longest)
-            killed += run_and_kill(context, at_a_desk, seconds, _fetch, lake, desk.source)
+            kills.try_one(context, at_a_desk, _fetch, lake, desk.source)
         with desk_at(lake, desk.source) as after:
             _fetch(after)
             assert tree(path_of(after)) == whole
         shutil.rmtree(lake)
-    return killed
 
 
 def test_killed_runs_end_with_the_same_bytes(desk: Desk, server: S3Server, tmp_path: Path) -> None:
     server.faults = Faults(latency_seconds=0.01)
-    assert _kill_and_go_on(desk, tmp_path, 8, random.Random(8)) >= 3
+    _kill_and_go_on(desk, tmp_path, 5)
 
 
 @pytest.mark.slow
@@ -631,7 +630,7 @@ def test_many_killed_runs_end_with_the_same_bytes(
     desk: Desk, server: S3Server, tmp_path: Path
 ) -> None:
     server.faults = Faults(latency_seconds=0.01, slow_down=0.1, cut=0.03)
-    assert _kill_and_go_on(desk, tmp_path, 30, random.Random(30)) >= 10
+    _kill_and_go_on(desk, tmp_path, 20)
 
 
 HOSTILE = ["../1.jpg", "a/b.jpg", "/etc/passwd", "", ".", ".."]

@@ -44,7 +44,7 @@ from off_platform_tests.images_desk import (
     tree,
     write_list,
 )
-from off_platform_tests.interruptions import StoppingFolder, at_a_desk, forks, run_and_kill
+from off_platform_tests.interruptions import Kills, StoppingFolder, at_a_desk, forks
 from off_platform_tests.s3_server import Faults, S3Server
 
 LIST_PATH = f"/{BUCKET}/{KEY_LIST}"
@@ -546,16 +546,14 @@ def test_many_killed_months_end_the_same(
         longest = 1.5 * (time.monotonic() - begun) + 0.3
         a_month_anew(straight)
         whole = lasting(straight)
-    luck, context, killed = random.Random(1), forks(), 0
-    for number in range(30):
+    kills, context = Kills(20, longest, random.Random(1)), forks()
+    for number in kills.rounds():
         lake = Path(shutil.copytree(before, tmp_path / f"killed-{number}"))
-        seconds = luck.uniform(0.01, longest)
-        killed += run_and_kill(context, at_a_desk, seconds, work, lake, desk.source)
+        kills.try_one(context, at_a_desk, work, lake, desk.source)
         with desk_at(lake, desk.source) as after:
             a_month_anew(after)
             assert lasting(after) == whole
         shutil.rmtree(lake)
-    assert killed >= 10
 
 
 def test_all_of_it_in_a_bucket(sandbox: Sandbox, later_sandbox: Sandbox, tmp_path: Path) -> None:

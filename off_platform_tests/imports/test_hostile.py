@@ -211,6 +211,7 @@ def test_a_workbook_that_unpacks_to_gigabytes_is_not_unpacked(
     ):
         for _ in range(200):
             file.write(blank)
+    with zipfile.ZipFile(path) as archive:
         start = archive.getinfo("xl/worksheets/sheet2.xml").header_offset
     content = bytearray(path.read_bytes())
     # Whoever unpacked it would find it damaged.
