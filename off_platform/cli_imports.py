@@ -45,8 +45,10 @@ def validate(
     PATH is a CSV, TSV, JSON or .xlsx file, or a folder of them that tell of the same products, with
     pictures in images/ beside.
 
-    Exit codes: 0 all records are accepted, 1 some are not, 2 the file cannot be read as an import.
+    Exit codes: 0 all records are accepted, 1 some are not or the file itself breaks a rule, 2 the
+    file cannot be read as an import.
     """
+    from off_platform.imports.report import outcome_of  # noqa: PLC0415 - brings jinja2
     from off_platform.imports.validation import validate_import  # noqa: PLC0415 - only here
 
     _demand_import(path)
@@ -65,8 +67,7 @@ def validate(
             _write_corrected(path, into, verdict, corrected)
         if findings:
             _write_findings(into, verdict, findings)
-    refused = WRONG if verdict.refused else INCOMPLETE
-    raise typer.Exit(refused if verdict.refused or verdict.quarantined else DONE)
+    raise typer.Exit({"refused": WRONG, "some": INCOMPLETE, "accepted": DONE}[outcome_of(verdict)])
 
 
 def import_(
@@ -76,8 +77,8 @@ def import_(
 
     PATH... are files or folders as `validate` checks them. Each is a partition, name@first 8 of its
     SHA-256, and a run of Dagster's job imports; the same file twice is looked at twice and taken in
-    once. Exit codes: 0 all records are accepted, 1 some are not, 2 a file cannot be read as an
-    import.
+    once. Exit codes: 0 all records are accepted, 1 some are not or a file itself breaks a rule, 2 a
+    file cannot be read as an import.
     """
     from off_platform.imports.report import shown  # noqa: PLC0415 - brings jinja2
     from off_platform.imports_run import import_one  # noqa: PLC0415 - brings Dagster, 1.6 s

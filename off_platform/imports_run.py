@@ -94,5 +94,6 @@ def _done(key: str, result: "dg.ExecuteInProcessResult") -> ImportDone:
         if not evaluation.passed and evaluation.severity.name == "ERROR"
     ]
     refused = any(name in {"readable", "header"} for name, _ in failed)
-    code = WRONG if refused else INCOMPLETE if told["quarantined"].value else DONE
+    incomplete = told["quarantined"].value or told["findings_error"].value
+    code = WRONG if refused else INCOMPLETE if incomplete else DONE
     return ImportDone(key, str(told["verdict"].value), str(told["report"].value), failed, code)

@@ -23,7 +23,7 @@ from off_platform.imports.tables import (
     PRODUCTS_IMPORTED,
     PRODUCTS_QUARANTINED,
 )
-from off_platform.imports.taking_in import original, record, take_in
+from off_platform.imports.taking_in import not_kept, original, record, take_in
 from off_platform.imports.validation import validate_import
 from off_platform.partitions import IMPORTS as PARTITIONS
 from off_platform.partitions import RUNS
@@ -131,7 +131,9 @@ def validated_import(
     into, key = lake.open(), context.partition_key
     partition = (IMPORT, key)
     with into.root.scratch() as made, original(into, key) as path:
-        verdict = validate_import(path, made, display=LogDisplay(context.log.info))
+        verdict = validate_import(
+            path, made, display=LogDisplay(context.log.info), beside=not_kept(into, key)
+        )
         names = beside.write_beside(into, key, path, made, verdict)
         for table, file in STAGED:
             into.replace(table.name, partition, table.arrow, (made / file).replace)

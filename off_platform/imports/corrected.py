@@ -19,7 +19,7 @@ from off_platform.imports.fields import BARCODES, CORRECTIONS, NESTED
 from off_platform.imports.findings_sheet import XLSX_MOST_CHARACTERS
 from off_platform.imports.formulas import as_it_was, neutral
 from off_platform.imports.readers.batches import Source
-from off_platform.imports.readers.delimited import raw_rows
+from off_platform.imports.readers.delimited_rows import raw_rows
 from off_platform.imports.readers.json_records import json_items
 from off_platform.imports.readers.json_stream import Number
 from off_platform.imports.readers.xlsx import as_text, raw_sheets

@@ -11,12 +11,14 @@ from off_platform.imports.findings import BatchFindings
 from off_platform.imports.identity import as_they_stand, where_they_stand
 from off_platform.imports.readers.batches import Batch, Reader
 from off_platform.imports.tables import PRODUCTS_QUARANTINED
-from off_platform.imports.typed_columns import text_maps
+from off_platform.imports.typed_columns import cut, text_maps
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 RULE = "duplicate_product"
+# Of a cell of a quarantined record; the original has all of it.
+MOST_KEPT = 10_000
 
 
 def quarantine(
@@ -32,7 +34,7 @@ def quarantine(
     """
     import pyarrow as pa  # noqa: PLC0415 - 0.2 s, once used
 
-    texts = {name: column.filter(broken) for name, column in batch.columns.items()}
+    texts = {name: cut(column.filter(broken), MOST_KEPT) for name, column in batch.columns.items()}
     return pa.table(
         [
             pa.array(batch.rows).filter(broken),

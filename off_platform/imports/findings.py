@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from off_platform.imports.readers.batches import Found
 from off_platform.imports.rules import BY_ID, told
 from off_platform.imports.tables import IMPORT_FINDINGS
+from off_platform.imports.typed_columns import cut
 
 if TYPE_CHECKING:
     import numpy as np
@@ -13,6 +14,9 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 MOST_QUOTED = 500
+MOST_MESSAGE = 2_000
+# A longer text is not proposed; a cell of a spreadsheet cannot hold it.
+MOST_PROPOSED = 32_767
 _TEXTS = ("column", "field", "value", "message", "proposal")
 
 
@@ -101,11 +105,16 @@ class BatchFindings:
             return IMPORT_FINDINGS.arrow.empty_table()
         found = pa.concat_tables(self._parts).sort_by("position")
         positions = found["position"].combine_chunks()
+        # One long cell more or less is nothing; thousands would fill the memory that sorts them.
+        fitting = pc.less_equal(pc.binary_length(found["proposal"]), MOST_PROPOSED)
         made = {
             "file": pa.repeat(file, len(found)),
             "row": pa.array(self._rows).take(positions),
             "product": products.take(positions),
-            "value": pc.utf8_slice_codeunits(found["value"], 0, MOST_QUOTED),
+            "value": cut(found["value"], MOST_QUOTED),
+            "message": cut(found["message"], MOST_MESSAGE),
+            "proposal": pc.if_else(fitting, found["proposal"], pa.scalar(None, pa.string())),
+            "certain": pc.and_(found["certain"], pc.fill_null(fitting, fill_value=True)),
         }
         return pa.table(
             [made.get(name, found[name] if name in found.column_names else None)
@@ -151,7 +160,7 @@ def as_rows(file: str, found: Sequence[Found], products: Sequence[str | None] = 
             "rule": each.rule,
             "level": BY_ID[each.rule].level,
             "value": None if each.value is None else each.value[:MOST_QUOTED],
-            "message": each.message,
+            "message": each.message[:MOST_MESSAGE],
             "proposal": each.proposal,
             "certain": each.certain,
             "product": product,

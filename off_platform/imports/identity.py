@@ -13,12 +13,14 @@ from off_platform.imports.columns import Columns
 from off_platform.imports.fields import BARCODES, BY_NAME
 from off_platform.imports.findings import BatchFindings
 from off_platform.imports.readers.batches import Batch
-from off_platform.imports.typed_columns import positions_of, present
+from off_platform.imports.typed_columns import cut, positions_of, present
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 OWN_ID = "id:"
+# Of an identifier, where it names a record to a person.
+MOST_NAMED = 500
 
 
 def as_they_stand(batch: Batch, columns: Columns) -> "pa.StringArray":
@@ -29,7 +31,7 @@ def as_they_stand(batch: Batch, columns: Columns) -> "pa.StringArray":
     there = [batch.columns[name] for name in columns.identifiers if name in batch.columns]
     if not there:
         return pa.nulls(len(batch.rows), pa.string())
-    return pc.coalesce(*there)
+    return cut(pc.coalesce(*there), MOST_NAMED)
 
 
 def where_they_stand(batch: Batch, columns: Columns) -> "pa.StringArray":

@@ -30,6 +30,7 @@ from off_platform.imports.readers.batches import (
 )
 from off_platform.imports.readers.opening import open_import, sha256_of, shown_name
 from off_platform.imports.staging import connected
+from off_platform.imports.typed_columns import short_names
 from off_platform.storage.lake import copy_query, literal
 
 if TYPE_CHECKING:
@@ -96,7 +97,7 @@ class JoinedReader(Reader):
         try:
             return open_import(file)
         except UnreadableError as error:
-            raise UnreadableError(_told(error.found, file)) from None
+            raise _of_file(error, file) from None
 
     def batches(self, rows: int) -> Iterator[Batch]:
         """See `Reader.batches`; all files are read before the first batch comes."""
@@ -161,7 +162,7 @@ class JoinedReader(Reader):
                 table = _with_keys(batch, columns, self._places())
                 pq.write_table(table, parts[-1], compression="zstd", compression_level=1)
         except UnreadableError as error:
-            raise UnreadableError(_told(error.found, file)) from None
+            raise _of_file(error, file) from None
         listed = ", ".join(literal(part) for part in parts)
         rows_of = f"read_parquet([{listed}], union_by_name = true)" if parts else _NO_ROWS
         connection.execute(f"CREATE VIEW put_down{number} AS FROM {rows_of}").fetchall()
@@ -322,6 +323,12 @@ def _sort(number: int, folder: Path, connection: "duckdb.DuckDBPyConnection") ->
 _NO_ROWS = "(SELECT NULL::BIGINT AS row, NULL::VARCHAR AS key WHERE false)"
 
 
+def _of_file(error: UnreadableError, file: Path) -> UnreadableError:
+    """What one file of the folder is refused for, with the file's name."""
+    beside = [_told(each, file) for each in error.beside]
+    return UnreadableError(_told(error.found, file), beside, file)
+
+
 def _told(found: Found, file: Path) -> Found:
     return replace(found, message=f"{shown_name(file)}: {found.message}")
 
@@ -340,7 +347,7 @@ def _with_keys(batch: Batch, columns: Columns, places: dict[str, int]) -> "pa.Ta
                 normal_forms(text) if is_barcode else pc.binary_join_element_wise("id", text, ":")
             )
             key = pc.coalesce(key, form)
-    made = {"row": pa.array(batch.rows), "key": key}
+    made = {"row": pa.array(batch.rows), "key": short_names(key)}
     no = pa.repeat(False, len(batch.rows))  # noqa: FBT003 - a value
     for name, texts in batch.columns.items():
         made[f"c{places[name]}"] = texts

@@ -5,24 +5,27 @@ kept with the import, and looked at; nothing is done with them.
 """
 
 import re
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from off_platform.barcodes import normal_form
+from off_platform.imports.folder_files import PICTURES, is_own_folder, is_plain
 from off_platform.imports.readers.batches import Found
 from off_platform.imports.staging import Staging
 
 if TYPE_CHECKING:
     import duckdb
 
-FOLDER = "images"
 NAME = re.compile(
     r"([0-9]{6,14})_(?:front|ingredients|nutrition|packaging)(?:_[a-z]{2})?\.(?:jpe?g|png)",
     re.IGNORECASE,
 )
 # A photo of 50 megapixels takes 20 MB.
 MOST_BYTES = 64 << 20
+# Decoded, a megapixel takes 3 MB, a progressive JPEG twice as much besides.
+MOST_PIXELS = 64_000_000
 
 
 def pictures_found(
@@ -35,8 +38,9 @@ def pictures_found(
         staging: knows the products of the import.
         connection: for looking them up.
     """
-    folder = path / FOLDER
-    if not folder.is_dir():
+    folder = path / PICTURES
+    # Of a link the folder is somewhere else; it is named as not read.
+    if not is_own_folder(folder):
         return []
     pictures = sorted(each for each in folder.iterdir() if not each.name.startswith("."))
     named = [(each, NAME.fullmatch(each.name)) for each in pictures]
@@ -59,7 +63,7 @@ def _of_picture(picture: Path, found: "re.Match[str] | None", known: set[str]) -
 
 
 def _say(picture: Path, rule: str, what: str) -> Found:
-    shown = f"{FOLDER}/{picture.name}"
+    shown = f"{PICTURES}/{picture.name}"
     return Found(None, None, rule, shown, f"The picture {shown[:120]} {what}.")
 
 
@@ -67,16 +71,28 @@ def _unreadable(picture: Path) -> str:
     """Why a picture cannot be opened; empty when it can."""
     from PIL import Image, UnidentifiedImageError  # noqa: PLC0415 - 0.1 s, once used
 
-    if not picture.is_file() or picture.is_symlink():
-        return "is no file"
-    if picture.stat().st_size > MOST_BYTES:
-        return f"is larger than {MOST_BYTES >> 20} MB"
+    if not is_plain(picture) or picture.stat().st_size > MOST_BYTES:
+        return f"is not an ordinary file of up to {MOST_BYTES >> 20} MB"
     try:
-        # Its end is looked at as well: a picture that was cut opens, but does not load.
-        with Image.open(picture, formats=("JPEG", "PNG")) as image:
-            image.load()
+        _decode(picture)
     except UnidentifiedImageError:
-        return "is no JPEG or PNG picture"
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        return "is not a JPEG or PNG picture"
+    except Image.DecompressionBombError:
+        return f"has more than {MOST_PIXELS // 10**6} megapixels"
+    except (OSError, SyntaxError, ValueError) as error:
         return f"cannot be opened: {str(error)[:80]}"
     return ""
+
+
+def _decode(picture: Path) -> None:
+    """Decodes one picture; its size is bounded before."""
+    from PIL import Image  # noqa: PLC0415 - 0.1 s, once used
+
+    # Of a large one Pillow warns on the screen; it is refused below, before it is decoded.
+    with warnings.catch_warnings(action="ignore", category=Image.DecompressionBombWarning):
+        image = Image.open(picture, formats=("JPEG", "PNG"))
+    with image:
+        if image.width * image.height > MOST_PIXELS:
+            raise Image.DecompressionBombError
+        # Its end is looked at as well: a picture that was cut opens, but does not load.
+        image.load()

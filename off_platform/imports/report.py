@@ -194,6 +194,9 @@ def sentence(verdict: Verdict) -> str:
     if verdict.refused:
         return f"Refused, no record was taken in. {verdict.refused.message}"
     records = _counted(verdict.records, "record")
+    if not verdict.quarantined and outcome_of(verdict) == "some":
+        errors = _counted(verdict.count("error"), "rule")
+        return f"All of {records} accepted, but the file itself breaks {errors}; correct them."
     if not verdict.quarantined:
         warnings = verdict.count("warning")
         doubts = f", with {_counted(warnings, 'warning')}" if warnings else ""
@@ -205,10 +208,10 @@ def sentence(verdict: Verdict) -> str:
 
 
 def outcome_of(verdict: Verdict) -> str:
-    """`accepted`, `some` (in quarantine) or `refused`."""
+    """`accepted`, `some` (in quarantine, or the file itself breaks a rule) or `refused`."""
     if verdict.refused:
         return "refused"
-    return "some" if verdict.quarantined else "accepted"
+    return "some" if verdict.quarantined or verdict.count("error") else "accepted"
 
 
 def _facts(verdict: Verdict) -> dict[str, Any]:

@@ -3,12 +3,14 @@
 Duplicates show only at the end; they are moved from the accepted records to the quarantine then.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from off_platform.imports.readers.batches import Found
 from off_platform.imports.tables import IMPORT_FINDINGS, PRODUCTS_ACCEPTED, PRODUCTS_QUARANTINED
+from off_platform.imports.typed_columns import short_names
 from off_platform.storage.lake import bounded, copy_query, literal
 
 if TYPE_CHECKING:
@@ -24,6 +26,7 @@ _PART_ROWS = 50_000
 # DuckDB holds a group until it is full; larger ones of these wide rows are spilled meanwhile, which
 # takes ten times as long.
 _GROUP_ROWS = 25_000
+_GROUP_BYTES = 32 << 20
 _FIRST = "first_"
 _OF_FILE = "of_file.parquet"
 _PRODUCTS = "products.parquet"
@@ -45,11 +48,16 @@ def findings_in(folder: Path) -> str:
 class Staging:
     """Writes the tables of one import into a folder."""
 
-    def __init__(self, folder: Path) -> None:
-        """Into a folder that is there; files of an earlier try are written over."""
+    def __init__(self, folder: Path, beside: "Sequence[Found]" = ()) -> None:
+        """For a folder that is there; files of an earlier try are written over.
+
+        Args:
+            folder: where to.
+            beside: what was found of the whole import before.
+        """
         import pyarrow as pa  # noqa: PLC0415 - 0.2 s, once used
 
-        self.folder = folder
+        self.folder, self.beside = folder, beside
         self._products = pa.schema([("row", pa.int64()), ("product", pa.string())])
         self._writers: dict[str, pq.ParquetWriter] = {}
 
@@ -88,6 +96,7 @@ class Staging:
         import pyarrow.compute as pc  # noqa: PLC0415 - 0.2 s, once used
 
         known = records.select(["row", "product"]).filter(pc.is_valid(records["product"]))
+        known = known.set_column(1, "product", short_names(known["product"].combine_chunks()))
         self._writers[_PRODUCTS].write_table(known)
 
     def duplicates(self, connection: "duckdb.DuckDBPyConnection") -> int:
@@ -161,20 +170,50 @@ class Staging:
             connection,
             f"SELECT * FROM {self._rows(_OF_FILE)} {late} UNION ALL SELECT {replaced} FROM {found}",
             self.folder / FINDINGS,
-            _GROUP_ROWS,
+            self._group_rows(_FIRST + FINDINGS),
         )
         if not moved:
             for name in (ACCEPTED, QUARANTINED):
                 (self.folder / (_FIRST + name)).replace(self.folder / name)
             return
+        self._leave_duplicates_out()
         copy_query(
             connection,
-            f"SELECT * FROM {self._rows(_FIRST + ACCEPTED)} WHERE row NOT IN "
-            f"(SELECT row FROM {self._rows(_DUPLICATES)})",
-            self.folder / ACCEPTED,
-            _GROUP_ROWS,
+            self._all_quarantined(),
+            self.folder / QUARANTINED,
+            self._group_rows(_MOVED),
         )
-        copy_query(connection, self._all_quarantined(), self.folder / QUARANTINED, _GROUP_ROWS)
+
+    def _leave_duplicates_out(self) -> None:
+        """The accepted records without duplicates.
+
+        Not by DuckDB, which holds 2,048 records at a time, however long their texts are.
+        """
+        import pyarrow as pa  # noqa: PLC0415 - 0.2 s, once used
+        import pyarrow.compute as pc  # noqa: PLC0415 - the same
+        import pyarrow.parquet as pq  # noqa: PLC0415 - the same
+
+        twice = pq.read_table(self.folder / _DUPLICATES, columns=["row"])["row"]
+        rows, first = self._group_rows(_FIRST + ACCEPTED), self.folder / (_FIRST + ACCEPTED)
+        with (
+            pq.ParquetFile(first) as file,
+            pq.ParquetWriter(
+                self.folder / ACCEPTED, file.schema_arrow, compression="zstd", compression_level=1
+            ) as to,
+        ):
+            for batch in file.iter_batches(rows):
+                once = pc.invert(pc.is_in(batch["row"], twice))
+                if kept := batch.filter(once):
+                    to.write_table(pa.Table.from_batches([kept]))
+
+    def _group_rows(self, name: str) -> int:
+        """Of a table's rows, how many are held at once: fewer when they are long."""
+        import pyarrow.parquet as pq  # noqa: PLC0415 - 0.2 s, once used
+
+        with pq.ParquetFile(self.folder / name) as file:
+            groups = [file.metadata.row_group(at) for at in range(file.num_row_groups)]
+            longest = max((each.total_byte_size / each.num_rows for each in groups), default=1)
+        return max(min(_GROUP_ROWS, int(_GROUP_BYTES / max(longest, 1))), 1)
 
     def sizes(self) -> tuple[int, int]:
         """How many records are accepted, and how many are in quarantine."""

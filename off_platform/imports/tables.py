@@ -65,7 +65,11 @@ PRODUCTS_QUARANTINED = Table(
         Column("row", "int64", "Row of the record in the file; the header is row 1."),
         Column("product", "string", "Its identifier as it stands.", nullable=True),
         Column("rules", "list<string>", "The rules of error level that it breaks."),
-        Column("record", "map<string,string>", "Its cells that are not empty, by column."),
+        Column(
+            "record",
+            "map<string,string>",
+            "Its cells that are not empty, by column, up to 10,000 characters of each.",
+        ),
     ),
 )
 

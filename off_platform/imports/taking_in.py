@@ -3,18 +3,20 @@
 A corrected file is another import, the same file twice is not. What it holds: `validation.py`.
 """
 
+import json
 import re
 import shutil
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from off_platform.imports.folder_files import is_own_folder, is_plain
 from off_platform.imports.joining import open_whole
-from off_platform.imports.readers.batches import Source, UnreadableError
+from off_platform.imports.readers.batches import Found, Source, UnreadableError
 from off_platform.imports.readers.opening import sha256_of
 from off_platform.imports.tables import IMPORT, IMPORTS
 from off_platform.storage.folders import Folder
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 
 KEPT = "imports"
 ORIGINAL = "original"
+NOT_KEPT = "not_kept.json"
 KEY = re.compile(r"[A-Za-z0-9._-]{1,60}@[0-9a-f]{8}")
 _SHA_DIGITS = 8
 _MOST_NAME = 60
@@ -89,8 +92,9 @@ def take_in(lake: Lake, path: Path, key: str) -> None:
     with lake.root.scratch() as scratch:
         made = scratch / ORIGINAL
         copy = made / name
+        passed_over: list[str] = []
         if path.is_dir():
-            shutil.copytree(path, copy, ignore=_links)
+            shutil.copytree(path, copy, ignore=_not_plain(path, passed_over))
         else:
             made.mkdir()
             shutil.copyfile(path, copy)
@@ -101,6 +105,8 @@ def take_in(lake: Lake, path: Path, key: str) -> None:
         # In a bucket, a run that was killed may have put some of the files.
         if folder.sizes(ORIGINAL) != _sizes(made):
             folder.place(made, ORIGINAL)
+        if passed_over:
+            folder.write(NOT_KEPT, json.dumps(sorted(passed_over)).encode())
 
 
 def _sizes(made: Path) -> dict[str, int]:
@@ -108,8 +114,34 @@ def _sizes(made: Path) -> dict[str, int]:
     return {file.relative_to(made.parent).as_posix(): file.stat().st_size for file in files}
 
 
-def _links(folder: str, names: list[str]) -> set[str]:
-    return {name for name in names if Path(folder, name).is_symlink()}
+def _not_plain(root: Path, passed_over: list[str]) -> Callable[[str, list[str]], set[str]]:
+    """What `copytree` leaves out, and notes: links, pipes and devices."""
+
+    def ignored(folder: str, names: list[str]) -> set[str]:
+        paths = [Path(folder, name) for name in names]
+        left_out = [path for path in paths if not (is_plain(path) or is_own_folder(path))]
+        passed_over.extend(_shown(path.relative_to(root).as_posix()) for path in left_out)
+        return {path.name for path in left_out}
+
+    return ignored
+
+
+def _shown(name: str) -> str:
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
+def not_kept(lake: Lake, key: str) -> list[Found]:
+    """`file_not_read` of what stood in an import's folder and is not kept, as it is not a file."""
+    folder = of_import(lake, key)
+    if not folder.exists(NOT_KEPT):
+        return []
+    return [
+        Found(
+            None, None, "file_not_read", name,
+            f"{name[:120]} was not kept, as it is a link, a pipe or a device.",
+        )
+        for name in json.loads(folder.read(NOT_KEPT))
+    ]  # fmt: skip
 
 
 def record(

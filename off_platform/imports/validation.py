@@ -6,6 +6,7 @@ The flow alone: formats are read in `readers/`, records in `records.py`; the tab
 
 import time
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,7 +21,7 @@ from off_platform.imports.identity import as_they_stand
 from off_platform.imports.joining import open_whole
 from off_platform.imports.pictures import pictures_found
 from off_platform.imports.readers.batches import Batch, Found, Reader, Source, UnreadableError
-from off_platform.imports.readers.delimited import likely_encoding
+from off_platform.imports.readers.delimited_opening import likely_encoding
 from off_platform.imports.readers.opening import open_import, shown_name
 from off_platform.imports.reading_ahead import read_ahead
 from off_platform.imports.records import Records, read_records
@@ -70,7 +71,12 @@ class Verdict:
 
 
 def validate_import(
-    path: Path, into: Path, *, now: float | None = None, display: Display | None = None
+    path: Path,
+    into: Path,
+    *,
+    now: float | None = None,
+    display: Display | None = None,
+    beside: Sequence[Found] = (),
 ) -> Verdict:
     """Looks at a whole import and writes its tables.
 
@@ -80,12 +86,13 @@ def validate_import(
             `findings.parquet` are put there, whatever the verdict.
         now: Unix seconds, for timestamps in the future; the clock's by default.
         display: where progress is shown.
+        beside: what was found of the whole import before, such as files that were not kept.
 
     Returns:
         The verdict. That a file cannot be read is one, too.
     """
     began = time.monotonic()
-    staging, verdict = Staging(into), Verdict()
+    staging, verdict = Staging(into, beside), Verdict()
     explanation = Explanation(int(time.time() if now is None else now))
     with connected(into) as connection:
         try:
@@ -196,7 +203,7 @@ def _settle(
 
     # Arrow keeps what the batches took; DuckDB has a memory of its own, and needs it now.
     pa.default_memory_pool().release_unused()
-    beside = [*not_read(path), *pictures_found(path, staging, connection)]
+    beside = [*staging.beside, *not_read(path), *pictures_found(path, staging, connection)]
     of_file = [*columns.found, *surveys.found(), *beside]
     verdict.counts.update(each.rule for each in of_file)
     twice = staging.duplicates(connection)
@@ -220,13 +227,19 @@ def _refuse(
     connection: "duckdb.DuckDBPyConnection",
 ) -> None:
     """A file of which no record can be looked at; what can still be told about it is."""
+    import pyarrow as pa  # noqa: PLC0415 - 0.2 s, once used
+
     found = error.found
     verdict.refused, verdict.accepted, verdict.quarantined = found, 0, 0
-    of_file = [found, *error.beside, *_damage_anyway(path, found, staging.folder)]
-    verdict.counts = Counter(each.rule for each in of_file)
+    # Of a folder, the file that is meant; damage across its files is not looked for.
+    file = error.file or path
+    of_file = [found, *error.beside, *_damage_anyway(file, found, staging.folder)]
+    beside = [*staging.beside, *not_read(path)]
+    verdict.counts = Counter(each.rule for each in [*of_file, *beside])
     with staging.writing():
         pass
-    staging.settle(connection, as_rows(shown_name(path), of_file), "", moved=False)
+    rows = [as_rows(shown_name(file), of_file), as_rows(shown_name(path), beside)]
+    staging.settle(connection, pa.concat_tables(rows), "", moved=False)
 
 
 def _damage_anyway(path: Path, refused: Found, folder: Path) -> list[Found]:

@@ -18,6 +18,7 @@ NUTELLA = "3017620422003"
 OREO = "7622210449283"
 GOOD = {"barcode": NUTELLA, "product_name": "Nutella"}
 MEBIBYTE = 1 << 20
+BRANDED = "barcode,product_name,brand,quantity\n"
 
 
 @dataclass(frozen=True)
@@ -163,6 +164,14 @@ FILES: tuple[Broken, ...] = (
     whole("too_many_columns", ",".join(f"column {n}" for n in range(2_001)), row=1),
     whole("no_identifier_column", SOUND.replace("barcode", "EAN"),
           row=1, column="EAN", value="EAN", proposal="barcode"),
+    whole("wrong_delimiter", table(GOOD), "x.tsv", value=",", proposal="tab", certain=True),
+    whole("separator_hint", f"sep=,\n{table(GOOD)}", row=1, value="sep=,"),
+    whole("line_ending_doubled", table(GOOD).replace("\n", "\r\r\n"), row=2),
+    whole("empty_line", f"{table(GOOD)},\n , \n", row=3),
+    Broken("rows_in_quotes", f'{BRANDED}{NUTELLA},"Nutella,Ferrero,400g\n{OREO},Oreo",Mondelez,154g\n',
+           row=2, column="product_name", value=f"Nutella,Ferrero,400g\n{OREO},Oreo"),
+    Broken("line_ends_in_quotes", f'{BRANDED}{NUTELLA},"Nutella, big\nand, small, too",Mondelez,400g\n',
+           row=2, column="product_name", value="Nutella, big\nand, small, too"),
     whole("wrong_delimiter", table(GOOD, delimiter=";"), value=";", proposal=",", certain=True),
     whole("wrong_delimiter", table(GOOD, delimiter="\t"), value="tab", proposal=",", certain=True),
     whole("byte_order_mark", "\ufeff" + SOUND),

@@ -289,7 +289,12 @@ NAMES = st.lists(
 RECORDS = NAMES.flatmap(
     lambda names: st.tuples(
         st.just(names),
-        st.lists(st.lists(CELLS, min_size=len(names), max_size=len(names)), min_size=1, max_size=4),
+        st.lists(
+            # Rows of white space alone are no records.
+            st.lists(CELLS, min_size=len(names), max_size=len(names)).filter("".join),
+            min_size=1,
+            max_size=4,
+        ).filter(lambda rows: any(cell.strip() for row in rows for cell in row)),
     )
 )
 FEW = settings(max_examples=40, derandomize=True, suppress_health_check=list(HealthCheck))

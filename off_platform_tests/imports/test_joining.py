@@ -1,16 +1,20 @@
 """Several files as one import: joined on the product, and every finding in its own file and row."""
 
+import os
 import tempfile
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
 from off_platform.imports.joining import open_whole
 from off_platform.imports.readers.batches import UnreadableError
+from off_platform.imports.staging import FINDINGS
+from off_platform.imports.validation import validate_import
 from off_platform_tests.imports.conftest import Judged, Validate
 
 NUTELLA, OREO, UPC = "3017620422003", "7622210449283", "012345678905"
-Files = dict[str, str]
+Files = dict[str, str | bytes]
 
 PRODUCTS = f"barcode,product_name\n{NUTELLA},Nutella\n{OREO},Oreo\n"
 NUMBERS = f"barcode,fat_g,sugars_g\n{OREO},20,30\n{NUTELLA},30.9,56.3\n"
@@ -20,7 +24,7 @@ def judged(validate: Validate, files: Files) -> Judged:
     def write(folder: Path) -> None:
         folder.mkdir()
         for name, text in files.items():
-            (folder / name).write_text(text, encoding="utf-8")
+            (folder / name).write_bytes(text.encode() if isinstance(text, str) else text)
 
     return validate(write, "import")
 
@@ -249,3 +253,48 @@ def test_what_is_no_import_beside_is_named_and_not_read(validate: Validate, name
         "file_not_read", "warning", name,
     )  # fmt: skip
     assert found.verdict.accepted == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "rule", "said"),
+    [
+        ("brands.csv", "barcode,brand\n1,Nestl\xe9\n".encode("latin-1"), "not_utf8", "byte 21"),
+        ("brands.csv", "barcode,brand\n1,x\n".encode("utf-16"), "not_utf8", "UTF-16"),
+        ("brands.csv", b"", "file_empty", "empty"),
+        ("brands.json", b'[{"barcode": "1",}]', "json_invalid", "line 1"),
+        ("brands.xlsx", b"PK\x03\x04 no archive", "xlsx_damaged", "damaged"),
+        ("brands.csv", b'barcode,brand\n1,"x\n', "quote_not_closed", "line 2"),
+        ("brands.xls", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "not_an_import_format", "old Excel"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_named_with_what_is_wrong(
+    validate: Validate, name: str, content: bytes, rule: str, said: str
+) -> None:
+    found = judged(validate, {"a.csv": PRODUCTS, name: content})
+
+    assert found.verdict.refused
+    assert found.verdict.refused.message.startswith(f"{name}: ")
+    assert said in found.verdict.refused.message
+    (finding,) = (each for each in found.findings if each["rule"] == rule)
+    assert (finding["file"], finding["level"]) == (name, "error")
+    assert found.accepted == []
+
+
+def test_links_pipes_and_folders_below_are_named_and_not_opened(tmp_path: Path) -> None:
+    folder, into = tmp_path / "import", tmp_path / "into"
+    outside = tmp_path / "outside.csv"
+    outside.write_text("barcode,brand\n3017620422003,Stolen\n")
+    folder.mkdir()
+    into.mkdir()
+    (folder / "a.csv").write_text(PRODUCTS)
+    (folder / "link.csv").symlink_to(outside)
+    (folder / "images").symlink_to(tmp_path)
+    os.mkfifo(folder / "pipe.csv")
+    (folder / "below.csv").mkdir()
+
+    verdict = validate_import(folder, into)
+
+    found = pq.read_table(into / FINDINGS).to_pylist()
+    named = {each["value"] for each in found if each["rule"] == "file_not_read"}
+    assert named == {"link.csv", "images", "pipe.csv", "below.csv"}
+    assert verdict.accepted == 2

@@ -93,10 +93,18 @@ class Found:
 class UnreadableError(ValueError):
     """The file cannot be read as an import; the message is the finding's."""
 
-    def __init__(self, found: Found, beside: "Sequence[Found]" = ()) -> None:
-        """Takes the finding that says why, and what else was found until then."""
+    def __init__(
+        self, found: Found, beside: "Sequence[Found]" = (), file: "Path | None" = None
+    ) -> None:
+        """For a finding that says why.
+
+        Args:
+            found: the finding.
+            beside: what else was found until then.
+            file: of a folder, the file that cannot be read.
+        """
         super().__init__(found.message)
-        self.found, self.beside = found, tuple(beside)
+        self.found, self.beside, self.file = found, tuple(beside), file
 
 
 class Reader(ABC):

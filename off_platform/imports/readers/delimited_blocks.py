@@ -21,6 +21,8 @@ MOST_BYTES = 16 << 20
 LONGEST_ROW = 4 << 20
 # Of a row, in bytes: no cell of it is too long for the strict reader.
 SURELY_BOUNDED = 1 << 20
+# What Python takes for white space, which is more than Arrow does.
+_SPACES = "".join(each for each in map(chr, range(0x3001)) if each.isspace())
 _QUOTE, _LINE_FEED, _RETURN = b'"'[0], b"\n"[0], b"\r"[0]
 
 
@@ -139,6 +141,30 @@ def columns_of(block: Block, delimiter: str, width: int) -> "list[pa.StringArray
     if len(table) != block.rows:
         return None
     return [column.combine_chunks() for column in table.columns]
+
+
+def first_lines(block: Block, place: Place) -> "Places":
+    """The line that each row of a block begins on, for a file that was read up to a place."""
+    import numpy as np  # noqa: PLC0415 - 0.1 s, once used
+
+    assert block.ends is not None  # noqa: S101 - `columns_of` has looked
+    starts = np.append(0, block.ends[:-1] + 1)
+    feeds = np.flatnonzero(np.frombuffer(block.data, np.uint8) == _LINE_FEED)
+    return place.line + 1 + np.searchsorted(feeds, starts)
+
+
+def without_text(cells: "list[pa.StringArray]") -> "npt.NDArray[np.bool_]":
+    """Which rows have white space at most in all of their cells."""
+    import numpy as np  # noqa: PLC0415 - 0.1 s, once used
+    import pyarrow.compute as pc  # noqa: PLC0415 - 0.2 s, once used
+
+    empty = np.ones(len(cells[0]), dtype=bool)
+    for column in cells:
+        blank = pc.equal(pc.binary_length(pc.utf8_trim(column, _SPACES)), 0)
+        empty &= pc.fill_null(blank, fill_value=True).to_numpy(zero_copy_only=False)
+        if not empty.any():
+            break
+    return empty
 
 
 def _is_sound(block: Block, ends: "Places", delimiter: str, width: int) -> bool:

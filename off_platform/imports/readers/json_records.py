@@ -47,11 +47,14 @@ class JsonReader(Reader):
         super().__init__(source)
         self._path, self._first_found = path, found
         self._names: set[str] = set()
+        # Bounded as the names are.
+        self._trimmed: set[str] = set()
 
     def batches(self, rows: int) -> Iterator[Batch]:
         """See `Reader.batches`."""
         self._found = list(self._first_found)
         self._names.clear()
+        self._trimmed.clear()
         waiting: list[tuple[int, Flat]] = []
         records = characters = taken = 0
         for number, item in json_items(self._path, self.source):
@@ -84,10 +87,10 @@ class JsonReader(Reader):
         self._report_doubled(row, item, "")
         flat: Flat = {}
         for name, value in item.items():
-            if isinstance(value, dict) and f"{name}." == NESTED:
+            if isinstance(value, dict) and f"{name.strip()}." == NESTED:
                 self._report_doubled(row, value, NESTED)
                 for inner, inner_value in value.items():
-                    self._put(row, flat, NESTED + inner, inner_value)
+                    self._put(row, flat, inner, inner_value, NESTED)
             else:
                 self._put(row, flat, name, value)
         self._names.update(flat)
@@ -96,8 +99,14 @@ class JsonReader(Reader):
             raise UnreadableError(Found(None, None, "too_many_columns", None, message))
         return flat
 
-    def _put(self, row: int, flat: Flat, name: str, value: Any) -> None:
-        column = _whole_characters(name)[:MOST_NAME]
+    def _put(self, row: int, flat: Flat, name: str, value: Any, path: str = "") -> None:
+        inner = _whole_characters(name).strip()
+        column = (path + inner)[:MOST_NAME]
+        if len(inner) != len(name) and column not in self._trimmed:
+            self._trimmed.add(column)
+            message = f"The name '{column[:80]}' has spaces around it."
+            written = _whole_characters(name)[:MOST_NAME]
+            self._found.append(Found(row, column, "header_trimmed", written, message, inner))
         if column in flat:
             self._found.append(_doubled(row, column))
         flat[column] = self._scalar(row, column, value)

@@ -1,11 +1,12 @@
 """Opens whatever somebody hands in, by its content."""
 
+import errno
 import hashlib
 import os
 from pathlib import Path
 
 from off_platform.imports.readers.batches import Reader, Source
-from off_platform.imports.readers.delimited import open_delimited
+from off_platform.imports.readers.delimited_opening import open_delimited
 from off_platform.imports.readers.json_records import open_json
 from off_platform.imports.readers.recognising import recognise
 from off_platform.imports.readers.xlsx import open_xlsx
@@ -21,8 +22,9 @@ def open_import(path: Path, *, encoding: str | None = None) -> Reader:
 
     Raises:
         UnreadableError: it is no import, and what it is.
-        OSError: it is not there, or may not be read.
+        OSError: it is not there, may not be read, or is not a file.
     """
+    _demand_file(path)
     source = Source(shown_name(path), "", path.stat().st_size, sha256_of(path))
     match recognise(path):
         case "xlsx":
@@ -51,5 +53,12 @@ def sha256_of(path: Path) -> str:
             if not file.is_symlink()
         )
         return hashlib.sha256("".join(lines).encode("utf-8", "surrogateescape")).hexdigest()
+    _demand_file(path)
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _demand_file(path: Path) -> None:
+    """A pipe or a device would be read without an end."""
+    if path.exists() and not path.is_file():
+        raise OSError(errno.EINVAL, "this is not an ordinary file", str(path))

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from off_platform.imports.readers import delimited
 from off_platform.imports.readers.batches import MOST_WAITING, UnreadableError
-from off_platform.imports.readers.delimited import likely_encoding
+from off_platform.imports.readers.delimited_opening import likely_encoding
+from off_platform.imports.readers.delimited_rows import MOST_CELL_CHARACTERS
 from off_platform.imports.readers.opening import open_import
 from off_platform_tests.imports.made_files import csv_of, read_all
 
@@ -29,9 +29,9 @@ def test_cells_are_texts_with_the_rows_that_a_person_counts(tmp_path: Path) -> N
     source, (batch,), reader = read_all(written(tmp_path, text))
 
     assert source.header == ("barcode", "product_name")
-    assert batch.rows.tolist() == [3, 5]
+    assert batch.rows.tolist() == [3]
     columns = {name: column.to_pylist() for name, column in batch.columns.items()}
-    assert columns == {"barcode": ["007", None], "product_name": ['a, "b"\nc', None]}
+    assert columns == {"barcode": ["007"], "product_name": ['a, "b"\nc']}
     assert batch.not_text == {}
     assert {(each.rule, each.row) for each in reader.take_found()} == {
         ("header_trimmed", 2),
@@ -120,7 +120,7 @@ def test_empty_lines_are_counted_and_the_first_named(tmp_path: Path, count: int,
 def test_wide_rows_make_small_batches(tmp_path: Path) -> None:
     columns, rows = 1_900, 5_000
     names = ",".join(f"c{n}" for n in range(columns))
-    text = f"{names}\n" + f"{',' * (columns - 1)}\n" * rows
+    text = f"{names}\n" + f"1{',' * (columns - 1)}\n" * rows
 
     _, batches, _ = read_all(written(tmp_path, text), rows=100_000)
 
@@ -179,7 +179,10 @@ REFUSED = {
     "an open quote": ("quote_not_closed", f'{HEADER}1,"a\n'),
     "a carriage return alone": ("line_ending", f"{HEADER}1,a\rb\n"),
     "a NUL byte": ("nul_bytes", f"{HEADER}1,a\0\n"),
-    "a long cell": ("cell_too_long", f"{HEADER}1,{'x' * (delimited.MOST_CELL_CHARACTERS + 1)}\n"),
+    "a long cell": (
+        "cell_too_long",
+        f"{HEADER}1,{'x' * (MOST_CELL_CHARACTERS + 1)}\n",
+    ),
     "a long row": ("line_too_long", HEADER + ('"' + "x" * 1_000_000 + '\n",') * 18),
 }
 
@@ -199,7 +202,8 @@ CELLS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"
 
 @settings(max_examples=150, derandomize=True)
 @given(
-    rows=st.lists(st.tuples(CELLS, CELLS, CELLS), min_size=1, max_size=6),
+    # Rows of white space alone are empty lines.
+    rows=st.lists(st.tuples(CELLS, CELLS, CELLS.map("x{}".format)), min_size=1, max_size=6),
     size=st.integers(1, 3),
 )
 def test_what_pythons_writer_writes_is_read_back(
@@ -253,5 +257,5 @@ def pythons(content: bytes) -> list[list[str]]:
             if "expected after" not in str(error):
                 return []
             row = ["not two cells"]
-        if row:
+        if any(map(str.strip, row)):
             rows.append(row)
