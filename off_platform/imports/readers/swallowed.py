@@ -64,4 +64,8 @@ def _is_row(line: str, delimiter: str, identifier: int) -> bool:
 def _as_wide(lines: Sequence[str], delimiter: str, width: int) -> bool:
     """Whether every line within the cell, and its two ends together, have a row's delimiters."""
     counts = [line.count(delimiter) for line in lines]
-    return counts[0] + counts[-1] == width - 1 and all(count == width - 1 for count in counts[1:-1])
+    return (
+        sum(counts) >= _LEAST_DELIMITERS
+        and counts[0] + counts[-1] == width - 1
+        and all(count == width - 1 for count in counts[1:-1])
+    )
