@@ -15,12 +15,12 @@ from off_platform_tests.waiting import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.slow
 
-RECORDS = 60_000
+RECORDS = 30_000
 ROWS = "".join(
     f"P{number:06d},Name {number},{'lots' if number % 100 == 0 else 1}\n"
     for number in range(RECORDS)
 )
-KILLS = 8
+KILLS = 5
 
 
 def start(root: Path) -> "subprocess.Popen[bytes]":

@@ -27,7 +27,7 @@ BAD_DAY = Faults(slow_down=0.1, cut=0.03, flip=0.01, change=0.01, missing=0.01, 
 ROOT = Path(__file__).resolve().parents[2]
 
 
-@pytest.mark.parametrize("count", [2_000, pytest.param(20_000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("count", [2_000, pytest.param(8_000, marks=pytest.mark.slow)])
 def test_after_a_bad_day_every_object_is_accounted_for(tmp_path: Path, count: int) -> None:
     objects = random_objects(count)
     with S3Server({BUCKET: put_down(tmp_path, objects)}, faults=BAD_DAY) as server:
