@@ -83,6 +83,15 @@ def expanded_upc_e(code: str) -> str | None:
     return whole_code if check in (None, whole_code[-1]) else None
 
 
+def with_check_digit(body: str) -> str:
+    """A code without its last digit, with the check digit that belongs there.
+
+    Args:
+        body: only digits.
+    """
+    return body + _check_digit(body)
+
+
 def candidates(code: str) -> tuple[str, ...]:
     """What a code of 6 or 8 digits may stand for: EAN-8 and UPC-E cannot be told apart.
 

@@ -1,12 +1,14 @@
 """With what a cell of a field is checked: as a column, and as a single text; decides nothing."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from off_platform.imports import values
+from off_platform.imports.damage import Damage, repaired_code
 from off_platform.imports.fields import NONE_IS_A_VALUE, Field, Type
 from off_platform.imports.reading import Reading
+from off_platform.imports.whole_columns import matches
 
 if TYPE_CHECKING:
     import numpy as np
@@ -22,16 +24,22 @@ class Explanation:
 
     Attributes:
         now: Unix seconds; later timestamps are in the future.
+        damaged: fields of barcodes that are damaged as a whole, and what was done to them.
     """
 
     now: int
+    damaged: Mapping[str, Damage] = field(default_factory=dict)
 
     def explain(self, field: Field, text: str) -> Reading:
         """What a text of a field means, or which rule it breaks."""
+        if damage := self.damaged.get(field.name):
+            return repaired_code(text, damage, gtin=field.name == "gtin")
         return _OF_TEXT[field.type](text, field, self.now)
 
     def sound(self, field: Field, texts: "pa.StringArray") -> "Bools":
         """Which texts of a column there is nothing to say about; `explain` says nothing either."""
+        if field.name in self.damaged:
+            return matches(texts, "^$", absent=True)
         return _OF_COLUMN[field.type](texts, field, self.now)
 
 

@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     Masks = dict[str, npt.NDArray[np.bool_]]
 
 # Energy of 1 g of fat, carbohydrates, proteins (Regulation (EU) 1169/2011, annex XIV).
-MACRONUTRIENTS = ("fat_g", "carbohydrates_g", "proteins_g")
 KJ_PER_GRAM = (37, 17, 17)
 KCAL_PER_GRAM = (9, 4, 4)
 NEAR = 0.3
@@ -203,10 +202,10 @@ def _near(
     """Whether energy is about what the macronutrients come to."""
     import pandas as pd  # noqa: PLC0415 - 0.4 s, once used
 
-    if not all(name in numbers for name in MACRONUTRIENTS):
+    if not all(name in numbers for name in schemas.MACRONUTRIENTS):
         return pd.Series(data=False, index=numbers.index)
     computed = sum(
-        factor * numbers[name] for factor, name in zip(factors, MACRONUTRIENTS, strict=True)
+        factor * numbers[name] for factor, name in zip(factors, schemas.MACRONUTRIENTS, strict=True)
     )
     return (bare - computed).abs() <= NEAR * computed
 

@@ -5,7 +5,7 @@ field each; and what follows from several numbers of one record. A check is name
 it enforces, or by the type of the text that is then explained by `values.py`.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 # Open Food Facts' own limits (openfoodfacts-server, DataQualityFood.pm): g per 100 g, and kJ.
 OFF_MOST_GRAMS = 105.0
 OFF_MOST_KJ = 3911.0
+MACRONUTRIENTS = ("fat_g", "carbohydrates_g", "proteins_g")
 GRAMS_IN = {"g": 1.0, "mg": 1e-3, "µg": 1e-6}
 # "Sum of macronutrients should not exceed 100g": 0.1 of it may be rounding.
 MACRONUTRIENTS_MOST = 100.1
@@ -111,11 +112,10 @@ def _off_limit(field: Field) -> float | None:
 # smallest and largest value of what `derive` puts in a column of the rule's name.
 DERIVED: Mapping[str, tuple[tuple[str, ...], float, float]] = {
     "macronutrients_above_100": (
-        ("fat_g", "carbohydrates_g", "proteins_g"), 0, MACRONUTRIENTS_MOST + FLOAT_NOISE
+        MACRONUTRIENTS, 0, MACRONUTRIENTS_MOST + FLOAT_NOISE
     ),
     "macronutrients_and_salt": (
-        ("fat_g", "carbohydrates_g", "proteins_g", "salt_g"),
-        0, MACRONUTRIENTS_AND_SALT_MOST + FLOAT_NOISE,
+        (*MACRONUTRIENTS, "salt_g"), 0, MACRONUTRIENTS_AND_SALT_MOST + FLOAT_NOISE,
     ),
     "saturated_fat_above_fat": (("saturated_fat_g", "fat_g"), -100, FLOAT_NOISE),
     "sugars_above_carbohydrates": (("sugars_g", "carbohydrates_g"), -100, FLOAT_NOISE),
@@ -131,18 +131,29 @@ def derive(numbers: "pd.DataFrame") -> "pd.DataFrame":
         numbers: a column a field, per 100 g; NaN where a value is missing or out of its range.
 
     Returns:
-        A column a rule of `DERIVED` whose fields are all there; NaN where a value is missing. Sums
-        in grams; differences, positive when the rule is broken; of energy, the kJ that lie outside
-        what the kcal allow.
+        A column a rule of `DERIVED` whose fields are there; NaN where a value is missing. Sums in
+        grams, of the macronutrients that are given; differences, positive when the rule is broken;
+        of energy, the kJ that lie outside what the kcal allow.
     """
     import pandas as pd  # noqa: PLC0415 - 0.4 s, once used
 
+    # What is not given adds nothing: 60 g and 41 g are too much whatever the third is.
+    some = any(name in numbers for name in MACRONUTRIENTS)
+    absent = {name: float("nan") for name in MACRONUTRIENTS if some and name not in numbers}
+    known = numbers.assign(**absent)
     made = {
-        rule: _COMPUTE[rule](*(numbers[name] for name in fields))
+        rule: _COMPUTE[rule](*(known[name] for name in fields))
         for rule, (fields, _, _) in DERIVED.items()
-        if all(name in numbers for name in fields)
+        if all(name in known for name in fields)
     }
     return pd.DataFrame(made, index=numbers.index)
+
+
+def _sum(given: "Sequence[pd.Series[float]]") -> "pd.Series[float]":
+    """Of those that are given; NaN where none is."""
+    import pandas as pd  # noqa: PLC0415 - 0.4 s, once used
+
+    return pd.concat(given, axis="columns").sum(axis="columns", min_count=1)
 
 
 def _energy_outside(kj: "pd.Series[float]", kcal: "pd.Series[float]") -> "pd.Series[float]":
@@ -152,8 +163,8 @@ def _energy_outside(kj: "pd.Series[float]", kcal: "pd.Series[float]") -> "pd.Ser
 
 
 _COMPUTE: Mapping[str, Callable[..., "pd.Series[float]"]] = {
-    "macronutrients_above_100": lambda fat, carbohydrates, proteins: fat + carbohydrates + proteins,
-    "macronutrients_and_salt": lambda *parts: sum(parts),
+    "macronutrients_above_100": lambda *given: _sum(given),
+    "macronutrients_and_salt": lambda *given: _sum(given[:-1]) + given[-1],
     "saturated_fat_above_fat": lambda part, whole: part - whole,
     "sugars_above_carbohydrates": lambda part, whole: part - whole,
     "energy_disagrees": _energy_outside,

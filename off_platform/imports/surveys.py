@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from off_platform.imports.booleans import BooleanSurvey, mixed_booleans
 from off_platform.imports.columns import Columns
-from off_platform.imports.damage import IdentifierSurvey
+from off_platform.imports.damage import Damage, IdentifierSurvey
 from off_platform.imports.fields import BARCODES
 from off_platform.imports.readers.batches import Batch, Found
 
@@ -21,12 +21,22 @@ class Surveys:
 
     def add(self, batch: Batch, columns: Columns) -> None:
         """Takes in a batch whose columns were met."""
-        for name in (name for field_name in BARCODES for name in columns.of(field_name)):
-            if name in batch.columns:
-                self.identifiers.setdefault(name, IdentifierSurvey(name)).add(batch.columns[name])
+        for field_name in BARCODES:
+            for name in columns.of(field_name):
+                if name in batch.columns:
+                    fresh = IdentifierSurvey(name, gtin=field_name == "gtin")
+                    self.identifiers.setdefault(name, fresh).add(batch.columns[name])
         for name in columns.unknown:
             if name in batch.columns:
                 self.booleans.setdefault(name, BooleanSurvey(name)).add(batch.columns[name])
+
+    def damaged(self, columns: Columns) -> dict[str, Damage]:
+        """The fields of which no code may be taken as it stands, and what was done to them."""
+        return {
+            columns.places[name].field.name: damage
+            for name, survey in self.identifiers.items()
+            if (damage := survey.damage)
+        }
 
     def found(self) -> list[Found]:
         """What is to be said of the whole file."""

@@ -7,7 +7,7 @@ The flow alone: formats are read in `readers/`, records in `records.py`; the tab
 import time
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -64,6 +64,11 @@ class Verdict:
     def records(self) -> int:
         """All records that were looked at."""
         return self.accepted + self.quarantined
+
+    def forget_records(self) -> None:
+        """Begins again, before the file is read once more."""
+        self.accepted = self.quarantined = 0
+        self.counts.clear()
 
     def count(self, level: str) -> int:
         """Findings of a level."""
@@ -135,6 +140,13 @@ def _validate(
                 display.show(tally)
     # A file of nothing but rows that cannot be read has no batch.
     demand_identifier(columns)
+    damaged = surveys.damaged(columns)
+    if damaged and not explanation.damaged:
+        # What all codes together tell is known only now: they are looked at again, as damaged.
+        verdict.forget_records()
+        again, knowing = open_whole(path, staging.folder), replace(explanation, damaged=damaged)
+        _validate(again, path, staging, verdict, connection, knowing, display)
+        return
     _settle(reader, path, staging, verdict, connection, columns, surveys)
 
 

@@ -133,6 +133,7 @@ def many(*barcodes: str) -> str:
 SOUND = table(GOOD)
 UPC_A = [with_check_digit(f"0123456789{digit}") for digit in range(3)]
 EAN_13 = [with_check_digit(f"40123456789{digit}") for digit in range(1, 4)]
+LONGER = [with_check_digit(f"40{number:010}") for number in range(10, 10_000_000, 833_333)]
 SHOPS_OWN = with_check_digit("200000000000")
 # 2,228 kJ or 533 kcal.
 MACRONUTRIENTS = {"fat": "30.9", "carbohydrates": "57.5", "proteins": "6.3"}
@@ -197,7 +198,15 @@ FILES: tuple[Broken, ...] = (
           proposal="the zeros put back in front", certain=True,
           beside=("barcode_lost_zero",) * 3),
     whole("damage_extra_digit", many(*(f"{code}0" for code in EAN_13)), column="barcode",
-          proposal="the last 0 removed", certain=True, beside=("barcode_length",) * 3),
+          proposal="the last digit 0 removed", certain=True, beside=("barcode_damaged",) * 3),
+    whole("damage_fraction", many(*(f"{code}.0" for code in EAN_13)), column="barcode",
+          proposal="the decimal point and the zero removed", certain=True,
+          beside=("barcode_damaged",) * 3),
+    whole("damage_lost_check_digit", many(*(code[:-1] for code in LONGER)), column="barcode",
+          proposal="the check digit appended", beside=("barcode_damaged",) * 12),
+    whole("barcode_damaged", many(*(f"{code}0" for code in EAN_13)), row=2, column="barcode",
+          value=f"{EAN_13[0]}0", proposal=EAN_13[0], certain=True,
+          beside=("damage_extra_digit", *("barcode_damaged",) * 2)),
 )  # fmt: skip
 
 # Of one record.
@@ -259,6 +268,8 @@ RECORDS: tuple[Broken, ...] = (
     cell("above_range", "energy", "950", beside=("energy_unit_detected",),
          fat="100", carbohydrates="0", proteins="0"),
     cell("above_range", "sodium", "21", beside=("salt_derived",)),
+    together("macronutrients_above_100", fat="60", carbohydrates="41"),
+    together("macronutrients_above_100", carbohydrates="60", proteins="41"),
     together("macronutrients_above_100", fat="50", carbohydrates="40", proteins="10.2"),
     cell("nutrient_above_off_limit", "energy_kj", "3912"),
     cell("nutrient_above_off_limit", "vitamin_c", "105001"),

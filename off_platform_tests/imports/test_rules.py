@@ -59,7 +59,8 @@ PROPOSALS = [
     pytest.param(broken, id=broken.rule)
     for broken in BROKEN
     if isinstance(broken.content, str) and None not in (broken.row, broken.proposal)
-    if broken.name == "x.csv"
+    # Its proposal is that of one code; the others of the column stay damaged.
+    if broken.name == "x.csv" and broken.rule != "barcode_damaged"
 ]
 
 
