@@ -12,6 +12,9 @@ BROWSER_READY := $(VENV)/.browser_ready
 ifneq ($(filter 1 true t yes y on,$(shell echo "$(OFF_PLATFORM_SANDBOX)" | tr A-Z a-z)),)
 SANDBOX := OFF_PLATFORM_SANDBOX=1 DAGSTER_HOME=$(CURDIR)/var/sandbox/dagster
 endif
+# `dg` asks the dagster.yaml of this folder whether it may collect usage statistics, and no other.
+export DAGSTER_HOME := $(CURDIR)
+export DAGSTER_DISABLE_TELEMETRY := 1
 
 .PHONY: help setup run ui month test quick browser screenshots chromium check format docs lock benchmarks clean
 
@@ -24,12 +27,11 @@ run: setup  ## Run the platform once on the sandbox, without a network, and say 
 	@OFF_PLATFORM_SANDBOX=1 $(BIN)/off-platform run
 
 ui: setup  ## Open Dagster's UI at localhost:3000; OFF_PLATFORM_SANDBOX=1 for the sandbox.
-	$(if $(SANDBOX),@$(SANDBOX) $(BIN)/off-platform sandbox)
-	@. $(BIN)/activate && $(SANDBOX) dg dev
+	@. $(BIN)/activate && $(SANDBOX) off-platform ui
 
 month: setup  ## Run this month, as the schedule would: key list, index, changes, bins.
 	$(if $(SANDBOX),@$(SANDBOX) $(BIN)/off-platform sandbox)
-	@. $(BIN)/activate && DAGSTER_HOME=$(CURDIR) $(SANDBOX) dg launch --job monthly \
+	@. $(BIN)/activate && $(SANDBOX) dg launch --job monthly \
 		--partition $$(date -u +%Y-%m-01)
 
 test: setup  ## Run all tests but those in a browser.
@@ -82,6 +84,7 @@ $(READY): $(LOCK) pyproject.toml
 	@echo "Setting up $(VENV): some 170 packages, a minute or two, once."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r $(LOCK)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@sh deploy/quiet_dg.sh $(VENV)
 	@touch $@
 
 $(BROWSER_READY): $(READY) $(BROWSER_LOCK)

@@ -15,6 +15,7 @@ import click
 import typer
 from rich.markup import escape
 
+from off_platform import crash_report
 from off_platform.barcodes import check_digit_holds, kind_of, normal_form
 from off_platform.cli_image_sets import bins, images
 from off_platform.cli_imports import import_, validate
@@ -22,6 +23,7 @@ from off_platform.desk import (
     DONE,
     INCOMPLETE,
     OUT_OF_REACH,
+    UNFORESEEN,
     WRONG,
     err,
     images_bucket,
@@ -45,7 +47,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Open Food Facts images and Amazon's bin photos as tables and image sets.",
     epilog="Exit codes: 0 done; 1 done, but something is missing or a check failed; 2 an option, "
-    "setting or file is wrong; 3 a bucket or disk is out of reach; 130 stopped by Ctrl-C. "
+    "setting or file is wrong; 3 a bucket or disk is out of reach; "
+    "4 an unforeseen error, with its traceback in a file that is named; 130 stopped by Ctrl-C. "
     "Settings are environment variables or lines of .env: OFF_PLATFORM_LAKE, "
     "OFF_PLATFORM_IMAGES_BUCKET, OFF_PLATFORM_BINS_BUCKET and the others of .env.example.",
 )
@@ -79,11 +82,27 @@ def run(
 
 
 @app.command()
+def ui() -> None:
+    """Open Dagster's UI at localhost:3000, with the daemon; Ctrl-C ends both.
+
+    With OFF_PLATFORM_SANDBOX=1 it opens on small generated copies of the buckets, offline.
+    """
+    from off_platform import first_run, ui  # noqa: PLC0415 - brings Dagster, 1.6 s
+
+    of = settings()
+    if of.sandbox:
+        with out.status("the sandbox: photos drawn, OCR written, a key list made ..."):
+            first_run.make_sandbox_ready()
+    ui.serve(of)
+
+
+@app.command()
 def sandbox() -> None:
     """Make the sandbox: small generated copies of the buckets, in var/sandbox."""
-    from off_platform import first_run  # noqa: PLC0415 - only here
+    from off_platform import first_run, runs  # noqa: PLC0415 - only here
 
     first_run.make_sandbox_ready()
+    runs.home_of(settings())
     out.print(f"The sandbox is in {SANDBOX}; use it with OFF_PLATFORM_SANDBOX=1.")
 
 
@@ -196,6 +215,15 @@ def _demand_place_for_index(key_list: Path, to: Path) -> None:
 @contextmanager
 def _errors_in_words() -> Iterator[None]:
     """What can go wrong for a user as one sentence and an exit code, never a traceback."""
+    try:
+        with _foreseen_in_words():
+            yield
+    except Exception as error:  # noqa: BLE001 - reported with its traceback, in a file
+        _stop(crash_report.reported(error), UNFORESEEN)
+
+
+@contextmanager
+def _foreseen_in_words() -> Iterator[None]:
     try:
         yield
     except (KeyboardInterrupt, click.Abort):

@@ -184,8 +184,7 @@ def _make_bins(
         with shown_at_the_desk(name) as display:
             made = sets.make_bin_image_set(lake, source, request, folder, connection, display)
         shared = _name_shared_bins(of, lake, connection, image_set, request.choice)
-    if to is None:
-        lake.refresh_views()
+    lake.refresh_views()
     return made, whole and not shared
 
 
@@ -292,8 +291,7 @@ def _make_images(
             _index_this_month(of, lake, source, connection)
         with shown_at_the_desk(name) as display:
             made = sets.make_image_set(lake, source, request, folder, connection, display)
-    if to is None:
-        lake.refresh_views()
+    lake.refresh_views()
     return made
 
 

@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -10,7 +9,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from off_platform.desk import DONE, INCOMPLETE, WRONG, err, out
+from off_platform.desk import DONE, INCOMPLETE, WRONG, err, out, temporary_folder
 from off_platform.settings import settings
 from off_platform.storage.progress import duration, shown_at_the_desk
 
@@ -55,8 +54,7 @@ def validate(
     _demand_apart(path, report, corrected, findings)
     if findings and findings.suffix not in {".csv", ".xlsx"}:
         raise typer.BadParameter(f"{findings} must end in .csv or .xlsx")
-    with tempfile.TemporaryDirectory(prefix="off-platform-") as folder:
-        into = Path(folder)
+    with temporary_folder() as into:
         with shown_at_the_desk("validating") as display:
             verdict = validate_import(path, into, display=display)
         groups = _groups(into)

@@ -1,12 +1,20 @@
 """What every command shares: where it speaks, its exit codes, the lake and buckets that are set."""
 
+import os
+import stat
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
 from rich.console import Console
 
 from off_platform.settings import Settings
+from off_platform.storage.folders import LocalFolder
 from off_platform.storage.lake import Lake
 from off_platform.storage.objects import Access, Source
 
-DONE, INCOMPLETE, WRONG, OUT_OF_REACH = 0, 1, 2, 3
+DONE, INCOMPLETE, WRONG, OUT_OF_REACH, UNFORESEEN = 0, 1, 2, 3, 4
 
 out = Console(emoji=False)
 err = Console(stderr=True, emoji=False)
@@ -30,3 +38,22 @@ def bins_bucket(of: Settings) -> Source:
 def _bucket(of: Settings, url: str, region: str) -> Source:
     signed = of.sources_access == "signed"
     return Source(url, Access(region, of.sources_endpoint, signed, of.request_seconds))
+
+
+@contextmanager
+def temporary_folder() -> Iterator[Path]:
+    """A folder for one command below the system's temporary one; those of killed runs are removed.
+
+    Raises:
+        PermissionError: the place is another user's, who could read and change what is written.
+    """
+    own = Path(tempfile.gettempdir()) / f"off-platform-{os.getuid()}"
+    own.mkdir(mode=0o700, exist_ok=True)
+    about = own.lstat()
+    if not stat.S_ISDIR(about.st_mode) or about.st_uid != os.getuid() or about.st_mode & 0o022:
+        raise PermissionError(
+            f"{own} belongs to somebody else, or others may write there; remove it, or name "
+            "another temporary folder in TMPDIR."
+        )
+    with LocalFolder(own, own).scratch() as folder:
+        yield folder

@@ -13,7 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from off_platform.imports_run import run_import, verdict_of
-from off_platform.runs import failures, home_of, run_job
+from off_platform.runs import failures, of_an_operator, opened_home, run_job
 from off_platform.settings import SANDBOX, Settings
 from off_platform.storage.lake import IMAGE_SETS, VIEWS, Lake, literal
 from off_platform.storage.progress import duration
@@ -62,14 +62,12 @@ def run_once(settings: Settings, image_set: str, console: Console) -> Report:
         image_set: name of a declared set.
         console: where the steps are told.
     """
-    import dagster as dg  # noqa: PLC0415 - 1.6 s, which other commands need not wait for
-
     from off_platform.definitions import definitions  # noqa: PLC0415 - brings Dagster
 
     started = monotonic()
-    defs = definitions(of=settings)
+    defs = definitions(of=of_an_operator(settings))
     report = Report(f"{datetime.now(UTC):%Y-%m-01}", image_set)
-    with dg.DagsterInstance.from_config(str(home_of(settings))) as instance:
+    with opened_home(settings) as instance:
         for job, partition, told in (
             ("monthly", report.month, "the month: key list indexed, products and bins read"),
             ("image_sets", image_set, f"the image set {image_set}: chosen, fetched, verified"),

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from off_platform.desk import DONE, INCOMPLETE, WRONG
-from off_platform.runs import failures, home_of, run_job
+from off_platform.runs import failures, of_an_operator, opened_home, run_job
 from off_platform.settings import Settings
 
 if TYPE_CHECKING:
@@ -45,12 +45,10 @@ def import_one(settings: Settings, path: Path) -> ImportDone:
     Raises:
         ImportFailedError: something else than the file is wrong, such as a full disk.
     """
-    import dagster as dg  # noqa: PLC0415 - 1.6 s, which other commands need not wait for
-
     from off_platform.definitions import definitions  # noqa: PLC0415 - brings Dagster
 
-    with dg.DagsterInstance.from_config(str(home_of(settings))) as instance:
-        return _done(*run_import(definitions(of=settings), instance, path))
+    with opened_home(settings) as instance:
+        return _done(*run_import(definitions(of=of_an_operator(settings)), instance, path))
 
 
 def run_import(

@@ -24,6 +24,18 @@ class LakeResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     memory: str = Field(description="Memory limit of DuckDB.")
     threads: int = Field(description="Threads of DuckDB.")
 
+    def setup_for_execution(self, context: dg.InitResourceContext) -> None:
+        """Compares the views with the tables, once a run: a killed one may have left them apart."""
+        import duckdb  # noqa: PLC0415 - 0.2 s, once a run
+
+        try:
+            self.open().refresh_views()
+        except (OSError, duckdb.Error) as error:
+            # A step that needs the lake fails with its own sentence, and one that makes a damaged
+            # table anew must be able to.
+            if context.log:
+                context.log.warning("The views could not be compared with the tables: %s", error)
+
     def open(self) -> Lake:
         """The lake; one on S3 is signed by the ordinary AWS chain."""
         return open_lake(self.url, self.region, self.endpoint)

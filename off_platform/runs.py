@@ -1,7 +1,9 @@
 """Dagster's jobs run in this process: quietly, kept for the UI, and failures told as sentences."""
 
+import builtins
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,13 +14,21 @@ if TYPE_CHECKING:
 
 DAGSTER_HOME = SANDBOX / "dagster"
 ELSEWHERE = Path("var/dagster")
+# As pyproject.toml and workspace.yaml name it.
+CODE_LOCATION = "off_platform"
 _QUIET_INSTANCE = {"telemetry": {"enabled": False}, "nux": {"enabled": False}}
 # Where Dagster's state lies is said by its home there.
 _PLACES = ("storage", "local_artifact_storage", "compute_logs")
 # Dagster and DuckDB keep Ctrl-C to themselves.
 _INTERRUPTED = ("DagsterExecutionInterrupted", "Query interrupted")
+# What ends a run on purpose, and what Ctrl-C becomes.
+_VERDICTS = {"DagsterAssetCheckFailedError", "Failure", "DagsterExecutionInterruptedError"}
 _CLASS = re.compile(r"^[\w.]*Error: ")
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+
+
+class UnforeseenRunError(RuntimeError):
+    """A step failed by an error that nobody foresaw; the message is its traceback."""
 
 
 def home_of(settings: Settings) -> Path:
@@ -29,6 +39,28 @@ def home_of(settings: Settings) -> Path:
     home.mkdir(parents=True, exist_ok=True)
     (home / "dagster.yaml").write_text(_settings_apart())
     return home
+
+
+def of_an_operator(settings: Settings) -> Settings:
+    """The settings of a run from the command line, which may read any file that its user may."""
+    return settings.model_copy(update={"import_folders": "/"})
+
+
+@contextmanager
+def opened_home(settings: Settings) -> Iterator["dg.DagsterInstance"]:
+    """Dagster's home, for runs in this process.
+
+    What they print goes to the terminal and is not captured: Dagster captures with two child
+    processes per stream, which print tracebacks of their own at Ctrl-C.
+    """
+    import dagster as dg  # noqa: PLC0415 - 1.6 s, which other commands need not wait for
+    from dagster._core.instance.ref import InstanceRef  # noqa: PLC0415 - it publishes no way
+
+    uncaptured = {"module": "dagster._core.storage.noop_compute_log_manager"}
+    uncaptured["class"] = "NoOpComputeLogManager"
+    ref = InstanceRef.from_dir(str(home_of(settings)), overrides={"compute_logs": uncaptured})
+    with dg.DagsterInstance.from_ref(ref) as instance:
+        yield instance
 
 
 def _settings_apart() -> str:
@@ -58,6 +90,7 @@ def run_job(
 
     Raises:
         KeyboardInterrupt: somebody pressed Ctrl-C.
+        UnforeseenRunError: a step failed by an error of the platform's own.
     """
     ops = {name: {"config": dict(of_asset)} for name, of_asset in (config or {}).items()}
     result = defs.resolve_job_def(job).execute_in_process(
@@ -65,19 +98,45 @@ def run_job(
         instance=instance,
         partition_key=partition,
         raise_on_error=False,
+        tags={
+            # The UI's timeline and its pages of jobs show only runs that have these.
+            ".dagster/repository": f"{defs.get_repository_def().name}@{CODE_LOCATION}",
+            "dagster/code_location": CODE_LOCATION,
+        },
     )
     if any(word in sentence for sentence in failures(result) for word in _INTERRUPTED):
         raise KeyboardInterrupt
+    for error in _errors(result):
+        if not _is_foreseen(first_cause(error)):
+            raise UnforeseenRunError(first_cause(error).to_string())
     return result
 
 
 def failures(result: "dg.ExecuteInProcessResult") -> list[str]:
     """Why steps failed: the error's own sentence, without its class and traceback."""
+    return [own_sentence(first_cause(error)) for error in _errors(result)]
+
+
+def _errors(result: "dg.ExecuteInProcessResult") -> list[Any]:
     errors = [
         event.step_failure_data.error
         for event in result.filter_events(lambda event: event.is_step_failure)
     ]
-    return [own_sentence(first_cause(error)) for error in errors if error]
+    return [error for error in errors if error]
+
+
+def _is_foreseen(error: Any) -> bool:
+    """Whether an error is one of ours, the system's, or a verdict of Dagster's.
+
+    Dagster keeps of an error its text, which begins with its class; the module stands before those
+    that are not Python's own.
+    """
+    name = error.message.split(":", 1)[0].strip()
+    if name.startswith("off_platform."):
+        return True
+    own = getattr(builtins, name, None)
+    is_of_system = isinstance(own, type) and issubclass(own, OSError)
+    return is_of_system or name.rpartition(".")[2] in _VERDICTS
 
 
 def first_cause(error: Any) -> Any:

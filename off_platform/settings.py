@@ -5,6 +5,7 @@ takes them from the ordinary AWS chain.
 """
 
 import difflib
+import logging
 import os
 import re
 from collections.abc import Iterable
@@ -27,6 +28,14 @@ from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 SCHEMES = ("s3://", "file://", "http://", "https://", "memory://")
 SANDBOX = Path("var/sandbox")
+# Of variables whose values are credentials: ours, AWS's, Postgres' and most others'.
+_SECRET_NAME = re.compile(r"SECRET|PASSW|PWD|TOKEN|WEBHOOK|CREDENTIAL|ACCESS_KEY|API_KEY")
+IN_SANDBOX = {
+    "lake": str(SANDBOX / "lake"),
+    "images_bucket": str(SANDBOX / "openfoodfacts-images"),
+    "bins_bucket": str(SANDBOX / "aft-vbi-pds"),
+    "products_dump": str(SANDBOX / "products.csv.gz"),
+}
 PREFIX = "OFF_PLATFORM_"
 ENV_FILE = ".env"
 
@@ -116,6 +125,11 @@ class Settings(BaseSettings):
     )
     inbox: Location | None = Field(
         default=None, description="Where producers' files arrive: a folder or s3://bucket/prefix."
+    )
+    import_folders: str = Field(
+        default="",
+        description="Folders, separated by commas, from which a file may be named in the launchpad "
+        "of `import_file`, besides the inbox. The command line may name any file.",
     )
     image_sets: Path = Field(
         default=Path("image_sets.toml"), description="The file that declares the image sets."
@@ -233,18 +247,12 @@ class Settings(BaseSettings):
     def _sandbox_in_place_of_the_public_buckets(cls, values: dict[str, Any]) -> dict[str, Any]:
         """The sandbox gets its own lake: its snapshot must never pass for the month's real one.
 
-        It wins over a lake and buckets that `.env` sets for the real ones.
+        It wins over a lake and buckets that `.env` sets for the real ones. An inbox that is set
+        stays: what arrives there goes into the sandbox's lake.
         """
         if str(values.get("sandbox", "")).lower() not in {"1", "true", "yes", "on", "t", "y"}:
             return values
-        inside = {
-            "lake": str(SANDBOX / "lake"),
-            "images_bucket": str(SANDBOX / "openfoodfacts-images"),
-            "bins_bucket": str(SANDBOX / "aft-vbi-pds"),
-            "products_dump": str(SANDBOX / "products.csv.gz"),
-            "inbox": str(SANDBOX / "inbox"),
-        }
-        return values | inside
+        return {"inbox": str(SANDBOX / "inbox")} | values | IN_SANDBOX
 
 
 @cache
@@ -258,7 +266,7 @@ def settings() -> Settings:
         _demand_known(os.environ)
         _demand_readable()
         _demand_known(dotenv_values(ENV_FILE))
-        return Settings()
+        read = Settings()
     except ValidationError as error:
         raise WrongSettingError(_in_one_line(error)) from None
     except UnicodeDecodeError:
@@ -267,6 +275,40 @@ def settings() -> Settings:
         ) from None
     except SettingsError as error:
         raise WrongSettingError(f"The settings cannot be read: {error}.") from None
+    if read.sandbox:
+        _settle_what_the_sandbox_replaces()
+    return read
+
+
+def _settle_what_the_sandbox_replaces() -> None:
+    """Refuses a lake or bucket of the environment beside the sandbox; reports one of `.env`.
+
+    Dagster copies `.env` into the environment of its processes: the same value is that of `.env`.
+    """
+    in_file = dotenv_values(ENV_FILE)
+    for name, replaced_by in IN_SANDBOX.items():
+        setting = f"{PREFIX}{name.upper()}"
+        value = os.environ.get(setting) or in_file.get(setting)
+        if not value or value == replaced_by:
+            continue
+        if value != in_file.get(setting):
+            raise WrongSettingError(
+                f"{setting} and {PREFIX}SANDBOX are both set, but the sandbox has its own at "
+                f"{replaced_by}; unset one of them."
+            )
+        logging.getLogger(__name__).warning(
+            "%s of %s is not used: the sandbox has its own at %s.", setting, ENV_FILE, replaced_by
+        )
+
+
+def secret_texts() -> list[str]:
+    """Values of the environment and `.env` that no file of ours may hold, the longest first."""
+    values = {**dotenv_values(ENV_FILE), **os.environ}
+    return sorted(
+        {value for name, value in values.items() if value and _SECRET_NAME.search(name.upper())},
+        key=len,
+        reverse=True,
+    )
 
 
 def _demand_readable() -> None:

@@ -337,6 +337,15 @@ def test_a_key_list_that_is_missing_in_a_folder_is_told_at_once(run: Run) -> Non
     assert "Trying again" not in err
 
 
+def test_a_view_that_a_killed_run_left_out_is_made_by_the_next(run: Run) -> None:
+    assert run("images", "--n", "1", "--out", "set")[0] in {0, 1}
+    Path("lake/off_platform.duckdb").unlink()
+    assert run("images", "--n", "1", "--out", "set")[0] in {0, 1}
+    with duckdb.connect("lake/off_platform.duckdb", read_only=True) as connection:
+        ((rows,),) = connection.execute("SELECT count(*) FROM key_index").fetchall()
+    assert rows > 0
+
+
 def test_ctrl_c_is_one_sentence_and_its_own_code(sandbox: Sandbox, tmp_path: Path) -> None:
     key_list = sandbox.images.folder / "data" / "data_keys.gz"
     fifo = tmp_path / "endless"

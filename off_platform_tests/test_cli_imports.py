@@ -4,11 +4,15 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
+import time
 from pathlib import Path
 
+import dagster as dg
 import openpyxl
 import pytest
 
+from off_platform.imports import assets
 from off_platform_tests.command_line import Run, command_line
 from off_platform_tests.waiting import PATIENCE_SECONDS
 
@@ -48,6 +52,28 @@ def test_a_person_is_told_where_what_and_what_to_do(run: Run) -> None:
     _, out, _ = run("validate", "some.csv")
     assert "row 2, fat_g: '30,9' -> '30.9'" in out
     assert "1. Write a period instead of the comma. (1 finding)" in out
+
+
+@pytest.mark.usefixtures("run")
+def test_what_a_killed_command_left_is_removed_by_the_next(tmp_path: Path) -> None:
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    Path("large.csv").write_text("barcode,product_name\n" + f"{NUTELLA},x\n" * 300_000)
+    program = Path(sys.executable).with_name("off-platform")
+    with subprocess.Popen(  # noqa: S603 - our own program
+        [program, "validate", "large.csv"],
+        env={**os.environ, "TMPDIR": str(temporary)},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    ) as process:
+        while process.poll() is None and not list(temporary.glob("*/*/*")):
+            time.sleep(0.01)
+        process.kill()
+    assert list(temporary.glob("*/*"))
+    subprocess.run(  # noqa: S603 - our own program
+        [program, "validate", "good.csv"], env={**os.environ, "TMPDIR": str(temporary)}, check=True
+    )
+    assert not list(temporary.glob("*/*"))
 
 
 def test_programs_get_json(run: Run) -> None:
@@ -171,6 +197,33 @@ def test_an_import_is_taken_in_with_its_report(run: Run) -> None:
     kept = sorted(path.name for path in Path("var/lake/imports").iterdir())
     assert [name.split("@")[0] for name in kept] == ["good.csv", "some.csv"]
     assert all((Path("var/lake/imports") / name / "report.html").exists() for name in kept)
+
+
+def test_a_run_of_the_command_line_is_shown_as_one_of_the_code_location(run: Run) -> None:
+    """The UI's timeline and pages of jobs ask for these tags."""
+    assert run("import", "good.csv")[0] == 0
+    with dg.DagsterInstance.from_config("var/dagster") as instance:
+        (kept,) = instance.get_runs()
+    assert kept.job_name == "imports"
+    assert kept.tags[".dagster/repository"] == "__repository__@off_platform"
+    assert kept.tags["dagster/code_location"] == "off_platform"
+
+
+def test_an_unforeseen_error_in_a_run_has_its_own_code(
+    run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+
+    def fails(*_: object) -> None:
+        raise ZeroDivisionError("nobody thought of this")
+
+    monkeypatch.setattr(assets, "take_in", fails)
+    code, _, err = run("import", "good.csv")
+    assert code == 4
+    (file,) = tmp_path.glob("off-platform-error-*.txt")
+    assert str(file) in err
+    assert "nobody thought of this" in file.read_text()
+    assert "in fails" in file.read_text()
 
 
 def test_imports_are_refused_before_any_is_taken_in(run: Run) -> None:

@@ -126,6 +126,7 @@ def house_at(tmp_path_factory: pytest.TempPathFactory, sandbox: Sandbox) -> Iter
             "bins_bucket": str(sandbox.bins.folder),
             "products_dump": str(sandbox.products_dump),
             "image_sets": root / "image_sets.toml",
+            "import_folders": str(root.parent),
             "list_attempts": 1,
             "missing_share_most": 0.3,
         }

@@ -45,6 +45,35 @@ def test_the_sandbox_wins_over_the_lake_and_buckets_of_dotenv(
     assert settings().bins_bucket == "var/sandbox/aft-vbi-pds"
 
 
+def test_a_lake_of_the_environment_beside_the_sandbox_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("OFF_PLATFORM_SANDBOX", "1")
+    monkeypatch.setenv("OFF_PLATFORM_LAKE", "s3://ours/lake")
+    with pytest.raises(WrongSettingError, match="OFF_PLATFORM_LAKE and OFF_PLATFORM_SANDBOX"):
+        settings()
+
+
+@pytest.mark.parametrize("copied", [False, True])
+def test_a_lake_of_dotenv_beside_the_sandbox_is_reported(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, *, copied: bool
+) -> None:
+    Path(".env").write_text("OFF_PLATFORM_LAKE=s3://ours/lake\n")
+    monkeypatch.setenv("OFF_PLATFORM_SANDBOX", "1")
+    if copied:  # as Dagster does for its processes
+        monkeypatch.setenv("OFF_PLATFORM_LAKE", "s3://ours/lake")
+    assert settings().lake == "var/sandbox/lake"
+    assert "OFF_PLATFORM_LAKE of .env is not used" in caplog.text
+
+
+def test_an_inbox_that_is_set_stays_with_the_sandbox(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OFF_PLATFORM_SANDBOX", "1")
+    assert settings().inbox == "var/sandbox/inbox"
+    settings.cache_clear()
+    monkeypatch.setenv("OFF_PLATFORM_INBOX", "arrived")
+    assert settings().inbox == "arrived"
+
+
 def test_an_empty_line_means_the_default() -> None:
     Path(".env").write_text("OFF_PLATFORM_PRODUCTS_DUMP=\nOFF_PLATFORM_LAKE=\n")
     assert (settings().products_dump, settings().lake) == (None, "var/lake")

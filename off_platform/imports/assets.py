@@ -12,6 +12,7 @@ import dagster as dg
 from pydantic import Field
 
 from off_platform.imports import beside, checks, previews
+from off_platform.imports.allowed import demand_allowed
 from off_platform.imports.imported import make_products_imported
 from off_platform.imports.inbox import fetched
 from off_platform.imports.staging import ACCEPTED, FINDINGS, QUARANTINED
@@ -57,8 +58,8 @@ class ImportConfig(dg.Config):
 
     path: str | None = Field(
         default=None,
-        description="The file or folder: a path on the machine that runs this, or a URL in the "
-        "inbox. Left out: the one that the lake has kept is looked at again.",
+        description="The file or folder: a path or URL in the inbox, or a path below one of "
+        "OFF_PLATFORM_IMPORT_FOLDERS. Left out: the one that the lake has kept is looked at again.",
     )
 
 
@@ -80,6 +81,7 @@ def import_file(
     """Keeps the file; one that is kept already stays as it is."""
     into, key = lake.open(), context.partition_key
     if config.path:
+        demand_allowed(config.path, settings.inbox, settings.import_folders)
         with fetched(config.path, inbox_source(settings)) as path:
             take_in(into, path, key)
     with lake.query(into) as connection:

@@ -160,7 +160,11 @@ class Lake:
         connection.register_filesystem(Bucket("s3", **s3_options(self._access)))
 
     def refresh_views(self) -> None:
-        """Makes `off_platform.duckdb` anew when a table came or went."""
+        """Makes `off_platform.duckdb` anew when a table came or went.
+
+        Every run calls it: one that was killed may have placed a table and not its view. A view
+        follows the columns of its files by itself.
+        """
         # Looked at again afterwards: another writer's table may have come while they were made.
         for _ in range(VIEW_ROUNDS):
             wanted = dict(self._patterns())
@@ -187,7 +191,7 @@ class Lake:
         import duckdb  # noqa: PLC0415 - 0.2 s, once used
 
         if not self.root.exists(VIEWS):
-            return False
+            return not wanted
         with self.root.scratch() as scratch:
             (scratch / VIEWS).write_bytes(self.root.read(VIEWS))
             try:

@@ -217,7 +217,12 @@ def instance(tmp_path: Path) -> Iterator[dg.DagsterInstance]:
 def test_a_bad_import_is_told_once(tmp_path: Path, instance: dg.DagsterInstance, bad: str) -> None:
     (tmp_path / "instance").mkdir(exist_ok=True)
     with listening() as server:
-        settings = Settings(_env_file=None, lake=str(tmp_path / "lake"), alert_webhook=server.url)
+        settings = Settings(
+            _env_file=None,
+            lake=str(tmp_path / "lake"),
+            import_folders=str(tmp_path),
+            alert_webhook=server.url,
+        )
         result = import_of(settings, instance, bad, tmp_path)
         tick(settings, result, instance)
         tick(settings, import_of(settings, instance, f"{bad}\n", tmp_path), instance)
@@ -229,7 +234,12 @@ def test_a_bad_import_is_told_once(tmp_path: Path, instance: dg.DagsterInstance,
 
 def test_a_good_import_is_not_told(tmp_path: Path, instance: dg.DagsterInstance) -> None:
     with listening() as server:
-        settings = Settings(_env_file=None, lake=str(tmp_path / "lake"), alert_webhook=server.url)
+        settings = Settings(
+            _env_file=None,
+            lake=str(tmp_path / "lake"),
+            import_folders=str(tmp_path),
+            alert_webhook=server.url,
+        )
         result = import_of(settings, instance, f"{HEADER}3017620422003,A,1\n", tmp_path)
         tick(settings, result, instance)
     assert server.bodies == []

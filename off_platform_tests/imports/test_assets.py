@@ -31,7 +31,7 @@ class Desk:
     def __init__(self, root: Path, instance: dg.DagsterInstance) -> None:
         """See the class."""
         self.root, self.instance = root, instance
-        self.settings = Settings(_env_file=None, lake=str(root / "lake"))
+        self.settings = Settings(_env_file=None, lake=str(root / "lake"), import_folders="/")
         self.lake = Lake(self.settings.lake)
 
     def hand_in(self, name: str, text: str | bytes) -> dg.ExecuteInProcessResult:

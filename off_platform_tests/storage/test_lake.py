@@ -248,6 +248,17 @@ def test_damaged_views_are_made_anew(lake: Lake, data: bytes) -> None:
     assert shown(lake, "SELECT code FROM products") == [("2",)]
 
 
+@pytest.mark.parametrize("there", [False, True])
+def test_a_deleted_file_of_views_is_made_anew_where_there_is_a_table(
+    lake: Lake, *, there: bool
+) -> None:
+    if there:
+        put(lake, NOVEMBER, rows("1"))
+        Path(lake.root.address(VIEWS)).unlink()
+    lake.refresh_views()
+    assert lake.root.exists(VIEWS) == there
+
+
 def test_a_folder_without_a_file_is_no_table(lake: Lake) -> None:
     """As when somebody removed the only partition by hand."""
     put(lake, NOVEMBER, rows("1"))

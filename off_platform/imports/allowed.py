@@ -1,0 +1,45 @@
+"""Which files a run may be told to take in: those of the inbox, and of the folders that are set.
+
+Whoever may start runs in the UI names a path on the server; the file would be kept and shown.
+"""
+
+from pathlib import Path
+
+from off_platform.storage.objects import is_local, local_folder
+
+
+class NotAllowedError(PermissionError):
+    """The path is in neither the inbox nor a folder that is set; the message names the setting."""
+
+
+def demand_allowed(place: str, inbox: str | None, folders: str) -> None:
+    """Ensures that a place may be read; links are followed before it is judged.
+
+    Args:
+        place: a path, or a URL.
+        inbox: the inbox that is set.
+        folders: further folders or prefixes, separated by commas.
+
+    Raises:
+        NotAllowedError: it may not.
+    """
+    for allowed in [inbox or "", *folders.split(",")]:
+        if allowed.strip() and _is_below(place, allowed.strip()):
+            return
+    raise NotAllowedError(
+        f"{place[:200]!r} is in neither the inbox (OFF_PLATFORM_INBOX) nor a folder of "
+        "OFF_PLATFORM_IMPORT_FOLDERS, so a run may not read it; add its folder there."
+    )
+
+
+def _is_below(place: str, allowed: str) -> bool:
+    if is_local(place) != is_local(allowed):
+        return False
+    if is_local(place):
+        return _resolved(place).is_relative_to(_resolved(allowed))
+    inside = place.removeprefix(f"{allowed.rstrip('/')}/")
+    return inside != place and ".." not in inside.split("/")
+
+
+def _resolved(place: str) -> Path:
+    return local_folder(place).resolve()

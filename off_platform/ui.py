@@ -1,0 +1,39 @@
+"""Dagster's UI and daemon in this terminal, in a home that is ready before either starts.
+
+The processes are those of `dg dev`; nothing of them is here.
+"""
+
+import logging
+import os
+import sys
+
+from off_platform.runs import home_of
+from off_platform.settings import Settings
+
+
+class NoUserInterfaceError(LookupError):
+    """The packages of the UI are not installed; the message says how to install them."""
+
+
+def serve(settings: Settings) -> None:
+    """Serves the UI until Ctrl-C.
+
+    Raises:
+        NoUserInterfaceError: the extra `ui` is not installed.
+    """
+    try:
+        from dagster_dg_cli.cli import main  # noqa: PLC0415 - an extra that servers do not have
+    except ImportError:
+        raise NoUserInterfaceError(
+            "Dagster's UI is not installed: pip install 'off-platform[ui]'."
+        ) from None
+    # `dg` asks the dagster.yaml there whether it may collect usage statistics.
+    os.environ["DAGSTER_HOME"] = str(home_of(settings).absolute())
+    logging.getLogger("dagster").addFilter(_is_news)
+    sys.argv = ["dg", "dev"]
+    main()  # type: ignore[no-untyped-call]
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    """That the sandbox's home is not the working directory is meant so."""
+    return "Found a dagster instance configuration value" not in record.getMessage()
