@@ -128,11 +128,14 @@ class Bucket:
     Not for several threads at once. A file that others change is noticed at the next request.
     """
 
-    def __init__(self, folder: Path, *, kept_bytes: int, multipart_etags: bool) -> None:
+    def __init__(
+        self, folder: Path, *, kept_bytes: int, multipart_etags: bool, encrypted: bool = False
+    ) -> None:
         """Serve `folder`, keeping up to `kept_bytes` of small objects in memory."""
         self._folder = os.fspath(folder.resolve())
         self._room = kept_bytes
         self._multipart_etags = multipart_etags
+        self._encrypted = encrypted
         self._stored: dict[str, Stored] = {}
 
     def find(self, key: str) -> Stored | None:
@@ -241,6 +244,7 @@ class Bucket:
             if etag is None:
                 content = BufferedReader(file) if kept is None else BytesIO(kept)
                 etag = file_etag(content, multipart=self._has_multipart_etag(size))
+                etag = plain_etag(etag.encode()) if self._encrypted else etag
         signature = (facts.st_mtime_ns, size, facts.st_ino)
         stored = Stored(path, size, facts.st_mtime_ns, etag, signature)
         if kept is not None and len(kept) == size:

@@ -40,12 +40,14 @@ class Options:
     Attributes:
         page_size: at most so many entries are listed a page.
         multipart_etags: every ETag is that of an upload in parts, not only a large object's.
+        encrypted: every ETag has 32 digits and is no MD5, as under SSE-KMS.
         missing_is_forbidden: an object that is not there is answered 403 instead of 404.
         kept_bytes: how much of each bucket's small objects stays in memory.
     """
 
     page_size: int = MAX_PAGE_SIZE
     multipart_etags: bool = False
+    encrypted: bool = False
     missing_is_forbidden: bool = False
     kept_bytes: int = KEPT_BYTES
 
@@ -81,7 +83,10 @@ class Service:
         self.beside: list[int] = []
         self.buckets = {
             name: Bucket(
-                folder, kept_bytes=options.kept_bytes, multipart_etags=options.multipart_etags
+                folder,
+                kept_bytes=options.kept_bytes,
+                multipart_etags=options.multipart_etags,
+                encrypted=options.encrypted,
             )
             for name, folder in folders.items()
         }

@@ -70,11 +70,17 @@ def of_snapshot(
     findings["md5_is_the_etag"] = Finding(
         broken=0 if promised is None else int(promised[1] != snapshot.md5),
         of=int(promised is not None),
-        note="" if promised else "The ETag is no MD5: the list was uploaded in parts.",
+        note=_etag_note(promised is not None, promised is not None and promised[1] == snapshot.md5),
     )
     elsewhere = f"{snapshot.copied_at:%Y-%m-01}" != month
     findings["snapshot_of_its_month"] = Finding(broken=int(elsewhere), of=1)
     return findings
+
+
+def _etag_note(looks_like_md5: bool, equal: bool) -> str:  # noqa: FBT001
+    if not looks_like_md5:
+        return "The ETag is not an MD5: the list was uploaded in parts."
+    return "" if equal else "Two downloads agree, so the ETag is not an MD5, as under SSE-KMS."
 
 
 def _shrunk(snapshot: Snapshot, before: Snapshot | None, most: float) -> Finding:

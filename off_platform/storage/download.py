@@ -99,11 +99,12 @@ def download(
     part = destination.with_name(destination.name + ".part")
     tally = Tally(unit="bytes")
     failures = 0
+    damaged: set[str] = set()
     while True:
         before = _length(part)
         try:
             seen = _continue(store, key, part, tally, display)
-            _demand_whole(part, seen)
+            _demand_whole(part, seen, damaged)
             part.replace(destination)
         except GoneError:
             raise
@@ -183,13 +184,23 @@ def _forget(part: Path) -> None:
     _note_of(part).unlink(missing_ok=True)
 
 
-def _demand_whole(part: Path, seen: Seen) -> None:
-    """Length, and MD5 where the ETag is one."""
+def _demand_whole(part: Path, seen: Seen, damaged: set[str]) -> None:
+    """Length, and MD5 where the ETag is one.
+
+    Under SSE-KMS and SSE-C an ETag of 32 digits is no MD5: two downloads that agree are taken for
+    what is in the bucket. Whether that is damaged shows in its content.
+
+    Args:
+        part: what came.
+        seen: what the store says of it.
+        damaged: MD5s of earlier downloads that were not the promised one; this one is added.
+    """
     if part.stat().st_size != seen.bytes:
         _forget(part)
         raise DownloadError(f"{seen.key} came with another length than promised.")
     promised = MD5_ETAG.fullmatch(seen.etag or "")
-    if promised and promised[1] != md5_of(part):
+    if promised and promised[1] != (md5 := md5_of(part)) and md5 not in damaged:
+        damaged.add(md5)
         _forget(part)
         raise DownloadError(f"{seen.key} came damaged: its MD5 is not the one its ETag promises.")
 

@@ -25,7 +25,7 @@ Tag = TypeVar("Tag")
 Facts = TypeVar("Facts")
 
 # An ETag is the MD5 of the bytes unless the object was uploaded in parts (then it has a dash) or
-# encrypted with a key of its own.
+# encrypted under SSE-KMS or SSE-C (then it has 32 digits all the same).
 MD5_ETAG = re.compile(r'"?([0-9a-f]{32})"?')
 
 SENTENCE_MOST = 300
@@ -35,6 +35,9 @@ PATIENCE = 10
 LONGEST_BURST = 600.0
 # So many failures before anything comes through mean that the store is away.
 AWAY_AFTER = 50
+# Objects of which two whole reads agree with each other and not with their ETag, before a store in
+# which no ETag was the MD5 counts as one whose ETags are none. One or two may be damaged in it.
+DISAGREEING = 3
 FIRST_WAIT = 0.1
 LONGEST_WAIT = 20.0
 
@@ -97,6 +100,14 @@ class _PassingError(Exception):
     """A failure that another try may not meet: a cut connection, a flipped bit, a 500."""
 
 
+class _OtherMd5Error(_PassingError):
+    """What came has not the MD5 that its ETag promises, if it promises one."""
+
+    def __init__(self, came: Came, promised: str) -> None:
+        super().__init__(f"MD5 {came.md5} is not the {promised} that the ETag promises")
+        self.came = came
+
+
 @dataclass(frozen=True, slots=True)
 class Bounds:
     """What one transfer's threads share: limits, and how it goes so far."""
@@ -119,6 +130,8 @@ class Streak:
         failed: objects that failed, while none had come through.
         store_was_there: whether any came through.
         quickest: seconds of the quickest answer.
+        etag_was_md5: whether any object had the MD5 that its ETag promises.
+        disagreeing: objects whose reads agree with each other and not with their ETag.
     """
 
     def __init__(self) -> None:
@@ -126,6 +139,16 @@ class Streak:
         self.failed = 0
         self.store_was_there = False
         self.quickest = math.inf
+        self.etag_was_md5 = False
+        self.disagreeing = 0
+
+    @property
+    def etags_are_no_md5(self) -> bool:
+        """Whether ETags of 32 digits promise nothing here, as under SSE-KMS and SSE-C.
+
+        S3's headers say so, but obstore does not hand them on; so it is found by what comes.
+        """
+        return not self.etag_was_md5 and self.disagreeing >= DISAGREEING
 
     def tries(self, attempts: int) -> int:
         """How many tries an object gets: one is enough to see that a store is still away.
@@ -144,15 +167,37 @@ class Streak:
             self.store_was_there = True
 
 
+class _Rereads:
+    """Whole reads of one object, none of which has the MD5 that its ETag promises."""
+
+    def __init__(self, streak: Streak) -> None:
+        self._streak = streak
+        self._seen: set[tuple[str, str | None]] = set()
+        self._counted = False
+
+    def agree(self, came: Came) -> bool:
+        """Whether another read brought the same, in a store whose ETags are no MD5."""
+        read = (came.md5, came.etag)
+        if read not in self._seen:
+            self._seen.add(read)
+            return False
+        if not self._counted:
+            self._streak.disagreeing += 1
+            self._counted = True
+        return self._streak.etags_are_no_md5
+
+
 def fetch(
     store: "ObjectStore", wanted: Wanted[Tag, Facts], bounds: Bounds
 ) -> Came | Outcome[Tag, Facts]:
     """Tries until there is an outcome, the tries are used up, or all has ended.
 
-    An object whose MD5 is the one promised is handed over as it came, for `looked_at`.
+    An object whose MD5 is the one promised is handed over as it came, for `looked_at`; so is one of
+    which two reads agree, in a store whose ETags are no MD5 (`Streak.etags_are_no_md5`).
     """
     limits, throttle = bounds.limits, bounds.throttle
     reason, failures, refusals = "", 0, 0
+    rereads = _Rereads(bounds.streak)
     while failures < bounds.streak.tries(limits.attempts) and refusals < limits.attempts * PATIENCE:
         grant = throttle.enter()
         if throttle.ended:
@@ -169,6 +214,8 @@ def fetch(
         except _PassingError as error:
             throttle.leave(grant)
             reason, failures = str(error), failures + 1
+            if isinstance(error, _OtherMd5Error) and rereads.agree(error.came):
+                return error.came
             if failures < bounds.streak.tries(limits.attempts):
                 throttle.rest(_wait_before(failures))
         except BaseException:
@@ -200,11 +247,12 @@ def _judge(
     md5 = md5_hex(data)
     if len(data) != meta["size"]:
         raise _PassingError(f"{len(data):,} bytes came where {meta['size']:,} were promised")
+    came = Came(data, md5, meta["e_tag"], meta["last_modified"])
     promised = MD5_ETAG.fullmatch(meta["e_tag"] or "")
     if promised and promised[1] != md5:
-        raise _PassingError(f"MD5 {md5} is not the {promised[1]} that the ETag promises")
-    came = Came(data, md5, meta["e_tag"], meta["last_modified"])
+        raise _OtherMd5Error(came, promised[1])
     if promised:
+        bounds.streak.etag_was_md5 = True
         return came
     outcome = looked_at(wanted, came)
     if outcome.reason and _reads_otherwise_again(store, wanted.key, data):

@@ -303,7 +303,7 @@ WHOLE = gzip.compress(b"\n".join(OTHER_LIST), mtime=0)
         (WHOLE[:30] + b"\xff\xff\xff" + WHOLE[33:], "is damaged"),
         (b"<!DOCTYPE html><p>Service Unavailable</p>", "is no gzip file"),
         (gzip.compress(b"", mtime=0), "is empty"),
-        (b"", "is no gzip file"),
+        (b"", "is empty"),
     ],
 )
 def test_a_bad_list_upstream_replaces_nothing(

@@ -291,3 +291,30 @@ def test_every_outcome_is_counted_and_shown(server: S3Server) -> None:
     assert recorder.seen == list(range(1, 122))
     assert tally.by_end == {"fetched": 120, "missing": 1}
     assert tally.bytes == sum(map(len, OBJECTS.values()))
+
+
+def test_etags_of_encrypted_objects_are_compared_with_nothing(folder: Path) -> None:
+    with S3Server({BUCKET: folder}, encrypted=True) as server:
+        outcomes = fetch_all(open_at(server), KEYS, Limits(concurrency=8))
+        asked = server.counts()["GET", 200]
+    assert [each.data for each in outcomes] == list(OBJECTS.values())
+    assert all(each.md5 == md5(OBJECTS[each.key]) != each.etag for each in outcomes)
+    # Each twice, and the first ones up to all their tries until enough of them disagree.
+    assert 2 * len(KEYS) <= asked <= 2 * len(KEYS) + 8 * 16
+
+
+def test_flips_show_also_where_etags_are_no_md5(folder: Path) -> None:
+    with S3Server({BUCKET: folder}, encrypted=True, faults=Faults(flip=0.5)) as server:
+        outcomes = fetch_all(open_at(server), KEYS)
+    fetched = [each for each in outcomes if each.status == "fetched"]
+    assert len(fetched) > len(KEYS) / 2
+    assert all(each.data == OBJECTS[each.key] for each in fetched)
+
+
+def test_a_damaged_object_among_others_that_have_their_md5_is_corrupt(folder: Path) -> None:
+    faults = Faults(flip=0.1, flip_forever=True)
+    with S3Server({BUCKET: folder}, faults=faults) as server:
+        outcomes = fetch_all(open_at(server), KEYS)
+        flipped = {key for key in KEYS if server.fault_of(key)}
+    assert len(flipped) > 3
+    assert {each.key for each in outcomes if each.status == "corrupt"} == flipped
