@@ -44,7 +44,37 @@ class WrongSettingError(ValueError):
     """A setting cannot be used; the message is one line: which, what is wrong, what is right."""
 
 
+# An address holds credentials before its host, or as a value of its query.
+_USER_IN_ADDRESS = re.compile(r"(?<=://)[^/?#]*@")
+_SECRET_IN_QUERY = re.compile(
+    r"(?i)(?<=[?&;])(x-amz-(?:signature|credential|security-token)|sig|signature|key|secret|"
+    r"(?:access|api|auth)?[-_]?(?:token|key|password)|pass(?:word)?|pwd|awsaccesskeyid)=[^&;#]*"
+)
+
+
+def _demand_no_credentials(value: str) -> None:
+    """An address is written to manifests, cards, tables and the UI, so it may hold no secret."""
+    if "://" not in value:
+        return
+    if _USER_IN_ADDRESS.search(value):
+        raise ValueError(
+            "must not hold a user name or password, as addresses are written to cards and tables; "
+            "use the ordinary AWS chain with s3:// and OFF_PLATFORM_SOURCES_ACCESS=signed"
+        )
+    if _SECRET_IN_QUERY.search(value):
+        raise ValueError(
+            "must not be signed or hold a token, as addresses are written to cards and tables; "
+            "use the ordinary AWS chain with s3:// and OFF_PLATFORM_SOURCES_ACCESS=signed"
+        )
+
+
+def without_credentials(text: str) -> str:
+    """A text with `***` for the credentials of the addresses in it."""
+    return _SECRET_IN_QUERY.sub(r"\1=***", _USER_IN_ADDRESS.sub("***@", text))
+
+
 def _location(value: str) -> str:
+    _demand_no_credentials(value)
     if "://" in value and not value.startswith(SCHEMES):
         raise ValueError(f"must be a folder or start with one of {', '.join(SCHEMES)}")
     if value.startswith("s3://") and not value[len("s3://") :].strip("/"):
@@ -61,8 +91,14 @@ def _memory(value: str) -> str:
 
 
 def _endpoint(value: str) -> str:
+    _demand_no_credentials(value)
     if not re.fullmatch(r"https?://[^/\s]+(/\S*)?", value):
         raise ValueError("must be an address such as http://host:9000")
+    return value
+
+
+def _address_of_the_ui(value: str) -> str:
+    _demand_no_credentials(value)
     return value
 
 
@@ -227,7 +263,7 @@ class Settings(BaseSettings):
     alert_warning_share: Share = Field(
         default=0.2, description="A warning that a larger share broke is worth an alert."
     )
-    alert_ui: str = Field(
+    alert_ui: Annotated[str, AfterValidator(_address_of_the_ui)] = Field(
         default="", description="Address of the UI for links, such as https://dagster.example.org."
     )
     duckdb_memory: Memory = Field(
@@ -321,7 +357,7 @@ def _demand_readable() -> None:
             if line.error:
                 raise WrongSettingError(
                     f"{ENV_FILE}, line {line.original.line}, cannot be read: "
-                    f"{line.original.string.strip()[:80]!r}. Write NAME=value."
+                    f"{line.original.string.strip().partition('=')[0][:80]!r}. Write NAME=value."
                 )
 
 
@@ -339,9 +375,11 @@ def _in_one_line(error: ValidationError) -> str:
     first = error.errors(include_url=False, include_context=False)[0]
     field = str(first["loc"][0]) if first["loc"] else "sandbox"
     wrong = first["msg"].removeprefix("Value error, ")
+    given = first["input"]
+    given = without_credentials(given) if isinstance(given, str) else given
     default = Settings.model_fields[field].default
     meaning = Settings.model_fields[field].description
     return (
-        f"OFF_PLATFORM_{field.upper()}={first['input']!r} cannot be used: {wrong}. "
+        f"OFF_PLATFORM_{field.upper()}={given!r} cannot be used: {wrong}. "
         f"{meaning} The default is {default!s}."
     )

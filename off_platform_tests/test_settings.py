@@ -95,6 +95,47 @@ def test_a_line_that_cannot_be_read_is_refused() -> None:
         settings()
 
 
+def test_a_line_that_cannot_be_read_shows_no_value() -> None:
+    Path(".env").write_text("AWS_SECRET_ACCESS_KEY='hunter2\n")
+    with pytest.raises(WrongSettingError, match="AWS_SECRET_ACCESS_KEY") as refused:
+        settings()
+    assert "hunter2" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "name", ["LAKE", "IMAGES_BUCKET", "BINS_BUCKET", "SOURCES_ENDPOINT", "PRODUCTS_DUMP", "INBOX"]
+)
+@pytest.mark.parametrize(
+    "address",
+    [
+        "http://alice:hunter2@host/bucket",
+        "https://hunter2@host:9000/bucket",
+        "https://host/dump.csv.gz?X-Amz-Credential=a&X-Amz-Signature=hunter2&x=1",
+        "https://host/dump.csv.gz?download=1&access_token=hunter2",
+        "https://host/dump.csv.gz?sig=hunter2",
+    ],
+)
+def test_credentials_in_an_address_are_refused_and_not_repeated(
+    monkeypatch: pytest.MonkeyPatch, name: str, address: str
+) -> None:
+    monkeypatch.setenv(f"OFF_PLATFORM_{name}", address)
+    with pytest.raises(WrongSettingError, match=rf"OFF_PLATFORM_{name}=.*\*\*\*") as refused:
+        settings()
+    assert "hunter2" not in str(refused.value)
+    assert "AWS chain" in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["https://host/dump.csv.gz?download=1&monkey=2", "s3://bucket/a@b", "https://host/a@b/c:d@e"],
+)
+def test_an_address_without_credentials_is_used(
+    monkeypatch: pytest.MonkeyPatch, address: str
+) -> None:
+    monkeypatch.setenv("OFF_PLATFORM_PRODUCTS_DUMP", address)
+    assert settings().products_dump == address
+
+
 def test_a_dotenv_file_in_another_encoding_is_one_sentence() -> None:
     Path(".env").write_bytes("OFF_PLATFORM_LAKE=é".encode("latin-1"))
     with pytest.raises(WrongSettingError, match="no UTF-8 text"):
