@@ -234,7 +234,9 @@ class Settings(BaseSettings):
         description="When the month is made, as cron has it, in UTC: the 4th of a month at 3.",
     )
     alert_slack_webhook: SecretStr | None = Field(
-        default=None, description="Incoming webhook of Slack, or of what takes the same form."
+        default=None,
+        description="Incoming webhook of Slack, or of what takes the same form. This and the "
+        "other secrets of alerts may be `secretsmanager:NAME`, a secret in AWS Secrets Manager.",
     )
     alert_webhook: SecretStr | None = Field(
         default=None, description="Address that gets alerts as JSON: title, text, link, same_as."

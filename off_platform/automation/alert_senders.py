@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from email.message import EmailMessage
 from typing import Any, Protocol
 
+from off_platform.automation.alert_secrets import SecretNotReadError, revealed
 from off_platform.automation.alerts import Message
 from off_platform.settings import Settings
 
@@ -90,6 +91,7 @@ class Email:
 
     def send(self, message: Message) -> None:
         """See `Sender.send`."""
+        password = _revealed(self.name, self.password)
         mail = EmailMessage()
         mail["Subject"] = " ".join(message.title.split())
         mail["From"], mail["To"] = self.sender, ", ".join(self.to)
@@ -97,27 +99,27 @@ class Email:
         failure: Exception | None = None
         for _ in range(TRIES):
             try:
-                self._deliver(mail)
+                self._deliver(mail, password)
             except (OSError, smtplib.SMTPException) as error:
                 failure = error
             else:
                 return
         raise NotSentError(f"The alert was not sent by {self.name}: {type(failure).__name__}.")
 
-    def _deliver(self, mail: EmailMessage) -> None:
+    def _deliver(self, mail: EmailMessage, password: str) -> None:
         context = ssl.create_default_context()
         if self.security == "ssl":
             with smtplib.SMTP_SSL(self.host, self.port, timeout=SECONDS, context=context) as server:
-                self._hand_over(server, mail)
+                self._hand_over(server, mail, password)
             return
         with smtplib.SMTP(self.host, self.port, timeout=SECONDS) as server:
             if self.security == "starttls":
                 server.starttls(context=context)
-            self._hand_over(server, mail)
+            self._hand_over(server, mail, password)
 
-    def _hand_over(self, server: smtplib.SMTP, mail: EmailMessage) -> None:
+    def _hand_over(self, server: smtplib.SMTP, mail: EmailMessage, password: str) -> None:
         if self.user:
-            server.login(self.user, self.password)
+            server.login(self.user, password)
         server.send_message(mail)
 
 
@@ -147,11 +149,19 @@ class Sns:
             ) from None
 
 
+def _revealed(name: str, secret: str) -> str:
+    try:
+        return revealed(secret)
+    except SecretNotReadError as error:
+        raise NotSentError(f"The alert was not sent by {name}: {error}.") from None
+
+
 def _post(name: str, url: str, body: Mapping[str, Any]) -> None:
     import requests  # noqa: PLC0415 - 0.1 s, only where it is used
     from requests.adapters import HTTPAdapter  # noqa: PLC0415 - with it
     from urllib3.util import Retry  # noqa: PLC0415 - with it
 
+    address = _revealed(name, url)
     again = Retry(
         TRIES - 1, backoff_factor=0.5, status_forcelist=(429, 500, 502, 503, 504),
         allowed_methods=None, raise_on_status=False,
@@ -160,7 +170,7 @@ def _post(name: str, url: str, body: Mapping[str, Any]) -> None:
         for scheme in ("http://", "https://"):
             session.mount(scheme, HTTPAdapter(max_retries=again))
         try:
-            answer = session.post(url, json=body, timeout=SECONDS, allow_redirects=False)
+            answer = session.post(address, json=body, timeout=SECONDS, allow_redirects=False)
         except requests.RequestException as error:
             raise NotSentError(
                 f"The alert was not sent by {name}: {type(error).__name__}."

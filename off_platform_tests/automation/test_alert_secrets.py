@@ -1,0 +1,66 @@
+"""Secrets of alerts that Secrets Manager holds, over a server of its API."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import boto3
+import pytest
+import requests
+from moto.server import ThreadedMotoServer
+
+from off_platform.automation.alert_secrets import revealed
+from off_platform.automation.alert_senders import Email, NotSentError, SlackWebhook, Webhook
+from off_platform.automation.alerts import Message
+from off_platform_tests.automation.listeners import listening
+
+MESSAGE = Message("Late: bins", "bins: 40 days", "", "same")
+REGION = "eu-west-3"
+
+
+@pytest.fixture
+def secrets(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """A client of Secrets Manager on this machine, where the AWS chain leads to."""
+    server = ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    # All servers of one process share their secrets.
+    requests.post(f"http://{host}:{port}/moto-api/reset", timeout=60)
+    for name, value in {
+        "AWS_ENDPOINT_URL": f"http://{host}:{port}",
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_DEFAULT_REGION": REGION,
+    }.items():
+        monkeypatch.setenv(name, value)
+    yield boto3.client("secretsmanager")
+    server.stop()
+
+
+def test_a_named_secret_is_read_by_name_and_by_arn(secrets: Any) -> None:
+    made = secrets.create_secret(Name="alerts/slack", SecretString="https://hooks/1\n")
+    assert revealed("secretsmanager:alerts/slack") == "https://hooks/1"
+    assert revealed(f"secretsmanager:{made['ARN']}") == "https://hooks/1"
+
+
+def test_an_alert_goes_where_the_secret_says_also_once_it_is_rotated(secrets: Any) -> None:
+    with listening() as first, listening() as second:
+        secrets.create_secret(Name="hook", SecretString=first.url)
+        Webhook("secretsmanager:hook").send(MESSAGE)
+        secrets.put_secret_value(SecretId="hook", SecretString=second.url)
+        Webhook("secretsmanager:hook").send(MESSAGE)
+        assert [len(first.bodies), len(second.bodies)] == [1, 1]
+
+
+@pytest.mark.usefixtures("secrets")
+def test_an_alert_whose_secret_is_not_there_is_not_sent_and_says_why() -> None:
+    for sender in (
+        Webhook("secretsmanager:hook"),
+        SlackWebhook("secretsmanager:hook"),
+        Email("localhost", 1, "none", "me", "secretsmanager:hook", "a@b", ("c@d",)),
+    ):
+        with pytest.raises(NotSentError, match=r"secret hook .*: ResourceNotFoundException"):
+            sender.send(MESSAGE)
+
+
+def test_what_names_no_secret_is_itself() -> None:
+    assert revealed("https://hooks/1") == "https://hooks/1"
