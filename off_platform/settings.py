@@ -313,9 +313,21 @@ def settings() -> Settings:
         ) from None
     except SettingsError as error:
         raise WrongSettingError(f"The settings cannot be read: {error}.") from None
+    _trust_one_bundle()
     if read.sandbox:
         _settle_what_the_sandbox_replaces()
     return read
+
+
+def _trust_one_bundle() -> None:
+    """Certificates that one library is told to trust are trusted by all.
+
+    boto3 reads AWS_CA_BUNDLE, obstore SSL_CERT_FILE, requests REQUESTS_CA_BUNDLE.
+    """
+    names = ("AWS_CA_BUNDLE", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE")
+    set_to = [path for name in names if (path := os.environ.get(name))]
+    for name in names if set_to else ():
+        os.environ.setdefault(name, set_to[0])
 
 
 def _settle_what_the_sandbox_replaces() -> None:

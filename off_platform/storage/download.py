@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from off_platform.storage.fetch import MD5_ETAG
-from off_platform.storage.objects import Source, is_local
+from off_platform.storage.objects import Source, in_one_line, is_local
 from off_platform.storage.progress import Display, Tally
 
 if TYPE_CHECKING:
@@ -229,5 +229,5 @@ def _errors_in_words(key: str) -> Iterator[None]:
     except exceptions.PreconditionError:
         raise
     except (exceptions.BaseError, OSError) as error:
-        text = str(error).split("\n", 1)[0][:300]
+        text = in_one_line(error)
         raise DownloadError(f"{key} could not be read: {text}.") from error

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Generic, Literal, NamedTuple, TypeVar
 
+from off_platform.storage.objects import SENTENCE_MOST, in_one_line
 from off_platform.storage.throttle import Throttle
 from off_platform.storage.window import Window
 
@@ -28,7 +29,6 @@ Facts = TypeVar("Facts")
 # encrypted under SSE-KMS or SSE-C (then it has 32 digits all the same).
 MD5_ETAG = re.compile(r'"?([0-9a-f]{32})"?')
 
-SENTENCE_MOST = 300
 # So many times the tries of one object may meet a 503 before it counts as failed.
 PATIENCE = 10
 # A server that says nothing but 503 for so many seconds is not busy, it is gone.
@@ -323,7 +323,7 @@ def _ended(wanted: Wanted[Tag, Facts], status: Status, reason: str | None) -> Ou
 
 def _passing(error: Exception) -> Exception:
     """What another try may mend; a 503 apart, which obstore tells only in its text."""
-    text = str(error).split("\n", 1)[0][:SENTENCE_MOST]
+    text = in_one_line(error)
     if "status code: 503" in text or "status code: 429" in text:
         return _SlowDownError("the server asked to slow down (503)")
     return _PassingError(text)

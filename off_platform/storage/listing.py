@@ -14,6 +14,7 @@ from pathlib import Path
 from threading import Event, Lock
 from typing import TYPE_CHECKING
 
+from off_platform.storage.objects import in_one_line
 from off_platform.storage.progress import Display, Tally
 
 if TYPE_CHECKING:
@@ -139,7 +140,7 @@ def _pages(
         except (exceptions.BaseError, OSError) as error:
             failures += 1
             if failures >= attempts or not (resumable or after == span.after):
-                reason = str(error).split("\n", 1)[0][:300]
+                reason = in_one_line(error)
                 raise ListingError(
                     f"{span.folder!r} could not be listed in {attempts} tries: {reason}. "
                     "Nothing was changed; run it again."

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from obstore.store import ClientConfig, ObjectStore
 
 CONNECT_SECONDS = 10
+SENTENCE_MOST = 300
+# obstore says why a certificate is refused only below its first line, as rustls names it.
+_CERTIFICATE = re.compile(r"InvalidCertificate\(\s*(\w+)")
 BUCKET_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
@@ -79,6 +82,17 @@ class Source:
     def address(self) -> str:
         """What stands before a key in its `public_url`; for keys that need no quoting."""
         return self.public_url("0")[:-1]
+
+
+def in_one_line(error: Exception) -> str:
+    """What an error of a store says, for a person, at most `SENTENCE_MOST` characters."""
+    text = str(error)
+    if refused := _CERTIFICATE.search(text):
+        return (
+            f"its certificate is not trusted ({refused[1]}); name a file with the certificate of "
+            "its authority in SSL_CERT_FILE or AWS_CA_BUNDLE"
+        )
+    return text.split("\n", 1)[0][:SENTENCE_MOST]
 
 
 def is_local(url: str) -> bool:
