@@ -4,11 +4,12 @@ The order is stable (`stable_order.py`), so a larger n keeps what a smaller one 
 `image_sets/`.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from off_platform.bins.keys import METADATA
+from off_platform.bins.schemas import HARD_FROM
 from off_platform.bins.splits import PILOT_OFFSET
 from off_platform.stable_order import WORD, with_mix, words
 from off_platform.storage.lake import literal
@@ -49,6 +50,26 @@ class BinChoice(BaseModel):
     split: Literal["train", "validation", "test"] | None = Field(
         default=None, description="Only bins of this split, see bin_splits."
     )
+
+    @model_validator(mode="after")
+    def _some_quantity_fits(self) -> Self:
+        most = self.most_quantity
+        if most is not None and self.least_quantity > most:
+            raise ValueError(
+                f"least_quantity {self.least_quantity} is above most_quantity {most}, "
+                "so no bin fits"
+            )
+        if self.difficulty == "moderate" and self.least_quantity >= HARD_FROM:
+            raise ValueError(
+                f"difficulty moderate means fewer than {HARD_FROM} expected items, so no bin has "
+                f"least_quantity {self.least_quantity}"
+            )
+        if self.difficulty == "hard" and most is not None and most < HARD_FROM:
+            raise ValueError(
+                f"difficulty hard means {HARD_FROM} expected items and more, so no bin has "
+                f"most_quantity {most}"
+            )
+        return self
 
 
 def candidates_query(choice: BinChoice, bins: str, bin_items: str, splits: str) -> str:

@@ -71,6 +71,9 @@ def checked_choice(model: type[Model], options: dict[str, Any], where: str) -> M
         return model.model_validate(options)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
+        if not first["loc"]:
+            said = first["msg"].removeprefix("Value error, ")
+            raise UnusableChoiceError(f"{where}: {said}.") from None
         option = ".".join(map(str, first["loc"]))
         known = ", ".join(model.model_fields)
         hint = f" The options are {known}." if first["type"] == "extra_forbidden" else ""

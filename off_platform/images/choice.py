@@ -6,9 +6,9 @@ first n are taken, so a larger n keeps what a smaller one chose. Fetching is `im
 """
 
 from datetime import date
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from off_platform.image_sets.declared import UnusableChoiceError
 from off_platform.images.keys import SUFFIXES, Kind
@@ -61,6 +61,15 @@ class Choice(BaseModel):
     languages: Tags = Field(
         default=(), description="Only products with one of these languages, such as fr."
     )
+
+    @model_validator(mode="after")
+    def _some_day_fits(self) -> Self:
+        if self.edited_from and self.edited_until and self.edited_from > self.edited_until:
+            raise ValueError(
+                f"edited_from {self.edited_from} is after edited_until {self.edited_until}, "
+                "so no product fits"
+            )
+        return self
 
     @property
     def kinds(self) -> tuple[Kind, ...]:

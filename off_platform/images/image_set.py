@@ -106,10 +106,27 @@ def request_from(
     )
 
 
-def _hint(choice: Choice) -> str:
-    """How tags are written, where one is not written so."""
-    plain = [tag for tag in (*choice.countries, *choice.categories) if ":" not in tag]
-    return f" {plain[0][:40]!r} is no tag; they are written as en:france." if plain else ""
+def _hint(choice: Choice, products: str | None, connection: "duckdb.DuckDBPyConnection") -> str:
+    """The tags of the choice that no product has, each with the nearest that some have."""
+    asked = {
+        "countries": choice.countries,
+        "categories": choice.categories,
+        "languages": choice.languages,
+    }
+    hints = ""
+    for column, tags in asked.items() if products else ():
+        for tag in tags:
+            nearest = connection.execute(
+                f"""SELECT tag FROM (SELECT DISTINCT unnest({column}) AS tag FROM {products})
+                ORDER BY tag = $tag DESC,
+                    jaro_winkler_similarity(regexp_replace(tag, '^[a-z]{{2,3}}:', ''),
+                        regexp_replace(lower($tag), '^[a-z]{{2,3}}:', '')) DESC, tag LIMIT 3""",
+                {"tag": tag},
+            ).fetchall()
+            if nearest and nearest[0][0] != tag:
+                names = ", ".join(repr(name[:40]) for (name,) in nearest)
+                hints += f" No product has {tag[:40]!r} among its {column}; there are {names}."
+    return hints
 
 
 def _month(text: str | None) -> str | None:
@@ -151,7 +168,7 @@ def make_image_set(
     if not candidates:
         raise UnusableChoiceError(
             f"{request.name}: no object of {month[:7]} fits the options; nothing was changed."
-            f"{_hint(request.choice)}"
+            f"{_hint(request.choice, products, connection)}"
         )
     plan = building.Plan(
         request.name,

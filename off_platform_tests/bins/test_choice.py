@@ -11,6 +11,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from off_platform.bins.choice import BinChoice, candidates_query, known_query, objects_query
 from off_platform.stable_order import mix, words
@@ -230,7 +231,6 @@ EXAMPLES = [
         ({"least_quantity": 5}, "00003 00004 00005"),
         ({"most_quantity": 0}, "00001"),
         ({"least_quantity": 1, "most_quantity": 5}, "00002 00003 00006"),
-        ({"least_quantity": 6, "most_quantity": 5}, ""),
         ({"exact": True}, "00001 00002 00004 00003 00006"),
         ({"asins": ["B00TEST00A"]}, "00002 00003 00004"),
         ({"asins": ["B00TEST00B"]}, "00004 00005"),
@@ -277,6 +277,19 @@ LISTED = st.lists(
     max_size=40,
     unique_by=lambda each: each.id,
 )
+
+
+def _quantities_can_fit(options: dict[str, Any]) -> bool:
+    """Whether there is a quantity that the options allow, counted out."""
+    most, difficulty = options.get("most_quantity"), options.get("difficulty")
+    return any(
+        options.get("least_quantity", 0) <= quantity
+        and (most is None or quantity <= most)
+        and (difficulty is None or (difficulty == "moderate") == (quantity < 6))
+        for quantity in range(20)
+    )
+
+
 OPTIONS = st.fixed_dictionaries(
     {},
     optional={
@@ -296,7 +309,17 @@ OPTIONS = st.fixed_dictionaries(
 )
 
 
-@given(LISTED, OPTIONS)
+@given(OPTIONS)
+@settings(max_examples=80)
+def test_quantities_that_exclude_each_other_are_refused(options: dict[str, Any]) -> None:
+    if _quantities_can_fit(options):
+        BinChoice.model_validate(options)
+    else:
+        with pytest.raises(ValidationError, match="so no bin"):
+            BinChoice.model_validate(options)
+
+
+@given(LISTED, OPTIONS.filter(_quantities_can_fit))
 @settings(max_examples=80)
 def test_every_option_agrees_with_the_rules_by_hand(
     connection: duckdb.DuckDBPyConnection, bins: list[Bin], options: dict[str, Any]

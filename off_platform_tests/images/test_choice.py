@@ -376,7 +376,6 @@ CATEGORIES = {"en:spreads", "en:teas"}
         ({"edited_from": date(2026, 3, 31)}, "0125"),
         ({"edited_until": date(2026, 3, 31)}, "013"),
         ({"edited_from": date(2026, 3, 31), "edited_until": date(2026, 3, 31)}, "01"),
-        ({"edited_from": date(2026, 4, 2), "edited_until": date(2026, 4, 1)}, ""),
         ({"edited_until": date(2026, 12, 31)}, "0123"),
         ({"countries": ["en:france"]}, "01"),
         ({"countries": ["en:germany", "en:it's"]}, "12"),

@@ -325,13 +325,22 @@ def test_a_choice_that_nothing_fits_changes_nothing(desk: Desk) -> None:
     assert len(desk.manifest()) == 3
 
 
+def test_days_that_exclude_each_other_are_named() -> None:
+    with pytest.raises(UnusableChoiceError, match="edited_from 2026-02-01 is after edited_until"):
+        checked_choice(Choice, {"edited_from": "2026-02-01", "edited_until": "2026-01-01"}, "mine")
+
+
 def test_products_are_chosen_by(desk: Desk, sandbox: Sandbox) -> None:
     desk.month()
     with pytest.raises(UnusableChoiceError, match="needs the table products"):
         desk.make(countries=["en:italy"])
     make_products(desk.lake, str(sandbox.products_dump), SETTINGS, desk.connection)
-    with pytest.raises(UnusableChoiceError, match=r"'Italy' is no tag; they are written as en:fr"):
-        desk.make(countries=["Italy"])
+    for asked, hint in {
+        "Italy": r"No product has 'Italy' among its countries; there are 'en:italy', ",
+        "en:Italy": r"No product has 'en:Italy' among its countries; there are 'en:italy', ",
+    }.items():
+        with pytest.raises(UnusableChoiceError, match=hint):
+            desk.make(countries=[asked])
     made = desk.make(countries=["en:italy"])
     rows = desk.lake.rows_of(PRODUCTS.name)
     italian = desk.connection.execute(
