@@ -6,6 +6,8 @@ READY := $(VENV)/.ready
 LOCK := requirements.lock
 BROWSER_LOCK := requirements-browser.lock
 BROWSER_READY := $(VENV)/.browser_ready
+LOADERS_LOCK := requirements-loaders.lock
+LOADERS_READY := $(VENV)/.loaders_ready
 
 -include .env
 # On the sandbox Dagster keeps its state apart, so that its runs never pass for the real buckets'.
@@ -16,7 +18,7 @@ endif
 export DAGSTER_HOME := $(CURDIR)
 export DAGSTER_DISABLE_TELEMETRY := 1
 
-.PHONY: help setup run ui month test quick browser screenshots chromium check format docs lock benchmarks clean
+.PHONY: help setup run ui month test quick browser loaders screenshots chromium check format docs lock benchmarks clean
 
 help:  ## Show these commands.
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -34,14 +36,17 @@ month: setup  ## Run this month, as the schedule would: key list, index, changes
 	@. $(BIN)/activate && $(SANDBOX) dg launch --job monthly \
 		--partition $$(date -u +%Y-%m-01)
 
-test: setup  ## Run all tests but those in a browser.
-	@$(BIN)/pytest -n auto -m "not browser"
+test: setup  ## Run all tests but those in a browser and of the loaders.
+	@$(BIN)/pytest -n auto -m "not browser and not loaders"
 
 quick: setup  ## Run the tests that take less than ten seconds each.
-	@$(BIN)/pytest -n auto -m "not slow"
+	@$(BIN)/pytest -n auto -m "not slow and not loaders"
 
 browser: chromium $(BROWSER_READY)  ## Run the tests in a real browser, which needs Chromium (apt-get install chromium).
 	@$(BIN)/pytest -m browser --no-cov
+
+loaders: $(LOADERS_READY)  ## Load image sets with Hugging Face datasets and webdataset.
+	@$(BIN)/pytest -m loaders --no-cov
 
 screenshots: chromium $(BROWSER_READY)  ## Renew the pictures of the README, from the sandbox.
 	@$(BIN)/python -m off_platform_tests.browser.screenshots
@@ -70,6 +75,9 @@ lock:  ## Renew the lock within the bounds of pyproject.toml.
 	@var/lock/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 \
 		--generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --no-header \
 		--constraint $(LOCK) --group pyproject.toml:browser --output-file $(BROWSER_LOCK)
+	@var/lock/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 \
+		--generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --no-header \
+		--constraint $(LOCK) --group pyproject.toml:loaders --output-file $(LOADERS_LOCK)
 
 clean:  ## Remove .venv and what the sandbox made; the lake in var/lake stays.
 	@rm -rf $(VENV) var/sandbox
@@ -85,6 +93,10 @@ $(READY): $(LOCK) pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r $(LOCK)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@sh deploy/quiet_dg.sh $(VENV)
+	@touch $@
+
+$(LOADERS_READY): $(READY) $(LOADERS_LOCK)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r $(LOADERS_LOCK)
 	@touch $@
 
 $(BROWSER_READY): $(READY) $(BROWSER_LOCK)

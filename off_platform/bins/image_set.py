@@ -16,7 +16,7 @@ from off_platform.bins.choice import (
     objects_query,
 )
 from off_platform.bins.collect import limits_from
-from off_platform.bins.exports import write_exports
+from off_platform.bins.exports import LABELS, write_exports
 from off_platform.bins.schemas import BIN_ITEMS, BIN_METADATA, BIN_SPLITS, BINS
 from off_platform.bins.splits import SplitShares, shares_from
 from off_platform.image_sets import building
@@ -247,6 +247,7 @@ def _about(
         files=FILES,
         reached=reached,
         describe=described,
+        labels=LABELS,
     )
 
 

@@ -25,15 +25,18 @@ PLAN = f"{BUILDING}/plan.parquet"
 IDENTITY = f"{BUILDING}/plan.json"
 MOVES = f"{BUILDING}/moves.json"
 ROWS = ".rows.jsonl"
+# All loose files of a set are in one folder: ABID's loader reads `root/00001.jpg`, and torchvision
+# takes folders for classes. While a set is built, each group has a folder of its own.
+LOOSE = "00000"
 
 # A shard or a folder of loose files, or a file by its exact name.
 _OURS = re.compile(
-    r"[0-9]{5,}(\.tar)?|README\.md|gallery\.html|contact_sheet\.jpg|manifest\.parquet"
-    r"|labels\.parquet|(abid|udacity)_[a-z_]+\.(json|txt)"
+    r"[0-9]{5,}((_incomplete)?\.tar)?|README\.md|gallery\.html|contact_sheet\.jpg|manifest\.parquet"
+    r"|labels\.parquet|metadata\.parquet|(abid|udacity)_[a-z_]+\.(json|txt)"
 )
 # A loose file's name follows its folder's.
-_LISTS = r"(abid|udacity)_[a-z_]+\.(json|txt)"
-_STALE = re.compile(rf"[0-9]{{5,}}(\.tar|/[0-9A-Za-z_][0-9A-Za-z._-]*)?|{_LISTS}")
+_LISTS = r"metadata\.parquet|(abid|udacity)_[a-z_]+\.(json|txt)"
+_STALE = re.compile(rf"[0-9]{{5,}}((_incomplete)?\.tar|/[0-9A-Za-z_][0-9A-Za-z._-]*)?|{_LISTS}")
 _LIST = re.compile(_LISTS)
 
 
@@ -190,20 +193,35 @@ def write_manifest(
     )
 
 
+def set_aside(shard: str) -> str:
+    """The file beside a shard that has its incomplete samples (`shard_order.py`)."""
+    return shard.replace(".tar", "_incomplete.tar")
+
+
+def built_at(path: str, group: int) -> str:
+    """Where an object of a path in the manifest is stored while the set is built."""
+    folder, _, file = path.partition("/")
+    return f"{BUILDING}/{group:05d}/{file}" if file else f"{BUILDING}/{folder}"
+
+
 def containers_made(folder: Folder, connection: "duckdb.DuckDBPyConnection") -> list[str]:
-    """The shards or folders that were built; unchanged ones stay where they are."""
+    """The shards, and the folders of groups of loose files, that were built.
+
+    Unchanged ones stay where they are.
+    """
     manifest = literal(folder.address(f"{BUILDING}/{MANIFEST}"))
     named = connection.execute(
         f"SELECT DISTINCT {_CONTAINER} FROM read_parquet({manifest}) WHERE path IS NOT NULL"
     ).fetchall()
     built = {name.split("/")[1] for name in folder.names(BUILDING)}
-    return sorted(name for (name,) in named if name in built)
+    here = {name for (name,) in named}
+    return sorted(name for name in built if name in here or (LOOSE in here and name.isdigit()))
 
 
 def put_in_place(folder: Folder, made: list[str], connection: "duckdb.DuckDBPyConnection") -> None:
     """Moves what was built over what was there, and removes what the new manifest no longer names.
 
-    Of loose files that is each file: a bucket keeps those of a folder that another is moved over.
+    Of loose files that is each file: those of a folder that another is moved over are kept.
 
     Args:
         folder: the set's.
@@ -248,7 +266,7 @@ def finish_moves(folder: Folder) -> None:
         )
     folder.settle()
     for name in moves:
-        folder.move(f"{BUILDING}/{name}", name)
+        folder.move(f"{BUILDING}/{name}", LOOSE if name.isdigit() else name)
     # The manifest is in place before what it no longer names goes, and before the list of moves.
     folder.settle()
     for name in stale:

@@ -152,6 +152,8 @@ class CardFacts:
         earlier: How many objects are copies of an earlier run, as fresh ones could not be had.
         files: The wing's own files of the set, each with what it holds.
         reached: How many samples there are of each class, by its name.
+        aside: How many samples are in `00000_incomplete.tar`, as they lack objects.
+        image_folder: Whether loose photos have a `metadata.parquet` beside them.
     """
 
     name: str
@@ -183,6 +185,8 @@ class CardFacts:
     earlier: int = 0
     files: tuple[tuple[str, str], ...] = ()
     reached: tuple[tuple[str, int], ...] = ()
+    aside: int = 0
+    image_folder: bool = False
 
 
 def data_card(facts: CardFacts) -> str:

@@ -22,7 +22,7 @@ _BEGUN = re.compile(r"plan\.(parquet|json)|moves\.json|scratch|[0-9]{5,}\.(rows\
 _PATTERN = re.compile(r"[*?\[\]]")
 # Sums of so large numbers still fit 64 bits.
 _LARGEST = 2**60
-_STORED = r"[0-9]{5,}(\.tar|/[0-9A-Za-z_][0-9A-Za-z._-]*)"
+_STORED = r"[0-9]{5,}((_incomplete)?\.tar|/[0-9A-Za-z_][0-9A-Za-z._-]*)"
 
 
 @contextmanager

@@ -9,8 +9,10 @@ because of them, each takes linear time at most, and every sentence is short and
 import json
 import re
 import struct
+import threading
 import zlib
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
 from io import BytesIO
 from itertools import islice
@@ -25,6 +27,18 @@ _MAX_SCANS = 100
 _MAX_GZIP_MEMBERS = 100
 _MAX_QUOTED = 200
 
+# Pillow refuses a photo of more pixels, and with it the loaders that decode by Pillow.
+MOST_PIXELS = 178_956_970
+# All coefficients of a photo in several scans are in memory at once, 6 bytes a pixel: above the
+# first bound one such photo at a time is decoded, above the second none.
+_LARGE_PIXELS = 24_000_000
+_MOST_IN_SCANS = 100_000_000
+# A block of 64 values takes two Huffman codes at least, of a bit each.
+_BLOCK_VALUES = 64
+_LEAST_BITS = 2
+_ONE_LARGE = threading.Lock()
+_DEPTH = 8
+
 _START, _END, _SCAN = 0xD8, 0xD9, 0xDA
 _BARE = frozenset({0x01, _END})
 _MISPLACED = frozenset({_START, *range(0x02, 0xC0)})
@@ -34,14 +48,22 @@ _SEQUENTIAL = frozenset({0xC0, 0xC1})
 _MARKER = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")
 _LINES_MARKER = b"\xff\xdc\x00\x04"
 _LENGTH = struct.Struct(">H")
-_FRAME_HEADER = struct.Struct(">HxHHB")
+_FRAME_HEADER = struct.Struct(">HBHHB")
+# Lossless, hierarchical, and their arithmetic forms.
+_RARE_FRAMES = frozenset({0xC3, 0xC5, 0xC6, 0xC7, 0xCB, 0xCD, 0xCE, 0xCF})
 
 _FORMATS = (
     (re.compile(rb"\xff\xd8\xff"), "a JPEG"),
     (re.compile(rb"\x1f\x8b"), "gzip"),
     (re.compile(rb"\x89PNG"), "a PNG"),
     (re.compile(rb"RIFF....WEBP", re.DOTALL), "a WebP"),
-    (re.compile(rb"....ftyp", re.DOTALL), "HEIC, AVIF or a video"),
+    (re.compile(rb"GIF8[79]a"), "a GIF"),
+    (re.compile(rb"....ftyp(avif|avis)", re.DOTALL), "an AVIF"),
+    (re.compile(rb"....ftyp(hei|hev|mif1|msf1)", re.DOTALL), "a HEIC"),
+    (re.compile(rb"....ftyp", re.DOTALL), "a video"),
+    (re.compile(rb"BM....\x00\x00\x00\x00", re.DOTALL), "a BMP"),
+    (re.compile(rb"II\*\x00|MM\x00\*"), "a TIFF"),
+    (re.compile(rb"%PDF-"), "a PDF"),
     (re.compile(rb"\s{0,99}<(!doctype|html|head|body)", re.IGNORECASE), "HTML"),
     (re.compile(rb"\s{0,99}<(\?xml|Error)"), "XML"),
     (re.compile(rb"\s{0,99}[{\[]"), "JSON"),
@@ -63,6 +85,7 @@ class Content:
         ocr_status: of a whole OCR result: text was found, no text was found, the result holds
             no response at all, or Cloud Vision failed; None otherwise.
         ocr_error: what Cloud Vision said when it failed; None otherwise.
+        decoded: whether all of a photo was decoded.
     """
 
     problem: str | None = None
@@ -70,6 +93,7 @@ class Content:
     height: int | None = None
     ocr_status: OcrStatus | None = None
     ocr_error: str | None = None
+    decoded: bool = False
 
 
 class _NotWholeError(Exception):
@@ -137,7 +161,7 @@ def check_jpeg(data: bytes) -> Content:
     return Content(width=frame.width, height=frame.height)
 
 
-def decode_jpeg(data: bytes, max_pixels: int) -> Content:
+def decode_jpeg(data: bytes) -> Content:
     """Whether every pixel of a JPEG can be decoded: milliseconds rather than microseconds.
 
     Decoders fill what is missing before an end marker with grey and say nothing, so a cut file
@@ -145,17 +169,16 @@ def decode_jpeg(data: bytes, max_pixels: int) -> Content:
 
     Args:
         data: the object, all of it.
-        max_pixels: width times height above which nothing is decoded.
 
     Returns:
         Width and height, or the problem.
     """
     try:
         frame = _whole_frame(data, thorough=True)
-        _decode(data, frame, max_pixels)
+        decoded = _decode(data, frame)
     except _NotWholeError as error:
         return Content(problem=str(error))
-    return Content(width=frame.width, height=frame.height)
+    return Content(width=frame.width, height=frame.height, decoded=decoded)
 
 
 def check_ocr(data: bytes, max_bytes: int = MAX_OCR_BYTES) -> Content:
@@ -197,7 +220,7 @@ def ocr_text(data: bytes, limit: int) -> str:
 def _whole_frame(data: bytes, *, thorough: bool) -> _Frame:
     if not data.startswith(b"\xff\xd8\xff"):
         raise _NotWholeError(_foreign(data, "not a JPEG"))
-    frame, scans = None, 0
+    frame, scans, picture = None, 0, 0
     for marker, start, end in islice(_segments(data), _MAX_SEGMENTS):
         if marker in _FRAMES:
             if frame is not None:
@@ -210,7 +233,9 @@ def _whole_frame(data: bytes, *, thorough: bool) -> _Frame:
                 raise _NotWholeError(f"the JPEG has no {missing} before byte {start - 2:,}")
             if scans > _MAX_SCANS:
                 break
+            picture = picture or end
             if marker == _END or (not thorough and _ends_well(data, frame, start, end)):
+                _demand_room(len(data) - picture, frame)
                 return frame
     raise _NotWholeError(f"the JPEG has over {_MAX_SEGMENTS:,} segments or {_MAX_SCANS} scans")
 
@@ -238,14 +263,28 @@ def _segments(data: bytes) -> Iterator[tuple[int, int, int]]:
 
 def _frame(data: bytes, marker: int, start: int, end: int) -> _Frame:
     header = data[start:end][: _FRAME_HEADER.size].ljust(_FRAME_HEADER.size, b"\0")
-    length, height, width, components = _FRAME_HEADER.unpack(header)
+    length, depth, height, width, components = _FRAME_HEADER.unpack(header)
     if not components or length != _FRAME_HEADER.size + 3 * components:
         raise _NotWholeError(f"the JPEG's frame header of {length:,} bytes is damaged")
     if not width or not height:
         late = data.find(_LINES_MARKER, end) != -1
         why = ": its height only follows the picture (DNL), which few programs read" if late else ""
         raise _NotWholeError(f"the JPEG is {width:,} pixels wide and {height:,} high{why}")
+    if depth != _DEPTH or marker in _RARE_FRAMES:
+        how = f"{depth} bits a sample" if depth != _DEPTH else f"the rare coding 0x{marker:02X}"
+        raise _NotWholeError(f"the JPEG has {how}, which few programs read")
+    if width * height > MOST_PIXELS:
+        pixels = f"{width:,} x {height:,} pixels"
+        raise _NotWholeError(f"the JPEG has {pixels}, more than the {MOST_PIXELS:,} allowed")
     return _Frame(width, height, components, marker in _SEQUENTIAL)
+
+
+def _demand_room(left: int, frame: _Frame) -> None:
+    """Raises where the bytes behind the header are too few for the pixels."""
+    blocks = frame.width * frame.height // _BLOCK_VALUES
+    if frame.sequential and left * 8 < blocks * _LEAST_BITS:
+        pixels = f"{frame.width:,} x {frame.height:,} pixels"
+        raise _NotWholeError(f"the JPEG ends early: {left:,} bytes cannot hold {pixels}")
 
 
 def _ends_well(data: bytes, frame: _Frame, start: int, end: int) -> bool:
@@ -254,24 +293,32 @@ def _ends_well(data: bytes, frame: _Frame, start: int, end: int) -> bool:
     return has_end and frame.sequential and data[start + 2] == frame.components
 
 
-def _decode(data: bytes, frame: _Frame, max_pixels: int) -> None:
+def _decode(data: bytes, frame: _Frame) -> bool:
+    """Whether it was decoded; raises where it cannot be."""
     from PIL.JpegImagePlugin import JpegImageFile  # noqa: PLC0415 - 0.1 s, only when decoding
 
     pixels = f"{frame.width:,} x {frame.height:,} pixels"
-    if frame.width * frame.height > max_pixels:
-        raise _NotWholeError(f"the JPEG has {pixels}, more than the {max_pixels:,} allowed")
     # Pillow warns of damaged EXIF and of many pixels, and warnings can only be silenced for all
     # threads at once: so EXIF is hidden from it and Image.open, which counts pixels, not used.
+    in_scans = 0 if frame.sequential else frame.width * frame.height
+    if in_scans > _MOST_IN_SCANS:
+        return False
+    turn = _ONE_LARGE if in_scans > _LARGE_PIXELS else nullcontext()
     hidden = BytesIO(data.replace(b"Exif\0\0", b"----\0\0"))
     try:
-        with JpegImageFile(hidden) as picture:
-            picture.load()
+        with JpegImageFile(hidden) as picture, turn:
             size = picture.size
+            # Every bit is read either way; so it takes a 64th of the memory for pixels.
+            picture.draft(picture.mode, (frame.width // 8, frame.height // 8))
+            drafted = picture.size
+            picture.load()
+            size = size if picture.size == drafted else picture.size
     except (OSError, SyntaxError, ValueError, EOFError, struct.error) as error:
         raise _NotWholeError(f"the JPEG cannot be decoded: {_printable(str(error))}") from error
     if size != (frame.width, frame.height):
         found = f"{size[0]:,} x {size[1]:,}"
         raise _NotWholeError(f"the JPEG's header says {pixels}, the picture has {found}")
+    return True
 
 
 def _read_ocr(data: bytes, max_bytes: int) -> tuple[Content, str]:

@@ -10,7 +10,8 @@ import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from off_platform.image_sets.building import BUILDING
+from off_platform.image_sets.building import BUILDING, LOOSE, set_aside
+from off_platform.image_sets.shard_order import loader_order
 from off_platform.storage.fetch import md5_hex
 from off_platform.storage.shards import Container, LooseFiles, TarShard
 
@@ -37,7 +38,7 @@ class Draft:
 
         Args:
             place: the draft's folder.
-            name: of the shard or folder of loose files, as in the manifest's column `path`.
+            name: of the shard, as in the manifest's column `path`, or of the group's folder.
             layout: of the set.
         """
         self._layout: Layout = layout
@@ -60,11 +61,12 @@ class Draft:
         """
         if stored is not None:
             facts["offset"] = self._open.add(member, stored)
-            facts["path"] = self._name if self._layout == "shards" else f"{self._name}/{member}"
+            facts["path"] = self._name if self._layout == "shards" else f"{LOOSE}/{member}"
             facts["stored_bytes"] = len(stored)
             if len(stored) != facts["bytes"]:
                 # Unpacked OCR results have no MD5 of their own.
                 facts["crc32"] = zlib.crc32(stored)
+        facts["member"] = member
         self.rows.append(facts)
         self._waiting.append(line(facts))
 
@@ -83,6 +85,37 @@ class Draft:
                 self._open.finish()
             self.flush()
             self._open.close()
+
+    def arrange(self) -> None:
+        """Puts the samples of a shard that is done in the order for loaders (`shard_order.py`).
+
+        A run that is killed in between drops what no longer agrees, as with every draft.
+        """
+        rows = sorted(self.rows, key=lambda row: row["position"])
+        orders = loader_order([(row["member"], row.get("path") is not None) for row in rows])
+        shard, aside = ([rows[index] for index in order] for order in orders)
+        if shard == self.rows:
+            return
+        made = self.container.with_name(f"{self._name}.new")
+        self._copy(shard, made)
+        if aside:
+            self._copy(aside, self.container.with_name(set_aside(self._name)))
+        journal = self.journal.with_name(f"{JOURNAL}.new")
+        journal.write_text("".join(map(line, (*shard, *aside))), encoding="utf-8")
+        made.replace(self.container)
+        journal.replace(self.journal)
+
+    def _copy(self, rows: list[Row], to: Path) -> None:
+        """Copies objects into a shard of their own, and has their rows say where they are."""
+        shard = TarShard(to)
+        with self.container.open("rb") as before:
+            for row in rows:
+                if row.get("path") is not None:
+                    before.seek(row["offset"])
+                    row["offset"] = shard.add(row["member"], before.read(row["stored_bytes"]))
+                    row["path"] = to.name.removesuffix(".new")
+        shard.finish()
+        shard.close()
 
     def _continued(self) -> Container:
         stored = [row for row in self.rows if row.get("path") is not None]
@@ -112,9 +145,10 @@ class Draft:
 
     def _is_whole(self, row: Row) -> bool:
         if row.get("path") is None:
-            return "position" in row and "status" in row
+            return {"position", "status", "member"} <= row.keys()
         folder, _, file = row["path"].partition("/")
-        if folder != self._name or Path(file).name != file:
+        place = self._name if self._layout == "shards" else LOOSE
+        if folder != place or Path(file).name != file or "member" not in row:
             return False
         with (self.container / file).open("rb") as stored:
             stored.seek(row["offset"] or 0)

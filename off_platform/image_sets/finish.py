@@ -28,6 +28,7 @@ from off_platform.image_sets.card import (
 from off_platform.image_sets.contact_sheet import contact_sheet
 from off_platform.image_sets.contents import TEXT_KINDS, ocr_text
 from off_platform.image_sets.gallery import GalleryFacts, GalleryItem, write_gallery
+from off_platform.image_sets.image_folder import IMAGE_FOLDER, write_image_folder
 from off_platform.storage.folders import Folder
 from off_platform.storage.lake import MANIFEST, literal
 
@@ -68,6 +69,8 @@ class About:
     asked: int | None
     files: tuple[tuple[str, str], ...] = ()
     reached: tuple[tuple[str, int], ...] = ()
+    labels: str | None = None
+    """The wing's own file with a column `id`, the sample, and labels; None without."""
     describe: Callable[[bytes], tuple[str, str]] | None = None
     """An object that is neither photo nor OCR result, to heading and text of the gallery."""
 
@@ -142,8 +145,23 @@ class Contents:
     @cached_property
     def shards(self) -> int:
         """Number of shards; 0 for loose files."""
-        path = self._ask(f"SELECT count(DISTINCT path) FROM {self._rows} WHERE path LIKE '%.tar'")
-        return int(path[0][0])
+        return self._count("DISTINCT path", "path LIKE '%.tar' AND path NOT LIKE '%incomplete.tar'")
+
+    @cached_property
+    def aside(self) -> int:
+        """Number of samples in a file of their own, as they lack objects."""
+        return self._count("DISTINCT sample", "path LIKE '%incomplete.tar'")
+
+    def _count(self, what: str, where: str) -> int:
+        return int(self._ask(f"SELECT count({what}) FROM {self._rows} WHERE {where}")[0][0])
+
+    @cached_property
+    def is_image_folder(self) -> bool:
+        """Whether these are loose files with photos among them."""
+        photos = any(
+            tally.status == "fetched" and tally.kind not in TEXT_KINDS for tally in self.tallies
+        )
+        return photos and not self.shards
 
     @cached_property
     def earlier(self) -> int:
@@ -192,14 +210,18 @@ class Contents:
         )
 
     def rows_by_sample(self, samples: int) -> Iterator[list[dict[str, Any]]]:
-        """The manifest's rows of the first samples, a list a sample.
+        """The manifest's rows of the first samples, a list a sample, each with its group.
 
         Without the times: Arrow makes them with pandas, which takes 0.2 s and 50 MB to load.
         """
+        plan = f"read_parquet({literal(self._folder.address(building.PLAN))})"
+        if not self._folder.exists(building.PLAN):
+            plan = f"""(SELECT position, 0 AS "group" FROM {self._rows})"""
         # A cursor of its own: whoever stops reading half-way must not keep others from asking.
         reader = (
             self._connection.cursor()
-            .sql(f"""SELECT * EXCLUDE (last_modified) FROM {self._rows}
+            .sql(f"""SELECT m.* EXCLUDE (last_modified), p."group" AS "group"
+                FROM {self._rows} AS m JOIN {plan} AS p USING (position)
                 ORDER BY position LIMIT {samples * 4}""")
             .to_arrow_reader(1000)
         )
@@ -211,7 +233,7 @@ class Contents:
         """An object as stored; None when it was not fetched."""
         if row["path"] is None:
             return None
-        for place in (f"{building.BUILDING}/{row['path']}", row["path"]):
+        for place in (building.built_at(row["path"], row["group"]), row["path"]):
             try:
                 return self._folder.read(place, row["offset"] or 0, row["stored_bytes"])
             except FileNotFoundError:
@@ -252,7 +274,12 @@ def finish(
         (scratch / SHEET).write_bytes(_sheet(contents))
         _write_gallery(scratch / GALLERY, about, contents, gallery_samples)
         in_set = contents.in_set
-        made = [CARD, SHEET, GALLERY, *(more(scratch) if more else ()), MANIFEST]
+        own = more(scratch) if more else []
+        if contents.is_image_folder:
+            labels = scratch / about.labels if about.labels else None
+            write_image_folder(connection, scratch / MANIFEST, labels, scratch / IMAGE_FOLDER)
+            own = [*own, IMAGE_FOLDER]
+        made = [CARD, SHEET, GALLERY, *own, MANIFEST]
         for name in made:
             folder.place(scratch / name, f"{building.BUILDING}/{name}")
     groups = building.containers_made(folder, connection)
@@ -274,13 +301,15 @@ def _card_facts(about: About, contents: Contents) -> CardFacts:
         **{
             name: value
             for name, value in vars(about).items()
-            if name not in {"address", "describe"}
+            if name not in {"address", "describe", "labels"}
         },
         samples=contents.samples,
         tallies=contents.tallies,
         problems=contents.problems(PROBLEMS_NAMED),
         photo_sizes=contents.photo_sizes,
         shards=contents.shards,
+        aside=contents.aside,
+        image_folder=contents.is_image_folder,
         example=next((rows[0]["sample"] for rows in contents.rows_by_sample(1)), "sample"),
         verification=contents.verification,
         unpacked=any(kind.name == "ocr" for kind in about.kinds),

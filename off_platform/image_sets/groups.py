@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Self
 from off_platform.image_sets import building
 from off_platform.image_sets.contents import TEXT_KINDS, Content, check_for, decode_jpeg
 from off_platform.image_sets.drafts import JOURNAL, Draft, draft_name, line
+from off_platform.image_sets.shard_order import loader_order
 from off_platform.storage.folders import Folder
 from off_platform.storage.transfer import Outcome, Wanted, transfer
 
@@ -27,14 +28,11 @@ if TYPE_CHECKING:
 Row = dict[str, Any]
 Ended = Outcome[Row, Content]
 
-# A photo of more pixels is not decoded; the largest phones make 200 million.
-MOST_PIXELS = 250_000_000
-
 
 def wanted_object(row: Row, how: "How") -> Wanted[Row, Content]:
     """What is asked of the store for a row of `building.rows_to_fetch`."""
     decoded = row["kind"] not in TEXT_KINDS and _is_decoded(row["sample"], how.decoded_share)
-    check = _decode if decoded else check_for(row["kind"])
+    check = decode_jpeg if decoded else check_for(row["kind"])
     row["decoded"] = decoded
 
     def judge(data: bytes) -> tuple[str | None, Content]:
@@ -70,10 +68,6 @@ def _is_decoded(sample: int, share: float) -> bool:
     return share > 0 and sample % max(round(1 / share), 1) == 0
 
 
-def _decode(data: bytes) -> Content:
-    return decode_jpeg(data, MOST_PIXELS)
-
-
 class GroupMaker:
     """Makes shards, or folders of loose files, and the manifest's rows for them."""
 
@@ -101,7 +95,8 @@ class GroupMaker:
         stays, rest = (None, outcomes) if self.begun(number) else self._as_it_was(number, outcomes)
         if stays is not None:
             # What a killed run built of it must not be moved over what stays.
-            self._folder.remove(f"{building.BUILDING}/{self._name(number)}")
+            for name in self._files(number):
+                self._folder.remove(f"{building.BUILDING}/{name}")
             self._folder.write(building.rows_name(number), "".join(map(line, stays)).encode())
             return
         draft = self._drafts.get(number) or self._draft(number)
@@ -109,8 +104,12 @@ class GroupMaker:
         for outcome in rest:
             self._put_down(outcome, draft)
         draft.close(done=True)
+        if self._is_arranged(number):
+            draft.arrange()
         del self._drafts[number]
-        self._folder.place(draft.container, f"{building.BUILDING}/{self._name(number)}")
+        for name in self._files(number):
+            if (made := draft.container.with_name(name)).exists():
+                self._folder.place(made, f"{building.BUILDING}/{name}")
         self._folder.place(draft.journal, building.rows_name(number))
         self._folder.remove(draft_name(number))
 
@@ -140,6 +139,14 @@ class GroupMaker:
     def _name(self, number: int) -> str:
         return f"{number:05d}" + (".tar" if self._how.layout == "shards" else "")
 
+    def _files(self, number: int) -> list[str]:
+        name = self._name(number)
+        return [building.set_aside(name), name] if self._is_arranged(number) else [name]
+
+    def _is_arranged(self, number: int) -> bool:
+        """Whether it is the first shard, from which a loader takes the columns."""
+        return number == 0 and self._how.layout == "shards"
+
     def _as_it_was(
         self, number: int, outcomes: Iterator[Ended]
     ) -> tuple[list[Row] | None, Iterator[Ended]]:
@@ -149,7 +156,7 @@ class GroupMaker:
         bytes are held while looking.
         """
         seen: list[Ended] = []
-        place = _Place(self._name(number), self._how.layout)
+        place = _Place(self._name(number), self._how.layout, arranged=self._is_arranged(number))
         for outcome in outcomes:
             seen.append(outcome)
             if not place.holds(outcome):
@@ -196,30 +203,57 @@ class GroupMaker:
 class _Place:
     """Whether the objects of a group lie in the set as it is just as they would be put down now."""
 
-    def __init__(self, name: str, layout: "Layout") -> None:
-        self._name, self._layout = name, layout
-        self._end, self._objects = 0, 0
+    def __init__(self, name: str, layout: "Layout", *, arranged: bool) -> None:
+        self._name, self._layout, self._arranged = name, layout, arranged
+        self._rows: list[Row] = []
+        self._objects = 0
 
     def holds(self, outcome: Ended) -> bool:
         row = outcome.tag
+        self._rows.append(row)
         if outcome.status != "unchanged":
             return outcome.data is None and row["had_path"] is None
         self._objects += 1
-        if self._layout == "files":
-            return bool(row["had_path"] == f"{self._name}/{row['file']}")
-        start = self._end + BLOCKSIZE
-        self._end = start + row["had_bytes"] + -row["had_bytes"] % BLOCKSIZE
-        return bool((row["had_path"], row["had_offset"]) == (self._name, start))
+        # Where in a shard the object is, is looked at once the order is known.
+        return self._layout == "shards" or row["had_path"] == f"{building.LOOSE}/{row['file']}"
 
     def is_all_there(self, folder: Folder) -> bool:
         """Whether nothing else lies there, and nothing was cut off."""
         if self._layout == "files":
-            return len(folder.names(self._name)) == self._objects > 0
-        try:
-            end = folder.read(self._name, self._end, 2 * BLOCKSIZE + 1)
-        except FileNotFoundError:
-            return False
-        return end == bytes(2 * BLOCKSIZE)
+            # Whether each file has its size is known already (`earlier.py`).
+            return self._objects > 0
+        return all(_ends_at(folder, name, _end(name, rows)) for name, rows in self._files())
+
+    def _files(self) -> Iterator[tuple[str, list[Row]]]:
+        """The group's files, each with its rows in the order in which they would be put down."""
+        shard, aside = list(range(len(self._rows))), list[int]()
+        if self._arranged:
+            there = [(row["member"], row["had_path"] is not None) for row in self._rows]
+            shard, aside = loader_order(there)
+        yield self._name, [self._rows[index] for index in shard]
+        if aside:
+            yield building.set_aside(self._name), [self._rows[index] for index in aside]
+
+
+def _end(name: str, rows: list[Row]) -> int | None:
+    """Where a shard's last object ends; None when one is not where it would be put now."""
+    end = 0
+    for row in rows:
+        if row["had_path"] is None:
+            continue
+        if (row["had_path"], row["had_offset"]) != (name, end + BLOCKSIZE):
+            return None
+        end += BLOCKSIZE + row["had_bytes"] + -row["had_bytes"] % BLOCKSIZE
+    return end
+
+
+def _ends_at(folder: Folder, name: str, end: int | None) -> bool:
+    if end is None:
+        return False
+    try:
+        return folder.read(name, end, 2 * BLOCKSIZE + 1) == bytes(2 * BLOCKSIZE)
+    except FileNotFoundError:
+        return False
 
 
 def _facts_from_before(outcome: Ended) -> Row:
@@ -255,6 +289,6 @@ def _facts_of(outcome: Ended) -> Row:
         "last_modified": outcome.last_modified,
         "width": content.width,
         "height": content.height,
-        "decoded": outcome.tag["decoded"] and outcome.data is not None,
+        "decoded": content.decoded,
         "ocr_status": content.ocr_status,
     }

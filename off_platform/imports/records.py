@@ -148,11 +148,7 @@ def _check_timestamps(
 
 def _by_language(columns: Columns, cells: dict[str, Cell]) -> "dict[str, pa.StringArray]":
     """The texts of the columns whose name ends in a language."""
-    return {
-        f"{place.field.name}_{place.language}": cells[column].texts
-        for column, place in columns.places.items()
-        if place.language and column in cells
-    }
+    return {column: cell.texts for column, cell in cells.items() if columns.places[column].language}
 
 
 def _table(

@@ -40,8 +40,8 @@ class Folder(ABC):
     def move(self, name: str, to: str) -> None:
         """Moves a file or folder over what was there; nothing to move is no error.
 
-        Of a folder that was there, a disk keeps nothing; a bucket keeps the files that have no
-        namesake in the moved one, so that a move that was interrupted can be made again.
+        Of a folder that was there, the files that have no namesake in the moved one are kept, so
+        that a move that was interrupted can be made again.
         """
 
     @abstractmethod
@@ -167,8 +167,14 @@ class LocalFolder(Folder):
         """See `Folder.move`."""
         source, place = self._path(name), self._path(to)
         # Onto itself, a folder would step aside for itself and be gone.
-        if source.exists() and source != place:
+        if source == place or not source.exists():
+            return
+        if not (source.is_dir() and place.is_dir()):
             self._rename(source, place)
+            return
+        for path in list(source.iterdir()):
+            self.move(path.relative_to(self._root).as_posix(), f"{to}/{path.name}")
+        source.rmdir()
 
     def remove(self, name: str) -> None:
         """See `Folder.remove`."""

@@ -153,9 +153,16 @@ def test_the_front_matter_is_the_hubs() -> None:
         "license": "cc-by-sa-3.0",
         "tags": ["image", "webdataset", "food", "ocr"],
         "size_categories": ["1K<n<10K"],
-        "configs": [
-            {"config_name": "samples", "default": True, "data_files": "*.tar"},
-            {"config_name": "manifest", "data_files": "manifest.parquet"},
+        "configs": [{"config_name": "samples", "default": True, "data_files": "*.tar"}],
+        "dataset_info": [
+            {
+                "config_name": "samples",
+                "features": [
+                    {"name": kind.suffix[1:], "dtype": "image" if kind.photo else "json"}
+                    for kind in FACTS.kinds
+                ]
+                + [{"name": name, "dtype": "string"} for name in ("__key__", "__url__")],
+            }
         ],
     }
 
@@ -319,7 +326,9 @@ def agree(values: Sequence[str]) -> None:
     assert shape(card) == plain_shape()
     assert not {"html_block", "html_inline", "image"} & set(shape(card))
     matter = front_matter(card)
-    assert list(matter) == ["pretty_name", "license", "tags", "size_categories", "configs"]
+    assert list(matter) == [
+        "pretty_name", "license", "tags", "size_categories", "configs", "dataset_info",
+    ]  # fmt: skip
     assert matter["license"] == "cc-by-sa-3.0"
 
 
@@ -356,7 +365,7 @@ def test_only_web_addresses_become_links(url: str) -> None:
     card = data_card(replace(FACTS, licence_url=url, source_url=url))
     targets = [token.attrs["href"] for token in tokens(card) if token.type == "link_open"]
     assert all(str(target).startswith("https://") for target in targets)
-    assert len(targets) == 2
+    assert len(targets) == 3
 
 
 def test_a_web_address_cannot_leave_its_link() -> None:
@@ -424,7 +433,9 @@ def test_the_code_in_the_card_runs(
     put_down(tmp_path, shards=shards)
     monkeypatch.chdir(tmp_path)
     card = data_card(replace(FACTS, shards=int(shards)))
-    runnable = [snippet for snippet in snippets(card) if "webdataset" not in snippet]
+    # Those for the loaders run with the loaders.
+    loaders = re.compile("^import (webdataset|datasets)$", re.MULTILINE)
+    runnable = [snippet for snippet in snippets(card) if not loaders.search(snippet)]
     assert len(runnable) == (3 if shards else 2)
     for number, snippet in enumerate(runnable):
         script = tmp_path / f"snippet_{number}.py"
@@ -437,7 +448,7 @@ def test_the_code_in_the_card_runs(
 
 
 def test_the_webdataset_code_asks_for_the_photos_member() -> None:
-    (code,) = [snippet for snippet in snippets(data_card(FACTS)) if "webdataset" in snippet]
+    (code,) = [snippet for snippet in snippets(data_card(FACTS)) if "import webdataset" in snippet]
     compile(code, "card", "exec")
     assert f"sample.get({json.dumps('400.jpg')})" in code
 

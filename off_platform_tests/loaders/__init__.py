@@ -1,0 +1,1 @@
+"""Sets in the loaders that people train with."""

@@ -1,0 +1,158 @@
+"""Sets of both buckets, whole and with gaps, and the loaders that open them.
+
+Where the loaders are not installed, the tests are left out with the reason.
+"""
+
+import gzip
+import hashlib
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from off_platform.bins.choice import BinChoice
+from off_platform.bins.image_set import make_bin_image_set, request_from
+from off_platform.image_sets.contents import TEXT_KINDS
+from off_platform.sandbox.make import Sandbox
+from off_platform.settings import Settings
+from off_platform.storage.folders import LocalFolder
+from off_platform.storage.lake import MANIFEST, Lake
+from off_platform.storage.objects import Source
+from off_platform_tests.bins.conftest import BinsDesk
+from off_platform_tests.images_desk import BUCKET, Row, desk_at, rows_of
+
+REASON = "the loaders are installed by `make loaders`"
+# Which samples lack the object that describes their photo, by the sample's place in the set.
+GAPS: dict[str, Callable[[int], bool]] = {
+    "whole": lambda place: place < 0,
+    "some missing": lambda place: place % 5 == 2,
+    "most missing": lambda place: place not in {1, 4, 9},
+    "all missing": lambda place: place >= 0,
+}
+
+
+@dataclass(frozen=True)
+class MadeSet:
+    """A set, its manifest, and the bucket that it was made from."""
+
+    folder: Path
+    rows: list[Row]
+    bucket: Path
+
+    def objects(self, row: Row) -> bytes:
+        """The bytes of a row's object as the bucket has them."""
+        return (self.bucket / row["key"]).read_bytes()
+
+    @property
+    def photos(self) -> dict[str, Row]:
+        """The manifest's rows of the photos that are there, by sample."""
+        return self._fetched(of_photos=True)
+
+    @property
+    def texts(self) -> dict[str, Row]:
+        """The manifest's rows of the objects that describe a photo, by sample."""
+        return self._fetched(of_photos=False)
+
+    def _fetched(self, *, of_photos: bool) -> dict[str, Row]:
+        return {
+            row["sample"]: row
+            for row in self.rows
+            if row["status"] == "fetched" and (row["kind"] not in TEXT_KINDS) == of_photos
+        }
+
+
+Make = Callable[[Path, str], list[Row]]
+SetMaker = Callable[[str, str, str], MadeSet]
+
+
+@pytest.fixture(scope="session")
+def made_sets(
+    sandbox: Sandbox, month_lake: Path, tmp_path_factory: pytest.TempPathFactory
+) -> SetMaker:
+    """A function from wing, layout and gaps to a set; each is made once."""
+    made: dict[tuple[str, str, str], MadeSet] = {}
+
+    def make(wing: str, layout: str, gaps: str) -> MadeSet:
+        place = (wing, layout, gaps)
+        if place not in made:
+            root = tmp_path_factory.mktemp("sets")
+            source = sandbox.images.folder if wing == "images" else sandbox.bins.folder
+            bucket = Path(shutil.copytree(source, root / BUCKET))
+            maker = _images(month_lake, bucket, root) if wing == "images" else _bins(bucket, root)
+            # Names that could be taken for those of splits.
+            whole = maker(root / "whole", layout)
+            _remove(bucket, whole, GAPS[gaps])
+            folder = root / "train_test"
+            made[place] = MadeSet(folder, maker(folder, layout), bucket)
+        return made[place]
+
+    return make
+
+
+def _remove(bucket: Path, rows: list[Row], is_missing: Callable[[int], bool]) -> None:
+    samples = list(dict.fromkeys(row["sample"] for row in rows))
+    for row in rows:
+        if row["kind"] in TEXT_KINDS and is_missing(samples.index(row["sample"])):
+            (bucket / row["key"]).unlink(missing_ok=True)
+
+
+def _images(month_lake: Path, bucket: Path, root: Path) -> Make:
+    lake = Path(shutil.copytree(month_lake, root / "lake"))
+
+    def make(folder: Path, layout: Any) -> list[Row]:
+        with desk_at(lake, Source(str(bucket))) as desk:
+            into = LocalFolder(folder)
+            desk.make(kind="400+ocr", layout=layout, folder=into, group_samples=20)
+            return rows_of(desk.connection, folder / MANIFEST)
+
+    return make
+
+
+def _bins(bucket: Path, root: Path) -> Make:
+    lake = Lake(str(root / "lake"))
+    source = Source(str(bucket))
+    with lake.connect() as connection:
+        desk = BinsDesk(lake, source, connection)
+        desk.collect()
+        desk.make()
+
+    def make(folder: Path, layout: str) -> list[Row]:
+        choice = BinChoice.model_validate({"n": None})
+        settings = Settings(shard_samples=20)
+        request = request_from(settings, "few", choice, "A set.", {"layout": layout})
+        with lake.connect() as connection:
+            make_bin_image_set(lake, source, request, LocalFolder(folder), connection)
+            return rows_of(connection, folder / MANIFEST)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def hugging_face(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """Hugging Face's `datasets`, without network."""
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("HF_HUB_OFFLINE", "1")
+        environment.setenv("HF_HOME", str(tmp_path_factory.mktemp("hugging_face")))
+        datasets = pytest.importorskip("datasets", reason=REASON)
+        datasets.disable_progress_bars()
+        yield datasets
+
+
+@pytest.fixture(scope="session")
+def webdataset() -> Any:
+    """The library that shards are made for."""
+    return pytest.importorskip("webdataset", reason=REASON)
+
+
+def digest(data: bytes) -> str:
+    """As in the manifest's column `md5`."""
+    return hashlib.md5(data, usedforsecurity=False).hexdigest()
+
+
+def as_json(data: bytes) -> Any:
+    """An object's JSON, gzipped or not."""
+    return json.loads(gzip.decompress(data) if data.startswith(b"\x1f\x8b") else data)

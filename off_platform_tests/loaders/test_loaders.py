@@ -1,0 +1,153 @@
+"""Every layout of both buckets opens rightly in Hugging Face's `datasets` and in `webdataset`.
+
+What is right is what the bucket has and the manifest says of it.
+"""
+
+from collections.abc import Iterable, Mapping
+from math import isclose
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from off_platform_tests.loaders.conftest import GAPS, MadeSet, SetMaker, as_json, digest
+
+pytestmark = [
+    pytest.mark.loaders,
+    # Of the loaders' own making.
+    pytest.mark.filterwarnings("ignore"),
+]
+WINGS = ["images", "bins"]
+
+
+@pytest.fixture(params=GAPS)
+def shards(request: pytest.FixtureRequest, made_sets: SetMaker, wing: str) -> MadeSet:
+    return made_sets(wing, "shards", request.param)
+
+
+@pytest.fixture(params=GAPS)
+def files(request: pytest.FixtureRequest, made_sets: SetMaker, wing: str) -> MadeSet:
+    return made_sets(wing, "files", request.param)
+
+
+@pytest.fixture(params=WINGS)
+def wing(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+def by_key(samples: Iterable[Mapping[str, Any]], key: str) -> dict[str, Mapping[str, Any]]:
+    found = list(samples)
+    named = {str(sample[key]): sample for sample in found}
+    assert len(named) == len(found)
+    return named
+
+
+def alike(found: Any, expected: Any) -> bool:
+    """Whether JSON is the same, but for numbers of which Hugging Face keeps ten decimals."""
+    if isinstance(expected, dict):
+        return found.keys() == expected.keys() and all(
+            alike(found[name], value) for name, value in expected.items()
+        )
+    if isinstance(expected, list):
+        return len(found) == len(expected) and all(map(alike, found, expected))
+    if isinstance(expected, float):
+        return isclose(found, expected, rel_tol=1e-6, abs_tol=1e-9)
+    return bool(found == expected)
+
+
+def agree_on_shards(found: Mapping[str, Mapping[str, Any]], made: MadeSet) -> None:
+    assert found.keys() == made.photos.keys() | made.texts.keys()
+    for name, sample in found.items():
+        photo, text = made.photos.get(name), made.texts.get(name)
+        size = sample["jpg"].size if sample["jpg"] is not None else None
+        assert size == ((photo["width"], photo["height"]) if photo else None)
+        assert alike(sample["json"], as_json(made.objects(text)) if text else None)
+
+
+@pytest.mark.parametrize("streaming", [False, True])
+def test_the_folder_opens(
+    hugging_face: Any, shards: MadeSet, tmp_path: Path, *, streaming: bool
+) -> None:
+    samples = hugging_face.load_dataset(
+        str(shards.folder), split="train", streaming=streaming, cache_dir=str(tmp_path)
+    )
+    agree_on_shards(by_key(samples, "__key__"), shards)
+
+
+def test_each_config_of_the_card_opens(
+    hugging_face: Any, shards: MadeSet, files: MadeSet, tmp_path: Path
+) -> None:
+    for made in (shards, files):
+        configs = hugging_face.get_dataset_config_names(str(made.folder))
+        assert configs == ["samples"]
+        opened = hugging_face.load_dataset(str(made.folder), configs[0], cache_dir=str(tmp_path))
+        assert list(opened) == ["train"]
+        assert len(opened["train"]) >= len(made.photos) > 0
+
+
+@pytest.mark.parametrize("streaming", [False, True])
+def test_the_webdataset_builder_opens_the_shards(
+    hugging_face: Any, shards: MadeSet, tmp_path: Path, *, streaming: bool
+) -> None:
+    samples = hugging_face.load_dataset(
+        "webdataset",
+        data_files=str(shards.folder / "*.tar"),
+        split="train",
+        streaming=streaming,
+        cache_dir=str(tmp_path),
+    )
+    found = by_key(samples, "__key__")
+    assert found.keys() == shards.photos.keys() | shards.texts.keys()
+    for name, sample in found.items():
+        assert (sample["jpg"] is not None) == (name in shards.photos)
+        # It makes a struct of the first samples' fields, so what others have more is not in it.
+        assert (sample.get("json") is not None) == (name in shards.texts)
+
+
+def test_webdataset_opens_the_shards(webdataset: Any, shards: MadeSet) -> None:
+    names = sorted(map(str, shards.folder.glob("*.tar")))
+    samples = webdataset.WebDataset(names, shardshuffle=False).decode("pil")
+    found = by_key(({"jpg": None, "json": None} | sample for sample in samples), "__key__")
+    agree_on_shards(found, shards)
+
+
+def agree_on_files(samples: Iterable[Mapping[str, Any]], made: MadeSet) -> None:
+    found = by_key(samples, "sample")
+    assert list(found) == list(made.photos)
+    for name, sample in found.items():
+        photo = made.photos[name]
+        assert sample["image"].size == (photo["width"], photo["height"])
+        assert sample["md5"] == photo["md5"] == digest(made.objects(photo))
+        text = made.texts.get(name)
+        assert sample["text_path"] == (text["path"] if text else None)
+
+
+@pytest.mark.parametrize("streaming", [False, True])
+@pytest.mark.parametrize("builder", ["folder", "imagefolder"])
+def test_loose_files_open_as_an_image_folder(
+    hugging_face: Any, files: MadeSet, tmp_path: Path, builder: str, *, streaming: bool
+) -> None:
+    folder = str(files.folder)
+    where = {"path": folder} if builder == "folder" else {"path": builder, "data_dir": folder}
+    samples = hugging_face.load_dataset(
+        **where, split="train", streaming=streaming, cache_dir=str(tmp_path)
+    )
+    agree_on_files(samples, files)
+
+
+def test_labels_of_bins_are_columns(hugging_face: Any, made_sets: SetMaker, tmp_path: Path) -> None:
+    made = made_sets("bins", "files", "whole")
+    samples = hugging_face.load_dataset(str(made.folder), split="train", cache_dir=str(tmp_path))
+    for sample in samples:
+        text = as_json(made.objects(made.texts[sample["sample"]]))
+        assert sample["expected_quantity"] == text["EXPECTED_QUANTITY"]
+        assert set(samples.unique("split")) <= {"train", "validation", "test"}
+
+
+def test_all_loose_files_are_in_one_folder(made_sets: SetMaker, wing: str) -> None:
+    # ABID's loader reads root/%05d.jpg; torchvision's ImageFolder takes folders for classes.
+    made = made_sets(wing, "files", "whole")
+    assert len(made.photos) > 20
+    assert {Path(row["path"]).parent for row in made.photos.values()} == {Path("00000")}
+    folders = [path.name for path in made.folder.iterdir() if path.is_dir()]
+    assert [name for name in folders if not name.startswith(".")] == ["00000"]
