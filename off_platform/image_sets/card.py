@@ -153,6 +153,7 @@ class CardFacts:
         files: The wing's own files of the set, each with what it holds.
         reached: How many samples there are of each class, by its name.
         aside: How many samples are in `00000_incomplete.tar`, as they lack objects.
+        copies: How many photos have the same bytes as one before them.
         image_folder: Whether loose photos have a `metadata.parquet` beside them.
     """
 
@@ -186,6 +187,7 @@ class CardFacts:
     files: tuple[tuple[str, str], ...] = ()
     reached: tuple[tuple[str, int], ...] = ()
     aside: int = 0
+    copies: int = 0
     image_folder: bool = False
 
 

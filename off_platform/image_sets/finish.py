@@ -5,32 +5,26 @@ Fetching is `build.py`; how a page or sheet looks is `card.py`, `gallery.py`, `c
 
 import gzip
 import json
-from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
-from itertools import groupby, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from off_platform.image_sets import building
 from off_platform.image_sets.card import (
+    PROBLEMS_NAMED,
     CardFacts,
     CardKeyList,
     CardKind,
-    CardPhotoSizes,
-    CardProblem,
-    CardTally,
-    CardVerification,
-    Spread,
     data_card,
 )
 from off_platform.image_sets.contact_sheet import contact_sheet
 from off_platform.image_sets.contents import TEXT_KINDS, ocr_text
 from off_platform.image_sets.gallery import GalleryFacts, GalleryItem, write_gallery
 from off_platform.image_sets.image_folder import IMAGE_FOLDER, write_image_folder
+from off_platform.image_sets.set_contents import Contents, InSet
 from off_platform.storage.folders import Folder
-from off_platform.storage.lake import MANIFEST, literal
+from off_platform.storage.lake import MANIFEST
 
 if TYPE_CHECKING:
     import duckdb
@@ -39,7 +33,6 @@ CARD = "README.md"
 GALLERY = "gallery.html"
 SHEET = "contact_sheet.jpg"
 
-PROBLEMS_NAMED = 20
 SHEET_PHOTOS = 60
 TEXT_MOST = 4000
 
@@ -73,179 +66,6 @@ class About:
     """The wing's own file with a column `id`, the sample, and labels; None without."""
     describe: Callable[[bytes], tuple[str, str]] | None = None
     """An object that is neither photo nor OCR result, to heading and text of the gallery."""
-
-
-@dataclass(frozen=True)
-class InSet:
-    """What is in a finished set: samples, objects by kind and status, the first that are not there.
-
-    Attributes:
-        samples: how many.
-        tallies: objects and bytes by kind and status.
-        problems: the first objects that could not be had.
-        earlier: number of objects that are copies of an earlier run, for want of fresh ones.
-    """
-
-    samples: int
-    tallies: tuple[CardTally, ...]
-    problems: tuple[CardProblem, ...]
-    earlier: int
-
-    @cached_property
-    def by_status(self) -> Counter[str]:
-        """Objects by status."""
-        return _by_status(self.tallies)
-
-    @property
-    def size(self) -> int:
-        """Bytes of all objects that are there."""
-        return sum(tally.size for tally in self.tallies)
-
-
-class Contents:
-    """What is in a set, read off its manifest, and the bytes behind it.
-
-    Args:
-        folder: the set's; objects are looked for where they will be and where they are built.
-        manifest: address of the manifest.
-        connection: DuckDB that can read it.
-    """
-
-    def __init__(
-        self, folder: Folder, manifest: str, connection: "duckdb.DuckDBPyConnection"
-    ) -> None:
-        """See the class."""
-        self._folder, self._connection = folder, connection
-        self._rows = f"read_parquet({literal(manifest)})"
-
-    def _ask(self, query: str) -> list[tuple[Any, ...]]:
-        return list(self._connection.execute(query).fetchall())
-
-    @cached_property
-    def tallies(self) -> tuple[CardTally, ...]:
-        """Objects and bytes by kind and status."""
-        found = self._ask(f"""SELECT kind, status, count(*), coalesce(sum(bytes), 0)::BIGINT
-            FROM {self._rows} GROUP BY kind, status
-            ORDER BY kind IN {TEXT_KINDS}, kind, status <> 'fetched', status""")
-        return tuple(
-            CardTally(kind=kind, status=status, objects=objects, size=size)
-            for kind, status, objects, size in found
-        )
-
-    @cached_property
-    def in_set(self) -> InSet:
-        """The figures that are told after the set is made."""
-        return InSet(self.samples, self.tallies, self.problems(PROBLEMS_NAMED), self.earlier)
-
-    @cached_property
-    def samples(self) -> int:
-        """Number of samples."""
-        return int(self._ask(f"SELECT count(DISTINCT sample) FROM {self._rows}")[0][0])
-
-    @cached_property
-    def shards(self) -> int:
-        """Number of shards; 0 for loose files."""
-        return self._count("DISTINCT path", "path LIKE '%.tar' AND path NOT LIKE '%incomplete.tar'")
-
-    @cached_property
-    def aside(self) -> int:
-        """Number of samples in a file of their own, as they lack objects."""
-        return self._count("DISTINCT sample", "path LIKE '%incomplete.tar'")
-
-    def _count(self, what: str, where: str) -> int:
-        return int(self._ask(f"SELECT count({what}) FROM {self._rows} WHERE {where}")[0][0])
-
-    @cached_property
-    def is_image_folder(self) -> bool:
-        """Whether these are loose files with photos among them."""
-        photos = any(
-            tally.status == "fetched" and tally.kind not in TEXT_KINDS for tally in self.tallies
-        )
-        return photos and not self.shards
-
-    @cached_property
-    def earlier(self) -> int:
-        """Number of objects that are copies of an earlier run, as fresh ones could not be had."""
-        query = f"FROM {self._rows} WHERE status = 'fetched' AND reason IS NOT NULL"
-        return int(self._ask(f"SELECT count(*) {query}")[0][0])
-
-    def problems(self, most: int) -> tuple[CardProblem, ...]:
-        """The first objects that could not be had."""
-        found = self._ask(f"""SELECT key, status, reason FROM {self._rows}
-            WHERE status <> 'fetched' ORDER BY position LIMIT {most}""")
-        return tuple(
-            CardProblem(key=key, status=status, reason=reason) for key, status, reason in found
-        )
-
-    @cached_property
-    def photo_sizes(self) -> tuple[CardPhotoSizes, ...]:
-        """Smallest, middle and largest width and height of each kind of photo."""
-        found = self._ask(f"""SELECT kind, count(*), min(width), median(width), max(width),
-            min(height), median(height), max(height)
-            FROM {self._rows} WHERE width IS NOT NULL GROUP BY kind ORDER BY kind""")
-        return tuple(
-            CardPhotoSizes(
-                kind=kind,
-                photos=photos,
-                width=Spread(smallest=sizes[0], median=sizes[1], largest=sizes[2]),
-                height=Spread(smallest=sizes[3], median=sizes[4], largest=sizes[5]),
-            )
-            for kind, photos, *sizes in found
-        )
-
-    @cached_property
-    def verification(self) -> CardVerification:
-        """How many objects passed which test."""
-        equal, other, fetched, whole, decoded = self._ask(f"""
-            SELECT count(*) FILTER (trim(etag, '"') = md5),
-                count(*) FILTER (trim(etag, '"') IS DISTINCT FROM md5),
-                count(*), count(width), count(*) FILTER (decoded)
-            FROM {self._rows} WHERE status = 'fetched'""")[0]
-        return CardVerification(
-            md5_equal=equal,
-            md5_not_comparable=other,
-            length_equal=fetched,
-            photos_whole=whole,
-            photos_decoded=decoded,
-        )
-
-    def rows_by_sample(self, samples: int) -> Iterator[list[dict[str, Any]]]:
-        """The manifest's rows of the first samples, a list a sample, each with its group.
-
-        Without the times: Arrow makes them with pandas, which takes 0.2 s and 50 MB to load.
-        """
-        plan = f"read_parquet({literal(self._folder.address(building.PLAN))})"
-        if not self._folder.exists(building.PLAN):
-            plan = f"""(SELECT position, 0 AS "group" FROM {self._rows})"""
-        # A cursor of its own: whoever stops reading half-way must not keep others from asking.
-        reader = (
-            self._connection.cursor()
-            .sql(f"""SELECT m.* EXCLUDE (last_modified), p."group" AS "group"
-                FROM {self._rows} AS m JOIN {plan} AS p USING (position)
-                ORDER BY position LIMIT {samples * 4}""")
-            .to_arrow_reader(1000)
-        )
-        rows = (row for batch in reader for row in batch.to_pylist())
-        grouped = (list(group) for _, group in groupby(rows, lambda row: row["sample"]))
-        return islice(grouped, samples)
-
-    def bytes_of(self, row: dict[str, Any]) -> bytes | None:
-        """An object as stored; None when it was not fetched."""
-        if row["path"] is None:
-            return None
-        for place in (building.built_at(row["path"], row["group"]), row["path"]):
-            try:
-                return self._folder.read(place, row["offset"] or 0, row["stored_bytes"])
-            except FileNotFoundError:
-                continue
-        return None
-
-
-def _by_status(tallies: tuple[CardTally, ...]) -> Counter[str]:
-    counts: Counter[str] = Counter()
-    for tally in tallies:
-        counts[tally.status] += tally.objects
-    return counts
 
 
 def finish(
@@ -309,6 +129,7 @@ def _card_facts(about: About, contents: Contents) -> CardFacts:
         photo_sizes=contents.photo_sizes,
         shards=contents.shards,
         aside=contents.aside,
+        copies=contents.copies,
         image_folder=contents.is_image_folder,
         example=next((rows[0]["sample"] for rows in contents.rows_by_sample(1)), "sample"),
         verification=contents.verification,

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from off_platform.image_sets.contact_sheet import as_markdown
-from off_platform.image_sets.finish import CARD, GALLERY, SHEET, InSet
+from off_platform.image_sets.finish import CARD, GALLERY, SHEET
+from off_platform.image_sets.set_contents import InSet
 from off_platform.storage.folders import Folder
 from off_platform.storage.progress import Tally
 

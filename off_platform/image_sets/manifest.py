@@ -80,6 +80,7 @@ def manifest_table(missing_share_most: float) -> Table:
                  "its header."),
             Rule("sample_decoded", "The stated share of photos was decoded in full."),
             Rule("stored_once", "No two objects lie in the same place."),
+            Rule("photos_differ", "No two photos of a set have the same bytes.", "warning"),
             Rule("ocr_succeeded", "Cloud Vision succeeded for the OCR results.", "warning",
                  tolerated=0.02),
         ),
@@ -133,6 +134,7 @@ _QUERIES = {
         "status = 'fetched'",
         'path IS NULL OR count(*) OVER (PARTITION BY path, "offset") > 1',
     ),
+    "photos_differ": (_PHOTO, "count(*) OVER (PARTITION BY md5) > 1"),
     "ocr_succeeded": ("status = 'fetched' AND kind = 'ocr'", "ocr_status = 'error'"),
 }
 

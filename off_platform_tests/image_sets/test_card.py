@@ -447,6 +447,12 @@ def test_the_code_in_the_card_runs(
     assert re.search(r"fetched.*2.*11", printed)
 
 
+def test_copies_are_counted() -> None:
+    words = "photos have the same bytes as another one of the set"
+    assert f"1,234 {words}" in data_card(replace(FACTS, copies=1_234))
+    assert words not in data_card(FACTS)
+
+
 def test_the_webdataset_code_asks_for_the_photos_member() -> None:
     (code,) = [snippet for snippet in snippets(data_card(FACTS)) if "import webdataset" in snippet]
     compile(code, "card", "exec")

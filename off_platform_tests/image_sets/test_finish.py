@@ -12,14 +12,14 @@ import pytest
 from PIL import Image
 
 from off_platform.image_sets import building
+from off_platform.image_sets.card import PROBLEMS_NAMED
 from off_platform.image_sets.finish import (
     CARD,
     GALLERY,
-    PROBLEMS_NAMED,
     SHEET,
-    Contents,
     options_as_text,
 )
+from off_platform.image_sets.set_contents import Contents
 from off_platform.sandbox.make import Sandbox
 from off_platform.storage.lake import MANIFEST
 from off_platform_tests.images_desk import BUCKET, Desk, desk_at, source_of, tree

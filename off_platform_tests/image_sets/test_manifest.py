@@ -15,8 +15,12 @@ from off_platform.storage.lake import MANIFEST, Lake
 from off_platform_tests.images_desk import Desk
 
 TABLE = manifest_table(0.1)
-MD5 = "0123456789abcdef0123456789abcdef"
 Row = dict[str, Any]
+
+
+def md5(number: int) -> str:
+    """Another one for each number, and none of zeros."""
+    return f"{number + 1:032x}"
 
 
 def photo(number: int, **changes: Any) -> Row:
@@ -32,8 +36,8 @@ def photo(number: int, **changes: Any) -> Row:
         "kind": "raw",
         "status": "fetched",
         "bytes": 10,
-        "md5": MD5,
-        "etag": f'"{MD5}"',
+        "md5": md5(number),
+        "etag": f'"{md5(number)}"',
         "width": 4,
         "height": 3,
         "decoded": number % 4 == 0,
@@ -120,6 +124,7 @@ EXAMPLES: list[tuple[str, list[Row], dict[str, Any]]] = [
     ("sample_decoded", PHOTOS, {"decoded_share": 1.0}),
     ("stored_once", with_row(photo(3, offset=photo(4)["offset"])), {}),
     ("stored_once", with_row(photo(3, path=None)), {}),
+    ("photos_differ", with_row(photo(3, md5=md5(4), etag=md5(4))), {}),
     ("ocr_succeeded", [ocr(n, ocr_status="error" if n < 2 else "text") for n in range(50)], {}),
 ]
 GOOD: list[tuple[list[Row], dict[str, Any]]] = [
