@@ -125,14 +125,20 @@ def month(lake: str, bucket: str) -> None:
 
 def bins(lake: str, url: str) -> None:
     """All tables of the bins, with all their checks."""
-    from off_platform.bins import checks, collect, schemas, tables  # noqa: PLC0415 - only this step
+    from off_platform.bins import (  # noqa: PLC0415 - only this step
+        checks,
+        collect,
+        listing,
+        schemas,
+        tables,
+    )
     from off_platform.bins.splits import SplitShares  # noqa: PLC0415 - the same
     from off_platform.storage.transfer import Limits  # noqa: PLC0415 - the same
 
     into, shares = Lake(lake), SplitShares()
     source = Source("s3://bucket", Access(endpoint=url))
     with into.connect() as connection:
-        collect.list_objects(into, source, connection, Limits())
+        listing.list_objects(into, source, connection, Limits())
         collect.collect_metadata(into, source, connection, Limits())
         tables.make_all(into, connection, shares)
         findings = (

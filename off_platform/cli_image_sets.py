@@ -211,14 +211,17 @@ def _renew_bins(
     Returns:
         Whether all metadata could be read.
     """
-    from off_platform.bins import collect, splits, tables  # noqa: PLC0415 - only here
+    from off_platform.bins import collect, listing, splits, tables  # noqa: PLC0415 - only here
 
     known = lake.has("bin_splits")
     if varied["refresh"] or not known:
         _list_and_fetch(of, lake, source, connection, known=known)
     else:
         err.print(
-            "The bins are taken as they were listed last; without --no-refresh they are listed."
+            f"The tables of bins are those of the listing {listing.last_listed(lake)}; run "
+            "without --no-refresh to list the bucket again.",
+            highlight=False,
+            soft_wrap=True,
         )
     if not tables.are_current(lake, connection):
         tables.make_all(lake, connection, splits.shares_from(of))
@@ -231,13 +234,13 @@ def _renew_bins(
 def _list_and_fetch(
     of: Settings, lake: Lake, source: Source, connection: Any, *, known: bool
 ) -> None:
-    from off_platform.bins import collect  # noqa: PLC0415 - only here
+    from off_platform.bins import collect, listing  # noqa: PLC0415 - only here
 
     if not known:
         err.print("The bins are not known yet: their metadata are listed and fetched first.")
     limits = collect.limits_from(of)
     with shown_at_the_desk("listing") as display:
-        listed = collect.list_objects(
+        listed = listing.list_objects(
             lake, source, connection, limits, display, GONE_SHARE_MOST if known else 1.0
         )
     if listed.added or listed.gone or not known:

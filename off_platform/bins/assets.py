@@ -1,7 +1,7 @@
 """The assets of the bins wing, top-down in the order the data flows.
 
-Each is thin: what it does is in `collect.py` and `tables.py`, what its table and checks are in
-`schemas.py` and `checks.py`. The last, `bin_image_set`, is in `image_set_assets.py`.
+Each is thin: what it does is in `listing.py`, `collect.py` and `tables.py`, what its table and
+checks are in `schemas.py` and `checks.py`. The last, `bin_image_set`, is in `image_set_assets.py`.
 """
 
 from collections.abc import Callable, Mapping
@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from off_platform.bins import checks, previews, tables
-from off_platform.bins.collect import collect_metadata, limits_from, list_objects
+from off_platform.bins.collect import collect_metadata, limits_from
 from off_platform.bins.declared_pairs import declared_choices
+from off_platform.bins.listing import list_objects
 from off_platform.bins.published_lists import measure_leak, read_list
 from off_platform.bins.schemas import (
     BIN_ITEMS,

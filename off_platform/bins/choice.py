@@ -127,15 +127,17 @@ def objects_query(choice: BinChoice, candidates: str) -> str:
             ordered = f"""FROM ({ordered}) QUALIFY row_number() OVER (
                 PARTITION BY {column} ORDER BY place, id) <= {most}"""
     chosen = f"""
-        SELECT row_number() OVER (ORDER BY place, id) - 1 AS sample, id, image_key
+        SELECT row_number() OVER (ORDER BY place, id) - 1 AS sample, id, image_key, metadata_md5
         FROM ({ordered}) ORDER BY place, id {f"LIMIT {choice.n}" if choice.n else ""}"""
     return f"""
         SELECT sample, stem, key, member AS file, kind, NULL::VARCHAR AS barcode, stem AS image_id,
-            member
+            member, known_md5
         FROM (
-            SELECT sample, id AS stem, image_key AS key, 'photo' AS kind, id || '.jpg' AS member
+            SELECT sample, id AS stem, image_key AS key, 'photo' AS kind, id || '.jpg' AS member,
+                NULL AS known_md5
             FROM ({chosen})
-            UNION ALL SELECT sample, id, '{METADATA}' || id || '.json', 'metadata', id || '.json'
+            UNION ALL SELECT sample, id, '{METADATA}' || id || '.json', 'metadata', id || '.json',
+                metadata_md5
             FROM ({chosen}))
         ORDER BY sample, kind = 'metadata'"""
 

@@ -1,7 +1,7 @@
-"""`bin_objects` and `bin_metadata`: what the bucket lists, and the JSON of every bin as it stands.
+"""`bin_metadata`: the JSON of every bin as it stands, fetched where the listing has what is new.
 
 Only new and changed objects are fetched, and put down part by part, so that a run that was killed
-goes on where it stopped. What the JSON says is `inventory.py`.
+resumes where it stopped. What the bucket lists is `listing.py`; what the JSON says `inventory.py`.
 """
 
 from collections.abc import Iterable, Iterator
@@ -11,12 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from off_platform.bins.inspection import SOUND, Look, inspect
-from off_platform.bins.keys import ID_SQL, IMAGES, METADATA, PART_SQL, SPACE_SQL
 from off_platform.bins.schemas import BIN_METADATA, BIN_OBJECTS
 from off_platform.settings import Settings
 from off_platform.storage.lake import Lake, literal
-from off_platform.storage.listing import Span, spans, write_listing
-from off_platform.storage.objects import Source, is_local
+from off_platform.storage.objects import Source
 from off_platform.storage.progress import Display, Tally
 from off_platform.storage.transfer import Limits, Outcome, Wanted, transfer
 
@@ -38,145 +36,9 @@ MORE_AT_ONCE = 4
 BATCH_ROWS = 4096
 
 
-class EmptyBucketError(LookupError):
-    """The bucket lists nothing of the dataset; the message is one sentence."""
-
-
-@dataclass(frozen=True)
-class Listed:
-    """What the bucket lists.
-
-    Attributes:
-        objects: how many.
-        metadata: how many of them are a bin's metadata.
-        images: how many a bin's photo.
-        added: not there at the listing before, or other than then.
-        gone: there at the listing before.
-        sentence: the same for people.
-    """
-
-    objects: int
-    metadata: int
-    images: int
-    added: int
-    gone: int
-    sentence: str
-
-
 def limits_from(settings: Settings) -> Limits:
     """The bounds of fetching, as the settings have them."""
     return Limits(settings.concurrency, settings.attempts, settings.object_bytes_most)
-
-
-def list_objects(
-    lake: Lake,
-    source: Source,
-    connection: "duckdb.DuckDBPyConnection",
-    limits: Limits,
-    display: Display | None = None,
-    gone_share_most: float = 1.0,
-) -> Listed:
-    """Makes `bin_objects` anew.
-
-    Args:
-        lake: where the table goes.
-        source: the bucket.
-        connection: DuckDB that can read the lake.
-        limits: bounds.
-        display: where progress is shown.
-        gone_share_most: the largest share of the known objects that may be gone.
-
-    Raises:
-        off_platform.storage.listing.ListingError: the bucket cannot be listed; nothing is changed.
-        EmptyBucketError: there is nothing of the dataset, or too much is gone; nothing is changed.
-    """
-    prefixes = (METADATA, IMAGES)
-    parts = (
-        [Span(prefix) for prefix in prefixes]
-        if is_local(source.url)
-        else [span for prefix in prefixes for span in spans(prefix)]
-    )
-    with lake.root.scratch() as scratch:
-        write_listing(
-            source.store,
-            parts,
-            scratch,
-            concurrency=limits.concurrency,
-            attempts=limits.attempts,
-            display=display,
-        )
-        listed = _objects_query(f"read_parquet({literal(f'{scratch}/*.parquet')})")
-        if not _counts(connection, f"SELECT count(id) FROM ({listed})")[0]:
-            raise EmptyBucketError(
-                f"{source.url} has no bins below {METADATA} and {IMAGES}; nothing was changed."
-            )
-        added, gone = _compared(lake, connection, listed)
-        _demand_same_bucket(lake, source, connection, gone, gone_share_most)
-        if added or gone or not lake.has(BIN_OBJECTS.name):
-            lake.replace_from_query(
-                BIN_OBJECTS.name, None, BIN_OBJECTS.arrow, connection, f"{listed} ORDER BY key"
-            )
-    return _listed(lake, connection, added, gone)
-
-
-def _demand_same_bucket(
-    lake: Lake,
-    source: Source,
-    connection: "duckdb.DuckDBPyConnection",
-    gone: int,
-    share_most: float,
-) -> None:
-    if not gone:
-        return
-    known = int(_counts(connection, f"SELECT count(*) FROM {lake.rows_of(BIN_OBJECTS.name)}")[0])
-    if gone > share_most * known:
-        raise EmptyBucketError(
-            f"{gone:,} of the {known:,} objects that the lake knows are not in {source.url}; "
-            "nothing was changed: check the bucket's URL, or use another lake for this bucket."
-        )
-
-
-def _objects_query(listing: str) -> str:
-    return f"""
-        SELECT key, part, CASE WHEN id_space IS NOT NULL THEN id END AS id, id_space, bytes, etag,
-            last_modified
-        FROM (SELECT *, {SPACE_SQL} AS id_space FROM (
-            SELECT *, {PART_SQL} AS part, {ID_SQL} AS id FROM {listing}))"""
-
-
-def _compared(lake: Lake, connection: "duckdb.DuckDBPyConnection", listed: str) -> tuple[int, int]:
-    """How many objects are new or other than at the listing before, and how many are gone."""
-    if not lake.has(BIN_OBJECTS.name):
-        return int(_counts(connection, f"SELECT count(*) FROM ({listed})")[0]), 0
-    added, gone = _counts(
-        connection,
-        f"""
-        SELECT count(*) FILTER (n.key IS NOT NULL AND (b.key IS NULL
-                OR (n.etag, n.bytes) IS DISTINCT FROM (b.etag, b.bytes))),
-            count(*) FILTER (n.key IS NULL)
-        FROM ({listed}) AS n FULL JOIN {lake.rows_of(BIN_OBJECTS.name)} AS b USING (key)""",
-    )
-    return int(added), int(gone)
-
-
-def _listed(lake: Lake, connection: "duckdb.DuckDBPyConnection", added: int, gone: int) -> Listed:
-    objects, metadata, images = _counts(
-        connection,
-        f"""
-        SELECT count(*), count(id) FILTER (part = 'metadata'), count(id) FILTER (part = 'image')
-        FROM {lake.rows_of(BIN_OBJECTS.name)}""",
-    )
-    what = f"{metadata:,} metadata and {images:,} photos are listed"
-    change = (
-        f"{added:,} objects are new or changed, {gone:,} gone"
-        if added or gone
-        else "nothing has changed since the listing before"
-    )
-    return Listed(objects, metadata, images, added, gone, f"{what}; {change}.")
-
-
-def _counts(connection: "duckdb.DuckDBPyConnection", query: str) -> Any:
-    return connection.execute(query).fetchall()[0]
 
 
 @dataclass(frozen=True)
@@ -210,7 +72,7 @@ def collect_metadata(
         off_platform.storage.lake.NoSuchTableError: the bucket was not listed yet.
     """
     wanted = _wanted_query(lake, _had(lake))
-    total = int(_counts(connection, f"SELECT count(*) FROM ({wanted})")[0])
+    ((total,),) = connection.execute(f"SELECT count(*) FROM ({wanted})").fetchall()
     tally = Tally(total=total)
     rows = _rows(connection, wanted, source, limits, display, tally)
     number = len(lake.root.names(COLLECTING))
@@ -247,7 +109,7 @@ def unreadable(
     number = sum(count for _, count, _ in kinds)
     if not number:
         return Unreadable(0, "")
-    total = _counts(connection, f"SELECT count(*) FROM {rows}")[0]
+    ((total,),) = connection.execute(f"SELECT count(*) FROM {rows}").fetchall()
     named = "; ".join(f"{count:,} {oddity}, such as {key}" for oddity, count, key in kinds)
     return Unreadable(
         number,

@@ -134,7 +134,9 @@ def make_bin_image_set(
         off_platform.storage.locks.FolderInUseError: another run is at work in the folder.
     """
     try:
-        bins, items, splits = (lake.rows_of(table.name) for table in (BINS, BIN_ITEMS, BIN_SPLITS))
+        bins, items, splits, texts = (
+            lake.rows_of(table.name) for table in (BINS, BIN_ITEMS, BIN_SPLITS, BIN_METADATA)
+        )
     except NoSuchTableError:
         raise UnusableChoiceError(
             "There are no bins to choose from yet; run the monthly job first."
@@ -157,7 +159,8 @@ def make_bin_image_set(
     )
     with claimed(folder, connection, [kind.name for kind in KINDS]):
         continued = building.begin(folder, plan, connection)
-        tally = build_groups(folder, source, request.how, connection, display)
+        # The metadata is that which the labels were made from, and not asked for again.
+        tally = build_groups(folder, source, request.how, connection, display, texts)
         contents = finish(
             folder,
             _about(source, request, candidates, _reached(connection, plan.query, bins)),
@@ -191,6 +194,8 @@ def _identity(source: Source, request: Request, digest: int) -> dict[str, Any]:
         "source": source.url,
         "layout": request.how.layout,
         "decoded_share": request.how.decoded_share,
+        # A plan of before, whose rows do not name what is at hand, is not continued.
+        "metadata": BIN_METADATA.name,
     }
 
 

@@ -1,7 +1,8 @@
 """The tables of the bins wing, as data: columns with units, and the rules that they must fulfil.
 
-How the tables come about is `collect.py`, `inventory.py`, `visits.py` and `splits.py`; what is
-found when the rules are looked at is `checks.py`. Sentences in quotes are the dataset's own.
+How the tables come about is `listing.py`, `collect.py`, `inventory.py`, `visits.py` and
+`splits.py`; what is found when the rules are looked at is `checks.py`. Sentences in quotes are the
+dataset's own.
 """
 
 from off_platform.bins.keys import MAIN, PILOT

@@ -10,6 +10,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Literal, get_args
 
 from off_platform.image_sets import building
+from off_platform.image_sets.at_hand import AT_HAND, with_object
 from off_platform.image_sets.declared import UnusableChoiceError
 from off_platform.image_sets.earlier import damaged_paths, losses
 from off_platform.image_sets.groups import Ended, GroupMaker, Row, wanted_object, with_copy_kept
@@ -65,12 +66,22 @@ def build_groups(
     how: How,
     connection: "duckdb.DuckDBPyConnection",
     display: Display | None = None,
+    texts: str | None = None,
 ) -> Tally:
     """Fetches all that is left of a plan that `building.begin` wrote down.
 
     An object of which the set has a copy is asked for only if it changed. The sizes of these copies
     are compared with the manifest first, and what differs is fetched afresh; bytes that went wrong
     inside a file are not looked for. Where an object fails or is refused, its copy stays.
+
+    Args:
+        folder: the set's.
+        source: the bucket.
+        how: the set is built.
+        connection: DuckDB that can read the folder.
+        display: where progress is shown.
+        texts: SQL of a table with the bytes of some objects, which are not asked for, see
+            `at_hand.with_texts`.
 
     Returns:
         What was fetched, found unchanged, missing and so on in this run.
@@ -89,8 +100,8 @@ def build_groups(
         done = {row["position"] for draft in begun.values() for row in draft.rows}
         tally = Tally(total=_number_of_rows(folder, groups, connection) - len(done))
         wanted = (
-            wanted_object(_without(damaged, row), how)
-            for batch in building.rows_to_fetch(folder, groups, connection)
+            wanted_object(with_object(_without(damaged, row)), how)
+            for batch in building.rows_to_fetch(folder, groups, connection, texts)
             for row in batch.to_pylist()
             if row["position"] not in done
         )
@@ -173,6 +184,9 @@ class _Watch:
         # better than one that does not answer.
         seen, failed, reason, damaged = 0, list[int](), "", 0
         for outcome in outcomes:
+            if outcome.tag[AT_HAND]:
+                yield outcome
+                continue
             seen += 1
             if outcome.status in {"failed", "corrupt"}:
                 damaged += outcome.status == "corrupt"

@@ -8,10 +8,12 @@ is put in place by a list of moves, which a later run finishes if this one dies 
 import hashlib
 import json
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeGuard
 
+from off_platform.image_sets.at_hand import ROWS_AT_ONCE, with_texts
 from off_platform.image_sets.manifest import COLUMNS
 from off_platform.storage.folders import Folder
 from off_platform.storage.lake import MANIFEST, copy_query, literal
@@ -28,6 +30,7 @@ ROWS = ".rows.jsonl"
 # All loose files of a set are in one folder: ABID's loader reads `root/00001.jpg`, and torchvision
 # takes folders for classes. While a set is built, each group has a folder of its own.
 LOOSE = "00000"
+BATCH_ROWS = 1000
 
 # A shard or a folder of loose files, or a file by its exact name.
 _OURS = re.compile(
@@ -51,7 +54,8 @@ class Plan:
     Attributes:
         name: of the set.
         query: SQL for its objects in order, with the columns sample (number from 0), stem, key,
-            file (name when loose), member (name in a shard), kind, barcode, image_id.
+            file (name when loose), member (name in a shard), kind, barcode, image_id; and
+            known_md5 where the lake has the bytes of some (`at_hand.py`).
         identity: all that decides which objects and bytes the set has: options, snapshot, source.
             An interrupted run is continued only under the same identity.
         group_samples: samples in one shard or folder.
@@ -121,9 +125,19 @@ def rows_name(group: int) -> str:
 
 
 def rows_to_fetch(
-    folder: Folder, groups: list[int], connection: "duckdb.DuckDBPyConnection"
-) -> "pa.RecordBatchReader":
-    """The plan's rows of some groups in order, each with what the set has of it from before."""
+    folder: Folder,
+    groups: list[int],
+    connection: "duckdb.DuckDBPyConnection",
+    texts: str | None = None,
+) -> "Iterator[pa.RecordBatch]":
+    """The plan's rows of some groups in order, each with what the set has of it from before.
+
+    Args:
+        folder: the set's.
+        groups: by number.
+        connection: DuckDB that can read the folder.
+        texts: SQL of a table with the bytes of some objects, see `at_hand.with_texts`.
+    """
     plan = literal(folder.address(PLAN))
     wanted = ", ".join(map(str, groups)) or "NULL"
     here = (
@@ -132,9 +146,7 @@ def rows_to_fetch(
         else f"({_NOTHING})"
     )
     # Rows that were not fetched keep their reason only until they are asked for again.
-    return (
-        connection.cursor()
-        .sql(f"""
+    rows = connection.cursor().sql(f"""
         SELECT p.*, h.etag AS had_etag, h.path AS had_path, h."offset" AS had_offset,
             h.stored_bytes AS had_bytes, h.bytes AS had_object_bytes, h.md5 AS had_md5,
             h.last_modified::VARCHAR AS had_last_modified, h.width AS had_width,
@@ -143,8 +155,10 @@ def rows_to_fetch(
         LEFT JOIN (FROM {here} WHERE status = 'fetched') AS h USING (key, kind)
         WHERE p."group" IN ({wanted})
         ORDER BY p.position""")
-        .to_arrow_reader(1000)
-    )
+    if texts is None:
+        yield from rows.to_arrow_reader(BATCH_ROWS)
+    else:
+        yield from with_texts(rows.to_arrow_reader(ROWS_AT_ONCE), texts, BATCH_ROWS, connection)
 
 
 _NOTHING = """SELECT NULL::VARCHAR AS key, NULL::VARCHAR AS kind, NULL::VARCHAR AS status,

@@ -10,6 +10,7 @@ import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from off_platform.image_sets.at_hand import AT_HAND
 from off_platform.image_sets.building import BUILDING, LOOSE, set_aside
 from off_platform.image_sets.shard_order import loader_order
 from off_platform.storage.fetch import md5_hex
@@ -139,9 +140,8 @@ class Draft:
         except (OSError, ValueError, KeyError, TypeError):
             # Cut by the stop, or never begun; what was read before is good.
             pass
-        while rows and rows[-1]["status"] in _PASSING:
-            rows.pop()
-        return rows, ends[len(rows)]
+        good = _without_passing(rows)
+        return rows[:good], ends[good]
 
     def _is_whole(self, row: Row) -> bool:
         if row.get("path") is None:
@@ -158,6 +158,20 @@ class Draft:
         if "crc32" in row:
             return bool(zlib.crc32(data) == row["crc32"])
         return bool(md5_hex(data) == row["md5"])
+
+
+def _without_passing(rows: list[Row]) -> int:
+    """How many rows there are before those that the draft ends with and that are asked for again.
+
+    What was at hand says nothing about the run's end.
+    """
+    good = len(rows)
+    for number in range(len(rows) - 1, -1, -1):
+        if rows[number]["status"] in _PASSING:
+            good = number
+        elif not rows[number].get(AT_HAND):
+            break
+    return good
 
 
 def line(row: Row) -> str:

@@ -9,6 +9,7 @@ from itertools import groupby
 from tarfile import BLOCKSIZE
 from typing import TYPE_CHECKING
 
+from off_platform.image_sets.at_hand import AT_HAND
 from off_platform.image_sets.building import BUILDING, PLAN, ROWS
 from off_platform.storage.folders import Folder
 from off_platform.storage.lake import MANIFEST, literal
@@ -61,7 +62,7 @@ def _ends_at(folder: Folder, shard: str, end: int) -> bool:
 
 @dataclass(frozen=True)
 class Losses:
-    """What a finished transfer would make of the set.
+    """What a finished transfer would make of the set; objects that were at hand are not counted.
 
     Attributes:
         planned: objects of the plan.
@@ -97,6 +98,8 @@ def losses(folder: Folder, connection: "duckdb.DuckDBPyConnection") -> Losses:
                 r.status = 'fetched' AND r.reason IS NULL AS came
             FROM read_parquet({literal(folder.address(PLAN))}) AS p
             JOIN read_json({rows}, format = 'newline_delimited', columns = {{
-                position: 'BIGINT', status: 'VARCHAR', reason: 'VARCHAR'}}) AS r USING (position)
-            LEFT JOIN ({had}) AS h USING (key, kind))""").fetchall()
+                position: 'BIGINT', status: 'VARCHAR', reason: 'VARCHAR', {AT_HAND}: 'BOOLEAN'}})
+                AS r USING (position)
+            LEFT JOIN ({had}) AS h USING (key, kind)
+            WHERE NOT coalesce({AT_HAND}, false))""").fetchall()
     return Losses(planned, came, of_set, lost, tuple(sorted(groups or ())), reason or "")

@@ -14,6 +14,7 @@ from tarfile import BLOCKSIZE
 from typing import TYPE_CHECKING, Any, Self
 
 from off_platform.image_sets import building
+from off_platform.image_sets.at_hand import AT_HAND
 from off_platform.image_sets.contents import TEXT_KINDS, Content, check_for, decode_jpeg
 from off_platform.image_sets.drafts import JOURNAL, Draft, draft_name, line
 from off_platform.image_sets.shard_order import loader_order
@@ -42,7 +43,7 @@ def wanted_object(row: Row, how: "How") -> Wanted[Row, Content]:
     # A photo that should be decoded now and was not before is fetched again, and so is what lies
     # otherwise packed in the other layout.
     afresh = (decoded and not row["had_decoded"]) or _is_packed_otherwise(row, how)
-    return Wanted(row["key"], row, judge, None if afresh else row["had_etag"])
+    return Wanted(row["key"], row, judge, None if afresh else row["had_etag"], row[AT_HAND])
 
 
 def with_copy_kept(outcome: Ended, how: "How") -> Ended:
@@ -274,6 +275,7 @@ def _facts_from_before(outcome: Ended) -> Row:
             )
         },
         "stored_bytes": row["had_bytes"],
+        AT_HAND: row[AT_HAND] is not None,
     }  # fmt: skip
 
 
@@ -291,4 +293,5 @@ def _facts_of(outcome: Ended) -> Row:
         "height": content.height,
         "decoded": content.decoded,
         "ocr_status": content.ocr_status,
+        AT_HAND: outcome.tag[AT_HAND] is not None,
     }

@@ -51,6 +51,15 @@ class Limits:
     object_bytes: int = 64 * 2**20
 
 
+class Came(NamedTuple):
+    """An object as it came, of the length and MD5 that were promised."""
+
+    data: bytes
+    md5: str
+    etag: str | None
+    last_modified: datetime | None
+
+
 @dataclass(frozen=True, slots=True)
 class Wanted(Generic[Tag, Facts]):
     """An object to fetch.
@@ -60,12 +69,14 @@ class Wanted(Generic[Tag, Facts]):
         tag: whatever the caller wants to find again in the outcome.
         check: bytes to what is wrong with them (None when whole) and facts for the outcome.
         etag: of the copy that is already there; unchanged objects are not sent again.
+        known: the object as it came before; the store is not asked for it.
     """
 
     key: str
     tag: Tag
     check: Callable[[bytes], tuple[str | None, Facts]]
     etag: str | None = None
+    known: Came | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,15 +92,6 @@ class Outcome(Generic[Tag, Facts]):
     md5: str | None = None
     etag: str | None = None
     last_modified: datetime | None = None
-
-
-class Came(NamedTuple):
-    """An object as it came, of the length and MD5 that were promised."""
-
-    data: bytes
-    md5: str
-    etag: str | None
-    last_modified: datetime
 
 
 class _SlowDownError(Exception):
@@ -227,6 +229,13 @@ def fetch(
             return found
     status: Status = "corrupt" if reason.startswith("MD5") else "failed"
     return _ended(wanted, status, f"{reason} ({failures + refusals} tries)")
+
+
+def without_asking(wanted: Wanted[Tag, Facts], known: Came) -> Came | Outcome[Tag, Facts]:
+    """What the store would answer for an object that is known."""
+    if wanted.etag is not None and wanted.etag == known.etag:
+        return _ended(wanted, "unchanged", None)
+    return known
 
 
 def _wait_before(attempt: int) -> float:

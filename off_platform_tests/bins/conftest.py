@@ -10,8 +10,9 @@ from typing import Any
 import duckdb
 import pytest
 
-from off_platform.bins import collect, tables
-from off_platform.bins.collect import Collected, Listed
+from off_platform.bins import collect, listing, tables
+from off_platform.bins.collect import Collected
+from off_platform.bins.listing import Listed
 from off_platform.bins.splits import SplitShares
 from off_platform.storage.lake import Lake
 from off_platform.storage.objects import Access, Source
@@ -33,7 +34,7 @@ class BinsDesk:
 
     def collect(self, limits: Limits = LIMITS) -> tuple[Listed, Collected]:
         """Lists and fetches."""
-        listed = collect.list_objects(self.lake, self.source, self.connection, limits)
+        listed = listing.list_objects(self.lake, self.source, self.connection, limits)
         fetched = collect.collect_metadata(self.lake, self.source, self.connection, limits)
         return listed, fetched
 

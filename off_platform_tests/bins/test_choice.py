@@ -69,6 +69,7 @@ def bins_rows(bins: Iterable[Bin]) -> list[dict[str, Any]]:
             "visit_id": each.visit_id,
             "image_key": f"bin-images/{each.id}.jpg" if each.has_photo else None,
             "etag": None,
+            "metadata_md5": f"MD5 of {each.id}",
         }
         for each in bins
     ]
@@ -199,8 +200,18 @@ def test_a_sample_is_a_photo_and_then_its_metadata(connection: duckdb.DuckDBPyCo
     for at, bin_id in enumerate(ids_of(found)):
         photo, metadata = f"{bin_id}.jpg", f"{bin_id}.json"
         assert found[2 * at : 2 * at + 2] == [
-            (at, bin_id, f"bin-images/{photo}", photo, "photo", None, bin_id, photo),
-            (at, bin_id, f"metadata/{metadata}", metadata, "metadata", None, bin_id, metadata),
+            (at, bin_id, f"bin-images/{photo}", photo, "photo", None, bin_id, photo, None),
+            (
+                at,
+                bin_id,
+                f"metadata/{metadata}",
+                metadata,
+                "metadata",
+                None,
+                bin_id,
+                metadata,
+                f"MD5 of {bin_id}",
+            ),
         ]
     assert sorted(ids_of(found)) == ["00001", "1", "100000"]
 

@@ -2,12 +2,13 @@
 
 import json
 from collections import Counter
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from off_platform.bins import collect
-from off_platform.bins.collect import EmptyBucketError
+from off_platform.bins import collect, listing
+from off_platform.bins.listing import EmptyBucketError
 from off_platform.storage.listing import ListingError
 from off_platform.storage.objects import Access, Source
 from off_platform.storage.transfer import Limits
@@ -51,6 +52,40 @@ def test_a_second_run_asks_for_no_object(real: tuple[BinsDesk, S3Server]) -> Non
     assert (collected.changed, collected.tally.done) == (False, 0)
     assert server.requests
     assert gets(server) == []
+
+
+def test_the_time_of_the_listing_is_known_also_where_nothing_is_new(
+    bins_desk: BinsDesk, bins_bucket: Path
+) -> None:
+    fill(bins_bucket, "00001")
+    assert listing.last_listed(bins_desk.lake) == "at an unknown time"
+    bins_desk.collect()
+    bins_desk.lake.root.write(listing.LISTED, b"2020-02-03T04:05:06+00:00")
+    assert listing.last_listed(bins_desk.lake) == "on 2020-02-03 at 04:05 UTC"
+    begun = datetime.now(UTC)
+    listed, _ = bins_desk.collect()
+    assert not listed.added
+    written = bins_desk.lake.root.read(listing.LISTED).decode()
+    assert datetime.fromisoformat(written) >= begun.replace(microsecond=0)
+
+
+def test_one_request_per_object_that_is_new_and_no_head(
+    bins_desk: BinsDesk, bins_bucket: Path
+) -> None:
+    """Listing tells size, ETag and time: nothing is asked for to learn them."""
+    ids = [f"{number:05d}" for number in range(1, 41)]
+    fill(bins_bucket, *ids)
+    with S3Server({BUCKET: bins_bucket}) as server:
+        bins_desk.source = Source(f"s3://{BUCKET}", Access(endpoint=server.url))
+        bins_desk.collect()
+        assert Counter(seen.method for seen in server.requests)["HEAD"] == 0
+        assert sorted(gets(server)) == [f"/{BUCKET}/metadata/{each}.json" for each in ids]
+        listings = len(server.requests) - len(ids)
+        fill(bins_bucket, "00041", "00042")
+        server.requests.clear()
+        bins_desk.collect()
+        assert len(gets(server)) == 2
+        assert len(server.requests) == listings + 2
 
 
 def test_ids_of_both_spaces_are_never_mixed_up(bins_desk: BinsDesk, bins_bucket: Path) -> None:
@@ -145,7 +180,7 @@ def test_what_is_gone_between_listing_and_fetching_is_asked_for_again(
     fill(bins_bucket, "00001", "00002")
     path = bins_bucket / "metadata" / "00002.json"
     desk = bins_desk
-    collect.list_objects(desk.lake, desk.source, desk.connection, LIMITS)
+    listing.list_objects(desk.lake, desk.source, desk.connection, LIMITS)
     path.rename(path.with_suffix(".gone"))
     collect.collect_metadata(desk.lake, desk.source, desk.connection, LIMITS)
     assert [row["oddity"] for row in desk.rows("bin_metadata")] == [None, "missing"]
@@ -184,7 +219,7 @@ def test_a_run_stopped_at_any_change_of_the_lake_is_gone_on_with(
     ids = [f"{number:05d}" for number in range(1, 14)]
     fill(bins_bucket, *ids)
     desk, whole = bins_desk, bins_desk.lake.root
-    collect.list_objects(desk.lake, desk.source, desk.connection, LIMITS)
+    listing.list_objects(desk.lake, desk.source, desk.connection, LIMITS)
     stops = 0
     while True:
         desk.lake.root = StoppingFolder(Path(desk.lake.url), stops)

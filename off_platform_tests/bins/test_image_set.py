@@ -15,6 +15,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+import obstore
 import pytest
 from PIL import Image
 
@@ -192,6 +193,50 @@ def test_shards_hold_photos_with_their_metadata_as_the_bucket_has_them(
     assert next(rows, None) is None
 
 
+def test_the_manifest_says_of_metadata_what_the_bucket_says(whole: Sets) -> None:
+    for row in whole.manifest():
+        if row["kind"] == "metadata":
+            found = obstore.head(whole.desk.source.store, row["key"])
+            assert (row["bytes"], row["etag"]) == (found["size"], found["e_tag"])
+            assert row["last_modified"] == found["last_modified"]
+            assert row["md5"] == (found["e_tag"] or "").strip('"')
+
+
+def test_no_metadata_is_asked_for_again(sets: Sets) -> None:
+    made = sets.make(**ALL)
+    assert {seen.path.split("/")[2] for seen in sets.server.requests} == {"bin-images"}
+    assert len(sets.server.requests) == made.contents.samples == made.tally.done / 2
+
+
+def test_metadata_that_the_lake_has_otherwise_by_now_is_fetched(sets: Sets, tmp_path: Path) -> None:
+    """A plan names the text that its labels were made from; another run may have renewed it."""
+    lake = Lake(str(shutil.copytree(sets.desk.lake.root.address(), tmp_path / "lake")))
+    with lake.connect() as connection:
+        table = Path(lake.address("bin_metadata"))
+        connection.execute(f"CREATE TABLE changed AS FROM '{table}'").fetchall()
+        # One is renewed, of one the bytes are not those of its MD5, one is gone.
+        for change in (
+            "UPDATE changed SET md5 = md5('{}'), text = '{}' WHERE id = '00001'",
+            "UPDATE changed SET text = trim(text) || ' ' WHERE id = '00002'",
+            "DELETE FROM changed WHERE id = '00003'",
+        ):
+            connection.execute(change).fetchall()
+        connection.execute(f"COPY changed TO '{table}'").fetchall()
+        desk = BinsDesk(lake, sets.desk.source, connection)
+        made = Sets(desk, sets.server, tmp_path)
+        made.make("other", **ALL)
+    keys = {seen.path.partition(f"/{BUCKET}/")[2] for seen in sets.server.requests}
+    named = [f"metadata/0000{number}.json" for number in (1, 2, 3)]
+    assert {key for key in keys if key.startswith("metadata/")} == {*named}
+    sets.make("few", **ALL)
+    assert shards_of(tmp_path / "other") == shards_of(tmp_path / "few")
+
+
+def shards_of(folder: Path) -> dict[str, bytes]:
+    """The bytes of a set's shards."""
+    return {path.name: path.read_bytes() for path in folder.glob("*.tar")}
+
+
 def test_the_manifest_fulfils_its_rules(whole: Sets) -> None:
     table = manifest_table(0.0)
     findings = check_manifest(
@@ -290,11 +335,12 @@ def test_a_set_is_nice_to_look_at(whole: Sets) -> None:
 
 def test_a_second_run_fetches_nothing_and_changes_nothing(sets: Sets) -> None:
     made = sets.make(**ALL)
-    assert sets.answers() == {200: made.tally.done}
+    # One request per photo: the metadata is at hand.
+    assert sets.answers() == {200: made.tally.done // 2}
     before = tree(sets.root / "few")
     sets.server.requests.clear()
     again = sets.make(**ALL)
-    assert sets.answers() == {304: made.tally.done}
+    assert sets.answers() == {304: made.tally.done // 2}
     assert again.tally.bytes == 0
     assert again.tally.by_end == {"unchanged": made.tally.done}
     assert tree(sets.root / "few") == before
@@ -332,7 +378,7 @@ def test_another_choice_replaces_the_set_and_fetches_only_what_it_has_not(sets: 
     sets.make(n=20)
     # A larger n keeps what a smaller one chose.
     assert sets.samples()[:12] == [each for each in sets.samples() if each in had]
-    assert sets.answers() == {304: 24, 200: 16}
+    assert sets.answers() == {304: 12, 200: 8}
     sets.make(n=3)
     assert set(sets.samples()) < had
     names = {path.name for path in (sets.root / "few").iterdir()}
@@ -343,11 +389,12 @@ def test_what_is_missing_has_no_label_and_comes_with_the_next_run(sets: Sets) ->
     sets.server.faults = Faults(missing=0.2, seed=4)
     made = sets.make(**ALL)
     missing = {row["key"] for row in sets.manifest() if row["status"] == "missing"}
-    photos = {key for key in missing if key.startswith("bin-images/")}
-    assert 0 < len(photos) < len(missing)
+    # The metadata was collected before.
+    assert missing
+    assert all(key.startswith("bin-images/") for key in missing)
     assert made.contents.by_status["missing"] == len(missing)
     labels = rows_of(sets.desk.connection, sets.root / "few" / "labels.parquet")
-    gone = {Path(key).stem for key in photos}
+    gone = {Path(key).stem for key in missing}
     assert {row["id"] for row in labels} == set(sets.samples()) - gone
     listed = (sets.root / "few" / "udacity_file_list.json").read_text()
     assert not any(f"/{each}.json" in listed for each in gone)
@@ -415,12 +462,12 @@ def test_a_stopped_run_is_gone_on_with_and_fetches_only_the_rest(sets: Sets) -> 
     done = len(list((sets.root / "few" / BUILDING).glob("*.rows.jsonl")))
     assert done >= 2
     drafts = (sets.root / "few" / BUILDING).glob("*.draft/journal.jsonl")
-    kept = sum(len(draft.read_text().splitlines()) for draft in drafts)
+    kept = sum(draft.read_text().count('"at_hand": false') for draft in drafts)
     assert kept
     sets.server.requests.clear()
     made = sets.make(**ALL)
     assert made.continued
-    assert sets.answers() == {200: total - 2 * SETTINGS.shard_samples * done - kept}
+    assert sets.answers() == {200: total - SETTINGS.shard_samples * done - kept}
     assert tree(sets.root / "few") == tree(sets.root / "whole")
 
 
