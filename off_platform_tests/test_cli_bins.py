@@ -17,8 +17,10 @@ from off_platform.sandbox.make import Sandbox
 from off_platform.settings import Settings
 from off_platform_tests.command_line import Run, command_line
 from off_platform_tests.images_desk import tree
+from off_platform_tests.s3_server import Faults, S3Server
 
 SETTINGS = {f"OFF_PLATFORM_{name.upper()}" for name in Settings.model_fields}
+PADDED = re.compile(r"/\d{5,}\.json")
 MADE = [
     "00000.tar",
     "README.md",
@@ -229,6 +231,37 @@ def test_metadata_that_cannot_be_read_is_counted_and_tried_again(run: Run, reada
     for path, text in texts.items():
         path.write_bytes(text)
     code, out, err = run("--n", "all", "--out", "photos", BINS_BUCKET="bucket")
+    assert code == 0
+    assert "37 of 37 candidates" in out
+    assert "could not be read" not in err
+
+
+@pytest.mark.parametrize(
+    ("faults", "oddity"),
+    [
+        (Faults(missing=0.2, seed=2), "missing"),
+        (Faults(slow_down=0.08, slow_down_burst=10**6, seed=3), "failed"),
+    ],
+    ids=["404", "503"],
+)
+def test_metadata_that_does_not_come_is_counted_and_tried_again(
+    fresh: Run, readable: Path, faults: Faults, oddity: str
+) -> None:
+    keys = [f"metadata/{path.name}" for path in (readable / "metadata").iterdir()]
+    with S3Server({"bins": readable}, faults=faults) as server:
+        hit = sum(server.fault_of(key) is not None for key in keys if PADDED.search(key))
+        assert hit > 1
+        of = {"BINS_BUCKET": "s3://bins", "SOURCES_ENDPOINT": server.url, "ATTEMPTS": "1"}
+        for _ in range(2):
+            server.requests.clear()
+            code, _, err = fresh("--n", "5", "--out", "photos", **of)
+            assert code == 1
+            assert f"could not be read ({hit} {oddity}, such as metadata/" in err
+            # The second time, too, each of them is asked for.
+            asked = {seen.path.removeprefix("/bins/") for seen in server.requests}
+            assert {key for key in keys if server.fault_of(key)} <= asked
+        server.faults = Faults()
+        code, out, err = fresh("--n", "all", "--out", "photos", **of)
     assert code == 0
     assert "37 of 37 candidates" in out
     assert "could not be read" not in err

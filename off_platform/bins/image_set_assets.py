@@ -3,19 +3,23 @@
 What it does is in `image_set.py`; the manifest and its rules are `image_sets/manifest.py`.
 """
 
+from dataclasses import replace
+
 import dagster as dg
 from pydantic import Field
 
+from off_platform.bins.alike import NEIGHBOURS_DIFFER, compare_neighbours
 from off_platform.bins.assets import GROUP, OWNERS, SettingsParam
 from off_platform.bins.choice import BinChoice
 from off_platform.bins.image_set import WING, make_bin_image_set, request_from
-from off_platform.image_sets.declared import declared_choice
+from off_platform.image_sets.declared import declared_choice, declared_sets
 from off_platform.image_sets.made import set_metadata
 from off_platform.image_sets.manifest import check_manifest, manifest_table
 from off_platform.partitions import RUNS, image_sets
 from off_platform.resources import BucketResource, LakeResource
 from off_platform.settings import Settings
-from off_platform.storage.lake import BIN_IMAGE_SETS, MANIFEST
+from off_platform.storage.folders import Folder
+from off_platform.storage.lake import BIN_IMAGE_SETS, MANIFEST, Lake
 from off_platform.storage.progress import LogDisplay
 
 
@@ -44,6 +48,15 @@ class BinImageSetConfig(dg.Config):
     )
 
 
+def _sets_at_hand(lake: Lake, settings: Settings, name: str) -> dict[str, Folder]:
+    """The folders of the declared sets that were made in the lake; of this one in any case."""
+    folders = {
+        each: lake.root.below(f"{BIN_IMAGE_SETS}/{each}")
+        for each in {*declared_sets(settings.image_sets, WING), name}
+    }
+    return {each: folder for each, folder in folders.items() if folder.exists(MANIFEST)}
+
+
 def bin_image_set_asset(settings: Settings) -> dg.AssetsDefinition:
     """The asset `bin_image_set` with a partition each declared set, as the settings have them.
 
@@ -51,6 +64,7 @@ def bin_image_set_asset(settings: Settings) -> dg.AssetsDefinition:
         off_platform.image_sets.declared.WrongDeclarationError: the declaring file is wrong.
     """
     table = manifest_table(settings.missing_share_most)
+    table = replace(table, rules=(*table.rules, NEIGHBOURS_DIFFER))
     sets = image_sets(settings.image_sets, WING)
 
     @dg.asset(
@@ -89,6 +103,9 @@ def bin_image_set_asset(settings: Settings) -> dg.AssetsDefinition:
                 folder.address(MANIFEST),
                 samples=request.choice.n,
                 decoded_share=request.how.decoded_share,
+            )
+            findings[NEIGHBOURS_DIFFER.id] = compare_neighbours(
+                into, connection, name, _sets_at_hand(into, settings, name)
             )
             return dg.MaterializeResult(
                 metadata=set_metadata(made),
