@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from off_platform.imports.headings import HEADINGS
+
 Level = Literal["error", "warning", "info"]
 LEVELS: tuple[Level, ...] = ("error", "warning", "info")
 
@@ -53,6 +55,11 @@ class ImportRule:
     sentence: str
     mend: str
     source: str
+
+    @property
+    def heading(self) -> str:
+        """What is wrong where it is broken, without a period."""
+        return HEADINGS[self.id]
 
 
 CHECKS: tuple[Check, ...] = (
@@ -168,7 +175,7 @@ RULES: tuple[ImportRule, ...] = (
           "Quote fields containing commas, newlines, or quotes"),
     _rule("empty_line", "rows", "info", "There are no empty lines.", "Remove the empty lines.",
           "Avoid empty lines"),
-    _rule("rows_in_quotes", "rows", "error", "One quoted cell holds other rows.",
+    _rule("rows_in_quotes", "rows", "error", "No quoted cell holds other rows.",
           "Close the quote on the line that opens it; write a quote inside a quoted field twice.",
           "One product per row"),
     _rule("line_ends_in_quotes", "rows", "warning",

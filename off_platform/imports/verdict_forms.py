@@ -44,6 +44,7 @@ def _rule(group: Group) -> dict[str, Any]:
     return {
         "rule": group.rule.id,
         "level": group.rule.level,
+        "heading": group.rule.heading,
         "sentence": group.rule.sentence,
         "mend": group.rule.mend,
         "findings": group.findings,

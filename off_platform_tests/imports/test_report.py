@@ -1,9 +1,14 @@
 """Findings by rule and by check: counted by record, in bounded memory, the first as examples."""
 
+import re
 from pathlib import Path
 
+import pytest
+
 from off_platform.imports import checks
+from off_platform.imports.headings import HEADINGS
 from off_platform.imports.report import coded, groups_of, what_first, write_report
+from off_platform.imports.rules import RULES, ImportRule
 from off_platform.imports.staging import ACCEPTED, connected, findings_in
 from off_platform.imports.validation import validate_import
 from off_platform.imports.verdict_forms import as_github
@@ -194,3 +199,26 @@ def test_what_the_file_breaks_is_not_counted_as_records(tmp_path: Path) -> None:
         accepted = f"read_parquet({literal(str(into / ACCEPTED))})"
         found = checks.of_accepted(connection, accepted, findings_in(into), verdict)
     assert found["file_format"].note == "Broken by the file: wrong_delimiter."
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.id)
+def test_a_heading_says_what_is_wrong_and_not_what_must_hold(rule: ImportRule) -> None:
+    assert rule.heading[0].isupper() or rule.heading[0] in "`k"
+    assert not rule.heading.endswith(".")
+    assert rule.heading != rule.sentence.removesuffix(".")
+
+
+def test_every_rule_has_one_heading_of_its_own() -> None:
+    assert HEADINGS.keys() == {rule.id for rule in RULES}
+    assert len(set(HEADINGS.values())) == len(RULES)
+
+
+def test_the_page_heads_findings_with_what_is_wrong(tmp_path: Path) -> None:
+    file = tmp_path / "x.csv"
+    file.write_text("barcode,product_name\n3017620422004,Nutella\n", encoding="utf-8")
+    (tmp_path / "made").mkdir()
+    verdict = validate_import(file, tmp_path / "made")
+    write_report(tmp_path / "made", verdict, tmp_path / "report.html")
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    (heading,) = re.findall("<summary>.*</summary>", page)
+    assert "The barcode&#39;s check digit is wrong" in heading
