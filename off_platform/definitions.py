@@ -9,6 +9,7 @@ from off_platform.automation.jobs import jobs
 from off_platform.automation.lateness import with_monthly_freshness
 from off_platform.automation.schedules import schedules
 from off_platform.automation.sensors import Arrived, Looked, inbox_sensor, key_list_sensor
+from off_platform.automation.workers import watched_in_process
 from off_platform.bins import assets as bins
 from off_platform.bins.image_set_assets import bin_image_set_asset
 from off_platform.images import assets as images
@@ -55,7 +56,7 @@ def definitions(*, of: Settings) -> dg.Definitions:
             *([inbox_sensor(_inbox(of), running=of.unattended)] if of.inbox else []),
         ],
         resources=resources(of),
-        executor=dg.in_process_executor,
+        executor=watched_in_process,
     )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 from off_platform.settings import SANDBOX, Settings
 
@@ -93,17 +94,22 @@ def run_job(
         UnforeseenRunError: a step failed by an error of the platform's own.
     """
     ops = {name: {"config": dict(of_asset)} for name, of_asset in (config or {}).items()}
-    result = defs.resolve_job_def(job).execute_in_process(
-        run_config={**_QUIET, "ops": ops},
-        instance=instance,
-        partition_key=partition,
-        raise_on_error=False,
-        tags={
-            # The UI's timeline and its pages of jobs show only runs that have these.
-            ".dagster/repository": f"{defs.get_repository_def().name}@{CODE_LOCATION}",
-            "dagster/code_location": CODE_LOCATION,
-        },
-    )
+    from off_platform.automation.workers import working  # noqa: PLC0415 - brings Dagster
+
+    run_id = str(uuid4())
+    with working(instance, run_id, ends_itself=True):
+        result = defs.resolve_job_def(job).execute_in_process(
+            run_config={**_QUIET, "ops": ops},
+            instance=instance,
+            partition_key=partition,
+            raise_on_error=False,
+            run_id=run_id,
+            tags={
+                # The UI's timeline and its pages of jobs show only runs that have these.
+                ".dagster/repository": f"{defs.get_repository_def().name}@{CODE_LOCATION}",
+                "dagster/code_location": CODE_LOCATION,
+            },
+        )
     if any(word in sentence for sentence in failures(result) for word in _INTERRUPTED):
         raise KeyboardInterrupt
     for error in _errors(result):

@@ -7,6 +7,7 @@ from typing import Any
 
 import dagster as dg
 
+from off_platform.automation.workers import watched_in_process
 from off_platform.image_sets.declared import declared_sets
 from off_platform.partitions import RUNS, image_sets
 
@@ -25,7 +26,7 @@ def _job(
     return dg.define_asset_job(
         name,
         selection=selection or dg.AssetSelection.tag(RUNS, name),
-        executor_def=dg.in_process_executor,
+        executor_def=watched_in_process,
         description=description,
         config=config,
     )

@@ -1,0 +1,182 @@
+"""The process that a run works in: which one it is, and a sign of life while it works.
+
+Both are kept in the instance's key-value store, under the run's id: a retry copies the tags of the
+run before it. Who reads them is `run_launcher.py`.
+"""
+
+import json
+import logging
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+
+BEAT_SECONDS = 10.0
+_KEY = "off_platform/worker"
+_BOOT = Path("/proc/sys/kernel/random/boot_id")
+_ENDED = ("Z", "X")
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Worker:
+    """A process, such that no other one is ever taken for it.
+
+    Attributes:
+        boot: the boot of its machine; empty where the system does not say.
+        space: its namespace of process ids, one per container.
+        pid: its id there.
+        started: when it was started, in ticks since the boot.
+    """
+
+    boot: str
+    space: str
+    pid: int
+    started: int
+
+
+def this_process() -> Worker:
+    """The process that asks."""
+    pid = os.getpid()
+    found = _state_and_start(pid)
+    return Worker(*_place(), pid, found[1] if found else 0)
+
+
+def is_alive(worker: Worker) -> bool | None:
+    """Whether a process is there, also when it is paused; None where this process cannot know.
+
+    That is so for a process of another machine or container, of an earlier boot of this one, and
+    on systems without `/proc`.
+    """
+    if not worker.boot or (worker.boot, worker.space) != _place():
+        return None
+    found = _state_and_start(worker.pid)
+    return found is not None and found[0] not in _ENDED and found[1] == worker.started
+
+
+def _place() -> tuple[str, str]:
+    try:
+        return _BOOT.read_text().strip(), str(Path("/proc/self/ns/pid").readlink())
+    except OSError:
+        return "", ""
+
+
+def _state_and_start(pid: int) -> tuple[str, int] | None:
+    """State and start of a process of this place (proc(5): fields 3 and 22); None without one."""
+    try:
+        # The name before may hold spaces and brackets.
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return None
+    return fields[0], int(fields[19])
+
+
+def sign_of_life(instance: dg.DagsterInstance, run_id: str) -> str:
+    """What the worker of a run wrote last; empty when it has not."""
+    key = f"{_KEY}/{run_id}"
+    return instance.run_storage.get_cursor_values({key}).get(key, "")
+
+
+def worker_of(sign: str) -> Worker | None:
+    """The worker that wrote a sign of life."""
+    return Worker(**json.loads(sign)["worker"]) if sign else None
+
+
+@contextmanager
+def working(
+    instance: dg.DagsterInstance, run_id: str, *, ends_itself: bool = False
+) -> Iterator[None]:
+    """Gives signs of life for a run while the `with` block lasts.
+
+    A run that was ended by others meanwhile is interrupted here, as by Ctrl-C: it may have been
+    started again elsewhere.
+
+    Args:
+        instance: where the run is kept.
+        run_id: of the run.
+        ends_itself: whether the run ends within the block; then nothing is interrupted, as nobody
+            can say who ended it.
+    """
+    over = threading.Event()
+    _give_sign(instance, run_id, 0)
+    thread = threading.Thread(
+        target=_beat,
+        args=(instance, run_id, over),
+        kwargs={"ends_itself": ends_itself},
+        name="sign of life",
+        daemon=True,
+    )
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+def _give_sign(instance: dg.DagsterInstance, run_id: str, number: int) -> None:
+    sign = json.dumps({"worker": asdict(this_process()), "beat": number})
+    instance.run_storage.set_cursor_values({f"{_KEY}/{run_id}": sign})
+
+
+def _beat(
+    instance: dg.DagsterInstance, run_id: str, over: threading.Event, *, ends_itself: bool
+) -> None:
+    number, was_canceling = 0, False
+    while not over.wait(BEAT_SECONDS):
+        number += 1
+        try:
+            _give_sign(instance, run_id, number)
+            run = instance.get_run_by_id(run_id)
+        except Exception:  # noqa: BLE001 - the database may be away for a while; the run continues
+            _log.warning("No sign of life could be given for the run %s.", run_id, exc_info=True)
+            continue
+        if ends_itself or run is None or over.is_set():
+            continue
+        is_canceling = run.status == dg.DagsterRunStatus.CANCELING
+        # The code server interrupts a run that is canceled; where it is gone, nobody does.
+        if run.is_finished or (is_canceling and was_canceling):
+            os.kill(os.getpid(), signal.SIGINT)
+            return
+        was_canceling = is_canceling
+
+
+class _Watched(dg.Executor):
+    """An executor that gives signs of life while another one executes."""
+
+    def __init__(self, inner: dg.Executor) -> None:
+        self._inner = inner
+
+    @property
+    def retries(self) -> Any:
+        return self._inner.retries
+
+    @property
+    def step_dependency_config(self) -> Any:
+        return self._inner.step_dependency_config
+
+    def execute(self, plan_context: Any, execution_plan: Any) -> Iterator[dg.DagsterEvent]:
+        with working(plan_context.instance, plan_context.run_id):
+            yield from self._inner.execute(plan_context, execution_plan)
+
+
+def _create(init: dg.InitExecutorContext) -> dg.Executor:
+    create = dg.in_process_executor.executor_creation_fn
+    if create is None:
+        raise RuntimeError("Dagster's in-process executor has nothing that creates it.")
+    return _Watched(create(init))
+
+
+# Dagster's in-process executor, with signs of life of its process.
+watched_in_process = dg.ExecutorDefinition(
+    name=dg.in_process_executor.name,
+    config_schema=dg.in_process_executor.config_schema,  # type: ignore[arg-type]
+    executor_creation_fn=_create,
+    description=dg.in_process_executor.description,
+)

@@ -1,0 +1,195 @@
+"""Whether the worker of a run is there: asked of real processes, and of a whole platform killed."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+
+import dagster as dg
+import pytest
+import yaml
+from dagster._core.launcher import WorkerStatus
+
+from off_platform.automation import run_launcher, workers
+from off_platform.automation.run_launcher import WatchfulRunLauncher
+from off_platform.automation.workers import (
+    Worker,
+    is_alive,
+    sign_of_life,
+    this_process,
+    worker_of,
+    working,
+)
+from off_platform.sandbox.make import Sandbox
+from off_platform_tests.automation.platform import running_platform
+
+PROJECT = Path(__file__).resolve().parents[2]
+WORKER = """
+import json, sys
+from dataclasses import asdict
+from off_platform.automation.workers import this_process
+print(json.dumps(asdict(this_process())), flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def process() -> "Iterator[tuple[subprocess.Popen[str], Worker]]":
+    """A process that waits, and what it says of itself."""
+    with subprocess.Popen(  # noqa: S603 - this Python
+        [sys.executable, "-W", "ignore", "-c", WORKER],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=PROJECT,
+    ) as started:  # fmt: skip
+        assert started.stdout is not None
+        yield started, Worker(**json.loads(started.stdout.readline()))
+        started.kill()
+
+
+@pytest.fixture
+def launcher(tmp_path: Path) -> Iterator[WatchfulRunLauncher]:
+    with dg.DagsterInstance.local_temp(str(tmp_path)) as instance:
+        found = WatchfulRunLauncher()
+        found.register_instance(instance)
+        yield found
+
+
+def has_sign(launcher: WatchfulRunLauncher, worker: Worker, beat: int = 0) -> dg.DagsterRun:
+    run = dg.DagsterRun("imports", status=dg.DagsterRunStatus.STARTED)
+    sign = json.dumps({"worker": asdict(worker), "beat": beat})
+    launcher._instance.run_storage.set_cursor_values({f"off_platform/worker/{run.run_id}": sign})
+    return run
+
+
+def status(launcher: WatchfulRunLauncher, run: dg.DagsterRun) -> WorkerStatus:
+    return launcher.check_run_worker_health(run).status
+
+
+def test_a_process_is_known_paused_and_gone(
+    launcher: WatchfulRunLauncher, process: "tuple[subprocess.Popen[str], Worker]"
+) -> None:
+    started, worker = process
+    assert worker.pid == started.pid
+    run = has_sign(launcher, worker)
+    assert status(launcher, run) == WorkerStatus.RUNNING
+    os.kill(worker.pid, signal.SIGSTOP)
+    assert status(launcher, run) == WorkerStatus.RUNNING
+    os.kill(worker.pid, signal.SIGKILL)
+    # Not waited for: a process that ended is gone though its parent has not asked for it.
+    os.waitid(os.P_PID, worker.pid, os.WEXITED | os.WNOWAIT)
+    assert status(launcher, run) == WorkerStatus.FAILED
+
+
+def test_another_process_with_the_same_id_is_not_taken_for_the_worker(
+    launcher: WatchfulRunLauncher,
+) -> None:
+    here = this_process()
+    assert is_alive(here)
+    later = Worker(here.boot, here.space, here.pid, here.started + 1)
+    assert status(launcher, has_sign(launcher, later)) == WorkerStatus.FAILED
+
+
+def test_signs_of_life_from_elsewhere_are_awaited(
+    launcher: WatchfulRunLauncher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    elsewhere = Worker("another boot", "another container", 1, 1)
+    assert is_alive(elsewhere) is None
+    run = has_sign(launcher, elsewhere)
+    assert status(launcher, run) == WorkerStatus.RUNNING
+    monkeypatch.setattr(run_launcher, "SILENT_SECONDS", 0)
+    assert status(launcher, run) == WorkerStatus.FAILED
+
+
+def test_a_new_sign_of_life_starts_the_wait_again(launcher: WatchfulRunLauncher) -> None:
+    elsewhere = Worker("another boot", "another container", 1, 1)
+    run = has_sign(launcher, elsewhere)
+    status(launcher, run)
+    first = launcher._signs[run.run_id]
+    sign = json.dumps({"worker": asdict(elsewhere), "beat": 1})
+    launcher._instance.run_storage.set_cursor_values({f"off_platform/worker/{run.run_id}": sign})
+    assert status(launcher, run) == WorkerStatus.RUNNING
+    assert launcher._signs[run.run_id] != first
+
+
+def test_a_run_is_known_while_it_works(launcher: WatchfulRunLauncher) -> None:
+    instance = launcher._instance
+    assert sign_of_life(instance, "run") == ""
+    with working(instance, "run"):
+        assert worker_of(sign_of_life(instance, "run")) == this_process()
+
+
+@pytest.fixture
+def ended(launcher: WatchfulRunLauncher, monkeypatch: pytest.MonkeyPatch) -> dg.DagsterRun:
+    """A run that ended, seen at each of many beats."""
+    monkeypatch.setattr(workers, "BEAT_SECONDS", 0.01)
+    run = dg.DagsterRun("imports", status=dg.DagsterRunStatus.FAILURE)
+    launcher._instance.run_storage.add_run(run)
+    return run
+
+
+def beats(launcher: WatchfulRunLauncher, run: dg.DagsterRun, number: int) -> None:
+    """Waits until there were so many signs of life; an interruption ends it."""
+    while json.loads(sign_of_life(launcher._instance, run.run_id))["beat"] < number:
+        threading.Event().wait(0.01)
+
+
+def test_a_run_that_others_ended_is_interrupted(
+    launcher: WatchfulRunLauncher, ended: dg.DagsterRun
+) -> None:
+    with pytest.raises(KeyboardInterrupt), working(launcher._instance, ended.run_id):
+        beats(launcher, ended, 1000)
+
+
+def test_a_run_that_ended_itself_is_not_interrupted(
+    launcher: WatchfulRunLauncher, ended: dg.DagsterRun
+) -> None:
+    with working(launcher._instance, ended.run_id, ends_itself=True):
+        beats(launcher, ended, 5)
+
+
+@pytest.mark.parametrize("path", ["dagster.yaml", "deploy/dagster.yaml"])
+def test_each_set_up_checks_its_workers(path: str) -> None:
+    of = yaml.safe_load((PROJECT / path).read_text())
+    assert of["run_launcher"] == {
+        "module": WatchfulRunLauncher.__module__,
+        "class": WatchfulRunLauncher.__name__,
+    }
+    assert of["run_monitoring"]["enabled"]
+    assert WatchfulRunLauncher().supports_check_run_worker_health
+
+
+def family(pid: int) -> list[int]:
+    """A process and all that descend from it, whatever their group."""
+    parents: dict[int, list[int]] = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = stat.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        parents.setdefault(int(fields[1]), []).append(int(stat.parent.name))
+    found = [pid]
+    for each in found:
+        found += parents.get(each, [])
+    return found
+
+
+@pytest.mark.slow
+def test_a_run_that_a_power_cut_left_is_ended_and_tried_again(
+    tmp_path: Path, sandbox: Sandbox
+) -> None:
+    images, bins = sandbox.images.folder, sandbox.bins.folder
+    with running_platform(tmp_path, images, bins) as platform:
+        rows = "".join(f"P{number},Name {number},1\n" for number in range(200_000))
+        key = platform.hand_in("long.csv", f"product_id,product_name,fat_g\n{rows}")
+        platform.wait("the run", lambda: (key, "STARTED") in platform.runs("imports"))
+        for pid in family(platform.daemon.pid):
+            os.kill(pid, signal.SIGKILL)
+        platform.daemon.wait()
+        assert platform.runs("imports") == [(key, "STARTED")]
+        platform.daemon = platform.start_daemon()
+        ended = [(key, "SUCCESS"), (key, "FAILURE")]
+        platform.wait("the second try", lambda: platform.runs("imports") == ended)
