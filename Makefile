@@ -32,7 +32,7 @@ ui: setup  ## Open Dagster's UI at localhost:3000; OFF_PLATFORM_SANDBOX=1 for th
 	@. $(BIN)/activate && $(SANDBOX) off-platform ui
 
 month: setup  ## Run this month, as the schedule would: key list, index, changes, bins.
-	$(if $(SANDBOX),@$(SANDBOX) $(BIN)/off-platform sandbox)
+	@$(SANDBOX) $(BIN)/off-platform $(if $(SANDBOX),sandbox,home)
 	@. $(BIN)/activate && $(SANDBOX) dg launch --job monthly \
 		--partition $$(date -u +%Y-%m-01)
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from off_platform.settings import SANDBOX, Settings
+from off_platform.storage.locks import locked
 
 if TYPE_CHECKING:
     import dagster as dg
@@ -20,6 +21,7 @@ CODE_LOCATION = "off_platform"
 _QUIET_INSTANCE = {"telemetry": {"enabled": False}, "nux": {"enabled": False}}
 # Where Dagster's state lies is said by its home there.
 _PLACES = ("storage", "local_artifact_storage", "compute_logs")
+_STORAGE = {"module": "off_platform.automation.state_storage", "class": "LockedSqliteStorage"}
 # Dagster and DuckDB keep Ctrl-C to themselves.
 _INTERRUPTED = ("DagsterExecutionInterrupted", "Query interrupted")
 # What ends a run on purpose, and what Ctrl-C becomes.
@@ -38,8 +40,20 @@ def home_of(settings: Settings) -> Path:
         return Path.cwd()
     home = DAGSTER_HOME if settings.sandbox else ELSEWHERE
     home.mkdir(parents=True, exist_ok=True)
-    (home / "dagster.yaml").write_text(_settings_apart())
+    with locked(home, wait=True):
+        # Whoever reads it meanwhile reads a whole one.
+        (home / "dagster.yaml.part").write_text(_settings_apart(home))
+        (home / "dagster.yaml.part").replace(home / "dagster.yaml")
     return home
+
+
+def prepared_home(settings: Settings) -> Path:
+    """Makes Dagster's home, so that processes which open it find it made.
+
+    On Postgres several that make its tables at once break it; SQLite files are locked meanwhile.
+    """
+    with opened_home(settings):
+        return home_of(settings)
 
 
 def of_an_operator(settings: Settings) -> Settings:
@@ -64,13 +78,16 @@ def opened_home(settings: Settings) -> Iterator["dg.DagsterInstance"]:
         yield instance
 
 
-def _settings_apart() -> str:
-    """What `dagster.yaml` says, where there is one, without the places."""
+def _settings_apart(home: Path) -> str:
+    """What `dagster.yaml` says, where there is one; the places are below the home."""
     import yaml  # noqa: PLC0415 - Dagster brings it
 
     path = Path("dagster.yaml")
     said = yaml.safe_load(path.read_text()) if path.exists() else _QUIET_INSTANCE
-    return str(yaml.safe_dump({name: each for name, each in said.items() if name not in _PLACES}))
+    of = {name: each for name, each in said.items() if name not in _PLACES}
+    config = {"base_dir": str((home / "storage").absolute())}
+    of["storage"] = {"custom": {**_STORAGE, "config": config}}
+    return str(yaml.safe_dump(of))
 
 
 def run_job(

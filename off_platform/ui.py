@@ -7,7 +7,7 @@ import logging
 import os
 import sys
 
-from off_platform.runs import home_of
+from off_platform.runs import prepared_home
 from off_platform.settings import Settings
 
 
@@ -28,7 +28,7 @@ def serve(settings: Settings) -> None:
             "Dagster's UI is not installed: pip install 'off-platform[ui]'."
         ) from None
     # `dg` asks the dagster.yaml there whether it may collect usage statistics.
-    os.environ["DAGSTER_HOME"] = str(home_of(settings).absolute())
+    os.environ["DAGSTER_HOME"] = str(prepared_home(settings).absolute())
     logging.getLogger("dagster").addFilter(_is_news)
     sys.argv = ["dg", "dev"]
     main()  # type: ignore[no-untyped-call]

@@ -1,4 +1,4 @@
-"""A folder on disk that one run holds, so that a second one does not work in it at the same time.
+"""A folder on disk that one process holds, so that no second one works in it at the same time.
 
 What is held, and where nothing can be, is said by `folders.py`.
 """
@@ -14,21 +14,25 @@ class FolderInUseError(OSError):
 
 
 @contextmanager
-def locked(folder: Path) -> Iterator[None]:
+def locked(folder: Path, *, wait: bool = False) -> Iterator[None]:
     """Holds a folder while the `with` block lasts; the system lets go of it for a killed run.
 
     The folder itself is locked, so that no file of it stays behind. On a disk or a system that
     knows no such locks nothing is held.
 
+    Args:
+        folder: that is held.
+        wait: whether to wait for another process to let go of it.
+
     Raises:
-        FolderInUseError: another run holds it.
+        FolderInUseError: another run holds it, and nobody waits.
     """
     if os.name != "posix":
         yield
         return
     held = os.open(folder, os.O_RDONLY)
     try:
-        _lock(held, folder)
+        _lock(held, folder, wait=wait)
         yield
     finally:
         os.close(held)
@@ -53,11 +57,11 @@ def is_held(folder: Path) -> bool | None:
         os.close(held)
 
 
-def _lock(held: int, folder: Path) -> None:
+def _lock(held: int, folder: Path, *, wait: bool) -> None:
     import fcntl  # noqa: PLC0415 - not on every system
 
     try:
-        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(held, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
     except BlockingIOError:
         raise FolderInUseError(
             f"Another run is at work in {folder}; wait for its end, or take another folder."

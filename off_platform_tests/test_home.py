@@ -1,0 +1,90 @@
+"""A new home of Dagster's that many processes open at once is made once, and opens afterwards."""
+
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from off_platform import runs
+from off_platform.settings import Settings
+from off_platform.storage.locks import FolderInUseError, locked
+
+PROJECT = Path(__file__).resolve().parents[1]
+AT_ONCE = 6
+# Each waits for the end of its input, which all have from one pipe.
+OPENS = """
+import sys, dagster as dg
+from off_platform import runs
+from off_platform.settings import Settings
+print("ready", flush=True)
+sys.stdin.read()
+if sys.argv[1] == "dagster":
+    with dg.DagsterInstance.get() as instance:
+        instance.all_instigator_state()
+else:
+    with runs.opened_home(Settings()) as instance:
+        instance.all_instigator_state()
+"""
+
+
+def opened_at_once(folder: Path, how: str, environment: dict[str, str]) -> list[str]:
+    """What is said by each of the processes that failed to open a home at the same moment."""
+    end, begin = os.pipe()
+    started = [
+        subprocess.Popen(  # noqa: S603 - this Python
+            [sys.executable, "-W", "ignore", "-c", OPENS, how],
+            cwd=folder, stdin=end, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            env={**os.environ, "PYTHONPATH": str(PROJECT), **environment},
+        )
+        for _ in range(AT_ONCE)
+    ]  # fmt: skip
+    os.close(end)
+    for each in started:
+        assert each.stdout is not None
+        assert each.stdout.readline() == "ready\n"
+    os.close(begin)
+    said = [each.communicate()[1] for each in started]
+    return [text for text, each in zip(said, started, strict=True) if each.returncode]
+
+
+def revisions(folder: Path) -> list[int]:
+    """How many revisions each SQLite file of a home has."""
+    found = []
+    for path in folder.rglob("*.db"):
+        with sqlite3.connect(path) as connection:
+            found.append(connection.execute("SELECT count(*) FROM alembic_version").fetchone()[0])
+    return found
+
+
+@pytest.mark.slow
+def test_daemon_and_webserver_may_start_in_a_home_that_nobody_has_made(tmp_path: Path) -> None:
+    shutil.copy(PROJECT / "dagster.yaml", tmp_path)
+    assert not opened_at_once(tmp_path, "dagster", {"DAGSTER_HOME": str(tmp_path)})
+    assert revisions(tmp_path) == [1, 1, 1]
+
+
+@pytest.mark.slow
+def test_first_commands_may_start_at_once_where_there_is_nothing(tmp_path: Path) -> None:
+    assert not opened_at_once(tmp_path, "ours", {})
+    assert revisions(tmp_path) == [1, 1, 1]
+
+
+def test_a_home_is_prepared_where_its_settings_say(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    home = runs.prepared_home(Settings())
+    assert (home / "dagster.yaml").exists()
+    assert (home / "storage" / "history" / "runs.db").exists()
+    assert revisions(home) == [1, 1, 1]
+
+
+def test_who_waits_has_a_folder_after_who_holds_it(tmp_path: Path) -> None:
+    with locked(tmp_path), pytest.raises(FolderInUseError), locked(tmp_path):
+        pass
+    with locked(tmp_path, wait=True):
+        pass
