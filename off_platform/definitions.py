@@ -1,6 +1,6 @@
 """The code location: puts everything together, decides nothing."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 import dagster as dg
 
@@ -60,11 +60,11 @@ def definitions(*, of: Settings) -> dg.Definitions:
     )
 
 
-def _inbox(of: Settings) -> Callable[[str | None], Looked]:
+def _inbox(of: Settings) -> Callable[[str | None, Collection[str]], Looked]:
     """Looks into the inbox that the settings name."""
 
-    def look_into(cursor: str | None) -> Looked:
-        found = look(inbox_source(of), cursor)
+    def look_into(cursor: str | None, again: Collection[str]) -> Looked:
+        found = look(inbox_source(of), cursor, again)
         arrived = [Arrived(each.key, each.place, each.state) for each in found.ready]
         return Looked(arrived, found.waiting, found.cursor)
 

@@ -4,12 +4,13 @@ What lies in the inbox, and which of it is new, is told by the imports wing; ale
 `alert_sensors.py`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 import dagster as dg
 
 from off_platform.automation.jobs import imports
+from off_platform.automation.unfinished import ATTEMPT, due_again
 from off_platform.partitions import IMPORTS, RUNS
 
 INBOX_SECONDS = 15
@@ -45,11 +46,13 @@ class Looked:
     cursor: str
 
 
-def inbox_sensor(look: Callable[[str | None], Looked], *, running: bool) -> dg.SensorDefinition:
+def inbox_sensor(
+    look: Callable[[str | None, Collection[str]], Looked], *, running: bool
+) -> dg.SensorDefinition:
     """The sensor of the inbox.
 
     Args:
-        look: looks into it, given what was remembered.
+        look: looks into it, given what was remembered, and places that are to arrive once more.
         running: whether it runs from the first start.
     """
 
@@ -62,27 +65,32 @@ def inbox_sensor(look: Callable[[str | None], Looked], *, running: bool) -> dg.S
         "never altered.",
     )
     def inbox(context: dg.SensorEvaluationContext) -> dg.SensorResult:
-        looked = look(context.cursor)
-        # What was taken in at one's desk needs no run; what failed has its next when it is touched.
+        # What was imported by the command line needs no run.
         have = context.instance.get_materialized_partitions(dg.AssetKey("import_report"))
+        again = due_again(context.instance, have)
+        looked = look(context.cursor, again)
         arrived = [each for each in looked.arrived if each.key not in have]
         if not arrived:
             waits = f"{looked.waiting:,} wait to be whole." if looked.waiting else "Nothing is new."
             return dg.SensorResult(skip_reason=waits, cursor=looked.cursor)
         return dg.SensorResult(
-            run_requests=[
-                dg.RunRequest(
-                    run_key=f"{each.key}/{each.state}",
-                    partition_key=each.key,
-                    run_config={"ops": {"import_file": {"config": {"path": each.place}}}},
-                )
-                for each in arrived
-            ],
+            run_requests=[_request(each, again.get(each.place, 0)) for each in arrived],
             dynamic_partitions_requests=[IMPORTS.build_add_request([each.key for each in arrived])],
             cursor=looked.cursor,
         )
 
     return inbox
+
+
+def _request(arrived: Arrived, attempts: int) -> dg.RunRequest:
+    """The run of a file, after so many that ended without a verdict."""
+    more = f"/{attempts}" if attempts else ""
+    return dg.RunRequest(
+        run_key=f"{arrived.key}/{arrived.state}{more}",
+        partition_key=arrived.key,
+        run_config={"ops": {"import_file": {"config": {"path": arrived.place}}}},
+        tags={ATTEMPT: str(attempts + 1)},
+    )
 
 
 def key_list_sensor(*, running: bool) -> dg.AutomationConditionSensorDefinition:

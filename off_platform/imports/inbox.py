@@ -10,7 +10,7 @@ import base64
 import hashlib
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -65,12 +65,13 @@ class Look:
     cursor: str
 
 
-def look(inbox: Source, cursor: str | None) -> Look:
+def look(inbox: Source, cursor: str | None, again: Collection[str] = ()) -> Look:
     """Looks for files that are new since the last look.
 
     Args:
         inbox: the folder or prefix.
         cursor: what the look before gave; None at first.
+        again: places that are ready once more, though they were taken.
 
     Raises:
         OSError: the inbox is not there, or cannot be reached.
@@ -83,9 +84,12 @@ def look(inbox: Source, cursor: str | None) -> Look:
     wait: list[str] = []
     still: list[str] = []
     for entry, fingerprint in found:
-        if fingerprint in taken:
+        is_again = fingerprint in taken and _place(inbox, entry.name) in again
+        if fingerprint in taken and not is_again:
             still.append(fingerprint)
-        elif fingerprint in seen and len(ready) < MOST_FILES and _in_time(ready, ended):
+        elif (
+            (is_again or fingerprint in seen) and len(ready) < MOST_FILES and _in_time(ready, ended)
+        ):
             key = _key(inbox, entry)
             # The same bytes under names that come to the same are one import.
             if key not in {each.key for each in ready}:

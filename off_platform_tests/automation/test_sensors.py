@@ -12,7 +12,7 @@ def evaluated(looked: Looked, taken_in: str | None = None) -> dg.SensorResult:
             made = dg.AssetMaterialization("import_report", partition=taken_in)
             instance.report_runless_asset_event(made)
         context = dg.build_sensor_context(instance=instance, cursor="before")
-        result = inbox_sensor(lambda _: looked, running=True)(context)
+        result = inbox_sensor(lambda _, __: looked, running=True)(context)
         # Dagster refuses a tick that sets its cursor in two ways.
         assert context.cursor == "before"
     assert isinstance(result, dg.SensorResult)

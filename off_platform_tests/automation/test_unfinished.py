@@ -1,0 +1,128 @@
+"""An import whose run was killed is tried again until it has a verdict; a failed check is one."""
+
+import time
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from off_platform.automation import unfinished
+from off_platform.automation.unfinished import (
+    ATTEMPT,
+    LONGEST_WAIT_SECONDS,
+    due_again,
+    wait_seconds,
+)
+from off_platform.imports.inbox import look
+from off_platform.storage.objects import Source
+
+KEY = "x.csv@01234567"
+HOUR = 3600
+
+
+@pytest.fixture
+def instance(monkeypatch: pytest.MonkeyPatch) -> dg.DagsterInstance:
+    monkeypatch.setattr(unfinished, "FIRST_WAIT_SECONDS", 0)
+    return dg.DagsterInstance.ephemeral()
+
+
+def ran(instance: dg.DagsterInstance, error: Exception) -> None:
+    """A run whose step ended with an error."""
+
+    @dg.op(name="import_file", config_schema={"path": str})
+    def raises() -> None:
+        raise error
+
+    dg.GraphDefinition("imports", node_defs=[raises]).to_job().execute_in_process(
+        instance=instance,
+        raise_on_error=False,
+        tags={"dagster/partition": KEY},
+        run_config={
+            "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
+            "ops": {"import_file": {"config": {"path": "/in/x.csv"}}},
+        },
+    )
+
+
+def killed(instance: dg.DagsterInstance, attempt: int = 1) -> None:
+    """A run whose process was gone, as run monitoring ends it."""
+    instance.run_storage.add_run(
+        dg.DagsterRun(
+            "imports",
+            run_config={"ops": {"import_file": {"config": {"path": "/in/x.csv"}}}},
+            status=dg.DagsterRunStatus.FAILURE,
+            tags={"dagster/partition": KEY, ATTEMPT: str(attempt)},
+        )
+    )
+
+
+def test_a_run_that_was_killed_is_due_and_each_attempt_is_counted(
+    instance: dg.DagsterInstance,
+) -> None:
+    assert due_again(instance, set()) == {}
+    for attempt in range(1, 6):
+        killed(instance, attempt)
+        assert due_again(instance, set()) == {"/in/x.csv": attempt}
+
+
+def test_what_has_its_report_is_not_due(instance: dg.DagsterInstance) -> None:
+    killed(instance)
+    assert due_again(instance, {KEY}) == {}
+
+
+@pytest.mark.parametrize("status", [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED])
+def test_what_is_tried_already_is_not_due(
+    instance: dg.DagsterInstance, status: dg.DagsterRunStatus
+) -> None:
+    killed(instance)
+    instance.run_storage.add_run(
+        dg.DagsterRun("imports", status=status, tags={"dagster/partition": KEY})
+    )
+    assert due_again(instance, set()) == {}
+
+
+def test_each_attempt_waits_twice_as_long_and_at_most_a_day() -> None:
+    waits = [wait_seconds(attempt) for attempt in range(1, 100)]
+    assert waits[:4] == [60, 120, 240, 480]
+    assert waits[-1] == LONGEST_WAIT_SECONDS
+    assert waits == sorted(waits)
+
+
+def test_an_attempt_of_just_now_is_not_due(
+    instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    killed(instance)
+    monkeypatch.setattr(unfinished, "FIRST_WAIT_SECONDS", HOUR)
+    assert due_again(instance, set()) == {}
+    later = time.time() + HOUR
+    monkeypatch.setattr(time, "time", lambda: later)
+    assert due_again(instance, set()) == {"/in/x.csv": 1}
+
+
+def test_a_place_that_is_due_arrives_once_more_and_only_while_it_is_there(tmp_path: Path) -> None:
+    (tmp_path / "x.csv").write_text("code,product_name\n1,Name\n")
+    place, inbox = str(tmp_path / "x.csv"), Source(str(tmp_path))
+    first = look(inbox, None)
+    second = look(inbox, first.cursor)
+    assert [each.place for each in second.ready] == [place]
+    assert look(inbox, second.cursor).ready == []
+    again = look(inbox, second.cursor, {place})
+    assert again.ready == second.ready
+    assert look(inbox, again.cursor).ready == []
+    (tmp_path / "x.csv").unlink()
+    assert look(inbox, again.cursor, {place}).ready == []
+
+
+def test_a_fault_of_the_machine_is_no_verdict(instance: dg.DagsterInstance) -> None:
+    ran(instance, OSError("no space left on device"))
+    assert due_again(instance, set()) == {"/in/x.csv": 1}
+
+
+@pytest.mark.parametrize("cause", [None, ValueError("of it")])
+def test_what_was_failed_on_purpose_is_not_tried_again(
+    instance: dg.DagsterInstance, cause: Exception | None
+) -> None:
+    failure = dg.Failure("The file has no header.")
+    failure.__cause__ = cause
+    ran(instance, failure)
+    assert due_again(instance, set()) == {}
