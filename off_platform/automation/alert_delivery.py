@@ -5,23 +5,37 @@ own, and go past a run whether or not its alert was sent. Where alerts go is `al
 """
 
 import json
+import threading
 import time
-import zlib
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from uuid import uuid4
 
 import dagster as dg
 
-from off_platform.automation.alert_senders import NotSentError, Sender, senders_from
-from off_platform.automation.alerts import Message
+from off_platform.automation.alert_senders import (
+    NotSentError,
+    PerhapsSentError,
+    Sender,
+    senders_from,
+)
+from off_platform.automation.alerts import Message, bounded
 from off_platform.settings import Settings
 
-MOST_WAITING = 100
+# For each sender; what is beyond is counted and told in one message.
+MOST_WAITING = 500
+# What may have arrived is sent again with back-off: after 10, 20 and 40 minutes, then no more.
+MOST_REPEATS = 3
+REPEAT_SECONDS = 600
 # Dagster ends a tick after 60 s; a sender that does not answer takes up to 45 of them.
 SECONDS_A_TICK = 10
 _TOLD = "off_platform/alert"
-_SLOTS = [f"off_platform/unsent/{number}" for number in range(MOST_WAITING)]
+_UNSENT = "off_platform/unsent"
+# Where all senders shared 100 places, before each had its own.
+_SHARED = [f"{_UNSENT}/{number}" for number in range(100)]
 _HOUR = 3600
+# Sensors tick in threads of one process.
+_keeping = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -33,12 +47,21 @@ class Waiting:
         message: what it is to send.
         since: when it could not first, seconds since 1970.
         tried: when it could not last.
+        perhaps: how often it was handed over without an answer.
+        more: how many messages it stands for, where it sums up those that found no place.
     """
 
     sender: str
     message: Message
     since: float
     tried: float
+    perhaps: int = 0
+    more: int = 0
+
+    @property
+    def due(self) -> float:
+        """When it may be sent again: at once, unless the receiver may have it."""
+        return self.tried + (REPEAT_SECONDS * 2 ** (self.perhaps - 1) if self.perhaps else 0)
 
 
 def deliver(settings: Settings, instance: dg.DagsterInstance, message: Message) -> str | None:
@@ -56,7 +79,9 @@ def deliver(settings: Settings, instance: dg.DagsterInstance, message: Message) 
     senders = senders_from(settings)
     if not senders:
         return f"No alert sender is set. {message.title}\n{message.text}"
-    waiting = {(each.sender, each.message.same_as) for each in _waiting(instance).values()}
+    message = replace(message, key=uuid4().hex)
+    waits = _waiting(instance, [sender.name for sender in senders])
+    waiting = {(each.sender, each.message.same_as) for each in waits.values()}
     problems, sent = [], 0
     for sender in senders:
         recently = time.time() - settings.alert_repeat_hours * _HOUR
@@ -65,8 +90,9 @@ def deliver(settings: Settings, instance: dg.DagsterInstance, message: Message) 
             continue
         if problem := _send(instance, sender, message):
             now = time.time()
-            _keep(instance, Waiting(sender.name, message, now, now))
-            problems.append(problem)
+            perhaps = int(isinstance(problem, PerhapsSentError))
+            _keep(instance, Waiting(sender.name, message, now, now, perhaps))
+            problems.append(str(problem))
         else:
             sent += 1
     _complain(problems)
@@ -79,7 +105,7 @@ def deliver(settings: Settings, instance: dg.DagsterInstance, message: Message) 
 def deliver_waiting(settings: Settings, instance: dg.DagsterInstance) -> str:
     """Sends what waits, what was tried longest ago first; each sender until it cannot.
 
-    What waits for a sender that is no longer set is forgotten.
+    What waits for a sender that is no longer set waits until it is set again.
 
     Returns:
         What became of it, a sentence.
@@ -90,28 +116,33 @@ def deliver_waiting(settings: Settings, instance: dg.DagsterInstance) -> str:
     senders = {sender.name: sender for sender in senders_from(settings)}
     problems: dict[str, str] = {}
     sent, until = 0, time.monotonic() + SECONDS_A_TICK
-    for slot, each in sorted(_waiting(instance).items(), key=lambda found: found[1].tried):
+    waits = _waiting(instance, senders)
+    for slot, each in sorted(waits.items(), key=lambda found: found[1].tried):
         sender = senders.get(each.sender)
-        if each.sender in problems or time.monotonic() > until:
+        is_held = sender is None or each.sender in problems or each.due > time.time()
+        if sender is None or is_held or time.monotonic() > until:
             continue
         # Sent already where a tick ended between sending and forgetting.
-        if sender and _told(instance, each.sender, each.message) < each.since:
+        if _told(instance, each.sender, each.message) < each.since:
             if problem := _send(instance, sender, each.message):
-                problems[each.sender] = problem
-                _put(instance, slot, Waiting(each.sender, each.message, each.since, time.time()))
-                continue
-            sent += 1
-        instance.run_storage.set_cursor_values({slot: ""})
+                problems[each.sender] = str(problem)
+                perhaps = each.perhaps + isinstance(problem, PerhapsSentError)
+                if perhaps <= MOST_REPEATS:
+                    _put(instance, slot, replace(each, tried=time.time(), perhaps=perhaps))
+                    continue
+            else:
+                sent += 1
+        _forget(instance, slot, each)
     _complain(problems.values())
     return f"Sent of what waited: {sent}." if sent else "No alert waits."
 
 
-def _send(instance: dg.DagsterInstance, sender: Sender, message: Message) -> str | None:
+def _send(instance: dg.DagsterInstance, sender: Sender, message: Message) -> NotSentError | None:
     """Sends, and remembers when; gives what went wrong."""
     try:
         sender.send(message)
     except NotSentError as error:
-        return str(error)
+        return error
     instance.run_storage.set_cursor_values({_told_key(sender.name, message): str(time.time())})
     return None
 
@@ -125,28 +156,74 @@ def _told(instance: dg.DagsterInstance, sender: str, message: Message) -> float:
     return float(instance.run_storage.get_cursor_values({key}).get(key, 0))
 
 
-def _waiting(instance: dg.DagsterInstance) -> Mapping[str, Waiting]:
-    """What waits, by its slot."""
-    kept = instance.run_storage.get_cursor_values(set(_SLOTS))
-    told = {slot: json.loads(kept[slot]) for slot in _SLOTS if kept.get(slot)}
+def _places(sender: str) -> list[str]:
+    return [f"{_UNSENT}/{sender}/{number}" for number in range(MOST_WAITING)]
+
+
+def _summary_place(sender: str) -> str:
+    return f"{_UNSENT}/{sender}/more"
+
+
+def _waiting(instance: dg.DagsterInstance, senders: Iterable[str]) -> Mapping[str, Waiting]:
+    """What waits, by its place."""
+    places = [
+        *_SHARED,
+        *(place for name in senders for place in [*_places(name), _summary_place(name)]),
+    ]
+    kept = instance.run_storage.get_cursor_values(set(places))
+    told = {place: json.loads(kept[place]) for place in places if kept.get(place)}
     return {
-        slot: Waiting(**{**each, "message": Message(**each["message"])})
-        for slot, each in told.items()
+        place: Waiting(**{**each, "message": Message(**each["message"])})
+        for place, each in told.items()
     }
 
 
 def _keep(instance: dg.DagsterInstance, waiting: Waiting) -> None:
-    """Puts it into a free slot; where there is none, the oldest makes room."""
-    taken = _waiting(instance)
-    # Two sensors that tick at once begin to look at different slots.
-    start = zlib.crc32(f"{waiting.sender}/{waiting.message.same_as}".encode()) % MOST_WAITING
-    free = [slot for slot in _SLOTS[start:] + _SLOTS[:start] if slot not in taken]
-    oldest = min(taken, key=lambda slot: taken[slot].since, default="")
-    _put(instance, free[0] if free else oldest, waiting)
+    """Puts it into a free place of its sender; where there is none, it is added to the summary."""
+    with _keeping:
+        taken = _waiting(instance, [waiting.sender])
+        free = next((place for place in _places(waiting.sender) if place not in taken), None)
+        if free:
+            _put(instance, free, waiting)
+            return
+        place = _summary_place(waiting.sender)
+        _put(instance, place, _summed(taken.get(place), waiting))
 
 
-def _put(instance: dg.DagsterInstance, slot: str, waiting: Waiting) -> None:
-    instance.run_storage.set_cursor_values({slot: json.dumps(asdict(waiting))})
+def _summed(before: Waiting | None, waiting: Waiting) -> Waiting:
+    """The message that stands for those without a place, with one more."""
+    more = before.more + 1 if before else 1
+    titles = f"{before.message.text}\n" if before else ""
+    message = Message(
+        _summary_title(more, waiting.sender),
+        bounded(f"{titles}- {waiting.message.title}"),
+        waiting.message.link,
+        before.message.same_as if before else f"more/{waiting.message.key}",
+        before.message.key if before else waiting.message.key,
+    )
+    since = before.since if before else waiting.since
+    return Waiting(waiting.sender, message, since, waiting.tried, waiting.perhaps, more)
+
+
+def _summary_title(more: int, sender: str) -> str:
+    return f"{more:,} more alert{'' if more == 1 else 's'}, while {sender} was out of reach"
+
+
+def _put(instance: dg.DagsterInstance, place: str, waiting: Waiting) -> None:
+    instance.run_storage.set_cursor_values({place: json.dumps(asdict(waiting))})
+
+
+def _forget(instance: dg.DagsterInstance, place: str, sent: Waiting) -> None:
+    """Frees a place, unless the summary there has grown since it was read."""
+    with _keeping:
+        now = _waiting(instance, [sent.sender]).get(place)
+        if now is None or now.more == sent.more:
+            instance.run_storage.set_cursor_values({place: ""})
+            return
+        more, key = now.more - sent.more, uuid4().hex
+        title = _summary_title(more, sent.sender)
+        message = replace(now.message, title=title, same_as=f"more/{key}", key=key)
+        _put(instance, place, replace(now, message=message, more=more, since=time.time()))
 
 
 def _complain(problems: Iterable[str]) -> None:

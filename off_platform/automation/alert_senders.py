@@ -16,12 +16,18 @@ from off_platform.settings import Settings
 
 TRIES = 3
 SECONDS = 15
+# 502 and 504: of a gateway that had no answer of the receiver.
+_OF_GATEWAYS = (502, 504)
 # SNS refuses longer subjects, and such as are no ASCII.
 MOST_SUBJECT = 100
 
 
 class NotSentError(OSError):
     """An alert could not be sent; the message says by whom and why, and holds no secret."""
+
+
+class PerhapsSentError(NotSentError):
+    """All was handed over and no answer came in time: the receiver may have the alert."""
 
 
 class Sender(Protocol):
@@ -36,6 +42,7 @@ class Sender(Protocol):
 
         Raises:
             NotSentError: it could not be sent.
+            PerhapsSentError: it may have been; to send it again at once would repeat it.
         """
 
 
@@ -52,12 +59,12 @@ class SlackWebhook:
         text = message.text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
         title = message.title.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
         link = f"\n<{message.link}|Open the run>" if message.link else ""
-        _post(self.name, self.url, {"text": f"*{title}*\n{text}{link}"})
+        _post(self.name, self.url, {"text": f"*{title}*\n{text}{link}"}, message.key)
 
 
 @dataclass(frozen=True)
 class Webhook:
-    """Any address that takes JSON: `title`, `text`, `link`, `same_as`."""
+    """Any address that takes JSON: `title`, `text`, `link`, `same_as`, `idempotency_key`."""
 
     url: str
     name: str = "webhook"
@@ -72,7 +79,9 @@ class Webhook:
                 "text": message.text,
                 "link": message.link,
                 "same_as": message.same_as,
+                "idempotency_key": message.key,
             },
+            message.key,
         )
 
 
@@ -95,11 +104,15 @@ class Email:
         mail = EmailMessage()
         mail["Subject"] = " ".join(message.title.split())
         mail["From"], mail["To"] = self.sender, ", ".join(self.to)
+        if message.key:
+            mail["Message-ID"] = f"<{message.key}@off-platform>"
         mail.set_content(f"{message.text}\n\n{message.link}".rstrip() + "\n")
         failure: Exception | None = None
         for _ in range(TRIES):
             try:
                 self._deliver(mail, password)
+            except PerhapsSentError:
+                raise
             except (OSError, smtplib.SMTPException) as error:
                 failure = error
             else:
@@ -120,7 +133,10 @@ class Email:
     def _hand_over(self, server: smtplib.SMTP, mail: EmailMessage, password: str) -> None:
         if self.user:
             server.login(self.user, password)
-        server.send_message(mail)
+        try:
+            server.send_message(mail)
+        except (TimeoutError, smtplib.SMTPServerDisconnected) as error:
+            raise _no_answer(self.name, error) from None
 
 
 @dataclass(frozen=True)
@@ -134,15 +150,22 @@ class Sns:
         """See `Sender.send`."""
         import boto3  # noqa: PLC0415 - 0.7 s, only where it is used
         from botocore.config import Config  # noqa: PLC0415 - with it
-        from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - with it
+        from botocore.exceptions import (  # noqa: PLC0415 - with it
+            BotoCoreError,
+            ClientError,
+            ReadTimeoutError,
+        )
 
         subject = message.title.encode("ascii", "replace").decode()[:MOST_SUBJECT]
         body = f"{message.text}\n\n{message.link}".rstrip()
         try:
-            config = Config(retries={"max_attempts": TRIES}, read_timeout=SECONDS)
+            # One attempt: boto3 would repeat what got no answer.
+            config = Config(retries={"total_max_attempts": 1}, read_timeout=SECONDS)
             region = self.topic.split(":")[3]
             client = boto3.client("sns", region_name=region, config=config)
             client.publish(TopicArn=self.topic, Subject=" ".join(subject.split()), Message=body)
+        except ReadTimeoutError as error:
+            raise _no_answer(self.name, error) from None
         except (BotoCoreError, ClientError, IndexError) as error:
             raise NotSentError(
                 f"The alert was not sent by {self.name}: {type(error).__name__}."
@@ -156,27 +179,60 @@ def _revealed(name: str, secret: str) -> str:
         raise NotSentError(f"The alert was not sent by {name}: {error}.") from None
 
 
-def _post(name: str, url: str, body: Mapping[str, Any]) -> None:
+def _no_answer(name: str, error: Exception) -> PerhapsSentError:
+    return PerhapsSentError(
+        f"The alert was handed over by {name}, and no answer came: {type(error).__name__}."
+    )
+
+
+def _post(name: str, url: str, body: Mapping[str, Any], key: str) -> None:
     import requests  # noqa: PLC0415 - 0.1 s, only where it is used
     from requests.adapters import HTTPAdapter  # noqa: PLC0415 - with it
     from urllib3.util import Retry  # noqa: PLC0415 - with it
 
     address = _revealed(name, url)
+    # Not after a read timeout, nor after answers of a gateway whose receiver may have it.
     again = Retry(
-        TRIES - 1, backoff_factor=0.5, status_forcelist=(429, 500, 502, 503, 504),
+        TRIES - 1, read=0, backoff_factor=0.5, status_forcelist=(429, 503),
         allowed_methods=None, raise_on_status=False,
     )  # fmt: skip
     with requests.Session() as session:
         for scheme in ("http://", "https://"):
             session.mount(scheme, HTTPAdapter(max_retries=again))
         try:
-            answer = session.post(address, json=body, timeout=SECONDS, allow_redirects=False)
+            answer = session.post(
+                address, json=body, timeout=SECONDS, allow_redirects=False,
+                headers={"Idempotency-Key": key} if key else None,
+            )  # fmt: skip
         except requests.RequestException as error:
+            if _is_unanswered(error):
+                raise _no_answer(name, error) from None
             raise NotSentError(
                 f"The alert was not sent by {name}: {type(error).__name__}."
             ) from None
+    if answer.status_code in _OF_GATEWAYS:
+        raise PerhapsSentError(
+            f"The alert of {name} may be lost: it answered {answer.status_code}."
+        )
     if not answer.ok:
         raise NotSentError(f"The alert was not sent by {name}: it answered {answer.status_code}.")
+
+
+def _is_unanswered(error: Exception) -> bool:
+    """Whether a request was on its way when it failed; urllib3 names that in what it raises."""
+    from requests.exceptions import ConnectTimeout, ReadTimeout  # noqa: PLC0415 - as above
+    from urllib3.exceptions import (  # noqa: PLC0415 - with it
+        MaxRetryError,
+        ProtocolError,
+        ReadTimeoutError,
+    )
+
+    if isinstance(error, ConnectTimeout):
+        return False
+    cause = error.args[0] if error.args else None
+    if isinstance(cause, MaxRetryError):
+        cause = cause.reason
+    return isinstance(error, ReadTimeout) or isinstance(cause, ReadTimeoutError | ProtocolError)
 
 
 def senders_from(settings: Settings) -> list[Sender]:

@@ -13,6 +13,7 @@ import dagster as dg
 from off_platform.automation.alert_delivery import deliver, deliver_waiting
 from off_platform.automation.alerts import Failed, RunEnded, late_message, message_of
 from off_platform.automation.lateness import late_assets
+from off_platform.automation.tick_sensor import tick_sensor
 from off_platform.runs import first_cause, own_sentence
 from off_platform.settings import Settings
 
@@ -24,7 +25,7 @@ _EXAMPLE = re.compile(r"^- `(.*)`$", re.MULTILINE)
 
 
 def alert_sensors(settings: Settings, *, running: bool) -> list[dg.SensorDefinition]:
-    """On runs that succeeded, on runs that failed, on assets that are late; on unsent alerts."""
+    """On runs that succeeded or failed, assets that are late, sensors that fail; unsent alerts."""
     status = dg.DefaultSensorStatus.RUNNING if running else dg.DefaultSensorStatus.STOPPED
 
     # A reason to skip would end the tick after this run, however many more ended.
@@ -81,7 +82,7 @@ def alert_sensors(settings: Settings, *, running: bool) -> list[dg.SensorDefinit
     def unsent(context: dg.SensorEvaluationContext) -> dg.SkipReason:
         return dg.SkipReason(deliver_waiting(settings, context.instance))
 
-    return [on_success, on_failure, on_late, unsent]
+    return [on_success, on_failure, on_late, unsent, tick_sensor(settings, status=status)]
 
 
 def _ended(context: dg.RunStatusSensorContext) -> RunEnded:

@@ -13,7 +13,6 @@ MOST_CHECKS = 12
 MOST_TEXT = 6_000
 MOST_EXAMPLES = 5
 MOST_NAMES = 3
-_KEY = re.compile(r"@[0-9a-f]{8}\Z")
 
 
 @dataclass(frozen=True)
@@ -65,12 +64,14 @@ class Message:
         text: what, where, how many, examples, what to do.
         link: into the UI; empty where its address is not set.
         same_as: two messages with the same are repeats of each other.
+        key: of this alert alone; each try to send it has the same.
     """
 
     title: str
     text: str
     link: str
     same_as: str
+    key: str = ""
 
 
 def message_of(run: RunEnded, *, warning_share: float, ui: str) -> Message | None:
@@ -94,7 +95,7 @@ def message_of(run: RunEnded, *, warning_share: float, ui: str) -> Message | Non
     lines = [*_of_failure(run.failed), *_of_checks(told), _what_to_do(run, link)]
     return Message(
         _title(run, told, about),
-        _bounded("\n".join(filter(None, lines))),
+        bounded("\n".join(filter(None, lines))),
         link,
         _same_as(run, told),
     )
@@ -114,7 +115,27 @@ def late_message(assets: Mapping[str, str], *, ui: str) -> Message:
         "and, for imports, whether files still come."
     )
     digest = _digest(["late", *sorted(assets)])
-    return Message(f"Late: {_few(sorted(assets))}", _bounded("\n".join(lines)), link, digest)
+    return Message(f"Late: {_few(sorted(assets))}", bounded("\n".join(lines)), link, digest)
+
+
+def tick_message(name: str, number: int, why: str | None, *, ui: str) -> Message:
+    """The message that a sensor or schedule fails, or works again.
+
+    Args:
+        name: of it.
+        number: how many times it began to fail.
+        why: the error's own sentence; None when it works again.
+        ui: address of the UI, or empty.
+    """
+    link = f"{ui.rstrip('/')}/automation" if ui else ""
+    if why is None:
+        digest = _digest(["works again", name, str(number)])
+        return Message(f"Works again: {name}", f"{name} is evaluated without errors.", link, digest)
+    text = (
+        f"Each evaluation of {name} fails: {why}\nNothing that it starts comes until this is gone. "
+        "What to do: correct the cause; it is evaluated again by itself."
+    )
+    return Message(f"Fails: {name}", bounded(text), link, _digest(["fails", name, str(number)]))
 
 
 def _few(names: Sequence[str]) -> str:
@@ -157,17 +178,17 @@ def _what_to_do(run: RunEnded, link: str) -> str:
 def _same_as(run: RunEnded, told: Iterable[Failed]) -> str:
     """The same job, of the same file or partition, with the same checks failing.
 
-    The same file with other bytes is the same sender's same trouble.
+    Files of the same name with other bytes are others: two producers may use one name.
     """
-    partition = _KEY.sub("", run.partition or "")
     failure = re.sub(r"[0-9]+", "0", run.failed or "")
     checks = (f"{check.asset}:{check.check}" for check in told)
-    return _digest([run.job, partition, failure, *checks])
+    return _digest([run.job, run.partition or "", failure, *checks])
 
 
 def _digest(parts: Iterable[str]) -> str:
     return hashlib.sha256("\n".join(parts).encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
-def _bounded(text: str) -> str:
+def bounded(text: str) -> str:
+    """As much of a text as is sent."""
     return text if len(text) <= MOST_TEXT else f"{text[:MOST_TEXT]} ..."

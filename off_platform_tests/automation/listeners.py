@@ -18,6 +18,8 @@ class Listener:
         """Answers 200 to all."""
         self.bodies: list[Any] = []
         self.answers: list[int] = []
+        self.keys: list[str | None] = []
+        self.is_late = False
         self.url = ""
 
 
@@ -31,6 +33,11 @@ def listening() -> Iterator[Listener]:
             status = kept.answers.pop(0) if kept.answers else 200
             if status == 200:
                 kept.bodies.append(json.loads(data))
+                kept.keys.append(self.headers["Idempotency-Key"])
+            if kept.is_late:
+                # No answer: the one who asks gives up, and closes the connection.
+                self.rfile.read(1)
+                return
             self.send_response(status)
             self.send_header("Content-Length", "0")
             self.end_headers()

@@ -1,5 +1,6 @@
 """Alerts under Dagster's own ticks: each is told once, whatever fails on its way."""
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -8,8 +9,13 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from off_platform.automation import alert_delivery
-from off_platform.automation.alert_delivery import MOST_WAITING, deliver, deliver_waiting
+from off_platform.automation import alert_delivery, alert_senders
+from off_platform.automation.alert_delivery import (
+    MOST_REPEATS,
+    MOST_WAITING,
+    deliver,
+    deliver_waiting,
+)
 from off_platform.automation.alert_senders import NotSentError
 from off_platform.automation.alert_sensors import alert_sensors
 from off_platform.automation.alerts import Message
@@ -137,7 +143,7 @@ def test_a_tick_that_ended_between_sending_and_forgetting_sends_nothing_twice(de
     desk.webhook.answers = [404]
     with pytest.raises(NotSentError):
         deliver(desk.settings, desk.instance, message)
-    keys = {f"off_platform/unsent/{number}" for number in range(MOST_WAITING)}
+    keys = {f"off_platform/unsent/webhook/{number}" for number in range(MOST_WAITING)}
     kept = desk.instance.run_storage.get_cursor_values(keys)
     assert len(kept) == 1
     deliver_waiting(desk.settings, desk.instance)
@@ -157,27 +163,82 @@ def test_one_message_that_is_refused_does_not_hold_up_the_others(desk: Desk) -> 
     assert desk.told == ["two", "one"]
 
 
-def test_what_waits_is_bounded_and_the_newest_are_kept(
+def test_what_finds_no_place_is_summed_up_with_its_number(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(alert_delivery, "SECONDS_A_TICK", 60)
-    more = MOST_WAITING + 2
-    desk.webhook.answers = [404] * more
-    for number in range(more):
+    monkeypatch.setattr(alert_delivery, "MOST_WAITING", 3)
+    desk.webhook.answers = [404] * 5
+    for number in range(5):
         with pytest.raises(NotSentError):
             deliver(desk.settings, desk.instance, Message(f"{number}", "text", "", f"{number}"))
-    assert deliver_waiting(desk.settings, desk.instance) == "Sent of what waited: 100."
-    assert desk.told == [f"{number}" for number in range(2, more)]
+    while deliver_waiting(desk.settings, desk.instance) != "No alert waits.":
+        pass
+    more = "2 more alerts, while webhook was out of reach"
+    assert sorted(desk.told) == ["0", "1", "2", more]
+    (summary,) = [body["text"] for body in desk.webhook.bodies if body["title"] == more]
+    assert summary == "- 3\n- 4"
 
 
-def test_what_waits_for_a_sender_that_is_no_longer_set_is_forgotten(desk: Desk) -> None:
+def test_each_receiver_has_its_own_places(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(alert_delivery, "MOST_WAITING", 2)
+    desk.webhook.answers, desk.slack.answers = [404] * 2, [404] * 2
+    for number in range(2):
+        with pytest.raises(NotSentError):
+            deliver(desk.settings, desk.instance, Message(f"{number}", "text", "", f"{number}"))
+    while deliver_waiting(desk.settings, desk.instance) != "No alert waits.":
+        pass
+    assert sorted(desk.told) == ["0", "1"]
+    assert len(desk.slack.bodies) == 2
+
+
+def test_what_waited_in_the_shared_places_is_sent(desk: Desk) -> None:
+    waiting = {"sender": "webhook", "since": 1.0, "tried": 1.0}
+    message = {"title": "old", "text": "text", "link": "", "same_as": "old"}
+    kept = json.dumps({**waiting, "message": message})
+    desk.instance.run_storage.set_cursor_values({"off_platform/unsent/7": kept})
+    assert deliver_waiting(desk.settings, desk.instance) == "Sent of what waited: 1."
+    assert desk.told == ["old"]
+
+
+def test_a_receiver_that_answers_late_has_an_alert_once(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(alert_senders, "SECONDS", 0.2)
+    desk.webhook.is_late = True
+    with pytest.raises(NotSentError, match="no answer came"):
+        deliver(desk.settings, desk.instance, Message("one", "text", "", "one"))
+    for _ in range(3):
+        assert deliver_waiting(desk.settings, desk.instance) == "No alert waits."
+    assert desk.told == ["one"]
+
+
+def test_what_may_have_arrived_is_repeated_with_one_key_and_a_bound(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(alert_senders, "SECONDS", 0.2)
+    monkeypatch.setattr(alert_delivery, "REPEAT_SECONDS", 0)
+    desk.webhook.is_late = True
+    with pytest.raises(NotSentError, match="no answer came"):
+        deliver(desk.settings, desk.instance, Message("one", "text", "", "one"))
+    for _ in range(MOST_REPEATS):
+        with pytest.raises(NotSentError, match="no answer came"):
+            deliver_waiting(desk.settings, desk.instance)
+    assert deliver_waiting(desk.settings, desk.instance) == "No alert waits."
+    assert desk.told == ["one"] * (1 + MOST_REPEATS)
+    (key,) = {body["idempotency_key"] for body in desk.webhook.bodies}
+    assert key
+    assert desk.webhook.keys == [key] * (1 + MOST_REPEATS)
+
+
+def test_what_waits_for_a_sender_that_is_not_set_waits_until_it_is(desk: Desk) -> None:
     desk.webhook.answers = [404]
     with pytest.raises(NotSentError):
         deliver(desk.settings, desk.instance, Message("one", "text", "", "one"))
     only_slack = Settings(_env_file=None, alert_slack_webhook=desk.slack.url)
     assert deliver_waiting(only_slack, desk.instance) == "No alert waits."
-    assert deliver_waiting(desk.settings, desk.instance) == "No alert waits."
     assert desk.told == []
+    assert deliver_waiting(desk.settings, desk.instance) == "Sent of what waited: 1."
+    assert desk.told == ["one"]
 
 
 def test_a_tick_goes_past_quiet_runs_to_the_one_that_is_told(desk: Desk) -> None:

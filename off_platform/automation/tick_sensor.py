@@ -1,0 +1,74 @@
+"""Alerts on sensors and schedules that fail themselves: once when it begins, once when it is over.
+
+Dagster records a failed tick and says nothing: an inbox that is not mounted means that no import
+comes any more. Alerts that cannot be sent are left to `alert_delivery.py`, which keeps them.
+"""
+
+import dagster as dg
+from dagster._core.definitions.run_request import InstigatorType
+from dagster._core.scheduler.instigation import InstigatorState, InstigatorTick, TickStatus
+
+from off_platform.automation.alert_delivery import deliver
+from off_platform.automation.alert_senders import NotSentError, PerhapsSentError
+from off_platform.automation.alerts import tick_message
+from off_platform.runs import first_cause, own_sentence
+from off_platform.settings import Settings
+
+SECONDS = 30
+# The newest may still be evaluated.
+_LOOKED_AT = 3
+_STATE = "off_platform/ticks"
+_OWN = {NotSentError.__name__, PerhapsSentError.__name__}
+
+
+def tick_sensor(settings: Settings, *, status: dg.DefaultSensorStatus) -> dg.SensorDefinition:
+    """The sensor of sensors and schedules that fail."""
+
+    @dg.sensor(
+        name="alert_on_ticks",
+        minimum_interval_seconds=SECONDS,
+        default_status=status,
+        description="Reports sensors and schedules that fail themselves, and that they work again.",
+    )
+    def on_ticks(context: dg.SensorEvaluationContext) -> dg.SkipReason:
+        changed = [
+            name
+            for kind in (InstigatorType.SENSOR, InstigatorType.SCHEDULE)
+            for state in context.instance.all_instigator_state(instigator_type=kind)
+            if state.is_running and (name := _told(settings, context.instance, state))
+        ]
+        return dg.SkipReason(", ".join(changed) or "No sensor or schedule began or ceased to fail.")
+
+    return on_ticks
+
+
+def _told(settings: Settings, instance: dg.DagsterInstance, state: InstigatorState) -> str | None:
+    """Sends what changed about one of them; gives its name when something did."""
+    tick = _newest(instance, state)
+    if tick is None:
+        return None
+    key = f"{_STATE}/{state.selector_id}"
+    # Even: it works; odd: it fails. Kept once the alert is sent, or waits to be.
+    number = int(instance.run_storage.get_cursor_values({key}).get(key, 0))
+    is_failing = tick.status == TickStatus.FAILURE
+    if is_failing == bool(number % 2):
+        return None
+    why = own_sentence(first_cause(tick.error)) if tick.error and is_failing else None
+    if is_failing and why is None:
+        why = "no reason is recorded"
+    message = tick_message(state.instigator_name, number + 1, why, ui=settings.alert_ui)
+    try:
+        deliver(settings, instance, message)
+    finally:
+        instance.run_storage.set_cursor_values({key: str(number + 1)})
+    return state.instigator_name
+
+
+def _newest(instance: dg.DagsterInstance, state: InstigatorState) -> InstigatorTick | None:
+    """The newest tick that ended; one that could not send an alert says nothing of its sensor."""
+    origin = state.instigator_origin_id
+    for tick in instance.get_ticks(origin, state.selector_id, limit=_LOOKED_AT):
+        is_own = tick.error is not None and first_cause(tick.error).cls_name in _OWN
+        if tick.status != TickStatus.STARTED and not is_own:
+            return tick
+    return None
