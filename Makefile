@@ -5,6 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 LOCK := requirements.lock
 BROWSER_LOCK := requirements-browser.lock
+SERVER_LOCK := requirements-server.lock
 BROWSER_READY := $(VENV)/.browser_ready
 LOADERS_LOCK := requirements-loaders.lock
 LOADERS_READY := $(VENV)/.loaders_ready
@@ -72,6 +73,9 @@ lock:  ## Renew the lock within the bounds of pyproject.toml.
 	@var/lock/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 \
 		--generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --no-header \
 		--extra ui --extra server --group dev --group build pyproject.toml --output-file $(LOCK)
+	@var/lock/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 \
+		--generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --no-header \
+		--constraint $(LOCK) --extra server pyproject.toml --output-file $(SERVER_LOCK)
 	@var/lock/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 \
 		--generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --no-header \
 		--constraint $(LOCK) --group pyproject.toml:browser --output-file $(BROWSER_LOCK)

@@ -2,12 +2,15 @@
 
 import os
 import pwd
+import re
 import shutil
 import sqlite3
 import subprocess
 import sys
 import tempfile
+import tomllib
 from collections.abc import Iterator, Mapping
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +18,7 @@ import dagster as dg
 import duckdb
 import pytest
 import yaml
+from packaging.requirements import Requirement
 
 from deploy.back_up_sqlite import back_up
 from off_platform.sandbox.make import Sandbox
@@ -227,3 +231,68 @@ def test_concurrent_runs_on_postgres(
     with dg.DagsterInstance.from_config(str(root)) as instance:
         runs = instance.get_runs(dg.RunsFilter(job_name="imports"))
         assert [run.status for run in runs] == [dg.DagsterRunStatus.SUCCESS] * 5
+
+
+def locked_packages(name: str) -> dict[str, str]:
+    """What a lock names, by package: the version, for which systems, and the hashes."""
+    blocks = re.split(r"(?m)^(?=[A-Za-z0-9])", (PROJECT / name).read_text())
+    return {block.split("==")[0].split("[")[0]: block.strip() for block in blocks if block.strip()}
+
+
+def needed(*requirements: str) -> set[str]:
+    """All packages that requirements bring on this machine, by what is installed here."""
+    found: set[str] = set()
+    waiting = [Requirement(each) for each in requirements]
+    seen = set()
+    while waiting:
+        one = waiting.pop()
+        if str(one) in seen:
+            continue
+        seen.add(str(one))
+        found.add(re.sub(r"[-_.]+", "-", one.name).lower())
+        for text in metadata.requires(one.name) or ():
+            each = Requirement(text)
+            extras = one.extras or {""}
+            if each.marker is None or any(each.marker.evaluate({"extra": of}) for of in extras):
+                waiting.append(each)
+    return found
+
+
+def test_the_image_has_what_a_server_needs_and_no_tools_of_tests() -> None:
+    server, all_of_it = (
+        locked_packages("requirements-server.lock"),
+        locked_packages("requirements.lock"),
+    )
+    project = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]
+    needs = needed(*project["dependencies"], *project["optional-dependencies"]["server"])
+    assert needs <= set(server)
+    assert {name: all_of_it[name] for name in server} == server
+    assert not {"pytest", "moto", "mypy", "ruff", "hypothesis", "hatchling"} & set(server)
+    *_, runtime = (DEPLOY / "Dockerfile").read_text().split("FROM ")
+    assert "requirements-server.lock" in runtime
+    assert "requirements.lock" not in runtime
+
+
+def test_each_container_is_hardened() -> None:
+    for name, service in compose()["services"].items():
+        assert service["read_only"], name
+        assert service["cap_drop"] == ["ALL"], name
+        assert service["security_opt"] == ["no-new-privileges:true"], name
+
+
+def test_only_the_code_server_gets_the_secrets_of_alerts() -> None:
+    services = compose()["services"].items()
+    gets = [name for name, of in services if "alerts.env" in str(of.get("env_file"))]
+    assert gets == ["code"]
+    units = (DEPLOY / "systemd").glob("*.service")
+    gets = [unit.stem for unit in units if "/etc/off-platform/alerts" in unit.read_text()]
+    assert gets == ["off-platform-daemon"]
+
+
+def test_what_opens_dagsters_tables_waits_for_the_one_that_makes_them() -> None:
+    for name, service in compose()["services"].items():
+        if service["image"] == "off-platform" and name != "home":
+            assert service["depends_on"]["home"]["condition"] == "service_completed_successfully"
+    for name in ("daemon", "webserver"):
+        unit = (DEPLOY / "systemd" / f"off-platform-{name}.service").read_text()
+        assert "ExecStartPre=/srv/off-platform/.venv/bin/off-platform home\n" in unit
