@@ -84,6 +84,10 @@ def images(  # noqa: PLR0913, PLR0917 - each is an option of the command line
     layout: Annotated[
         Literal["shards", "files"] | None, typer.Option(help="WebDataset shards, or loose files.")
     ] = None,
+    keep_formats: Annotated[
+        bool | None,
+        typer.Option("--keep-formats", help="Keep PNG, WebP and GIF pictures named .jpg."),
+    ] = None,
     month: Annotated[
         str | None, typer.Option(help="Choose from the key index of 2026-11; else the newest.")
     ] = None,
@@ -140,6 +144,10 @@ def bins(  # noqa: PLR0913, PLR0917 - each is an option of the command line
     ] = None,
     layout: Annotated[
         Literal["shards", "files"] | None, typer.Option(help="WebDataset shards, or loose files.")
+    ] = None,
+    keep_formats: Annotated[
+        bool | None,
+        typer.Option("--keep-formats", help="Keep PNG, WebP and GIF pictures named .jpg."),
     ] = None,
     refresh: Annotated[  # noqa: FBT002 - an option of the command line
         bool,

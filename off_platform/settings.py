@@ -198,6 +198,11 @@ class Settings(BaseSettings):
     decoded_share: Share = Field(
         default=0.01, description="Share of an image set's photos that are decoded in full."
     )
+    keep_formats: bool = Field(
+        default=False,
+        description="Keep whole PNG, WebP and GIF pictures that are named .jpg; otherwise they are "
+        "named as corrupt.",
+    )
     missing_share_most: Share = Field(
         default=0.05, description="A larger share of missing objects fails the set's check."
     )

@@ -69,13 +69,14 @@ class Desk:
         """Where the set of a name lies."""
         return self.lake.root.below(f"{IMAGE_SETS}/{name}")
 
-    def make(
+    def make(  # noqa: PLR0913 - each is an option of a set
         self,
         name: str = "tryout",
         *,
         layout: Layout = "shards",
         group_samples: int = 5,
         decoded_share: float = 0.01,
+        keep_formats: bool = False,
         folder: Folder | None = None,
         display: Display | None = None,
         month: str | None = None,
@@ -87,7 +88,7 @@ class Desk:
             Choice.model_validate({"n": None, **options}),
             "A set of the tests.",
             group_samples,
-            How(layout, self.limits, decoded_share),
+            How(layout, self.limits, decoded_share, keep_formats),
             gallery_samples=30,
             month=month,
         )

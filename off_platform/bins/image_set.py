@@ -104,13 +104,14 @@ def request_from(
     if varied.get("all"):
         options["n"] = None
     made = checked_choice(BinChoice, options, name)
+    keeps = bool(varied.get("keep_formats") or settings.keep_formats)
     layout = checked_layout(varied.get("layout") or settings.layout)
     return Request(
         demand_name(name),
         made,
         varied_description(description, choice, made),
         settings.shard_samples,
-        How(layout, limits_from(settings), settings.decoded_share),
+        How(layout, limits_from(settings), settings.decoded_share, keeps),
         settings.gallery_samples,
         shares_from(settings),
     )
@@ -194,6 +195,7 @@ def _identity(source: Source, request: Request, digest: int) -> dict[str, Any]:
         "source": source.url,
         "layout": request.how.layout,
         "decoded_share": request.how.decoded_share,
+        "keep_formats": request.how.keep_formats,
         # A plan of before, whose rows do not name what is at hand, is not continued.
         "metadata": BIN_METADATA.name,
     }

@@ -41,11 +41,19 @@ class WrongSourceError(LookupError):
 
 @dataclass(frozen=True)
 class How:
-    """How a set is built: layout on disk, bounds, share of photos that are decoded in full."""
+    """How a set is built.
+
+    Attributes:
+        layout: on disk.
+        limits: of the transfers.
+        decoded_share: share of photos that are decoded in full.
+        keep_formats: whether whole PNG, WebP and GIF pictures are kept that are named as JPEGs.
+    """
 
     layout: Layout = "shards"
     limits: Limits = field(default_factory=Limits)
     decoded_share: float = 0.01
+    keep_formats: bool = False
 
 
 def checked_layout(layout: str) -> Layout:

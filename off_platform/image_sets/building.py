@@ -141,7 +141,9 @@ def rows_to_fetch(
     plan = literal(folder.address(PLAN))
     wanted = ", ".join(map(str, groups)) or "NULL"
     here = (
-        f"read_parquet({literal(folder.address(MANIFEST))})"
+        # Manifests of earlier versions lack some columns.
+        f"""(FROM ({_NOTHING} WHERE false) UNION ALL BY NAME
+            FROM read_parquet({literal(folder.address(MANIFEST))}))"""
         if folder.exists(MANIFEST)
         else f"({_NOTHING})"
     )
@@ -150,7 +152,8 @@ def rows_to_fetch(
         SELECT p.*, h.etag AS had_etag, h.path AS had_path, h."offset" AS had_offset,
             h.stored_bytes AS had_bytes, h.bytes AS had_object_bytes, h.md5 AS had_md5,
             h.last_modified::VARCHAR AS had_last_modified, h.width AS had_width,
-            h.height AS had_height, h.decoded AS had_decoded, h.ocr_status AS had_ocr_status
+            h.height AS had_height, h.decoded AS had_decoded, h.ocr_status AS had_ocr_status,
+            h.format AS had_format, h.orientation AS had_orientation
         FROM read_parquet({plan}) AS p
         LEFT JOIN (FROM {here} WHERE status = 'fetched') AS h USING (key, kind)
         WHERE p."group" IN ({wanted})
@@ -165,7 +168,8 @@ _NOTHING = """SELECT NULL::VARCHAR AS key, NULL::VARCHAR AS kind, NULL::VARCHAR 
     NULL::VARCHAR AS etag, NULL::VARCHAR AS path, NULL::BIGINT AS "offset",
     NULL::BIGINT AS stored_bytes, NULL::BIGINT AS bytes, NULL::VARCHAR AS md5,
     NULL::TIMESTAMPTZ AS last_modified, NULL::INTEGER AS width, NULL::INTEGER AS height,
-    NULL::BOOLEAN AS decoded, NULL::VARCHAR AS ocr_status"""
+    NULL::BOOLEAN AS decoded, NULL::VARCHAR AS ocr_status,
+    NULL::VARCHAR AS format, NULL::INTEGER AS orientation"""
 
 
 def write_manifest(
@@ -187,6 +191,8 @@ def write_manifest(
         **{name: f"p.{name}" for name in ("position", "key", "barcode", "image_id", "kind")},
         **{name: literal(value) for name, value in constants.items()},
         "url": f"{literal(constants['url'])} || p.key",
+        "shown_width": "CASE WHEN r.orientation >= 5 THEN r.height ELSE r.width END",
+        "shown_height": "CASE WHEN r.orientation >= 5 THEN r.width ELSE r.height END",
     }
     columns = ", ".join(
         f'({known.get(column.name, f"""r."{column.name}" """)})::{column.sql} AS "{column.name}"'

@@ -10,7 +10,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from off_platform.image_sets.building import BUILDING, UnusableFolderError, is_ours
-from off_platform.image_sets.manifest import COLUMNS
+from off_platform.image_sets.manifest import COLUMNS, NOT_IN_OLDER_ONES
+from off_platform.quality import Column
 from off_platform.storage.folders import Folder
 from off_platform.storage.lake import MANIFEST, literal
 
@@ -89,7 +90,7 @@ def _demand_manifest(folder: Folder, connection: "duckdb.DuckDBPyConnection") ->
     try:
         found = connection.execute(f"DESCRIBE FROM {manifest}").fetchall()
         types = {name: kind for name, kind, *_ in found}
-        odd = [each.name for each in COLUMNS if types.get(each.name) != _described(each.sql)]
+        odd = [each.name for each in COLUMNS if not _is_right(each, types.get(each.name))]
         problem = f"its column {odd[0]} is not as it should be" if odd else None
         problem = problem or _odd_rows(manifest, connection)
     except duckdb.Error as error:
@@ -111,6 +112,10 @@ def _demand_kinds(
             f"{folder.address()} holds a set of another bucket, with objects of the kind "
             f"{foreign[0][:40]!r}; nothing was changed: name another folder."
         )
+
+
+def _is_right(column: Column, found: str | None) -> bool:
+    return found == _described(column.sql) or (found is None and column.name in NOT_IN_OLDER_ONES)
 
 
 def _described(sql: str) -> str:

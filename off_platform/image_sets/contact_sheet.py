@@ -146,7 +146,7 @@ def encoded(image: "Image", quality: int) -> bytes:
 def _small_and_upright(photo: bytes, side: int) -> "Image":
     from PIL import Image  # noqa: PLC0415 - 0.1 s, only when something is drawn
 
-    with Image.open(BytesIO(photo), formats=("JPEG",)) as opened:
+    with Image.open(BytesIO(photo), formats=("JPEG", "PNG", "WEBP", "GIF")) as opened:
         width, height = opened.size
         if width * height > MOST_PIXELS:
             raise NotDrawableError(_too_large(width, height))

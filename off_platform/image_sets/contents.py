@@ -86,6 +86,7 @@ class Content:
             no response at all, or Cloud Vision failed; None otherwise.
         ocr_error: what Cloud Vision said when it failed; None otherwise.
         decoded: whether all of a photo was decoded.
+        format: of a picture that is no JPEG, such as PNG; None otherwise.
     """
 
     problem: str | None = None
@@ -94,6 +95,7 @@ class Content:
     ocr_status: OcrStatus | None = None
     ocr_error: str | None = None
     decoded: bool = False
+    format: str | None = None
 
 
 class _NotWholeError(Exception):

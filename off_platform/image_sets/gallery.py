@@ -221,8 +221,8 @@ def _gallery_object(row: Mapping[str, Any]) -> GalleryObject:
         url=row.get("url"),
         reason=row.get("reason"),
         size=row.get("bytes"),
-        width=row.get("width"),
-        height=row.get("height"),
+        width=row.get("shown_width"),
+        height=row.get("shown_height"),
         path=row.get("path"),
         offset=row.get("offset"),
     )

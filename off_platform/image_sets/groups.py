@@ -17,6 +17,7 @@ from off_platform.image_sets import building
 from off_platform.image_sets.at_hand import AT_HAND
 from off_platform.image_sets.contents import TEXT_KINDS, Content, check_for, decode_jpeg
 from off_platform.image_sets.drafts import JOURNAL, Draft, draft_name, line
+from off_platform.image_sets.pictures import check_other_format, orientation_of
 from off_platform.image_sets.shard_order import loader_order
 from off_platform.storage.folders import Folder
 from off_platform.storage.transfer import Outcome, Wanted, transfer
@@ -38,6 +39,8 @@ def wanted_object(row: Row, how: "How") -> Wanted[Row, Content]:
 
     def judge(data: bytes) -> tuple[str | None, Content]:
         content = check(data)
+        if content.problem and how.keep_formats and row["kind"] not in TEXT_KINDS:
+            content = check_other_format(data) or content
         return content.problem, content
 
     # A photo that should be decoded now and was not before is fetched again, and so is what lies
@@ -271,7 +274,7 @@ def _facts_from_before(outcome: Ended) -> Row:
             name: row[f"had_{name}"]
             for name in (
                 "md5", "etag", "last_modified", "width", "height", "decoded", "ocr_status",
-                "path", "offset",
+                "path", "offset", "format", "orientation",
             )
         },
         "stored_bytes": row["had_bytes"],
@@ -291,6 +294,8 @@ def _facts_of(outcome: Ended) -> Row:
         "last_modified": outcome.last_modified,
         "width": content.width,
         "height": content.height,
+        "format": content.format or ("JPEG" if content.width else None),
+        "orientation": orientation_of(outcome.data) if content.width and outcome.data else None,
         "decoded": content.decoded,
         "ocr_status": content.ocr_status,
         AT_HAND: outcome.tag[AT_HAND] is not None,

@@ -29,8 +29,8 @@ def write_image_folder(
         to: the file to make.
     """
     rows = f"read_parquet({literal(str(manifest))})"
-    own = ("sample", "barcode", "image_id", "kind", "width", "height", "bytes", "md5", "url",
-           "licence", "attribution")  # fmt: skip
+    own = ("sample", "barcode", "image_id", "kind", "width", "height", "orientation", "format",
+           "bytes", "md5", "url", "licence", "attribution")  # fmt: skip
     columns = ", ".join(f"p.{name}" for name in own)
     joined = f"LEFT JOIN read_parquet({literal(str(labels))}) AS l ON l.id = p.sample"
     copy_query(

@@ -42,8 +42,12 @@ COLUMNS = (
     Column("md5", "string", "MD5 of the object's bytes.", nullable=True),
     Column("etag", "string", "Its ETag in the bucket.", nullable=True),
     Column("last_modified", "timestamp", "When the bucket says it was written.", nullable=True),
-    Column("width", "int32", "Width of a photo, in pixels.", nullable=True),
-    Column("height", "int32", "Height of a photo, in pixels.", nullable=True),
+    Column("width", "int32", "Width of a photo as stored, in pixels.", nullable=True),
+    Column("height", "int32", "Height of a photo as stored, in pixels.", nullable=True),
+    Column("shown_width", "int32", "Width once turned upright, in pixels.", nullable=True),
+    Column("shown_height", "int32", "Height once turned upright, in pixels.", nullable=True),
+    Column("orientation", "int32", "EXIF orientation of a photo, 1 to 8.", nullable=True),
+    Column("format", "string", "Format of a photo: JPEG; PNG, WebP or GIF if kept.", nullable=True),
     Column("decoded", "bool", "Whether the photo was decoded in full."),
     Column("ocr_status", "string", "text, no text, empty or error.", nullable=True),
     Column("path", "string", "The shard or file, from the set's folder.", nullable=True),
@@ -53,6 +57,9 @@ COLUMNS = (
     Column("licence", "string", "Licence of the object."),
     Column("attribution", "string", "Whom to name."),
 )
+
+NOT_IN_OLDER_ONES = frozenset({"shown_width", "shown_height", "orientation", "format"})
+"""Columns that manifests of earlier versions lack; their sets can be refreshed all the same."""
 
 
 def manifest_table(missing_share_most: float) -> Table:

@@ -138,8 +138,9 @@ class Contents:
     @cached_property
     def photo_sizes(self) -> tuple[CardPhotoSizes, ...]:
         """Smallest, middle and largest width and height of each kind of photo."""
-        found = self._ask(f"""SELECT kind, count(*), min(width), median(width), max(width),
-            min(height), median(height), max(height)
+        found = self._ask(f"""SELECT kind, count(*),
+            min(shown_width), median(shown_width), max(shown_width),
+            min(shown_height), median(shown_height), max(shown_height)
             FROM {self._rows} WHERE width IS NOT NULL GROUP BY kind ORDER BY kind""")
         return tuple(
             CardPhotoSizes(

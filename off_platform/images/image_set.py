@@ -93,6 +93,7 @@ def request_from(
     if varied.get("all"):
         options["n"] = None
     made = checked_choice(Choice, options, name)
+    keeps = bool(varied.get("keep_formats") or settings.keep_formats)
     layout = checked_layout(varied.get("layout") or settings.layout)
     limits = Limits(settings.concurrency, settings.attempts, settings.object_bytes_most)
     return Request(
@@ -100,7 +101,7 @@ def request_from(
         made,
         varied_description(description, choice, made),
         settings.shard_samples,
-        How(layout, limits, settings.decoded_share),
+        How(layout, limits, settings.decoded_share, keeps),
         settings.gallery_samples,
         _month(varied.get("month")),
     )
@@ -233,6 +234,7 @@ def _identity(source: Source, request: Request, snapshot: Snapshot) -> dict[str,
         "source": source.url,
         "layout": request.how.layout,
         "decoded_share": request.how.decoded_share,
+        "keep_formats": request.how.keep_formats,
     }
 
 

@@ -26,7 +26,7 @@ from off_platform_tests.bins.conftest import BinsDesk
 from off_platform_tests.images_desk import BUCKET, Row, desk_at, rows_of
 
 REASON = "the loaders are installed by `make loaders`"
-# Which samples lack the object that describes their photo, by the sample's place in the set.
+# Which samples lack one of their two objects, by the sample's place in the set.
 GAPS: dict[str, Callable[[int], bool]] = {
     "whole": lambda place: place < 0,
     "some missing": lambda place: place % 5 == 2,
@@ -85,7 +85,8 @@ def made_sets(
             maker = _images(month_lake, bucket, root) if wing == "images" else _bins(bucket, root)
             # Names that could be taken for those of splits.
             whole = maker(root / "whole", layout)
-            _remove(bucket, whole, GAPS[gaps])
+            # The metadata of bins are at hand already; their photos may be missing.
+            _remove(bucket, whole, GAPS[gaps], of_photos=wing == "bins")
             folder = root / "train_test"
             made[place] = MadeSet(folder, maker(folder, layout), bucket)
         return made[place]
@@ -93,10 +94,13 @@ def made_sets(
     return make
 
 
-def _remove(bucket: Path, rows: list[Row], is_missing: Callable[[int], bool]) -> None:
+def _remove(
+    bucket: Path, rows: list[Row], is_missing: Callable[[int], bool], *, of_photos: bool
+) -> None:
     samples = list(dict.fromkeys(row["sample"] for row in rows))
     for row in rows:
-        if row["kind"] in TEXT_KINDS and is_missing(samples.index(row["sample"])):
+        is_photo = row["kind"] not in TEXT_KINDS
+        if is_photo == of_photos and is_missing(samples.index(row["sample"])):
             (bucket / row["key"]).unlink(missing_ok=True)
 
 

@@ -22,17 +22,23 @@ WINGS = ["images", "bins"]
 
 @pytest.fixture(params=GAPS)
 def shards(request: pytest.FixtureRequest, made_sets: SetMaker, wing: str) -> MadeSet:
-    return made_sets(wing, "shards", request.param)
+    return made_sets(wing, "shards", gaps_of(wing, request.param))
 
 
 @pytest.fixture(params=GAPS)
 def files(request: pytest.FixtureRequest, made_sets: SetMaker, wing: str) -> MadeSet:
-    return made_sets(wing, "files", request.param)
+    return made_sets(wing, "files", gaps_of(wing, request.param))
 
 
 @pytest.fixture(params=WINGS)
 def wing(request: pytest.FixtureRequest) -> str:
     return str(request.param)
+
+
+def gaps_of(wing: str, gaps: str) -> str:
+    if wing == "bins" and gaps == "all missing":
+        pytest.skip("without any photo there is nothing to load")
+    return gaps
 
 
 def by_key(samples: Iterable[Mapping[str, Any]], key: str) -> dict[str, Mapping[str, Any]]:
