@@ -500,7 +500,7 @@ def test_a_location_with_wrong_declarations_ends_in_the_sentence(tmp_path: Path)
 
 def test_the_settings_in_force_are_shown_without_secrets() -> None:
     of = Settings(
-        _env_file=None, inbox="inbox", products_dump="https://x.org/dump.csv?signature=secret",
+        _env_file=None, inbox="inbox", products_dump="https://x.org/dump.csv?version=hidden",
         alert_webhook="https://x.org/secret",
     )  # fmt: skip
     shown = definitions(of=of).get_repository_def().get_top_level_resources()["settings"]
@@ -509,3 +509,4 @@ def test_the_settings_in_force_are_shown_without_secrets() -> None:
     assert "- `OFF_PLATFORM_PRODUCTS_DUMP` = `https://x.org/dump.csv`" in told
     assert "OFF_PLATFORM_THREADS" not in told
     assert "secret" not in told
+    assert "hidden" not in told
