@@ -3,14 +3,14 @@
 import re
 from typing import TYPE_CHECKING
 
-from off_platform.imports.reading import SPACES, Reading, read_on, trimmed
+from off_platform.imports.reading import ALWAYS_UNSEEN, SPACES, Reading, read_on, seen
 from off_platform.imports.texts import CONTROLS
 from off_platform.imports.whole_columns import Column, whole
 
 if TYPE_CHECKING:
     from off_platform.imports.whole_columns import Bools
 
-_UNSEEN = f"{CONTROLS}{SPACES}\ufffd"
+_UNSEEN = f"{CONTROLS}{SPACES}{ALWAYS_UNSEEN}\ufffd"
 _LABEL = f"[^\\x00-,/:-@\\[-\\^`{{-\\x7f.{_UNSEEN}]+"
 # Python and RE2 read it alike. No user name: it only makes another host look like the right one.
 URL = (
@@ -28,7 +28,7 @@ def url(text: str) -> Reading:
     Returns:
         The address as it stands.
     """
-    return read_on(trimmed(text), _url)
+    return read_on(seen(text), _url)
 
 
 def urls_sound(column: Column) -> "Bools":

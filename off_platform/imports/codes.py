@@ -9,7 +9,7 @@ import unicodedata
 from typing import TYPE_CHECKING, Any
 
 from off_platform.barcodes import check_digit_holds
-from off_platform.imports.reading import SPACES, Reading, read_on, trimmed
+from off_platform.imports.reading import SPACES, Reading, read_on, seen
 from off_platform.imports.whole_columns import Column, one_array
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def barcode(text: str, *, gtin: bool = False) -> Reading:
     Returns:
         The digits, as many as there are; `off_platform.barcodes.normal_form` compares them.
     """
-    return read_on(trimmed(text), lambda inner: _barcode(inner, gtin=gtin))
+    return read_on(seen(text), lambda inner: _barcode(inner, gtin=gtin))
 
 
 def expanded_upc_e(code: str) -> str | None:

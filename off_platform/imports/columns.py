@@ -40,11 +40,14 @@ class Columns:
         for name in names:
             if name in self.places or name in self.unknown or name == CORRECTIONS:
                 continue
-            if place := place_of(name):
-                self.places[name] = place
-            else:
+            place = place_of(name)
+            if not place or (place.language and place in self.places.values()):
                 self.unknown.append(name)
                 self.found.append(_of_unknown(name))
+                continue
+            self.places[name] = place
+            if place.language and not name.endswith(place.language):
+                self.found.append(_in_capitals(name, place.language))
 
     def of(self, field_name: str) -> list[str]:
         """The columns that are a field without a language, in the file's order."""
@@ -103,17 +106,25 @@ def no_identifier(columns: Columns) -> Found:
     )
 
 
+def _in_capitals(name: str, language: str) -> Found:
+    proposal = name[: -len(language)] + language
+    return Found(
+        1, name, "language_upper_case", name, f"The column '{name}' was read as '{proposal}'.",
+        proposal, certain=True,
+    )  # fmt: skip
+
+
 def _of_unknown(name: str) -> Found:
     shown = name[:80]
-    if suffix := language_suffix(name.removeprefix(NESTED)):
-        lower = name.lower()
-        proposal = lower if place_of(lower) else None
-        hint = f" Did you mean '{lower[:80]}'?" if proposal else ""
+    if place_of(name):
         return Found(
             1, name, "unknown_language_suffix", name,
-            f"The column '{shown}' is not imported: '{suffix}' is no two-letter language code."
-            f"{hint}",
-            proposal,
+            f"The column '{shown}' is not imported: another has its field and language.",
+        )  # fmt: skip
+    if suffix := language_suffix(name.removeprefix(NESTED)):
+        return Found(
+            1, name, "unknown_language_suffix", name,
+            f"The column '{shown}' is not imported: '{suffix}' is not a two-letter language code.",
         )  # fmt: skip
     nearest = nearest_name(name)
     hint = f" Did you mean '{nearest}'?" if nearest else ""

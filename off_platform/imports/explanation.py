@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from off_platform.imports import values
 from off_platform.imports.damage import Damage, repaired_code
 from off_platform.imports.fields import NONE_IS_A_VALUE, Field, Type
-from off_platform.imports.reading import Reading
+from off_platform.imports.reading import NONE, Reading
 from off_platform.imports.whole_columns import matches
 
 if TYPE_CHECKING:
@@ -43,14 +43,14 @@ class Explanation:
         return _OF_COLUMN[field.type](texts, field, self.now)
 
 
-def _none_is_a_value(field: Field) -> bool:
-    return field.name in NONE_IS_A_VALUE
+def _said(field: Field) -> str:
+    return NONE if field.name in NONE_IS_A_VALUE else ""
 
 
 _OF_TEXT: Mapping[Type, Callable[[str, Field, int], Reading]] = {
     "barcode": lambda text, field, _: values.barcode(text, gtin=field.name == "gtin"),
     "text": lambda text, _, __: values.repaired_text(text),
-    "list": lambda text, field, _: values.split_list(text, none_is_a_value=_none_is_a_value(field)),
+    "list": lambda text, field, _: values.split_list(text, said=_said(field)),
     "countries": lambda text, _, __: values.countries(text),
     "languages": lambda text, _, __: values.languages(text),
     "language": lambda text, _, __: values.language_code(text),
@@ -63,9 +63,7 @@ _OF_TEXT: Mapping[Type, Callable[[str, Field, int], Reading]] = {
 _OF_COLUMN: "Mapping[Type, Callable[[Any, Field, int], Bools]]" = {
     "barcode": lambda texts, field, _: values.barcode_checks(texts, gtin=field.name == "gtin"),
     "text": lambda texts, _, __: values.text_sound(texts),
-    "list": lambda texts, field, _: values.lists_sound(
-        texts, none_is_a_value=_none_is_a_value(field)
-    ),
+    "list": lambda texts, field, _: values.lists_sound(texts, said=_said(field)),
     "countries": lambda texts, _, __: values.countries_sound(texts),
     "languages": lambda texts, _, __: values.languages_sound(texts),
     "language": lambda texts, _, __: values.language_codes_sound(texts),

@@ -166,13 +166,15 @@ _WITH_LANGUAGE = re.compile(
 def place_of(column: str) -> Place | None:
     """The field that a column of a file is, by its exact name; None when it is none.
 
+    Only the language at its end may be in capitals.
+
     Args:
         column: the header's cell, or the path in a JSON object such as `nutrition.fat_g`.
     """
     if known := NAMES.get(column.removeprefix(NESTED)):
         return Place(known) if not column.startswith(NESTED) or known.unit else None
     if found := _WITH_LANGUAGE.fullmatch(column):
-        language = found[2]
+        language = found[2].lower()
         return Place(BY_NAME[found[1]], language) if language in language_codes() else None
     return None
 
@@ -180,7 +182,7 @@ def place_of(column: str) -> Place | None:
 def language_suffix(column: str) -> str | None:
     """What looks like a language code at the end of a column's name but is none."""
     found = _WITH_LANGUAGE.fullmatch(column)
-    return found[2] if found and found[2] not in language_codes() else None
+    return found[2] if found and found[2].lower() not in language_codes() else None
 
 
 def nearest_name(column: str) -> str | None:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from decimal import Context, Decimal
 from typing import TYPE_CHECKING, NamedTuple
 
-from off_platform.imports.reading import SPACES, Reading, read_on, trimmed
+from off_platform.imports.reading import SPACES, Reading, read_on, seen
 from off_platform.imports.whole_columns import Column, one_array, whole
 
 if TYPE_CHECKING:
@@ -112,7 +112,9 @@ def number(text: str, unit: str | None = None) -> Reading:
     Returns:
         A finite float, in the field's unit.
     """
-    return read_on(trimmed(text), lambda inner: _number(inner, unit))
+    # Among numbers, `nan` is what a calculation left; among texts it says that there is none.
+    base = seen(text, said="nan")
+    return read_on(base, lambda inner: _number(inner, unit))
 
 
 def energy_pair(text: str) -> Reading:

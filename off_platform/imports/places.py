@@ -1,38 +1,34 @@
 """Countries and languages, by codes and English names. Pure; the lists are others'.
 
-Countries are pycountry's, with the everyday names of the time zone database; languages are
-pycountry's.
+By which names countries are known is in `country_names.py`; languages are pycountry's.
 """
 
 import re
-import unicodedata
 from collections.abc import Iterator, Mapping
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
+from off_platform.imports.country_names import (
+    alias_of,
+    code_of,
+    is_shared,
+    meant_country,
+)
 from off_platform.imports.fields import language_codes
-from off_platform.imports.reading import Reading, read_on, trimmed
+from off_platform.imports.reading import Reading, read_on, seen
 from off_platform.imports.texts import parts_of, repaired_text
 from off_platform.imports.whole_columns import Column, sound_by_distinct
 
 if TYPE_CHECKING:
     from off_platform.imports.whole_columns import Bools
 
-# What is sold in a group of countries; the document's own example names one of them.
-# `Worldwide` stands in Open Food Facts' own template.
-GROUPS = {
-    "world": "World",
-    "worldwide": "World",
-    "european union": "European Union",
-    "eu": "European Union",
-}
-# The document's own example; ISO 3166-1 reserves it and has GB.
-ALIASES = {"uk": "GB"}
-# Languages in which a country's name is recognised, to propose its code.
-_OTHER_LANGUAGES = ("de", "fr", "es", "it", "nl", "pt", "pl")
+# Codes that are what programs write for nothing, too.
+NAMIBIA = NAURUAN = "na"
 _MOST_CHARACTERS = 100
 _MOST_LOOKED_AT = 60
-_NEAR = 88
+# Of one name with commas, the longest first.
+_MOST_PIECES = (4, 3, 2)
+_MOST_NAMES = 1_000
 _TAG = re.compile("[a-z]{2}:", re.IGNORECASE)
 _LOCALE = re.compile("([a-z]{2})[-_][a-z]{2,4}", re.IGNORECASE)
 
@@ -52,7 +48,7 @@ def countries(text: str) -> Reading:
         A tuple of ISO 3166-1 alpha-2 codes, `World` and `European Union`; unknown ones as they
         stand.
     """
-    return read_on(repaired_text(text), _countries)
+    return read_on(repaired_text(text, said=NAMIBIA), _countries)
 
 
 def languages(text: str) -> Reading:
@@ -61,7 +57,7 @@ def languages(text: str) -> Reading:
     Returns:
         A tuple of ISO 639-1 codes.
     """
-    return read_on(trimmed(text), _languages)
+    return read_on(seen(text, said=NAURUAN), _languages)
 
 
 def language_code(text: str) -> Reading:
@@ -70,7 +66,7 @@ def language_code(text: str) -> Reading:
     Returns:
         An ISO 639-1 code.
     """
-    return read_on(trimmed(text), _language)
+    return read_on(seen(text, said=NAURUAN), _language)
 
 
 def countries_sound(column: Column) -> "Bools":
@@ -89,13 +85,13 @@ def language_codes_sound(column: Column) -> "Bools":
 
 
 def _countries(text: str) -> Reading:
-    names = parts_of(text)
+    names = [name for each in text.split(";") for name in _names_between(each.split(","))]
     # To look for what is near takes time; nobody sells in that many unknown countries.
     parts = [_country(name, near=place < _MOST_LOOKED_AT) for place, name in enumerate(names)]
     values = tuple(part.value for part in parts) or None
     rules = [part.rule for part in parts if part.rule]
     if not rules:
-        if len(names) == len(re.split("[,;]", text)):
+        if all(each.strip() for each in re.split("[,;]", text)):
             return Reading(values)
         return Reading(values, "list_empty_part", ", ".join(names), certain=True)
     proposal = ", ".join(
@@ -110,92 +106,59 @@ def _countries(text: str) -> Reading:
     return Reading(values, "country_unknown", proposal if mended else None, detail=named)
 
 
-@lru_cache(maxsize=4096)
-def _code_of(name: str) -> str | None:
-    """The code of a country's code or English name, or the name of a group; None when unknown."""
-    folded = _folded(name)
-    return GROUPS.get(folded) or _english_names().get(folded)
+def _names_between(pieces: list[str]) -> Iterator[str]:
+    """The names in a list separated by commas, some of which have commas themselves.
+
+    `Korea, Republic of` is one; so is `Congo, Dem. Republic`, whose second half is no country, and
+    whose first is not all of the name.
+    """
+    pieces = [piece for each in pieces if (piece := each.strip())]
+    at = 0
+    while at < len(pieces):
+        lengths = _MOST_PIECES if at < _MOST_NAMES else ()
+        taken = next((n for n in lengths if _is_one_name(pieces[at : at + n], n)), 1)
+        follows = pieces[at + 1 : at + 2]
+        if taken == 1 and follows and is_shared(pieces[at]) and not _is_known(follows[0]):
+            taken = 2
+        yield ", ".join(pieces[at : at + taken])
+        at += taken
+
+
+def _is_one_name(pieces: list[str], count: int) -> bool:
+    if len(pieces) < count or all(map(_is_known, pieces)):
+        return False
+    name = ", ".join(pieces)
+    return len(name) <= _MOST_CHARACTERS and code_of(name) is not None
+
+
+def _is_known(name: str) -> bool:
+    return len(name) <= _MOST_CHARACTERS and bool(code_of(name) or alias_of(name))
 
 
 def _country(name: str, *, near: bool) -> _Part:
     if len(name) > _MOST_CHARACTERS:
         return _Part(name, "country_unknown")
-    if alias := ALIASES.get(name.lower()):
+    if alias := alias_of(name):
         return _Part(alias, "country_alias", alias)
-    if code := _code_of(name):
+    if code := code_of(name):
         return _Part(code)
-    return _Part(name, "country_unknown", _near_country(name) if near else None)
+    return _Part(name, "country_unknown", _meant_country(name) if near else None)
 
 
 @lru_cache(maxsize=4096)
-def _near_country(name: str) -> str | None:
+def _meant_country(name: str) -> str | None:
     """The country that a text may mean: another language, a tag, a slip of the pen."""
-    from rapidfuzz import fuzz, process  # noqa: PLC0415 - 0.05 s, only for unknown ones
-
-    folded = _folded(_TAG.sub("", name, count=1)).replace("-", " ")
-    known = {**_other_names(), **_english_names(), **GROUPS}
-    if folded in known:
-        return known[folded]
-    if len(folded) < len("chad"):
-        return None
-    long_names = [each for each in known if len(each) >= len("chad")]
-    found = process.extractOne(folded, long_names, scorer=fuzz.ratio, score_cutoff=_NEAR)
-    return known[found[0]] if found else None
-
-
-@cache
-def _english_names() -> Mapping[str, str]:
-    """ISO 3166-1: codes and English names, folded -> alpha-2 code."""
-    import pycountry  # noqa: PLC0415 - 0.03 s, once used
-
-    names = dict(_everyday_names())
-    for country in pycountry.countries:
-        for name in ("alpha_2", "name", "common_name", "official_name"):
-            # pycountry warns where it falls back from one name to another.
-            if written := country._fields.get(name):
-                names[_folded(written)] = country.alpha_2
-    return names
-
-
-def _everyday_names() -> Iterator[tuple[str, str]]:
-    """Such as Russia; where two share one, as with the Congos, neither has it."""
-    from importlib.resources import files  # noqa: PLC0415 - 0.02 s, once used
-
-    table = (files("tzdata") / "zoneinfo" / "iso3166.tab").read_text(encoding="utf-8")
-    rows = [line.split("\t") for line in table.splitlines() if line and line[0] != "#"]
-    short = [(_folded(name.split("(")[0].replace("&", "and")), code) for code, name in rows]
-    seen = [name for name, _ in short]
-    yield from (each for each in short if seen.count(each[0]) == 1)
-
-
-@cache
-def _other_names() -> Mapping[str, str]:
-    """Names in other languages and three-letter codes, folded -> alpha-2 code."""
-    import gettext  # noqa: PLC0415 - 0.01 s, only for unknown ones
-
-    import pycountry  # noqa: PLC0415 - 0.03 s, once used
-
-    names = {country.alpha_3.lower(): country.alpha_2 for country in pycountry.countries}
-    for language in _OTHER_LANGUAGES:
-        translated = gettext.translation(
-            "iso3166-1", pycountry.LOCALES_DIR, languages=[language], fallback=True
-        )
-        for country in pycountry.countries:
-            names.setdefault(_folded(translated.gettext(country.name)), country.alpha_2)
-    return names
-
-
-def _folded(name: str) -> str:
-    """A name without case, accents and article."""
-    letters = unicodedata.normalize("NFKD", name.strip().replace("\u2019", "'"))
-    plain = "".join(each for each in letters if not unicodedata.combining(each))
-    return " ".join(plain.casefold().removeprefix("the ").split())
+    plain = _TAG.sub("", name, count=1)
+    spaced = plain.replace("-", " ")
+    return code_of(spaced) or alias_of(spaced) or meant_country(plain)
 
 
 def _language(text: str) -> Reading:
     part = _language_part(text)
     if part.rule is None:
         return Reading(part.value)
+    if part.rule == "language_upper_case":
+        return Reading(part.value, part.rule, part.value, certain=True)
     detail = f"{text[:_MOST_CHARACTERS]!r} is unknown"
     return Reading(None, part.rule, part.proposal, detail=detail)
 
@@ -203,24 +166,29 @@ def _language(text: str) -> Reading:
 def _languages(text: str) -> Reading:
     names = parts_of(text)
     parts = [_language_part(name) for name in names]
-    unknown = [n for n, part in zip(names, parts, strict=True) if part.rule]
+    unknown = [n for n, p in zip(names, parts, strict=True) if p.rule == "language_unknown"]
     if unknown:
         settled = all(part.proposal or not part.rule for part in parts)
         proposal = ", ".join(part.proposal or part.value for part in parts) if settled else None
         detail = f"{unknown[0][:_MOST_CHARACTERS]!r} is unknown"
         return Reading(None, "language_unknown", proposal, detail=detail)
-    values = tuple(part.value for part in parts) or None
+    values = tuple(part.value for part in parts)
+    rule = None
     if ";" in text:
-        return Reading(values, "language_separator", ", ".join(names), certain=True)
-    if len(names) != len(text.split(",")):
-        return Reading(values, "list_empty_part", ", ".join(names), certain=True)
-    return Reading(values)
+        rule = "language_separator"
+    elif len(names) != len(text.split(",")):
+        rule = "list_empty_part"
+    elif any(part.rule for part in parts):
+        rule = "language_upper_case"
+    if rule is None:
+        return Reading(values or None)
+    return Reading(values or None, rule, ", ".join(values), certain=True)
 
 
 def _language_part(name: str) -> _Part:
     code = name.lower() if len(name) <= _MOST_CHARACTERS else ""
     if code in language_codes():
-        return _Part(code)
+        return _Part(code) if code == name else _Part(code, "language_upper_case", code)
     return _Part(name, "language_unknown", _near_language(code))
 
 

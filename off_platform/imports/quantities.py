@@ -20,6 +20,12 @@ _METRIC_WORDS = (
 )
 # Python and RE2 read it alike; a letter after the unit would make it another word.
 METRIC = f"[0-9]{_S}[.,]?{_S}(?:{_METRIC_WORDS})(?:[^a-zA-Z\u00c0-\u024f]|$)"
+# Nothing is sold by less than nothing.
+_NOT_POSITIVE = (
+    f"^[-\u2212\u2013]{_S}[0-9]|^0+{_S}[xX\u00d7*]{_S}[0-9]"
+    f"|^(?:[0-9]+{_S}[xX\u00d7*]{_S})?0+(?:[.,]0+)?{_S}(?:{_METRIC_WORDS})(?:[^a-zA-Z\u00c0-\u024f]|$)"
+)
+_NEVER_SOLD = re.compile(_NOT_POSITIVE.replace("$", r"\Z"))
 _METRIC = re.compile(METRIC.replace("$", r"\Z"))
 # International pound, US fluid ounce, pint, quart and gallon; a proposal is never certain.
 _IN_METRIC = {
@@ -63,7 +69,9 @@ def quantity(text: str) -> Reading:
 def quantities_sound(column: Column) -> "Bools":
     """Which texts of a column `quantity` has nothing to say about."""
     empty = matches(column, "^$", absent=True)
-    sound: Bools = text_sound(column) & (empty | matches(column, METRIC, absent=True))
+    sized = matches(column, METRIC, absent=True)
+    sized &= ~matches(column, _NOT_POSITIVE, absent=False)
+    sound: Bools = text_sound(column) & (empty | sized)
     return sound
 
 
@@ -95,6 +103,8 @@ def amounts(column: Column) -> "tuple[pa.Array, pa.Array]":
 
 
 def _quantity(text: str) -> Reading:
+    if _NEVER_SOLD.search(text):
+        return Reading(text, "quantity_not_positive")
     if _METRIC.search(text):
         return Reading(text)
     if len(text) > _MOST_CONVERTED:

@@ -4,7 +4,9 @@ Every reader of texts (`numerals`, `codes`, `quantities`, ...) answers with a `R
 read here is only what texts of every type share: white space around them and marks for "missing".
 """
 
+import re
 from collections.abc import Callable
+from itertools import zip_longest
 from typing import Any, NamedTuple
 
 from off_platform.imports.rules import BY_ID, LEVELS, Level
@@ -12,8 +14,45 @@ from off_platform.imports.rules import BY_ID, LEVELS, Level
 # All that `str.strip` removes, as inside of a character class; RE2 knows no such class.
 SPACES = "\t-\r\x1c- \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
 # Alone in a cell, in any case.
-MISSING = ("-", "n/a", "nr", "unknown", "none", "x")
+MISSING = (
+    "-", "--", "---", "\u2013", "\u2014", "n/a", "n.a.", "nr", "unknown", "none", "x",
+    # What programs write for nothing: Python, R, SQL, JavaScript, MySQL.
+    "nan", "na", "<na>", "null", "(null)", "<null>", "undefined", "\\n",
+)  # fmt: skip
+# What spreadsheets show for an error, in the language of whoever saved it; of a column that is too
+# narrow they show signs alone. RE2 reads it too.
+_CAPITAL = "A-Z\u00c0-\u00dc\u0401\u0410-\u042f"
+ERROR_VALUE = (
+    f"#(?:[\u00a1\u00bf]?[{_CAPITAL}0-9/_]{{2,14}}[!?]|[{_CAPITAL}]/[{_CAPITAL}]|NV|GETTING_DATA)"
+    "|#{4,}|Err:5[0-9]{2}"
+)
+# Nobody sees them, and they mean nothing where they stand: zero width spaces, soft hyphens, marks
+# of a byte order, what turns the direction of text; marks of direction in a text of one direction;
+# joiners beside Latin letters, which nothing joins.
+_DIRECTED = "\u0590-\u061b\u061d-\u08ff\ufb1d-\ufdff\ufe70-\ufefc"
+ALWAYS_UNSEEN = "\u200b\u2060-\u2064\u00ad\ufeff\u180e\u202a-\u202e\u2066-\u2069"
+INVISIBLE = (
+    f"[{ALWAYS_UNSEEN}]|(?:^|[\\x00-\u024f])[\u200c\u200d]+|[\u200c\u200d]+(?:[\\x00-\u024f]|$)"
+    f"|^[^{_DIRECTED}]*[\u200e\u200f\u061c][^{_DIRECTED}]*$"
+)
+# Line and paragraph separators, which spreadsheets show as nothing or as a box.
+LINES = "\u2028\u2029"
 NONE = "none"
+# Text of nothing but these says nothing: white space, and what is invisible.
+NOT_SEEN = (
+    "".join(chr(code) for code in range(0x3001) if chr(code).isspace())
+    + "\u200b\u200c\u200d\u200e\u200f\u2060\u00ad\ufeff"
+)
+_ERROR_VALUE = re.compile(ERROR_VALUE)
+_INVISIBLE = re.compile(f"{INVISIBLE}|[{LINES}]".replace("$", r"\Z"))
+_ALWAYS = re.compile(f"[{ALWAYS_UNSEEN}]")
+_MARKS = re.compile("[\u200e\u200f\u061c]")
+_JOINERS = re.compile(
+    "(?:(?<=[\\x00-\u024f])|\\A)[\u200c\u200d]+|[\u200c\u200d]+(?=[\\x00-\u024f]|\\Z)"
+)
+_LINE = re.compile(f"[{LINES}]")
+_HAS_DIRECTION = re.compile(f"[{_DIRECTED}]")
+_LONGEST = max(map(len, MISSING))
 
 
 class Reading(NamedTuple):
@@ -36,21 +75,57 @@ class Reading(NamedTuple):
     detail: str = ""
 
 
-def trimmed(text: str, *, none_is_a_value: bool = False) -> Reading:
+def trimmed(text: str, *, said: str = "") -> Reading:
     """The text without white space around it; nothing where it only marks what is missing.
 
     Args:
         text: any text.
-        none_is_a_value: whether `none` says something, as it does of allergens.
+        said: the word for nothing that says something here, as `none` does of allergens.
     """
     inner = text.strip()
     # Longer ones are none, and lower-casing a long text for nothing takes time.
-    word = inner.lower() if len(inner) <= len("unknown") else ""
-    if word in MISSING and inner.isascii() and not (none_is_a_value and word == NONE):
+    word = inner.lower() if len(inner) <= _LONGEST else ""
+    # Other letters than those of ASCII may become some: the sign of Kelvin is a `k` then.
+    if word in MISSING and word != said and (inner.isascii() or inner == word):
         return Reading(None, "missing_marker", "", certain=True, detail=f"{inner!r} was left out")
+    if inner[:1] in ("#", "E") and _ERROR_VALUE.fullmatch(inner):
+        return Reading(None, "cell_error_value")
     if inner != text:
         return Reading(inner or None, "text_trimmed", inner, certain=True)
     return Reading(inner or None)
+
+
+def seen(text: str, *, said: str = "") -> Reading:
+    """The same, and without what nobody sees; of texts see `texts.repaired_text`.
+
+    Args:
+        text: of a number, a code, an address.
+        said: see `trimmed`.
+    """
+    visible, first = without_invisible(text)
+    base = trimmed(visible, said=said)
+    if not first or base.rule not in (None, "text_trimmed"):
+        return base
+    detail = f"it has U+{ord(first):04X}"
+    return Reading(base.value, "text_invisible_character", base.value or "", True, detail)  # noqa: FBT003
+
+
+def without_invisible(text: str) -> tuple[str, str]:
+    """A text without characters that nobody sees and that mean nothing where they stand.
+
+    Joiners of scripts and emoji stay. Line separators become spaces.
+
+    Returns:
+        The text, and the first of the characters that were removed; empty when none was.
+    """
+    if text.isascii() or not _INVISIBLE.search(text):
+        return text, ""
+    clean = _ALWAYS.sub("", text)
+    if not _HAS_DIRECTION.search(clean):
+        clean = _MARKS.sub("", clean)
+    clean = _LINE.sub(" ", _JOINERS.sub("", clean))
+    first = next(had for had, has in zip_longest(text, clean) if had != has)
+    return clean, str(first)
 
 
 def read_on(base: Reading, read: Callable[[str], Reading]) -> Reading:

@@ -148,7 +148,11 @@ def _check_timestamps(
 
 def _by_language(columns: Columns, cells: dict[str, Cell]) -> "dict[str, pa.StringArray]":
     """The texts of the columns whose name ends in a language."""
-    return {column: cell.texts for column, cell in cells.items() if columns.places[column].language}
+    return {
+        f"{place.field.name}_{place.language}": cells[column].texts
+        for column, place in columns.places.items()
+        if place.language and column in cells
+    }
 
 
 def _table(

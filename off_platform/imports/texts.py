@@ -3,7 +3,17 @@
 import re
 from typing import TYPE_CHECKING
 
-from off_platform.imports.reading import MISSING, NONE, SPACES, Reading, read_on, trimmed
+from off_platform.imports.reading import (
+    ERROR_VALUE,
+    INVISIBLE,
+    LINES,
+    MISSING,
+    SPACES,
+    Reading,
+    read_on,
+    trimmed,
+    without_invisible,
+)
 from off_platform.imports.whole_columns import Column, matches, one_array, sound_by_distinct
 
 if TYPE_CHECKING:
@@ -11,8 +21,8 @@ if TYPE_CHECKING:
 
     from off_platform.imports.whole_columns import Bools
 
-# Characters nobody sees, but for tab and line ends; with those that turn the direction of text.
-CONTROLS = "\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ufeff"
+# Of no text, but for tab and line ends.
+CONTROLS = "\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f"
 _CONTROL = re.compile(f"[{CONTROLS}]")
 # A lone surrogate is what is left of a character, too; columns cannot hold one.
 _LOST = re.compile("[\ufffd\ud800-\udfff]")
@@ -34,33 +44,33 @@ BOOLEAN_STYLES = {"true/false": ("true", "false"), "1/0": ("1", "0"), "yes/no": 
 _STYLES = {word: style for style, words in BOOLEAN_STYLES.items() for word in words}
 
 
-def repaired_text(text: str, *, none_is_a_value: bool = False) -> Reading:
+def repaired_text(text: str, *, said: str = "") -> Reading:
     """One text.
 
     Args:
         text: as it stands in the file.
-        none_is_a_value: whether `none` says something, as it does of allergens.
+        said: the word for nothing that says something here, as `none` does of allergens.
 
     Returns:
         The text, trimmed and, where that is certain, repaired.
     """
     return read_on(
-        trimmed(text, none_is_a_value=none_is_a_value),
-        lambda inner: _repaired(inner, none_is_a_value=none_is_a_value),
+        trimmed(text, said=said),
+        lambda inner: _repaired(inner, said=said),
     )
 
 
-def split_list(text: str, *, none_is_a_value: bool = False) -> Reading:
+def split_list(text: str, *, said: str = "") -> Reading:
     """A list, separated by commas or semicolons.
 
     Args:
         text: as it stands in the file.
-        none_is_a_value: see `repaired_text`.
+        said: see `repaired_text`.
 
     Returns:
         A tuple of its parts, trimmed; None when it has none.
     """
-    return read_on(repaired_text(text, none_is_a_value=none_is_a_value), _split)
+    return read_on(repaired_text(text, said=said), _split)
 
 
 def parts_of(text: str) -> list[str]:
@@ -77,26 +87,27 @@ def boolean_style(text: str) -> Reading:
     return Reading(_STYLES.get(text.strip().lower()) if len(text) <= _MOST_REPAIRED else None)
 
 
-def text_sound(column: Column, *, none_is_a_value: bool = False) -> "Bools":
+def text_sound(column: Column, *, said: str = "") -> "Bools":
     """Which texts of a column `repaired_text` has nothing to say about."""
-    return _sound(column, none_is_a_value=none_is_a_value, odd="")
+    return _sound(column, said=said, odd="")
 
 
-def lists_sound(column: Column, *, none_is_a_value: bool = False) -> "Bools":
+def lists_sound(column: Column, *, said: str = "") -> "Bools":
     """Which texts of a column `split_list` has nothing to say about."""
     odd = f"|^[,;]|[,;][{SPACES}]*[,;]|[,;]$"
-    return _sound(column, none_is_a_value=none_is_a_value, odd=odd)
+    return _sound(column, said=said, odd=odd)
 
 
-def _sound(column: Column, *, none_is_a_value: bool, odd: str) -> "Bools":
+def _sound(column: Column, *, said: str, odd: str) -> "Bools":
     """Which texts have neither what is always odd, nor signs of double encoding that are some."""
     import numpy as np  # noqa: PLC0415 - 0.1 s, once used
     import pyarrow as pa  # noqa: PLC0415 - 0.2 s, once used
     import pyarrow.compute as pc  # noqa: PLC0415 - the same
 
     texts = one_array(column)
-    missing = "|".join(_any_case(word) for word in MISSING if word != NONE or not none_is_a_value)
-    pattern = f"^[{SPACES}]|[{SPACES}]$|[{CONTROLS}\ufffd]|^(?:{missing})$"
+    missing = "|".join(_any_case(word) for word in MISSING if word != said)
+    pattern = f"^[{SPACES}]|[{SPACES}]$|[{CONTROLS}\ufffd{LINES}]|{INVISIBLE}"
+    pattern += f"|^(?:{missing}|{ERROR_VALUE})$"
     sound = ~matches(texts, pattern + odd, absent=False)
     beyond_ascii = pc.fill_null(pc.invert(pc.string_is_ascii(texts)), fill_value=False)
     rows = np.flatnonzero(sound & beyond_ascii.to_numpy(zero_copy_only=False))
@@ -119,22 +130,32 @@ def _split(text: str) -> Reading:
     return Reading(parts or None)
 
 
-def _repaired(text: str, *, none_is_a_value: bool) -> Reading:
+def _repaired(text: str, *, said: str) -> Reading:
     """What is wrong within a trimmed text, the worst of it."""
     if _LOST.search(text):
         return Reading(text, "text_replacement_character")
     fixed, certain = _decoded(text)
-    clean = _CONTROL.sub("", _without_c1(fixed)).strip()
+    clean = without_invisible(_CONTROL.sub("", _without_c1(fixed)))[0].strip()
     if fixed != text:
         # What is left over is said when the repaired text is read again.
         certain = certain and clean == fixed
-        certain = certain and trimmed(clean, none_is_a_value=none_is_a_value).rule is None
+        certain = certain and trimmed(clean, said=said).rule is None
         certain = certain and _decoded(clean)[0] == clean and not _LOST.search(clean)
         return Reading(clean if certain else text, "text_double_encoded", clean, certain)
+    visible, first = without_invisible(text)
+    if first:
+        return _as_visible(text, visible.strip(), f"it has U+{ord(first):04X}", said=said)
     if control := _CONTROL.search(text):
         detail = f"it has U+{ord(control[0]):04X}"
         return Reading(text, "text_control_character", clean, detail=detail)
     return Reading(text)
+
+
+def _as_visible(text: str, clean: str, detail: str, *, said: str) -> Reading:
+    certain = _repaired(clean, said=said).rule is None
+    certain = certain and trimmed(clean, said=said).rule is None
+    value = (clean or None) if certain else text
+    return Reading(value, "text_invisible_character", clean, certain, detail)
 
 
 def _decoded(text: str) -> tuple[str, bool]:

@@ -4,7 +4,7 @@ import re
 from datetime import UTC, datetime, timedelta, timezone
 from typing import TYPE_CHECKING
 
-from off_platform.imports.reading import SPACES, Reading, read_on, trimmed
+from off_platform.imports.reading import SPACES, Reading, read_on, seen
 from off_platform.imports.whole_columns import Column, one_array, whole
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def timestamp(text: str, now: int) -> Reading:
     Returns:
         Unix seconds.
     """
-    return read_on(trimmed(text), lambda inner: _timestamp(inner, now))
+    return read_on(seen(text), lambda inner: _timestamp(inner, now))
 
 
 def timestamps_sound(column: Column, now: int) -> "Bools":

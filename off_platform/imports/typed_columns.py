@@ -7,7 +7,7 @@ import hashlib
 from typing import TYPE_CHECKING
 
 from off_platform.imports.places import countries
-from off_platform.imports.reading import MISSING
+from off_platform.imports.reading import MISSING, NOT_SEEN
 
 if TYPE_CHECKING:
     import numpy as np
@@ -44,7 +44,7 @@ def present(texts: "pa.StringArray") -> "pa.BooleanArray":
     import pyarrow as pa  # noqa: PLC0415 - 0.2 s, once used
     import pyarrow.compute as pc  # noqa: PLC0415 - the same
 
-    plain = pc.utf8_lower(pc.utf8_trim_whitespace(texts))
+    plain = pc.utf8_lower(pc.utf8_trim(texts, characters=NOT_SEEN))
     nothing = pc.is_in(plain, pa.array(["", *MISSING]))
     return pc.and_(texts.is_valid(), pc.invert(nothing))
 

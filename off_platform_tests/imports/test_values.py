@@ -93,6 +93,9 @@ BARCODES: list[Case] = [
 
 QUANTITIES: list[Case] = [
     *((text, None, None, False) for text in ("400g", "1L", "6 x 125 g", "12 oz (340 g)", "1,5 l")),
+    *((text, "quantity_not_positive", None, False) for text in ("-5g", "0g", "0 x 5 g", "0.0 kg")),
+    *((text, None, None, False) for text in ("0.5 l", "10 x 0,33 l", "05 g", "0% fat, 100 g")),
+    ("400\u200b g", "text_invisible_character", "400 g", True),
     ("400", "quantity_without_unit", None, False),
     ("100 galettes", "quantity_without_unit", None, False),
     ("12 oz", "quantity_not_metric", "340 g", False),
@@ -125,7 +128,42 @@ URLS: list[Case] = [
 
 COUNTRIES: list[Case] = [
     *((text, None, None, False) for text in ("FR, DE;GB", "World", "European Union", "Russia")),
+    *(
+        (text, None, None, False)
+        for text in (
+            "Korea, Republic of",
+            "FR, Congo, Dem. Rep., DE",
+            "Gambia, The",
+            "Virgin Islands, U.S.",
+            "Guinea, Equatorial Guinea",
+            "XK",
+            "NA",
+            "Bonaire, Sint Eustatius and Saba",
+        )
+    ),
     ("UK, FR", "country_alias", "GB, FR", True),
+    ("USA, FR", "country_alias", "US, FR", True),
+    ("Great Britain", "country_alias", "GB", True),
+    ("England, Northern Ireland", "country_alias", "GB, GB", True),
+    *(
+        (text, "country_unknown", code, False)
+        for text, code in (
+            ("Holland", "NL"),
+            ("\u65e5\u672c", "JP"),
+            ("\u0395\u03bb\u03bb\u03ac\u03b4\u03b1", "GR"),
+            ("\u010cesko", "CZ"),
+            ("fr:allemagne", "DE"),
+            ("Austrija", "AT"),
+            ("Autralia", "AU"),
+            (
+                "\u0412\u0435\u043b\u0438\u043a\u043e\u0431\u0440\u0438\u0442\u0430\u043d\u0438\u044f",
+                "GB",
+            ),
+        )
+    ),
+    # Of two countries that may be meant, none is proposed.
+    *((text, "country_unknown", None, False) for text in ("Nigera", "Korea", "Kongo")),
+    ("Congo, Dem. Republic", "country_unknown", None, False),
     ("Deutschland, FR", "country_unknown", "DE, FR", False),
     ("Narnia", "country_unknown", None, False),
     ("FR,,DE", "list_empty_part", "FR, DE", True),
@@ -134,6 +172,9 @@ COUNTRIES: list[Case] = [
 
 LANGUAGES: list[Case] = [
     ("en, fr", None, None, False),
+    ("na", None, None, False),
+    ("EN, fr", "language_upper_case", "en, fr", True),
+    ("EN;fr", "language_separator", "en, fr", True),
     ("en;fr", "language_separator", "en, fr", True),
     ("en, french", "language_unknown", "en, fr", False),
     ("en, qq", "language_unknown", None, False),
@@ -152,7 +193,47 @@ TEXTS: list[Case] = [
     ("a\x07b", "text_control_character", "ab", False),
     ("L\x92or", "text_control_character", "L\u2019or", False),
     (" a ", "text_trimmed", "a", True),
-    ("None", "missing_marker", "", True),
+    *(
+        (word, "missing_marker", "", True)
+        for word in ("None", "nan", "NULL", "\\N", "(null)", "NA", "<NA>", "--", "\u2014")
+    ),
+    *(
+        (word, "cell_error_value", None, False)
+        for word in (
+            "#N/A",
+            "#REF!",
+            "#VALUE!",
+            "#DIV/0!",
+            "#NAME?",
+            "#NV",
+            "#BEZUG!",
+            "#####",
+            "Err:502",
+            "#\u00bfNOMBRE?",
+            "#\u0417\u041d\u0410\u0427!",
+        )
+    ),
+    *(
+        (word, None, None, False)
+        for word in ("#1 Bar", "Nan's", "#hashtag", "Null Zucker", "Err: 5", "\u212a")
+    ),
+    ("Choco\u200blate", "text_invisible_character", "Chocolate", True),
+    ("Choco\u00adlate", "text_invisible_character", "Chocolate", True),
+    ("Milk\u2028bar", "text_invisible_character", "Milk bar", True),
+    ("a\u200db", "text_invisible_character", "ab", True),
+    ("ab\u202ec", "text_invisible_character", "abc", True),
+    ("ab\u200e", "text_invisible_character", "ab", True),
+    ("\u200b", "text_invisible_character", "", True),
+    ("Caf\u00c3\u00a9\u200b", "text_double_encoded", "Caf\u00e9", False),
+    # Persian, Hebrew with a mark of direction, a farmer: these mean something.
+    *(
+        (text, None, None, False)
+        for text in (
+            "\u0646\u0645\u06cc\u200c\u062e",
+            "\u05e9\u200e a",
+            "\U0001f469\u200d\U0001f33e",
+        )
+    ),
 ]
 
 LISTS: list[Case] = [
@@ -239,7 +320,7 @@ def test_eight_digits_keep_both_of_their_meanings() -> None:
 
 
 def test_none_in_allergens_is_what_they_say() -> None:
-    assert split_list("none", none_is_a_value=True).value == ("none",)
+    assert split_list("none", said="none").value == ("none",)
     assert split_list("none").rule == "missing_marker"
 
 

@@ -57,7 +57,7 @@ READERS: dict[str, Read] = {
     "languages": languages,
     "language": language_code,
     "text": repaired_text,
-    "allergens": lambda text: split_list(text, none_is_a_value=True),
+    "allergens": lambda text: split_list(text, said="none"),
     "list": split_list,
 }
 SOUND: dict[str, Callable[[Any], Any]] = {
@@ -71,7 +71,7 @@ SOUND: dict[str, Callable[[Any], Any]] = {
     "languages": languages_sound,
     "language": language_codes_sound,
     "text": text_sound,
-    "allergens": lambda column: lists_sound(column, none_is_a_value=True),
+    "allergens": lambda column: lists_sound(column, said="none"),
     "list": lists_sound,
 }
 
