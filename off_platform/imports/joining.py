@@ -29,6 +29,7 @@ from off_platform.imports.readers.batches import (
     batch_of,
 )
 from off_platform.imports.readers.opening import open_import, sha256_of, shown_name
+from off_platform.imports.same_values import said_by
 from off_platform.imports.staging import connected
 from off_platform.imports.typed_columns import short_names
 from off_platform.storage.lake import copy_query, literal
@@ -226,22 +227,32 @@ class JoinedReader(Reader):
         for name, at in places.items():
             field = place_of(name)
             if f"d{at}" in made.schema.names and not (field and field.field.name in BARCODES):
-                self._report_disagreement(name, batch, made[f"d{at}"])
+                batch.columns[name] = self._agreed(name, batch, made[f"d{at}"])
         return batch
 
-    def _report_disagreement(self, column: str, batch: Batch, said: "pa.ListArray") -> None:
-        import pyarrow.compute as pc  # noqa: PLC0415 - 0.2 s, once used
+    def _agreed(self, column: str, batch: Batch, said: "pa.ListArray") -> "pa.Array":
+        """The column with what the files say, where the first says nothing; reports the others."""
+        import pyarrow as pa  # noqa: PLC0415 - 0.2 s, once used
+        import pyarrow.compute as pc  # noqa: PLC0415 - the same
 
-        for at in pc.indices_nonzero(said.is_valid()).to_pylist():
-            texts = dict.fromkeys(text for text in said[at].as_py() if text)
-            shown = " and ".join(f"'{text[:MOST_SHOWN]}'" for text in texts)
-            self._found.append(
-                Found(
-                    int(batch.rows[at]), column, "files_disagree",
-                    batch.columns[column][at].as_py(),
-                    f"The files of the import say {shown} of one product.",
-                )
-            )  # fmt: skip
+        places = pc.indices_nonzero(said.is_valid()).to_pylist()
+        agreed = batch.columns[column].take(pa.array(places, pa.int64())).to_pylist()
+        for nth, at in enumerate(places):
+            meanings = said_by(column, filter(None, said[at].as_py()))
+            texts = list(meanings.values())
+            if len(texts) == 1:
+                (agreed[nth],) = texts
+            elif texts:
+                shown = " and ".join(f"'{text[:MOST_SHOWN]}'" for text in texts)
+                self._found.append(
+                    Found(
+                        int(batch.rows[at]), column, "files_disagree", agreed[nth],
+                        f"The files of the import say {shown} of one product.",
+                    )
+                )  # fmt: skip
+        return pc.replace_with_mask(
+            batch.columns[column], said.is_valid(), pa.array(agreed, batch.columns[column].type)
+        )
 
     def names_of_rows(self, rows: "pa.Array") -> "pa.Array":
         """See `Reader.names_of_rows`: the row, and the first file that the record stands in."""

@@ -98,6 +98,49 @@ def test_files_that_say_different_things_disagree(validate: Validate) -> None:
     assert [record["product"] for record in found.accepted] == [OREO]
 
 
+SAME = {
+    "brand": ("-", "Kilo"),
+    "fat_g": ("1.0", "1"),
+    "categories": ("Snacks, Bars", "Snacks;Bars"),
+    "countries": ("Germany, FR", "FR;Deutschland"),
+    "lc": ("EN", "en"),
+    "quantity": ("400 g", "400g"),
+    "generic_name": ("Bar\u200b", "Bar"),
+    "labels": ("N/A", "-"),
+}
+
+
+def test_files_that_say_the_same_in_other_words_agree(validate: Validate) -> None:
+    found = judged(
+        validate,
+        {
+            f"{at}.tsv": f"barcode\tproduct_name\t{chr(9).join(SAME)}\n"
+            f"{NUTELLA}\tNutella\t{chr(9).join(texts[at] for texts in SAME.values())}\n"
+            for at in (0, 1)
+        },
+    )
+    (record,) = found.accepted
+    assert "files_disagree" not in found.rules
+    assert (record["brand"], record["fat_g"], record["categories"], record["labels"]) == (
+        ["Kilo"], 1, ["Snacks", "Bars"], None,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("column", "one", "other"),
+    [("fat_g", "1", "10"), ("countries", "FR", "DE"), ("fat_g", "a lot", "1"),
+     ("lc", "en", "fr"), ("quantity", "400 g", "40 g"), ("shelf", "1.0", "1")],
+)  # fmt: skip
+def test_files_that_mean_different_things_disagree(
+    validate: Validate, column: str, one: str, other: str
+) -> None:
+    files: Files = {
+        f"{text}.csv": f"barcode,product_name,{column}\n{NUTELLA},Nutella,{text}\n"
+        for text in (one, other)
+    }
+    assert "files_disagree" in judged(validate, files).rules
+
+
 def test_a_product_twice_in_one_file_stays_twice(validate: Validate) -> None:
     found = judged(
         validate,
