@@ -201,14 +201,17 @@ def _write_report(into: Path, verdict: "Verdict", to: Path) -> None:
 
 def _write_corrected(path: Path, into: Path, verdict: "Verdict", to: Path) -> None:
     from off_platform.imports.corrected import NoCopyError, write_corrected  # noqa: PLC0415 - only here
+    from off_platform.imports.report import shown  # noqa: PLC0415 - brings jinja2
 
     made = into / "corrected"
     try:
-        cells = write_corrected(path, into, verdict, made)
+        copy = write_corrected(path, into, verdict, made)
     except NoCopyError as error:
         err.print(escape(str(error)), highlight=False)
         return
-    _put(made, to, f"the corrected copy, cells corrected: {cells:,}")
+    _put(made, to, f"the corrected copy, cells corrected: {copy.corrected:,}")
+    for note in copy.notes():
+        err.print(escape(shown(note)), highlight=False)
 
 
 def _write_findings(into: Path, verdict: "Verdict", to: Path) -> None:

@@ -136,7 +136,7 @@ def validated_import(
         verdict = validate_import(
             path, made, display=LogDisplay(context.log.info), beside=not_kept(into, key)
         )
-        names = beside.write_beside(into, key, path, made, verdict)
+        names, notes = beside.write_beside(into, key, path, made, verdict)
         for table, file in STAGED:
             into.replace(table.name, partition, table.arrow, (made / file).replace)
     with lake.query(into) as connection:
@@ -144,7 +144,7 @@ def validated_import(
         yield dg.MaterializeResult(
             asset_key="import_report",
             metadata=previews.report(
-                connection, rows[IMPORT_FINDINGS.name], verdict, into, key, names
+                connection, rows[IMPORT_FINDINGS.name], verdict, into, key, (names, notes)
             ),
         )
         for table, _ in reversed(STAGED):

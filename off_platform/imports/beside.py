@@ -19,7 +19,9 @@ FINDINGS_CSV = "findings.csv"
 FINDINGS_XLSX = "findings.xlsx"
 
 
-def write_beside(lake: Lake, key: str, path: Path, folder: Path, verdict: Verdict) -> list[str]:
+def write_beside(
+    lake: Lake, key: str, path: Path, folder: Path, verdict: Verdict
+) -> tuple[list[str], list[str]]:
     """Puts all of them in place, each whole.
 
     Args:
@@ -30,7 +32,7 @@ def write_beside(lake: Lake, key: str, path: Path, folder: Path, verdict: Verdic
         verdict: of it.
 
     Returns:
-        The names of those that there are.
+        The names of those that there are, and what is to be known of the corrected copy.
     """
     made = {
         FINDINGS_CSV: folder / FINDINGS_CSV,
@@ -39,8 +41,8 @@ def write_beside(lake: Lake, key: str, path: Path, folder: Path, verdict: Verdic
     }
     write_findings_csv(folder, made[FINDINGS_CSV])
     write_findings_xlsx(folder, made[FINDINGS_XLSX])
-    write_report(folder, verdict, made[REPORT])
-    copy = _corrected(path, folder, verdict)
+    copy, notes = _corrected(path, folder, verdict)
+    write_report(folder, verdict, made[REPORT], notes)
     if copy:
         made[copy.name] = copy
     into = of_import(lake, key)
@@ -49,13 +51,14 @@ def write_beside(lake: Lake, key: str, path: Path, folder: Path, verdict: Verdic
             into.remove(name)
     for name, file in made.items():
         into.place(file, name)
-    return list(made)
+    return list(made), notes
 
 
-def _corrected(path: Path, folder: Path, verdict: Verdict) -> Path | None:
+def _corrected(path: Path, folder: Path, verdict: Verdict) -> tuple[Path | None, list[str]]:
     try:
-        copy = folder / f"{CORRECTED}{ending_of(verdict)}"
-        return copy if write_corrected(path, folder, verdict, copy) else None
+        file = folder / f"{CORRECTED}{ending_of(verdict)}"
+        copy = write_corrected(path, folder, verdict, file)
     except NoCopyError:
         # The verdict says why; a file that needs no correction has no copy either.
-        return None
+        return None, []
+    return (file if copy.corrected else None), copy.notes()

@@ -160,6 +160,12 @@ def escaped(texts: "pa.StringArray") -> "pa.StringArray":
     return texts
 
 
+def escaped_text(text: str) -> str:
+    """One text, as `escaped` does."""
+    odd = _without_odd(text)
+    return odd.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
 def _without_odd(text: str) -> str:
     """Control characters as Excel writes them, `_x0007_`."""
     cut = text.encode("utf-16-le")[: 2 * XLSX_MOST_CHARACTERS].decode("utf-16-le", "ignore")

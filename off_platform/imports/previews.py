@@ -47,10 +47,10 @@ def report(
     verdict: Verdict,
     lake: Lake,
     key: str,
-    names: list[str],
+    beside: tuple[list[str], list[str]],
 ) -> dict[str, Any]:
     """The verdict, its findings by rule, and where the files lie."""
-    groups = groups_of(connection, findings, 1)
+    groups, (names, notes) = groups_of(connection, findings, 1), beside
     folder = of_import(lake, key)
     return {
         "verdict": sentence(verdict),
@@ -62,6 +62,7 @@ def report(
         "findings_by_rule": dg.MetadataValue.md(_by_rule(groups, verdict)),
         "report": dg.MetadataValue.path(folder.address(REPORT)),
         "files": ", ".join(names),
+        **({"about_the_corrected_copy": " ".join(notes)} if notes else {}),
         "seconds": verdict.seconds,
     }
 

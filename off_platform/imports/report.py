@@ -155,13 +155,14 @@ def _examples(
     return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
 
 
-def write_report(folder: Path, verdict: Verdict, to: Path) -> None:
+def write_report(folder: Path, verdict: Verdict, to: Path, notes: Sequence[str] = ()) -> None:
     """Writes the page.
 
     Args:
         folder: where the import was validated into.
         verdict: of the import.
         to: the file to write.
+        notes: what is to be known of the corrected copy.
     """
     with connected(folder) as connection:
         groups = groups_of(connection, findings_in(folder))
@@ -177,6 +178,7 @@ def write_report(folder: Path, verdict: Verdict, to: Path) -> None:
             is_folder=is_folder(verdict),
             file_of=partial(file_of, verdict=verdict),
             first=what_first(groups),
+            notes=notes,
         ),
         encoding="utf-8",
     )

@@ -98,8 +98,11 @@ def test_the_form_is_mended_too(name: str, tmp_path: Path) -> None:
     first, second = twice(*FORMS[name], tmp_path)
 
     demand_settled(first, second)
-    assert second.verdict.counts == {}
-    assert rows_of(first) == [[*GOOD, "fat"], [*GOOD.values(), "1"]]
+    # The mark stays, as it does no harm.
+    assert set(second.verdict.counts) <= {"byte_order_mark"}
+    header, *rows = rows_of(first)
+    assert [header[0].removeprefix("\ufeff"), *header[1:]] == [*GOOD, "fat"]
+    assert rows == [[*GOOD.values(), "1"]]
 
 
 def test_tsv_stays_tsv(tmp_path: Path) -> None:
@@ -170,7 +173,7 @@ def test_json_is_mended_within_its_own_form(tmp_path: Path) -> None:
     }  # fmt: skip
 
 
-def test_workbooks_keep_their_sheets_types_and_get_yellow_cells(tmp_path: Path) -> None:
+def test_workbooks_keep_their_sheets_types_and_formulas(tmp_path: Path) -> None:
     book = openpyxl.Workbook()
     sheet = book.active
     day = dt.datetime(2024, 5, 1, 12, 30)  # noqa: DTZ001 - Excel knows no time zones
@@ -190,14 +193,11 @@ def test_workbooks_keep_their_sheets_types_and_get_yellow_cells(tmp_path: Path) 
     assert cells_of(first.copy) == {
         "Sheet": [
             ("barcode", "product_name", "fat", "when", "yes", CORRECTIONS),
-            (NUTELLA, "Nutella", "0.5", day, True, "product_name -> Nutella; fat -> 0.5"),
+            (NUTELLA, "Nutella", 0.5, day, True, "product_name -> Nutella; fat -> 0.5"),
             (OREO, "Oreo", 1.5, None, False, f"barcode -> {OREO}"),
         ],
-        "Other": [(1, None, day)],
+        "Other": [(1, "=1+1", day)],
     }
-    cells = openpyxl.load_workbook(first.copy).worksheets[0]
-    yellow = {cell.coordinate for row in cells for cell in row if cell.fill.fill_type == "solid"}
-    assert yellow == {"B2", "C2", "A3"}
 
 
 def test_a_text_that_looks_like_a_workbooks_own_xml_stays_a_text(tmp_path: Path) -> None:
@@ -214,7 +214,7 @@ def test_a_text_that_looks_like_a_workbooks_own_xml_stays_a_text(tmp_path: Path)
     assert first.copy is not None
     (rows,) = cells_of(first.copy).values()
     assert rows[0] == ("barcode", "product_name", "brand", "fat", xml, CORRECTIONS)
-    assert rows[1][:5] == (NUTELLA, xml, xml, "0.5", "<r><t>y</t></r>")
+    assert rows[1][:5] == (NUTELLA, xml, xml, 0.5, "<r><t>y</t></r>")
 
 
 REFUSED = {

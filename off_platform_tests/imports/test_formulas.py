@@ -9,16 +9,27 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from off_platform.imports.corrected import write_corrected
-from off_platform.imports.formulas import as_it_was, as_they_were, neutral
+from off_platform.imports.formulas import as_it_was, as_they_were, computes, neutral
 from off_platform_tests.imports.conftest import Validate
 
 TEXTS = st.text(st.sampled_from("'=+-@\t\r\nab5. "), max_size=5)
 
 
 @given(TEXTS)
-def test_a_text_is_itself_again(text: str) -> None:
-    assert as_it_was(neutral(text)) == text
-    assert as_they_were(pa.array([neutral(text), None])).to_pylist() == [text, None]
+def test_a_text_that_computes_is_itself_again(text: str) -> None:
+    made = f"'{text}" if computes(text) else text
+    assert as_it_was(made) == (text if computes(text) else as_it_was(text))
+    assert as_they_were(pa.array([made, None])).to_pylist() == [as_it_was(made), None]
+
+
+COMPUTE = ["=HYPERLINK(1)", '=cmd|"/C calc"!A0', "=1+1", "+1+1", "-1+1", "@SUM(A1)", "=A1:B2",
+           "\t=A1&B2", "+A1-A2"]  # fmt: skip
+DO_NOTHING = ["+33 Alpha", "=Beta", "-5g", "-10% Oreo", "+Protein", "@home", "-5", "'=x", "- 12 g"]
+
+
+@pytest.mark.parametrize("text", [*COMPUTE, *DO_NOTHING])
+def test_what_computes_is_known(text: str) -> None:
+    assert computes(text) is (text in COMPUTE)
 
 
 @given(TEXTS)
@@ -39,8 +50,14 @@ def test_a_corrected_copy_brings_the_same_products(validate: Validate, tmp_path:
     with path.open("w", newline="") as file:
         csv.writer(file).writerows(rows)
     found = validate(path.read_bytes())
-    assert write_corrected(tmp_path / "x.csv", tmp_path / "x.csv.tables", found.verdict, copy) == 7
-    assert '\n4012359114303,"=HY' not in copy.read_text()
+    made = write_corrected(path, tmp_path / "x.csv.tables", found.verdict, copy)
+    assert (made.corrected, made.neutralised.count) == (7, 1)
+    assert made.neutralised.first == ["line 2, column 2"]
+    assert "line 2, column 2" in " ".join(made.notes())
+    lines = copy.read_text().splitlines()
+    assert lines[1].startswith("4012359114303,'=HYPERLINK(1),")
+    assert "product_name -> '=HYPERLINK(1)" in lines[1]
+    assert [line.split(",")[1] for line in lines[2:]] == NAMES[1:]
     again = validate(copy.read_bytes(), "again.csv")
     assert [record["product_name"] for record in again.accepted] == NAMES
     assert again.findings == []

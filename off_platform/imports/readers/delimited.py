@@ -49,7 +49,7 @@ class DelimitedReader(Reader):
     def __init__(self, path: Path, source: Source, header_row: int, found: list[Found]) -> None:
         """For a file whose header was read."""
         super().__init__(source)
-        self._path, self._header_row = path, header_row
+        self._path, self.header_row = path, header_row
         self._first_found = found
         self._empty = _Counted()
         self._doubled = _Counted()
@@ -85,7 +85,7 @@ class DelimitedReader(Reader):
         ]
 
     def _as_it_was(self, batch: Batch) -> Batch:
-        """A batch of a corrected copy, without the quotes before what looks like formulas."""
+        """A batch of a corrected copy, without the quotes before what computes."""
         if CORRECTIONS not in self.source.header:
             return batch
         columns = {name: as_they_were(texts) for name, texts in batch.columns.items()}
@@ -97,7 +97,7 @@ class DelimitedReader(Reader):
         delimiter, width = self.source.delimiter or ",", len(self.source.header)
         for block in blocks(file, rows):
             # The header, and whatever stands before it, is not plain.
-            is_plain = is_utf8 and place.row >= self._header_row
+            is_plain = is_utf8 and place.row >= self.header_row
             cells = columns_of(block, delimiter, width) if is_plain else None
             if cells is not None:
                 yield from self._plainly(block, cells, place, rows)
@@ -158,7 +158,7 @@ class DelimitedReader(Reader):
         cells: list[list[str]] = []
         characters = 0
         for row in rows_of(self._path, file, self.source, place):
-            if row.number <= self._header_row:
+            if row.number <= self.header_row:
                 continue
             self.lines.note(row.number, row.line)
             if row.doubled_return:

@@ -52,9 +52,8 @@ def open_delimited(path: Path, source: Source, *, encoding: str | None = None) -
     header = next(rows, None)
     if header is None:
         raise UnreadableError(Found(1, None, "no_header", None, "No row names the columns."))
-    cells = (
-        [as_it_was(cell) for cell in header.cells] if CORRECTIONS in header.cells else header.cells
-    )
+    is_ours = CORRECTIONS in header.cells
+    cells = [as_it_was(cell) for cell in header.cells] if is_ours else header.cells
     names, found = read_header(cells, header.number)
     if mark:
         message = "The file begins with a byte order mark, which was read over."

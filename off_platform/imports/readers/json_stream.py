@@ -6,7 +6,7 @@ Python's own parser reads the records; what they mean is in `json_records.py`.
 import codecs
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, NoReturn
 
@@ -87,7 +87,7 @@ def records_of_lines(path: Path) -> Iterator[tuple[int, Any]]:
 def _of_line(path: Path, line: bytes, number: int, offset: int) -> Any:
     try:
         text = line.decode("utf-8-sig" if number == 1 else "utf-8").rstrip()
-        value, end = _DECODER.raw_decode(text, len(text) - len(text.lstrip()))
+        value, end = DECODER.raw_decode(text, len(text) - len(text.lstrip()))
     except UnicodeDecodeError as error:
         raise not_utf8(path, offset + error.start, line[error.start]) from None
     except json.JSONDecodeError as error:
@@ -99,11 +99,45 @@ def _of_line(path: Path, line: bytes, number: int, offset: int) -> Any:
     return value
 
 
+def pieces_of_json(path: Path, *, lines: bool) -> Iterator[tuple[int, str]]:
+    """All of a file's text, in pieces: records with their numbers, and what is between them as 0.
+
+    Args:
+        path: of a file that was read to its end before.
+        lines: whether each line is a record.
+    """
+    if lines:
+        with path.open(encoding="utf-8-sig", newline="\n") as file:
+            for number, line in enumerate(file, 1):
+                yield number if line.strip() else 0, line
+        return
+    between: list[str] = []
+    with path.open("rb") as file:
+        text = _Window(path, file, between.append)
+        text.fill(_OPENING_CHARACTERS)
+        opening = _LIST.match(text.text, text.skip())
+        if opening:
+            text.at = opening.end()
+        for number, _ in enumerate(_listed(text) if opening else iter((text.value(),)), 1):
+            record = text.take_value(between)
+            yield 0, "".join(between)
+            between.clear()
+            yield number, record
+        while text.peek():
+            text.at = len(text.text)
+        text.hand_over()
+        yield 0, "".join(between)
+
+
 class _Window:
     """The part of a file's text that is read at the moment, and its place in the file."""
 
-    def __init__(self, path: Path, file: BinaryIO) -> None:
-        self._path, self._file = path, file
+    def __init__(
+        self, path: Path, file: BinaryIO, passed: Callable[[str], object] | None = None
+    ) -> None:
+        self._path, self._file, self._passed = path, file, passed
+        # Where the value that was read last begins, and up to where text was handed over.
+        self._began = self._handed = 0
         self._decoder = codecs.getincrementaldecoder("utf-8-sig")()
         self._bytes = 0
         self._line, self._column = 1, 1
@@ -129,10 +163,10 @@ class _Window:
 
     def value(self) -> Any:
         """The value that comes next."""
-        self.skip()
+        self._began = self.skip()
         while True:
             try:
-                value, end = _DECODER.raw_decode(self.text, self.at)
+                value, end = DECODER.raw_decode(self.text, self.at)
             except json.JSONDecodeError as error:
                 cut = error.msg.startswith("Unterminated string")
                 if not cut and error.pos < len(self.text) - _LONGEST_WORD:
@@ -148,6 +182,18 @@ class _Window:
                     self.at = end
                     return value
 
+    def take_value(self, between: list[str]) -> str:
+        """The text of the value that was read last; what is in front of it is put into a list."""
+        between.append(self.text[self._handed : self._began])
+        self._handed = self.at
+        return self.text[self._began : self.at]
+
+    def hand_over(self) -> None:
+        """Hands over what was read and is not handed over yet."""
+        if self._passed and self._handed < self.at:
+            self._passed(self.text[self._handed : self.at])
+            self._handed = self.at
+
     def invalid(self, reason: str, at: int) -> NoReturn:
         """`json_invalid`, by line and column."""
         before = self.text[:at]
@@ -159,7 +205,10 @@ class _Window:
         """Reads on, and lets go of what was read; whether there was more."""
         if self._ended:
             return False
+        self.hand_over()
         gone, self.text = self.text[: self.at], self.text[self.at :]
+        self._began = max(self._began - self.at, 0)
+        self._handed = 0
         lines = gone.count("\n")
         self._line += lines
         self._column = self.at - gone.rfind("\n") if lines else self._column + self.at
@@ -235,6 +284,6 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return made if len(made) == len(pairs) else JsonObject(pairs)
 
 
-_DECODER = json.JSONDecoder(
+DECODER = json.JSONDecoder(
     object_pairs_hook=_object, parse_int=Number, parse_float=Number, parse_constant=Number
 )

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import openpyxl
 import pytest
+import xlsxwriter
 
 from off_platform.imports.readers.batches import UnreadableError
 from off_platform_tests.imports.made_files import read_all, rows_of, text_cell, workbook_of
@@ -95,9 +96,12 @@ def test_stored_values_of_formulas_are_read(tmp_path: Path) -> None:
     path = tmp_path / "x.xlsx"
     path.write_bytes(workbook_of(sheet))
 
-    _, (batch,), _ = read_all(path)
+    _, (batch,), reader = read_all(path)
 
     assert [column.to_pylist() for column in batch.columns.values()] == [["7"], [None], [None]]
+    (found,) = reader.take_found()
+    assert (found.rule, found.row, found.column) == ("formula_without_value", 2, "product_name")
+    assert "B2" in found.message
 
 
 def test_batches_have_as_many_rows_as_asked_for(tmp_path: Path) -> None:
@@ -132,3 +136,128 @@ def test_what_cannot_be_read_says_why(name: str, tmp_path: Path) -> None:
         read_all(written(tmp_path, *sheets))
 
     assert refused.value.found.rule == rule
+
+
+def with_format(folder: Path, code: str, value: float, column: str = "fat") -> Path:
+    """A workbook with one number in a format."""
+    book = openpyxl.Workbook()
+    book.active.append(["barcode", "product_name", column])
+    book.active.append(["3017620422003", "a", value])
+    book.active["C2"].number_format = code
+    book.save(folder / "x.xlsx")
+    return folder / "x.xlsx"
+
+
+@pytest.mark.parametrize(
+    ("code", "value", "text"),
+    [
+        ("0%", 0.309, "30.9%"),
+        ("0.00%", 0.5, "50%"),
+        ('0.0" %"', 30.9, "30.9 %"),
+        ("#,##0.0%;[Red]-0%", 12, "1200%"),
+        ('0.0" mg"', 1.5, "1.5 mg"),
+        (r"0.0\ \g", 1.5, "1.5 g"),
+        ("[$€-407] #,##0.00", 1.5, "€ 1.5"),
+        ('_-* #,##0.00 "€"_-', 2, "2 €"),
+        ("0000000000000", 17620422003, "0017620422003"),
+        ("General", 1.5, "1.5"),
+        ("0", 1.5, "1.5"),
+        ("#,##0.00", 1500.25, "1500.25"),
+        ("0.00_);(0.00)", 1.5, "1.5"),
+        ("@", 1.5, "1.5"),
+    ],
+)
+def test_numbers_are_read_as_their_format_shows_them(
+    tmp_path: Path, code: str, value: float, text: str
+) -> None:
+    _, (batch,), reader = read_all(with_format(tmp_path, code, value))
+
+    assert batch.columns["fat"].to_pylist() == [text]
+    assert reader.take_found() == []
+
+
+@pytest.mark.parametrize(
+    "code", ["0.00E+00", "# ?/?", "0.0,", "#,##0,,", ";;;", "000-000", "##0.0E+0"]
+)
+def test_numbers_that_show_as_something_else_are_named(tmp_path: Path, code: str) -> None:
+    _, (batch,), reader = read_all(with_format(tmp_path, code, 1500.5))
+
+    assert batch.columns["fat"].to_pylist() == ["1500.5"]
+    (found,) = reader.take_found()
+    assert (found.rule, found.row, found.column) == ("number_shown_otherwise", 2, "fat")
+    assert "Sheet!C2" in found.message
+
+
+@pytest.mark.parametrize("code", ["yyyy-mm-dd", "d-mmm", "mm-dd-yy", "h:mm", "[h]:mm:ss"])
+def test_a_date_instead_of_a_number_is_named(tmp_path: Path, code: str) -> None:
+    _, (batch,), reader = read_all(with_format(tmp_path, code, 46143.5))
+
+    assert batch.columns["fat"].to_pylist() == [None]
+    (found,) = reader.take_found()
+    assert (found.rule, found.row, found.column) == ("number_is_date", 2, "fat")
+    assert "Sheet!C2" in found.message
+
+
+def test_a_formula_that_waits_to_be_calculated_has_no_value(tmp_path: Path) -> None:
+    with xlsxwriter.Workbook(tmp_path / "x.xlsx") as book:
+        sheet = book.add_worksheet()
+        sheet.write_row(0, 0, HEADER)
+        sheet.write_row(1, 0, ("1", "a"))
+        sheet.write_formula("C2", "=SUM(1,2)")
+
+    _, (batch,), reader = read_all(tmp_path / "x.xlsx")
+
+    assert batch.columns["fat"].to_pylist() == [None]
+    assert [found.rule for found in reader.take_found()] == ["formula_without_value"]
+
+
+def test_a_formula_whose_result_is_nothing_has_its_value(tmp_path: Path) -> None:
+    cell = '<c t="str"><f>""</f><v></v></c>'
+    sheet = rows_of(HEADER) + f"<row>{text_cell('1')}{text_cell('a')}{cell}</row>"
+    (tmp_path / "x.xlsx").write_bytes(workbook_of(sheet))
+
+    _, (batch,), reader = read_all(tmp_path / "x.xlsx")
+
+    assert batch.columns["fat"].to_pylist() == [None]
+    assert reader.take_found() == []
+
+
+def test_the_sheet_and_row_with_an_identifier_are_found(tmp_path: Path) -> None:
+    cover = [("Products of Acme",), ("Please fill in the sheet Products",)]
+    products = [("Acme 2026",), (), HEADER, ("1", "a", 2)]
+    path = written(tmp_path, cover, products, [HEADER, ("2", "b", 3)])
+
+    source, (batch,), reader = read_all(path)
+
+    assert (source.sheet, source.header, batch.rows.tolist()) == ("Sheet 2", HEADER, [4])
+    found = {each.rule: each for each in reader.take_found()}
+    assert set(found) == {"more_sheets", "rows_above_header"}
+    assert "'Sheet 1', 'Sheet 3'" in found["more_sheets"].message
+
+
+@pytest.mark.parametrize("state", ["hidden", "veryHidden"])
+def test_hidden_sheets_are_passed_over_and_named(tmp_path: Path, state: str) -> None:
+    path = written(tmp_path, [HEADER, ("1", "old", 2)], [HEADER, ("2", "new", 3)])
+    book = openpyxl.load_workbook(path)
+    book.worksheets[0].sheet_state = state
+    book.active = 1
+    book.save(path)
+
+    source, (batch,), reader = read_all(path)
+
+    assert (source.sheet, batch.columns["product_name"].to_pylist()) == ("Sheet 2", ["new"])
+    (found,) = reader.take_found()
+    assert (found.rule, "'Sheet 1'" in found.message) == ("hidden_sheets", True)
+
+
+def test_a_workbook_of_hidden_sheets_is_refused_and_says_so(tmp_path: Path) -> None:
+    path = written(tmp_path, [HEADER, ("1", "old", 2)], [])
+    book = openpyxl.load_workbook(path)
+    book.worksheets[0].sheet_state = "hidden"
+    book.active = 1
+    book.save(path)
+
+    with pytest.raises(UnreadableError, match="can be seen") as refused:
+        read_all(path)
+
+    assert [each.rule for each in refused.value.beside] == ["hidden_sheets"]

@@ -1,0 +1,119 @@
+"""What the number formats of a workbook make of numbers: dates, percents, units, and so on. Pure.
+
+The codes are those of ECMA-376, 18.8.31. Only what changes the meaning of a number is told apart:
+`0.00` and `#,##0` show the number itself.
+"""
+
+import re
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import lru_cache
+
+# One part of a format: a literal, a character that is only as wide, a condition, a placeholder.
+_PART = re.compile(r'"([^"]*)"?|\\(.)|_.|\*.|\[(\$?)([^\]]*)\]?|([eE][+-])|(.)', re.DOTALL)
+_PLACEHOLDERS = "0#?.,"
+_NOTHING = " \u00a0()+-"
+_LEAST_ZEROS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class NumberFormat:
+    """What a format does to a number.
+
+    Attributes:
+        is_date: it shows a date or a time of day.
+        is_duration: it shows hours, minutes or seconds that have passed.
+        percents: how often the number is shown times 100.
+        before: text in front of the number, such as `EUR `.
+        behind: text behind it, such as ` g`.
+        zeros: digits that are filled up with zeros in front.
+        differs: how what is shown differs otherwise; empty when it does not.
+    """
+
+    is_date: bool = False
+    is_duration: bool = False
+    percents: int = 0
+    before: str = ""
+    behind: str = ""
+    zeros: int = 0
+    differs: str = ""
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether the number itself is shown."""
+        return self == PLAIN
+
+    def shown(self, number: float) -> str:
+        """The number as it is shown, but with all of its digits."""
+        exact = Decimal(repr(number)) * 100**self.percents
+        text = f"{exact.normalize():f}"
+        if exact == exact.to_integral_value() and exact >= 0:
+            text = text.zfill(self.zeros)
+        return f"{self.before}{text}{'%' * self.percents}{self.behind}"
+
+
+PLAIN = NumberFormat()
+
+
+@lru_cache(maxsize=1_000)
+def read_format(code: str) -> NumberFormat:
+    """What a format's code means for numbers above zero.
+
+    Args:
+        code: as it is in the workbook, such as `0.0%` or `#,##0" g"`.
+    """
+    from openpyxl.styles.numbers import (  # noqa: PLC0415 - 0.15 s, once used
+        is_date_format,
+        is_timedelta_format,
+    )
+
+    if is_date_format(code):
+        return NumberFormat(is_date=True, is_duration=bool(is_timedelta_format(code)))
+    section = re.split(r";(?=(?:[^\"]*\"[^\"]*\")*[^\"]*$)", code)[0]
+    if section.strip() in {"", "General", "@"}:
+        return PLAIN if section.strip() else NumberFormat(differs="the format hides it")
+    return _of_section(section)
+
+
+def _of_section(section: str) -> NumberFormat:
+    before, digits, behind, percents = "", "", "", 0
+    is_scientific = False
+    for quoted, escaped, money, inside, exponent, other in _PART.findall(section):
+        is_scientific = is_scientific or bool(exponent)
+        percents += other == "%"
+        if (other and other in _PLACEHOLDERS) or exponent or (other == "/" and digits):
+            # Literals in between, as in a telephone number.
+            digits += f"{behind}{other or 'E'}" if behind.strip() else other or "E"
+            behind = ""
+            continue
+        literal = quoted or escaped or (inside.split("-")[0] if money else "")
+        literal = literal or (other if other != "%" else "")
+        before, behind = (before, behind + literal) if digits else (before + literal, behind)
+    differs = _difference(digits, is_scientific=is_scientific)
+    only_zeros = digits.strip("0") == "" and len(digits) >= _LEAST_ZEROS
+    return NumberFormat(
+        percents=percents,
+        before=_shown_literal(before),
+        behind=_shown_literal(behind),
+        zeros=len(digits) if only_zeros else 0,
+        differs=differs,
+    )
+
+
+def _difference(digits: str, *, is_scientific: bool) -> str:
+    if is_scientific:
+        return "the format shows a power of ten"
+    if "/" in digits:
+        return "the format shows a fraction"
+    if not digits:
+        return "the format shows no digits of it"
+    if digits.split(".", maxsplit=1)[0].endswith(",") or digits.endswith(","):
+        return "the format shows thousands or millions"
+    if digits.strip(_PLACEHOLDERS):
+        return "the format puts other characters between its digits"
+    return ""
+
+
+def _shown_literal(text: str) -> str:
+    """A literal that says something; brackets and signs around a number do not."""
+    return text if text.strip(_NOTHING) else ""
