@@ -129,7 +129,7 @@ def test_report_corrected_copy_and_findings_are_written(run: Run) -> None:
     assert code == 1
     assert err.count("Written: ") == 3
     assert "30,9" in Path("r.html").read_text()
-    assert Path("c.csv").read_text().splitlines()[1] == f"{NUTELLA},Nutella,30.9,fat_g -> 30.9"
+    assert Path("c.csv").read_text().splitlines()[1] == f'{NUTELLA},Nutella,"30.9",fat_g -> 30.9'
     assert openpyxl.load_workbook("f.xlsx").active.max_row == 2
     assert run("validate", "c.csv")[0] == 0
     assert not [path.name for path in Path().iterdir() if path.name.endswith(".part")]

@@ -1,6 +1,7 @@
 """A small file for every rule of an import, which breaks that rule and no other; data only."""
 
 import csv
+import datetime as dt
 import io
 import json
 import zipfile
@@ -108,6 +109,23 @@ def workbook(*sheets: Sequence[Sequence[object]]) -> Callable[[Path], None]:
     return write
 
 
+def hidden_sheet(path: Path) -> None:
+    """Writes a workbook with a hidden sheet before the one that is read."""
+    workbook(SHEET, SHEET)(path)
+    book = openpyxl.load_workbook(path)
+    book.worksheets[0].sheet_state = "hidden"
+    book.active = 1
+    book.save(path)
+
+
+def shown_with_a_text(path: Path) -> None:
+    """Writes a workbook in which a number is shown with a word that its format adds."""
+    workbook(SHEET)(path)
+    book = openpyxl.load_workbook(path)
+    book.worksheets[0]["C2"].number_format = '0.0" of much"'
+    book.save(path)
+
+
 def archive(**members: bytes) -> bytes:
     """A ZIP archive; a name's `__` stands for `/`, its last `_` for a period."""
     made = io.BytesIO()
@@ -180,6 +198,8 @@ FILES: tuple[Broken, ...] = (
     whole("byte_order_mark", "\ufeff" + SOUND),
     whole("json_lines", f"{json.dumps(GOOD)}\n{json.dumps({**GOOD, 'barcode': OREO})}\n", "x.json"),
     whole("more_sheets", workbook(SHEET, SHEET), "x.xlsx"),
+    whole("hidden_sheets", hidden_sheet, "x.xlsx"),
+    whole("rows_above_header", workbook((("Our products",), *SHEET)), "x.xlsx", row=1),
     whole("header_trimmed", SOUND.replace("product_name", " product_name "), row=1,
           column="product_name", value=" product_name ", proposal="product_name", certain=True),
     whole("empty_line", SOUND.replace("\n", "\n\n", 1), row=2),
@@ -220,6 +240,11 @@ RECORDS: tuple[Broken, ...] = (
     whole("ragged_row", SOUND + f"{OREO}\n", row=3),
     Broken("cell_error_value", workbook((HEADER, (NUTELLA, "Nutella", "#N/A"))), "x.xlsx",
            2, "fat", "#N/A"),
+    Broken("formula_without_value", workbook((HEADER, (NUTELLA, "Nutella", "=15+15"))), "x.xlsx",
+           2, "fat"),
+    Broken("number_is_date", workbook((HEADER, (NUTELLA, "Nutella", dt.date(2026, 5, 1)))),
+           "x.xlsx", 2, "fat", "2026-05-01", "1.5"),
+    Broken("number_shown_otherwise", shown_with_a_text, "x.xlsx", 2, "fat", "30.9 g"),
     in_json("json_nested", "fat", cells={"fat": {"value": 30.9}}),
     in_json("json_duplicate_key", "fat",
             items=f'[{{"barcode": "{NUTELLA}", "product_name": "Nutella", "fat": 1, "fat": 2}}]'),
