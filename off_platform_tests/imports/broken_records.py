@@ -118,11 +118,11 @@ def hidden_sheet(path: Path) -> None:
     book.save(path)
 
 
-def shown_with_a_text(path: Path) -> None:
-    """Writes a workbook in which a number is shown with a word that its format adds."""
+def shown_as_a_fraction(path: Path) -> None:
+    """Writes a workbook in which a number is shown as a fraction."""
     workbook(SHEET)(path)
     book = openpyxl.load_workbook(path)
-    book.worksheets[0]["C2"].number_format = '0.0" of much"'
+    book.worksheets[0]["C2"].number_format = "# ?/?"
     book.save(path)
 
 
@@ -243,8 +243,8 @@ RECORDS: tuple[Broken, ...] = (
     Broken("formula_without_value", workbook((HEADER, (NUTELLA, "Nutella", "=15+15"))), "x.xlsx",
            2, "fat"),
     Broken("number_is_date", workbook((HEADER, (NUTELLA, "Nutella", dt.date(2026, 5, 1)))),
-           "x.xlsx", 2, "fat", "2026-05-01", "1.5"),
-    Broken("number_shown_otherwise", shown_with_a_text, "x.xlsx", 2, "fat", "30.9 g"),
+           "x.xlsx", 2, "fat", "2026-05-01 00:00:00", "1.5"),
+    Broken("number_shown_otherwise", shown_as_a_fraction, "x.xlsx", 2, "fat", "30.9"),
     in_json("json_nested", "fat", cells={"fat": {"value": 30.9}}),
     in_json("json_duplicate_key", "fat",
             items=f'[{{"barcode": "{NUTELLA}", "product_name": "Nutella", "fat": 1, "fat": 2}}]'),

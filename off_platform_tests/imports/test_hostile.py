@@ -88,9 +88,13 @@ def test_what_is_left_of_a_character_is_said_and_kept_out_of_the_tables(examined
 
 
 def test_marks_that_turn_the_direction_are_said_and_shown(examined: Examine) -> None:
-    made = examined(SOUND.replace("Nutella", "\u202ealletuN"), "x.csv")
+    marked = SOUND.replace("Nutella", "\u202ealletuN").replace(NUTELLA, f"\u200f{NUTELLA}", 1)
 
-    assert made.verdict.counts == {"text_control_character": 1}
+    made = examined(marked, "x.csv")
+
+    assert made.verdict.counts == {"text_invisible_character": 2}
+    [accepted] = made.rows(ACCEPTED)
+    assert (accepted["barcode"], accepted["product_name"]) == (NUTELLA, "alletuN")
     assert "\u202e" not in made.report
     assert "\\u202ealletuN" in made.report
 
