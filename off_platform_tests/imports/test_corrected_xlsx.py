@@ -332,7 +332,9 @@ def test_a_large_sheet_is_edited_in_pieces(tmp_path: Path) -> None:
     _, copy, count = copied(content.getvalue(), tmp_path)
 
     assert count == 6_666
-    rows = list(openpyxl.load_workbook(copy, read_only=True).active.values)
+    book = openpyxl.load_workbook(copy, read_only=True)
+    rows = list(book.active.values)
+    book.close()
     assert [row[1] for row in rows[1:]] == [f"name {number}" for number in range(1, 20_001)]
     assert [row[0] for row in rows[1:]] == [f"P{number}" for number in range(1, 20_001)]
     assert {row[2] is not None for row in rows[3::3]} == {True}
