@@ -50,7 +50,7 @@ app = typer.Typer(
     "setting or file is wrong; 3 a bucket or disk is out of reach; "
     "4 an unforeseen error, with its traceback in a file that is named; 130 stopped by Ctrl-C. "
     "Settings are environment variables or lines of .env: OFF_PLATFORM_LAKE, "
-    "OFF_PLATFORM_IMAGES_BUCKET, OFF_PLATFORM_BINS_BUCKET and the others of .env.example.",
+    "OFF_PLATFORM_IMAGES_BUCKET, OFF_PLATFORM_BINS_BUCKET and the others of docs/settings.md.",
 )
 app.command()(images)
 app.command()(bins)
@@ -163,7 +163,8 @@ def index(
     """Parse a key list into a key index; lines that are no keys go beside it, none is dropped.
 
     The key list is the bucket's data/data_keys.gz, as it was downloaded. Exit codes: 1 when more
-    lines are no keys than OFF_PLATFORM_ODDITIES_SHARE_MOST allows, 2 when none is a key.
+    lines are no keys than OFF_PLATFORM_ODDITIES_SHARE_MOST allows, 2 when none is a key; others as
+    `off-platform --help` says.
     """
     from off_platform.images.key_index import write_key_index  # noqa: PLC0415 - only here
     from off_platform.images.key_list import RefusedKeyListError  # noqa: PLC0415 - the same

@@ -41,11 +41,11 @@ def validate(
 ) -> None:
     """Check a product import, as the platform would; nothing is taken in.
 
-    PATH is a CSV, TSV, JSON or .xlsx file, or a folder of them that tell of the same products, with
+    PATH is a CSV, TSV, JSON or .xlsx file, or a folder of them that hold the same products, with
     pictures in images/ beside.
 
     Exit codes: 0 all records are accepted, 1 some are not or the file itself breaks a rule, 2 the
-    file cannot be read as an import.
+    file cannot be read as an import; others as `off-platform --help` says.
     """
     from off_platform.imports.report import outcome_of  # noqa: PLC0415 - brings jinja2
     from off_platform.imports.validation import validate_import  # noqa: PLC0415 - only here
@@ -76,7 +76,7 @@ def import_(
     PATH... are files or folders as `validate` checks them. Each is a partition, name@first 8 of its
     SHA-256, and a run of Dagster's job imports; the same file twice is looked at twice and taken in
     once. Exit codes: 0 all records are accepted, 1 some are not or a file itself breaks a rule, 2 a
-    file cannot be read as an import.
+    file cannot be read as an import; others as `off-platform --help` says.
     """
     from off_platform.imports.report import shown  # noqa: PLC0415 - brings jinja2
     from off_platform.imports_run import import_one  # noqa: PLC0415 - brings Dagster, 1.6 s
