@@ -80,6 +80,9 @@ REFUSED: dict[str, tuple[str, bytes | str, str]] = {
     "JSON and more": ("json_invalid", in_json() + "]", "x.json"),
     "a web page": ("not_an_import_format", "<!DOCTYPE html><html>", "x.csv"),
     "a cut workbook": ("xlsx_damaged", workbook_of(rows_of(HEADER_CELLS))[:900], "x.xlsx"),
+    "a workbook that lost bytes near its beginning": (
+        "xlsx_damaged", b"PK\x03\x04" + workbook_of(rows_of(HEADER_CELLS))[10:], "x.xlsx",
+    ),
     "a workbook without sheets": (
         "no_header", workbook_of(""), "x.xlsx",
     ),

@@ -245,6 +245,9 @@ def _demand_bounded(path: Path) -> None:
     """`xlsx_too_large`: a small file may unpack to any size."""
     with _in_words(path.name), _archive(path) as archive:
         parts = archive.infolist()
+        if not all(0 <= part.header_offset < path.stat().st_size for part in parts):
+            # `zipfile` would seek there, which is an OSError.
+            raise damaged("its directory names a part outside of the file")
         declared = next((part.filename for part in parts if _declares(archive, part)), None)
     if declared:
         # No program writes any; they serve to read other files, or to grow without end.
