@@ -32,7 +32,7 @@ from off_platform.desk import (
 )
 from off_platform.images import keys as image_keys
 from off_platform.settings import SANDBOX, settings
-from off_platform.storage.lake import Lake, literal
+from off_platform.storage.lake import DamagedFileError, Lake, literal
 from off_platform.storage.progress import duration, shown_at_the_desk
 
 if TYPE_CHECKING:
@@ -47,8 +47,9 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Open Food Facts images and Amazon's bin photos as tables and image sets.",
     epilog="Exit codes: 0 done; 1 done, but something is missing or a check failed; 2 an option, "
-    "setting or file is wrong; 3 a bucket or disk is out of reach; "
-    "4 an unforeseen error, with its traceback in a file that is named; 130 stopped by Ctrl-C. "
+    "setting or file is wrong, or a file of the lake is damaged; 3 a bucket or disk is out of "
+    "reach; 4 an unforeseen error, with its traceback in a file that is named; 130 stopped by "
+    "Ctrl-C. "
     "Settings are environment variables or lines of .env: OFF_PLATFORM_LAKE, "
     "OFF_PLATFORM_IMAGES_BUCKET, OFF_PLATFORM_BINS_BUCKET and the others of docs/settings.md.",
 )
@@ -228,7 +229,19 @@ def _errors_in_words() -> Iterator[None]:
         with _foreseen_in_words():
             yield
     except Exception as error:  # noqa: BLE001 - reported with its traceback, in a file
+        if damaged := _damage_behind(error):
+            _stop(str(damaged), WRONG)
         _stop(crash_report.reported(error), UNFORESEEN)
+
+
+def _damage_behind(error: Exception) -> DamagedFileError | None:
+    """The damaged file of the lake that an error of a library came from; None for any other."""
+    if not type(error).__module__.startswith(("duckdb", "_duckdb", "pyarrow")):
+        return None
+    try:
+        return the_lake(settings()).damage_behind(error)
+    except Exception:  # noqa: BLE001 - the lake cannot be looked at; the first error is reported
+        return None
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from rich.table import Table
 from off_platform.desk import (
     DONE,
     INCOMPLETE,
+    WRONG,
     bins_bucket,
     err,
     images_bucket,
@@ -18,7 +19,7 @@ from off_platform.desk import (
     the_lake,
 )
 from off_platform.settings import Settings, settings
-from off_platform.storage.lake import BIN_IMAGE_SETS, IMAGE_SETS, Lake
+from off_platform.storage.lake import BIN_IMAGE_SETS, IMAGE_SETS, DamagedFileError, Lake
 from off_platform.storage.objects import Source
 from off_platform.storage.progress import shown_at_the_desk, size
 
@@ -100,7 +101,7 @@ def images(  # noqa: PLR0913, PLR0917 - each is an option of the command line
     varied = {**locals(), "n": _number(n)}
     made = _make_images(settings(), image_set, to, varied)
     _tell_made(made)
-    raise typer.Exit(_code(made))
+    raise typer.Exit(max(_code(made), _compare_views(settings())))
 
 
 def bins(  # noqa: PLR0913, PLR0917 - each is an option of the command line
@@ -162,7 +163,8 @@ def bins(  # noqa: PLR0913, PLR0917 - each is an option of the command line
     varied = {**locals(), "n": _number(n)}
     made, whole = _make_bins(settings(), image_set, to, varied)
     _tell_made(made)
-    raise typer.Exit(_code(made) if whole else max(_code(made), INCOMPLETE))
+    code = max(_code(made), DONE if whole else INCOMPLETE)
+    raise typer.Exit(max(code, _compare_views(settings())))
 
 
 def _make_bins(
@@ -192,7 +194,6 @@ def _make_bins(
         with shown_at_the_desk(name) as display:
             made = sets.make_bin_image_set(lake, source, request, folder, connection, display)
         shared = _name_shared_bins(of, lake, connection, image_set, request.choice)
-    lake.refresh_views()
     return made, whole and not shared
 
 
@@ -302,7 +303,6 @@ def _make_images(
             _index_this_month(of, lake, source, connection)
         with shown_at_the_desk(name) as display:
             made = sets.make_image_set(lake, source, request, folder, connection, display)
-    lake.refresh_views()
     return made
 
 
@@ -324,6 +324,19 @@ def _index_this_month(of: Settings, lake: Lake, source: Source, connection: Any)
         )
     with shown_at_the_desk("key index") as display:
         monthly.index_month(lake, month, connection, of.key_list_bytes_most, display)
+
+
+def _compare_views(of: Settings) -> int:
+    """Makes the lake's views those of its tables; names a table that is damaged.
+
+    The set is made by then, so that the damage is one more sentence and the exit code.
+    """
+    try:
+        the_lake(of).refresh_views()
+    except DamagedFileError as damaged:
+        err.print(escape(str(damaged)), highlight=False, soft_wrap=True)
+        return WRONG
+    return DONE
 
 
 def _number(text: str | None) -> int | str | None:

@@ -389,3 +389,33 @@ def test_a_set_takes_no_other_buckets_place(run: Run) -> None:
 def test_the_card_of_a_varied_set_says_how(run: Run) -> None:
     assert run("images", "--n", "2", "--seed", "3", "--out", "set")[0] == 0
     assert "Here with n = 2, seed = 3." in Path("set/README.md").read_text()
+
+
+DAMAGES = {
+    "empty": lambda data: data[:0],
+    "cut": lambda data: data[: len(data) // 2],
+    "zeros": lambda data: bytes(len(data)),
+    "footer": lambda data: data[:-40] + bytes(byte ^ 0x5A for byte in data[-40:-8]) + data[-8:],
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+@pytest.mark.parametrize("at", ["views", "choice"])
+def test_a_damaged_table_is_named_with_what_to_do(
+    run: Run, tmp_path: Path, at: str, damage: str
+) -> None:
+    """A table that a set does not need costs no set; one that it needs ends the command."""
+    words = ("images", "--n", "3", "--out", "set")
+    assert run(*words)[0] == 0
+    table = "key_index_oddities" if at == "views" else "key_index"
+    (part,) = (tmp_path / "lake" / "tables" / table).rglob("*.parquet")
+    part.write_bytes(DAMAGES[damage](part.read_bytes()))
+    (tmp_path / "lake" / "off_platform.duckdb").unlink()
+    code, out, err = run(*words)
+    assert code == 2
+    assert ("3 of" in out) == (at == "views")
+    (line,) = (line for line in err.splitlines() if "damaged" in line)
+    assert f"The file {part} is damaged" in line
+    assert f"make the table {table} again" in line
+    part.unlink()
+    assert run(*words)[0] == 0

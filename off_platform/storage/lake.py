@@ -5,23 +5,42 @@ replaced whole, so that other programs can read it while runs go on.
 """
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from off_platform.storage import views
+from off_platform.storage.damage import DamagedFileError, damage_behind
 from off_platform.storage.folders import BucketFolder, Folder, LocalFolder
 from off_platform.storage.objects import Access, is_local, local_folder, open_store, s3_options
+from off_platform.storage.sql import literal
+from off_platform.storage.views import VIEWS
 
 if TYPE_CHECKING:
     import duckdb
     import pyarrow as pa
 
+__all__ = [
+    "BIN_IMAGE_SETS",
+    "IMAGE_SETS",
+    "MANIFEST",
+    "PARQUET",
+    "PART",
+    "TABLES",
+    "VIEWS",
+    "DamagedFileError",
+    "Lake",
+    "NoSuchTableError",
+    "WrongColumnsError",
+    "bounded",
+    "copy_query",
+    "literal",
+]
+
 TABLES = "tables"
 IMAGE_SETS = "image_sets"
 BIN_IMAGE_SETS = "bin_image_sets"
 MANIFEST = "manifest.parquet"
-VIEWS = "off_platform.duckdb"
-VIEW_ROUNDS = 3
 PART = "part.parquet"
 
 # zstd at its lowest level halves snappy's size at the same speed; delta encoding of sorted keys
@@ -83,7 +102,9 @@ class Lake:
             _demand_columns(table, pq.read_schema(made), columns)
             rows = int(pq.read_metadata(made).num_rows)
             self.root.place(made, _name(table, partition))
-        self.refresh_views()
+        with suppress(DamagedFileError):
+            # Of another table; each run reports it once.
+            self.refresh_views()
         return rows
 
     def replace_from_query(
@@ -164,62 +185,36 @@ class Lake:
 
         Every run calls it: one that was killed may have placed a table and not its view. A view
         follows the columns of its files by itself.
-        """
-        # Looked at again afterwards: another writer's table may have come while they were made.
-        for _ in range(VIEW_ROUNDS):
-            wanted = dict(self._patterns())
-            if self._patterns_hold(wanted):
-                return
-            with self._made_views(wanted) as made:
-                self.root.place(made, VIEWS)
 
-    def _patterns(self) -> Iterator[tuple[str, str]]:
-        """Each view's name and the files it shows."""
-        for table in self.root.folders(TABLES):
-            if not any(name.endswith(f"/{PART}") for name in self.root.names(f"{TABLES}/{table}")):
-                continue
-            partitioned = bool(self.root.folders(f"{TABLES}/{table}"))
-            pattern = f"{TABLES}/{table}/{'*/' if partitioned else ''}{PART}"
-            yield table, self.root.address(pattern)
+        Raises:
+            DamagedFileError: a table has a damaged file; all others have their views.
+        """
+        views.refresh(self.root, self._patterns, self.prepare)
+
+    def damage_behind(self, error: Exception) -> DamagedFileError | None:
+        """The damaged file of a table or manifest that an error of DuckDB or Arrow came from."""
+        with self.connect() as connection:
+            return damage_behind(error, self.root, self._files(), connection)
+
+    def _files(self) -> list[str]:
+        manifests = (
+            f"{folder}/{name}/{MANIFEST}"
+            for folder in (IMAGE_SETS, BIN_IMAGE_SETS)
+            for name in self.root.folders(folder)
+        )
+        return [*self.root.names(TABLES), *filter(self.root.exists, manifests)]
+
+    def _patterns(self) -> dict[str, str]:
+        """Each view's name and the pattern of the files it shows."""
+        parts = (name for name in self.root.names(TABLES) if name.endswith(f"/{PART}"))
+        tables = sorted({part.split("/")[1] for part in parts})
+        # Two stars stand for the folder of a partition, and for none.
+        found = {table: f"{TABLES}/{table}/**/{PART}" for table in tables}
         for folder, view in ((IMAGE_SETS, "manifest"), (BIN_IMAGE_SETS, "bin_manifest")):
             sets = self.root.folders(folder)
             if any(self.root.exists(f"{folder}/{name}/{MANIFEST}") for name in sets):
-                yield view, self.root.address(f"{folder}/*/{MANIFEST}")
-
-    def _patterns_hold(self, wanted: dict[str, str]) -> bool:
-        """Whether the views are already these; looked up in a copy, as others may read the file."""
-        import duckdb  # noqa: PLC0415 - 0.2 s, once used
-
-        if not self.root.exists(VIEWS):
-            return not wanted
-        with self.root.scratch() as scratch:
-            (scratch / VIEWS).write_bytes(self.root.read(VIEWS))
-            try:
-                with duckdb.connect(scratch / VIEWS, read_only=True) as connection:
-                    found = connection.execute(
-                        "SELECT view_name, sql FROM duckdb_views() WHERE NOT internal"
-                    ).fetchall()
-            except duckdb.Error:
-                # Damaged, or of another DuckDB's version; it holds nothing that is not made anew.
-                return False
-        return {name for name, _ in found} == wanted.keys() and all(
-            literal(wanted[name]) in sql for name, sql in found
-        )
-
-    @contextmanager
-    def _made_views(self, wanted: dict[str, str]) -> Iterator[Path]:
-        import duckdb  # noqa: PLC0415 - 0.2 s, once used
-
-        with self.root.scratch() as scratch:
-            with duckdb.connect(scratch / VIEWS) as connection:
-                self.prepare(connection, "256MB", 1, scratch)
-                for name, pattern in wanted.items():
-                    quoted = name.replace('"', '""')
-                    connection.execute(
-                        f'CREATE VIEW "{quoted}" AS SELECT * FROM read_parquet({literal(pattern)}, '
-                        "hive_partitioning = true, union_by_name = true)"
-                    )
-            yield scratch / VIEWS
+                found[view] = f"{folder}/*/{MANIFEST}"
+        return found
 
 
 @contextmanager
@@ -270,11 +265,6 @@ def copy_query(
         connection.execute(f"COPY ({query}) TO {literal(str(path))} ({how})").fetchall()
     except duckdb.IOException as error:
         raise OSError(str(error).split("\n", 1)[0]) from error
-
-
-def literal(text: str) -> str:
-    """A text as an SQL literal; whatever comes from outside goes through here."""
-    return "'" + text.replace("'", "''") + "'"
 
 
 def _name(table: str, partition: tuple[str, str] | None) -> str:

@@ -1,0 +1,71 @@
+"""Which Parquet file of a lake is damaged, once reading the lake has failed.
+
+What a caller does about it is decided by the caller; what is whole is not looked for here.
+"""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from off_platform.storage.sql import literal
+
+if TYPE_CHECKING:
+    import duckdb
+
+    from off_platform.storage.folders import Folder
+
+WHAT_MOST = 120
+_PARQUET = ".parquet"
+
+
+class DamagedFileError(ValueError):
+    """A file of the lake cannot be read; the message says which, and what to do."""
+
+
+def damage_behind(
+    error: Exception, root: "Folder", names: list[str], connection: "duckdb.DuckDBPyConnection"
+) -> DamagedFileError | None:
+    """The damaged file that an error of DuckDB or Arrow came from; None when all can be opened.
+
+    Errors of damaged pages name their file; of damaged footers, some do not, so that the footer of
+    each file is read.
+
+    Args:
+        error: that reading the lake ended with.
+        root: of the lake.
+        names: of the files in question; those that are not Parquet are passed over.
+        connection: DuckDB that can read the lake.
+    """
+    files = [name for name in names if name.endswith(_PARQUET)]
+    said = str(error)
+    of_error = ((name, said) for name in files if root.address(name) in said)
+    name, what = next(of_error, None) or next(_unopened(root, files, connection), ("", ""))
+    return DamagedFileError(_sentence(root, name, what)) if name else None
+
+
+def _unopened(
+    root: "Folder", names: list[str], connection: "duckdb.DuckDBPyConnection"
+) -> Iterator[tuple[str, str]]:
+    """The files whose footer cannot be read, and what DuckDB says of each."""
+    import duckdb  # noqa: PLC0415 - 0.2 s, once used
+
+    for name in names:
+        query = f"FROM parquet_file_metadata({literal(root.address(name))})"
+        try:
+            connection.execute(query).fetchall()
+        except (duckdb.IOException, duckdb.HTTPException):
+            # Out of reach is not damaged.
+            continue
+        except duckdb.Error as error:
+            yield name, str(error)
+
+
+def _sentence(root: "Folder", name: str, what: str) -> str:
+    address = root.address(name)
+    first = what.split("\n", 1)[0].replace(address, "it")[:WHAT_MOST].strip(" :") or "unreadable"
+    kind, _, rest = name.partition("/")
+    of = rest.partition("/")[0]
+    again = f"make the table {of} again" if kind == "tables" else f"make the image set {of} again"
+    return (
+        f"The file {address} is damaged ({first}); remove it and {again}, or restore it from a "
+        "backup."
+    )
