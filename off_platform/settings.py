@@ -244,7 +244,8 @@ class Settings(BaseSettings):
         "other secrets of alerts may be `secretsmanager:NAME`, a secret in AWS Secrets Manager.",
     )
     alert_webhook: SecretStr | None = Field(
-        default=None, description="Address that gets alerts as JSON: title, text, link, same_as."
+        default=None,
+        description="Address that gets alerts as JSON: title, text, link, same_as, idempotency_key.",
     )
     alert_email_to: str = Field(
         default="", description="Who gets alerts by e-mail, separated by commas."
