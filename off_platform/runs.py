@@ -4,6 +4,7 @@ import builtins
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -52,8 +53,24 @@ def prepared_home(settings: Settings) -> Path:
 
     On Postgres several that make its tables at once break it; SQLite files are locked meanwhile.
     """
-    with opened_home(settings):
+    with opened_home(settings) as instance:
+        _watch_for_failures(instance)
         return home_of(settings)
+
+
+def _watch_for_failures(instance: "dg.DagsterInstance") -> None:
+    """Dagster's daemon retries the runs that fail from here on.
+
+    It would set these marks itself when it first looks, with a warning for each, and leave out what
+    failed before that.
+    """
+    marks = {
+        f"EVENT_LOG_CONSUMER_CURSOR-{name}" for name in ("PIPELINE_FAILURE", "PIPELINE_SUCCESS")
+    }
+    missing = marks - instance.daemon_cursor_storage.get_cursor_values(marks).keys()
+    newest = str(instance.event_log_storage.get_maximum_record_id() or 0)
+    if missing:
+        instance.daemon_cursor_storage.set_cursor_values(dict.fromkeys(missing, newest))
 
 
 def of_an_operator(settings: Settings) -> Settings:
@@ -114,6 +131,8 @@ def run_job(
     from off_platform.automation.workers import working  # noqa: PLC0415 - brings Dagster
 
     run_id = str(uuid4())
+    repository = defs.get_repository_def().name
+    instance.add_event_listener(run_id, partial(_name_location, instance, repository))
     with working(instance, run_id, ends_itself=True):
         result = defs.resolve_job_def(job).execute_in_process(
             run_config={**_QUIET, "ops": ops},
@@ -122,9 +141,11 @@ def run_job(
             raise_on_error=False,
             run_id=run_id,
             tags={
-                # The UI's timeline and its pages of jobs show only runs that have these.
-                ".dagster/repository": f"{defs.get_repository_def().name}@{CODE_LOCATION}",
+                # The UI's pages of jobs ask for these.
+                ".dagster/repository": f"{repository}@{CODE_LOCATION}",
                 "dagster/code_location": CODE_LOCATION,
+                # The daemon would run it with rights and settings of its own.
+                "dagster/max_retries": "0",
             },
         )
     if any(word in sentence for sentence in failures(result) for word in _INTERRUPTED):
@@ -133,6 +154,28 @@ def run_job(
         if not _is_foreseen(first_cause(error)):
             raise UnforeseenRunError(first_cause(error).to_string())
     return result
+
+
+def _name_location(
+    instance: "dg.DagsterInstance", repository: str, entry: "dg.EventLogEntry"
+) -> None:
+    """As a run starts, notes which code location it is of: the UI's timeline leaves out others.
+
+    A run that is executed in this process has no origin, and Dagster publishes no way to give one.
+    """
+    from dagster._core.remote_origin import (  # noqa: PLC0415 - brings Dagster
+        RegisteredCodeLocationOrigin,
+        RemoteJobOrigin,
+        RemoteRepositoryOrigin,
+    )
+
+    event = entry.dagster_event
+    if event is None or event.event_type_value != "PIPELINE_START":
+        return
+    if run := instance.get_run_by_id(entry.run_id):
+        location = RegisteredCodeLocationOrigin(CODE_LOCATION)
+        origin = RemoteJobOrigin(RemoteRepositoryOrigin(location, repository), run.job_name)
+        instance.run_storage.replace_job_origin(run, origin)
 
 
 def failures(result: "dg.ExecuteInProcessResult") -> list[str]:

@@ -245,7 +245,8 @@ class Settings(BaseSettings):
     )
     alert_webhook: SecretStr | None = Field(
         default=None,
-        description="Address that gets alerts as JSON: title, text, link, same_as, idempotency_key.",
+        description="Address that gets alerts as JSON: title, text, link, same_as, "
+        "idempotency_key.",
     )
     alert_email_to: str = Field(
         default="", description="Who gets alerts by e-mail, separated by commas."

@@ -2,20 +2,26 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import openpyxl
 import pytest
+from dagster._core.workspace.context import WorkspaceProcessContext
+from dagster._core.workspace.load_target import EmptyWorkspaceTarget
+from dagster_graphql.schema import create_schema
 
 from off_platform.imports import assets
 from off_platform_tests.command_line import Run, command_line
 from off_platform_tests.waiting import PATIENCE_SECONDS
 
+PROJECT = Path(__file__).resolve().parents[1]
 NUTELLA, OREO = "3017620422003", "7622210449283"
 GOOD = f"barcode,product_name,fat_g\n{NUTELLA},Nutella,30.9\n"
 SOME = f'barcode,product_name,fat_g\n{NUTELLA},Nutella,"30,9"\n{OREO},"=1+1 [red]",20.5\n'
@@ -201,14 +207,52 @@ def test_an_import_is_taken_in_with_its_report(run: Run) -> None:
     assert all((Path("var/lake/imports") / name / "report.html").exists() for name in kept)
 
 
+TIMELINE = """query($filter: RunsFilter!) { runsOrError(filter: $filter) { ... on Runs { results {
+    pipelineName status repositoryOrigin { repositoryName repositoryLocationName } } } } }"""
+
+
 def test_a_run_of_the_command_line_is_shown_as_one_of_the_code_location(run: Run) -> None:
-    """The UI's timeline and pages of jobs ask for these tags."""
+    """Asked as the UI asks: its timeline leaves out a run without an origin."""
     assert run("import", "good.csv")[0] == 0
-    with dg.DagsterInstance.from_config("var/dagster") as instance:
+    for of in ({"statuses": ["SUCCESS"]}, of_the_page_of("imports")):
+        (shown,) = asked(Path("var/dagster"), TIMELINE, of)["runsOrError"]["results"]
+        assert shown["pipelineName"] == "imports"
+        assert shown["status"] == "SUCCESS"
+        assert shown["repositoryOrigin"] == {
+            "repositoryName": "__repository__",
+            "repositoryLocationName": "off_platform",
+        }
+    assert not asked(Path("var/dagster"), TIMELINE, of_the_page_of("monthly"))["runsOrError"][
+        "results"
+    ]
+
+
+def of_the_page_of(job: str) -> dict[str, object]:
+    label = {"key": ".dagster/repository", "value": "__repository__@off_platform"}
+    return {"pipelineName": job, "tags": [label]}
+
+
+def asked(home: Path, query: str, of: dict[str, object]) -> dict[str, Any]:
+    """What the webserver would answer."""
+    with (
+        dg.DagsterInstance.from_config(str(home)) as instance,
+        WorkspaceProcessContext(instance, EmptyWorkspaceTarget()) as workspace,
+    ):
+        context = workspace.create_request_context()
+        answer = create_schema().execute(query, variables={"filter": of}, context_value=context)
+    assert not answer.errors
+    return dict(answer.data)
+
+
+def test_a_command_that_died_is_left_to_its_user(run: Run, tmp_path: Path) -> None:
+    """The daemon ends its run and reports it, and does not start it with rights of its own."""
+    shutil.copy(PROJECT / "dagster.yaml", tmp_path)
+    assert run("import", "good.csv")[0] == 0
+    with dg.DagsterInstance.from_config(str(tmp_path)) as instance:
         (kept,) = instance.get_runs()
-    assert kept.job_name == "imports"
-    assert kept.tags[".dagster/repository"] == "__repository__@off_platform"
-    assert kept.tags["dagster/code_location"] == "off_platform"
+        instance.report_run_failed(kept, "The process of the run is gone")
+        (kept,) = instance.get_runs()
+    assert kept.tags["dagster/will_retry"] == "false"
 
 
 def test_an_unforeseen_error_in_a_run_has_its_own_code(

@@ -1,5 +1,6 @@
 """A new home of Dagster's that many processes open at once is made once, and opens afterwards."""
 
+import logging
 import os
 import shutil
 import sqlite3
@@ -7,7 +8,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import dagster as dg
 import pytest
+from dagster._daemon.auto_run_reexecution.event_log_consumer import (
+    DAGSTER_EVENT_TYPES,
+    _fetch_persisted_cursors,
+)
 
 from off_platform import runs
 from off_platform.settings import Settings
@@ -81,6 +87,21 @@ def test_a_home_is_prepared_where_its_settings_say(
     assert (home / "dagster.yaml").exists()
     assert (home / "storage" / "history" / "runs.db").exists()
     assert revisions(home) == [1, 1, 1]
+
+
+def test_a_home_that_is_prepared_remembers_which_failures_were_looked_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else Dagster's daemon warns at its first start, and leaves out what failed before that."""
+    monkeypatch.chdir(tmp_path)
+    home = runs.prepared_home(Settings())
+    log = logging.getLogger("of the daemon")
+    for _ in range(2):
+        with dg.DagsterInstance.from_config(str(home)) as instance:
+            found = _fetch_persisted_cursors(instance, DAGSTER_EVENT_TYPES, log)
+            assert set(found.values()) == {0}
+            instance.report_engine_event("something", run_id="one", job_name="imports")
+        runs.prepared_home(Settings())
 
 
 def test_who_waits_has_a_folder_after_who_holds_it(tmp_path: Path) -> None:

@@ -4,6 +4,8 @@ Dagster records a failed tick and says nothing: an inbox that is not mounted mea
 comes any more. Alerts that cannot be sent are left to `alert_delivery.py`, which keeps them.
 """
 
+from typing import Any
+
 import dagster as dg
 from dagster._core.definitions.run_request import InstigatorType
 from dagster._core.scheduler.instigation import InstigatorState, InstigatorTick, TickStatus
@@ -19,6 +21,9 @@ SECONDS = 30
 _LOOKED_AT = 3
 _STATE = "off_platform/ticks"
 _OWN = {NotSentError.__name__, PerhapsSentError.__name__}
+# The code server was away, as after a restart; it is back when this sensor looks, which is in it.
+_AWAY = {"DagsterCodeLocationLoadError", "_InactiveRpcError"}
+_UNAVAILABLE = "UNAVAILABLE"
 
 
 def tick_sensor(settings: Settings, *, status: dg.DefaultSensorStatus) -> dg.SensorDefinition:
@@ -65,10 +70,19 @@ def _told(settings: Settings, instance: dg.DagsterInstance, state: InstigatorSta
 
 
 def _newest(instance: dg.DagsterInstance, state: InstigatorState) -> InstigatorTick | None:
-    """The newest tick that ended; one that could not send an alert says nothing of its sensor."""
+    """The newest tick that ended and says something of its sensor or schedule.
+
+    One that could not send an alert, or did not reach its code server, does not.
+    """
     origin = state.instigator_origin_id
     for tick in instance.get_ticks(origin, state.selector_id, limit=_LOOKED_AT):
-        is_own = tick.error is not None and first_cause(tick.error).cls_name in _OWN
-        if tick.status != TickStatus.STARTED and not is_own:
+        if tick.status == TickStatus.STARTED:
+            continue
+        if tick.error is None or not _is_of_others(first_cause(tick.error)):
             return tick
     return None
+
+
+def _is_of_others(cause: Any) -> bool:
+    is_away = cause.cls_name in _AWAY and _UNAVAILABLE in cause.message
+    return cause.cls_name in _OWN or is_away

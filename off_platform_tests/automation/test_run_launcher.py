@@ -14,6 +14,14 @@ import dagster as dg
 import pytest
 import yaml
 from dagster._core.launcher import WorkerStatus
+from dagster._core.remote_origin import (
+    RegisteredCodeLocationOrigin,
+    RemoteJobOrigin,
+    RemoteRepositoryOrigin,
+)
+from dagster._core.workspace.context import WorkspaceProcessContext
+from dagster._core.workspace.load_target import GrpcServerTarget
+from dagster._daemon.run_coordinator import QueuedRunCoordinatorDaemon
 
 from off_platform.automation import run_launcher, workers
 from off_platform.automation.run_launcher import WatchfulRunLauncher
@@ -160,6 +168,30 @@ def test_each_set_up_checks_its_workers(path: str) -> None:
     }
     assert of["run_monitoring"]["enabled"]
     assert WatchfulRunLauncher().supports_check_run_worker_health
+
+
+@pytest.mark.filterwarnings("ignore:Error loading repository location")
+@pytest.mark.parametrize("path", ["dagster.yaml", "deploy/dagster.yaml"])
+def test_a_queued_run_waits_for_a_code_server_that_is_away(tmp_path: Path, path: str) -> None:
+    of = yaml.safe_load((PROJECT / path).read_text())
+    kept = {name: of[name] for name in ("run_coordinator", "run_retries", "run_launcher")}
+    (tmp_path / "dagster.yaml").write_text(yaml.safe_dump(kept))
+    nowhere = GrpcServerTarget(host="127.0.0.1", port=1, socket=None, location_name="off_platform")
+    location = RegisteredCodeLocationOrigin("off_platform")
+    origin = RemoteJobOrigin(RemoteRepositoryOrigin(location, "__repository__"), "imports")
+    queued = dg.DagsterRun("imports", status=dg.DagsterRunStatus.QUEUED, remote_job_origin=origin)
+    with (
+        dg.DagsterInstance.from_config(str(tmp_path)) as instance,
+        WorkspaceProcessContext(instance, nowhere) as workspace,
+    ):
+        instance.run_storage.add_run(queued)
+        instance.report_dagster_event(dg.DagsterEvent.job_enqueue(queued), queued.run_id)
+        daemon = QueuedRunCoordinatorDaemon(interval_seconds=1)
+        list(daemon.run_iteration(workspace))
+        (run,) = instance.get_runs()
+        assert run.status == dg.DagsterRunStatus.QUEUED
+        tried = instance.all_logs(queued.run_id, of_type=dg.DagsterEventType.RUN_STARTING)
+        assert len(tried) == 1
 
 
 def family(pid: int) -> list[int]:

@@ -102,3 +102,34 @@ def test_a_tick_that_is_still_evaluated_says_nothing(desk: Desk) -> None:
 def test_an_alert_that_could_not_be_sent_is_no_alert_of_its_own(desk: Desk) -> None:
     desk.ticked(TickStatus.FAILURE, "not sent by slack", "NotSentError")
     assert desk.told == []
+
+
+UNAVAILABLE = "RPC that terminated with: status = StatusCode.UNAVAILABLE"
+
+
+@pytest.mark.parametrize(
+    ("cls_name", "error"),
+    [
+        ("_InactiveRpcError", UNAVAILABLE),
+        ("DagsterCodeLocationLoadError", f"Failure loading off_platform: {UNAVAILABLE}"),
+    ],
+)
+def test_a_code_server_that_restarts_is_no_alert_of_each_sensor(
+    desk: Desk, cls_name: str, error: str
+) -> None:
+    desk.ticked(TickStatus.SKIPPED)
+    desk.ticked(TickStatus.FAILURE, error, cls_name)
+    desk.ticked(TickStatus.SKIPPED)
+    assert not desk.told
+    # Nor does it hide a sensor that fails.
+    desk.ticked(TickStatus.FAILURE, "The inbox is gone.")
+    desk.ticked(TickStatus.FAILURE, error, cls_name)
+    desk.ticked(TickStatus.FAILURE, "The inbox is gone.")
+    assert desk.told == ["Fails: inbox_sensor"]
+
+
+def test_a_look_that_takes_too_long_is_an_alert(desk: Desk) -> None:
+    """An inbox on a share that hangs: Dagster ends the look after a minute."""
+    late = "RPC that terminated with: status = StatusCode.DEADLINE_EXCEEDED"
+    desk.ticked(TickStatus.FAILURE, late, "_InactiveRpcError")
+    assert desk.told == ["Fails: inbox_sensor"]
