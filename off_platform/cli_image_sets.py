@@ -1,5 +1,7 @@
 """`off-platform images` and `off-platform bins`: image sets at one's desk, without Dagster."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -188,7 +190,7 @@ def _make_bins(
     request = sets.request_from(of, name, choice, description, varied)
     lake, source = the_lake(of), bins_bucket(of)
     folder = _set_folder(lake, f"{BIN_IMAGE_SETS}/{name}", to)
-    with lake.connect(of.duckdb_memory, of.threads) as connection:
+    with lake.connect(of.duckdb_memory, of.threads) as connection, _views_compared(lake):
         claim.demand_ours(folder, connection, [kind.name for kind in sets.KINDS])
         whole = _renew_bins(of, lake, source, connection, request.choice.id_space, varied)
         with shown_at_the_desk(name) as display:
@@ -297,7 +299,7 @@ def _make_images(
     request = sets.request_from(of, name, choice, description, varied)
     lake, source = the_lake(of), images_bucket(of)
     folder = _set_folder(lake, f"{IMAGE_SETS}/{name}", to)
-    with lake.connect(of.duckdb_memory, of.threads) as connection:
+    with lake.connect(of.duckdb_memory, of.threads) as connection, _views_compared(lake):
         claim.demand_ours(folder, connection, SUFFIXES)
         if not lake.partitions("key_index"):
             _index_this_month(of, lake, source, connection)
@@ -324,6 +326,17 @@ def _index_this_month(of: Settings, lake: Lake, source: Source, connection: Any)
         )
     with shown_at_the_desk("key index") as display:
         monthly.index_month(lake, month, connection, of.key_list_bytes_most, display)
+
+
+@contextmanager
+def _views_compared(lake: Lake) -> Iterator[None]:
+    """Compares the views also where no set is made: a run before may have placed a table alone."""
+    try:
+        yield
+    except Exception:
+        with suppress(DamagedFileError, OSError):
+            lake.refresh_views()
+        raise
 
 
 def _compare_views(of: Settings) -> int:

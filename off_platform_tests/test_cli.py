@@ -346,6 +346,14 @@ def test_a_view_that_a_killed_run_left_out_is_made_by_the_next(run: Run) -> None
     assert rows > 0
 
 
+def test_a_view_that_is_missing_is_made_also_where_no_set_can_be(run: Run) -> None:
+    assert run("images", "--n", "1", "--out", "set")[0] in {0, 1}
+    Path("lake/off_platform.duckdb").unlink()
+    assert run("images", "--n", "1", "--barcode-prefix", "99999999", "--out", "none")[0] == 2
+    with duckdb.connect("lake/off_platform.duckdb", read_only=True) as connection:
+        connection.execute("SELECT count(*) FROM key_index")
+
+
 def test_ctrl_c_is_one_sentence_and_its_own_code(sandbox: Sandbox, tmp_path: Path) -> None:
     key_list = sandbox.images.folder / "data" / "data_keys.gz"
     fifo = tmp_path / "endless"
