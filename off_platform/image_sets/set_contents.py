@@ -54,6 +54,10 @@ class InSet:
         return sum(tally.size for tally in self.tallies)
 
 
+# Some hundred photos of 400 px.
+AHEAD_BYTES = 4 * 2**20
+
+
 class Contents:
     """What is in a set, read off its manifest, and the bytes behind it.
 
@@ -69,6 +73,8 @@ class Contents:
         """See the class."""
         self._folder, self._connection = folder, connection
         self._rows = f"read_parquet({literal(manifest)})"
+        # File, offset and bytes of what was read last.
+        self._ahead = ("", 0, b"")
 
     def _ask(self, query: str) -> list[tuple[Any, ...]]:
         return list(self._connection.execute(query).fetchall())
@@ -194,10 +200,23 @@ class Contents:
             return None
         for place in (building.built_at(row["path"], row["group"]), row["path"]):
             try:
-                return self._folder.read(place, row["offset"] or 0, row["stored_bytes"])
+                return self._stored(place, row["offset"], row["stored_bytes"])
             except FileNotFoundError:
                 continue
         return None
+
+    def _stored(self, place: str, offset: int | None, size: int) -> bytes:
+        """Bytes of a file of the set; a shard is read ahead, as its objects are asked for in turn.
+
+        In a bucket each read is a request.
+        """
+        if offset is None:
+            return self._folder.read(place, 0, size)
+        file, start, block = self._ahead
+        if file != place or not start <= offset or offset + size > start + len(block):
+            start, block = offset, self._folder.read(place, offset, max(size, AHEAD_BYTES))
+            self._ahead = (place, start, block)
+        return block[offset - start :][:size]
 
 
 def _by_status(tallies: tuple[CardTally, ...]) -> Counter[str]:

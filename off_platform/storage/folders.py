@@ -332,8 +332,8 @@ class BucketFolder(Folder):
         """See `Folder.remove`."""
         import obstore  # noqa: PLC0415 - 0.06 s, once used
 
-        for found in self._with_all_below(name):
-            obstore.delete(self._store, self._key(found))
+        if keys := [self._key(found) for found in self._with_all_below(name)]:
+            obstore.delete(self._store, keys)
 
     def names(self, below: str = "") -> list[str]:
         """See `Folder.names`."""
@@ -370,15 +370,19 @@ class BucketFolder(Folder):
     def read(self, name: str, offset: int = 0, length: int | None = None) -> bytes:
         """See `Folder.read`."""
         import obstore  # noqa: PLC0415 - 0.06 s, once used
+        from obstore import exceptions  # noqa: PLC0415 - the same
 
         key = self._key(name)
         if length is None:
             return obstore.get(self._store, key).bytes().to_bytes()[offset:]
         # A range of nothing, or behind the end, is an error in a bucket and none on disk.
-        length = min(length, obstore.head(self._store, key)["size"] - offset)
-        if length <= 0:
-            return b""
-        return obstore.get_range(self._store, key, start=offset, length=length).to_bytes()
+        try:
+            if length > 0:
+                return obstore.get_range(self._store, key, start=offset, length=length).to_bytes()
+        except exceptions.GenericError:
+            if obstore.head(self._store, key)["size"] > offset:
+                raise
+        return b""
 
     def exists(self, name: str) -> bool:
         """See `Folder.exists`."""

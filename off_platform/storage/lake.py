@@ -8,11 +8,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from off_platform.storage import views
 from off_platform.storage.damage import DamagedFileError, damage_behind
 from off_platform.storage.folders import BucketFolder, Folder, LocalFolder
-from off_platform.storage.objects import Access, is_local, local_folder, open_store, s3_options
+from off_platform.storage.objects import Access, is_local, local_folder, open_store
 from off_platform.storage.sql import literal
 from off_platform.storage.views import VIEWS
 
@@ -171,14 +172,11 @@ class Lake:
         """Through obstore: DuckDB's own extension would have to be fetched from its makers."""
         if not isinstance(self.root, BucketFolder):
             return
-        from obstore.fsspec import FsspecStore  # noqa: PLC0415 - brings fsspec, 0.1 s
+        from off_platform.storage.bucket_files import BucketFiles  # noqa: PLC0415 - brings fsspec, 0.1 s
 
-        class Bucket(FsspecStore):
-            """Patterns find nothing unless the class, not only the object, names its protocol."""
-
-            protocol = "s3"
-
-        connection.register_filesystem(Bucket("s3", **s3_options(self._access)))
+        bucket = urlsplit(self.url).netloc
+        store = open_store(f"s3://{bucket}", self._access)
+        connection.register_filesystem(BucketFiles(store, bucket))
 
     def refresh_views(self) -> None:
         """Makes `off_platform.duckdb` anew when a table came or went.

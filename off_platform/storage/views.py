@@ -22,7 +22,7 @@ ROUNDS = 3
 
 
 def refresh(root: "Folder", tables: Callable[[], dict[str, str]], prepare: "Prepare") -> None:
-    """Makes the file of views anew when its views are not those of the tables.
+    """Brings the file of views up to the tables; it is left alone while its views are theirs.
 
     A table with a damaged file gets no view; all others do.
 
@@ -34,48 +34,65 @@ def refresh(root: "Folder", tables: Callable[[], dict[str, str]], prepare: "Prep
     Raises:
         DamagedFileError: a table has a damaged file.
     """
-    # Looked at again afterwards: another writer's table may have come while they were made.
+    patterns = tables()
     for _ in range(ROUNDS):
-        patterns = tables()
-        if _hold(root, {name: root.address(pattern) for name, pattern in patterns.items()}):
-            return
         with root.scratch() as scratch:
-            damaged = _make(root, scratch / VIEWS, patterns, prepare)
+            missing, stale = _differences(root, patterns, scratch / VIEWS)
+            if not missing and not stale:
+                return
+            damaged = _change(root, scratch / VIEWS, missing, stale, prepare)
             root.place(scratch / VIEWS, VIEWS)
         if damaged:
             raise damaged
+        # Another writer's table may have come while they were made.
+        before, patterns = patterns, tables()
+        if before == patterns:
+            return
 
 
-def _hold(root: "Folder", wanted: dict[str, str]) -> bool:
-    """Whether the views are already these; looked up in a copy, as others may read the file."""
+def _differences(
+    root: "Folder", patterns: dict[str, str], copy: Path
+) -> tuple[dict[str, str], list[str]]:
+    """Views that are missing or show other files, and those of no table; of a copy of the file.
+
+    Others may read the file itself.
+    """
     import duckdb  # noqa: PLC0415 - 0.2 s, once used
 
-    with root.scratch() as scratch:
-        try:
-            (scratch / VIEWS).write_bytes(root.read(VIEWS))
-            with duckdb.connect(scratch / VIEWS, read_only=True) as connection:
-                found = connection.execute(
+    try:
+        copy.write_bytes(root.read(VIEWS))
+        with duckdb.connect(copy, read_only=True) as connection:
+            found = dict(
+                connection.execute(
                     "SELECT view_name, sql FROM duckdb_views() WHERE NOT internal"
                 ).fetchall()
-        except FileNotFoundError:
-            return not wanted
-        except duckdb.Error:
-            # Damaged, or of another DuckDB's version; it holds nothing that is not made anew.
-            return False
-    return {name for name, _ in found} == wanted.keys() and all(
-        literal(wanted[name]) in sql for name, sql in found
-    )
+            )
+    except FileNotFoundError:
+        found = {}
+    except duckdb.Error:
+        # Damaged, or of another DuckDB's version; it holds nothing that is not made anew.
+        copy.unlink()
+        return patterns, []
+    missing = {
+        name: pattern
+        for name, pattern in patterns.items()
+        if literal(root.address(pattern)) not in found.get(name, "")
+    }
+    return missing, sorted(found.keys() - patterns.keys())
 
 
-def _make(
-    root: "Folder", to: Path, tables: dict[str, str], prepare: "Prepare"
+def _change(
+    root: "Folder", file: Path, missing: dict[str, str], stale: list[str], prepare: "Prepare"
 ) -> DamagedFileError | None:
+    """Makes and drops views; the first damaged file, if there is one."""
     import duckdb  # noqa: PLC0415 - 0.2 s, once used
 
     damaged: DamagedFileError | None = None
-    with duckdb.connect(to) as connection:
-        prepare(connection, "256MB", 1, to.parent)
-        for name, pattern in tables.items():
+    with duckdb.connect(file) as connection:
+        prepare(connection, "256MB", 1, file.parent)
+        for name in (*stale, *missing):
+            connection.execute(f"DROP VIEW IF EXISTS {identifier(name)}")
+        for name, pattern in missing.items():
             try:
                 connection.execute(
                     f"CREATE VIEW {identifier(name)} AS SELECT * FROM "

@@ -102,7 +102,7 @@ def test_bytes_are_found_in_both_layouts(desk: Desk, sandbox: Sandbox, layout: A
             assert found is None
     desk.folder().remove(row["path"].split("/")[0] if row["path"] else "00000.tar")
     last = next(row for row in reversed(desk.manifest()) if row["path"])
-    assert contents.bytes_of(last | {"group": 0}) is None
+    assert contents_of(desk).bytes_of(last | {"group": 0}) is None
 
 
 def test_the_card_tells_the_sets_figures(desk: Desk) -> None:

@@ -1,5 +1,6 @@
 """The lake in a bucket: the same as on disk, signed through the ordinary AWS chain."""
 
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,8 +10,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from off_platform.storage.bucket_files import BucketFiles, ReplacedError
 from off_platform.storage.lake import Lake, WrongColumnsError
-from off_platform.storage.objects import Access
+from off_platform.storage.objects import Access, open_store
 from off_platform_tests.s3_server import S3Server
 
 COLUMNS = pa.schema([("code", pa.string()), ("fat", pa.float64())])
@@ -136,3 +138,107 @@ def test_two_lakes_at_two_servers_are_not_mixed_up(tmp_path: Path) -> None:
                 query = f"SELECT code FROM {lake.rows_of('products')}"
                 found += connection.execute(query).fetchall()
     assert found == [("0",), ("1",)]
+
+
+def methods(server: S3Server) -> Counter[str]:
+    """How many requests there were by method, since the last call."""
+    counts = Counter(request.method for request in server.requests)
+    server.requests.clear()
+    return counts
+
+
+def test_a_query_asks_for_a_small_table_once(server: S3Server) -> None:
+    lake = Lake("s3://lake/deep", Access(endpoint=server.url))
+    put(lake, NOVEMBER, "1", "2")
+    put(lake, DECEMBER, "3")
+    with lake.connect() as connection:
+        one = f"SELECT max(code), sum(fat) FROM {lake.rows_of('products', NOVEMBER)}"
+        methods(server)
+        assert connection.execute(one).fetchall() == [("2", 2.0)]
+        assert methods(server) == {"GET": 1}
+        address = lake.root.address("tables/products/**/part.parquet")
+        both = f"SELECT count(*), max(code) FROM read_parquet('{address}')"
+        assert connection.execute(both).fetchall() == [(2 + 1, "3")]
+        # A listing, and the file that was not asked for before.
+        assert methods(server) == {"GET": 2}
+
+
+def test_a_table_that_was_replaced_is_read_anew(server: S3Server) -> None:
+    """Within the same second and of the same size, so that neither of them tells."""
+    lake = Lake("s3://lake", Access(endpoint=server.url))
+    with lake.connect() as connection:
+        for code in "12345":
+            put(lake, None, code)
+            found = connection.execute(f"SELECT code FROM {lake.rows_of('products')}").fetchall()
+            assert found == [(code,)]
+
+
+def test_a_large_table_is_read_in_parts_of_one_version(server: S3Server) -> None:
+    lake = Lake("s3://lake", Access(endpoint=server.url))
+    columns = pa.schema([("number", pa.int64()), ("text", pa.string())])
+    with lake.connect() as connection:
+        query = "SELECT i AS number, md5(i::VARCHAR) AS text FROM range(150000) t(i)"
+        lake.replace_from_query("large", None, columns, connection, query)
+        rows = lake.rows_of("large")
+        methods(server)
+        ((count, least, most, hashed),) = connection.execute(
+            f"SELECT count(*), min(text), max(text), sum(hash(number, text)) FROM {rows}"
+        ).fetchall()
+        parts = [request for request in server.requests if request.range]
+        expected = connection.execute(
+            f"SELECT count(*), min(text), max(text), sum(hash(number, text)) FROM ({query})"
+        ).fetchall()
+    assert [(count, least, most, hashed)] == expected
+    assert {request.method for request in parts} == {"GET"}
+    assert len(parts) > 1
+    # All but the first say of which version they are.
+    assert [bool(request.if_match) for request in parts] == [False, *[True] * (len(parts) - 1)]
+
+
+@pytest.fixture
+def few_files(server: S3Server) -> BucketFiles:
+    """A bucket with files in folders, as DuckDB reads it."""
+    lake = Lake("s3://lake", Access(endpoint=server.url))
+    for name in ("a/1/x", "a/2/x", "a/2/deep/x", "a/y", "a/3/z", "ab/x", "x", "empty"):
+        lake.root.write(name, b"" if name == "empty" else name.encode())
+    return BucketFiles(open_store("s3://lake", Access(endpoint=server.url)), "lake")
+
+
+@pytest.mark.parametrize(
+    ("pattern", "names"),
+    [
+        ("a/*/x", ["a/1/x", "a/2/x"]),
+        ("a/**/x", ["a/1/x", "a/2/deep/x", "a/2/x"]),
+        ("**/x", ["a/1/x", "a/2/deep/x", "a/2/x", "ab/x", "x"]),
+        ("a*/x", ["ab/x"]),
+        ("*", ["empty", "x"]),
+        ("a/*", ["a/y"]),
+        ("a/2/x", ["a/2/x"]),
+        ("a/2", []),
+        ("a/[12]/x", ["a/1/x", "a/2/x"]),
+        ("none/*/x", []),
+        ("empty", ["empty"]),
+    ],
+)
+def test_files_are_found_by_pattern(few_files: BucketFiles, pattern: str, names: list[str]) -> None:
+    found = [path.removeprefix("lake/") for path in few_files.glob(f"s3://lake/{pattern}")]
+    assert found == names
+    for name in names:
+        with few_files.open(f"s3://lake/{name}") as file:
+            assert file.read() == (b"" if name == "empty" else name.encode())
+
+
+def test_a_file_that_is_replaced_while_it_is_read_is_not_glued_together(server: S3Server) -> None:
+    lake = Lake("s3://lake", Access(endpoint=server.url))
+    lake.root.write("large", bytes(3 * 2**20))
+    files = BucketFiles(open_store("s3://lake", Access(endpoint=server.url)), "lake")
+    with files.open("s3://lake/large") as file:
+        assert file.read(10) == bytes(10)
+        lake.root.write("large", bytes(3 * 2**20 - 1) + b"x")
+        file.seek(2**20 + 10)
+        with pytest.raises(ReplacedError, match="large was replaced while it was read"):
+            file.read(10)
+    with pytest.raises(FileNotFoundError):
+        files.open("s3://lake/none")
+    with pytest.raises(ValueError, match="only read"):
+        files.open("s3://lake/large", "wb")
