@@ -19,6 +19,9 @@ endif
 export DAGSTER_HOME := $(CURDIR)
 export DAGSTER_DISABLE_TELEMETRY := 1
 
+# The command says itself that it was stopped by Ctrl-C; make would add a line.
+interruptible = trap : INT; $(1) || [ $$? = 130 ]
+
 .PHONY: help setup run ui month test quick browser loaders screenshots chromium check format docs lock benchmarks clean
 
 help:  ## Show these commands.
@@ -27,10 +30,10 @@ help:  ## Show these commands.
 setup: $(READY)  ## Set up .venv with everything, in the versions of the lock.
 
 run: setup  ## Run the platform once on the sandbox, without a network, and say what was made.
-	@OFF_PLATFORM_SANDBOX=1 $(BIN)/off-platform run
+	@$(call interruptible,OFF_PLATFORM_SANDBOX=1 $(BIN)/off-platform run)
 
 ui: setup  ## Open Dagster's UI at localhost:3000; OFF_PLATFORM_SANDBOX=1 for the sandbox.
-	@. $(BIN)/activate && $(SANDBOX) off-platform ui
+	@. $(BIN)/activate && $(call interruptible,$(SANDBOX) off-platform ui)
 
 month: setup  ## Run this month, as the schedule would: key list, index, changes, bins.
 	@$(SANDBOX) $(BIN)/off-platform $(if $(SANDBOX),sandbox,home)
