@@ -9,7 +9,8 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
-from typing import TYPE_CHECKING
+from queue import SimpleQueue
+from typing import TYPE_CHECKING, Generic
 
 from off_platform.storage.fetch import (
     Bounds,
@@ -46,6 +47,10 @@ NEAR_SECONDS = 0.008
 THREADS_WHEN_NEAR = 6
 # How long a batch takes, at most, at the pace of the quickest answer.
 BATCH_SECONDS = 0.25
+# Batches that wait for a thread, at least.
+SPARE_BATCHES = 2
+# A batch has one object for so many that are done: 1 of the first 255, 16 from 2,048 on.
+DONE_PER_UNDER_WAY = 128
 
 
 def transfer(
@@ -54,7 +59,7 @@ def transfer(
     limits: Limits,
     display: Display | None = None,
     tally: Tally | None = None,
-    before_waiting: Callable[[], object] = lambda: None,
+    when_taken: Callable[[], object] = lambda: None,
 ) -> Iterator[Outcome[Tag, Facts]]:
     """Fetches objects and gives one outcome each, in the order they were wanted.
 
@@ -67,7 +72,7 @@ def transfer(
         limits: bounds.
         display: where progress is shown.
         tally: what is counted, with the total where it is known.
-        before_waiting: called when the next outcome is not there yet.
+        when_taken: called each time some outcomes were taken, before the next are waited for.
 
     An interruption (Ctrl-C) while waiting is raised once the outcomes of what was on its way were
     given; nothing new is asked for meanwhile.
@@ -76,7 +81,8 @@ def transfer(
     bounds = Bounds(limits, Throttle(limits.concurrency), Window(WINDOW_BYTES), Streak())
     threads = _Threads(limits.concurrency)
     try:
-        for outcome in _in_order(store, iter(wanted), bounds, threads, before_waiting):
+        row = _Row(store, iter(wanted), bounds, threads)
+        for outcome in _in_order(row, bounds, when_taken):
             tally.add(outcome.status, len(outcome.data or b""))
             if display:
                 display.show(tally)
@@ -113,45 +119,101 @@ class _Threads:
             pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _in_order(
-    store: "ObjectStore",
-    wanted: Iterator[Wanted[Tag, Facts]],
-    bounds: Bounds,
-    threads: _Threads,
-    before_waiting: Callable[[], object],
-) -> Iterator[Outcome[Tag, Facts]]:
-    """Keeps a row of batches under way; a batch spares most of a future's 30 µs an object."""
-    batches: deque[Future[list[Outcome[Tag, Facts]]]] = deque()
-    submitted, objects, size, under_way, taken = 0, 0, 0, 0, 0
-    while True:
-        mean = size / objects if objects else FIRST_MEAN_BYTES
+class _Row(Generic[Tag, Facts]):
+    """Batches under way, in order; a batch spares most of a future's 30 µs an object.
+
+    A killed process loses what is under way. So no more is asked for than keeps the threads busy,
+    unless the batch whose turn it is takes long; and batches are small while little was done.
+    """
+
+    def __init__(
+        self,
+        store: "ObjectStore",
+        wanted: Iterator[Wanted[Tag, Facts]],
+        bounds: Bounds,
+        threads: _Threads,
+    ) -> None:
+        self._store, self._wanted, self._bounds, self._threads = store, wanted, bounds, threads
+        self.batches: deque[Future[list[Outcome[Tag, Facts]]]] = deque()
+        self._ended: SimpleQueue[object] = SimpleQueue()
+        self._submitted, self._running = 0, 0
+        self._under_way, self._taken, self._bytes = 0, 0, 0
+
+    @property
+    def turn(self) -> int:
+        """The number of the first batch."""
+        return self._submitted - len(self.batches)
+
+    def fill(self, *, waiting: bool = False) -> None:
+        """Asks for more, as long as there is more and room for it."""
+        at_work = self._threads.at_work(self._bounds)
+        most = at_work + max(SPARE_BATCHES, at_work // 4)
+        places, size = self._room(at_work)
+        while self._under_way < places and (self._running if waiting else len(self.batches)) < most:
+            batch = list(islice(self._wanted, size))
+            if not batch:
+                return
+            future = self._threads.submit(self._store, self._submitted, batch, self._bounds)
+            future.add_done_callback(self._ended.put)
+            self.batches.append(future)
+            self._submitted, self._running = self._submitted + 1, self._running + 1
+            self._under_way += len(batch)
+
+    def wait(self) -> None:
+        """Returns once the first batch has ended; meanwhile others go on."""
+        while not self.batches[0].done():
+            self._note_ended(self._ended.get())
+            self.fill(waiting=True)
+        while not self._ended.empty():
+            self._note_ended(self._ended.get())
+
+    def take(self) -> list[Outcome[Tag, Facts]]:
+        """The outcomes of the first batch, which has ended."""
+        outcomes = self.batches[0].result()
+        self.batches.popleft()
+        self._under_way -= len(outcomes)
+        self._taken += len(outcomes)
+        self._bytes += bytes_of(outcomes)
+        return outcomes
+
+    def _note_ended(self, _: object) -> None:
+        self._running -= 1
+
+    def _room(self, at_work: int) -> tuple[int, int]:
+        """How many objects may be under way, and how many a batch has."""
+        mean = self._bytes / self._taken if self._taken else FIRST_MEAN_BYTES
         places = max(1, min(int(WINDOW_BYTES / max(mean, 1)), MOST_PLACES))
-        batch_size = max(1, min(places // (4 * threads.at_work(bounds)), LARGEST_BATCH))
+        size = min(places // (4 * at_work), LARGEST_BATCH, self._taken // DONE_PER_UNDER_WAY)
         # A stop loses the batches on their way, which must be no more than a moment's work.
-        batch_size = min(batch_size, max(1, int(BATCH_SECONDS / bounds.streak.quickest)))
-        while under_way < places and (batch := list(islice(wanted, batch_size))):
-            batches.append(threads.submit(store, submitted, batch, bounds))
-            submitted, under_way = submitted + 1, under_way + len(batch)
-        if not batches:
+        return places, max(1, min(size, int(BATCH_SECONDS / self._bounds.streak.quickest)))
+
+
+def bytes_of(outcomes: list[Outcome[Tag, Facts]]) -> int:
+    """Bytes of the objects that came."""
+    return sum(len(outcome.data or b"") for outcome in outcomes)
+
+
+def _in_order(
+    row: _Row[Tag, Facts], bounds: Bounds, when_taken: Callable[[], object]
+) -> Iterator[Outcome[Tag, Facts]]:
+    freed = 0
+    while True:
+        row.fill()
+        if not row.batches:
             return
-        bounds.window.next_turn(submitted - len(batches), freed=taken)
-        taken = 0
-        if not batches[0].done():
-            before_waiting()
+        bounds.window.next_turn(row.turn, freed=freed)
         try:
-            ended = batches[0].result()
+            row.wait()
+            outcomes = row.take()
         except Exception:
             raise
         except BaseException:
             bounds.end()
-            yield from _on_their_way(batches)
+            yield from _on_their_way(row.batches)
             raise
-        batches.popleft()
-        for outcome in ended:
-            objects, under_way = objects + 1, under_way - 1
-            taken += len(outcome.data or b"")
-            yield outcome
-        size += taken
+        freed = bytes_of(outcomes)
+        yield from outcomes
+        when_taken()
 
 
 def _on_their_way(

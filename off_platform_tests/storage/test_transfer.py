@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Iterator
+from itertools import islice
 from pathlib import Path
 
 import obstore
@@ -25,9 +26,11 @@ from off_platform_tests.storage.serving import (
     wanted,
     whole,
 )
-from off_platform_tests.waiting import PATIENCE_SECONDS
+from off_platform_tests.waiting import PATIENCE_SECONDS, wait_until
 
 MOST_AHEAD = 4096 + 16
+# Six threads of a near store, and two batches that wait for one.
+MOST_AHEAD_AT_FIRST = 8
 OBJECTS = random_objects(120)
 KEYS = list(OBJECTS)
 
@@ -318,3 +321,39 @@ def test_a_damaged_object_among_others_that_have_their_md5_is_corrupt(folder: Pa
         flipped = {key for key in KEYS if server.fault_of(key)}
     assert len(flipped) > 3
     assert {each.key for each in outcomes if each.status == "corrupt"} == flipped
+
+
+def test_little_is_asked_for_ahead_of_a_slow_taker_while_little_was_done() -> None:
+    """What is under way is lost to a kill: of 300 photos stopped at 240, 222 were asked for again.
+
+    The taker waits until all that was asked for has come.
+    """
+    store = MemoryStore()
+    obstore.put(store, "photo", b"photo")
+    asked, came = 0, 0
+
+    def photos() -> Iterator[Wanted[None, None]]:
+        nonlocal asked
+        for _ in range(1000):
+            asked += 1
+            yield Wanted("photo", None, counted)
+
+    def counted(_: bytes) -> tuple[None, None]:
+        nonlocal came
+        with lock:
+            came += 1
+        return None, None
+
+    lock, flushed = threading.Lock(), 0
+
+    def flush() -> None:
+        nonlocal flushed
+        flushed = taken
+
+    taken = 0
+    outcomes = transfer(store, photos(), Limits(), when_taken=flush)
+    for taken, _ in enumerate(islice(outcomes, 250), 1):
+        assert wait_until(lambda: came == asked, look_seconds=0.001)
+        assert asked - taken <= 3 * MOST_AHEAD_AT_FIRST
+        assert taken - flushed <= 2
+    outcomes.close()
