@@ -8,7 +8,7 @@ import shutil
 import tempfile
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -295,9 +295,28 @@ class LocalFolder(Folder):
 class BucketFolder(Folder):
     """A prefix of a bucket: a PUT is one step, a move is a copy on the server's side."""
 
-    def __init__(self, store: "ObjectStore", url: str, prefix: str = "") -> None:
-        """Takes an open store, the URL it was opened with, and the prefix without slashes."""
+    def __init__(
+        self,
+        store: "ObjectStore",
+        url: str,
+        prefix: str = "",
+        sweep: Callable[[], object] = lambda: None,
+    ) -> None:
+        """Takes an open store, the URL it was opened with, and the prefix without slashes.
+
+        `sweep` removes what killed runs left; it is called once, before the first scratch.
+        """
         self._store, self._url, self._prefix = store, url.rstrip("/"), prefix
+        self._sweep: Callable[[], object] | None = sweep
+
+    @contextmanager
+    def scratch(self) -> Iterator[Path]:
+        """See `Folder.scratch`; what killed runs left in the bucket is swept out first."""
+        sweep, self._sweep = self._sweep, None
+        if sweep:
+            sweep()
+        with super().scratch() as scratch:
+            yield scratch
 
     def settle(self) -> None:
         """See `Folder.settle`; a bucket answers once it has something for good."""

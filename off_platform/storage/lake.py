@@ -6,6 +6,7 @@ replaced whole, so that other programs can read it while runs go on.
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -71,7 +72,7 @@ class Lake:
         self.root: Folder = (
             LocalFolder(local_folder(url))
             if is_local(url)
-            else BucketFolder(open_store(url, self._access), url)
+            else BucketFolder(open_store(url, self._access), url, sweep=self._sweep)
         )
 
     def replace(
@@ -168,6 +169,11 @@ class Lake:
         _bound(connection, memory, threads, spill)
         self._let_read(connection)
 
+    def _sweep(self) -> None:
+        # Others than those who sign can put nothing into a bucket.
+        if self.url.startswith("s3://") and self._access.signed:
+            _swept(self.url, self._access)
+
     def _let_read(self, connection: "duckdb.DuckDBPyConnection") -> None:
         """Through obstore: DuckDB's own extension would have to be fetched from its makers."""
         if not isinstance(self.root, BucketFolder):
@@ -263,6 +269,15 @@ def copy_query(
         connection.execute(f"COPY ({query}) TO {literal(str(path))} ({how})").fetchall()
     except duckdb.IOException as error:
         raise OSError(str(error).split("\n", 1)[0]) from error
+
+
+@cache
+def _swept(url: str, access: Access) -> None:
+    """Aborts dead uploads of a lake, once a process."""
+    from off_platform.storage.uploads import abort_dead_uploads  # noqa: PLC0415 - brings boto3
+
+    parts = urlsplit(url)
+    abort_dead_uploads(parts.netloc, parts.path.strip("/"), access)
 
 
 def _name(table: str, partition: tuple[str, str] | None) -> str:

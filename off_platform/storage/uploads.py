@@ -1,0 +1,71 @@
+"""Multipart uploads that killed runs left in a bucket: their parts are paid for and not listed.
+
+Which uploads are ours is said by the caller's prefix.
+"""
+
+from collections.abc import Iterator
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from off_platform.storage.objects import Access
+
+# A run puts a part, or gives up, within minutes; with the retries of a part it is no hour.
+QUIET = timedelta(hours=1)
+
+
+def abort_dead_uploads(
+    bucket: str, prefix: str, access: "Access", now: datetime | None = None
+) -> list[str]:
+    """Aborts the uploads below a prefix of which no part came for an hour.
+
+    Where the bucket does not allow to list or abort them, or knows no uploads, nothing is done: a
+    lifecycle rule of the bucket does the same (docs/server.md).
+
+    Args:
+        bucket: its name.
+        prefix: of the keys, without slash at its end; empty for the whole bucket.
+        access: how it is reached, signed.
+        now: to measure from.
+
+    Returns:
+        The keys.
+    """
+    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - 0.7 s, once used
+
+    quiet_since = (now or datetime.now(UTC)) - QUIET
+    aborted: list[str] = []
+    with suppress(BotoCoreError, ClientError):
+        client = _client(access)
+        for upload in _uploads(client, bucket, f"{prefix}/" if prefix else ""):
+            of_upload = {"Bucket": bucket, "Key": upload["Key"], "UploadId": upload["UploadId"]}
+            if upload["Initiated"] < quiet_since and not _goes_on(client, of_upload, quiet_since):
+                client.abort_multipart_upload(**of_upload)
+                aborted.append(upload["Key"])
+    return aborted
+
+
+def _uploads(client: Any, bucket: str, prefix: str) -> Iterator[dict[str, Any]]:
+    pages = client.get_paginator("list_multipart_uploads")
+    for page in pages.paginate(Bucket=bucket, Prefix=prefix):
+        yield from page.get("Uploads", ())
+
+
+def _goes_on(client: Any, of_upload: dict[str, str], quiet_since: datetime) -> bool:
+    """Whether a part of an upload came lately."""
+    return any(
+        part["LastModified"] >= quiet_since
+        for page in client.get_paginator("list_parts").paginate(**of_upload)
+        for part in page.get("Parts", ())
+    )
+
+
+def _client(access: "Access") -> Any:
+    import boto3  # noqa: PLC0415 - 0.7 s, once used
+    from botocore.config import Config  # noqa: PLC0415 - the same
+
+    config = Config(retries={"max_attempts": 1}, connect_timeout=10, read_timeout=60)
+    return boto3.client(
+        "s3", region_name=access.region, endpoint_url=access.endpoint, config=config
+    )
