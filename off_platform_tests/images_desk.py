@@ -69,26 +69,26 @@ class Desk:
         """Where the set of a name lies."""
         return self.lake.root.below(f"{IMAGE_SETS}/{name}")
 
-    def make(  # noqa: PLR0913 - each is an option of a set
+    def make(
         self,
         name: str = "tryout",
         *,
         layout: Layout = "shards",
         group_samples: int = 5,
         decoded_share: float = 0.01,
-        keep_formats: bool = False,
         folder: Folder | None = None,
         display: Display | None = None,
         month: str | None = None,
         **options: Any,
     ) -> Made:
         """Makes an image set of these options; all candidates by default."""
+        choice = Choice.model_validate({"n": None, **options})
         request = Request(
             name,
-            Choice.model_validate({"n": None, **options}),
+            choice,
             "A set of the tests.",
             group_samples,
-            How(layout, self.limits, decoded_share, keep_formats),
+            How(layout, self.limits, decoded_share, choice.keep_formats),
             gallery_samples=30,
             month=month,
         )

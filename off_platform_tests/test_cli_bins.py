@@ -429,18 +429,33 @@ def test_the_help_names_every_option() -> None:
     assert "Make an image set of bins" in shown
     for option in (
         "out", "n", "seed", "id-space", "difficulty", "least-quantity", "most-quantity",
-        "per-class", "one-per-visit", "exact", "asin", "sku", "split", "layout",
+        "per-class", "one-per-visit", "exact", "asin", "sku", "split", "layout", "keep-formats",
     ):  # fmt: skip
         assert f"--{option} " in shown
 
 
-def test_the_card_names_every_file_and_what_was_reached(run: Run) -> None:
-    run("--n", "all", "--most-quantity", "5", "--per-class", "2", "--out", "photos")
+def test_the_card_names_every_file_and_what_was_reached(
+    run: Run, readable: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bucket = Path(shutil.copytree(readable, "bucket"))
+    monkeypatch.setenv("OFF_PLATFORM_BINS_BUCKET", str(bucket))
+    few = ("--n", "all", "--most-quantity", "5", "--per-class", "2", "--no-refresh")
+    run(*few, "--out", "before")
+    photos = duckdb.sql(
+        "SELECT min(key) AS key FROM 'before/manifest.parquet' WHERE kind = 'photo'"
+    )
+    (bucket / photos.fetchall()[0][0]).unlink()
+
+    assert run(*few, "--layout", "files", "--out", "photos")[0] == 1
     card = Path("photos/README.md").read_text()
-    assert [name for name in MADE if f"`{name}`" not in card] == ["README.md"]
-    columns = duckdb.sql("FROM 'photos/labels.parquet'").columns
-    assert [column for column in columns if column not in card.replace("\\_", "_")] == []
-    for quantity, number in duckdb.sql(
-        "SELECT expected_quantity, count(*) FROM 'photos/labels.parquet' GROUP BY 1"
-    ).fetchall():
-        assert f"| expected quantity {quantity} | {number} |" in card
+    made = [path.name for path in Path("photos").glob("*.*")]
+    assert [name for name in made if f"`{name}`" not in card] == ["README.md"]
+    for table in ("labels", "manifest", "metadata"):
+        columns = duckdb.sql(f"FROM 'photos/{table}.parquet'").columns
+        assert [column for column in columns if column not in card.replace("\\_", "_")] == []
+    reached = duckdb.sql("""SELECT before.expected_quantity, count(*), count(photos.id)
+        FROM 'before/labels.parquet' AS before LEFT JOIN 'photos/labels.parquet' AS photos
+        USING (id) GROUP BY 1""").fetchall()
+    assert sum(chosen - here for _, chosen, here in reached) == 1
+    for quantity, chosen, here in reached:
+        assert f"| expected quantity {quantity} | {chosen} | {here} |" in card

@@ -50,6 +50,9 @@ class BinChoice(BaseModel):
     split: Literal["train", "validation", "test"] | None = Field(
         default=None, description="Only bins of this split, see bin_splits."
     )
+    keep_formats: bool = Field(
+        default=False, description="Keep PNG, WebP and GIF pictures that are named .jpg."
+    )
 
     @model_validator(mode="after")
     def _some_quantity_fits(self) -> Self:

@@ -5,7 +5,9 @@ labels in others' forms are `exports.py`.
 """
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -103,15 +105,15 @@ def request_from(
     options |= {key: value for key, value in varied.items() if key in options and value is not None}
     if varied.get("all"):
         options["n"] = None
+    options["keep_formats"] |= settings.keep_formats
     made = checked_choice(BinChoice, options, name)
-    keeps = bool(varied.get("keep_formats") or settings.keep_formats)
     layout = checked_layout(varied.get("layout") or settings.layout)
     return Request(
         demand_name(name),
         made,
         varied_description(description, choice, made),
         settings.shard_samples,
-        How(layout, limits_from(settings), settings.decoded_share, keeps),
+        How(layout, limits_from(settings), settings.decoded_share, made.keep_formats),
         settings.gallery_samples,
         shares_from(settings),
     )
@@ -164,7 +166,7 @@ def make_bin_image_set(
         tally = build_groups(folder, source, request.how, connection, display, texts)
         contents = finish(
             folder,
-            _about(source, request, candidates, _reached(connection, plan.query, bins)),
+            _about(source, request, candidates, partial(_reached, connection, bins)),
             connection,
             request.gallery_samples,
             lambda to: write_exports(connection, _labelled(lake, to / MANIFEST), to),
@@ -195,7 +197,6 @@ def _identity(source: Source, request: Request, digest: int) -> dict[str, Any]:
         "source": source.url,
         "layout": request.how.layout,
         "decoded_share": request.how.decoded_share,
-        "keep_formats": request.how.keep_formats,
         # A plan of before, whose rows do not name what is at hand, is not continued.
         "metadata": BIN_METADATA.name,
     }
@@ -218,17 +219,22 @@ def _labelled(lake: Lake, manifest: Path) -> str:
 
 
 def _reached(
-    connection: "duckdb.DuckDBPyConnection", chosen: str, bins: str
-) -> tuple[tuple[str, int], ...]:
-    """How many bins of each expected quantity were chosen."""
+    connection: "duckdb.DuckDBPyConnection", bins: str, manifest: str
+) -> tuple[tuple[str, int, int], ...]:
+    """Of each expected quantity how many bins were chosen, and how many have their photo here."""
     found = connection.execute(f"""
-        SELECT expected_quantity, count(*) FROM {bins}
-        WHERE id IN (SELECT stem FROM ({chosen})) GROUP BY 1 ORDER BY 1""").fetchall()
-    return tuple((f"expected quantity {quantity}", number) for quantity, number in found)
+        SELECT expected_quantity, count(*), count_if(fetched) FROM {bins}
+        JOIN (SELECT sample AS id, status = 'fetched' AS fetched FROM {manifest}
+            WHERE kind = 'photo') USING (id)
+        GROUP BY 1 ORDER BY 1""").fetchall()
+    return tuple((f"expected quantity {quantity}", *numbers) for quantity, *numbers in found)
 
 
 def _about(
-    source: Source, request: Request, candidates: int, reached: tuple[tuple[str, int], ...]
+    source: Source,
+    request: Request,
+    candidates: int,
+    reached: Callable[[str], tuple[tuple[str, int, int], ...]],
 ) -> About:
     options = request.choice.model_dump(mode="json", exclude_defaults=True)
     return About(

@@ -43,6 +43,7 @@ class BinImageSetConfig(dg.Config):
     asins: list[str] | None = Field(default=None, description=_described("asins"))
     skus: list[str] | None = Field(default=None, description=_described("skus"))
     split: str | None = Field(default=None, description=_described("split"))
+    keep_formats: bool | None = Field(default=None, description=_described("keep_formats"))
     layout: str | None = Field(
         default=None, description="shards or files. Left out: as the settings have it."
     )

@@ -214,7 +214,7 @@ def write_manifest(
 
 
 def set_aside(shard: str) -> str:
-    """The file beside a shard that has its incomplete samples (`shard_order.py`)."""
+    """The file beside a shard for samples that are not like its first (`shard_order.py`)."""
     return shard.replace(".tar", "_incomplete.tar")
 
 

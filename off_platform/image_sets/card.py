@@ -8,6 +8,8 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from off_platform.image_sets.image_folder import PHOTO_COLUMNS
+from off_platform.image_sets.manifest import COLUMNS
 from off_platform.image_sets.templates.markdown import markdown_environment
 
 PROBLEMS_NAMED = 20
@@ -151,8 +153,8 @@ class CardFacts:
         asked: How many samples were asked for; None for all that fit.
         earlier: How many objects are copies of an earlier run, as fresh ones could not be had.
         files: The wing's own files of the set, each with what it holds.
-        reached: How many samples there are of each class, by its name.
-        aside: How many samples are in `00000_incomplete.tar`, as they lack objects.
+        reached: The classes, each with the number of samples chosen and of those with a photo.
+        aside: How many samples are in `00000_incomplete.tar`, lacking objects or of other types.
         copies: How many photos have the same bytes as one before them.
         image_folder: Whether loose photos have a `metadata.parquet` beside them.
     """
@@ -185,7 +187,7 @@ class CardFacts:
     asked: int | None = None
     earlier: int = 0
     files: tuple[tuple[str, str], ...] = ()
-    reached: tuple[tuple[str, int], ...] = ()
+    reached: tuple[tuple[str, int, int], ...] = ()
     aside: int = 0
     copies: int = 0
     image_folder: bool = False
@@ -217,6 +219,8 @@ def data_card(facts: CardFacts) -> str:
             named=facts.problems[:PROBLEMS_NAMED],
             photo_kind=next((kind for kind in facts.kinds if kind.photo), None),
             tags=_tags(facts),
+            columns=COLUMNS,
+            of_photos=PHOTO_COLUMNS,
         )
     )
     return text.strip() + "\n"

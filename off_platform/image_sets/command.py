@@ -34,7 +34,6 @@ def command_line(
         **_bucket_settings(wing, source),
         "shard_samples": group_samples,
         "decoded_share": how.decoded_share,
-        "keep_formats": how.keep_formats,
     }
     assignments = [
         f"OFF_PLATFORM_{setting.upper()}={shlex.quote(str(value))}"

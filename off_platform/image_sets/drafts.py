@@ -8,7 +8,7 @@ rows say, and when a group is done, is `groups.py`.
 import json
 import zlib
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from off_platform.image_sets.at_hand import AT_HAND
 from off_platform.image_sets.building import BUILDING, LOOSE, set_aside
@@ -93,17 +93,19 @@ class Draft:
         A run that is killed in between drops what no longer agrees, as with every draft.
         """
         rows = sorted(self.rows, key=lambda row: row["position"])
-        orders = loader_order([(row["member"], row.get("path") is not None) for row in rows])
+        members = [(row["member"], row.get("path") is not None) for row in rows]
+        with self.container.open("rb") as made:
+            orders = loader_order(members, lambda index: _object(made, rows[index]))
         shard, aside = ([rows[index] for index in order] for order in orders)
         if shard == self.rows:
             return
-        made = self.container.with_name(f"{self._name}.new")
-        self._copy(shard, made)
+        arranged = self.container.with_name(f"{self._name}.new")
+        self._copy(shard, arranged)
         if aside:
             self._copy(aside, self.container.with_name(set_aside(self._name)))
         journal = self.journal.with_name(f"{JOURNAL}.new")
         journal.write_text("".join(map(line, (*shard, *aside))), encoding="utf-8")
-        made.replace(self.container)
+        arranged.replace(self.container)
         journal.replace(self.journal)
 
     def _copy(self, rows: list[Row], to: Path) -> None:
@@ -112,8 +114,7 @@ class Draft:
         with self.container.open("rb") as before:
             for row in rows:
                 if row.get("path") is not None:
-                    before.seek(row["offset"])
-                    row["offset"] = shard.add(row["member"], before.read(row["stored_bytes"]))
+                    row["offset"] = shard.add(row["member"], _object(before, row))
                     row["path"] = to.name.removesuffix(".new")
         shard.finish()
         shard.close()
@@ -151,13 +152,17 @@ class Draft:
         if folder != place or Path(file).name != file or "member" not in row:
             return False
         with (self.container / file).open("rb") as stored:
-            stored.seek(row["offset"] or 0)
-            data = stored.read(row["stored_bytes"])
+            data = _object(stored, row)
         if len(data) != row["stored_bytes"]:
             return False
         if "crc32" in row:
             return bool(zlib.crc32(data) == row["crc32"])
         return bool(md5_hex(data) == row["md5"])
+
+
+def _object(stored: BinaryIO, row: Row) -> bytes:
+    stored.seek(row["offset"] or 0)
+    return stored.read(row["stored_bytes"])
 
 
 def _without_passing(rows: list[Row]) -> int:

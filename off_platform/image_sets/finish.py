@@ -61,7 +61,8 @@ class About:
     limits: tuple[str, ...]
     asked: int | None
     files: tuple[tuple[str, str], ...] = ()
-    reached: tuple[tuple[str, int], ...] = ()
+    reached: Callable[[str], tuple[tuple[str, int, int], ...]] | None = None
+    """From SQL of the manifest to the classes, see `CardFacts`."""
     labels: str | None = None
     """The wing's own file with a column `id`, the sample, and labels; None without."""
     describe: Callable[[bytes], tuple[str, str]] | None = None
@@ -121,8 +122,9 @@ def _card_facts(about: About, contents: Contents) -> CardFacts:
         **{
             name: value
             for name, value in vars(about).items()
-            if name not in {"address", "describe", "labels"}
+            if name not in {"address", "describe", "labels", "reached"}
         },
+        reached=about.reached(contents.rows) if about.reached else (),
         samples=contents.samples,
         tallies=contents.tallies,
         problems=contents.problems(PROBLEMS_NAMED),

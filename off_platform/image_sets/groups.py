@@ -226,17 +226,24 @@ class _Place:
         if self._layout == "files":
             # Whether each file has its size is known already (`earlier.py`).
             return self._objects > 0
-        return all(_ends_at(folder, name, _end(name, rows)) for name, rows in self._files())
+        return all(_ends_at(folder, name, _end(name, rows)) for name, rows in self._files(folder))
 
-    def _files(self) -> Iterator[tuple[str, list[Row]]]:
+    def _files(self, folder: Folder) -> Iterator[tuple[str, list[Row]]]:
         """The group's files, each with its rows in the order in which they would be put down."""
         shard, aside = list(range(len(self._rows))), list[int]()
         if self._arranged:
             there = [(row["member"], row["had_path"] is not None) for row in self._rows]
-            shard, aside = loader_order(there)
+            shard, aside = loader_order(there, lambda index: _stored(folder, self._rows[index]))
         yield self._name, [self._rows[index] for index in shard]
         if aside:
             yield building.set_aside(self._name), [self._rows[index] for index in aside]
+
+
+def _stored(folder: Folder, row: Row) -> bytes:
+    try:
+        return folder.read(row["had_path"], row["had_offset"] or 0, row["had_bytes"])
+    except FileNotFoundError:
+        return b""
 
 
 def _end(name: str, rows: list[Row]) -> int | None:

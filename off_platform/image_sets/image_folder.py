@@ -15,6 +15,11 @@ if TYPE_CHECKING:
     import duckdb
 
 IMAGE_FOLDER = "metadata.parquet"
+# Of the manifest.
+PHOTO_COLUMNS = (
+    "sample", "barcode", "image_id", "kind", "width", "height", "shown_width", "shown_height",
+    "orientation", "format", "bytes", "md5", "url", "licence", "attribution",
+)  # fmt: skip
 
 
 def write_image_folder(
@@ -29,9 +34,7 @@ def write_image_folder(
         to: the file to make.
     """
     rows = f"read_parquet({literal(str(manifest))})"
-    own = ("sample", "barcode", "image_id", "kind", "width", "height", "orientation", "format",
-           "bytes", "md5", "url", "licence", "attribution")  # fmt: skip
-    columns = ", ".join(f"p.{name}" for name in own)
+    columns = ", ".join(f"p.{name}" for name in PHOTO_COLUMNS)
     joined = f"LEFT JOIN read_parquet({literal(str(labels))}) AS l ON l.id = p.sample"
     copy_query(
         connection,

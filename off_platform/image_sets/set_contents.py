@@ -72,7 +72,7 @@ class Contents:
     ) -> None:
         """See the class."""
         self._folder, self._connection = folder, connection
-        self._rows = f"read_parquet({literal(manifest)})"
+        self.rows = f"read_parquet({literal(manifest)})"
         # File, offset and bytes of what was read last.
         self._ahead = ("", 0, b"")
 
@@ -83,7 +83,7 @@ class Contents:
     def tallies(self) -> tuple[CardTally, ...]:
         """Objects and bytes by kind and status."""
         found = self._ask(f"""SELECT kind, status, count(*), coalesce(sum(bytes), 0)::BIGINT
-            FROM {self._rows} GROUP BY kind, status
+            FROM {self.rows} GROUP BY kind, status
             ORDER BY kind IN {TEXT_KINDS}, kind, status <> 'fetched', status""")
         return tuple(
             CardTally(kind=kind, status=status, objects=objects, size=size)
@@ -98,7 +98,7 @@ class Contents:
     @cached_property
     def samples(self) -> int:
         """Number of samples."""
-        return int(self._ask(f"SELECT count(DISTINCT sample) FROM {self._rows}")[0][0])
+        return int(self._ask(f"SELECT count(DISTINCT sample) FROM {self.rows}")[0][0])
 
     @cached_property
     def shards(self) -> int:
@@ -107,11 +107,11 @@ class Contents:
 
     @cached_property
     def aside(self) -> int:
-        """Number of samples in a file of their own, as they lack objects."""
+        """Number of samples in a file of their own (`shard_order.py`)."""
         return self._count("DISTINCT sample", "path LIKE '%incomplete.tar'")
 
     def _count(self, what: str, where: str) -> int:
-        return int(self._ask(f"SELECT count({what}) FROM {self._rows} WHERE {where}")[0][0])
+        return int(self._ask(f"SELECT count({what}) FROM {self.rows} WHERE {where}")[0][0])
 
     @cached_property
     def is_image_folder(self) -> bool:
@@ -124,7 +124,7 @@ class Contents:
     @cached_property
     def earlier(self) -> int:
         """Number of objects that are copies of an earlier run, as fresh ones could not be had."""
-        query = f"FROM {self._rows} WHERE status = 'fetched' AND reason IS NOT NULL"
+        query = f"FROM {self.rows} WHERE status = 'fetched' AND reason IS NOT NULL"
         return int(self._ask(f"SELECT count(*) {query}")[0][0])
 
     @cached_property
@@ -135,7 +135,7 @@ class Contents:
 
     def problems(self, most: int) -> tuple[CardProblem, ...]:
         """The first objects that could not be had."""
-        found = self._ask(f"""SELECT key, status, reason FROM {self._rows}
+        found = self._ask(f"""SELECT key, status, reason FROM {self.rows}
             WHERE status <> 'fetched' ORDER BY position LIMIT {most}""")
         return tuple(
             CardProblem(key=key, status=status, reason=reason) for key, status, reason in found
@@ -147,7 +147,7 @@ class Contents:
         found = self._ask(f"""SELECT kind, count(*),
             min(shown_width), median(shown_width), max(shown_width),
             min(shown_height), median(shown_height), max(shown_height)
-            FROM {self._rows} WHERE width IS NOT NULL GROUP BY kind ORDER BY kind""")
+            FROM {self.rows} WHERE width IS NOT NULL GROUP BY kind ORDER BY kind""")
         return tuple(
             CardPhotoSizes(
                 kind=kind,
@@ -165,7 +165,7 @@ class Contents:
             SELECT count(*) FILTER (trim(etag, '"') = md5),
                 count(*) FILTER (trim(etag, '"') IS DISTINCT FROM md5),
                 count(*), count(width), count(*) FILTER (decoded)
-            FROM {self._rows} WHERE status = 'fetched'""")[0]
+            FROM {self.rows} WHERE status = 'fetched'""")[0]
         return CardVerification(
             md5_equal=equal,
             md5_not_comparable=other,
@@ -181,12 +181,12 @@ class Contents:
         """
         plan = f"read_parquet({literal(self._folder.address(building.PLAN))})"
         if not self._folder.exists(building.PLAN):
-            plan = f"""(SELECT position, 0 AS "group" FROM {self._rows})"""
+            plan = f"""(SELECT position, 0 AS "group" FROM {self.rows})"""
         # A cursor of its own: whoever stops reading half-way must not keep others from asking.
         reader = (
             self._connection.cursor()
             .sql(f"""SELECT m.* EXCLUDE (last_modified), p."group" AS "group"
-                FROM {self._rows} AS m JOIN {plan} AS p USING (position)
+                FROM {self.rows} AS m JOIN {plan} AS p USING (position)
                 ORDER BY position LIMIT {samples * 4}""")
             .to_arrow_reader(1000)
         )

@@ -2,31 +2,41 @@
 
 Hugging Face's `webdataset` builder takes its columns from the first five samples of the first shard
 and refuses a set in which these have different ones (huggingface/datasets 7055). Later samples get
-a null for what they lack. That single objects are missing is normal in both buckets. How the
-objects are written is `drafts.py`.
+a null for what they lack. That single objects are missing is normal in both buckets. The types of
+a JSON's fields come from the same five (`json_fields.py`). How the objects are written is
+`drafts.py`.
 """
 
 from collections import Counter
-from collections.abc import Sequence
-from itertools import groupby
+from collections.abc import Callable, Sequence
+from itertools import groupby, islice
+
+from off_platform.image_sets.json_fields import alike, fields_of
 
 LOOKED_AT = 5
 """Number of samples the builder looks at: its `NUM_EXAMPLES_FOR_FEATURES_INFERENCE`."""
+# OCR results of 300 kB take a millisecond each.
+CANDIDATES = 64
+_JSON = ".json"
 
 Fields = tuple[str, ...]
 
 
-def loader_order(members: Sequence[tuple[str, bool]]) -> tuple[list[int], list[int]]:
+def loader_order(
+    members: Sequence[tuple[str, bool]], read: Callable[[int], bytes]
+) -> tuple[list[int], list[int]]:
     """The order in which a shard's objects are written, and which of them go to a second file.
 
     Args:
         members: name of each object and whether it is there; those of a sample side by side, the
             photo first.
+        read: gives the bytes of an object that is there, by its index.
 
     Returns:
-        Indexes into the members. First those of the shard: five samples that have all columns, then
-        the others as they were. Where fewer than five have all columns, only these are in the
-        shard; the others are set aside, the second list. Samples stay whole.
+        Indexes into the members. First those of the shard: five samples that have all columns and
+        whose JSON has fields of the same types, then the others as they were. Where fewer than
+        five are so, only these are in the shard; the others are set aside, the second list.
+        Samples stay whole.
     """
     stems = [name.split(".", 1)[0] for name, _ in members]
     samples = [list(of_sample) for _, of_sample in groupby(range(len(members)), stems.__getitem__)]
@@ -37,18 +47,36 @@ def loader_order(members: Sequence[tuple[str, bool]]) -> tuple[list[int], list[i
     counts = Counter(each for each in fields if each)
     most = _most_fields(counts, members)
     complete = [number for number, each in enumerate(fields) if each == most]
-    others = [number for number, each in enumerate(fields) if each != most]
-    if len(counts) <= 1:
-        first, rest, aside = list(range(len(samples))), list[int](), list[int]()
-    elif len(complete) >= LOOKED_AT:
-        first, aside = complete[:LOOKED_AT], []
-        rest = sorted({*complete[LOOKED_AT:], *others})
-    else:
-        first, rest, aside = complete, [], others
+    first = _alike(complete, samples, members, read)
+    rest = [number for number in range(len(samples)) if number not in set(first)]
+    # What has nothing at all is in no shard.
+    is_seen = any(fields[number] for number in rest)
+    aside = rest if is_seen and len(first) < LOOKED_AT else []
+    if aside:
+        rest = []
     return (
         [index for number in (*first, *rest) for index in samples[number]],
         [index for number in aside for index in samples[number]],
     )
+
+
+def _alike(
+    complete: list[int],
+    samples: list[list[int]],
+    members: Sequence[tuple[str, bool]],
+    read: Callable[[int], bytes],
+) -> list[int]:
+    """The numbers of up to five complete samples whose JSON has fields of the same types."""
+    texts = {
+        number: index
+        for number in islice(complete, CANDIDATES)
+        for index in samples[number]
+        if members[index][1] and members[index][0].endswith(_JSON)
+    }
+    if not texts:
+        return complete[:LOOKED_AT]
+    found = fields_of(read(index) for index in texts.values())
+    return [complete[place] for place in alike(found, LOOKED_AT)]
 
 
 def _most_fields(counts: Counter[Fields], members: Sequence[tuple[str, bool]]) -> Fields | None:

@@ -61,6 +61,9 @@ class Choice(BaseModel):
     languages: Tags = Field(
         default=(), description="Only products with one of these languages, such as fr."
     )
+    keep_formats: bool = Field(
+        default=False, description="Keep PNG, WebP and GIF pictures that are named .jpg."
+    )
 
     @model_validator(mode="after")
     def _some_day_fits(self) -> Self:

@@ -92,8 +92,8 @@ def request_from(
     options |= {key: value for key, value in varied.items() if key in options and value is not None}
     if varied.get("all"):
         options["n"] = None
+    options["keep_formats"] |= settings.keep_formats
     made = checked_choice(Choice, options, name)
-    keeps = bool(varied.get("keep_formats") or settings.keep_formats)
     layout = checked_layout(varied.get("layout") or settings.layout)
     limits = Limits(settings.concurrency, settings.attempts, settings.object_bytes_most)
     return Request(
@@ -101,7 +101,7 @@ def request_from(
         made,
         varied_description(description, choice, made),
         settings.shard_samples,
-        How(layout, limits, settings.decoded_share, keeps),
+        How(layout, limits, settings.decoded_share, made.keep_formats),
         settings.gallery_samples,
         _month(varied.get("month")),
     )
@@ -234,7 +234,6 @@ def _identity(source: Source, request: Request, snapshot: Snapshot) -> dict[str,
         "source": source.url,
         "layout": request.how.layout,
         "decoded_share": request.how.decoded_share,
-        "keep_formats": request.how.keep_formats,
     }
 
 
@@ -312,7 +311,9 @@ def command(request: Request, source: Source, month: str) -> str:
             words += [option, str(value or "all")]
         elif isinstance(value, list):
             words += [word for each in value for word in (_singular(option), str(each))]
-        elif value is not None:
+        elif value is True:
+            words.append(option)
+        elif value is not None and value is not False:
             words += [option, str(value)]
     words += ["--month", month]
     return command_line(WING, words, request.name, source, request.how, request.group_samples)

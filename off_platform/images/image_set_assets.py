@@ -41,6 +41,7 @@ class ImageSetConfig(dg.Config):
     countries: list[str] | None = Field(default=None, description=_described("countries"))
     categories: list[str] | None = Field(default=None, description=_described("categories"))
     languages: list[str] | None = Field(default=None, description=_described("languages"))
+    keep_formats: bool | None = Field(default=None, description=_described("keep_formats"))
     layout: str | None = Field(
         default=None, description="shards or files. Left out: as the settings have it."
     )

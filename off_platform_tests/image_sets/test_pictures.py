@@ -9,8 +9,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from off_platform.bins import image_set as bins
+from off_platform.bins.choice import BinChoice
+from off_platform.bins.image_set_assets import BinImageSetConfig
 from off_platform.image_sets.contents import Content, check_jpeg
+from off_platform.image_sets.declared import declared_choice
 from off_platform.image_sets.pictures import check_other_format, orientation_of
+from off_platform.images import image_set as images
+from off_platform.images.choice import Choice
+from off_platform.images.image_set_assets import ImageSetConfig
+from off_platform.settings import Settings
 from off_platform.storage.objects import Source
 from off_platform_tests.images_desk import Desk, Row, desk_at
 
@@ -145,3 +153,35 @@ def test_a_set_of_an_earlier_version_is_refreshed(
         desk.make(kind="400")
         assert {row["status"] for row in desk.manifest()} >= {"fetched"}
         assert rows_of_odd(desk, odd)[-1]["shown_width"] == 30
+
+
+def test_formats_are_kept_wherever_it_is_asked_for(tmp_path: Path) -> None:
+    declared = tmp_path / "image_sets.toml"
+    declared.write_text("[images.some]\nkeep_formats = true\n[bins.some]\nkeep_formats = true\n")
+    photos, _ = declared_choice(declared, "images", Choice, "some")
+    boxes, _ = declared_choice(declared, "bins", BinChoice, "some")
+    plain, kept, varied = Settings(), Settings(keep_formats=True), {"keep_formats": True}
+    assert ImageSetConfig(**varied).model_dump().items() >= varied.items()
+    assert BinImageSetConfig(**varied).model_dump().items() >= varied.items()
+    keeping: list[images.Request | bins.Request] = [
+        images.request_from(plain, "some", photos, "", {}),
+        images.request_from(plain, "some", Choice(), "", varied),
+        images.request_from(kept, "some", Choice(), "", {}),
+        bins.request_from(plain, "some", boxes, "", {}),
+        bins.request_from(plain, "some", BinChoice(), "", varied),
+        bins.request_from(kept, "some", BinChoice(), "", {}),
+    ]
+    for request in keeping:
+        assert (request.how.keep_formats, request.choice.keep_formats) == (True, True)
+        source = Source("s3://somewhere")
+        made = (
+            images.command(request, source, "2026-11")
+            if isinstance(request, images.Request)
+            else bins.command(request, source)
+        )
+        assert " --keep-formats " in made
+    for request in (
+        images.request_from(plain, "some", Choice(), "", {}),
+        bins.request_from(plain, "some", BinChoice(), "", {}),
+    ):
+        assert (request.how.keep_formats, request.choice.keep_formats) == (False, False)

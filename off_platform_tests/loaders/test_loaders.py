@@ -3,13 +3,16 @@
 What is right is what the bucket has and the manifest says of it.
 """
 
-from collections.abc import Iterable, Mapping
+import json
+from collections.abc import Callable, Iterable, Mapping
 from math import isclose
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from off_platform.image_sets.drafts import Draft
+from off_platform_tests.image_sets.test_contact_sheet import jpeg
 from off_platform_tests.loaders.conftest import GAPS, MadeSet, SetMaker, as_json, digest
 
 pytestmark = [
@@ -108,6 +111,75 @@ def test_the_webdataset_builder_opens_the_shards(
         assert (sample["jpg"] is not None) == (name in shards.photos)
         # It makes a struct of the first samples' fields, so what others have more is not in it.
         assert (sample.get("json") is not None) == (name in shards.texts)
+
+
+WITH_TEXT = {"responses": [{"fullTextAnnotation": {"text": "a"}, "score": 0.5}]}
+WHOLE_NUMBERS = {"responses": [{"fullTextAnnotation": {"text": "a"}, "score": 1}]}
+WITHOUT_TEXT: dict[str, Any] = {"responses": [{}]}
+EMPTY: dict[str, Any] = {"responses": []}
+KINDS_OF_TEXTS = {
+    "no text first": [*[WITHOUT_TEXT] * 5, *[WITH_TEXT] * 5],
+    "empty first": [*[EMPTY] * 5, *[WITH_TEXT] * 2, *[EMPTY] * 3],
+    "whole numbers first": [*[WHOLE_NUMBERS] * 5, *[WITH_TEXT] * 3],
+    "both kinds of numbers": [WHOLE_NUMBERS, WITH_TEXT] * 3,
+    "without responses": [{"created_at": 3}, EMPTY, WITH_TEXT, WHOLE_NUMBERS] * 3,
+    "nulls first": [*[{"A": {"height": None}}] * 5, {"A": {"height": {"value": 2.5}}}],
+    "other items each": [
+        {"Q": 1, "D": {name: {"q": 1}} if name else {}} for name in ("", *"abcdef")
+    ],
+}
+
+
+@pytest.mark.parametrize("streaming", [False, True])
+@pytest.mark.parametrize("texts", [*KINDS_OF_TEXTS, "real"])
+def test_fields_of_different_types_are_read(
+    hugging_face: Any,
+    real_data: Callable[[str], Path],
+    tmp_path: Path,
+    texts: str,
+    *,
+    streaming: bool,
+) -> None:
+    documents = KINDS_OF_TEXTS.get(texts) or [
+        json.loads(file.read_bytes()) for file in sorted(real_data("off/ocr").glob("*.json"))
+    ]
+    _make_shard(tmp_path, documents)
+    found = by_key(
+        hugging_face.load_dataset(
+            "webdataset",
+            data_files=str(tmp_path / "*.tar"),
+            split="train",
+            streaming=streaming,
+            cache_dir=str(tmp_path / "cache"),
+        ),
+        "__key__",
+    )
+    assert len(found) == len(documents)
+    for number, document in enumerate(documents):
+        assert within(found[f"{number:03d}"]["json"], document)
+
+
+def within(found: Any, document: Any) -> bool:
+    """Whether what was read is in the JSON; a null stands for a field that is not there."""
+    if isinstance(found, dict):
+        return all(
+            value is None or within(value, (document or {}).get(name)) or value == []
+            for name, value in found.items()
+        )
+    if isinstance(found, list):
+        return len(found) == len(document) and all(map(within, found, document))
+    return bool(found == document)
+
+
+def _make_shard(place: Path, documents: list[Any]) -> None:
+    draft = Draft(place, "00000.tar", "shards")
+    for number, document in enumerate(documents):
+        for ending, data in (("jpg", jpeg()), ("json", json.dumps(document).encode())):
+            facts = {"position": len(draft.rows), "status": "fetched"}
+            facts |= {"bytes": len(data), "md5": digest(data)}
+            draft.add(facts, f"{number:03d}.{ending}", data)
+    draft.close(done=True)
+    draft.arrange()
 
 
 def test_webdataset_opens_the_shards(webdataset: Any, shards: MadeSet) -> None:

@@ -1,0 +1,96 @@
+"""The types of a JSON's fields, and which of several texts show a loader the types of all.
+
+A loader that takes a column's type from a few samples refuses the set when a field is a whole
+number in one of them and a decimal in another, and reads 0 for 0.5 when all of them had whole
+numbers. Which samples are asked is `shard_order.py`.
+"""
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import duckdb
+
+# Larger texts are taken last: the structure of each is made in memory.
+TEXT_BYTES_MOST = 4 * 1024 * 1024
+_WHOLE, _DECIMAL, _OBJECT, _LIST = "whole", "decimal", "object", "list"
+_NUMBERS = dict.fromkeys(("UBIGINT", "BIGINT", "HUGEINT"), _WHOLE) | {"DOUBLE": _DECIMAL}
+# DuckDB's words for an empty object, or values of several types; and for null or an empty list.
+_UNCLEAR, _NOTHING = "JSON", "NULL"
+
+Fields = dict[tuple[str, ...], str]
+"""Type by path; a list's elements have the path `[]` below it."""
+
+
+def fields_of(texts: Iterable[bytes]) -> list[Fields | None]:
+    """The fields of JSON texts that have a type; None for a text that shows none to rely on."""
+    import duckdb  # noqa: PLC0415 - heavy, once used
+
+    with duckdb.connect() as connection:
+        return [_fields(text, connection) for text in texts]
+
+
+def _fields(text: bytes, connection: "duckdb.DuckDBPyConnection") -> Fields | None:
+    if len(text) > TEXT_BYTES_MOST:
+        return None
+    ((structure,),) = connection.execute(
+        "SELECT try(json_structure(?))", [text.decode("utf-8-sig", "replace")]
+    ).fetchall()
+    types = dict(_types(json.loads(structure))) if structure else {}
+    return None if _UNCLEAR in types.values() else types or None
+
+
+def alike(texts: Sequence[Fields | None], most: int) -> list[int]:
+    """The places of up to `most` texts, no two of which have a field of different types.
+
+    Those come first whose fields have the types that they have in most, decimals before whole
+    numbers, and that show the most fields which those before them have not.
+    """
+    usual = _usual_types(fields for fields in texts if fields)
+    odd = [sum(usual[path] != of for path, of in (fields or {}).items()) for fields in texts]
+    chosen: list[int] = []
+    seen: Fields = {}
+    left = list(range(len(texts)))
+
+    def rank(place: int) -> tuple[bool, int, int, int]:
+        fields = texts[place]
+        return fields is None, odd[place], -len((fields or {}).keys() - seen.keys()), place
+
+    while left and len(chosen) < most:
+        best = min(left, key=rank)
+        chosen.append(best)
+        seen |= texts[best] or {}
+        left = [place for place in left if place != best and _agree(texts[place] or {}, seen)]
+    return chosen
+
+
+def _usual_types(texts: Iterable[Fields]) -> Fields:
+    counts: defaultdict[tuple[str, ...], Counter[str]] = defaultdict(Counter)
+    for fields in texts:
+        for path, type_ in fields.items():
+            counts[path][type_] += 1
+    return {
+        path: _DECIMAL if types.keys() == {_WHOLE, _DECIMAL} else types.most_common(1)[0][0]
+        for path, types in counts.items()
+    }
+
+
+def _agree(fields: Fields, seen: Fields) -> bool:
+    return all(seen.get(path, type_) == type_ for path, type_ in fields.items())
+
+
+def _types(structure: Any) -> Iterator[tuple[tuple[str, ...], str]]:
+    # Not by recursion: the texts come from outside and may be deep.
+    left: list[tuple[tuple[str, ...], Any]] = [((), structure)]
+    while left:
+        path, found = left.pop()
+        if isinstance(found, dict):
+            yield path, _OBJECT
+            left += [((*path, name), of_name) for name, of_name in found.items()]
+        elif isinstance(found, list):
+            yield path, _LIST
+            left += [((*path, "[]"), each) for each in found]
+        elif found != _NOTHING:
+            yield path, _NUMBERS.get(found, found)
