@@ -237,8 +237,8 @@ def _renew_bins(
     if not tables.are_current(lake, connection):
         tables.make_all(lake, connection, splits.shares_from(of))
     unread = collect.unreadable(lake, connection, id_space)
-    if unread.objects:
-        err.print(escape(unread.sentence), highlight=False, soft_wrap=True)
+    for sentence in filter(None, (unread.sentence, tables.unknown_units(lake, connection))):
+        err.print(escape(sentence), highlight=False, soft_wrap=True)
     return not unread.objects
 
 

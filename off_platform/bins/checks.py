@@ -21,6 +21,7 @@ from off_platform.bins.schemas import (
     ITEMS,
 )
 from off_platform.bins.splits import SplitShares
+from off_platform.bins.units import UNCONVERTED
 from off_platform.quality import Finding, Table, frames, validate
 from off_platform.storage.lake import Lake
 
@@ -55,13 +56,6 @@ _WRONG_ITEMS = (
 _NOT_FETCHED = ("missing", "refused", "failed", "corrupt", "too_large")
 _MAIN = "id_space = 'main'"
 _SIDES = "(length IS NULL)::INT + (width IS NULL)::INT + (height IS NULL)::INT"
-_UNCONVERTED = " OR ".join(
-    f"({given} IS NOT NULL AND {metric} IS NULL)"
-    for given, metric in (
-        ("length", "length_mm"), ("width", "width_mm"), ("height", "height_mm"),
-        ("weight", "weight_g"),
-    )
-)  # fmt: skip
 _MD5 = r"""regexp_full_match(etag, '"?[0-9a-f]{32}"?')"""
 
 # table -> rule -> what the rows are called in examples, which rows it is about, which break it
@@ -106,11 +100,11 @@ _ROW_RULES: Mapping[str, Mapping[str, tuple[str, str, str]]] = {
     BIN_ITEMS.name: {
         "units_known": (
             "concat(bin_id, ' ', fcsku, ': ', unit_length, ' ', unit_weight)", "true",
-            _UNCONVERTED,
+            UNCONVERTED,
         ),
         "sides_in_order": (
             "concat(bin_id, ' ', fcsku)", "length IS NOT NULL",
-            "NOT coalesce(length >= width AND width >= height, true)",
+            "NOT coalesce(length_mm >= width_mm AND width_mm >= height_mm, true)",
         ),
         "sides_together": ("concat(bin_id, ' ', fcsku)", "true", f"{_SIDES} NOT IN (0, 3)"),
         "sides_positive": (

@@ -133,8 +133,8 @@ def objects_query(choice: BinChoice, candidates: str) -> str:
         SELECT row_number() OVER (ORDER BY place, id) - 1 AS sample, id, image_key, metadata_md5
         FROM ({ordered}) ORDER BY place, id {f"LIMIT {choice.n}" if choice.n else ""}"""
     return f"""
-        SELECT sample, stem, key, member AS file, kind, NULL::VARCHAR AS barcode, stem AS image_id,
-            member, known_md5
+        SELECT sample, stem, key, member AS file, kind, NULL::VARCHAR AS barcode,
+            NULL::INTEGER AS image_id, member, known_md5
         FROM (
             SELECT sample, id AS stem, image_key AS key, 'photo' AS kind, id || '.jpg' AS member,
                 NULL AS known_md5

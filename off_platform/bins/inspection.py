@@ -154,7 +154,7 @@ def _is_measure(measure: Any) -> bool:
     value = measure["value"]
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     return (
-        isinstance(measure["unit"], str)
+        isinstance(measure["unit"], str | None)
         and is_number
         and abs(value) <= LARGEST
         and math.isfinite(value)
@@ -181,9 +181,10 @@ def _unknown_unit(items: dict[str, dict[str, Any]]) -> Look | None:
     for fcsku, item in items.items():
         for name in MEASURES:
             measure = item[name]
-            if measure and not is_known(name, measure["unit"]):
-                unit = _quoted(measure["unit"])
-                reason = f"the {name} of {_quoted(fcsku)} has the unknown unit {unit}"
+            if measure and not is_known(name, measure["unit"] or ""):
+                unit = measure["unit"]
+                has = f"has the unknown unit {_quoted(unit)}" if unit else "has no unit"
+                reason = f"the {name} of {_quoted(fcsku)} {has}"
                 return Look(usable=True, oddity="unknown_unit", reason=reason)
     return None
 

@@ -173,7 +173,7 @@ BIN_ITEMS = Table(
         _shape("The table of items"),
         Rule("quantity_positive", "Every quantity is 1 or more."),
         Rule("units_known", "Sides and weights have a unit that is known."),
-        Rule("sides_in_order", "length >= width >= height."),
+        Rule("sides_in_order", "length_mm >= width_mm >= height_mm."),
         Rule("sides_together", "Length, width and height are given together or not at all."),
         Rule("sides_positive", "Sides and weights are no negative numbers."),
         Rule("names_together", "In the main set name and normalizedName are given together.",

@@ -17,6 +17,7 @@ from off_platform.bins.schemas import (
     ITEMS,
 )
 from off_platform.bins.splits import SplitShares
+from off_platform.bins.units import UNCONVERTED
 from off_platform.quality import Table
 from off_platform.storage.lake import Lake
 
@@ -91,6 +92,20 @@ def make_bin_items(lake: Lake, connection: "duckdb.DuckDBPyConnection") -> int:
     inventory.let_clean_names(connection)
     query = inventory.bin_items_query(lake.rows_of(BIN_METADATA.name))
     return _replace(lake, BIN_ITEMS, connection, query)
+
+
+def unknown_units(lake: Lake, connection: "duckdb.DuckDBPyConnection") -> str:
+    """A sentence about the items whose unit is not known; empty when there is none."""
+    ((items, of, example),) = connection.execute(f"""
+        SELECT count(*), count(DISTINCT bin_id), min(concat(bin_id, ': ', concat_ws(' and ',
+            coalesce(unit_length, 'no unit'), coalesce(unit_weight, 'no unit'))))
+        FROM {lake.rows_of(BIN_ITEMS.name)} WHERE {UNCONVERTED}""").fetchall()
+    return (
+        f"{items:,} items of {of:,} bins have a measure in an unknown unit, such as "
+        f"{example[:80]}: it is as given, and has no value in millimetres or grams."
+        if items
+        else ""
+    )
 
 
 def make_bins(lake: Lake, connection: "duckdb.DuckDBPyConnection") -> int:

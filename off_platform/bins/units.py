@@ -27,6 +27,16 @@ WEIGHTS = {
     **dict.fromkeys(("kilogramme", "kilogrammes"), 1000.0),
 }
 _AROUND = " .\t"
+UNCONVERTED = " OR ".join(
+    f"({given} IS NOT NULL AND {metric} IS NULL)"
+    for given, metric in (
+        ("length", "length_mm"),
+        ("width", "width_mm"),
+        ("height", "height_mm"),
+        ("weight", "weight_g"),
+    )
+)
+"""SQL for the rows of `bin_items` with a measure whose unit is not known."""
 
 
 def is_known(measure: str, unit: str) -> bool:

@@ -23,7 +23,7 @@ COLUMNS = (
     Column("sample", "string", "The stem that the objects of one sample share."),
     Column("key", "string", "Key in the bucket."),
     Column("barcode", "string", "The product, in normal form.", nullable=True),
-    Column("image_id", "string", "The image's id.", nullable=True),
+    Column("image_id", "int32", "The image's number within its product.", nullable=True),
     Column("kind", "string", "Kind of object."),
     Column(
         "status",

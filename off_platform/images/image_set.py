@@ -221,7 +221,7 @@ def _with_names(objects: str) -> str:
     return f"""
         SELECT sample, first_value(split_part(file, '.', 1)) OVER (
                 PARTITION BY sample ORDER BY kind = 'ocr') AS stem,
-            key, file, kind, barcode, image_id::VARCHAR AS image_id,
+            key, file, kind, barcode, image_id,
             stem || CASE kind WHEN 'ocr' THEN '.json' ELSE '.jpg' END AS member
         FROM (SELECT *, replace(key[6:], '/', '_') AS file FROM ({objects}))
         ORDER BY sample, kind = 'ocr'"""

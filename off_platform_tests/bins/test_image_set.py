@@ -253,7 +253,7 @@ def test_the_manifest_fulfils_its_rules(whole: Sets) -> None:
             "fetched", LICENCE, ATTRIBUTION,
         )  # fmt: skip
         assert row["url"] == f"{whole.server.url}/{BUCKET}/{row['key']}"
-        assert (row["barcode"], row["image_id"]) == (None, row["sample"])
+        assert (row["barcode"], row["image_id"]) == (None, None)
 
 
 def test_labels_are_what_the_tables_say(whole: Sets) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from off_platform.bins import checks, schemas
 from off_platform.bins.splits import SplitShares
+from off_platform.bins.tables import unknown_units
 from off_platform_tests.bins.conftest import BinsDesk
 from off_platform_tests.bins.test_collect import fill
 from off_platform_tests.s3_server import S3Server
@@ -196,6 +197,32 @@ def test_a_wrong_unit_is_named_even_on_one_side(bins_desk: BinsDesk, bins_bucket
     bins_desk.collect()
     bins_desk.make()
     assert bins_desk.rows("bin_items")[0]["unit_length"] == "CM, IN"
+
+
+def test_unknown_units_leave_the_value_empty_and_the_text(
+    bins_desk: BinsDesk, bins_bucket: Any
+) -> None:
+    units = {"00001": None, "00003": "stone", "00005": "KG"}
+    for bin_id, unit in units.items():
+        weight = {"unit": unit, "value": 2.0}
+        sides = {"length": {"unit": "IN", "value": 3}, "width": {"unit": "cm", "value": 7.0}}
+        height = {"height": {"unit": "mm", "value": 60}}
+        fill(bins_bucket, bin_id, text=text(an_item(weight=weight, **sides, **height)))
+    bins_desk.collect()
+    bins_desk.make()
+    found = {row["bin_id"]: row for row in bins_desk.rows("bin_items")}
+    assert {name: (row["weight"], row["unit_weight"]) for name, row in found.items()} == {
+        name: (2.0, unit) for name, unit in units.items()
+    }
+    assert [found[name]["weight_g"] for name in sorted(units)] == [None, None, 2000.0]
+    assert found["00001"]["length_mm"] == pytest.approx(76.2)
+    assert "2 items of 2 bins" in unknown_units(bins_desk.lake, bins_desk.connection)
+    findings = {
+        rule: finding.broken
+        for of_table in all_findings(bins_desk).values()
+        for rule, finding in of_table.items()
+    }
+    assert (findings["units_known"], findings["sides_in_order"]) == (2, 0)
 
 
 def test_strange_fcskus_stay_as_they_are(bins_desk: BinsDesk, bins_bucket: Any) -> None:

@@ -93,7 +93,7 @@ def test_every_object_is_accounted_for(
         assert row["url"] == f"{desk.source.access.endpoint}/{BUCKET}/{row['key']}"
         parsed = keys.parse(row["key"])
         assert (row["barcode"], row["kind"]) == (parsed.barcode, parsed.kind)
-        assert row["image_id"] == str(parsed.image_id)
+        assert row["image_id"] == parsed.image_id
         assert row["sample"] == keys.sample_name(row["key"])
 
 

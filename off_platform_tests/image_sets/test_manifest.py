@@ -32,7 +32,7 @@ def photo(number: int, **changes: Any) -> Row:
         "sample": f"sample_{number}",
         "key": f"data/17/{number}.jpg",
         "barcode": "00000017",
-        "image_id": str(number),
+        "image_id": number,
         "kind": "raw",
         "status": "fetched",
         "bytes": 10,
