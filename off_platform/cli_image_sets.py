@@ -207,8 +207,9 @@ def _name_shared_bins(
 
     if image_set is None:
         return False
-    choices = declared_pairs.declared_choices(of.image_sets) | {image_set: choice}
-    shared = list(declared_pairs.shared_bins(lake, connection, choices, image_set))
+    declared = declared_pairs.declared_choices(of.image_sets)
+    declared[image_set] = declared[image_set]._replace(choice=choice)
+    shared = list(declared_pairs.shared_bins(lake, connection, declared, image_set))
     for each in shared:
         err.print(escape(f"{each.sentence}."), highlight=False, soft_wrap=True)
     return bool(shared)

@@ -8,8 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from off_platform.bins import split_checks
-from off_platform.bins.choice import BinChoice
-from off_platform.bins.declared_pairs import shared_bins
+from off_platform.bins.declared_pairs import Declared, shared_bins
 from off_platform.bins.schemas import (
     BIN_ITEMS,
     BIN_METADATA,
@@ -214,7 +213,7 @@ def of_splits(
     lake: Lake,
     connection: "duckdb.DuckDBPyConnection",
     shares: SplitShares,
-    declared: Mapping[str, BinChoice] | None = None,
+    declared: Mapping[str, Declared] | None = None,
 ) -> dict[str, Finding]:
     """What is found in `bin_splits`; see `split_checks.py`."""
     findings = of_table(lake, connection, BIN_SPLITS)

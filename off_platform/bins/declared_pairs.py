@@ -4,6 +4,7 @@ Asked of the tables by the sets' choices, whether the sets were made or not. Tha
 do not leak is `split_checks.py`.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from itertools import permutations
 from pathlib import Path
@@ -18,8 +19,25 @@ if TYPE_CHECKING:
     import duckdb
 
 WING = "bins"
-# `counting_test` is the counterpart of `counting`, also when nobody declared a split.
-HELD_OUT_ENDINGS = ("_test", "_val", "_validation", "_holdout", "-test", "-val", "-validation")
+# `counting_test` is a counterpart of other sets by its name, also when nobody declared a split.
+_IN_NAMES = re.compile(
+    r"(^|[_-])(test(ing|set)?|val(idation|id|set)?|eval(uation)?|dev|hold_?out|held_?out|unseen)"
+    r"\d*([_-]|$)"
+)
+# In a description: what was kept from training, or is there to judge what was trained.
+_IN_WORDS = re.compile(
+    r"\b(held[ -]?out|hold[ -]?out|unseen|(no|never|not|without)( \w+)? (training|trained|seen)"
+    r"|(to|for) (test|testing|validate|validation|evaluate|evaluation)"
+    r"|(test|validation) (set|split))\b",
+    re.IGNORECASE,
+)
+
+
+class Declared(NamedTuple):
+    """A declared set of bins: its options, and its description."""
+
+    choice: BinChoice
+    description: str = ""
 
 
 class Shared(NamedTuple):
@@ -40,21 +58,21 @@ class Shared(NamedTuple):
         )
 
 
-def declared_choices(path: Path) -> dict[str, BinChoice]:
-    """The choices of all declared sets of bins.
+def declared_choices(path: Path) -> dict[str, Declared]:
+    """All declared sets of bins, by name.
 
     Raises:
         off_platform.image_sets.declared.WrongDeclarationError: the file is wrong.
         off_platform.image_sets.declared.UnusableChoiceError: a set's options are.
     """
     names = declared_sets(path, WING)
-    return {name: declared_choice(path, WING, BinChoice, name)[0] for name in names}
+    return {name: Declared(*declared_choice(path, WING, BinChoice, name)) for name in names}
 
 
 def shared_bins(
     lake: Lake,
     connection: "duckdb.DuckDBPyConnection",
-    choices: Mapping[str, BinChoice],
+    declared: Mapping[str, Declared],
     of: str | None = None,
 ) -> Iterator[Shared]:
     """Each set that is held out with each set that is not, where they share a visit.
@@ -62,14 +80,15 @@ def shared_bins(
     Args:
         lake: with the bins' tables.
         connection: DuckDB that can read them.
-        choices: the declared sets by name.
+        declared: the sets by name.
         of: only pairs with this set; None for all.
     """
-    for held_out, other in permutations(choices, 2):
+    is_held_out = {name: _is_held_out(name, each) for name, each in declared.items()}
+    for held_out, other in permutations(declared, 2):
         apart = of is not None and of not in {held_out, other}
-        if apart or not _is_held_out(held_out, choices) or _is_held_out(other, choices):
+        if apart or not is_held_out[held_out] or is_held_out[other]:
             continue
-        held, others = (_visits(lake, choices[name]) for name in (held_out, other))
+        held, others = (_visits(lake, declared[name].choice) for name in (held_out, other))
         ((photos,),) = connection.execute(
             f"SELECT count(*) FROM ({held}) WHERE visit_id IN (SELECT visit_id FROM ({others}))"
         ).fetchall()
@@ -77,13 +96,10 @@ def shared_bins(
             yield Shared(held_out, other, photos)
 
 
-def _is_held_out(name: str, choices: Mapping[str, BinChoice]) -> bool:
-    split = choices[name].split
-    is_counterpart = any(
-        name.endswith(ending) and name.removesuffix(ending) in choices
-        for ending in HELD_OUT_ENDINGS
-    )
-    return split in {"validation", "test"} or (split is None and is_counterpart)
+def _is_held_out(name: str, declared: Declared) -> bool:
+    if split := declared.choice.split:
+        return split != "train"
+    return bool(_IN_NAMES.search(name) or _IN_WORDS.search(declared.description))
 
 
 def _visits(lake: Lake, choice: BinChoice) -> str:
