@@ -28,7 +28,7 @@ COLUMNS = (
     Column(
         "status",
         "string",
-        "`fetched`, or what became of it: missing, refused, corrupt, failed.",
+        "What became of it: fetched, missing, refused, corrupt or failed.",
         rule="every_object_accounted_for",
         one_of=STATUSES,
     ),

@@ -170,7 +170,8 @@ def test_every_usable_bin_with_a_photo_is_in_the_set(whole: Sets, sandbox: Sandb
 def test_shards_hold_photos_with_their_metadata_as_the_bucket_has_them(
     whole: Sets, sandbox: Sandbox
 ) -> None:
-    rows = iter(whole.manifest())
+    # The first shard begins with the samples that show a loader all fields.
+    rows = iter(sorted(whole.manifest(), key=lambda row: (row["path"], row["offset"])))
     shards = sorted((whole.root / "few").glob("*.tar"))
     assert len(shards) > 1
     for path in shards:

@@ -13,6 +13,7 @@ import pytest
 
 from off_platform.image_sets.drafts import Draft
 from off_platform_tests.image_sets.test_contact_sheet import jpeg
+from off_platform_tests.image_sets.test_pictures import picture
 from off_platform_tests.loaders.conftest import GAPS, MadeSet, SetMaker, as_json, digest
 
 pytestmark = [
@@ -171,10 +172,30 @@ def within(found: Any, document: Any) -> bool:
     return bool(found == document)
 
 
-def _make_shard(place: Path, documents: list[Any]) -> None:
+def test_kept_formats_are_read_by_their_bytes(
+    hugging_face: Any, webdataset: Any, tmp_path: Path
+) -> None:
+    formats = ["PNG", "WebP", "GIF", "JPEG"] * 2
+    photos = [picture(name, (30, 20 + number)) for number, name in enumerate(formats)]
+    _make_shard(tmp_path, [{}] * len(photos), photos)
+    sizes = {f"{number:03d}": (30, 20 + number) for number in range(len(photos))}
+    shard = str(tmp_path / "00000.tar")
+    opened = [
+        hugging_face.load_dataset(
+            "webdataset", data_files=shard, split="train", cache_dir=str(tmp_path / "cache")
+        ),
+        webdataset.WebDataset(shard, shardshuffle=False).decode("pil"),
+    ]
+    for samples in opened:
+        found = by_key(samples, "__key__")
+        assert {name: sample["jpg"].size for name, sample in found.items()} == sizes
+
+
+def _make_shard(place: Path, documents: list[Any], photos: list[bytes] | None = None) -> None:
     draft = Draft(place, "00000.tar", "shards")
     for number, document in enumerate(documents):
-        for ending, data in (("jpg", jpeg()), ("json", json.dumps(document).encode())):
+        photo = photos[number] if photos else jpeg()
+        for ending, data in (("jpg", photo), ("json", json.dumps(document).encode())):
             facts = {"position": len(draft.rows), "status": "fetched"}
             facts |= {"bytes": len(data), "md5": digest(data)}
             draft.add(facts, f"{number:03d}.{ending}", data)
@@ -227,5 +248,21 @@ def test_all_loose_files_are_in_one_folder(made_sets: SetMaker, wing: str) -> No
     made = made_sets(wing, "files", "whole")
     assert len(made.photos) > 20
     assert {Path(row["path"]).parent for row in made.photos.values()} == {Path("00000")}
+    # Classes are the first folders below the root; here is one.
     folders = [path.name for path in made.folder.iterdir() if path.is_dir()]
     assert [name for name in folders if not name.startswith(".")] == ["00000"]
+
+
+def test_abids_loader_finds_every_photo(made_sets: SetMaker) -> None:
+    made = made_sets("bins", "files", "whole")
+    root, found = made.folder / "00000", 0
+    for name in ("trainset", "valset"):
+        # As `ImageFolderCounting(root, list)` has it.
+        for place, quantity in json.loads((made.folder / f"abid_counting_{name}.json").read_text()):
+            assert (root / f"{place + 1:05d}.jpg").read_bytes().startswith(b"\xff\xd8\xff")
+            labels = json.loads((root / f"{place + 1:05d}.json").read_text())
+            assert labels["EXPECTED_QUANTITY"] == quantity
+            found += 1
+        for number in (made.folder / f"abid_random_{name}.txt").read_text().split():
+            assert (root / f"{int(number):05d}.jpg").is_file()
+    assert found > 10
