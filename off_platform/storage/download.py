@@ -13,7 +13,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from off_platform.storage.fetch import MD5_ETAG
+from off_platform.storage.checksums import PARTS_ETAG, checksum_holds, parts_hold
+from off_platform.storage.fetch import MD5_ETAG, OTHER_CHECKSUM
 from off_platform.storage.objects import Source, in_one_line, is_local
 from off_platform.storage.progress import Display, Tally
 
@@ -104,7 +105,7 @@ def download(
         before = _length(part)
         try:
             seen = _continue(store, key, part, tally, display)
-            _demand_whole(part, seen, damaged)
+            _demand_whole(part, seen, damaged, store)
             part.replace(destination)
         except GoneError:
             raise
@@ -184,8 +185,8 @@ def _forget(part: Path) -> None:
     _note_of(part).unlink(missing_ok=True)
 
 
-def _demand_whole(part: Path, seen: Seen, damaged: set[str]) -> None:
-    """Length, and MD5 where the ETag is one.
+def _demand_whole(part: Path, seen: Seen, damaged: set[str], store: "ObjectStore") -> None:
+    """Length, MD5 where the ETag is one, and S3's checksum where it is one of parts.
 
     Under SSE-KMS and SSE-C an ETag of 32 digits is no MD5: two downloads that agree are taken for
     what is in the bucket. Whether that is damaged shows in its content.
@@ -194,6 +195,7 @@ def _demand_whole(part: Path, seen: Seen, damaged: set[str]) -> None:
         part: what came.
         seen: what the store says of it.
         damaged: MD5s of earlier downloads that were not the promised one; this one is added.
+        store: that it came from.
     """
     if part.stat().st_size != seen.bytes:
         _forget(part)
@@ -203,6 +205,14 @@ def _demand_whole(part: Path, seen: Seen, damaged: set[str]) -> None:
         damaged.add(md5)
         _forget(part)
         raise DownloadError(f"{seen.key} came damaged: its MD5 is not the one its ETag promises.")
+    if PARTS_ETAG.fullmatch(seen.etag or ""):
+        with part.open("rb") as file:
+            whole = parts_hold(file, seen.bytes, seen.etag) or checksum_holds(
+                store, seen.key, file, seen.etag
+            )
+        if whole is False:
+            _forget(part)
+            raise DownloadError(f"{seen.key} came damaged: {OTHER_CHECKSUM}.")
 
 
 def md5_of(path: Path) -> str:

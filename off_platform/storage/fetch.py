@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Generic, Literal, NamedTuple, TypeVar
 
+from off_platform.storage.checksums import PARTS_ETAG, checksum_holds, in_memory, parts_hold
 from off_platform.storage.objects import SENTENCE_MOST, in_one_line
 from off_platform.storage.throttle import Throttle
 from off_platform.storage.window import Window
@@ -38,6 +39,7 @@ AWAY_AFTER = 50
 # Objects of which two whole reads agree with each other and not with their ETag, before a store in
 # which no ETag was the MD5 counts as one whose ETags are none. One or two may be damaged in it.
 DISAGREEING = 3
+OTHER_CHECKSUM = "the checksum is not the one that the store keeps"
 FIRST_WAIT = 0.1
 LONGEST_WAIT = 20.0
 
@@ -100,6 +102,10 @@ class _SlowDownError(Exception):
 
 class _PassingError(Exception):
     """A failure that another try may not meet: a cut connection, a flipped bit, a 500."""
+
+
+class _OtherChecksumError(_PassingError):
+    """What came has not the checksum that S3 keeps of it."""
 
 
 class _OtherMd5Error(_PassingError):
@@ -227,7 +233,7 @@ def fetch(
         else:
             throttle.leave(grant)
             return found
-    status: Status = "corrupt" if reason.startswith("MD5") else "failed"
+    status: Status = "corrupt" if reason.startswith(("MD5", OTHER_CHECKSUM)) else "failed"
     return _ended(wanted, status, f"{reason} ({failures + refusals} tries)")
 
 
@@ -263,10 +269,24 @@ def _judge(
     if promised:
         bounds.streak.etag_was_md5 = True
         return came
+    compared = _compared(store, wanted.key, came)
+    if compared is False:
+        raise _OtherChecksumError(OTHER_CHECKSUM)
     outcome = looked_at(wanted, came)
-    if outcome.reason and _reads_otherwise_again(store, wanted.key, data):
-        raise _PassingError(outcome.reason)
+    doubtful = outcome.reason or (compared is None and PARTS_ETAG.fullmatch(came.etag or ""))
+    if doubtful and _reads_otherwise_again(store, wanted.key, data):
+        raise _PassingError(outcome.reason or "another read brought other bytes")
     return outcome
+
+
+def _compared(store: "ObjectStore", key: str, came: Came) -> bool | None:
+    """Whether an object that was uploaded in parts is what was uploaded; None if nobody says."""
+    if not PARTS_ETAG.fullmatch(came.etag or ""):
+        return None
+    file = in_memory(came.data)
+    if parts_hold(file, len(came.data), came.etag):
+        return True
+    return checksum_holds(store, key, file, came.etag)
 
 
 def md5_hex(data: bytes) -> str:

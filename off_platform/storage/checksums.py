@@ -1,0 +1,144 @@
+"""What a store promises of an object that was uploaded in parts: its ETag, and S3's own checksums.
+
+The ETag is the MD5 of the MD5s of the parts, so it can be compared where the size of the parts is
+a usual one. An ETag that is an MD5 itself is `fetch.py`.
+"""
+
+import base64
+import binascii
+import hashlib
+import io
+import re
+import zlib
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from http.client import HTTPException
+from typing import TYPE_CHECKING, BinaryIO
+from urllib.parse import quote
+from urllib.request import Request, urlopen
+
+if TYPE_CHECKING:
+    from obstore.store import ObjectStore
+
+PARTS_ETAG = re.compile(r'"?([0-9a-f]{32})-([0-9]{1,5})"?')
+# Sizes of parts, MiB, of the usual programs; 8 is that of the AWS CLI and boto3.
+USUAL_PARTS = (8, 5, 16, 10, 15, 64, 32, 50, 100, 128, 25, 20, 6, 7, 12, 24, 256, 250, 500, 512)
+HEAD_SECONDS = 30
+_BLOCK_BYTES = 2**20
+
+
+def parts_hold(file: BinaryIO, size: int, etag: str | None) -> bool:
+    """Whether an ETag is that of an upload in parts of a usual size, of just these bytes."""
+    found = PARTS_ETAG.fullmatch(etag or "")
+    if found is None:
+        return False
+    count = int(found[2])
+    usual = [size or 1] if count == 1 else [each * 2**20 for each in USUAL_PARTS]
+    return any(
+        _etag_of(file, part, count) == found[1]
+        for part in usual
+        if -(-max(size, 1) // part) == count
+    )
+
+
+def _etag_of(file: BinaryIO, part: int, count: int) -> str:
+    file.seek(0)
+    digests = [hashlib.md5(file.read(part), usedforsecurity=False).digest() for _ in range(count)]
+    return hashlib.md5(b"".join(digests), usedforsecurity=False).hexdigest()
+
+
+def checksum_holds(store: "ObjectStore", key: str, file: BinaryIO, etag: str | None) -> bool | None:
+    """Whether bytes have the checksum that S3 keeps of a whole object, which takes one request.
+
+    None where the store tells none that can be compared: none at all, one of the parts alone, or
+    CRC32C and CRC64NVME, which no library here computes.
+
+    Args:
+        store: a bucket, or a plain HTTP address of one.
+        key: of the object.
+        file: the bytes.
+        etag: of the object as it was read; another one now is another object.
+    """
+    headers = _head(store, key)
+    if headers.get("etag", "").strip('"') != (etag or "").strip('"'):
+        return None
+    for name, compute in _COMPUTED.items():
+        promised = headers.get(f"x-amz-checksum-{name}", "")
+        with suppress(binascii.Error):
+            # A dash and a number stand behind a checksum of checksums.
+            if promised and "-" not in promised:
+                file.seek(0)
+                blocks = iter(lambda: file.read(_BLOCK_BYTES), b"")
+                return compute(blocks) == base64.b64decode(promised, validate=True)
+    return None
+
+
+def _crc32(blocks: Iterable[bytes]) -> bytes:
+    value = 0
+    for block in blocks:
+        value = zlib.crc32(block, value)
+    return value.to_bytes(4, "big")
+
+
+def _hashed(name: str) -> Callable[[Iterable[bytes]], bytes]:
+    def compute(blocks: Iterable[bytes]) -> bytes:
+        digest = hashlib.new(name, usedforsecurity=False)
+        for block in blocks:
+            digest.update(block)
+        return digest.digest()
+
+    return compute
+
+
+_COMPUTED = {"sha256": _hashed("sha256"), "sha1": _hashed("sha1"), "crc32": _crc32}
+
+
+def _head(store: "ObjectStore", key: str) -> dict[str, str]:
+    """The headers of an object, checksums among them, by name in lower case."""
+    from obstore.store import HTTPStore, S3Store  # noqa: PLC0415 - 0.06 s, once used
+
+    if isinstance(store, HTTPStore):
+        return _head_at(f"{store.url.rstrip('/')}/{quote(key)}")
+    if not isinstance(store, S3Store):
+        return {}
+    path = f"{store.prefix or ''}/{key}".strip("/")
+    bucket, region = store.config["bucket"], store.config.get("region", "us-east-1")
+    endpoint = store.config.get("endpoint")
+    if str(store.config.get("skip_signature")).lower() != "true":
+        return _signed_head(bucket, path, region, endpoint)
+    at = (
+        f"{endpoint.rstrip('/')}/{bucket}"
+        if endpoint
+        else f"https://{bucket}.s3.{region}.amazonaws.com"
+    )
+    return _head_at(f"{at}/{quote(path)}")
+
+
+def _head_at(address: str) -> dict[str, str]:
+    asked = {"x-amz-checksum-mode": "ENABLED"}
+    request = Request(address, method="HEAD", headers=asked)  # noqa: S310 - of a store of HTTP
+    # An answer that does not come says nothing about the bytes.
+    with (
+        suppress(OSError, HTTPException),
+        urlopen(request, timeout=HEAD_SECONDS) as answer,  # noqa: S310 - the same
+    ):
+        return {name.lower(): value for name, value in answer.headers.items()}
+    return {}
+
+
+def _signed_head(bucket: str, key: str, region: str, endpoint: str | None) -> dict[str, str]:
+    import boto3  # noqa: PLC0415 - 0.7 s, once used
+    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - the same
+
+    client = boto3.client("s3", region_name=region, endpoint_url=endpoint)
+    try:
+        answer = client.head_object(Bucket=bucket, Key=key, ChecksumMode="ENABLED")
+    except (BotoCoreError, ClientError):
+        return {}
+    found = answer["ResponseMetadata"]["HTTPHeaders"]
+    return {name.lower(): value for name, value in found.items()}
+
+
+def in_memory(data: bytes) -> BinaryIO:
+    """Bytes as a file, for the functions above."""
+    return io.BytesIO(data)
