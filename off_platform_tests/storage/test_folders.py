@@ -1,6 +1,7 @@
 """Folders on disk and in buckets: the caller cannot tell which one it has."""
 
 import os
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -350,3 +351,30 @@ def test_a_listing_longer_than_a_page_is_whole() -> None:
     for number in range(1200):
         obstore.put(store, f"many/{number}", b"")
     assert len(BucketFolder(store, "memory://").names("many")) == 1200
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="open files are named in /proc")
+def test_bytes_are_on_the_disk_before_their_name_and_the_names_of_folders_after(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a receipt names is on the disk before the receipt is: a power cut empties no file."""
+    steps: list[tuple[str, str]] = []
+    fsync, replace = os.fsync, os.replace
+
+    def synced(opened: int) -> None:
+        steps.append(("synced", Path(f"/proc/self/fd/{opened}").readlink().name))
+        fsync(opened)
+
+    def replaced(made: str, place: str) -> None:
+        steps.append(("placed", Path(place).relative_to(tmp_path).as_posix()))
+        replace(made, place)
+
+    monkeypatch.setattr(os, "fsync", synced)
+    monkeypatch.setattr(os, "replace", replaced)
+    folder = LocalFolder(tmp_path)
+    folder.write("a/b/file", b"bytes")
+    folders = [("synced", "b"), ("synced", "a"), ("synced", tmp_path.name)]
+    assert steps == [("synced", "file"), ("placed", "a/b/file"), *folders]
+    steps.clear()
+    folder.write("a/b/file", b"other")
+    assert steps == [("synced", "file"), ("placed", "a/b/file"), ("synced", "b")]
