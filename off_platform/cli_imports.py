@@ -173,14 +173,13 @@ def _as_table(groups: "list[Group]", verdict: "Verdict") -> Table:
 
 
 def _example(group: "Group", verdict: "Verdict") -> str:
+    from off_platform.imports.cell_addresses import where  # noqa: PLC0415 - brings the readers
     from off_platform.imports.report import file_of  # noqa: PLC0415 - brings jinja2
 
     first = group.examples[0]
     file = file_of(first, verdict)
-    where = [file] if file else []
-    where += [f"row {first['row']:,}"] if first["row"] else []
-    where += [first["column"]] if first["column"] else []
-    at = f"{', '.join(where)}: " if where else ""
+    named = ", ".join(part for part in (file, where(first)) if part)
+    at = f"{named}: " if named else ""
     if first["value"] is None:
         return at + str(first["message"])
     proposal = f" -> {_short(first['proposal'])!r}" if first["proposal"] is not None else ""

@@ -6,6 +6,7 @@ Which rules there are, and of which check, is in `rules.py`; who finds them, `va
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from off_platform.imports.cell_addresses import where
 from off_platform.imports.report import file_of, records_by_product, shown
 from off_platform.imports.rules import CHECKS, LEVELS, RULES, rules_of
 from off_platform.imports.tables import PRODUCTS_IMPORTED
@@ -85,21 +86,20 @@ def _examples(
 ) -> list[str]:
     """The worst findings of a check, one line each."""
     rules = ", ".join(literal(rule.id) for rule in rules_of(check))
+    names = ("rule", "file", "row", "line", "sheet", "cell", "column", "value", "proposal")
     found = connection.execute(f"""
-        SELECT rule, file, row, "column", value, proposal FROM {findings}
+        SELECT {", ".join(f'"{name}"' for name in names)} FROM {findings}
         WHERE level <> 'info' AND rule IN ({rules})
         ORDER BY level = 'warning', row NULLS FIRST, file, "column" LIMIT {MOST_EXAMPLES}""")
-    names = ("rule", "file", "row", "column", "value", "proposal")
     return [_example(dict(zip(names, each, strict=True)), verdict) for each in found.fetchall()]
 
 
 def _example(found: Mapping[str, Any], verdict: Verdict) -> str:
     """One line; what stands in the file is shown as a program would write it."""
-    row, column, value, proposal = (found[name] for name in ("row", "column", "value", "proposal"))
+    value, proposal = found["value"], found["proposal"]
     file = shown(file_of(found, verdict)).replace("\n", " ")
     at = [file] if file else []
-    at.append(f"row {row}" if row is not None else "file")
-    at += [repr(column)] if column else []
+    at.append(shown(where(found)) or "file")
     what = f": {value!r}" if value is not None else ""
     better = f" -> {proposal!r}" if proposal is not None else ""
     return f"{', '.join(at)}{what}{better} ({found['rule']})"

@@ -77,7 +77,7 @@ def duplicates(
         found = _found(batch, columns, here.take(at.drop_null()), wanted)
         yield (
             quarantine(batch, stands, of_rules, wanted),
-            found.table(reader.source.name, stands.filter(wanted)),
+            found.table(reader.source, stands.filter(wanted)),
         )
 
 
@@ -124,7 +124,9 @@ def _found(
 
     names = where_they_stand(batch, columns).filter(wanted)
     product, again, first = (twice[name].combine_chunks() for name in ("product", "again", "first"))
-    found = BatchFindings(batch.rows[wanted.to_numpy(zero_copy_only=False)])
+    here = wanted.to_numpy(zero_copy_only=False)
+    lines = None if batch.lines is None else batch.lines[here]
+    found = BatchFindings(batch.rows[here], lines)
     found.add(
         RULE,
         np.arange(len(twice)),

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from off_platform.imports.readers.batches import Found
+from off_platform.imports.cell_addresses import cells_of
+from off_platform.imports.readers.batches import Found, Source
 from off_platform.imports.rules import BY_ID, told
 from off_platform.imports.tables import IMPORT_FINDINGS
 from off_platform.imports.typed_columns import cut
@@ -17,17 +18,19 @@ MOST_QUOTED = 500
 MOST_MESSAGE = 2_000
 # A longer text is not proposed; a cell of a spreadsheet cannot hold it.
 MOST_PROPOSED = 32_767
-_TEXTS = ("column", "field", "value", "message", "proposal")
+_TEXTS = ("column", "field", "value", "message", "proposal", "cell")
 
 
 class BatchFindings:
     """What was found in a batch; rows are named by their position in it until they are written."""
 
-    def __init__(self, rows: "npt.NDArray[np.int64]") -> None:
-        """For a batch whose records stand in these rows of the file."""
+    def __init__(
+        self, rows: "npt.NDArray[np.int64]", lines: "npt.NDArray[np.int64] | None" = None
+    ) -> None:
+        """For a batch whose records stand in these rows of the file, and begin on these lines."""
         import numpy as np  # noqa: PLC0415 - 0.1 s, once used
 
-        self._rows = rows
+        self._rows, self._lines = rows, lines
         self._parts: list[pa.Table] = []
         self.broken: npt.NDArray[np.bool_] = np.zeros(len(rows), dtype=bool)
 
@@ -46,7 +49,8 @@ class BatchFindings:
             positions: in the batch; none adds nothing.
             certain: whether the proposals may be applied without asking.
             texts: `column`, `field`, `value`, `message` and `proposal`, the same for all or one a
-                position; the message says that the rule is broken by default.
+                position, and `cell` where it is not the column's; the message says that the rule
+                is broken by default.
         """
         import pyarrow as pa  # noqa: PLC0415 - 0.2 s, once used
 
@@ -88,14 +92,15 @@ class BatchFindings:
                 value=each.value,
                 message=each.message,
                 proposal=each.proposal,
+                cell=each.cell,
             )
         return others
 
-    def table(self, file: str, products: "pa.StringArray") -> "pa.Table":
+    def table(self, source: Source, products: "pa.StringArray") -> "pa.Table":
         """All findings, in the order of the file, as rows of `import_findings`.
 
         Args:
-            file: name of the file.
+            source: of the file.
             products: the identifiers of the batch's records as they stand.
         """
         import pyarrow as pa  # noqa: PLC0415 - 0.2 s, once used
@@ -107,9 +112,14 @@ class BatchFindings:
         positions = found["position"].combine_chunks()
         # One long cell more or less is nothing; thousands would fill the memory that sorts them.
         fitting = pc.less_equal(pc.binary_length(found["proposal"]), MOST_PROPOSED)
+        rows = pa.array(self._rows).take(positions)
+        cells = cells_of(source, found["column"].combine_chunks(), rows)
         made = {
-            "file": pa.repeat(file, len(found)),
-            "row": pa.array(self._rows).take(positions),
+            "file": pa.repeat(source.name, len(found)),
+            "row": rows,
+            "line": _numbers(self._lines, len(self._rows)).take(positions),
+            "sheet": _as_column(source.sheet, len(found)),
+            "cell": pc.coalesce(found["cell"], cells),
             "product": products.take(positions),
             "value": cut(found["value"], MOST_QUOTED),
             "message": cut(found["message"], MOST_MESSAGE),
@@ -141,20 +151,28 @@ class BatchFindings:
         return pa.ListArray.from_arrays(offsets, once["rule"].combine_chunks())
 
 
-def as_rows(file: str, found: Sequence[Found], products: Sequence[str | None] = ()) -> "pa.Table":
+def as_rows(file: str, found: Sequence[Found], source: Source | None = None) -> "pa.Table":
     """Findings that were made one by one, such as those of the whole file.
 
     Args:
         file: name of the file.
         found: the findings.
-        products: of each, the record's identifier; none by default.
+        source: what the file is, where that is known.
     """
     import pyarrow as pa  # noqa: PLC0415 - 0.2 s, once used
 
+    cells = cells_of(
+        source,
+        pa.array([each.column for each in found], pa.string()),
+        pa.array([each.row for each in found], pa.int64()),
+    )
     rows: list[dict[str, Any]] = [
         {
             "file": file,
             "row": each.row,
+            "line": each.line,
+            "sheet": source.sheet if source and each.row is not None else None,
+            "cell": each.cell or cell,
             "column": each.column,
             "field": None,
             "rule": each.rule,
@@ -163,11 +181,17 @@ def as_rows(file: str, found: Sequence[Found], products: Sequence[str | None] = 
             "message": each.message[:MOST_MESSAGE],
             "proposal": each.proposal,
             "certain": each.certain,
-            "product": product,
+            "product": None,
         }
-        for each, product in zip(found, products or [None] * len(found), strict=True)
+        for each, cell in zip(found, cells.to_pylist(), strict=True)
     ]
     return pa.Table.from_pylist(rows, IMPORT_FINDINGS.arrow)
+
+
+def _numbers(numbers: "npt.NDArray[np.int64] | None", length: int) -> "pa.Array":
+    import pyarrow as pa  # noqa: PLC0415 - 0.2 s, once used
+
+    return pa.nulls(length, pa.int64()) if numbers is None else pa.array(numbers)
 
 
 def _as_column(text: "str | pa.Array | None", length: int) -> "pa.Array":

@@ -24,7 +24,7 @@ XLSX_MOST_CHARACTERS = 32_767
 # around the rows.
 MOST_BYTES = (2 << 30) - (1 << 20)
 _WIDTHS = {"message": 70, "value": 40, "proposal": 40, "file": 24, "column": 22, "field": 20,
-           "rule": 24, "product": 18}  # fmt: skip
+           "rule": 24, "product": 18, "sheet": 18, "cell": 14}  # fmt: skip
 _SHEET = "xl/worksheets/sheet1.xml"
 # What XML cannot hold, and what reads as if it stood for that.
 _ODD = r"[\x00-\x08\x0b-\x1f\x{FFFE}\x{FFFF}]|_x[0-9A-Fa-f]{4}_"

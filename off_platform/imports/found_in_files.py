@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _GROUP_ROWS = 10_000
 # The row is the first of them.
 _OF_FOUND = tuple(each.name for each in fields(Found))
-_TEXTS = tuple(name for name in _OF_FOUND if name not in {"row", "certain"})
+_TEXTS = tuple(name for name in _OF_FOUND if name not in {"row", "certain", "line"})
 _BESIDE_ROW = ", ".join(f'"{name}"' for name in _OF_FOUND[1:])
 
 
@@ -42,6 +42,7 @@ class FoundInFiles:
             "file": pa.repeat(file, len(found)),
             "place": pa.array(range(self._count, self._count + len(found))),
             "row": pa.array([each.row for each in found], pa.int64()),
+            "line": pa.array([each.line for each in found], pa.int64()),
             "certain": pa.array([each.certain for each in found], pa.bool_()),
         }
         for name in _TEXTS:
@@ -51,14 +52,16 @@ class FoundInFiles:
         self._count += len(found)
 
     def number(self) -> None:
-        """Numbers them as the joined records in the table `origins`: `number`, `file`, `row`.
+        """Numbers them as the joined records in the table `origins`.
 
-        Rows that are no records get the next numbers there, by file and row.
+        It has `number`, `file`, `row`, `line`; rows that are no records get the next numbers there,
+        by file and row.
         """
         self._connection.execute(f"""INSERT INTO origins
             SELECT row_number() OVER (ORDER BY file, row)
-                + (SELECT coalesce(max(number), 1) FROM origins), file, row
-            FROM (SELECT DISTINCT file, row FROM {self._rows()} WHERE row IS NOT NULL)
+                + (SELECT coalesce(max(number), 1) FROM origins), file, row, line
+            FROM (SELECT file, row, min(line) AS line FROM {self._rows()}
+                WHERE row IS NOT NULL GROUP BY file, row)
                 ANTI JOIN origins USING (file, row)""").fetchall()
         copy_query(
             self._connection,
@@ -99,5 +102,6 @@ class FoundInFiles:
         texts = ", ".join(f'NULL::VARCHAR AS "{name}"' for name in _TEXTS)
         return (
             "(SELECT NULL::BIGINT AS file, NULL::BIGINT AS place, NULL::BIGINT AS row, "
+            "NULL::BIGINT AS line, "
             f"false AS certain, {texts} WHERE false)"
         )

@@ -15,11 +15,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory, mkdtemp
 from typing import TYPE_CHECKING
 
-from off_platform.imports.columns import Columns, demand_identifier
+from off_platform.imports.columns import Columns, columns_of, demand_identifier
 from off_platform.imports.fields import BARCODES, place_of
 from off_platform.imports.folder_files import data_files
 from off_platform.imports.found_in_files import FoundInFiles
 from off_platform.imports.identity import normal_forms
+from off_platform.imports.origins import FIRST, HEADER, JoinedFile, Origins
 from off_platform.imports.readers.batches import (
     Batch,
     Found,
@@ -42,9 +43,6 @@ if TYPE_CHECKING:
 MOST_SHOWN = 60
 # What of a file put down is read at once, at least.
 _GROUP_ROWS = 10_000
-_ORIGINS = "origins.parquet"
-# Number of the first record, as under a header.
-_FIRST = 2
 
 
 def open_whole(path: Path, scratch: Path | None = None) -> Reader:
@@ -64,6 +62,8 @@ def open_whole(path: Path, scratch: Path | None = None) -> Reader:
 class JoinedReader(Reader):
     """The files of a folder, joined."""
 
+    header_row = HEADER
+
     def __init__(self, folder: Path, scratch: Path | None = None) -> None:
         """Opens all of them; see `open_whole`."""
         self._files = data_files(folder)
@@ -72,7 +72,8 @@ class JoinedReader(Reader):
                 Found(None, None, "no_records", None,
                       "The folder holds no CSV, TSV, JSON or XLSX file.")
             )  # fmt: skip
-        sources = [self._opened(file).source for file in self._files]
+        readers = [self._opened(file) for file in self._files]
+        sources = [reader.source for reader in readers]
         header = dict.fromkeys(name for source in sources for name in source.header)
         super().__init__(
             Source(
@@ -86,6 +87,7 @@ class JoinedReader(Reader):
         # Of each column, the files that have it; its place is its name in the files put down.
         self._files_of: dict[str, list[int]] = {}
         self._below = scratch
+        self._origins = Origins([JoinedFile.of(reader) for reader in readers])
 
     @cached_property
     def _scratch(self) -> Path:
@@ -98,7 +100,7 @@ class JoinedReader(Reader):
         try:
             return open_import(file)
         except UnreadableError as error:
-            raise _of_file(error, file) from None
+            raise _of_file(error, file, error.source) from None
 
     def batches(self, rows: int) -> Iterator[Batch]:
         """See `Reader.batches`; all files are read before the first batch comes."""
@@ -116,12 +118,12 @@ class JoinedReader(Reader):
             self._number(made)
             ((records,),) = made.execute("SELECT count(*) FROM numbers").fetchall()
             found.number()
-            copy_query(made, "FROM origins", self._scratch / _ORIGINS)
+            self._origins.put_down(made, self._scratch)
             for number in range(len(self._files)):
                 _sort(number, Path(folder), made)
             self._found += [_told(each, self._files[at]) for at, each in found.of_whole_files()]
-            yield from self._joined(made, found, _FIRST + records, rows)
-            for lost in found.of_lost_rows(_FIRST + records, rows):
+            yield from self._joined(made, found, FIRST + records, rows)
+            for lost in found.of_lost_rows(FIRST + records, rows):
                 self._found += lost
                 yield batch_of([], dict.fromkeys(self._files_of, ()))
             unfinished.pop_all()
@@ -130,7 +132,7 @@ class JoinedReader(Reader):
         self, connection: "duckdb.DuckDBPyConnection", found: FoundInFiles, end: int, rows: int
     ) -> Iterator[Batch]:
         """The joined records, each batch with what was found in their files."""
-        for first in range(_FIRST, end, rows):
+        for first in range(FIRST, end, rows):
             last = min(first + rows, end)
             self._found += found.of_records(first, last)
             query = self._joined_query(first, last)
@@ -148,8 +150,8 @@ class JoinedReader(Reader):
         """Puts a file's records down with the product that each names, and what was found."""
         import pyarrow.parquet as pq  # noqa: PLC0415 - 0.2 s, once used
 
-        reader, columns = self._opened(file), Columns()
-        columns.meet(reader.source.header)
+        reader = self._opened(file)
+        columns = columns_of(reader)
         parts: list[str] = []
         try:
             for batch in reader.batches(rows):
@@ -163,7 +165,7 @@ class JoinedReader(Reader):
                 table = _with_keys(batch, columns, self._places())
                 pq.write_table(table, parts[-1], compression="zstd", compression_level=1)
         except UnreadableError as error:
-            raise _of_file(error, file) from None
+            raise _of_file(error, file, reader.source) from None
         listed = ", ".join(literal(part) for part in parts)
         rows_of = f"read_parquet([{listed}], union_by_name = true)" if parts else _NO_ROWS
         connection.execute(f"CREATE VIEW put_down{number} AS FROM {rows_of}").fetchall()
@@ -177,16 +179,17 @@ class JoinedReader(Reader):
         # The second record of a product in one file is joined with the second in the others.
         rows = " UNION ALL ".join(
             f"""SELECT *, row_number() OVER (PARTITION BY key ORDER BY row) AS nth FROM (
-                SELECT {number} AS file, row, coalesce(key, '{number}:' || row) AS key
+                SELECT {number} AS file, row, line, coalesce(key, '{number}:' || row) AS key
                 FROM put_down{number})"""
             for number in range(len(self._files))
         )
         connection.execute(f"""CREATE TABLE numbers AS
-            SELECT key, nth, {_FIRST - 1} + row_number() OVER (ORDER BY first) AS number FROM (
+            SELECT key, nth, {FIRST - 1} + row_number() OVER (ORDER BY first) AS number FROM (
                 SELECT key, nth, min((file, row)) AS first FROM ({rows}) GROUP BY key, nth)
             """).fetchall()
         connection.execute(f"""CREATE TABLE origins AS
-            SELECT number, file, row FROM ({rows}) JOIN numbers USING (key, nth)""").fetchall()
+            SELECT number, file, row, line FROM ({rows}) JOIN numbers USING (key, nth)
+            """).fetchall()
 
     def _joined_query(self, first: int, end: int) -> str:
         """SQL for joined records: number, texts, which are no texts, which disagree."""
@@ -256,61 +259,11 @@ class JoinedReader(Reader):
 
     def names_of_rows(self, rows: "pa.Array") -> "pa.Array":
         """See `Reader.names_of_rows`: the row, and the first file that the record stands in."""
-        import pyarrow as pa  # noqa: PLC0415 - 0.2 s, once used
-
-        asked = pa.table({"number": rows, "place": pa.array(range(len(rows)))})
-        with connected(self._scratch) as connection:
-            connection.register("asked", asked)
-            connection.execute(self._files_as_table()).fetchall()
-            return (
-                connection.sql(f"""
-                SELECT 'row ' || arg_min(o.row, file) || ' of ' || arg_min(name, file) AS told
-                FROM asked JOIN {self._origin_rows()} AS o USING (number)
-                    JOIN files USING (file)
-                GROUP BY place ORDER BY place""")
-                .to_arrow_table()["told"]
-                .combine_chunks()
-            )
+        return self._origins.names_of(rows, self._scratch)
 
     def put_places(self, findings: Path) -> None:
         """See `Reader.put_places`: of the files that have the column, the first is named."""
-        with connected(self._scratch) as connection:
-            connection.execute(self._files_as_table()).fetchall()
-            connection.execute('CREATE TABLE has ("column" VARCHAR, file BIGINT)').fetchall()
-            for column, files in self._files_of.items():
-                for file in files:
-                    connection.execute("INSERT INTO has VALUES (?, ?)", (column, file)).fetchall()
-            placed = findings.with_name("placed.parquet")
-            copy_query(connection, self._placed_query(findings), placed)
-            placed.replace(findings)
-
-    def _placed_query(self, findings: Path) -> str:
-        found = f"read_parquet({literal(str(findings))}, file_row_number = true)"
-        return f"""
-            WITH found AS (FROM {found}),
-            places AS (
-                SELECT found.file_row_number, arg_min(o, (h.file IS NULL, o.file)) AS place
-                FROM found JOIN {self._origin_rows()} AS o ON o.number = found.row
-                    LEFT JOIN has AS h ON h."column" = found."column" AND h.file = o.file
-                WHERE found.row > 1 GROUP BY found.file_row_number),
-            headers AS (SELECT "column", min(file) AS file FROM has GROUP BY "column")
-            SELECT found.* EXCLUDE (file_row_number) REPLACE (
-                coalesce(f.name, CASE WHEN found.row = 1 THEN h.name END, found.file) AS file,
-                coalesce(p.place.row, found.row) AS row)
-            FROM found LEFT JOIN places AS p ON p.file_row_number = found.file_row_number
-                LEFT JOIN files AS f ON f.file = p.place.file
-                LEFT JOIN (SELECT "column", name FROM headers JOIN files USING (file)) AS h
-                    ON h."column" = found."column"
-            ORDER BY found.file_row_number"""
-
-    def _origin_rows(self) -> str:
-        return f"read_parquet({literal(str(self._scratch / _ORIGINS))})"
-
-    def _files_as_table(self) -> str:
-        named = ", ".join(
-            f"({at}, {literal(shown_name(file))})" for at, file in enumerate(self._files)
-        )
-        return f"CREATE TABLE files AS FROM (VALUES {named}) AS f(file, name)"
+        self._origins.put_places(findings, self._scratch, self._files_of)
 
 
 def _sort(number: int, folder: Path, connection: "duckdb.DuckDBPyConnection") -> None:
@@ -321,7 +274,7 @@ def _sort(number: int, folder: Path, connection: "duckdb.DuckDBPyConnection") ->
     made = folder / f"sorted{number}.parquet"
     copy_query(
         connection,
-        f"""SELECT number, f.* EXCLUDE (row, key) FROM put_down{number} AS f
+        f"""SELECT number, f.* EXCLUDE (row, line, key) FROM put_down{number} AS f
             JOIN origins AS o ON o.file = {number} AND o.row = f.row ORDER BY number""",
         made,
         _GROUP_ROWS,
@@ -331,13 +284,13 @@ def _sort(number: int, folder: Path, connection: "duckdb.DuckDBPyConnection") ->
     ).fetchall()
 
 
-_NO_ROWS = "(SELECT NULL::BIGINT AS row, NULL::VARCHAR AS key WHERE false)"
+_NO_ROWS = "(SELECT NULL::BIGINT AS row, NULL::BIGINT AS line, NULL::VARCHAR AS key WHERE false)"
 
 
-def _of_file(error: UnreadableError, file: Path) -> UnreadableError:
+def _of_file(error: UnreadableError, file: Path, source: Source | None) -> UnreadableError:
     """What one file of the folder is refused for, with the file's name."""
     beside = [_told(each, file) for each in error.beside]
-    return UnreadableError(_told(error.found, file), beside, file)
+    return UnreadableError(_told(error.found, file), beside, file, source)
 
 
 def _told(found: Found, file: Path) -> Found:
@@ -358,7 +311,8 @@ def _with_keys(batch: Batch, columns: Columns, places: dict[str, int]) -> "pa.Ta
                 normal_forms(text) if is_barcode else pc.binary_join_element_wise("id", text, ":")
             )
             key = pc.coalesce(key, form)
-    made = {"row": pa.array(batch.rows), "key": short_names(key)}
+    lines = pa.nulls(len(key), pa.int64()) if batch.lines is None else pa.array(batch.lines)
+    made = {"row": pa.array(batch.rows), "line": lines, "key": short_names(key)}
     no = pa.repeat(False, len(batch.rows))  # noqa: FBT003 - a value
     for name, texts in batch.columns.items():
         made[f"c{places[name]}"] = texts

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from off_platform.imports import schemas
+from off_platform.imports.cell_addresses import SEVERAL
 from off_platform.imports.cells import Cell
 from off_platform.imports.columns import Columns
 from off_platform.imports.fields import BY_NAME
@@ -122,7 +123,7 @@ class _Report:
         rows = pa.array(positions)
         origins = [self._origin(self._sources(name, fields), rows) for name in fields]
         names, texts, columns = (
-            pc.binary_join_element_wise(*parts, " + ", null_handling="skip")
+            pc.binary_join_element_wise(*parts, SEVERAL, null_handling="skip")
             for parts in zip(*origins, strict=True)
         )
         self._findings.add(

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from off_platform.imports.beside import REPORT
+from off_platform.imports.cell_addresses import place
 from off_platform.imports.report import Group, file_of, groups_of, is_folder, sentence, what_first
 from off_platform.imports.rules import LEVELS
 from off_platform.imports.taking_in import TakenIn, of_import
@@ -81,9 +82,9 @@ def _by_rule(groups: list[Group], verdict: Verdict) -> str:
         first = group.examples[0]
         file = (file_of(first, verdict),) if is_folder(verdict) else ()
         rows.append(
-            (group.rule.level, group.rule.id, group.findings, *file, first["row"], first["column"],
+            (group.rule.level, group.rule.id, group.findings, *file, place(first), first["column"],
              first["value"], first["proposal"])
         )  # fmt: skip
     file = ("file",) if is_folder(verdict) else ()
-    names = ("level", "rule", "findings", *file, "first row", "column", "value", "proposal")
+    names = ("level", "rule", "findings", *file, "first place", "column", "value", "proposal")
     return markdown_table(names, rows)

@@ -46,7 +46,7 @@ def read_records(batch: Batch, columns: Columns, explanation: Explanation) -> Re
         explanation: with what the texts are checked.
     """
     columns.meet(batch.columns)
-    findings = BatchFindings(batch.rows)
+    findings = BatchFindings(batch.rows, batch.lines)
     cells = read_cells(batch, columns, explanation, findings)
     product, other = identify(batch, columns, cells, findings)
     _demand_names(batch, columns, findings)
@@ -67,7 +67,8 @@ def _demand_names(batch: Batch, columns: Columns, findings: BatchFindings) -> No
     for column, place in columns.places.items():
         if place.field.name == name and column in batch.columns:
             there = pc.or_(there, present(batch.columns[column]))
-    findings.add("product_name_missing", positions_of(pc.invert(there)), column=name, field=name)
+    column = next(iter(columns.of(name)), name)
+    findings.add("product_name_missing", positions_of(pc.invert(there)), column=column, field=name)
 
 
 def _merged(cells: dict[str, Cell], findings: BatchFindings) -> "dict[str, pa.Array]":

@@ -11,6 +11,7 @@ from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from off_platform.imports.cell_addresses import place
 from off_platform.imports.rules import BY_ID, LEVELS, ImportRule
 from off_platform.imports.staging import connected, findings_in
 from off_platform.imports.validation import Verdict
@@ -24,8 +25,10 @@ if TYPE_CHECKING:
 
 _CODE = re.compile("`([^`]+)`")
 MOST_EXAMPLES = 50
-HEADER_ROW = 1
 MOST_FIRST = 5
+# What of a finding programs and people are shown.
+OF_EXAMPLE = ("file", "row", "line", "sheet", "cell", "column", "value", "message", "proposal",
+              "certain")  # fmt: skip
 # Of a text in the page; the files beside have more.
 MOST_CHARACTERS = 300
 
@@ -131,11 +134,10 @@ def file_of(example: Mapping[str, Any], verdict: Verdict) -> str:
         example: of a group.
         verdict: of the import.
     """
-    source, row = verdict.source, example["row"]
-    if source is None or not is_folder(verdict) or row is None:
+    source = verdict.source
+    if source is None or not is_folder(verdict) or example["file"] == source.name:
         return ""
-    # Of a column that no record has, it is not known in which file its header stands.
-    return "" if row == HEADER_ROW and example["file"] == source.name else str(example["file"])
+    return str(example["file"])
 
 
 def is_folder(verdict: Verdict) -> bool:
@@ -147,8 +149,9 @@ def _examples(
     connection: "duckdb.DuckDBPyConnection", findings: str, rule: str, most: int
 ) -> list[dict[str, Any]]:
     """The first findings of a rule: those of the whole file, then by row."""
+    wanted = ", ".join(f'"{name}"' for name in (*OF_EXAMPLE, "product"))
     found = connection.execute(
-        f'SELECT file, row, "column", value, message, proposal, certain, product FROM {findings} '
+        f"SELECT {wanted} FROM {findings} "
         f'WHERE rule = {literal(rule)} ORDER BY row NULLS FIRST, file, "column" LIMIT {most}'
     )
     names = [column[0] for column in found.description or ()]
@@ -177,6 +180,7 @@ def write_report(folder: Path, verdict: Verdict, to: Path, notes: Sequence[str] 
             groups=groups,
             is_folder=is_folder(verdict),
             file_of=partial(file_of, verdict=verdict),
+            place=place,
             first=what_first(groups),
             notes=notes,
         ),

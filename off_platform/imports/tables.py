@@ -78,7 +78,13 @@ IMPORT_FINDINGS = Table(
     "A row a finding: one rule broken by one record, or by the file.",
     (
         Column("file", "string", "Name of the file."),
-        Column("row", "int64", "Row in the file; null when it is the whole file's.", nullable=True),
+        Column("row", "int64", "Row in the file; in JSON, the place in the list. Null when it is "
+               "the whole file's.", nullable=True),
+        Column("line", "int64", "Line of the file that the row begins on, which differs from the "
+               "row where cells hold line ends; of CSV, TSV and JSON.", nullable=True),
+        Column("sheet", "string", "Of XLSX, the sheet.", nullable=True),
+        Column("cell", "string", "Of XLSX, the cell such as `F8`, or all of them, `F8 + G8`; null "
+               "when it is the whole row's.", nullable=True),
         Column("column", "string", "Column as it is named in the file.", nullable=True),
         Column("field", "string", "The document's name of it.", nullable=True),
         Column("rule", "string", "The rule."),

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from off_platform.imports import damage
-from off_platform.imports.columns import Columns, demand_identifier
+from off_platform.imports.columns import Columns, columns_of, demand_identifier
 from off_platform.imports.duplicates import duplicates, quarantine
 from off_platform.imports.explanation import Explanation
 from off_platform.imports.findings import as_rows
@@ -119,8 +119,7 @@ def _validate(
     explanation: Explanation,
     display: Display | None,
 ) -> None:
-    columns = Columns()
-    columns.meet(reader.source.header)
+    columns = columns_of(reader)
     surveys = Surveys()
     tally = Tally(unit="records")
     with staging.writing():
@@ -129,12 +128,12 @@ def _validate(
                 columns.meet(batch.columns)
                 demand_identifier(columns, [each for each in found if each.row is None])
             if batch is None or not len(batch.rows):
-                staging.write(*_of_lost_rows(found, reader.source.name, verdict))
+                staging.write(*_of_lost_rows(found, reader.source, verdict))
                 continue
             records = read_records(batch, columns, explanation)
             late = records.findings.adopt(found)
             surveys.add(batch, columns)
-            _stage(batch, records, late, reader.source.name, columns, staging, verdict)
+            _stage(batch, records, late, reader.source, columns, staging, verdict)
             tally.done += len(batch.rows)
             if display:
                 display.show(tally)
@@ -154,7 +153,7 @@ def _stage(
     batch: Batch,
     records: Records,
     late: list[Found],
-    file: str,
+    source: Source,
     columns: Columns,
     staging: Staging,
     verdict: Verdict,
@@ -167,10 +166,10 @@ def _stage(
     passing = pa.array(~findings.broken)
     stands = as_they_stand(batch, columns)
     quarantined = quarantine(batch, stands, findings.rules_broken(), broken)
-    found = findings.table(file, stands)
+    found = findings.table(source, stands)
     staging.write(records.table.filter(passing), quarantined, found)
     staging.write_products(records.table)
-    staging.write(*_of_lost_rows(late, file, verdict))
+    staging.write(*_of_lost_rows(late, source, verdict))
     verdict.accepted += int(passing.true_count)
     verdict.quarantined += int(broken.true_count)
     for counted in found["rule"].value_counts().to_pylist():
@@ -178,7 +177,7 @@ def _stage(
 
 
 def _of_lost_rows(
-    found: list[Found], file: str, verdict: Verdict
+    found: list[Found], source: Source, verdict: Verdict
 ) -> "tuple[pa.Table, pa.Table, pa.Table]":
     """Rows that could not be read as records at all; they are quarantined, too."""
     import pyarrow as pa  # noqa: PLC0415 - 0.2 s, once used
@@ -198,7 +197,7 @@ def _of_lost_rows(
         ],
         schema=PRODUCTS_QUARANTINED.arrow,
     )
-    return quarantined.slice(0, 0), quarantined, as_rows(file, found)
+    return quarantined.slice(0, 0), quarantined, as_rows(source.name, found, source)
 
 
 def _settle(
@@ -224,7 +223,7 @@ def _settle(
         verdict.counts["duplicate_product"] += twice
         again = open_whole(path, staging.folder).batches(BATCH_ROWS)
         staging.move(duplicates(reader, again, columns, staging.twice()))
-    rows = as_rows(reader.source.name, of_file)
+    rows = as_rows(reader.source.name, of_file, reader.source)
     staging.settle(connection, rows, damage.repair_query(of_file), moved=moved)
     reader.put_places(staging.folder / FINDINGS)
     if moved:
@@ -250,7 +249,8 @@ def _refuse(
     verdict.counts = Counter(each.rule for each in [*of_file, *beside])
     with staging.writing():
         pass
-    rows = [as_rows(shown_name(file), of_file), as_rows(shown_name(path), beside)]
+    source = error.source or verdict.source
+    rows = [as_rows(shown_name(file), of_file, source), as_rows(shown_name(path), beside)]
     staging.settle(connection, pa.concat_tables(rows), "", moved=False)
 
 

@@ -8,7 +8,8 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from off_platform.imports.report import Group, file_of, outcome_of, sentence
+from off_platform.imports.cell_addresses import where
+from off_platform.imports.report import OF_EXAMPLE, Group, file_of, outcome_of, sentence
 from off_platform.imports.rules import Level
 from off_platform.imports.validation import Verdict
 
@@ -50,13 +51,7 @@ def _rule(group: Group) -> dict[str, Any]:
         "findings": group.findings,
         "records": group.records,
         "certain": group.certain,
-        "examples": [
-            {
-                name: example[name]
-                for name in ("file", "row", "column", "value", "message", "proposal", "certain")
-            }
-            for example in group.examples
-        ],
+        "examples": [{name: example[name] for name in OF_EXAMPLE} for example in group.examples],
     }
 
 
@@ -70,12 +65,12 @@ def as_github(path: str, verdict: Verdict, groups: Sequence[Group]) -> Iterator[
     """
     for group in groups:
         for example in group.examples:
-            row = f",line={example['row']}" if example["row"] else ""
+            line = f",line={example['line']}" if example["line"] else ""
             below = file_of(example, verdict)
             place = f"{path.rstrip('/')}/{below}" if below else path
             title = f",title={_property(group.rule.id)}"
             yield (
-                f"::{_COMMANDS[group.rule.level]} file={_property(place)}{row}{title}"
+                f"::{_COMMANDS[group.rule.level]} file={_property(place)}{line}{title}"
                 f"::{_data(_message(example))}"
             )
     level = "notice" if outcome_of(verdict) == "accepted" else "error"
@@ -83,7 +78,9 @@ def as_github(path: str, verdict: Verdict, groups: Sequence[Group]) -> Iterator[
 
 
 def _message(example: Mapping[str, Any]) -> str:
-    column = f"{example['column']}: " if example["column"] else ""
+    # A line is named beside the message.
+    at = where(example) if example["sheet"] else example["column"]
+    column = f"{at}: " if at else ""
     proposal = f" Proposed: {example['proposal']!r}." if example["proposal"] is not None else ""
     return f"{column}{example['message']}{proposal}"
 

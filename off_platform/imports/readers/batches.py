@@ -31,11 +31,13 @@ class Batch:
             absent or empty.
         not_text: of XLSX and JSON: column -> which cells were numbers, dates or booleans; only
             columns that have such a cell.
+        lines: of texts: the line of the file that each record begins on, from 1.
     """
 
     rows: "npt.NDArray[np.int64]"
     columns: "dict[str, pa.StringArray]"
     not_text: "dict[str, pa.BooleanArray]"
+    lines: "npt.NDArray[np.int64] | None" = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +81,8 @@ class Found:
         message: what is wrong, one sentence for a person.
         proposal: what could stand there instead; empty for nothing, None when there is none.
         certain: whether the proposal may be applied without asking.
+        line: of texts, the line that the row begins on; records of a batch have theirs there.
+        cell: of XLSX, such as `F8`, where `column` does not name it.
     """
 
     row: int | None
@@ -88,13 +92,19 @@ class Found:
     message: str
     proposal: str | None = None
     certain: bool = False
+    line: int | None = None
+    cell: str | None = None
 
 
 class UnreadableError(ValueError):
     """The file cannot be read as an import; the message is the finding's."""
 
     def __init__(
-        self, found: Found, beside: "Sequence[Found]" = (), file: "Path | None" = None
+        self,
+        found: Found,
+        beside: "Sequence[Found]" = (),
+        file: "Path | None" = None,
+        source: Source | None = None,
     ) -> None:
         """For a finding that says why.
 
@@ -102,18 +112,27 @@ class UnreadableError(ValueError):
             found: the finding.
             beside: what else was found until then.
             file: of a folder, the file that cannot be read.
+            source: what is known of the file.
         """
         super().__init__(found.message)
-        self.found, self.beside, self.file = found, tuple(beside), file
+        self.found, self.beside = found, tuple(beside)
+        self.file, self.source = file, source
 
 
 class Reader(ABC):
     """A file that is being read; each format has its own.
 
     What is found while reading waits until it is taken; with each batch it should be.
+
+    Attributes:
+        source: what the file is.
+        header_row: row that names the columns; None where none does, as in JSON.
+        header_line: of texts, the line that row begins on.
     """
 
     source: Source
+    header_row: int | None = None
+    header_line: int | None = None
 
     def __init__(self, source: Source) -> None:
         """For a file that was recognised."""
@@ -155,6 +174,7 @@ def batch_of(
     rows: "Sequence[int]",
     columns: "Mapping[str, Sequence[str | None]]",
     not_text: "Mapping[str, Sequence[bool]] | None" = None,
+    lines: "Sequence[int] | None" = None,
 ) -> Batch:
     """A batch from Python's values; empty texts become null."""
     import numpy as np  # noqa: PLC0415 - 0.1 s, once used
@@ -171,4 +191,5 @@ def batch_of(
         for name, values in (not_text or {}).items()
         if any(values)
     }
-    return Batch(np.array(rows, dtype=np.int64), texts, flags)
+    begins = None if lines is None else np.array(lines, dtype=np.int64)
+    return Batch(np.array(rows, dtype=np.int64), texts, flags, begins)

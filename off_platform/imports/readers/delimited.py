@@ -29,7 +29,6 @@ from off_platform.imports.readers.delimited_blocks import (
     without_text,
 )
 from off_platform.imports.readers.delimited_rows import Row, rows_of
-from off_platform.imports.readers.lines import RowLines
 from off_platform.imports.readers.swallowed import swallowed
 
 if TYPE_CHECKING:
@@ -46,21 +45,23 @@ MOST_EMPTY_NAMED = 5
 class DelimitedReader(Reader):
     """Reads one CSV or TSV file."""
 
-    def __init__(self, path: Path, source: Source, header_row: int, found: list[Found]) -> None:
+    header_row: int
+
+    def __init__(self, path: Path, source: Source, header: Row, found: list[Found]) -> None:
         """For a file whose header was read."""
         super().__init__(source)
-        self._path, self.header_row = path, header_row
+        self._path, self._header = path, header
+        self.header_row, self.header_line = header.number, header.line
         self._first_found = found
         self._empty = _Counted()
         self._doubled = _Counted()
-        self.lines = RowLines()
         names = source.header
         self._identifier = next((at for at, name in enumerate(names) if name in IDENTIFIERS), 0)
 
     def batches(self, rows: int) -> Iterator[Batch]:
         """See `Reader.batches`."""
         self._found = list(self._first_found)
-        self._empty, self._doubled, self.lines = _Counted(), _Counted(), RowLines()
+        self._empty, self._doubled = _Counted(), _Counted()
         records = waiting = 0
         with self._path.open("rb") as file:
             for part in self._parts(file, rows):
@@ -89,7 +90,7 @@ class DelimitedReader(Reader):
         if CORRECTIONS not in self.source.header:
             return batch
         columns = {name: as_they_were(texts) for name, texts in batch.columns.items()}
-        return Batch(batch.rows, columns, batch.not_text)
+        return Batch(batch.rows, columns, batch.not_text, batch.lines)
 
     def _parts(self, file: BinaryIO, rows: int) -> Iterator[Batch | Found]:
         """Batches, and what was found of rows that are in none."""
@@ -97,7 +98,7 @@ class DelimitedReader(Reader):
         delimiter, width = self.source.delimiter or ",", len(self.source.header)
         for block in blocks(file, rows):
             # The header, and whatever stands before it, is not plain.
-            is_plain = is_utf8 and place.row >= self.header_row
+            is_plain = is_utf8 and place.row >= self._header.number
             cells = columns_of(block, delimiter, width) if is_plain else None
             if cells is not None:
                 yield from self._plainly(block, cells, place, rows)
@@ -116,21 +117,22 @@ class DelimitedReader(Reader):
         rows = np.arange(place.row + 1, place.row + 1 + len(cells[0]))
         if block.line_feeds > block.rows:
             lines = first_lines(block, place)
-            self.lines.note_all(rows, lines)
             yield from self._swallowed(rows, lines, cells)
         else:
-            self.lines.note(int(rows[0]), place.line + 1)
+            lines = rows + (place.line - place.row)
         empty = without_text(cells)
         if empty.any():
-            self._empty.add_all(rows[empty])
-            rows, cells = rows[~empty], [column.filter(~empty) for column in cells]
+            self._empty.add_all(rows[empty], lines[empty])
+            rows, lines = rows[~empty], lines[~empty]
+            cells = [column.filter(~empty) for column in cells]
         most = max(min(most, MOST_BATCH_CELLS // len(cells)), 1)
         for start in range(0, len(rows), most):
             columns = {
                 name: column.slice(start, most)
                 for name, column in zip(self.source.header, cells, strict=True)
             }
-            yield Batch(rows[start : start + most], columns, {})
+            part = slice(start, start + most)
+            yield Batch(rows[part], columns, {}, lines[part])
 
     def _swallowed(
         self, rows: "Places", lines: "Places", cells: "list[pa.StringArray]"
@@ -155,16 +157,16 @@ class DelimitedReader(Reader):
     def _strictly(self, file: BinaryIO, place: "Place", rows: int) -> Iterator[Batch | Found]:
         width, names = len(self.source.header), self.source.header
         numbers: list[int] = []
+        lines: list[int] = []
         cells: list[list[str]] = []
         characters = 0
         for row in rows_of(self._path, file, self.source, place):
-            if row.number <= self.header_row:
+            if row.number <= self._header.number:
                 continue
-            self.lines.note(row.number, row.line)
             if row.doubled_return:
-                self._doubled.add(row.number)
+                self._doubled.add(row.number, row.line)
             if row.is_empty:
-                self._empty.add(row.number)
+                self._empty.add(row.number, row.line)
                 continue
             if row.broken or len(row.cells) != width:
                 yield row.broken or _ragged(row, width)
@@ -172,6 +174,7 @@ class DelimitedReader(Reader):
             if row.last_line > row.line and (found := self._of_lines(*_several(row, names))):
                 yield found
             numbers.append(row.number)
+            lines.append(row.line)
             cells.append(row.cells)
             # One cell of a row in sixteen tells enough of their length.
             characters += len(row.cells[0]) if len(numbers) % 16 else sum(map(len, row.cells)) * 16
@@ -180,16 +183,24 @@ class DelimitedReader(Reader):
                 or characters > MOST_BATCH_CHARACTERS
                 or len(numbers) * width > MOST_BATCH_CELLS
             ):
-                yield batch_of(numbers, dict(zip(names, zip(*cells, strict=True), strict=True)))
-                numbers, cells, characters = [], [], 0
+                yield _batch(numbers, names, cells, lines)
+                numbers, lines, cells, characters = [], [], [], 0
         if cells:
-            yield batch_of(numbers, dict(zip(names, zip(*cells, strict=True), strict=True)))
+            yield _batch(numbers, names, cells, lines)
+
+
+def _batch(
+    numbers: list[int], names: tuple[str, ...], cells: list[list[str]], lines: list[int]
+) -> Batch:
+    columns = dict(zip(names, zip(*cells, strict=True), strict=True))
+    return batch_of(numbers, columns, lines=lines)
 
 
 def _ragged(row: Row, width: int) -> Found:
     return Found(
         row.number, None, "ragged_row", None,
         f"Row {row.number:,} has {len(row.cells):,} cells, but there are {width:,} columns.",
+        line=row.line,
     )  # fmt: skip
 
 
@@ -202,23 +213,25 @@ class _Counted:
     """Rows of a kind: how many there are, and the first of them."""
 
     def __init__(self) -> None:
-        self._count, self._first = 0, list[int]()
+        self._count, self._first = 0, list[tuple[int, int]]()
 
-    def add(self, row: int) -> None:
+    def add(self, row: int, line: int) -> None:
         self._count += 1
         if len(self._first) < MOST_EMPTY_NAMED:
-            self._first.append(row)
+            self._first.append((row, line))
 
-    def add_all(self, rows: "Places") -> None:
-        for row in rows[:MOST_EMPTY_NAMED]:
-            self.add(int(row))
+    def add_all(self, rows: "Places", lines: "Places") -> None:
+        first = slice(MOST_EMPTY_NAMED)
+        for row, line in zip(rows[first].tolist(), lines[first].tolist(), strict=True):
+            self.add(row, line)
         self._count += len(rows[MOST_EMPTY_NAMED:])
 
     def found(self, rule: str, message: str) -> list[Found]:
         """One finding for all of them, which names the first; none where there are none."""
         if not self._count:
             return []
-        first = ", ".join(f"{row:,}" for row in self._first)
+        first = ", ".join(f"{row:,}" for row, _ in self._first)
         more = " and others" if self._count > len(self._first) else ""
         said = message.format(f"{self._count:,}", f"{first}{more}")
-        return [Found(self._first[0], None, rule, None, said)]
+        row, line = self._first[0]
+        return [Found(row, None, rule, None, said, line=line)]

@@ -51,23 +51,23 @@ def open_delimited(path: Path, source: Source, *, encoding: str | None = None) -
         next(rows)
     header = next(rows, None)
     if header is None:
-        raise UnreadableError(Found(1, None, "no_header", None, "No row names the columns."))
+        raise UnreadableError(Found(None, None, "no_header", None, "No row names the columns."))
     is_ours = CORRECTIONS in header.cells
     cells = [as_it_was(cell) for cell in header.cells] if is_ours else header.cells
-    names, found = read_header(cells, header.number)
+    names, found = read_header(cells, header.number, header.line)
     if mark:
         message = "The file begins with a byte order mark, which was read over."
         found.insert(0, Found(None, None, "byte_order_mark", None, message))
     if hint:
         message = f"The first line, '{hint[0].strip()}', is a hint for Excel and was read over."
-        found.insert(0, Found(1, None, "separator_hint", hint[0].strip(), message))
+        found.insert(0, Found(1, None, "separator_hint", hint[0].strip(), message, line=1))
     if delimiter != DELIMITER_OF[made.format]:
         found.insert(0, _wrong_delimiter(delimiter, made.format))
     source = Source(
         made.name, made.format, made.bytes, made.sha256, made.encoding, mark, delimiter,
         header=names,
     )  # fmt: skip
-    return DelimitedReader(path, source, header.number, found)
+    return DelimitedReader(path, source, header, found)
 
 
 def likely_encoding(path: Path) -> str:

@@ -128,6 +128,6 @@ def _broken(row: int, line: int, last: int, error: str) -> Found:
     for part, rule, message in _ERRORS:
         if part in error:
             said = message.format(row=row, lines=lines, line=line)
-            raise UnreadableError(Found(row, None, rule, None, said))
+            raise UnreadableError(Found(row, None, rule, None, said, line=line))
     message = f"Row {row:,} ({lines}) has text behind a closing quote."
-    return Found(row, None, "quote_misplaced", None, message)
+    return Found(row, None, "quote_misplaced", None, message, line=line)

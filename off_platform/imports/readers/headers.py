@@ -3,21 +3,31 @@
 import re
 from collections import Counter
 from collections.abc import Sequence
+from typing import NoReturn
 
 from off_platform.imports.readers.batches import Found, UnreadableError
 
 MOST_COLUMNS = 2_000
 MOST_NAME = 200
+_MADE_UP = re.compile(r"\(column [0-9]{1,5}\)")
 # Names of columns have a letter; a row of values mostly holds a number of six digits or more.
 _VALUE = re.compile(r"\s*[0-9][0-9.,Ee+ -]{5,}\s*")
 
 
-def read_header(cells: Sequence[str], row: int) -> tuple[tuple[str, ...], list[Found]]:
+def is_named(column: str) -> bool:
+    """Whether a column's name is one of the file's, and not made up where a cell is empty."""
+    return not _MADE_UP.fullmatch(column)
+
+
+def read_header(
+    cells: Sequence[str], row: int, line: int | None = None
+) -> tuple[tuple[str, ...], list[Found]]:
     """The columns' names.
 
     Args:
         cells: of the first row that is not empty.
         row: its number.
+        line: of texts, the line that it begins on.
 
     Returns:
         The names, trimmed, a made-up one where there is none; and what was found.
@@ -25,29 +35,30 @@ def read_header(cells: Sequence[str], row: int) -> tuple[tuple[str, ...], list[F
     Raises:
         UnreadableError: `no_header`, `doubled_header`, `too_many_columns`.
     """
+
+    def refuse(rule: str, message: str, value: str | None = None) -> NoReturn:
+        raise UnreadableError(Found(row, None, rule, value, message, line=line))
+
     if len(cells) > MOST_COLUMNS:
-        _refuse(row, "too_many_columns", f"There are {len(cells):,} columns, more than "
-                f"{MOST_COLUMNS:,}; only those of the document are imported.")  # fmt: skip
+        refuse("too_many_columns", f"There are {len(cells):,} columns, more than "
+               f"{MOST_COLUMNS:,}; only those of the document are imported.")  # fmt: skip
     if any(_VALUE.fullmatch(cell) for cell in cells):
         value = next(cell for cell in cells if _VALUE.fullmatch(cell))
-        _refuse(row, "no_header", f"The first row holds values such as '{value[:40]}' instead of "
-                "the names of the columns.", value)  # fmt: skip
+        refuse("no_header", f"The first row holds values such as '{value[:40]}' instead of "
+               "the names of the columns.", value)  # fmt: skip
     names = tuple(
         cell.strip()[:MOST_NAME] or f"(column {place})" for place, cell in enumerate(cells, 1)
     )
     doubled = [name for name, count in Counter(names).items() if count > 1]
     if doubled:
-        _refuse(row, "doubled_header", f"{len(doubled):,} column names stand there more than once: "
-                f"{', '.join(repr(name[:40]) for name in doubled[:5])}.", doubled[0])  # fmt: skip
+        refuse("doubled_header", f"{len(doubled):,} column names stand there more than once: "
+               f"{', '.join(repr(name[:40]) for name in doubled[:5])}.", doubled[0])  # fmt: skip
     return names, [
         Found(
             row, name, "header_trimmed", cell,
             f"The column '{name}' has spaces around its name.", name, certain=True,
+            line=line,
         )
         for name, cell in zip(names, cells, strict=True)
         if cell != cell.strip() and cell.strip()
     ]  # fmt: skip
-
-
-def _refuse(row: int, rule: str, message: str, value: str | None = None) -> None:
-    raise UnreadableError(Found(row, None, rule, value, message))

@@ -55,17 +55,18 @@ class JsonReader(Reader):
         self._found = list(self._first_found)
         self._names.clear()
         self._trimmed.clear()
-        waiting: list[tuple[int, Flat]] = []
+        waiting: list[tuple[int, int, Flat]] = []
         records = characters = taken = 0
-        for number, item in json_items(self._path, self.source):
+        for number, line, item in json_items(self._path, self.source):
             records += 1
             if not isinstance(item, dict):
                 raise UnreadableError(
                     Found(number, None, "json_not_records", None,
-                          f"Item {number:,} of the list is no object but {_kind(item)}.")
+                          f"Item {number:,} of the list is no object but {_kind(item)}.",
+                          line=line)
                 )  # fmt: skip
             flat = self._flat(number, item)
-            waiting.append((number, flat))
+            waiting.append((number, line, flat))
             characters += sum(len(text) for text in flat.values() if isinstance(text, str))
             if (
                 len(waiting) == rows
@@ -157,16 +158,14 @@ def open_json(path: Path, source: Source) -> JsonReader:
     return JsonReader(path, made, found)
 
 
-def json_items(path: Path, source: Source) -> Iterator[tuple[int, Any]]:
-    """Every item with its number, names of objects in their order; numbers as they are written.
+def json_items(path: Path, source: Source) -> Iterator[tuple[int, int, Any]]:
+    """Every item with its number and the line that it begins on, numbers as they are written.
 
     Raises:
         UnreadableError: the JSON is invalid.
     """
-    if source.format == "json_lines":
-        yield from records_of_lines(path)
-    else:
-        yield from enumerate(records_of_document(path), 1)
+    is_lines = source.format == "json_lines"
+    yield from records_of_lines(path) if is_lines else records_of_document(path)
 
 
 def as_text(value: object) -> str | None:
@@ -191,15 +190,16 @@ def _is_lines(sample: bytes) -> bool:
         return False
 
 
-def _batch(waiting: list[tuple[int, Flat]]) -> Batch:
-    names = list(dict.fromkeys(name for _, item in waiting for name in item))
-    columns = {name: [as_text(item.get(name)) for _, item in waiting] for name in names}
+def _batch(waiting: list[tuple[int, int, Flat]]) -> Batch:
+    numbers, lines, items = zip(*waiting, strict=True)
+    names = list(dict.fromkeys(name for item in items for name in item))
+    columns = {name: [as_text(item.get(name)) for item in items] for name in names}
     flags = {
-        name: [_is_no_text(item.get(name)) for _, item in waiting]
+        name: [_is_no_text(item.get(name)) for item in items]
         for name in names
         if name in NAMES and NAMES[name].type == "barcode"
     }
-    return batch_of([number for number, _ in waiting], columns, flags)
+    return batch_of(numbers, columns, flags, lines)
 
 
 def _doubled(row: int, column: str) -> Found:

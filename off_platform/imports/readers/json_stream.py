@@ -47,8 +47,10 @@ class JsonObject(dict[str, Any]):
             met.add(name)
 
 
-def records_of_document(path: Path) -> Iterator[Any]:
+def records_of_document(path: Path) -> Iterator[tuple[int, int, Any]]:
     """The items of `[...]` or `{"products": [...]}`; any other object is the one record.
+
+    Each comes with its number and the line that it begins on.
 
     Raises:
         UnreadableError: the JSON is invalid, nested too deeply, or no UTF-8.
@@ -58,18 +60,20 @@ def records_of_document(path: Path) -> Iterator[Any]:
         text.fill(_OPENING_CHARACTERS)
         opening = _LIST.match(text.text, text.skip())
         if opening is None:
-            yield text.value()
+            value = text.value()
+            yield 1, text.line, value
         else:
             text.at = opening.end()
-            yield from _listed(text)
+            for number, value in enumerate(_listed(text), 1):
+                yield number, text.line, value
             if len(opening[0]) > 1:
                 _rest_of_object(text)
         if text.peek():
             text.invalid("Extra data", text.at)
 
 
-def records_of_lines(path: Path) -> Iterator[tuple[int, Any]]:
-    """The record of every line that is not empty, with the line's number.
+def records_of_lines(path: Path) -> Iterator[tuple[int, int, Any]]:
+    """The record of every line that is not empty; its number is the line's.
 
     Raises:
         UnreadableError: see `records_of_document`.
@@ -80,7 +84,7 @@ def records_of_lines(path: Path) -> Iterator[tuple[int, Any]]:
             if len(line) == MOST_RECORD_CHARACTERS and not line.endswith(b"\n"):
                 raise _too_long(number)
             if line.strip():
-                yield number, _of_line(path, line, number, offset)
+                yield number, number, _of_line(path, line, number, offset)
             offset += len(line)
 
 
@@ -141,8 +145,17 @@ class _Window:
         self._decoder = codecs.getincrementaldecoder("utf-8-sig")()
         self._bytes = 0
         self._line, self._column = 1, 1
+        # Up to where lines were counted, and how many there were: no text is counted twice.
+        self._counted = self._lines = 0
         self._ended = False
         self.text, self.at = "", 0
+
+    @property
+    def line(self) -> int:
+        """The line that the value that was read last begins on."""
+        self._lines += self.text.count("\n", self._counted, self._began)
+        self._counted = self._began
+        return self._line + self._lines
 
     def fill(self, characters: int) -> None:
         """Reads on until there are as many to come."""
@@ -208,6 +221,7 @@ class _Window:
         self.hand_over()
         gone, self.text = self.text[: self.at], self.text[self.at :]
         self._began = max(self._began - self.at, 0)
+        self._counted = self._lines = 0
         self._handed = 0
         lines = gone.count("\n")
         self._line += lines
@@ -276,7 +290,7 @@ def too_deep() -> UnreadableError:
 
 def _invalid(reason: str, line: int, column: int, row: int | None = None) -> NoReturn:
     message = f"The JSON is invalid at line {line:,}, column {column:,}: {reason}."
-    raise UnreadableError(Found(row, None, "json_invalid", None, message)) from None
+    raise UnreadableError(Found(row, None, "json_invalid", None, message, line=row)) from None
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

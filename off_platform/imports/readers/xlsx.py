@@ -6,6 +6,7 @@ The package is opened in `xlsx_package.py`, rows are read in `xlsx_rows.py`, cel
 
 import datetime as dt
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,7 +21,7 @@ from off_platform.imports.readers.batches import (
     batch_of,
 )
 from off_platform.imports.readers.headers import MOST_COLUMNS, read_header
-from off_platform.imports.readers.xlsx_cells import Odd, as_text, cell_name
+from off_platform.imports.readers.xlsx_cells import Odd, as_text, cell_name, letters_of
 from off_platform.imports.readers.xlsx_package import Package, Sheet
 from off_platform.imports.readers.xlsx_rows import Values, rows_of
 
@@ -54,6 +55,8 @@ class Header(NamedTuple):
 
 class XlsxReader(Reader):
     """Reads one sheet of a workbook."""
+
+    header_row: int
 
     def __init__(
         self, package: Package, source: Source, header: Header, found: list[Found]
@@ -160,22 +163,33 @@ def open_xlsx(path: Path, source: Source) -> XlsxReader:
     ]
     if not headers:
         message = "Every sheet that can be seen is empty." if hidden else "Every sheet is empty."
-        raise UnreadableError(Found(1, None, "no_header", None, message), found)
+        raise UnreadableError(Found(None, None, "no_header", None, message), found)
     header = max(headers, key=lambda each: _rank(each.values))
     values = header.values
     while values and values[-1] is None:
         values = values[:-1]
-    names, of_header = read_header([as_text(value) or "" for value in values], header.row)
+    source = replace(
+        source, format="xlsx", sheet=header.sheet.name,
+        sheets=tuple(sheet.name for sheet in package.sheets),
+    )  # fmt: skip
+    names, of_header = _read_header([as_text(value) or "" for value in values], header.row, source)
     found += of_header
     if others := [each.sheet.name for each in headers if each is not header]:
         found.append(_more_sheets(header.sheet.name, others))
     if header.first < header.row:
         found.append(_above(header))
-    made = Source(
-        source.name, "xlsx", source.bytes, source.sha256, sheet=header.sheet.name,
-        sheets=tuple(sheet.name for sheet in package.sheets), header=names,
-    )  # fmt: skip
-    return XlsxReader(package, made, header, found)
+    return XlsxReader(package, replace(source, header=names), header, found)
+
+
+def _read_header(cells: list[str], row: int, source: Source) -> tuple[tuple[str, ...], list[Found]]:
+    """See `read_header`; the cell that it refuses is named."""
+    try:
+        return read_header(cells, row)
+    except UnreadableError as error:
+        said = (error.found.value or "").strip()
+        at = [at for at, cell in enumerate(cells) if said and cell.strip() == said][-1:]
+        cell = f"{letters_of(at[0])}{row}" if at else None
+        raise UnreadableError(replace(error.found, cell=cell), source=source) from None
 
 
 def _header_of(package: Package, sheet: Sheet) -> Header | None:
@@ -229,7 +243,9 @@ def _above(header: Header) -> Found:
 
 def _ragged(number: int, values: Values, width: int) -> Found:
     cells = min(len(values), 8 * MOST_COLUMNS)
+    first = next(at for at, value in enumerate(values) if at >= width and value is not None)
     return Found(
         number, None, "ragged_row", None,
         f"Row {number:,} has {cells:,} cells, but there are {width:,} columns.",
+        cell=f"{letters_of(first)}{number}",
     )  # fmt: skip
