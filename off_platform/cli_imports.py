@@ -91,6 +91,8 @@ def import_(
         out.print(f"[bold]{name}[/]  {said}", highlight=False)
         out.print(f"  partition  {done.key}", highlight=False)
         out.print(f"  report     {escape(done.report)}", highlight=False, soft_wrap=True)
+        for each in done.settled:
+            out.print(f"  settles    {escape(each)}", highlight=False, soft_wrap=True)
         for name, why in done.failed_checks:
             out.print(f"  [red]failed[/]     {name}: {escape(why)}", highlight=False)
         code = max(code, done.code)

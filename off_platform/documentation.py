@@ -13,7 +13,7 @@ from off_platform.images import schemas as images
 from off_platform.imports import tables as imports
 from off_platform.imports.fields import FIELDS, Field
 from off_platform.imports.rules import CHECKS, RULES, ImportRule
-from off_platform.quality import Table
+from off_platform.quality import Column, Table
 from off_platform.settings import Settings
 
 DOCS = Path("docs")
@@ -124,7 +124,16 @@ def tables_page() -> str:
     for wing, tables in _TABLES.items():
         lines += [f"## {wing}", ""]
         for table in tables:
-            lines += [f"### `{table.name}`", "", table.description, "", *_columns(table), ""]
+            lines += [
+                f"### `{table.name}`",
+                "",
+                table.description,
+                "",
+                *_columns(table.columns),
+                "",
+            ]
+            if table.of_view:
+                lines += ["The view has besides:", "", *_columns(table.of_view), ""]
             if table.rules:
                 lines += ["Checks:", "", *_checks(table), ""]
     return _page(lines)
@@ -149,10 +158,10 @@ _TABLES: Mapping[str, tuple[Table, ...]] = {
 }
 
 
-def _columns(table: Table) -> list[str]:
+def _columns(columns: Iterable[Column]) -> list[str]:
     rows = (
         (f"`{column.name}`", column.type, "yes" if column.nullable else "", column.description)
-        for column in table.columns
+        for column in columns
     )
     return _table(("column", "type", "may be missing", "what it is"), rows)
 

@@ -28,6 +28,7 @@ class ImportDone:
         key: its partition.
         sentence: the verdict.
         report: where the page for the producer lies.
+        settled: older imports of which it settled or superseded records, and what of each is open.
         failed_checks: name and sentence of each check of error level that failed.
         code: the command's exit code.
     """
@@ -35,6 +36,7 @@ class ImportDone:
     key: str
     sentence: str
     report: str
+    settled: list[str]
     failed_checks: list[tuple[str, str]]
     code: int
 
@@ -82,6 +84,14 @@ def _told(result: "dg.ExecuteInProcessResult") -> "Mapping[str, dg.MetadataValue
     }.get("import_report", {})
 
 
+def _settled(result: "dg.ExecuteInProcessResult") -> list[str]:
+    seen = (event.asset_observation_data for event in result.get_asset_observation_events())
+    return [
+        f"{each.asset_observation.partition}: {each.asset_observation.metadata['still_open'].value}"
+        for each in seen
+    ]
+
+
 def _done(key: str, result: "dg.ExecuteInProcessResult") -> ImportDone:
     told = _told(result)
     if not told:
@@ -94,4 +104,6 @@ def _done(key: str, result: "dg.ExecuteInProcessResult") -> ImportDone:
     refused = any(name in {"readable", "header"} for name, _ in failed)
     incomplete = told["quarantined"].value or told["findings_error"].value
     code = WRONG if refused else INCOMPLETE if incomplete else DONE
-    return ImportDone(key, str(told["verdict"].value), str(told["report"].value), failed, code)
+    return ImportDone(
+        key, str(told["verdict"].value), str(told["report"].value), _settled(result), failed, code
+    )

@@ -81,12 +81,13 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """A table of record: name, columns, rules."""
+    """A table of record: name, columns, rules; and the columns that its view has besides."""
 
     name: str
     description: str
     columns: tuple[Column, ...]
     rules: tuple[Rule, ...] = ()
+    of_view: tuple[Column, ...] = ()
 
     @cached_property
     def arrow(self) -> "pa.Schema":

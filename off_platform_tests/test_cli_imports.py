@@ -56,7 +56,7 @@ def test_the_verdict_is_told_and_is_the_exit_code(
 
 def test_a_person_is_told_where_what_and_what_to_do(run: Run) -> None:
     _, out, _ = run("validate", "some.csv")
-    assert "row 2, fat_g: '30,9' -> '30.9'" in out
+    assert "line 2 (fat_g): '30,9' -> '30.9'" in out
     assert "1. Write a period instead of the comma. (1 finding)" in out
 
 
@@ -104,7 +104,7 @@ def test_programs_get_json(run: Run) -> None:
 @pytest.mark.parametrize(
     ("form", "told"),
     [
-        ("text", "b.csv, row 2, fat_g: '30,9' -> '30.9'"),
+        ("text", "b.csv, line 2 (fat_g): '30,9' -> '30.9'"),
         ("json", '"file": "b.csv"'),
         ("github", "::error file=several/b.csv,line=2,title=number_decimal_comma::"),
     ],

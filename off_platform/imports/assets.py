@@ -159,6 +159,10 @@ def validated_import(
                 else []
             )
             yield _made(into, table, connection, partition, findings)
+        for older, metadata in previews.of_older(connection, into, key):
+            context.log_event(
+                dg.AssetObservation(PRODUCTS_QUARANTINED.name, partition=older, metadata=metadata)
+            )
 
 
 def _made(
@@ -170,11 +174,16 @@ def _made(
 ) -> dg.MaterializeResult:
     rows = lake.rows_of(table.name, partition)
     ((number,),) = connection.execute(f"SELECT count(*) FROM {rows}").fetchall()
+    shown = (
+        previews.quarantined(connection, lake, partition[1])
+        if table is PRODUCTS_QUARANTINED
+        else {"preview": table_preview(connection, f"FROM {rows}")}
+    )
     return dg.MaterializeResult(
         asset_key=table.name,
         metadata={
             "dagster/partition_row_count": int(number),
-            "preview": table_preview(connection, f"FROM {rows}"),
+            **shown,
             "lies_at": dg.MetadataValue.path(lake.address(table.name, partition)),
         },
         check_results=results,
@@ -206,6 +215,7 @@ def products_imported(lake: LakeResource) -> dg.MaterializeResult:
             metadata={
                 "dagster/row_count": number,
                 "imports": len(into.partitions(PRODUCTS_ACCEPTED.name)),
+                **previews.open_in_quarantine(connection, into),
                 "preview": table_preview(connection, f"FROM {rows}"),
                 "lies_at": dg.MetadataValue.path(into.address(PRODUCTS_IMPORTED.name)),
             },

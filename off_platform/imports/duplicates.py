@@ -22,13 +22,18 @@ MOST_KEPT = 10_000
 
 
 def quarantine(
-    batch: Batch, stands: "pa.StringArray", rules: "pa.ListArray", broken: "pa.BooleanArray"
+    batch: Batch,
+    stands: "pa.StringArray",
+    forms: "pa.StringArray",
+    rules: "pa.ListArray",
+    broken: "pa.BooleanArray",
 ) -> "pa.Table":
     """The records of a batch that may not pass, as they stand in the file.
 
     Args:
         batch: as it comes from a reader.
         stands: the identifiers of its records as they stand.
+        forms: the products that they are; null where that is not known.
         rules: what each broken record breaks.
         broken: which records are broken.
     """
@@ -39,6 +44,7 @@ def quarantine(
         [
             pa.array(batch.rows).filter(broken),
             stands.filter(broken),
+            forms.filter(broken),
             rules,
             text_maps(texts, len(rules)),
         ],
@@ -74,9 +80,11 @@ def duplicates(
             continue
         of_rules = pa.array([[RULE]] * count, pa.list_(pa.string()))
         stands = as_they_stand(batch, columns)
-        found = _found(batch, columns, here.take(at.drop_null()), wanted)
+        twice_here = here.take(at.drop_null())
+        forms = here["product"].combine_chunks().take(at)
+        found = _found(batch, columns, twice_here, wanted)
         yield (
-            quarantine(batch, stands, of_rules, wanted),
+            quarantine(batch, stands, forms, of_rules, wanted),
             found.table(reader.source, stands.filter(wanted)),
         )
 

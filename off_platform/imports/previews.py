@@ -1,5 +1,6 @@
 """What the imports wing's assets show of themselves in the UI."""
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
@@ -8,10 +9,19 @@ from off_platform.imports.beside import REPORT
 from off_platform.imports.cell_addresses import place
 from off_platform.imports.report import Group, file_of, groups_of, is_folder, sentence, what_first
 from off_platform.imports.rules import LEVELS
+from off_platform.imports.still_open import (
+    MOST_SHOWN,
+    State,
+    settled_by,
+    states,
+    still_open,
+)
+from off_platform.imports.tables import PRODUCTS_QUARANTINED
 from off_platform.imports.taking_in import TakenIn, of_import
 from off_platform.imports.validation import Verdict
-from off_platform.previews import markdown_table
-from off_platform.storage.lake import Lake
+from off_platform.previews import markdown_table, table_preview
+from off_platform.storage.derived_views import OPEN, SETTLED, SUPERSEDED
+from off_platform.storage.lake import Lake, literal
 
 if TYPE_CHECKING:
     import duckdb
@@ -66,6 +76,42 @@ def report(
         **({"about_the_corrected_copy": " ".join(notes)} if notes else {}),
         "seconds": verdict.seconds,
     }
+
+
+def quarantined(connection: "duckdb.DuckDBPyConnection", lake: Lake, key: str) -> dict[str, Any]:
+    """What is open of an import's records in quarantine, and what it settled of older imports."""
+    rows = lake.view_of(PRODUCTS_QUARANTINED.name)
+    of_import = f'SELECT * EXCLUDE ("import") FROM {rows} WHERE "import" = {literal(key)}'
+    own = [state for state in states(connection, rows) if state.key == key]
+    older = settled_by(connection, rows, key)
+    return {
+        "preview": table_preview(connection, of_import),
+        "still_open": own[0].sentence if own else "Nothing is in quarantine.",
+        "settles": dg.MetadataValue.md(_states(older) if older else "No older import's records."),
+    }
+
+
+def of_older(
+    connection: "duckdb.DuckDBPyConnection", lake: Lake, key: str
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Of the older imports that an import settled records of, what is open now."""
+    older = settled_by(connection, lake.view_of(PRODUCTS_QUARANTINED.name), key)
+    for state in older[:MOST_SHOWN]:
+        yield state.key, {"still_open": state.sentence}
+
+
+def open_in_quarantine(connection: "duckdb.DuckDBPyConnection", lake: Lake) -> dict[str, Any]:
+    """What is still open over all imports."""
+    if not lake.partitions(PRODUCTS_QUARANTINED.name):
+        return {}
+    found = still_open(connection, lake.view_of(PRODUCTS_QUARANTINED.name))
+    table = dg.MetadataValue.md(_states(found)) if found else "Nothing."
+    return {"open_in_quarantine": sum(state.open for state in found), "still_open": table}
+
+
+def _states(found: list[State]) -> str:
+    rows = [(state.key, state.open, state.settled, state.superseded) for state in found]
+    return markdown_table(("import", OPEN, SETTLED, SUPERSEDED), rows[:MOST_SHOWN])
 
 
 def _first(groups: list[Group]) -> str:

@@ -231,7 +231,7 @@ class Staging:
         """
         before, twice = self._rows(_FIRST + QUARANTINED), self._rows(_DUPLICATES)
         return f"""
-            SELECT row, moved.product,
+            SELECT row, moved.product, moved.normal_form,
                 list_sort(list_distinct(moved.rules || coalesce(broken.rules, []))) AS rules,
                 moved.record
             FROM {self._rows(_MOVED)} AS moved LEFT JOIN (

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from off_platform.imports.fields import FIELDS, Field, Type
 from off_platform.imports.rules import CHECKS, LEVELS, worst_level
 from off_platform.quality import SHAPE, Column, Rule, Table
+from off_platform.storage.derived_views import OPEN, SETTLED, SUPERSEDED
 
 IMPORT = "import"
 
@@ -64,11 +65,34 @@ PRODUCTS_QUARANTINED = Table(
     (
         Column("row", "int64", "Row of the record in the file; the header is row 1."),
         Column("product", "string", "Its identifier as it stands.", nullable=True),
+        Column(
+            "normal_form",
+            "string",
+            "The product as `products_accepted` names it, from the barcode as it stands or as it "
+            "is certainly meant; null when the record names none.",
+            nullable=True,
+        ),
         Column("rules", "list<string>", "The rules of error level that it breaks."),
         Column(
             "record",
             "map<string,string>",
             "Its cells that are not empty, by column, up to 10,000 characters of each.",
+        ),
+    ),
+    of_view=(
+        Column(
+            "status",
+            "string",
+            "`settled` when a newer import accepted the product, `superseded` when newer imports "
+            "have it in quarantine too, otherwise `open`.",
+            one_of=(OPEN, SETTLED, SUPERSEDED),
+        ),
+        Column(
+            "settled_by",
+            "string",
+            "The first newer import that accepted the product, or else the first that has it; "
+            "null when it is open.",
+            nullable=True,
         ),
     ),
 )

@@ -15,9 +15,10 @@ from off_platform.imports import damage
 from off_platform.imports.columns import Columns, columns_of, demand_identifier
 from off_platform.imports.duplicates import duplicates, quarantine
 from off_platform.imports.explanation import Explanation
+from off_platform.imports.fields import BARCODES
 from off_platform.imports.findings import as_rows
 from off_platform.imports.folder_files import not_read
-from off_platform.imports.identity import as_they_stand
+from off_platform.imports.identity import as_they_stand, known_forms
 from off_platform.imports.joining import open_whole
 from off_platform.imports.pictures import pictures_found
 from off_platform.imports.readers.batches import Batch, Found, Reader, Source, UnreadableError
@@ -165,7 +166,8 @@ def _stage(
     broken = pa.array(findings.broken)
     passing = pa.array(~findings.broken)
     stands = as_they_stand(batch, columns)
-    quarantined = quarantine(batch, stands, findings.rules_broken(), broken)
+    forms = known_forms(records.table["product"], stands, findings.certain(BARCODES))
+    quarantined = quarantine(batch, stands, forms, findings.rules_broken(), broken)
     found = findings.table(source, stands)
     staging.write(records.table.filter(passing), quarantined, found)
     staging.write_products(records.table)
@@ -191,6 +193,7 @@ def _of_lost_rows(
     quarantined = pa.table(
         [
             pa.array(list(lost), pa.int64()),
+            pa.nulls(len(lost), pa.string()),
             pa.nulls(len(lost), pa.string()),
             pa.array(list(lost.values()), pa.list_(pa.string())),
             pa.nulls(len(lost), pa.map_(pa.string(), pa.string())),

@@ -195,6 +195,19 @@ class Lake:
         """
         views.refresh(self.root, self._patterns, self.prepare)
 
+    def view_of(self, table: str) -> str:
+        """SQL for what the view of a table shows, to stand after FROM.
+
+        Raises:
+            NoSuchTableError: the table is not in the lake.
+        """
+        patterns = self._patterns()
+        if table not in patterns:
+            raise NoSuchTableError(
+                f"There is no table {table} in the lake {self.url}; materialise it first."
+            )
+        return f"({views.query_of(self.root, patterns, table)})"
+
     def damage_behind(self, error: Exception) -> DamagedFileError | None:
         """The damaged file of a table or manifest that an error of DuckDB or Arrow came from."""
         with self.connect() as connection:

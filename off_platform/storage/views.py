@@ -3,11 +3,12 @@
 Which tables there are is said by `lake.py`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from off_platform.storage.damage import DamagedFileError, damage_behind
+from off_platform.storage.derived_views import DERIVED
 from off_platform.storage.sql import identifier, literal
 
 if TYPE_CHECKING:
@@ -37,10 +38,10 @@ def refresh(root: "Folder", tables: Callable[[], dict[str, str]], prepare: "Prep
     patterns = tables()
     for _ in range(ROUNDS):
         with root.scratch() as scratch:
-            missing, stale = _differences(root, patterns, scratch / VIEWS)
-            if not missing and not stale:
+            changes = _differences(root, patterns, scratch / VIEWS)
+            if not any(changes):
                 return
-            damaged = _change(root, scratch / VIEWS, missing, stale, prepare)
+            damaged = _change(root, scratch / VIEWS, patterns, changes, prepare)
             root.place(scratch / VIEWS, VIEWS)
         if damaged:
             raise damaged
@@ -50,12 +51,36 @@ def refresh(root: "Folder", tables: Callable[[], dict[str, str]], prepare: "Prep
             return
 
 
+def query_of(root: "Folder", patterns: Mapping[str, str], name: str) -> str:
+    """The SQL of a view.
+
+    Args:
+        root: the lake's.
+        patterns: each view's name and the pattern of its files, below the root.
+        name: of the view.
+    """
+    tables = _tables_of(name, patterns)
+    rows = {table: _rows(root, patterns[table]) for table in tables}
+    return DERIVED[name].query(rows) if len(tables) > 1 else f"SELECT * FROM {rows[name]}"
+
+
+def _tables_of(name: str, patterns: Mapping[str, str]) -> tuple[str, ...]:
+    """The tables that a view shows; its own alone, as long as one of the others is not there."""
+    tables = DERIVED[name].tables if name in DERIVED else (name,)
+    return tables if patterns.keys() >= {*tables} else (name,)
+
+
+def _rows(root: "Folder", pattern: str) -> str:
+    files = literal(root.address(pattern))
+    return f"read_parquet({files}, hive_partitioning = true, union_by_name = true)"
+
+
 def _differences(
     root: "Folder", patterns: dict[str, str], copy: Path
-) -> tuple[dict[str, str], list[str]]:
-    """Views that are missing or show other files, and those of no table; of a copy of the file.
+) -> tuple[list[str], list[str]]:
+    """Views that are missing or not as they should be, and those of no table.
 
-    Others may read the file itself.
+    They are looked up in a copy, as others may read the file itself.
     """
     import duckdb  # noqa: PLC0415 - 0.2 s, once used
 
@@ -64,7 +89,7 @@ def _differences(
         with duckdb.connect(copy, read_only=True) as connection:
             found = dict(
                 connection.execute(
-                    "SELECT view_name, sql FROM duckdb_views() WHERE NOT internal"
+                    "SELECT view_name, comment FROM duckdb_views() WHERE NOT internal"
                 ).fetchall()
             )
     except FileNotFoundError:
@@ -72,35 +97,37 @@ def _differences(
     except duckdb.Error:
         # Damaged, or of another DuckDB's version; it holds nothing that is not made anew.
         copy.unlink()
-        return patterns, []
-    missing = {
-        name: pattern
-        for name, pattern in patterns.items()
-        if literal(root.address(pattern)) not in found.get(name, "")
-    }
+        return list(patterns), []
+    missing = [name for name in patterns if found.get(name) != query_of(root, patterns, name)]
     return missing, sorted(found.keys() - patterns.keys())
 
 
 def _change(
-    root: "Folder", file: Path, missing: dict[str, str], stale: list[str], prepare: "Prepare"
+    root: "Folder",
+    file: Path,
+    patterns: dict[str, str],
+    changes: tuple[list[str], list[str]],
+    prepare: "Prepare",
 ) -> DamagedFileError | None:
     """Makes and drops views; the first damaged file, if there is one."""
     import duckdb  # noqa: PLC0415 - 0.2 s, once used
 
+    missing, stale = changes
     damaged: DamagedFileError | None = None
     with duckdb.connect(file) as connection:
         prepare(connection, "256MB", 1, file.parent)
         for name in (*stale, *missing):
             connection.execute(f"DROP VIEW IF EXISTS {identifier(name)}")
-        for name, pattern in missing.items():
+        for name in missing:
+            query = query_of(root, patterns, name)
             try:
-                connection.execute(
-                    f"CREATE VIEW {identifier(name)} AS SELECT * FROM "
-                    f"read_parquet({literal(root.address(pattern))}, "
-                    "hive_partitioning = true, union_by_name = true)"
-                )
+                connection.execute(f"CREATE VIEW {identifier(name)} AS {query}")
+                # DuckDB words the SQL of views anew; this is what they are compared by.
+                connection.execute(f"COMMENT ON VIEW {identifier(name)} IS {literal(query)}")
             except duckdb.Error as error:
-                files = root.names(pattern.split("*", 1)[0].rpartition("/")[0])
+                shown = (patterns[table] for table in _tables_of(name, patterns))
+                folders = (each.split("*", 1)[0].rpartition("/")[0] for each in shown)
+                files = [file for folder in folders for file in root.names(folder)]
                 found = damage_behind(error, root, files, connection)
                 if found is None:
                     raise

@@ -111,7 +111,7 @@ def test_a_bad_record_is_quarantined_and_its_check_says_where(desk: Desk) -> Non
     assert check.severity == dg.AssetCheckSeverity.ERROR
     assert check.metadata["broken"].value == 1
     assert check.metadata["share"].value == 0.5
-    assert "row 2, 'fat_g': '30,9' -> '30.9'" in str(check.metadata["examples"].value)
+    assert "line 2 (fat_g): '30,9' -> '30.9'" in str(check.metadata["examples"].value)
     assert desk.rows("SELECT product FROM products_accepted") == [(OREO,)]
     assert desk.rows("SELECT rules, record['fat_g'] FROM products_quarantined") == [
         (["number_decimal_comma"], "30,9")
@@ -230,7 +230,7 @@ def test_a_finding_in_a_folder_is_shown_with_its_file(desk: Desk) -> None:
     (folder / "b`.csv").write_text(f"barcode,fat_g\n{NUTELLA},lots\n")
     result = desk.run(key_of(folder), folder)
     examples = str(checks_of(result)["numbers"].metadata["examples"].value)
-    assert examples == "- `b'.csv, row 2, 'fat_g': 'lots' (not_a_number)`"
+    assert examples == "- `b'.csv, line 2 (fat_g): 'lots' (not_a_number)`"
     shown = str(report_of(result)["findings_by_rule"].value)
     assert "| level | rule | findings | file | first row |" in shown
     assert "b'.csv" in shown

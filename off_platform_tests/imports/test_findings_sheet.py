@@ -21,8 +21,9 @@ from off_platform.imports.findings_sheet import write_findings_xlsx
 from off_platform.imports.readers.batches import Found
 from off_platform.imports.staging import FINDINGS
 
-COLUMNS = ["file", "row", "column", "field", "rule", "level", "value", "message", "proposal",
-           "certain", "product"]  # fmt: skip
+COLUMNS = ["file", "row", "line", "sheet", "cell", "column", "field", "rule", "level", "value",
+           "message", "proposal", "certain", "product"]  # fmt: skip
+VALUE, PROPOSAL = COLUMNS.index("value"), COLUMNS.index("proposal")
 MOST = module.XLSX_MOST_CHARACTERS
 
 
@@ -52,8 +53,23 @@ def test_a_finding_is_a_row(tmp_path: Path) -> None:
     assert written == 2
     assert rows == [
         tuple(COLUMNS),
-        ("a.csv", None, None, None, "text_trimmed", "info", None, "It is so.", None, "no", None),
-        ("a.csv", 2, "fat", None, "text_trimmed", "info", " x", "It is so.", "x", "yes", None),
+        ("a.csv", *[None] * 6, "text_trimmed", "info", None, "It is so.", None, "no", None),
+        (
+            "a.csv",
+            2,
+            None,
+            None,
+            None,
+            "fat",
+            None,
+            "text_trimmed",
+            "info",
+            " x",
+            "It is so.",
+            "x",
+            "yes",
+            None,
+        ),
     ]
 
 
@@ -62,7 +78,7 @@ def test_it_can_be_filtered_and_its_header_stays_in_sight(tmp_path: Path) -> Non
 
     sheet = openpyxl.load_workbook(tmp_path / "findings.xlsx")["findings"]
     assert (sheet.dimensions, sheet.auto_filter.ref, sheet.freeze_panes) == (
-        "A1:K3", "A1:K3", "A2",
+        "A1:N3", "A1:N3", "A2",
     )  # fmt: skip
     assert sheet["A1"].font.b
     assert all(cell.alignment.wrap_text for cell in sheet[2] if cell.value is not None)
@@ -89,16 +105,16 @@ def test_any_text_stays_what_it_is(text: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
         _, rows = sheet_of(Path(folder), finding(2, column="a", value=text))
 
-    assert re.sub("_x([0-9A-F]{4})_", lambda found: chr(int(found[1], 16)), rows[1][6]) == text
+    assert re.sub("_x([0-9A-F]{4})_", lambda found: chr(int(found[1], 16)), rows[1][VALUE]) == text
 
 
 @pytest.mark.parametrize("character", ["a", "\U0001f36b", "&"])
 def test_a_text_is_cut_at_what_a_cell_can_hold(tmp_path: Path, character: str) -> None:
     _, rows = sheet_of(tmp_path, finding(2, proposal=character * 40_000))
 
-    length = len(rows[1][8].encode("utf-16-le")) // 2
+    length = len(rows[1][PROPOSAL].encode("utf-16-le")) // 2
     assert MOST - 1 <= length <= MOST
-    assert set(rows[1][8]) == {character}
+    assert set(rows[1][PROPOSAL]) == {character}
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,8 @@ from off_platform.imports.verdict_forms import as_github
 from off_platform.storage.lake import bounded, literal
 from off_platform_tests.imports.broken_records import NUTELLA, OREO
 
-MANY = """(SELECT 'many.csv' AS file, 2 + i // 3 AS row, 'fat' AS "column",
+MANY = """(SELECT 'many.csv' AS file, 2 + i // 3 AS row, 2 + i // 3 AS line,
+    NULL::VARCHAR AS sheet, NULL::VARCHAR AS cell, 'fat' AS "column",
     ['number_decimal_comma', 'number_with_unit', 'text_trimmed'][1 + i % 3] AS rule,
     '3,5 ' || i AS value, 'it is not ' || i AS message, '3.5' || i AS proposal,
     i % 3 = 0 AS certain, '30000' || i AS product FROM range(600000) AS r(i))"""
@@ -98,12 +99,12 @@ def test_a_finding_in_a_folder_says_in_which_file(tmp_path: Path) -> None:
     report = (tmp_path / "report.html").read_text()
 
     assert found["numbers"].examples == [
-        "a.csv, row 2, 'fat': 'lots' (not_a_number)",
-        "b <i>.csv, row 2, 'salt': 'much' (not_a_number)",
+        "a.csv, line 2 (fat): 'lots' (not_a_number)",
+        "b <i>.csv, line 2 (salt): 'much' (not_a_number)",
     ]
-    assert "<th>File</th><th>Row</th>" in report
-    assert '<td><bdi>b &lt;i&gt;.csv</bdi></td><td class="row">2</td>' in report
-    assert '<td><bdi></bdi></td><td class="row">whole import</td>' in report
+    assert "<th>File</th><th>Place</th>" in report
+    assert '<td><bdi>b &lt;i&gt;.csv</bdi></td><td class="row"><bdi>line 2</bdi></td>' in report
+    assert '<td><bdi></bdi></td><td class="row"><bdi>whole import</bdi></td>' in report
     assert [line.split("::")[1] for line in as_github("of/several/", verdict, groups)] == [
         "error file=of/several/a.csv,line=2,title=not_a_number",
         "error file=of/several/b <i>.csv,line=2,title=not_a_number",
@@ -117,7 +118,7 @@ def test_a_single_file_is_not_named_with_every_finding(tmp_path: Path) -> None:
     path.write_text(f"barcode,product_name,fat\n{NUTELLA},Nutella,lots\n")
     into.mkdir()
     write_report(into, validate_import(path, into), tmp_path / "report.html")
-    assert "<tr><th>Row</th>" in (tmp_path / "report.html").read_text()
+    assert "<tr><th>Place</th>" in (tmp_path / "report.html").read_text()
 
 
 def test_the_same_row_of_two_files_is_two_records(tmp_path: Path) -> None:

@@ -1,0 +1,74 @@
+"""What is still open in quarantine over all imports, and which import settled the rest.
+
+That follows from the view `products_quarantined` of the lake; nothing is stored.
+"""
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from off_platform.storage.derived_views import OPEN, SETTLED, SUPERSEDED
+from off_platform.storage.sql import literal
+
+if TYPE_CHECKING:
+    import duckdb
+
+# Of older imports, in the UI.
+MOST_SHOWN = 50
+
+
+class State(NamedTuple):
+    """The records of one import in quarantine.
+
+    Attributes:
+        key: the import.
+        open: no newer import has these products.
+        settled: a newer import accepted them.
+        superseded: newer imports have them, but in quarantine too.
+        by: the newer imports.
+    """
+
+    key: str
+    open: int
+    settled: int
+    superseded: int
+    by: list[str]
+
+    @property
+    def sentence(self) -> str:
+        """In words, such as `2 of 3 open, 1 settled by b.csv@12345678`."""
+        count = self.open + self.settled + self.superseded
+        said = [f"{self.open:,} of {count:,} open"]
+        said += [f"{self.settled:,} settled"] if self.settled else []
+        said += [f"{self.superseded:,} superseded"] if self.superseded else []
+        more = ", ..." if len(self.by) > MOST_SHOWN else ""
+        by = f" by {', '.join(self.by[:MOST_SHOWN])}{more}" if self.by else ""
+        return f"{', '.join(said)}{by}"
+
+
+def states(connection: "duckdb.DuckDBPyConnection", rows: str, where: str = "true") -> list[State]:
+    """The states of imports that have records in quarantine, by import.
+
+    Args:
+        connection: that reads the lake.
+        rows: SQL for the rows of the view `products_quarantined`.
+        where: SQL; imports of which no row fulfils it are left out.
+    """
+    found = connection.execute(f"""
+        SELECT "import", {", ".join(map(_count_of, (OPEN, SETTLED, SUPERSEDED)))},
+            coalesce(list(DISTINCT settled_by ORDER BY settled_by)
+                FILTER (settled_by IS NOT NULL), [])
+        FROM {rows} GROUP BY "import" HAVING bool_or({where}) ORDER BY "import" """).fetchall()
+    return [State(*each) for each in found]
+
+
+def settled_by(connection: "duckdb.DuckDBPyConnection", rows: str, key: str) -> list[State]:
+    """The older imports that an import settled or superseded records of; see `states`."""
+    return states(connection, rows, f"coalesce(settled_by = {literal(key)}, false)")
+
+
+def still_open(connection: "duckdb.DuckDBPyConnection", rows: str) -> list[State]:
+    """The imports that have open records; see `states`."""
+    return states(connection, rows, f"status = {literal(OPEN)}")
+
+
+def _count_of(status: str) -> str:
+    return f"count(*) FILTER (status = {literal(status)})"

@@ -1,0 +1,66 @@
+"""Views of the lake that look at several tables. SQL alone.
+
+They are made together with the others in `views.py`; a table is not rewritten when another changes
+what is to be said of its rows.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+IMPORTS = "imports"
+ACCEPTED = "products_accepted"
+QUARANTINED = "products_quarantined"
+
+OPEN = "open"
+SETTLED = "settled"
+SUPERSEDED = "superseded"
+
+
+def _quarantined(rows: Mapping[str, str]) -> str:
+    """The records in quarantine, each with what newer imports say of its product.
+
+    Imports are ordered by the time at which they were first taken in; the first that accepted the
+    product settled it.
+    """
+    # Files of before have no column normal_form; a product without one is in no newer import.
+    return f"""
+        WITH quarantined AS (
+            SELECT * FROM {rows[QUARANTINED]}
+            UNION ALL BY NAME SELECT NULL::VARCHAR AS normal_form WHERE false),
+        met AS (
+            SELECT "import", imported_at, normal_form, passed FROM (
+                SELECT "import", product AS normal_form, true AS passed FROM {rows[ACCEPTED]}
+                UNION ALL SELECT "import", normal_form, false FROM quarantined)
+            JOIN (SELECT "import", imported_at FROM {rows[IMPORTS]}) USING ("import")
+            WHERE normal_form IS NOT NULL),
+        newer AS (
+            SELECT of."import", of.normal_form,
+                arg_min(met."import", (met.imported_at, met."import")) FILTER (met.passed)
+                    AS accepted_by,
+                arg_min(met."import", (met.imported_at, met."import")) AS next
+            FROM (SELECT DISTINCT "import", imported_at, normal_form FROM met WHERE NOT passed)
+                AS of JOIN met ON met.normal_form = of.normal_form
+                AND (met.imported_at, met."import") > (of.imported_at, of."import")
+            GROUP BY of."import", of.normal_form)
+        SELECT quarantined.*,
+            CASE WHEN accepted_by IS NOT NULL THEN '{SETTLED}'
+                WHEN next IS NOT NULL THEN '{SUPERSEDED}' ELSE '{OPEN}' END AS status,
+            coalesce(accepted_by, next) AS settled_by
+        FROM quarantined LEFT JOIN newer USING ("import", normal_form)"""
+
+
+class DerivedView(NamedTuple):
+    """A view over several tables.
+
+    Attributes:
+        tables: that it looks at; first the one that it is named after.
+        query: gives its SQL, from SQL for the rows of each table.
+    """
+
+    tables: tuple[str, ...]
+    query: Callable[[Mapping[str, str]], str]
+
+
+DERIVED: Mapping[str, DerivedView] = {
+    QUARANTINED: DerivedView((QUARANTINED, ACCEPTED, IMPORTS), _quarantined),
+}
