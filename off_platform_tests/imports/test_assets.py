@@ -92,6 +92,28 @@ def test_a_good_file_is_taken_in(desk: Desk) -> None:
     assert kept.names() == ["findings.csv", "findings.xlsx", "original/good.csv", "report.html"]
 
 
+def test_the_ui_shows_what_is_open_and_what_settled_the_rest(desk: Desk) -> None:
+    desk.hand_in("some.csv", SOME)
+    older = key_of(desk.root / "files" / "some.csv")
+    result = desk.hand_in("good.csv", GOOD)
+    newer = key_of(desk.root / "files" / "good.csv")
+    assert desk.rows("SELECT product, status, settled_by FROM products_quarantined") == [
+        (NUTELLA, "settled", newer)
+    ]
+    (event,) = result.get_asset_observation_events()
+    seen = event.asset_observation_data.asset_observation
+    assert (seen.asset_key.to_user_string(), seen.partition) == ("products_quarantined", older)
+    assert seen.metadata["still_open"].value == f"0 of 1 open, 1 settled by {newer}"
+    made = {
+        event.asset_key.to_user_string(): event.step_materialization_data.materialization.metadata
+        for event in result.get_asset_materialization_events()
+        if event.asset_key
+    }
+    assert f"| `{older}` | `0` | `1` | `0` |" in str(made["products_quarantined"]["settles"].value)
+    assert made["products_quarantined"]["still_open"].value == "Nothing is in quarantine."
+    assert made["products_imported"]["open_in_quarantine"].value == 0
+
+
 def test_every_check_says_which_import_it_looked_at(desk: Desk) -> None:
     """After the good file the checks of the bad one can still be found."""
     desk.hand_in("some.csv", SOME)
