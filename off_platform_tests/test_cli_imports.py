@@ -96,7 +96,8 @@ def test_programs_get_json(run: Run) -> None:
     assert rule["examples"] == [
         {
             "file": "some.csv", "row": 2, "line": 2, "sheet": None, "cell": None,
-            "column": "fat_g", "value": "30,9", "proposal": "30.9", "certain": True, "message": rule["examples"][0]["message"],
+            "column": "fat_g", "value": "30,9", "proposal": "30.9", "certain": True,
+            "message": rule["examples"][0]["message"],
         }
     ]  # fmt: skip
 
