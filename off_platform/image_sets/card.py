@@ -107,13 +107,16 @@ class CardVerification:
 
     Attributes:
         md5_equal: The MD5 of the bytes equals the ETag.
-        md5_not_comparable: The ETag is not an MD5, as with uploads in parts.
+        in_parts: The object was uploaded in parts, so that its ETag is not an MD5. It was compared
+            part by part or with the store's checksum, and read twice where neither could be.
+        md5_not_comparable: The ETag says nothing of the bytes, as under SSE-KMS.
         length_equal: As many bytes arrived as the server announced.
         photos_whole: The photo begins and ends as a JPEG file does.
         photos_decoded: The photo was decoded to its last pixel.
     """
 
     md5_equal: int
+    in_parts: int
     md5_not_comparable: int
     length_equal: int
     photos_whole: int

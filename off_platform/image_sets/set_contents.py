@@ -20,6 +20,7 @@ from off_platform.image_sets.card import (
     Spread,
 )
 from off_platform.image_sets.contents import TEXT_KINDS
+from off_platform.storage.checksums import PARTS_ETAG
 from off_platform.storage.folders import Folder
 from off_platform.storage.lake import literal
 
@@ -161,14 +162,15 @@ class Contents:
     @cached_property
     def verification(self) -> CardVerification:
         """How many objects passed which test."""
-        equal, other, fetched, whole, decoded = self._ask(f"""
-            SELECT count(*) FILTER (trim(etag, '"') = md5),
-                count(*) FILTER (trim(etag, '"') IS DISTINCT FROM md5),
+        parts = f"regexp_full_match(etag, {literal(PARTS_ETAG.pattern)})"
+        equal, in_parts, fetched, whole, decoded = self._ask(f"""
+            SELECT count(*) FILTER (trim(etag, '"') = md5), count(*) FILTER ({parts}),
                 count(*), count(width), count(*) FILTER (decoded)
             FROM {self.rows} WHERE status = 'fetched'""")[0]
         return CardVerification(
             md5_equal=equal,
-            md5_not_comparable=other,
+            in_parts=in_parts,
+            md5_not_comparable=fetched - equal - in_parts,
             length_equal=fetched,
             photos_whole=whole,
             photos_decoded=decoded,

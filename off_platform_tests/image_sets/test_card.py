@@ -97,7 +97,8 @@ FACTS = CardFacts(
     example="401_235_911_4303_1",
     verification=CardVerification(
         md5_equal=1970,
-        md5_not_comparable=10,
+        in_parts=7,
+        md5_not_comparable=3,
         length_equal=1980,
         photos_whole=980,
         photos_decoded=98,
@@ -253,7 +254,8 @@ def test_it_says_how_large_the_photos_are() -> None:
 
 def test_it_says_how_the_set_was_verified() -> None:
     card = data_card(FACTS)
-    assert "- 1,970 objects have an MD5 that equals their ETag. 10 more have an ETag" in card
+    assert "- 1,970 objects have an MD5 that equals their ETag.\n- 7 objects were uploaded" in card
+    assert "- 3 objects could not be compared: their ETag says nothing of their bytes." in card
     assert "- 98 of them were decoded to the last pixel." in card
 
 
