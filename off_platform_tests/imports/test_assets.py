@@ -254,7 +254,7 @@ def test_a_finding_in_a_folder_is_shown_with_its_file(desk: Desk) -> None:
     examples = str(checks_of(result)["numbers"].metadata["examples"].value)
     assert examples == "- `b'.csv, line 2 (fat_g): 'lots' (not_a_number)`"
     shown = str(report_of(result)["findings_by_rule"].value)
-    assert "| level | rule | findings | file | first row |" in shown
+    assert "| level | rule | findings | file | first place |" in shown
     assert "b'.csv" in shown
 
 
