@@ -17,6 +17,7 @@ from off_platform.imports.readers.batches import Source
 from off_platform.imports.readers.delimited_blocks import Place
 from off_platform.imports.readers.delimited_opening import DELIMITER_OF, DELIMITERS, open_delimited
 from off_platform.imports.readers.delimited_rows import Row, rows_of
+from off_platform.imports.readers.headers import plain_name
 
 _LINE_END = re.compile(r"[\r\n]*\Z")
 # Few rows have one; only these are looked at cell by cell.
@@ -72,7 +73,7 @@ class _Rewriter:
         corrections = {} if is_header or row.broken else self._certain.of(row.number)
         computing = self._computing(row, raw)
         adds = self._adds and len(row.cells) >= len(self._names) and not row.is_empty
-        has_names = is_header and any(cell != cell.strip() for cell in row.cells)
+        has_names = is_header and any(cell != plain_name(cell) for cell in row.cells)
         if not (corrections or computing or adds or has_names or self._new != self._old):
             return raw
         changes = _Changes(corrections, computing, adds=adds, is_header=is_header)
@@ -83,7 +84,7 @@ class _Rewriter:
         mark = "\ufeff" if text.startswith("\ufeff") else ""
         cells = raw_cells(text[len(mark) : end], self._old)
         if changes.is_header:
-            cells = [_quoted(raw, name.strip(), self._new) if name != name.strip() else raw
+            cells = [_quoted(raw, plain_name(name), self._new) if name != plain_name(name) else raw
                      for raw, name in zip(cells, row.cells, strict=True)]  # fmt: skip
         for column, proposal in changes.corrections.items():
             at = self._at[column]

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from off_platform.imports.corrections import Certain, Copy, Corrections, noted
 from off_platform.imports.fields import BARCODES, CORRECTIONS, NESTED
 from off_platform.imports.readers.batches import Source
+from off_platform.imports.readers.headers import plain_name
 from off_platform.imports.readers.json_stream import DECODER, Number, pieces_of_json
 
 _SPACE = re.compile(r"[ \t\r\n]*")
@@ -73,7 +74,7 @@ def _members(text: str, at: int, path: str) -> Iterator[Member]:
         name, end = scanstring(text, at + 1)
         start = _behind(text, _behind(text, end) + 1)
         value, end_of_value = DECODER.raw_decode(text, start)
-        column = path + name.strip()
+        column = path + plain_name(name)
         yield Member(column, at, start, end_of_value, value, bool(path))
         if isinstance(value, dict) and f"{column}." == NESTED:
             yield from _members(text, start, NESTED)

@@ -18,6 +18,7 @@ from off_platform.imports.corrections import Certain, Copy, Corrections, NoCopyE
 from off_platform.imports.fields import CORRECTIONS, place_of
 from off_platform.imports.findings_sheet import escaped_text
 from off_platform.imports.readers.batches import Source
+from off_platform.imports.readers.headers import plain_name
 from off_platform.imports.readers.xlsx import open_xlsx
 from off_platform.imports.readers.xlsx_cells import Cells, as_text, cell_name, letters_of
 from off_platform.imports.readers.xlsx_package import Package, Sheet
@@ -100,7 +101,7 @@ class _Plan:
         return {
             at: (name, name)
             for at, (name, value) in enumerate(named)
-            if isinstance(value, str) and value != name and value.strip() == name
+            if isinstance(value, str) and value != name and plain_name(value) == name
         }
 
     def _beyond_all(self) -> int:

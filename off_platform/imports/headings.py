@@ -33,7 +33,7 @@ HEADINGS: Mapping[str, str] = {
     "more_sheets": "The workbook has other sheets, which were not read",
     "hidden_sheets": "The workbook has hidden sheets, which were not read",
     "rows_above_header": "Rows stand above the names of the columns",
-    "header_trimmed": "Column names have spaces around them",
+    "header_trimmed": "Column names have spaces around them or invisible characters",
     "ragged_row": "The row has more or fewer cells than there are columns",
     "empty_line": "Lines are empty",
     "rows_in_quotes": "One quoted cell holds other rows",

@@ -6,12 +6,23 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from off_platform.imports.readers.batches import Found, UnreadableError
+from off_platform.imports.reading import without_invisible
 
 MOST_COLUMNS = 2_000
 MOST_NAME = 200
 _MADE_UP = re.compile(r"\(column [0-9]{1,5}\)")
 # Names of columns have a letter; a row of values mostly holds a number of six digits or more.
 _VALUE = re.compile(r"\s*[0-9][0-9.,Ee+ -]{5,}\s*")
+
+
+def plain_name(name: str) -> str:
+    """The name of a column or JSON key without what nobody sees: white space around it, marks."""
+    return without_invisible(name)[0].strip()
+
+
+def name_trimmed(name: str) -> str:
+    """The sentence of `header_trimmed`."""
+    return f"The name '{name[:80]}' has spaces around it, or characters that nobody sees."
 
 
 def is_named(column: str) -> bool:
@@ -47,7 +58,7 @@ def read_header(
         refuse("no_header", f"The first row holds values such as '{value[:40]}' instead of "
                "the names of the columns.", value)  # fmt: skip
     names = tuple(
-        cell.strip()[:MOST_NAME] or f"(column {place})" for place, cell in enumerate(cells, 1)
+        plain_name(cell)[:MOST_NAME] or f"(column {place})" for place, cell in enumerate(cells, 1)
     )
     doubled = [name for name, count in Counter(names).items() if count > 1]
     if doubled:
@@ -56,9 +67,9 @@ def read_header(
     return names, [
         Found(
             row, name, "header_trimmed", cell,
-            f"The column '{name}' has spaces around its name.", name, certain=True,
+            name_trimmed(name), name, certain=True,
             line=line,
         )
         for name, cell in zip(names, cells, strict=True)
-        if cell != cell.strip() and cell.strip()
+        if cell != (plain := plain_name(cell)) and plain
     ]  # fmt: skip

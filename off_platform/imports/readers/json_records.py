@@ -17,7 +17,7 @@ from off_platform.imports.readers.batches import (
     batch_of,
 )
 from off_platform.imports.readers.encodings import BYTE_ORDER_MARK, refuse_wide
-from off_platform.imports.readers.headers import MOST_COLUMNS, MOST_NAME
+from off_platform.imports.readers.headers import MOST_COLUMNS, MOST_NAME, name_trimmed, plain_name
 from off_platform.imports.readers.json_stream import (
     JsonObject,
     Number,
@@ -88,7 +88,7 @@ class JsonReader(Reader):
         self._report_doubled(row, item, "")
         flat: Flat = {}
         for name, value in item.items():
-            if isinstance(value, dict) and f"{name.strip()}." == NESTED:
+            if isinstance(value, dict) and f"{plain_name(name)}." == NESTED:
                 self._report_doubled(row, value, NESTED)
                 for inner, inner_value in value.items():
                     self._put(row, flat, inner, inner_value, NESTED)
@@ -101,13 +101,13 @@ class JsonReader(Reader):
         return flat
 
     def _put(self, row: int, flat: Flat, name: str, value: Any, path: str = "") -> None:
-        inner = _whole_characters(name).strip()
+        whole = _whole_characters(name)
+        inner = plain_name(whole)
         column = (path + inner)[:MOST_NAME]
-        if len(inner) != len(name) and column not in self._trimmed:
+        if inner != whole and column not in self._trimmed:
             self._trimmed.add(column)
-            message = f"The name '{column[:80]}' has spaces around it."
-            written = _whole_characters(name)[:MOST_NAME]
-            self._found.append(Found(row, column, "header_trimmed", written, message, inner))
+            said = name_trimmed(column)
+            self._found.append(Found(row, column, "header_trimmed", whole[:MOST_NAME], said, inner))
         if column in flat:
             self._found.append(_doubled(row, column))
         flat[column] = self._scalar(row, column, value)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from off_platform.imports.readers.batches import Batch, Reader, Source, UnreadableError
 from off_platform.imports.readers.json_records import open_json
-from off_platform_tests.imports.made_files import read_all
+from off_platform_tests.imports.made_files import examine, read_all
 
 ITEM = {"barcode": "1", "fat": "2"}
 MEBIBYTE = 1 << 20
@@ -207,3 +207,35 @@ def test_what_pythons_writer_writes_is_read_back(
         for value, read in zip((item.get(name) for item in items), column, strict=True):
             expected = value if isinstance(value, str) else json.dumps(value)
             assert read == (None if value in (None, "") and value is not False else expected)
+
+
+@pytest.mark.parametrize("key", ["fat_g ", "\tfat_g", "fat_g\u200b", "\ufefffat_g", "fat\u00ad_g"])
+@pytest.mark.parametrize("nested", [False, True])
+def test_a_key_is_known_whatever_is_around_it(tmp_path: Path, key: str, *, nested: bool) -> None:
+    numbers = {key: 150}
+    record = {"barcode": "7622210449283", "product_name": "Oreo"}
+    record |= {" nutrition\u200b": numbers} if nested else numbers
+    (tmp_path / "a.json").write_text(json.dumps([record]))
+    examined = examine(tmp_path / "a.json", tmp_path / "out")
+    assert (examined.verdict.accepted, examined.verdict.quarantined) == (0, 1)
+    assert {each["rule"] for each in examined.findings} == {"header_trimmed", "above_range"}
+
+
+@pytest.mark.parametrize("other", [" fat_g", "fat_g\u200b"])
+def test_keys_that_are_the_same_once_trimmed_are_there_twice(tmp_path: Path, other: str) -> None:
+    record = {"barcode": "7622210449283", "product_name": "Oreo", "nutrition": {"fat_g": 1}}
+    record["nutrition"] |= {other: 2}  # type: ignore[operator]
+    (tmp_path / "a.json").write_text(json.dumps([record]))
+    examined = examine(tmp_path / "a.json", tmp_path / "out")
+    assert examined.verdict.counts["json_duplicate_key"] == 1
+    assert examined.verdict.accepted == 0
+
+
+@pytest.mark.parametrize("name", ["fat_g\u200b", "\u00adfat_g ", "\ufefffat_g"])
+def test_names_of_columns_are_known_as_keys_are(tmp_path: Path, name: str) -> None:
+    text = f"barcode,product_name,{name}\n7622210449283,Oreo,150\n"
+    (tmp_path / "a.csv").write_text(text, encoding="utf-8")
+    examined = examine(tmp_path / "a.csv", tmp_path / "out")
+    assert {each["rule"] for each in examined.findings} == {"header_trimmed", "above_range"}
+    assert examined.copy is not None
+    assert examined.copy.read_text().split("\n")[0].startswith("barcode,product_name,fat_g")
