@@ -16,8 +16,8 @@ from off_platform.imports.validation import Verdict
 __all__ = ["Copy", "NoCopyError", "ending_of", "write_corrected"]
 
 ENDINGS = {"csv": ".csv", "tsv": ".tsv", "json": ".json", "json_lines": ".jsonl", "xlsx": ".xlsx"}
-# Rows that cannot be read as records would be lost.
-_LOST_BY = ("quote_misplaced", "json_duplicate_key")
+# Rows that cannot be read as records would be lost; with other delimiters, unseen.
+_LOST_BY = ("quote_misplaced", "rows_in_quotes", "json_duplicate_key")
 
 
 def ending_of(verdict: Verdict) -> str:

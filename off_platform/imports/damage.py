@@ -8,6 +8,7 @@ Real ones: a German Excel that made 368 of 397 barcodes `7,6223E+12`; 5,037 of 9
 lost a zero; 10,661 products whose codes all got a trailing 0.
 """
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -19,6 +20,7 @@ from off_platform.imports.codes import (
     EAN_13,
     GTIN_14,
     UPC_A,
+    UPC_E_SHORT,
     barcode,
     barcode_checks,
     with_check_digit,
@@ -46,6 +48,8 @@ LEAST_UNFINISHED = 10
 
 # The second is what Excel makes of the first when the column is shown as a number again.
 _SCIENTIFIC = r"^\s*[0-9](?:[.,][0-9]+)?[eE]\+?[0-9]{1,3}\s*$|^[1-9][0-9]{2,6}0{6,}$"
+# What a spreadsheet wrote for digits that it had lost; one check digit in ten holds by chance.
+EXPANDED = r"^\s*[1-9][0-9]{2,6}0{6,}\s*$"
 _FRACTION = r"^\s*[0-9]{5,24}[.,]0+\s*$"
 _DIGITS = r"^[0-9]{2,24}$"
 _WHOLE = (EAN_8, UPC_A, EAN_13, GTIN_14)
@@ -54,7 +58,9 @@ _SHORTENED = (7, 9, 10, 11)
 # Each kind of code without its last digit; 13 digits are a whole code outside of `gtin`.
 _UNFINISHED = tuple(length - 1 for length in (EAN_8, UPC_A, EAN_13))
 
-Damage = Literal["appended", "prefixed", "padded", "unfinished", "fraction"]
+Damage = Literal[
+    "scientific", "shortened", "appended", "prefixed", "padded", "unfinished", "fraction"
+]
 
 
 @dataclass(slots=True)
@@ -149,7 +155,12 @@ class IdentifierSurvey:
 
     @property
     def damage(self) -> Damage | None:
-        """What was done to every code of the column; None where it cannot be told of all."""
+        """What was done to the column, so that codes in it are not what they say; None for nothing.
+
+        Of `scientific` and `shortened` columns only some codes are judged otherwise than elsewhere.
+        """
+        if self._many(self.scientific):
+            return "scientific"
         found, count = max(self.repaired.items(), key=lambda each: each[1], default=(None, 0))
         if self._many(count) and count >= NEARLY_ALL * self.identifiers:
             # Zeros in front are one digit in front as well; said are the zeros.
@@ -158,16 +169,14 @@ class IdentifierSurvey:
                 return found
         if self._many(self.fraction) and self.fraction >= NEARLY_ALL * self.identifiers:
             return "fraction"
+        if self._zeros_are_lost():
+            return "shortened"
         return "unfinished" if self._is_unfinished() else None
 
     def found(self) -> list[Found]:
         """At most one finding for the whole file: the cause, its share, and the repair."""
-        if self._many(self.scientific):
-            return [self._scientific()]
         if damage := self.damage:
             return [self._of_damage(damage)]
-        if self._zeros_are_lost():
-            return [self._lost_zeros()]
         if self._many(self.fraction):
             return [self._fraction()]
         return []
@@ -181,11 +190,14 @@ class IdentifierSurvey:
         return (
             self.unfinished >= max(LEAST_UNFINISHED, NEARLY_ALL * self.identifiers)
             and self.sound <= MOST_SOUND_UNFINISHED * self.identifiers
-            and not self._zeros_are_lost()
         )
 
     def _of_damage(self, damage: Damage) -> Found:
         match damage:
+            case "scientific":
+                return self._scientific()
+            case "shortened":
+                return self._lost_zeros()
             case "padded":
                 return self._padded()
             case "fraction":
@@ -259,7 +271,7 @@ class IdentifierSurvey:
 
 
 def repaired_code(text: str, damage: Damage, *, gtin: bool) -> Reading:
-    """What a code of a column whose codes are all damaged means: never what stands there.
+    """What a code of a damaged column means: never what stands there if that may be damaged.
 
     Args:
         text: as it stands in the file.
@@ -270,6 +282,10 @@ def repaired_code(text: str, damage: Damage, *, gtin: bool) -> Reading:
         The repaired code as a proposal, certain where it is sound and follows from the damage.
     """
     inner = text.strip()
+    if damage == "scientific":
+        return _expanded(text, gtin=gtin)
+    if damage == "shortened":
+        return _shortened(text, gtin=gtin)
     before = _REPAIRS[damage](inner, gtin)
     if before is None:
         return barcode(text, gtin=gtin)
@@ -280,6 +296,20 @@ def repaired_code(text: str, damage: Damage, *, gtin: bool) -> Reading:
         return Reading(None, "barcode_damaged", detail=detail)
     certain = damage != "unfinished"
     return Reading(before if certain else None, "barcode_damaged", before, certain)
+
+
+def _expanded(text: str, *, gtin: bool) -> Reading:
+    if re.fullmatch(EXPANDED, text):
+        return Reading(None, "barcode_damaged", detail="a spreadsheet wrote zeros for its digits")
+    return barcode(text, gtin=gtin)
+
+
+def _shortened(text: str, *, gtin: bool) -> Reading:
+    """Of 6 digits are UPC-E, and EAN-8 without two zeros: the column says which."""
+    padded = text.strip().zfill(EAN_8)
+    if len(text.strip()) == UPC_E_SHORT and barcode(padded, gtin=gtin).value == padded:
+        return Reading(None, "barcode_lost_zero", padded, detail="as most codes of the column")
+    return barcode(text, gtin=gtin)
 
 
 def _of_digits(repair: Callable[[str], str]) -> Callable[[str, bool], str | None]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from off_platform.imports import values
-from off_platform.imports.damage import Damage, repaired_code
+from off_platform.imports.damage import EXPANDED, Damage, repaired_code
 from off_platform.imports.fields import NONE_IS_A_VALUE, Field, Type
 from off_platform.imports.reading import NONE, Reading
 from off_platform.imports.whole_columns import matches
@@ -38,9 +38,14 @@ class Explanation:
 
     def sound(self, field: Field, texts: "pa.StringArray") -> "Bools":
         """Which texts of a column there is nothing to say about; `explain` says nothing either."""
-        if field.name in self.damaged:
-            return matches(texts, "^$", absent=True)
-        return _OF_COLUMN[field.type](texts, field, self.now)
+        match self.damaged.get(field.name):
+            case None | "shortened":
+                return _OF_COLUMN[field.type](texts, field, self.now)
+            case "scientific":
+                sound = _OF_COLUMN[field.type](texts, field, self.now)
+                return sound & ~matches(texts, EXPANDED, absent=False)
+            case _:
+                return matches(texts, "^$", absent=True)
 
 
 def _said(field: Field) -> str:

@@ -137,3 +137,33 @@ def test_a_missing_check_digit_is_proposed_and_not_certain(validate: Validate) -
     found = [each for each in judged.findings if each["rule"] == "barcode_damaged"]
     assert [each["proposal"] for each in found] == column
     assert not any(each["certain"] for each in found)
+
+
+def test_no_code_that_a_spreadsheet_wrote_out_is_taken(validate: Validate) -> None:
+    """`3092460000000` was `3.09246E+12`; one in ten of them has a check digit that holds."""
+    column = codes("EAN-13", 80, np.random.default_rng(3))
+    spoilt = [f"{int(code) // 10**7}0000000" for code in column if code[0] != "0"]
+    assert survey(spoilt).sound > 0
+    sound = codes("EAN-13", 40, np.random.default_rng(4))
+    rows = "".join(f"{code},Product\n" for code in spoilt + sound)
+
+    judged = validate(f"barcode,product_name\n{rows}")
+
+    assert {each["barcode"] for each in judged.accepted} == set(sound)
+    assert judged.verdict.counts["damage_scientific"] == 1
+
+
+def test_an_ean_8_that_lost_two_zeros_is_not_taken_for_a_upc_e(validate: Validate) -> None:
+    chance = np.random.default_rng(5)
+    found = codes("EAN-8", 4_000, chance)
+    one = [f"0{code[1:-1]}" for code in found if code[1] != "0"][:20]
+    two = [f"00{code[2:-1]}" for code in found if code[2] not in "01"][:20]
+    whole = [repaired_code(code, "unfinished", gtin=False).proposal or "" for code in one + two]
+    whole = [code for code in whole if code]
+    rows = "".join(f"{code.lstrip('0')},Product\n" for code in whole)
+
+    judged = validate(f"barcode,product_name\n{rows}")
+
+    assert len(whole) > 30
+    assert judged.accepted == []
+    assert {each["proposal"] for each in judged.findings if each["row"]} == set(whole)

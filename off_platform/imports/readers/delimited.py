@@ -151,8 +151,8 @@ class DelimitedReader(Reader):
                 yield found
 
     def _of_lines(self, row: int, line: int, cells: list[tuple[str, str]]) -> Found | None:
-        delimiter, width = self.source.delimiter or ",", len(self.source.header)
-        return swallowed(row, line, cells, delimiter, self._identifier, width)
+        delimiter, header = self.source.delimiter or ",", self.source.header
+        return swallowed(row, line, cells, delimiter, self._identifier, header)
 
     def _strictly(self, file: BinaryIO, place: "Place", rows: int) -> Iterator[Batch | Found]:
         width, names = len(self.source.header), self.source.header

@@ -8,9 +8,10 @@ from off_platform.imports.fields import CORRECTIONS, NAMES
 from off_platform.imports.formulas import as_it_was
 from off_platform.imports.readers.batches import Found, Source, UnreadableError
 from off_platform.imports.readers.delimited import DelimitedReader
-from off_platform.imports.readers.delimited_rows import MOST_CELL_CHARACTERS, raw_rows
+from off_platform.imports.readers.delimited_rows import MOST_CELL_CHARACTERS, Row, raw_rows
 from off_platform.imports.readers.encodings import BYTE_ORDER_MARK, encoding_of, refuse_wide
 from off_platform.imports.readers.headers import read_header
+from off_platform.imports.readers.swallowed import swallowed_by_header
 
 DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars"}
 DELIMITER_OF = {"csv": ",", "tsv": "\t"}
@@ -52,6 +53,8 @@ def open_delimited(path: Path, source: Source, *, encoding: str | None = None) -
     header = next(rows, None)
     if header is None:
         raise UnreadableError(Found(None, None, "no_header", None, "No row names the columns."))
+    if swallowing := swallowed_by_header(header.cells, delimiter):
+        raise UnreadableError(_header_not_closed(header, swallowing))
     is_ours = CORRECTIONS in header.cells
     cells = [as_it_was(cell) for cell in header.cells] if is_ours else header.cells
     names, found = read_header(cells, header.number, header.line)
@@ -73,6 +76,16 @@ def open_delimited(path: Path, source: Source, *, encoding: str | None = None) -
 def likely_encoding(path: Path) -> str:
     """What a text that is no UTF-8 is best read in, although it may fit no encoding."""
     return encoding_of(path) or "cp1252"
+
+
+def _header_not_closed(header: Row, swallowing: str) -> Found:
+    last = header.line + len(swallowing.splitlines()) - 1
+    message = (
+        f"A quote in the header is opened on line {header.line:,} and closed on line {last:,}; "
+        "what is between has the form of rows."
+    )
+    return Found(header.number, None, "quote_not_closed", swallowing[:200], message,
+                 line=header.line)  # fmt: skip
 
 
 def _sniffed(sample: str) -> str:

@@ -11,6 +11,7 @@ from off_platform.imports.readers.batches import Found
 
 # What identifies a product has a digit, and no white space.
 _IDENTIFIER = re.compile(r"""\s*["']?(?=\S*[0-9])[^\s"']{3,40}["']?\s*""")
+_CODE = re.compile("[0-9]{6,14}")
 # A text of two lines may well have two commas.
 _LEAST_DELIMITERS = 3
 _MOST_LINES_NAMED = 1_000_000
@@ -22,7 +23,7 @@ def swallowed(
     cells: Sequence[tuple[str, str]],
     delimiter: str,
     identifier: int,
-    width: int,
+    header: Sequence[str],
 ) -> Found | None:
     """What is to be said of a row that stands on several lines.
 
@@ -32,18 +33,21 @@ def swallowed(
         cells: column and text of those of its cells that hold line ends.
         delimiter: between cells.
         identifier: place of the first column that identifies products, from 0.
-        width: how many columns there are.
+        header: names of the columns.
 
     Returns:
         `rows_in_quotes` where a line within a cell is a row of the table with its identifier,
         `line_ends_in_quotes` where it has as many delimiters alone; None otherwise.
     """
+    width = len(header)
     for name, text in cells:
         lines = text.splitlines()
         ends, delimiters = len(lines) - 1, text.count(delimiter)
         if width < 2 or ends < 1 or delimiters < ends * (width - 1):  # noqa: PLR2004 - one column
             continue
         named = any(_is_row(each, delimiter, identifier) for each in lines[1:])
+        named = named or _ends_a_row(lines[0], delimiter, identifier - header.index(name),
+                                     width - header.index(name))  # fmt: skip
         if not named and not _as_wide(lines, delimiter, width):
             continue
         last = line + min(ends, _MOST_LINES_NAMED)
@@ -60,6 +64,24 @@ def _is_row(line: str, delimiter: str, identifier: int) -> bool:
     """Whether a line has something that identifies a product where a row has it."""
     cells = line.split(delimiter, identifier + 1)
     return len(cells) > identifier and bool(_IDENTIFIER.fullmatch(cells[identifier]))
+
+
+def _ends_a_row(line: str, delimiter: str, identifier: int, width: int) -> bool:
+    """Whether the first line of a cell is the rest of a row, and has its identifier."""
+    cells = line.split(delimiter)
+    return (
+        len(cells) == width and identifier >= 0 and bool(_IDENTIFIER.fullmatch(cells[identifier]))
+    )
+
+
+def swallowed_by_header(cells: Sequence[str], delimiter: str) -> str | None:
+    """The cell of a header that holds rows: a line of it has a barcode among its cells."""
+    for cell in cells:
+        for line in cell.splitlines()[1:]:
+            pieces = [each.strip(" \"'") for each in line.split(delimiter)]
+            if len(pieces) > 1 and any(_CODE.fullmatch(each) for each in pieces):
+                return cell
+    return None
 
 
 def _as_wide(lines: Sequence[str], delimiter: str, width: int) -> bool:
