@@ -76,6 +76,8 @@ class IdentifierSurvey:
         sound: those with the length and the check digit of a code.
         shortened: those with a length that codes have when their zeros are lost.
         repairable: of these, those whose check digit holds with the zeros back in front.
+        of_upc_e: those with the length of a UPC-E.
+        of_ean_8: of these, those that are an EAN-8 with two zeros back in front.
         unfinished: those with a length that codes have without their last digit.
         repaired: those that are sound without the digit behind, the digit in front, or the zeros
             in front.
@@ -90,6 +92,8 @@ class IdentifierSurvey:
     sound: int = 0
     shortened: int = 0
     repairable: int = 0
+    of_upc_e: int = 0
+    of_ean_8: int = 0
     unfinished: int = 0
     repaired: Counter[Damage] = field(default_factory=Counter)
     extra: Counter[tuple[Damage, str]] = field(default_factory=Counter)
@@ -110,6 +114,9 @@ class IdentifierSurvey:
         short = pc.is_in(lengths, pa.array(_SHORTENED, pa.int32()))
         self.shortened += _count(short)
         self.repairable += _count(pc.and_(short, pa.array(check_digits_hold(digits))))
+        of_upc_e = pc.equal(lengths, UPC_E_SHORT)
+        self.of_upc_e += _count(of_upc_e)
+        self.of_ean_8 += _count(pc.and_(of_upc_e, pa.array(check_digits_hold(digits))))
         unfinished = (*_UNFINISHED, EAN_13) if self.gtin else _UNFINISHED
         self.unfinished += _count(pc.is_in(lengths, pa.array(unfinished, pa.int32())))
         self._add_repaired(digits)
@@ -169,7 +176,7 @@ class IdentifierSurvey:
                 return found
         if self._many(self.fraction) and self.fraction >= NEARLY_ALL * self.identifiers:
             return "fraction"
-        if self._zeros_are_lost():
+        if self._zeros_are_lost() and self.of_ean_8 > REPAIR_HOLDS_SHARE * self.of_upc_e:
             return "shortened"
         return "unfinished" if self._is_unfinished() else None
 
@@ -177,6 +184,8 @@ class IdentifierSurvey:
         """At most one finding for the whole file: the cause, its share, and the repair."""
         if damage := self.damage:
             return [self._of_damage(damage)]
+        if self._zeros_are_lost():
+            return [self._lost_zeros()]
         if self._many(self.fraction):
             return [self._fraction()]
         return []
@@ -190,6 +199,7 @@ class IdentifierSurvey:
         return (
             self.unfinished >= max(LEAST_UNFINISHED, NEARLY_ALL * self.identifiers)
             and self.sound <= MOST_SOUND_UNFINISHED * self.identifiers
+            and not self._zeros_are_lost()
         )
 
     def _of_damage(self, damage: Damage) -> Found:
@@ -305,10 +315,12 @@ def _expanded(text: str, *, gtin: bool) -> Reading:
 
 
 def _shortened(text: str, *, gtin: bool) -> Reading:
-    """Of 6 digits are UPC-E, and EAN-8 without two zeros: the column says which."""
+    """Of 6 digits are UPC-E, and EAN-8 without two zeros, which most of this column are."""
     padded = text.strip().zfill(EAN_8)
     if len(text.strip()) == UPC_E_SHORT and barcode(padded, gtin=gtin).value == padded:
-        return Reading(None, "barcode_lost_zero", padded, detail="as most codes of the column")
+        return Reading(
+            None, "barcode_lost_zero", padded, detail="as most of 6 digits in the column do"
+        )
     return barcode(text, gtin=gtin)
 
 
