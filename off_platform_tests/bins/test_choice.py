@@ -200,7 +200,7 @@ def test_a_sample_is_a_photo_and_then_its_metadata(connection: duckdb.DuckDBPyCo
     for at, bin_id in enumerate(ids_of(found)):
         photo, metadata = f"{bin_id}.jpg", f"{bin_id}.json"
         assert found[2 * at : 2 * at + 2] == [
-            (at, bin_id, f"bin-images/{photo}", photo, "photo", None, bin_id, photo, None),
+            (at, bin_id, f"bin-images/{photo}", photo, "photo", None, None, photo, None),
             (
                 at,
                 bin_id,
@@ -208,7 +208,7 @@ def test_a_sample_is_a_photo_and_then_its_metadata(connection: duckdb.DuckDBPyCo
                 metadata,
                 "metadata",
                 None,
-                bin_id,
+                None,
                 metadata,
                 f"MD5 of {bin_id}",
             ),
