@@ -240,7 +240,7 @@ def test_a_bad_import_is_told_once(tmp_path: Path, instance: dg.DagsterInstance,
     assert len(server.bodies) == 2
     assert "x.csv" in body["title"]
     assert "report.html" in body["text"]
-    assert ("row 2, 'fat_g': 'lots'" in body["text"]) is result.success
+    assert ("line 2 (fat_g): 'lots'" in body["text"]) is result.success
 
 
 def test_a_good_import_is_not_told(tmp_path: Path, instance: dg.DagsterInstance) -> None:
