@@ -62,10 +62,10 @@ def test_a_bad_file_raises_one_message_and_one_mail_with_its_rows(platform: Plat
     platform.wait("the message", lambda: bool(about()))
     platform.wait("the mail", lambda: len(platform.mails) > before[1])
     (body,) = about()
-    assert "row 2, 'fat_g': '20,5 g of fat'" in body["text"]
+    assert "line 2 (fat_g): '20,5 g of fat'" in body["text"]
     mails = [mail for mail in platform.mails if key in str(mail["Subject"])]
     assert len(mails) == 1
-    assert "row 2, 'fat_g'" in mails[0].get_content()
+    assert "line 2 (fat_g)" in mails[0].get_content()
     # The same trouble again, in other bytes, is held back.
     again = platform.hand_in("bad.csv", f"{BAD}\n")
     platform.wait(

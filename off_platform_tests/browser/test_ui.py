@@ -89,6 +89,6 @@ def test_a_bad_file_fails_its_checks_and_names_its_rows(
     visit(page, platform, "/assets/products_accepted?view=checks&checkDetail=numbers")
     page.get_by_text("Broken by 2 of 2").first.wait_for()
     page.get_by_text("Show markdown").first.click()
-    page.get_by_text("row 2, 'fat_g': '20,5 g of fat'").wait_for()
+    page.get_by_text("line 2 (fat_g): '20,5 g of fat'").wait_for()
     visit(page, platform, f"/assets/import_file?partition={bad_import}")
     page.get_by_text("bad.csv").first.wait_for()
