@@ -50,4 +50,4 @@ def test_what_runs_from_the_first_start_is_a_setting(running: bool) -> None:  # 
         each.default_status.value for each in [*(defs.schedules or ()), *(defs.sensors or ())]
     }
     assert states == {"RUNNING" if running else "STOPPED"}
-    assert len(list(defs.sensors or ())) == 6
+    assert len(list(defs.sensors or ())) == 7
