@@ -28,20 +28,16 @@ def _quarantined(rows: Mapping[str, str]) -> str:
             SELECT * FROM {rows[QUARANTINED]}
             UNION ALL BY NAME SELECT NULL::VARCHAR AS normal_form WHERE false),
         met AS (
-            SELECT "import", imported_at, normal_form, passed FROM (
+            SELECT "import", imported_at, normal_form, bool_or(passed) AS passed FROM (
                 SELECT "import", product AS normal_form, true AS passed FROM {rows[ACCEPTED]}
                 UNION ALL SELECT "import", normal_form, false FROM quarantined)
             JOIN (SELECT "import", imported_at FROM {rows[IMPORTS]}) USING ("import")
-            WHERE normal_form IS NOT NULL),
+            WHERE normal_form IS NOT NULL GROUP BY ALL),
         newer AS (
-            SELECT of."import", of.normal_form,
-                arg_min(met."import", (met.imported_at, met."import")) FILTER (met.passed)
-                    AS accepted_by,
-                arg_min(met."import", (met.imported_at, met."import")) AS next
-            FROM (SELECT DISTINCT "import", imported_at, normal_form FROM met WHERE NOT passed)
-                AS of JOIN met ON met.normal_form = of.normal_form
-                AND (met.imported_at, met."import") > (of.imported_at, of."import")
-            GROUP BY of."import", of.normal_form)
+            SELECT "import", normal_form, lead("import") OVER later AS next,
+                first_value(CASE WHEN passed THEN "import" END IGNORE NULLS) OVER (
+                    later ROWS BETWEEN 1 FOLLOWING AND UNBOUNDED FOLLOWING) AS accepted_by
+            FROM met WINDOW later AS (PARTITION BY normal_form ORDER BY imported_at, "import"))
         SELECT quarantined.*,
             CASE WHEN accepted_by IS NOT NULL THEN '{SETTLED}'
                 WHEN next IS NOT NULL THEN '{SUPERSEDED}' ELSE '{OPEN}' END AS status,
