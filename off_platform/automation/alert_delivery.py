@@ -22,7 +22,7 @@ from off_platform.automation.alert_senders import (
 from off_platform.automation.alerts import Message, bounded
 from off_platform.settings import Settings
 
-# For each sender; what is beyond is counted and told in one message.
+# For each sender; those beyond are counted and summed up in one message.
 MOST_WAITING = 500
 # What may have arrived is sent again with back-off: after 10, 20 and 40 minutes, then no more.
 MOST_REPEATS = 3
@@ -31,8 +31,6 @@ REPEAT_SECONDS = 600
 SECONDS_A_TICK = 10
 _TOLD = "off_platform/alert"
 _UNSENT = "off_platform/unsent"
-# Where all senders shared 100 places, before each had its own.
-_SHARED = [f"{_UNSENT}/{number}" for number in range(100)]
 _HOUR = 3600
 # Sensors tick in threads of one process.
 _keeping = threading.Lock()
@@ -166,15 +164,12 @@ def _summary_place(sender: str) -> str:
 
 def _waiting(instance: dg.DagsterInstance, senders: Iterable[str]) -> Mapping[str, Waiting]:
     """What waits, by its place."""
-    places = [
-        *_SHARED,
-        *(place for name in senders for place in [*_places(name), _summary_place(name)]),
-    ]
+    places = [place for name in senders for place in (*_places(name), _summary_place(name))]
     kept = instance.run_storage.get_cursor_values(set(places))
-    told = {place: json.loads(kept[place]) for place in places if kept.get(place)}
+    found = {place: json.loads(kept[place]) for place in places if kept.get(place)}
     return {
         place: Waiting(**{**each, "message": Message(**each["message"])})
-        for place, each in told.items()
+        for place, each in found.items()
     }
 
 

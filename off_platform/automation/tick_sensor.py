@@ -40,14 +40,14 @@ def tick_sensor(settings: Settings, *, status: dg.DefaultSensorStatus) -> dg.Sen
             name
             for kind in (InstigatorType.SENSOR, InstigatorType.SCHEDULE)
             for state in context.instance.all_instigator_state(instigator_type=kind)
-            if state.is_running and (name := _told(settings, context.instance, state))
+            if state.is_running and (name := _report(settings, context.instance, state))
         ]
         return dg.SkipReason(", ".join(changed) or "No sensor or schedule began or ceased to fail.")
 
     return on_ticks
 
 
-def _told(settings: Settings, instance: dg.DagsterInstance, state: InstigatorState) -> str | None:
+def _report(settings: Settings, instance: dg.DagsterInstance, state: InstigatorState) -> str | None:
     """Sends what changed about one of them; gives its name when something did."""
     tick = _newest(instance, state)
     if tick is None:

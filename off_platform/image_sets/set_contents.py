@@ -93,7 +93,7 @@ class Contents:
 
     @cached_property
     def in_set(self) -> InSet:
-        """The figures that are told after the set is made."""
+        """The figures that are reported after the set is made."""
         return InSet(self.samples, self.tallies, self.problems(PROBLEMS_NAMED), self.earlier)
 
     @cached_property

@@ -69,10 +69,10 @@ class Origins:
             connection.register("asked", asked)
             return (
                 connection.sql("""
-                SELECT 'row ' || arg_min(o.row, file) || ' of ' || arg_min(name, file) AS told
+                SELECT 'row ' || arg_min(o.row, file) || ' of ' || arg_min(name, file) AS said
                 FROM asked JOIN origins AS o USING (number) JOIN files USING (file)
                 GROUP BY place ORDER BY place""")
-                .to_arrow_table()["told"]
+                .to_arrow_table()["said"]
                 .combine_chunks()
             )
 

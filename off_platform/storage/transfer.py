@@ -206,6 +206,7 @@ def _in_order(
             row.wait()
             outcomes = row.take()
         except Exception:
+            # A check that raised is an error of the program: nothing more is waited for.
             raise
         except BaseException:
             bounds.end()

@@ -1,6 +1,5 @@
 """Alerts under Dagster's own ticks: each is told once, whatever fails on its way."""
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -189,15 +188,6 @@ def test_each_receiver_has_its_own_places(desk: Desk, monkeypatch: pytest.Monkey
         pass
     assert sorted(desk.told) == ["0", "1"]
     assert len(desk.slack.bodies) == 2
-
-
-def test_what_waited_in_the_shared_places_is_sent(desk: Desk) -> None:
-    waiting = {"sender": "webhook", "since": 1.0, "tried": 1.0}
-    message = {"title": "old", "text": "text", "link": "", "same_as": "old"}
-    kept = json.dumps({**waiting, "message": message})
-    desk.instance.run_storage.set_cursor_values({"off_platform/unsent/7": kept})
-    assert deliver_waiting(desk.settings, desk.instance) == "Sent of what waited: 1."
-    assert desk.told == ["old"]
 
 
 def test_a_receiver_that_answers_late_has_an_alert_once(

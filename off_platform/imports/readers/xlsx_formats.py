@@ -1,7 +1,7 @@
 """What the number formats of a workbook make of numbers: dates, percents, units, and so on. Pure.
 
-The codes are those of ECMA-376, 18.8.31. Only what changes the meaning of a number is told apart:
-`0.00` and `#,##0` show the number itself.
+The codes are those of ECMA-376, 18.8.31. Only what changes the meaning of a number is
+distinguished: `0.00` and `#,##0` show the number itself.
 """
 
 import re

@@ -227,6 +227,7 @@ def _in_words(part: str) -> Iterator[None]:
         line, column = error.position
         raise damaged(f"{shown} is not XML at line {line:,}, column {column:,}") from error
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
+        # `zipfile` raises the last of an unknown compression or a later version of the format.
         raise damaged(f"{shown} cannot be unpacked") from error
     except RuntimeError as error:
         raise damaged(f"{shown} is protected by a password") from error
