@@ -27,6 +27,8 @@ from off_platform.storage.progress import shown_at_the_desk, size
 
 # A bucket that lost more of the bins is taken for another one.
 GONE_SHARE_MOST = 0.5
+# Of the objects that are not there; the manifest has all.
+PROBLEMS_SHOWN = 5
 
 if TYPE_CHECKING:
     from off_platform.image_sets.made import Made
@@ -386,9 +388,12 @@ def _tell_made(made: "Made") -> None:
             "not be had.",
             highlight=False,
         )
-    for problem in made.contents.problems[:5]:
+    for problem in made.contents.problems[:PROBLEMS_SHOWN]:
         err.print(
             escape(f"  {problem.status}: {problem.key}: {problem.reason}"),
             highlight=False,
             soft_wrap=True,
         )
+    absent = sum(each.objects for each in made.contents.tallies if each.status != "fetched")
+    if absent > PROBLEMS_SHOWN:
+        err.print(f"  and {absent - PROBLEMS_SHOWN:,} more; see manifest.parquet.", highlight=False)

@@ -52,8 +52,11 @@ def validate(
 
     _demand_import(path)
     _demand_apart(path, report, corrected, findings)
-    if findings and findings.suffix not in {".csv", ".xlsx"}:
-        raise typer.BadParameter(f"{findings} must end in .csv or .xlsx")
+    _demand_ending(report, ".html", ".htm")
+    _demand_ending(findings, ".csv", ".xlsx")
+    if path.is_file():
+        # The copy has the form of the file; under another name programs would take it for another.
+        _demand_ending(corrected, path.suffix.lower())
     with temporary_folder() as into:
         with shown_at_the_desk("validating") as display:
             verdict = validate_import(path, into, display=display)
@@ -121,6 +124,11 @@ def _demand_apart(path: Path, *written: Path | None) -> None:
             raise typer.BadParameter(f"{to} is part of the import itself; name another file")
     if len({to.absolute() for to in places}) < len(places):
         raise typer.BadParameter("the same file is named twice; each needs its own")
+
+
+def _demand_ending(to: Path | None, *endings: str) -> None:
+    if to is not None and to.suffix.lower() not in endings:
+        raise typer.BadParameter(f"{to} must end in {' or '.join(endings)}")
 
 
 def _groups(into: Path) -> "list[Group]":

@@ -2,6 +2,7 @@
 
 import gzip
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -96,6 +97,22 @@ def test_what_is_no_key_list_leaves_an_old_index_alone(run: Run, content: bytes)
     assert "key list" in err
     assert Path("index.parquet").read_text() == "old"
     assert sorted(path.name for path in Path().iterdir()) == ["index.parquet", "list.gz"]
+
+
+def test_what_is_not_there_is_named_and_the_rest_counted(run: Run, sandbox: Sandbox) -> None:
+    bucket = Path(shutil.copytree(sandbox.images.folder, "bucket"))
+    for photo in sorted(bucket.rglob("*.400.jpg"))[::2]:
+        photo.write_bytes(b"<html>busy</html>")
+
+    options = ("--kind", "400", "--n", "all", "--out", "set")
+    code, _, err = run("images", *options, IMAGES_BUCKET="bucket")
+
+    absent = duckdb.sql("FROM 'set/manifest.parquet' WHERE status <> 'fetched'").fetchall()
+    assert code == 1
+    assert len(absent) > 5
+    named = ("  corrupt: data/", "  missing: data/")
+    assert len([line for line in err.splitlines() if line.startswith(named)]) == 5
+    assert f"  and {len(absent) - 5} more; see manifest.parquet." in err
 
 
 def test_a_list_with_too_many_lines_that_are_no_keys_is_indexed_and_exits_with_1(run: Run) -> None:

@@ -179,6 +179,8 @@ def test_a_folder_that_is_the_import_is_not_written_into(run: Run) -> None:
         (("good.csv", "--report", "none/r.html"), "none/r.html is no place for a file"),
         (("good.csv", "--report", "."), "is no place for a file"),
         (("good.csv", "--findings", "f.txt"), "must end in .csv or .xlsx"),
+        (("good.csv", "--report", "r.txt"), "r.txt must end in .html or .htm"),
+        (("good.csv", "--corrected", "c.xlsx"), "c.xlsx must end in .csv"),
         (("good.csv", "--format", "xml"), "is not one of"),
     ],
 )
