@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import dagster as dg
@@ -103,21 +104,44 @@ def working(
         ends_itself: whether the run ends within the block; then nothing is interrupted, as nobody
             can say who ended it.
     """
-    over = threading.Event()
+    over, lost = threading.Event(), threading.Event()
     _give_sign(instance, run_id, 0)
     thread = threading.Thread(
         target=_beat,
-        args=(instance, run_id, over),
+        args=(instance, run_id, over, lost),
         kwargs={"ends_itself": ends_itself},
         name="sign of life",
         daemon=True,
     )
     thread.start()
     try:
-        yield
+        with _interrupted_when(lost):
+            yield
     finally:
         over.set()
         thread.join()
+
+
+@contextmanager
+def _interrupted_when(lost: threading.Event) -> Iterator[None]:
+    """Lets SIGINT through where it is ignored, as in a script's background, once a run is lost.
+
+    Ctrl-C in such a terminal stays without effect.
+    """
+    is_main = threading.current_thread() is threading.main_thread()
+    if not is_main or signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+        yield
+        return
+
+    def heed(number: int, frame: FrameType | None) -> None:
+        if lost.is_set():
+            signal.default_int_handler(number, frame)
+
+    signal.signal(signal.SIGINT, heed)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _give_sign(instance: dg.DagsterInstance, run_id: str, number: int) -> None:
@@ -126,7 +150,12 @@ def _give_sign(instance: dg.DagsterInstance, run_id: str, number: int) -> None:
 
 
 def _beat(
-    instance: dg.DagsterInstance, run_id: str, over: threading.Event, *, ends_itself: bool
+    instance: dg.DagsterInstance,
+    run_id: str,
+    over: threading.Event,
+    lost: threading.Event,
+    *,
+    ends_itself: bool,
 ) -> None:
     number, was_canceling = 0, False
     while not over.wait(BEAT_SECONDS):
@@ -142,6 +171,7 @@ def _beat(
         is_canceling = run.status == dg.DagsterRunStatus.CANCELING
         # The code server interrupts a run that is canceled; where it is gone, nobody does.
         if run.is_finished or (is_canceling and was_canceling):
+            lost.set()
             os.kill(os.getpid(), signal.SIGINT)
             return
         was_canceling = is_canceling

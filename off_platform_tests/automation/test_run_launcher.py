@@ -145,11 +145,30 @@ def beats(launcher: WatchfulRunLauncher, run: dg.DagsterRun, number: int) -> Non
         threading.Event().wait(0.01)
 
 
+@pytest.fixture(params=[signal.default_int_handler, signal.SIG_IGN])
+def interrupts(request: pytest.FixtureRequest) -> Iterator[None]:
+    """SIGINT as in a terminal, and as in the background of a script, where it is ignored."""
+    before = signal.signal(signal.SIGINT, request.param)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interrupts")
 def test_a_run_that_others_ended_is_interrupted(
     launcher: WatchfulRunLauncher, ended: dg.DagsterRun
 ) -> None:
     with pytest.raises(KeyboardInterrupt), working(launcher._instance, ended.run_id):
         beats(launcher, ended, 1000)
+
+
+def test_where_interrupts_are_ignored_they_stay_so(launcher: WatchfulRunLauncher) -> None:
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with working(launcher._instance, "run"):
+            signal.raise_signal(signal.SIGINT)
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def test_a_run_that_ended_itself_is_not_interrupted(
