@@ -29,14 +29,3 @@ def test_dg_leaves_nothing_in_the_users_home(tmp_path: Path, words: list[str]) -
     assert done.returncode == 0, done.stderr
     assert "Telemetry" not in done.stdout + done.stderr
     assert not list(own.iterdir())
-
-
-def test_a_command_of_make_names_the_home_that_forbids_it() -> None:
-    said = subprocess.run(
-        ["make", "--eval", "shown:; @echo $$DAGSTER_HOME", "shown"],  # noqa: S607 - the system's
-        cwd=PROJECT,
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout
-    assert said.strip() == str(PROJECT)

@@ -62,7 +62,7 @@ def blocks(path: Path, unpacked_most: int) -> Iterator[bytes]:
             yield (whole + newline).replace(b"\r\n", b"\n")
     if rest:
         # "no newline at the end": the last key is a line all the same.
-        yield rest + b"\n"
+        yield rest.removesuffix(b"\r") + b"\n"
 
 
 def _without_mark(unpacked: Iterator[bytes]) -> Iterator[bytes]:
