@@ -9,7 +9,9 @@ from collections.abc import Callable
 from decimal import Context, Decimal
 from typing import TYPE_CHECKING, NamedTuple
 
+from off_platform.imports.other_digits import fraction, other_digit, with_latin_digits
 from off_platform.imports.reading import SPACES, Reading, read_on, seen
+from off_platform.imports.turned import turned_into
 from off_platform.imports.whole_columns import Column, one_array, whole
 
 if TYPE_CHECKING:
@@ -52,6 +54,9 @@ _GROUPED = (
     re.compile(r"[1-9][0-9]{0,2}((?:\.[0-9]{3})+,[0-9]+|(?:\.[0-9]{3}){2,})"),
     re.compile(rf"[1-9][0-9]{{0,2}}(?:({_S}|['\u2019])[0-9]{{3}})(?:\1[0-9]{{3}})*(?:[.,][0-9]+)?"),
 )
+
+_HEXADECIMAL = re.compile("0[xX][0-9a-fA-F]{1,12}")
+_RANGE = re.compile(rf"[0-9.,]+{_S}*(?:[-\u2013\u2014~]|\u00e0|a|bis|to|\.\.\.?){_S}*[0-9.,]+")
 
 _WORDS = {
     "g": ("g", "gr", "gram", "grams", "gramm", "gramme", "grammes"),
@@ -163,6 +168,13 @@ def _number(text: str, unit: str | None) -> Reading:
         return Reading(float(text) + 0.0)
     if len(text) > _MOST_CHARACTERS:
         return Reading(None, "not_a_number", detail=f"it has {len(text)} characters")
+    if digit := other_digit(text):
+        return _of_other_digits(text, digit, unit)
+    return _of_form(text, unit) or _peeled(text, unit)
+
+
+def _of_form(text: str, unit: str | None) -> Reading | None:
+    """The reading of a text of a form that is known as a whole; None for others."""
     if unit in ENERGY_UNITS and (pair := energy_pair(text)).rule:
         kj, kcal = pair.value
         meant = kcal if unit == "kcal" else kj
@@ -172,29 +184,65 @@ def _number(text: str, unit: str | None) -> Reading:
         return Reading(None, "number_not_finite")
     if _TRACE.fullmatch(text):
         return Reading(None, "number_trace", "0", detail="it may be 0")
-    return _peeled(text, unit)
+    value = fraction(text)
+    return None if value is None else _of_fraction(text, value)
+
+
+def _of_other_digits(text: str, digit: str, unit: str | None) -> Reading:
+    """The reading of digits that mean 0 to 9; certain where nothing else is wrong but in form."""
+    latin = with_latin_digits(text)
+    inner = _number(latin, unit)
+    detail = f"'{digit}' (U+{ord(digit):04X}) is {with_latin_digits(digit)}"
+    if inner.detail:
+        detail += f"; {inner.detail}"
+    if inner.rule is None:
+        return Reading(inner.value, "number_other_digits", latin, certain=True, detail=detail)
+    return inner._replace(rule="number_other_digits", detail=detail)
+
+
+def _of_fraction(text: str, value: Decimal) -> Reading:
+    """Where a single character is the fraction it is certain; `1/2` may have been a date."""
+    written = _plain(value.quantize(Decimal("0.001"), context=_EXACT))
+    is_typed = "/" in text
+    certain = not is_typed and Decimal(written) == value
+    detail = f"it is a fraction{', or was a date' if is_typed else ''}"
+    return Reading(float(value) if certain else None, "not_a_number", written, certain, detail)
+
+
+def _why_none(text: str, rest: str = "") -> str:
+    """Why a text is not a number, as the end of a sentence; `rest` is what follows its digits."""
+    if kind := turned_into(text):
+        return f"it is {kind}, which spreadsheets make of numbers"
+    if _HEXADECIMAL.fullmatch(text):
+        return f"it is {int(text, 16)} in hexadecimal"
+    if _RANGE.fullmatch(text):
+        return "it is a range"
+    return f"it says {rest!r}" if rest else ""
 
 
 def _peeled(text: str, unit: str | None) -> Reading:
     """A number with something around it, or with other separators."""
     steps: list[_Step] = []
+    whole_text = text
     if modifier := _MODIFIER.match(text):
         steps.append(_Step("number_with_modifier", certain=False, detail=f"it has {modifier[1]!r}"))
         text = text[modifier.end() :]
     if sign := _SIGN.match(text):
-        steps.append(_Step("number_with_sign", certain=True))
-        text = ("" if sign[1] in "+\uff0b" else "-") + text[sign.end() :]
+        is_plus = sign[1] in "+\uff0b"
+        detail = "" if sign[1] == "+" else f"it has U+{ord(sign[1]):04X}"
+        steps.append(_Step("number_with_sign", certain=True, detail=detail))
+        text = ("" if is_plus else "-") + text[sign.end() :]
     parts = _PARTS.fullmatch(text)
     core = _core(parts[2].strip()) if parts else _Core(None)
     if not parts or (core.text is None and core.step is None):
-        return Reading(None, "not_a_number")
+        return Reading(None, "not_a_number", detail=_why_none(whole_text))
     if core.step:
         steps.append(core.step)
     convert: Callable[[Decimal], str | None] | None = None
     if parts[4]:
         measured = _unit_step(parts[4], unit)
         if measured is None:
-            return Reading(None, "not_a_number", detail=f"it says {parts[4]!r}")
+            return Reading(None, "not_a_number", detail=_why_none(whole_text, parts[4]))
         step, convert = measured
         steps.append(step)
     return _concluded(steps, core.text and parts[1] + core.text + (parts[3] or ""), convert)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from off_platform.imports.reading import SPACES, Reading, read_on
 from off_platform.imports.texts import repaired_text, text_sound
+from off_platform.imports.turned import turned_into
 from off_platform.imports.whole_columns import Column, matches, one_array
 
 if TYPE_CHECKING:
@@ -109,6 +110,8 @@ def _quantity(text: str) -> Reading:
         return Reading(text)
     if len(text) > _MOST_CONVERTED:
         return Reading(text, "quantity_without_unit")
+    if kind := turned_into(text):
+        return Reading(text, "text_turned", detail=f"it is {kind}")
     if not _NOT_METRIC.search(text):
         return Reading(text, "quantity_without_unit")
     # One pound and four ounces are one amount; "1/2" is no number 2.

@@ -9,16 +9,11 @@ from collections.abc import Callable
 from itertools import zip_longest
 from typing import Any, NamedTuple
 
-from off_platform.imports.rules import BY_ID, LEVELS, Level
+from off_platform.imports.nothing import MARKS, MISSING
+from off_platform.imports.rules import BY_ID, LEVELS, MOST_SHOWN, Level
 
 # All that `str.strip` removes, as inside of a character class; RE2 knows no such class.
 SPACES = "\t-\r\x1c- \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
-# Alone in a cell, in any case.
-MISSING = (
-    "-", "--", "---", "\u2013", "\u2014", "n/a", "n.a.", "nr", "unknown", "none", "x",
-    # What programs write for nothing: Python, R, SQL, JavaScript, MySQL.
-    "nan", "na", "<na>", "null", "(null)", "<null>", "undefined", "\\n",
-)  # fmt: skip
 # What spreadsheets show for an error, in the language of whoever saved it; of a column that is too
 # narrow they show signs alone. RE2 reads it too.
 _CAPITAL = "A-Z\u00c0-\u00dc\u0401\u0410-\u042f"
@@ -52,6 +47,8 @@ _JOINERS = re.compile(
 )
 _LINE = re.compile(f"[{LINES}]")
 _HAS_DIRECTION = re.compile(f"[{_DIRECTED}]")
+_ONLY_MARKS = re.compile(f"[{MARKS}][{MARKS}{SPACES}]*")
+_MISSING = frozenset(MISSING)
 _LONGEST = max(map(len, MISSING))
 
 
@@ -86,8 +83,11 @@ def trimmed(text: str, *, said: str = "") -> Reading:
     # Longer ones are none, and lower-casing a long text for nothing takes time.
     word = inner.lower() if len(inner) <= _LONGEST else ""
     # Other letters than those of ASCII may become some: the sign of Kelvin is a `k` then.
-    if word in MISSING and word != said and (inner.isascii() or inner == word):
-        return Reading(None, "missing_marker", "", certain=True, detail=f"{inner!r} was left out")
+    is_word = word in _MISSING and word != said and inner.isascii() == word.isascii()
+    if is_word or _ONLY_MARKS.fullmatch(inner):
+        return Reading(
+            None, "missing_marker", "", certain=True, detail=f"{inner[:MOST_SHOWN]!r} was left out"
+        )
     if inner[:1] in ("#", "E") and _ERROR_VALUE.fullmatch(inner):
         return Reading(None, "cell_error_value")
     if inner != text:

@@ -12,9 +12,11 @@ from off_platform.imports.explanation import Explanation
 from off_platform.imports.fields import BY_NAME
 from off_platform.imports.findings import BatchFindings
 from off_platform.imports.identity import identify
+from off_platform.imports.nothing import names_a_product
 from off_platform.imports.nutrition import check_numbers
 from off_platform.imports.quantities import amounts
 from off_platform.imports.readers.batches import Batch
+from off_platform.imports.rules import MOST_SHOWN, told
 from off_platform.imports.tables import PRODUCTS_ACCEPTED
 from off_platform.imports.typed_columns import names_where, positions_of, present, text_maps
 
@@ -66,9 +68,25 @@ def _demand_names(batch: Batch, columns: Columns, findings: BatchFindings) -> No
     there = pa.repeat(False, len(batch.rows))  # noqa: FBT003 - a value
     for column, place in columns.places.items():
         if place.field.name == name and column in batch.columns:
-            there = pc.or_(there, present(batch.columns[column]))
+            texts = batch.columns[column]
+            named = pc.fill_null(names_a_product(texts), fill_value=False)
+            there = pc.or_(there, pc.and_(present(texts), named))
     column = next(iter(columns.of(name)), name)
-    findings.add("product_name_missing", positions_of(pc.invert(there)), column=column, field=name)
+    nameless = positions_of(pc.invert(there))
+    texts = batch.columns.get(column)
+    written = pa.nulls(len(nameless), pa.string()) if texts is None else texts.take(nameless)
+    written = pc.if_else(present(written), written, None)
+    shown = pc.utf8_slice_codeunits(written, 0, MOST_SHOWN)
+    says = pc.binary_join_element_wise("'", shown, "' is not the name of a product.", "")
+    rule = "product_name_missing"
+    findings.add(
+        rule,
+        nameless,
+        column=column,
+        field=name,
+        value=written,
+        message=pc.coalesce(says, told(rule)),
+    )
 
 
 def _merged(cells: dict[str, Cell], findings: BatchFindings) -> "dict[str, pa.Array]":

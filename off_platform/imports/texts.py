@@ -3,11 +3,11 @@
 import re
 from typing import TYPE_CHECKING
 
+from off_platform.imports.nothing import MARKS, MISSING
 from off_platform.imports.reading import (
     ERROR_VALUE,
     INVISIBLE,
     LINES,
-    MISSING,
     SPACES,
     Reading,
     read_on,
@@ -107,7 +107,7 @@ def _sound(column: Column, *, said: str, odd: str) -> "Bools":
     texts = one_array(column)
     missing = "|".join(_any_case(word) for word in MISSING if word != said)
     pattern = f"^[{SPACES}]|[{SPACES}]$|[{CONTROLS}\ufffd{LINES}]|{INVISIBLE}"
-    pattern += f"|^(?:{missing}|{ERROR_VALUE})$"
+    pattern += f"|^(?:{missing}|{ERROR_VALUE}|[{MARKS}][{MARKS}{SPACES}]*)$"
     sound = ~matches(texts, pattern + odd, absent=False)
     beyond_ascii = pc.fill_null(pc.invert(pc.string_is_ascii(texts)), fill_value=False)
     rows = np.flatnonzero(sound & beyond_ascii.to_numpy(zero_copy_only=False))

@@ -6,8 +6,9 @@ Which texts are sound, and what the others mean, is decided in `explanation.py`.
 import hashlib
 from typing import TYPE_CHECKING
 
+from off_platform.imports.nothing import MARKS, MISSING
 from off_platform.imports.places import countries
-from off_platform.imports.reading import MISSING, NOT_SEEN
+from off_platform.imports.reading import NOT_SEEN, SPACES
 
 if TYPE_CHECKING:
     import numpy as np
@@ -46,6 +47,8 @@ def present(texts: "pa.StringArray") -> "pa.BooleanArray":
 
     plain = pc.utf8_lower(pc.utf8_trim(texts, characters=NOT_SEEN))
     nothing = pc.is_in(plain, pa.array(["", *MISSING]))
+    marks = pc.match_substring_regex(plain, f"^[{MARKS}][{MARKS}{SPACES}]*$")
+    nothing = pc.or_(nothing, pc.fill_null(marks, fill_value=False))
     return pc.and_(texts.is_valid(), pc.invert(nothing))
 
 

@@ -52,6 +52,32 @@ NUMBERS: list[tuple[str, str, str | None, str | None, bool]] = [
     ("traces", "g", "number_trace", "0", False),
     ("+5", "g", "number_with_sign", "5", True),
     ("\u22125", "g", "number_with_sign", "-5", True),
+    ("\u22120,5", "g", "number_with_sign", "-0.5", True),
+    *(
+        (text, "g", "number_other_digits", "5.5", True)
+        for text in ("\u0665\u066b\u0665", "\u096b.\u096b", "\uff15\uff0e\uff15", "\u096b,\u096bg")
+    ),
+    ("\u0663\u066c\u0660\u0660\u0660", "kJ", "number_other_digits", "3000", True),
+    ("< \u0665", "g", "number_other_digits", "5", False),
+    ("\u0665 \u0628", "g", "number_other_digits", None, False),
+    ("\u00bd", "g", "not_a_number", "0.5", True),
+    ("1\u00be", "g", "not_a_number", "1.75", True),
+    ("\u2153", "g", "not_a_number", "0.333", False),
+    ("1/2", "g", "not_a_number", "0.5", False),
+    ("1/0", "g", "not_a_number", None, False),
+    *(
+        (text, "g", "not_a_number", None, False)
+        for text in (
+            "0x10",
+            "12:30",
+            "TRUE",
+            "2026-05-01",
+            "1.5.2026",
+            "3 - 5",
+            "\u00b2",
+            "10\u00b2",
+        )
+    ),
     ("nan", "g", "number_not_finite", None, False),
     ("1E+400", "g", "number_not_finite", None, False),
     ("a lot", "g", "not_a_number", None, False),
@@ -98,6 +124,23 @@ QUANTITIES: list[Case] = [
     ("400\u200b g", "text_invisible_character", "400 g", True),
     ("400", "quantity_without_unit", None, False),
     ("100 galettes", "quantity_without_unit", None, False),
+    *(
+        (text, "text_turned", None, False)
+        for text in (
+            "12:30",
+            "12:30:00",
+            "0:45 PM",
+            "TRUE",
+            "falsch",
+            "2026-05-01",
+            "1.5.2026",
+            "5/1/26",
+            "1-May",
+            "01. Mai",
+            "2026-05-01 00:00:00",
+        )
+    ),
+    *((text, "quantity_without_unit", None, False) for text in ("1:2", "12", "truest", "6 x 5")),
     ("12 oz", "quantity_not_metric", "340 g", False),
     ("6 x 12 fl. oz.", "quantity_not_metric", "6 x 355 ml", False),
     ("1/2 lb", "quantity_not_metric", None, False),
@@ -286,6 +329,22 @@ def test_every_rule_of_a_text_has_an_example_that_breaks_it() -> None:
     of_cells = {"number_is_date", "number_shown_otherwise"}
     assert promised - shown - of_cells == {"barcode_trade_unit"}
     assert shown - {None} <= BY_ID.keys()
+
+
+@pytest.mark.parametrize(("text", "said"), [
+    ("\u22125", "it has U+2212"),
+    ("0x10", "it is 16 in hexadecimal"),
+    ("1/2", "it is a fraction, or was a date"),
+    ("\u00bd", "it is a fraction"),
+    ("\u096b", "'\u096b' (U+096B) is 5"),
+    ("\uff15\uff47", "'\uff15' (U+FF15) is 5; it is in g"),
+    ("12:30", "it is a time of day, which spreadsheets make of numbers"),
+    ("VRAI", "it is a truth value, which spreadsheets make of numbers"),
+    ("1.5.2026", "it is a date, which spreadsheets make of numbers"),
+    ("3 \u2013 5", "it is a range"),
+])  # fmt: skip
+def test_why_a_text_is_not_a_number_is_said(text: str, said: str) -> None:
+    assert number(text, "g").detail == said
 
 
 def test_values_are_typed() -> None:

@@ -34,7 +34,9 @@ _MOST_NAMED = 5
 ERROR_VALUES = frozenset(
     {"#N/A", "#REF!", "#VALUE!", "#NAME?", "#DIV/0!", "#NULL!", "#NUM!", "#SPILL!", "#CALC!"}
 )
-_DATES = (dt.date, dt.time, dt.timedelta)
+# Of what a cell may hold, what something may be said of.
+_REPORTED = (dt.date, dt.time, dt.timedelta, bool, Odd)
+_OF_TEXT = ("text", "list")
 
 
 class Header(NamedTuple):
@@ -70,6 +72,8 @@ class XlsxReader(Reader):
         }
         places = {name: place_of(name) for name in source.header}
         self._numbers = {n for n, place in places.items() if place and place.field.type == "number"}
+        # Quantities are named as texts, in every format.
+        self._texts = {n for n, place in places.items() if place and place.field.type in _OF_TEXT}
 
     def batches(self, rows: int) -> Iterator[Batch]:
         """See `Reader.batches`."""
@@ -112,7 +116,7 @@ class XlsxReader(Reader):
             kinds = set(map(type, values))
             # Few texts begin so; a set of all would cost a third of the reading.
             has_errors = not ERROR_VALUES.isdisjoint(columns[name])
-            if has_errors or Odd in kinds or any(issubclass(kind, _DATES) for kind in kinds):
+            if has_errors or any(issubclass(kind, _REPORTED) for kind in kinds):
                 self._report(numbers, at, values, columns[name])
         return batch_of(numbers, columns, flags)
 
@@ -132,6 +136,10 @@ class XlsxReader(Reader):
                 case dt.date() | dt.time() | dt.timedelta() if name in self._numbers:
                     self._say_date(numbers[place], name, where, value)
                     texts[place] = None
+                case dt.date() | dt.time() | dt.timedelta() | bool() if name in self._texts:
+                    kind = "a truth value" if isinstance(value, bool) else "a date or a time"
+                    said = f"The cell {where} holds {kind}, {as_text(value)}, instead of a text."
+                    self._say(numbers[place], name, "text_turned", as_text(value), said)
                 case str() if value in ERROR_VALUES:
                     said = f"The cell {where} shows the spreadsheet's error {value}."
                     self._say(numbers[place], name, "cell_error_value", value, said)

@@ -1,0 +1,99 @@
+"""Texts that say nothing: marks and words for "missing", and no names of products. Pure.
+
+Every word stands alone in its cell, in any case, with accents or without. Words that mean
+something in some field (`nd` is a language, `NC` New Caledonia, `todo` Spanish for everything,
+`No Name` a brand) are not among those of every field.
+"""
+
+import unicodedata
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+# Of nothing but these no text says anything, however often they are repeated.
+MARKS = "-\u2010-\u2015?\u00bf\uff1f.\u2026_*/~\u00b7"
+_ABBREVIATED = (
+    "n/a", "n.a.", "n. a.", "n/d", "n.d.", "n. d.", "n/c", "n.c.", "n.b.", "n.k.", "nr", "x",
+    "tbd", "t.b.d.", "tba", "t.b.a.", "tbc", "t.b.c.",
+    "k.a.", "k. a.", "k/a", "s.o.", "s. o.", "n.v.t.", "nvt", "b.d.", "b/d", "н/д", "н.д.",
+)  # fmt: skip
+# What programs write for nothing: Python, R, SQL, JavaScript, MySQL.
+_OF_PROGRAMS = ("nan", "na", "<na>", "null", "(null)", "<null>", "undefined", "\\n")
+_SPELLED = (
+    "unknown", "none", "not available", "not applicable", "not specified", "not known",
+    "not provided", "no data", "no information", "missing", "to be defined", "to be determined",
+    "to be confirmed", "to be completed", "to be announced",
+    "unbekannt", "nicht bekannt", "keine angabe", "keine angaben", "keine daten", "nicht verfügbar",
+    "nicht vorhanden", "nicht angegeben", "nicht zutreffend", "entfällt", "wird nachgereicht",
+    "inconnu", "inconnue", "sans objet", "non renseigné", "non renseignée", "non disponible",
+    "non défini", "non définie", "non communiqué", "non précisé", "non applicable", "à compléter",
+    "a compléter", "à définir", "à renseigner", "à préciser", "indisponible",
+    "desconocido", "desconocida", "no disponible", "no aplica", "no aplicable", "sin datos",
+    "sin información", "sin especificar", "no especificado", "por definir", "por completar",
+    "pendiente",
+    "sconosciuto", "sconosciuta", "non specificato", "non applicabile", "da definire",
+    "da completare",
+    "desconhecido", "desconhecida", "não disponível", "não aplicável", "não informado",
+    "sem informação", "a definir",
+    "onbekend", "niet beschikbaar", "niet van toepassing", "niet bekend", "nog in te vullen",
+    "nieznany", "nieznana", "nieznane", "brak danych", "nie dotyczy", "do uzupełnienia",
+    "okänd", "okänt", "uppgift saknas", "ukendt", "ukjent", "tuntematon", "ei tiedossa",
+    "neznámý", "neznámé", "neuvedeno", "neznámy", "neuvedené", "ismeretlen", "nincs adat",
+    "necunoscut", "indisponibil", "nepoznato", "неизвестно", "нет данных", "не указано", "невідомо",
+    "неизвестен", "άγνωστο", "bilinmiyor", "belirtilmemiş", "غير معروف", "غير متوفر",
+    "未知", "不详", "不詳", "暂无", "待定", "不明", "未定", "未設定", "미정", "알 수 없음",
+)  # fmt: skip
+# No names, whatever else they may be: of people who try something out, and of those who have none.
+_NO_NAMES = (
+    "0", "true", "false", "n.n.", "todo", "to do", "brak", "brak nazwy", "kein name",
+    "no name", "noname", "no-name", "nameless", "unnamed", "untitled", "no title", "ohne name",
+    "ohne namen", "unbenannt", "sans nom", "sans titre", "aucun nom", "sin nombre", "sin título",
+    "senza nome", "sem nome", "zonder naam", "naamloos", "bez nazwy", "namnlös", "bez názvu",
+    "без названия", "без имени", "無題", "名称未設定", "未命名", "无名称", "이름 없음",
+    "test", "tests", "testing", "test test", "test product", "product test", "testproduct",
+    "testprodukt", "test produkt", "testartikel", "test artikel", "test produit", "produit test",
+    "produit de test", "producto de prueba", "prodotto di prova", "produto de teste", "prueba",
+    "prova", "тест", "测试", "テスト", "테스트", "dummy", "dummy product", "placeholder",
+    "platzhalter", "lorem ipsum", "asdf", "qwerty", "qwertz", "azerty", "foo", "foobar",
+    "sample product", "example product", "product name", "product_name", "name of product", "name of the product",
+    "produktname", "nom du produit", "nombre del producto", "nome del prodotto", "nome do produto",
+    "productnaam",
+)  # fmt: skip
+
+
+def _spellings(words: tuple[str, ...]) -> tuple[str, ...]:
+    """Words with their accents, and without."""
+    return tuple(dict.fromkeys(each for word in words for each in (word, _unaccented(word))))
+
+
+def _unaccented(word: str) -> str:
+    """Without accents, where it is a Latin word; of other scripts they are part of the letter."""
+    letters = unicodedata.normalize("NFKD", word)
+    plain = "".join(each for each in letters if not unicodedata.combining(each))
+    return plain if plain.isascii() else word
+
+
+# Alone in a cell, in any case.
+MISSING = _spellings((*_ABBREVIATED, *_OF_PROGRAMS, *_SPELLED))
+# The same with something around it, and words that are no names, of texts that name a product.
+_AROUND = " \"'`()[]<>{}?.\u2026:-_*"
+_NAMELESS = tuple(word.strip(_AROUND) for word in (*MISSING, *_spellings(_NO_NAMES)))
+# Numbered ones of nobody's range, and letters on a key that was held down.
+_TRIED = "test[ _#-]*[0-9]{1,4}|x{3,}"
+
+
+def names_a_product(texts: "pa.StringArray") -> "pa.BooleanArray":
+    """Which texts have a letter, a digit or a picture, and are no word for having no name.
+
+    Args:
+        texts: that stand where a product's name should; null for those that are absent.
+    """
+    import pyarrow as pa  # noqa: PLC0415 - 0.2 s, once used
+    import pyarrow.compute as pc  # noqa: PLC0415 - the same
+
+    plain = pc.replace_substring_regex(pc.utf8_lower(texts), r"\s+", " ")
+    plain = pc.utf8_trim(plain, characters=_AROUND)
+    plain = pc.replace_substring_regex(plain, f"^(?:{_TRIED})$", "test")
+    says = pc.match_substring_regex(plain, r"[\pL\pN\x{2600}-\x{27bf}\x{1f300}-\x{1faff}]")
+    return pc.and_(says, pc.invert(pc.is_in(plain, pa.array(_NAMELESS))))

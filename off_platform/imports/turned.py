@@ -1,0 +1,42 @@
+"""What a spreadsheet makes of texts and numbers: times, dates and truth values. Pure.
+
+`1.5` becomes the first of May where decimals have a comma, `12:30` half of a day. What cells of a
+workbook hold is known from their types (`readers/xlsx.py`); here are texts of other formats.
+"""
+
+import re
+
+_MONTHS = (
+    "jan|f[eé][bv]r?|m[aä]rz?|mrz|apr|avr|abr|ma[iyj]|mag|jun|juin|giu|jul|juil|lug|aug|ago|ao[uû]t"
+    "|sept?|set|o[ckt]t|nov|de[czs]|d[eé]c|dic|ene|gen"
+)
+_TIME = re.compile(
+    r"[0-9]{1,3}:[0-5][0-9](?::[0-5][0-9](?:\.[0-9]+)?)?(?: ?[ap]\.?m\.?)?", re.IGNORECASE
+)
+_DATE = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[ T][0-9]{2}:[0-9]{2}(?::[0-9]{2})?)?"
+    r"|[0-9]{1,2}([./-])[0-9]{1,2}\1(?:[0-9]{2}|[0-9]{4})"
+    rf"|[0-9]{{1,2}}[-. ]{{1,2}}(?:{_MONTHS})\.?(?:[- ](?:[0-9]{{2}}|[0-9]{{4}}))?"
+    rf"|(?:{_MONTHS})\.?[- ](?:[0-9]{{2}}|[0-9]{{4}})",
+    re.IGNORECASE,
+)
+# As Excel and LibreOffice show them, in the languages of their users.
+_TRUTH = re.compile(
+    "true|false|wahr|falsch|vrai|faux|verdadero|falso|vero|verdadeiro|waar|onwaar|prawda|fałsz"
+    "|sant|falskt|sand|falsk|sann|usann|tosi|epätosi|pravda|nepravda|igaz|hamis|истина|ложь"
+    "|doğru|yanl\u0131ş",
+    re.IGNORECASE,
+)
+_KINDS = ((_TIME, "a time of day"), (_DATE, "a date"), (_TRUTH, "a truth value"))
+_MOST_CHARACTERS = 24
+
+
+def turned_into(text: str) -> str:
+    """What a text has become: `a time of day`, `a date`, `a truth value`; empty for none of them.
+
+    Args:
+        text: trimmed, of a field in which none of these means anything.
+    """
+    if len(text) > _MOST_CHARACTERS:
+        return ""
+    return next((kind for pattern, kind in _KINDS if pattern.fullmatch(text)), "")
