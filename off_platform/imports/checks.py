@@ -32,14 +32,17 @@ def of_accepted(
         verdict: of the import.
     """
     made = {check.id: _nothing(check.id, verdict) for check in CHECKS}
-    for check, errors, warnings, infos, records, of_file, rules in _counted(connection, findings):
-        broken = records + of_file
+    for check, errors, warnings, infos, in_rows, in_file, rules in _counted(connection, findings):
         found = made[check]
-        found.broken, found.of = broken, max(verdict.records, broken)
+        # Rows of a refused file are places in it: none was looked at as a record.
+        records = 0 if verdict.refused else in_rows
+        of_file = in_file + in_rows - records
+        # A record and the file are not of one kind; of records, at most all are broken.
+        found.broken, found.of = (records, verdict.records) if records else (of_file, of_file)
         found.level = "error" if errors else "warning"
         found.facts = {"errors": errors, "warnings": warnings, "infos": infos}
-        if broken:
-            found.note = f"Broken by {_what(found, records)}: {rules}."
+        if found.broken:
+            found.note = f"Broken by {_what(found, records, of_file)}: {rules}."
             found.examples += _examples(connection, findings, check, verdict)
         elif infos:
             found.note = f"Holds; {infos:,} times something was changed or assumed: {rules}."
@@ -52,11 +55,13 @@ def _nothing(check: str, verdict: Verdict) -> Finding:
     return Finding(of=verdict.records, note=NOT_LOOKED_AT if not_looked_at else "")
 
 
-def _what(found: Finding, records: int) -> str:
-    """Who broke it: records, or the file as a whole, whose places are no records."""
+def _what(found: Finding, records: int, of_file: int) -> str:
+    """Who broke it: records, and the file as a whole, whose places are no records."""
+    file = "the file" if of_file == 1 else f"the file, {of_file:,} times"
     if not records:
-        return "the file" if found.broken == 1 else f"the file, {found.broken:,} times"
-    return f"{found.broken:,} of {found.of:,}, {found.broken / found.of:.2%}"
+        return file
+    share = f"{records:,} of {found.of:,}, {found.share:.2%}"
+    return f"{share}, and by {file}" if of_file else share
 
 
 def _counted(connection: "duckdb.DuckDBPyConnection", findings: str) -> list[tuple[Any, ...]]:

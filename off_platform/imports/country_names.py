@@ -1,15 +1,17 @@
 """By which names and codes a country is known. Pure; the lists are others'.
 
 Codes are those of ISO 3166-1 (pycountry). English names are pycountry's, those of the time zone
-database and of CLDR (babel); names in other languages are CLDR's. How a list of countries is read
-is in `places.py`.
+database and of CLDR (babel); names in other languages are CLDR's and those of the translations of
+ISO 3166-1 that pycountry brings, which have Hong Kong without its status. How a list of countries
+is read is in `places.py`.
 """
 
 import re
 import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from functools import cache, lru_cache
+from itertools import chain
 from typing import TypeVar
 
 # What is sold in a group of countries; the document's own example names one of them.
@@ -25,6 +27,11 @@ _BRITAIN = "GB"
 _BRITISH = ("uk", "great britain")
 # No code of ISO 3166-1, but the one that the European Commission and CLDR use for Kosovo.
 _BESIDE_ISO = ("XK",)
+# Of no list, though nothing else is meant by them: what Koreans call their country, and what North
+# Macedonia was called until 2019.
+_EVERYDAY = {"\ud55c\uad6d": "KR", "macedonia": "MK", "uae": "AE"}
+# `Country of Thailand`, in front of the name that lists have.
+_THAI_COUNTRY = "\u0e1b\u0e23\u0e30\u0e40\u0e17\u0e28"
 # Languages among whose names a slip of the pen is looked for.
 _NEAR_LANGUAGES = ("de", "fr", "es", "it", "nl", "pt", "pl")
 _NEAR = 88
@@ -69,7 +76,7 @@ def meant_country(name: str) -> str | None:
     """
     plain = folded(name)
     near = _near_countries(plain.replace("-", " "))
-    meant = _other_names().get(plain)
+    meant = _other_names().get(plain) or _other_names().get(plain.removeprefix(_THAI_COUNTRY))
     if meant and near <= {meant}:
         return meant
     return near.pop() if len(near) == 1 and not meant else None
@@ -161,7 +168,26 @@ def _other_names() -> Mapping[str, str]:
         for country in pycountry.countries
         for language in get_official_languages(country.alpha_2, de_facto=True)
     }
-    return _cldr_names(sorted(spoken))
+    everyday = {folded(name): code for name, code in _EVERYDAY.items()}
+    return _unshared(chain(_of_cldr(sorted(spoken)), _translated(spoken))) | everyday
+
+
+def _translated(languages: Container[str]) -> Iterator[tuple[str, str]]:
+    """Names of ISO 3166-1, short and official ones, as translated into these languages."""
+    import gettext  # noqa: PLC0415 - only for unknown ones
+    from pathlib import Path  # noqa: PLC0415 - the same
+
+    import pycountry  # noqa: PLC0415 - 0.03 s, once used
+
+    for folder in sorted(Path(pycountry.LOCALES_DIR).iterdir()):
+        # Of `zh_TW` and `sr@latin` too.
+        if re.split("[_@]", folder.name)[0] not in languages:
+            continue
+        words = gettext.translation("iso3166-1", folder.parent, [folder.name], fallback=True)
+        for country in pycountry.countries:
+            for key in ("name", "common_name", "official_name"):
+                if (written := country._fields.get(key)) and words.gettext(written) != written:
+                    yield folded(words.gettext(written)), country.alpha_2
 
 
 @cache
@@ -174,11 +200,16 @@ def _names_nearby() -> Mapping[str, str]:
 
 def _cldr_names(languages: Iterable[str]) -> dict[str, str]:
     """What countries are called in these languages, folded; names of two countries are left out."""
+    return _unshared(_of_cldr(languages))
+
+
+def _of_cldr(languages: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """What countries are called in these languages, folded, with their codes."""
     import pycountry  # noqa: PLC0415 - 0.03 s, once used
     from babel import localedata  # noqa: PLC0415 - 0.1 s, once used
 
     codes = {country.alpha_2 for country in pycountry.countries} | set(_BESIDE_ISO)
-    return _unshared(
+    return (
         (folded(name), code)
         for language in languages
         if localedata.exists(language)

@@ -56,7 +56,8 @@ _NO_NAMES = (
     "produit de test", "producto de prueba", "prodotto di prova", "produto de teste", "prueba",
     "prova", "тест", "测试", "テスト", "테스트", "dummy", "dummy product", "placeholder",
     "platzhalter", "lorem ipsum", "asdf", "qwerty", "qwertz", "azerty", "foo", "foobar",
-    "sample product", "example product", "product name", "product_name", "name of product", "name of the product",
+    "sample product", "example product", "product name", "product_name",
+    "name of product", "name of the product",
     "produktname", "nom du produit", "nombre del producto", "nome del prodotto", "nome do produto",
     "productnaam",
 )  # fmt: skip

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from off_platform.imports.cell_addresses import place
-from off_platform.imports.rules import BY_ID, LEVELS, ImportRule
+from off_platform.imports.rules import BY_ID, LEVELS, RULES, ImportRule
 from off_platform.imports.staging import connected, findings_in
 from off_platform.imports.validation import Verdict
 from off_platform.storage.lake import literal
@@ -29,6 +29,12 @@ MOST_FIRST = 5
 # What of a finding programs and people are shown.
 OF_EXAMPLE = ("file", "row", "line", "sheet", "cell", "column", "value", "message", "proposal",
               "certain")  # fmt: skip
+# A finding of these checks may name the row of the header, which is no record.
+_OF_FILE = ("readable", "header", "file_format", "columns", "whole_file_damage")
+_RULES_OF_FILE = ", ".join(
+    literal(rule.id) for rule in RULES if rule.check in _OF_FILE and rule.id != "barcode_damaged"
+)
+_ROW_OF_RECORD = f"CASE WHEN rule IN ({_RULES_OF_FILE}) THEN NULL ELSE row END"
 # Of a text in the page; the files beside have more.
 MOST_CHARACTERS = 300
 
@@ -121,7 +127,8 @@ def records_by_product(connection: "duckdb.DuckDBPyConnection", by: str, finding
             FROM (
                 SELECT {by}, product, file, row, count(*) AS findings,
                     count(*) FILTER (certain) AS certain
-                FROM (SELECT {by}, {product}, file, row, certain FROM {findings})
+                FROM (SELECT {by}, {product}, file, {_ROW_OF_RECORD} AS row, certain
+                    FROM {findings})
                 GROUP BY {by}, product, file, row)
             GROUP BY {by}, product, file)
         GROUP BY {by}, product"""

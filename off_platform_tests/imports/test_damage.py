@@ -7,7 +7,9 @@ import numpy.typing as npt
 import pyarrow as pa
 import pytest
 
+from off_platform.imports.codes import with_check_digit
 from off_platform.imports.damage import IdentifierSurvey, repaired_code
+from off_platform.imports.rules import BY_ID
 from off_platform_tests.imports.conftest import Validate
 
 LENGTHS = {"EAN-13": 13, "EAN-8": 8, "UPC-A": 12, "GTIN-14": 14}
@@ -167,3 +169,31 @@ def test_an_ean_8_that_lost_two_zeros_is_not_taken_for_a_upc_e(validate: Validat
     assert len(whole) > 30
     assert judged.accepted == []
     assert {each["proposal"] for each in judged.findings if each["row"]} == set(whole)
+
+
+def _scientific(codes: list[str], lost: int) -> str:
+    """CSV of codes as numbers; of the first ones a spreadsheet kept six digits."""
+    texts = [f"{int(code):.5E}" for code in codes[:lost]]
+    texts += [f"{code[0]}.{code[1:]}E+12" for code in codes[lost:]]
+    return "barcode,product_name\n" + "".join(f"{text},Bar\n" for text in texts)
+
+
+@pytest.mark.parametrize(("lost", "said"), [
+    (20, "; their digits are lost and cannot be brought back. Export again"),
+    (0, "; all digits are still there and proposed, to be compared with the packages. Export"),
+    (5, "; 15 of these still have all their digits, which are proposed; those of the others are"),
+])  # fmt: skip
+def test_advice_on_numbers_says_what_is_proposed(lost: int, said: str, validate: Validate) -> None:
+    found = [with_check_digit(f"30176204{number:04}") for number in range(20)]
+
+    judged = validate(_scientific(found, lost))
+
+    of_file, *of_rows = judged.findings
+    assert said in of_file["message"]
+    assert [each["proposal"] for each in of_rows] == [None] * lost + found[lost:]
+    assert judged.accepted == []
+
+
+def test_no_advice_says_that_digits_are_lost_where_they_may_be_proposed() -> None:
+    may_propose = ("damage_scientific", "barcode_scientific", "barcode_damaged")
+    assert not [rule for rule in may_propose if "lost" in BY_ID[rule].mend]

@@ -24,8 +24,8 @@ NAMELESS = (
 NAMES = (
     "Nutella", "7", "M", "V8", "1664", "100%", "7UP", "na!", "No Name Chips", "Testato", "Tester",
     "Test the Best", "Unknown Pleasures", "X-tra", "XX", "XXL", "Nil", "Name it", "DUO", "ND",
-    "Tbilisi", "Dummies", "Product", "Product 7", "Protest", "未来", "ไทย", "Ω", "🍕", "Kein Käse", "0 %",
-    "OH!", "Nanaimo", "Na+", "Missing Link", "Offenbacher", "Foodie", "Nullo", "Testa Rossa",
+    "Tbilisi", "Dummies", "Product", "Product 7", "Protest", "未来", "ไทย", "Ω", "🍕", "Kein Käse",
+    "0 %", "OH!", "Nanaimo", "Na+", "Missing Link", "Offenbacher", "Foodie", "Nullo", "Testa Rossa",
 )  # fmt: skip
 
 

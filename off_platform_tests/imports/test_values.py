@@ -170,6 +170,23 @@ URLS: list[Case] = [
 ]
 
 COUNTRIES: list[Case] = [
+    *(
+        (name, "country_unknown", code, False)
+        for name, code in (
+            ("\ud55c\uad6d", "KR"),
+            ("\u0e1b\u0e23\u0e30\u0e40\u0e17\u0e28\u0e44\u0e17\u0e22", "TH"),
+            ("\u9999\u6e2f", "HK"),
+            ("\ud64d\ucf69", "HK"),
+            ("\u6fb3\u9580", "MO"),
+            ("\u53f0\u7063", "TW"),
+            ("\u4e2d\u534e\u4eba\u6c11\u5171\u548c\u56fd", "CN"),
+            ("Macedonia", "MK"),
+            ("Ivory Coast", "CI"),
+            ("Holland", "NL"),
+            ("UAE", "AE"),
+        )
+    ),
+    *((name, "country_unknown", None, False) for name in ("Korea", "America")),
     *((text, None, None, False) for text in ("FR, DE;GB", "World", "European Union", "Russia")),
     *(
         (text, None, None, False)
