@@ -25,7 +25,16 @@ _MARKS = (
     (codecs.BOM_UTF16_LE, "UTF-16"),
     (codecs.BOM_UTF16_BE, "UTF-16"),
 )
+# Texts of two or four bytes a character, without a mark: as many NUL bytes have those of Latin
+# letters, and nearly all of their characters can be seen.
 _LITTLE_OF_NUL = 0.2
+_MOSTLY_SEEN = 0.95
+_WIDE = (("utf-32-le", "UTF-32"), ("utf-32-be", "UTF-32"),
+         ("utf-16-le", "UTF-16"), ("utf-16-be", "UTF-16"))  # fmt: skip
+_WIDE_SAMPLE = 4_096
+# Of bytes that are no UTF-8: texts of any encoding have next to none, compressed data has 1 in 9.
+_CONTROLS = bytes({*range(0x20), 0x7F} - set(b"\t\n\v\f\r\x1a\x1b"))
+_MOST_CONTROLS = 0.03
 
 
 def refuse_wide(sample: bytes) -> None:
@@ -37,14 +46,45 @@ def refuse_wide(sample: bytes) -> None:
     Raises:
         UnreadableError: `not_utf8`.
     """
-    wide = next((name for mark, name in _MARKS if sample.startswith(mark)), None)
-    if wide is None and sample.count(b"\0") > _LITTLE_OF_NUL * len(sample):
-        wide = "UTF-16"
+    wide = _wide(sample)
     if wide:
         raise UnreadableError(
             Found(None, None, "not_utf8", None,
                   f"The file is {wide}, as Excel's 'Unicode text' is; save it as 'CSV UTF-8'.")
         )  # fmt: skip
+
+
+def _wide(sample: bytes) -> str | None:
+    """UTF-16 or UTF-32, by the mark or by what the bytes say."""
+    if marked := next((name for mark, name in _MARKS if sample.startswith(mark)), None):
+        return marked
+    if sample.count(b"\0") <= _LITTLE_OF_NUL * len(sample):
+        return None
+    return next((name for codec, name in _WIDE if _is_text(sample[:_WIDE_SAMPLE], codec)), None)
+
+
+def _is_text(sample: bytes, codec: str) -> bool:
+    """Whether bytes are a text with delimiters or lines, the last character cut perhaps."""
+    try:
+        text = codecs.getincrementaldecoder(codec)().decode(sample)
+    except UnicodeDecodeError:
+        return False
+    seen = sum(each.isprintable() or each in "\t\r\n" for each in text)
+    return not set(text).isdisjoint(",;\t\n") and seen >= _MOSTLY_SEEN * len(text)
+
+
+def is_binary(sample: bytes) -> bool:
+    """Whether bytes are of no text at all, whatever its encoding.
+
+    Args:
+        sample: the first bytes of a file.
+    """
+    try:
+        codecs.getincrementaldecoder("utf-8")().decode(sample)
+    except UnicodeDecodeError:
+        controls = len(sample) - len(sample.translate(None, _CONTROLS))
+        return controls > _MOST_CONTROLS * len(sample) and _wide(sample) is None
+    return False
 
 
 def not_utf8(path: Path, offset: int, byte: int) -> UnreadableError:

@@ -4,7 +4,8 @@ import zipfile
 from pathlib import Path
 
 from off_platform.imports.readers.batches import Found, UnreadableError
-from off_platform.imports.readers.encodings import BYTE_ORDER_MARK
+from off_platform.imports.readers.encodings import BYTE_ORDER_MARK, is_binary
+from off_platform.imports.readers.signatures import signed_as
 
 HEAD_BYTES = 4_096
 NEEDED = "CSV, TSV, JSON or .xlsx is needed"
@@ -12,18 +13,11 @@ NEEDED = "CSV, TSV, JSON or .xlsx is needed"
 _ENCRYPTED = "EncryptedPackage".encode("utf-16-le")
 _OLE2 = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _ZIP = b"PK\x03\x04"
-_KNOWN = (
-    (b"%PDF", "a PDF document"),
-    (b"\x89PNG", "a PNG picture"),
-    (b"\xff\xd8\xff", "a JPEG picture"),
-    (b"GIF8", "a GIF picture"),
-    (b"PAR1", "a Parquet file"),
-    (b"\x1f\x8b", "a gzip archive; unpack it first"),
-    (b"BZh", "a bzip2 archive; unpack it first"),
-    (b"7z\xbc\xaf", "a 7z archive; unpack it first"),
-    (b"Rar!", "a RAR archive; unpack it first"),
-    (b"SQLite format 3", "an SQLite database"),
-    (b"\x28\xb5\x2f\xfd", "a Zstandard archive; unpack it first"),
+# Streams of OLE2 files of other programs, in UTF-16; without them it is taken for a workbook.
+_OTHER_OLE2 = (
+    ("WordDocument", "an old Word document (.doc)"),
+    ("PowerPoint Document", "an old PowerPoint document (.ppt)"),
+    ("__substg1.0_", "an Outlook message (.msg)"),
 )
 _MARKUP = (b"<!doctype", b"<html", b"<?xml", b"<svg")
 
@@ -45,9 +39,10 @@ def recognise(path: Path) -> str:
         return _of_zip(path)
     if head.startswith(_OLE2):
         _refuse_ole2(path)
-    for start, what in _KNOWN:
-        if head.startswith(start):
-            _refuse("not_an_import_format", f"The file is {what}; {NEEDED}.")
+    if what := signed_as(head):
+        _refuse("not_an_import_format", f"The file is {what}; {NEEDED}.")
+    if is_binary(head):
+        _refuse("not_an_import_format", f"The file holds binary data, not text; {NEEDED}.")
     text = head.removeprefix(BYTE_ORDER_MARK).lstrip()
     if text.lower().startswith(_MARKUP):
         _refuse("not_an_import_format", "The file is a web page or XML, not a table; perhaps an "
@@ -77,8 +72,11 @@ def _of_zip(path: Path) -> str:
 
 def _refuse_ole2(path: Path) -> None:
     with path.open("rb") as file:
-        encrypted = _ENCRYPTED in file.read(4 << 20)
-    if encrypted:
+        looked_at = file.read(4 << 20)
+    for stream, other in _OTHER_OLE2:
+        if stream.encode("utf-16-le") in looked_at:
+            _refuse("not_an_import_format", f"The file is {other}; {NEEDED}.")
+    if _ENCRYPTED in looked_at:
         what = "a workbook protected by a password; save it without one"
     else:
         what = "an old Excel workbook (.xls); save it as .xlsx"
