@@ -46,6 +46,16 @@ def import_rules() -> str:
             "silence."
         ),
         "",
+        (
+            "A cell is missing when it is empty, or holds nothing but marks such as `-` or a word "
+            "for nothing: what programs write (`NaN`, `NA`, `NULL`, `None`), an abbreviation "
+            "(`N/A`, `n.d.`, `k.A.`) or words such as `unknown`, in capitals or not. That is so in "
+            "every column, of numbers, too, with the info `missing_marker`; but where a word is a "
+            "value it is one: `none` in `allergens` and `traces`, the codes `NA` of Namibia and "
+            "`na` of Nauruan. "
+            "An error of a spreadsheet, such as `#N/A`, is never missing: `cell_error_value`."
+        ),
+        "",
         "## Fields",
         "",
     ]

@@ -19,7 +19,7 @@ _ABBREVIATED = (
     "k.a.", "k. a.", "k/a", "s.o.", "s. o.", "n.v.t.", "nvt", "b.d.", "b/d", "н/д", "н.д.",
 )  # fmt: skip
 # What programs write for nothing: Python, R, SQL, JavaScript, MySQL.
-_OF_PROGRAMS = ("nan", "na", "<na>", "null", "(null)", "<null>", "undefined", "\\n")
+_OF_PROGRAMS = ("nan", "-nan", "na", "<na>", "null", "(null)", "<null>", "undefined", "\\n")
 _SPELLED = (
     "unknown", "none", "not available", "not applicable", "not specified", "not known",
     "not provided", "no data", "no information", "missing", "to be defined", "to be determined",

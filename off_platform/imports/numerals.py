@@ -117,9 +117,7 @@ def number(text: str, unit: str | None = None) -> Reading:
     Returns:
         A finite float, in the field's unit.
     """
-    # Among numbers, `nan` is what a calculation left; among texts it says that there is none.
-    base = seen(text, said="nan")
-    return read_on(base, lambda inner: _number(inner, unit))
+    return read_on(seen(text), lambda inner: _number(inner, unit))
 
 
 def energy_pair(text: str) -> Reading:

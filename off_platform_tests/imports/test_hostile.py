@@ -22,6 +22,7 @@ from off_platform_tests.imports.hostile_files import (
     QUARANTINED_FILES,
     REFUSED,
     SOUND,
+    in_json,
 )
 from off_platform_tests.imports.made_files import (
     Examined,
@@ -296,3 +297,14 @@ def test_names_of_sheets_may_be_any(examined: Examine) -> None:
     assert made.copy is not None
     with ZipFile(made.copy) as copy:
         assert copy.read("xl/workbook.xml").decode() == book
+
+
+@pytest.mark.parametrize("name", ["x.csv", "x.json"])
+def test_no_number_is_a_missing_one(name: str, tmp_path: Path) -> None:
+    content = SOUND.replace("30.9", "NaN") if name == "x.csv" else in_json(fat=float("nan"))
+    (tmp_path / name).write_text(content)
+
+    made = examine(tmp_path / name, tmp_path / "made")
+
+    assert (made.verdict.accepted, made.verdict.counts) == (1, {"missing_marker": 1})
+    assert made.rows(ACCEPTED)[0]["fat_g"] is None

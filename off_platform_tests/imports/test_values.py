@@ -78,7 +78,12 @@ NUMBERS: list[tuple[str, str, str | None, str | None, bool]] = [
             "10\u00b2",
         )
     ),
-    ("nan", "g", "number_not_finite", None, False),
+    *(
+        (word, "g", "missing_marker", "", True)
+        for word in ("nan", "NaN", "-nan", "NA", "N/A", "NULL", "None", "-", "\u2013", "unknown")
+    ),
+    ("inf", "g", "number_not_finite", None, False),
+    ("#N/A", "g", "cell_error_value", None, False),
     ("1E+400", "g", "number_not_finite", None, False),
     ("a lot", "g", "not_a_number", None, False),
     ("1-2", "g", "not_a_number", None, False),
