@@ -118,6 +118,22 @@ def hidden_sheet(path: Path) -> None:
     book.save(path)
 
 
+def hidden_column(path: Path) -> None:
+    """Writes a workbook with a hidden column."""
+    workbook(SHEET)(path)
+    book = openpyxl.load_workbook(path)
+    book.worksheets[0].column_dimensions["C"].hidden = True
+    book.save(path)
+
+
+def merged_below(path: Path) -> None:
+    """Writes a workbook in which two products have one number."""
+    workbook((*SHEET, (OREO, "Oreo")))(path)
+    book = openpyxl.load_workbook(path)
+    book.worksheets[0].merge_cells("C2:C3")
+    book.save(path)
+
+
 def shown_as_a_fraction(path: Path) -> None:
     """Writes a workbook in which a number is shown as a fraction."""
     workbook(SHEET)(path)
@@ -199,6 +215,7 @@ FILES: tuple[Broken, ...] = (
     whole("json_lines", f"{json.dumps(GOOD)}\n{json.dumps({**GOOD, 'barcode': OREO})}\n", "x.json"),
     whole("more_sheets", workbook(SHEET, SHEET), "x.xlsx"),
     whole("hidden_sheets", hidden_sheet, "x.xlsx"),
+    whole("hidden_cells", hidden_column, "x.xlsx"),
     whole("rows_above_header", workbook((("Our products",), *SHEET)), "x.xlsx", row=1),
     whole("header_trimmed", SOUND.replace("product_name", " product_name "), row=1,
           column="product_name", value=" product_name ", proposal="product_name", certain=True),
@@ -238,6 +255,7 @@ RECORDS: tuple[Broken, ...] = (
     whole("quote_misplaced", SOUND.replace("Nutella", '"Nut"ella'), row=2),
     whole("ragged_row", SOUND.replace("Nutella", "Nutella,Ferrero"), row=2),
     whole("ragged_row", SOUND + f"{OREO}\n", row=3),
+    Broken("merged_cells", merged_below, "x.xlsx", 2, "fat", "30.9"),
     Broken("cell_error_value", workbook((HEADER, (NUTELLA, "Nutella", "#N/A"))), "x.xlsx",
            2, "fat", "#N/A"),
     Broken("formula_without_value", workbook((HEADER, (NUTELLA, "Nutella", "=15+15"))), "x.xlsx",
@@ -287,7 +305,8 @@ RECORDS: tuple[Broken, ...] = (
     cell("number_trace", "fat", "traces", "0"),
     cell("number_with_sign", "fat", "+5", "5", certain=True),
     cell("number_other_digits", "fat", "\u0663\u0660\u066b\u0669", "30.9", certain=True),
-    cell("number_not_finite", "fat", "NaN"),
+    cell("number_not_finite", "fat", "inf"),
+    cell("missing_marker", "fat", "NaN", "", certain=True),
     cell("not_a_number", "fat", "a lot"),
     cell("energy_two_values", "energy_kcal", "852KJ/ 203Kcal", "203"),
     cell("number_with_unit", "salt", "100mg", "0.1", certain=True, sodium="0.04"),

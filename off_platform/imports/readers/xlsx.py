@@ -1,17 +1,18 @@
 """XLSX, streamed: the sheet that has products -> batches of text.
 
-The package is opened in `xlsx_package.py`, rows are read in `xlsx_rows.py`, cells in
-`xlsx_cells.py`. What a workbook links to is never followed.
+The package is opened in `xlsx_package.py`, the sheet is chosen in `xlsx_sheets.py`, rows are read
+in `xlsx_rows.py`, cells in `xlsx_cells.py`, what is around them in `xlsx_layout.py`. What a
+workbook links to is never followed.
 """
 
 import datetime as dt
 from collections.abc import Iterator
 from dataclasses import replace
-from itertools import islice
+from itertools import takewhile
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-from off_platform.imports.fields import IDENTIFIERS, NAMES, place_of
+from off_platform.imports.fields import NAMES, place_of
 from off_platform.imports.readers.batches import (
     Batch,
     Found,
@@ -22,14 +23,20 @@ from off_platform.imports.readers.batches import (
 )
 from off_platform.imports.readers.headers import MOST_COLUMNS, read_header
 from off_platform.imports.readers.xlsx_cells import Odd, as_text, cell_name, letters_of
+from off_platform.imports.readers.xlsx_layout import (
+    HiddenRows,
+    Layout,
+    covering,
+    hidden_found,
+    merged_found,
+    more_merged_found,
+)
 from off_platform.imports.readers.xlsx_package import Package, Sheet
 from off_platform.imports.readers.xlsx_rows import Values, rows_of
+from off_platform.imports.readers.xlsx_sheets import Header, header_of
 
 # A batch ends earlier when its rows are wide, so that memory stays bounded.
 MOST_BATCH_CELLS = 8 << 20
-# How far the header may be below a title and notes.
-MOST_ABOVE_HEADER = 100
-_LEAST_KNOWN = 3
 _MOST_NAMED = 5
 ERROR_VALUES = frozenset(
     {"#N/A", "#REF!", "#VALUE!", "#NAME?", "#DIV/0!", "#NULL!", "#NUM!", "#SPILL!", "#CALC!"}
@@ -37,22 +44,6 @@ ERROR_VALUES = frozenset(
 # Of what a cell may hold, what something may be said of.
 _REPORTED = (dt.date, dt.time, dt.timedelta, bool, Odd)
 _OF_TEXT = ("text", "list")
-
-
-class Header(NamedTuple):
-    """Where the columns are named.
-
-    Attributes:
-        sheet: that is read.
-        row: of the names.
-        values: of that row.
-        first: the first row of the sheet that has anything.
-    """
-
-    sheet: Sheet
-    row: int
-    values: Values
-    first: int
 
 
 class XlsxReader(Reader):
@@ -81,9 +72,12 @@ class XlsxReader(Reader):
         numbers: list[int] = []
         cells: list[Values] = []
         records, width = 0, len(self.source.header)
-        for number, values in rows_of(self._package, self._sheet):
+        layout, hidden = Layout(), HiddenRows()
+        for number, values in rows_of(self._package, self._sheet, layout):
             if number <= self.header_row or _is_empty(values):
                 continue
+            if number in layout.hidden_rows:
+                hidden.add(number)
             if not _is_empty(values[width:]):
                 self._found.append(_ragged(number, values, width))
             numbers.append(number)
@@ -101,6 +95,28 @@ class XlsxReader(Reader):
                       f"The sheet '{self._sheet.name}' has a header and nothing below it."),
                 self._first_found,
             )  # fmt: skip
+        self._found += hidden_found(self._sheet.name, self.source.header, hidden, layout)
+        self._found += self._of_merged(layout)
+
+    def _of_merged(self, layout: Layout) -> Iterator[Found]:
+        """What is to be said of merged cells that hold something."""
+        merged = covering(layout.merged, self.header_row, len(self.source.header))
+        first = {(each.top, each.left): each for each in merged}
+        last = max((each.top for each in merged), default=0)
+        # Merged cells are named behind all rows, and few sheets have any: those are read again.
+        rows = rows_of(self._package, self._sheet) if merged else iter(())
+        tops = {each.top for each in merged}
+        for number, values in takewhile(lambda row: row[0] <= last, rows):
+            if number not in tops:
+                continue
+            for at, value in enumerate(values):
+                text = as_text(value)
+                if text and (number, at) in first:
+                    yield merged_found(
+                        self._sheet.name, self.source.header, first[number, at], text
+                    )
+        if layout.more_merged:
+            yield more_merged_found(self._sheet.name, layout.more_merged)
 
     def _batch(self, numbers: list[int], cells: list[Values]) -> Batch:
         width = len(self.source.header)
@@ -167,12 +183,12 @@ def open_xlsx(path: Path, source: Source) -> XlsxReader:
     headers = [
         header
         for sheet in package.sheets
-        if not sheet.is_hidden and (header := _header_of(package, sheet))
+        if not sheet.is_hidden and (header := header_of(package, sheet))
     ]
     if not headers:
         message = "Every sheet that can be seen is empty." if hidden else "Every sheet is empty."
         raise UnreadableError(Found(None, None, "no_header", None, message), found)
-    header = max(headers, key=lambda each: _rank(each.values))
+    header = max(headers, key=lambda each: each.preference)
     values = header.values
     while values and values[-1] is None:
         values = values[:-1]
@@ -200,29 +216,6 @@ def _read_header(cells: list[str], row: int, source: Source) -> tuple[tuple[str,
         raise UnreadableError(replace(error.found, cell=cell), source=source) from None
 
 
-def _header_of(package: Package, sheet: Sheet) -> Header | None:
-    """The row of a sheet that names columns: one with an identifier, else the first."""
-    filled = ((number, values) for number, values in rows_of(package, sheet) if _says(values))
-    first = list(islice(filled, MOST_ABOVE_HEADER))
-    if not first:
-        return None
-    # Of equal ones, the first.
-    number, values = max(first, key=lambda row: _rank(row[1]))
-    return Header(sheet, number, values, first[0][0])
-
-
-def _rank(values: Values) -> int:
-    """How surely a row names columns."""
-    names = {value.strip() for value in values if isinstance(value, str)}
-    if not names.isdisjoint(IDENTIFIERS):
-        return 2
-    return int(len(names.intersection(NAMES)) >= _LEAST_KNOWN)
-
-
-def _says(values: Values) -> bool:
-    return any(value is not None and str(as_text(value) or "").strip() for value in values)
-
-
 def _is_empty(values: Values) -> bool:
     """Whether no cell says anything; white space says nothing."""
     if values.count(None) == len(values):
@@ -231,16 +224,19 @@ def _is_empty(values: Values) -> bool:
 
 
 def _hidden(sheets: list[Sheet]) -> Found:
-    named = ", ".join(f"'{sheet.name}'" for sheet in sheets[:_MOST_NAMED])
-    more = f" and {len(sheets) - _MOST_NAMED:,} more" if len(sheets) > _MOST_NAMED else ""
-    message = f"Hidden sheets were not read: {named}{more}."
+    message = f"Hidden sheets were not read: {_named([sheet.name for sheet in sheets])}."
     return Found(None, None, "hidden_sheets", None, message)
 
 
 def _more_sheets(sheet: str, others: list[str]) -> Found:
-    named = ", ".join(f"'{name}'" for name in others[:_MOST_NAMED])
-    message = f"Only the sheet '{sheet}' was read; {named} hold something, too."
+    message = f"Only the sheet '{sheet}' was read, not {_named(others)}."
     return Found(None, None, "more_sheets", None, message)
+
+
+def _named(sheets: list[str]) -> str:
+    named = ", ".join(f"'{name}'" for name in sheets[:_MOST_NAMED])
+    more = len(sheets) - _MOST_NAMED
+    return f"{named} and {more:,} more" if more > 0 else named
 
 
 def _above(header: Header) -> Found:

@@ -7,9 +7,11 @@ others on the parser reads. Both come to the same values, which `xlsx_cells.py` 
 
 import re
 from collections.abc import Iterator
+from itertools import chain
 from typing import IO, Any
 
 from off_platform.imports.readers.xlsx_cells import Cells
+from off_platform.imports.readers.xlsx_layout import Layout
 from off_platform.imports.readers.xlsx_package import (
     Package,
     Sheet,
@@ -56,16 +58,24 @@ class NotPlainError(Exception):
     """The rows from here on are not plain."""
 
 
-def rows_of(package: Package, sheet: Sheet) -> Iterator[tuple[int, Values]]:
+def rows_of(
+    package: Package, sheet: Sheet, layout: Layout | None = None
+) -> Iterator[tuple[int, Values]]:
     """The rows of a sheet that have cells, with their numbers.
+
+    Args:
+        package: the workbook.
+        sheet: of it.
+        layout: is given what there is around the values.
 
     Raises:
         UnreadableError: rows are out of order or there twice, or anything else makes no sense.
     """
     cells, last = Cells(package, sheet.name), 0
+    layout = layout or Layout()
     try:
         with package.open(sheet.part) as file:
-            for number, values in plain_rows(file, cells):
+            for number, values in plain_rows(file, cells, layout):
                 last = number
                 yield number, values
     except NotPlainError:
@@ -73,24 +83,25 @@ def rows_of(package: Package, sheet: Sheet) -> Iterator[tuple[int, Values]]:
     else:
         return
     with package.open(sheet.part) as file:
-        for number, values in parsed_rows(file, cells, sheet.name):
+        for number, values in parsed_rows(file, cells, sheet.name, layout):
             if number > last:
                 yield number, values
 
 
-def plain_rows(file: IO[bytes], cells: Cells) -> Iterator[tuple[int, Values]]:
+def plain_rows(file: IO[bytes], cells: Cells, layout: Layout) -> Iterator[tuple[int, Values]]:
     """The rows of a sheet, as long as they are plain.
 
     Args:
         file: the sheet's XML, from its beginning.
         cells: knows what they hold.
+        layout: is given what there is around the values.
 
     Raises:
         NotPlainError: at the first rows that are not plain; those before have come.
     """
     reader = _PlainCells(cells)
     last = 0
-    for block in _blocks(file):
+    for block in _blocks(file, layout):
         values: list[Any] = []
         number = last
         for row, letters, digits, *parts in _CELLS.findall(block):
@@ -137,12 +148,13 @@ class _PlainCells:
         )
 
 
-def _blocks(file: IO[bytes]) -> Iterator[bytes]:
+def _blocks(file: IO[bytes], layout: Layout) -> Iterator[bytes]:
     """The XML of whole rows, all of them plain."""
     data = file.read(CHUNK)
     start = data.find(b"<sheetData>")
     if start < 0 or not _UTF_8.match(data):
         raise NotPlainError
+    layout.take_head(data[:start])
     rest = data[start + len(b"<sheetData>") :]
     while True:
         end = rest.find(b"</sheetData>")
@@ -151,8 +163,10 @@ def _blocks(file: IO[bytes]) -> Iterator[bytes]:
         plain = _ROWS.match(rows, 0, len(rows) if end >= 0 else whole)
         if plain is None or plain.end() != (len(rows) if end >= 0 else whole) or _ODD.search(rows):
             raise NotPlainError
+        layout.take_rows(rows[: plain.end()])
         yield rows[: plain.end()]
         if end >= 0:
+            layout.take_tail(chain([rest[end:]], iter(lambda: file.read(CHUNK), b"")))
             return
         more = file.read(CHUNK)
         if not more or len(rest) - whole > MOST_BYTES:
@@ -160,13 +174,16 @@ def _blocks(file: IO[bytes]) -> Iterator[bytes]:
         rest = rest[whole:] + more
 
 
-def parsed_rows(file: IO[bytes], cells: Cells, sheet: str) -> Iterator[tuple[int, Values]]:
+def parsed_rows(
+    file: IO[bytes], cells: Cells, sheet: str, layout: Layout
+) -> Iterator[tuple[int, Values]]:
     """The rows of any sheet, by an XML parser.
 
     Args:
         file: the sheet's XML, from its beginning.
         cells: knows what they hold.
         sheet: its name, for sentences.
+        layout: is given what there is around the values.
 
     Raises:
         UnreadableError: see `rows_of`.
@@ -174,16 +191,19 @@ def parsed_rows(file: IO[bytes], cells: Cells, sheet: str) -> Iterator[tuple[int
     number, values, rows = 0, dict[int, Any](), None
     for event, element in events(file):
         name = local_name(element)
-        if event == "start":
-            if name == "sheetData":
-                rows = element
-            elif name == "row" and rows is not None:
+        if rows is None:
+            if event == "start":
+                rows = element if name == "sheetData" else None
+                layout.take_element(name, element.attrib)
+        elif event == "start":
+            if name == "row":
                 number, values = _row_number(element.get("r"), number, sheet), {}
-        elif name == "c" and rows is not None:
+                layout.begin_row(number, element.attrib)
+        elif name == "c":
             at = _column(element.get("r"), number, values, cells, sheet)
             values[at] = _value(element, (at, number), cells)
             element.clear()
-        elif name == "row" and rows is not None:
+        elif name == "row":
             if values:
                 yield number, tuple(values.get(at) for at in range(max(values) + 1))
             rows.clear()

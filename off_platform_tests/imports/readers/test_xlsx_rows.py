@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from off_platform.imports.readers.batches import UnreadableError
 from off_platform.imports.readers.xlsx_cells import Cells, Odd
+from off_platform.imports.readers.xlsx_layout import Layout
 from off_platform.imports.readers.xlsx_package import Package
 from off_platform.imports.readers.xlsx_rows import NotPlainError, plain_rows, rows_of
 
@@ -70,7 +71,7 @@ def is_plain(path: Path) -> bool:
     sheet = package.sheets[0]
     with package.open(sheet.part) as file:
         try:
-            return bool(list(plain_rows(file, Cells(package, sheet.name))))
+            return bool(list(plain_rows(file, Cells(package, sheet.name), Layout())))
         except NotPlainError:
             return False
 
