@@ -57,10 +57,16 @@ def images(  # noqa: PLR0913, PLR0917 - each is an option of the command line
             metavar="FOLDER",
         ),
     ] = None,
-    kind: Annotated[str | None, typer.Option(help="raw, 400, ocr, raw+ocr or 400+ocr.")] = None,
-    n: Annotated[str | None, typer.Option(help="Number of photos, or `all`.")] = None,
-    seed: Annotated[int | None, typer.Option(help="Another seed, other photos.")] = None,
-    per_product: Annotated[int | None, typer.Option(help="At most so many a product.")] = None,
+    kind: Annotated[
+        str | None, typer.Option(help="raw, 400, ocr, raw+ocr or 400+ocr.", show_default="400")
+    ] = None,
+    n: Annotated[
+        str | None, typer.Option(help="Number of photos, or `all`.", show_default="1000")
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option(help="Another seed chooses other photos.", show_default="0")
+    ] = None,
+    per_product: Annotated[int | None, typer.Option(help="Maximum per product; else none.")] = None,
     barcode_prefixes: Annotated[
         list[str] | None, typer.Option("--barcode-prefix", help="Barcodes that start so.")
     ] = None,
@@ -87,7 +93,8 @@ def images(  # noqa: PLR0913, PLR0917 - each is an option of the command line
         list[str] | None, typer.Option("--language", help="With one of these on it, fr.")
     ] = None,
     layout: Annotated[
-        Literal["shards", "files"] | None, typer.Option(help="WebDataset shards, or loose files.")
+        Literal["shards", "files"] | None,
+        typer.Option(help="WebDataset shards, or loose files.", show_default="shards"),
     ] = None,
     keep_formats: Annotated[
         bool | None,
@@ -99,8 +106,9 @@ def images(  # noqa: PLR0913, PLR0917 - each is an option of the command line
 ) -> None:
     """Make an image set: choose, fetch, verify, document. Run again to go on, or to refresh it.
 
-    A declared SET can be varied by options. The filters by editor, day, country, category and
-    language need the table products. Options that may be given more than once widen the choice.
+    A declared SET can be varied by options; defaults hold where it has none. The filters by
+    editor, day, country, category and language need the table products. Options that may be given
+    more than once widen the choice.
     """
     varied = {**locals(), "n": _number(n)}
     made = _make_images(settings(), image_set, to, varied)
@@ -121,17 +129,26 @@ def bins(  # noqa: PLR0913, PLR0917 - each is an option of the command line
             metavar="FOLDER",
         ),
     ] = None,
-    n: Annotated[str | None, typer.Option(help="Number of photos, or `all`.")] = None,
-    seed: Annotated[int | None, typer.Option(help="Another seed, other photos.")] = None,
+    n: Annotated[
+        str | None, typer.Option(help="Number of photos, or `all`.", show_default="1000")
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option(help="Another seed chooses other photos.", show_default="0")
+    ] = None,
     id_space: Annotated[
-        Literal["main", "pilot", "both"] | None, typer.Option(help="Padded ids, or unpadded ones.")
+        Literal["main", "pilot", "both"] | None,
+        typer.Option(help="Padded ids, or unpadded ones.", show_default="main"),
     ] = None,
     difficulty: Annotated[
         Literal["moderate", "hard"] | None, typer.Option(help="Fewer than 6 items, or more.")
     ] = None,
-    least_quantity: Annotated[int | None, typer.Option(help="At least so many items.")] = None,
-    most_quantity: Annotated[int | None, typer.Option(help="At most so many items.")] = None,
-    per_class: Annotated[int | None, typer.Option(help="At most so many a quantity.")] = None,
+    least_quantity: Annotated[
+        int | None, typer.Option(help="Minimum of expected items.", show_default="0")
+    ] = None,
+    most_quantity: Annotated[
+        int | None, typer.Option(help="Maximum of expected items; else none.")
+    ] = None,
+    per_class: Annotated[int | None, typer.Option(help="Maximum per quantity; else none.")] = None,
     one_per_visit: Annotated[
         bool | None, typer.Option("--one-per-visit", help="One photo of a before and after.")
     ] = None,
@@ -148,7 +165,8 @@ def bins(  # noqa: PLR0913, PLR0917 - each is an option of the command line
         Literal["train", "validation", "test"] | None, typer.Option(help="Bins of this split.")
     ] = None,
     layout: Annotated[
-        Literal["shards", "files"] | None, typer.Option(help="WebDataset shards, or loose files.")
+        Literal["shards", "files"] | None,
+        typer.Option(help="WebDataset shards, or loose files.", show_default="shards"),
     ] = None,
     keep_formats: Annotated[
         bool | None,
@@ -161,6 +179,7 @@ def bins(  # noqa: PLR0913, PLR0917 - each is an option of the command line
 ) -> None:
     """Make an image set of bins: choose, fetch, verify, label. Run again to go on or refresh it.
 
+    A declared SET can be varied by options; defaults hold where it has none.
     The first time the bins' metadata are listed and fetched: all of them, 1.1 GB. Later runs list
     the bucket and fetch what is new or changed.
     """
