@@ -167,13 +167,21 @@ class LocalFolder(Folder):
         """See `Folder.move`."""
         source, place = self._path(name), self._path(to)
         # Onto itself, a folder would step aside for itself and be gone.
-        if source == place or not source.exists():
-            return
+        if source != place and source.exists():
+            self._move(source, place)
+
+    def _move(self, source: Path, place: Path) -> None:
         if not (source.is_dir() and place.is_dir()):
             self._rename(source, place)
             return
-        for path in list(source.iterdir()):
-            self.move(path.relative_to(self._root).as_posix(), f"{to}/{path.name}")
+        with os.scandir(source) as found:
+            # Photos by the thousand: as text, which costs a third of the same as paths.
+            for entry in list(found):
+                to = f"{place}/{entry.name}"
+                if entry.is_dir(follow_symlinks=False) or os.path.isdir(to):  # noqa: PTH112 - the same
+                    self._move(Path(entry.path), Path(to))
+                else:
+                    os.replace(entry.path, to)  # noqa: PTH105 - the same
         source.rmdir()
 
     def remove(self, name: str) -> None:
@@ -186,18 +194,23 @@ class LocalFolder(Folder):
 
     def names(self, below: str = "") -> list[str]:
         """See `Folder.names`; the scratch is not listed."""
-        start = self._path(below)
         found = (
-            (Path(folder) / file).relative_to(self._root).as_posix()
-            for folder, _, files in os.walk(start)
-            if self._scratch not in (Path(folder), *Path(folder).parents)
-            for file in files
+            f"{start}{file}" for start, _, files in self._walk(self._path(below)) for file in files
         )
         return sorted(found)
 
     def sizes(self, below: str = "") -> dict[str, int]:
         """See `Folder.sizes`."""
-        return {name: self._path(name).stat().st_size for name in self.names(below)}
+        return {name: (self._root / name).stat().st_size for name in self.names(below)}
+
+    def _walk(self, start: Path) -> Iterator[tuple[str, list[str], list[str]]]:
+        """As `os.walk`, with what stands before a file's name in a name; the scratch left out."""
+        for folder, folders, files in os.walk(start):
+            if self._scratch in (path := Path(folder), *path.parents):
+                folders.clear()
+                continue
+            inside = path.relative_to(self._root).as_posix()
+            yield "" if inside == "." else f"{inside}/", folders, files
 
     def entries(self) -> list[str]:
         """See `Folder.entries`."""
