@@ -22,7 +22,7 @@ export DAGSTER_DISABLE_TELEMETRY := 1
 # The command says itself that it was stopped by Ctrl-C; make would add a line.
 interruptible = trap : INT; $(1) || [ $$? = 130 ]
 
-.PHONY: help setup run ui month test quick browser loaders screenshots chromium check format docs lock benchmarks clean
+.PHONY: help setup run ui month test coverage quick browser loaders screenshots chromium check format docs lock benchmarks clean
 
 help:  ## Show these commands.
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -43,14 +43,17 @@ month: setup  ## Run this month, as the schedule would: key list, index, changes
 test: setup  ## Run all tests but those in a browser and of the loaders.
 	@$(BIN)/pytest -n auto -m "not browser and not loaders"
 
+coverage: setup  ## Run the tests of `make test` and say which lines they run; takes half as long again.
+	@$(BIN)/pytest -n auto -m "not browser and not loaders" --cov=off_platform --cov-report=term:skip-covered
+
 quick: setup  ## Run the tests that take less than ten seconds each.
 	@$(BIN)/pytest -n auto -m "not slow and not loaders"
 
 browser: chromium $(BROWSER_READY)  ## Run the tests in a real browser, which needs Chromium (apt-get install chromium).
-	@$(BIN)/pytest -m browser --no-cov
+	@$(BIN)/pytest -m browser
 
 loaders: $(LOADERS_READY)  ## Load image sets with Hugging Face datasets and webdataset.
-	@$(BIN)/pytest -m loaders --no-cov
+	@$(BIN)/pytest -m loaders
 
 screenshots: chromium $(BROWSER_READY)  ## Renew the pictures of the README, from the sandbox.
 	@$(BIN)/python -m off_platform_tests.browser.screenshots
