@@ -46,7 +46,8 @@ class Group:
     Attributes:
         rule: which.
         findings: how many.
-        records: how many records they are in; rows of the file that are no record count as one.
+        records: how many records they are in, rows that cannot be read among them; 0 where they
+            are of the file or its header.
         certain: how many have a proposal that the corrected copy applies.
         examples: the first of them, as rows of `import_findings`.
     """
