@@ -15,7 +15,7 @@ from off_platform.bins.image_set_assets import bin_image_set_asset
 from off_platform.images import assets as images
 from off_platform.images.image_set_assets import image_set_asset
 from off_platform.imports import assets as imports
-from off_platform.imports.inbox import look
+from off_platform.imports.intake.inbox import look
 from off_platform.resources import inbox_source, resources
 from off_platform.settings import Settings, settings
 

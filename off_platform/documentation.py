@@ -10,9 +10,9 @@ from pathlib import Path
 
 from off_platform.bins import schemas as bins
 from off_platform.images import schemas as images
-from off_platform.imports import tables as imports
-from off_platform.imports.fields import FIELDS, Field
-from off_platform.imports.rules import CHECKS, RULES, ImportRule
+from off_platform.imports.specification import tables as imports
+from off_platform.imports.specification.fields import FIELDS, Field
+from off_platform.imports.specification.rules import CHECKS, RULES, ImportRule
 from off_platform.quality import Column, Table
 from off_platform.settings import Settings
 

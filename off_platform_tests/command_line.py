@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 
 import pytest
 
-from off_platform import cli
+from off_platform.cli import main as cli
 from off_platform.settings import Settings, settings
 
 # Words, and settings of one call, -> exit code, output, errors.

@@ -19,7 +19,7 @@ from off_platform.definitions import definitions
 from off_platform.image_sets.declared import WrongDeclarationError
 from off_platform.images import monthly
 from off_platform.images.keys import KEY_LIST
-from off_platform.imports.taking_in import key_of
+from off_platform.imports.intake.taking_in import key_of
 from off_platform.sandbox.make import Sandbox
 from off_platform.settings import Settings
 from off_platform.storage.lake import Lake

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from off_platform.documentation import pages
-from off_platform.imports.rules import RULES
+from off_platform.imports.specification.rules import RULES
 from off_platform.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -1,6 +1,6 @@
 """The assets of the imports wing, top-down in the order the data flows; a partition each import.
 
-Each is thin: what it does is in `taking_in.py`, `validation.py`, `beside.py` and `imported.py`,
+Each is thin: what it does is in `intake/`, `validation.py`, `outputs/` and `products_imported.py`,
 what its table and checks are in `tables.py` and `checks.py`.
 """
 
@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING
 import dagster as dg
 from pydantic import Field
 
-from off_platform.imports import beside, checks, previews
-from off_platform.imports.allowed import demand_allowed
-from off_platform.imports.imported import make_products_imported
-from off_platform.imports.inbox import fetched
-from off_platform.imports.staging import ACCEPTED, FINDINGS, QUARANTINED
-from off_platform.imports.tables import (
+from off_platform.imports import checks, previews
+from off_platform.imports.intake.allowed import demand_allowed
+from off_platform.imports.intake.inbox import fetched
+from off_platform.imports.intake.taking_in import not_kept, original, record, take_in
+from off_platform.imports.outputs import files as beside
+from off_platform.imports.products_imported import make_products_imported
+from off_platform.imports.specification.tables import (
     IMPORT,
     IMPORT_FINDINGS,
     IMPORTS,
@@ -24,8 +25,8 @@ from off_platform.imports.tables import (
     PRODUCTS_IMPORTED,
     PRODUCTS_QUARANTINED,
 )
-from off_platform.imports.taking_in import not_kept, original, record, take_in
 from off_platform.imports.validation import validate_import
+from off_platform.imports.whole_file.staging import ACCEPTED, FINDINGS, QUARANTINED
 from off_platform.partitions import IMPORTS as PARTITIONS
 from off_platform.partitions import RUNS
 from off_platform.previews import table_preview

@@ -6,10 +6,10 @@ Which rules there are, and of which check, is in `rules.py`; who finds them, `va
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from off_platform.imports.cell_addresses import where
-from off_platform.imports.report import file_of, records_by_product, shown
-from off_platform.imports.rules import CHECKS, LEVELS, RULES, rules_of
-from off_platform.imports.tables import PRODUCTS_IMPORTED
+from off_platform.imports.outputs.report import file_of, records_by_product, shown
+from off_platform.imports.readers.cell_addresses import where
+from off_platform.imports.specification.rules import CHECKS, LEVELS, RULES, rules_of
+from off_platform.imports.specification.tables import PRODUCTS_IMPORTED
 from off_platform.imports.validation import Verdict
 from off_platform.quality import MOST_EXAMPLES, SHAPE, Finding
 from off_platform.storage.lake import literal

@@ -5,10 +5,19 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from off_platform.imports.beside import REPORT
-from off_platform.imports.cell_addresses import place
-from off_platform.imports.report import Group, file_of, groups_of, is_folder, sentence, what_first
-from off_platform.imports.rules import LEVELS
+from off_platform.imports.intake.taking_in import TakenIn, of_import
+from off_platform.imports.outputs.files import REPORT
+from off_platform.imports.outputs.report import (
+    Group,
+    file_of,
+    groups_of,
+    is_folder,
+    sentence,
+    what_first,
+)
+from off_platform.imports.readers.cell_addresses import place
+from off_platform.imports.specification.rules import LEVELS
+from off_platform.imports.specification.tables import PRODUCTS_QUARANTINED
 from off_platform.imports.still_open import (
     MOST_SHOWN,
     State,
@@ -16,8 +25,6 @@ from off_platform.imports.still_open import (
     states,
     still_open,
 )
-from off_platform.imports.tables import PRODUCTS_QUARANTINED
-from off_platform.imports.taking_in import TakenIn, of_import
 from off_platform.imports.validation import Verdict
 from off_platform.previews import markdown_table, table_preview
 from off_platform.storage.derived_views import OPEN, SETTLED, SUPERSEDED

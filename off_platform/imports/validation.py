@@ -11,25 +11,25 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from off_platform.imports import damage
-from off_platform.imports.columns import Columns, columns_of, demand_identifier
-from off_platform.imports.duplicates import duplicates, quarantine
-from off_platform.imports.explanation import Explanation
-from off_platform.imports.fields import BARCODES
-from off_platform.imports.findings import as_rows
-from off_platform.imports.folder_files import not_read
-from off_platform.imports.identity import as_they_stand, known_forms
-from off_platform.imports.joining import open_whole
-from off_platform.imports.pictures import pictures_found
+from off_platform.imports.intake.joining import open_whole
 from off_platform.imports.readers.batches import Batch, Found, Reader, Source, UnreadableError
-from off_platform.imports.readers.delimited_opening import likely_encoding
+from off_platform.imports.readers.delimited.opening import likely_encoding
+from off_platform.imports.readers.folder_files import not_read
 from off_platform.imports.readers.opening import open_import, shown_name
-from off_platform.imports.reading_ahead import read_ahead
-from off_platform.imports.records import Records, read_records
-from off_platform.imports.rules import BY_ID
-from off_platform.imports.staging import FINDINGS, Staging, connected
-from off_platform.imports.surveys import Surveys
-from off_platform.imports.tables import PRODUCTS_QUARANTINED
+from off_platform.imports.readers.reading_ahead import read_ahead
+from off_platform.imports.records.columns import Columns, columns_of, demand_identifier
+from off_platform.imports.records.explanation import Explanation
+from off_platform.imports.records.findings import as_rows
+from off_platform.imports.records.identity import as_they_stand, known_forms
+from off_platform.imports.records.record import Records, read_records
+from off_platform.imports.specification.fields import BARCODES
+from off_platform.imports.specification.rules import BY_ID
+from off_platform.imports.specification.tables import PRODUCTS_QUARANTINED
+from off_platform.imports.whole_file import damage
+from off_platform.imports.whole_file.duplicates import duplicates, quarantine
+from off_platform.imports.whole_file.pictures import pictures_found
+from off_platform.imports.whole_file.staging import FINDINGS, Staging, connected
+from off_platform.imports.whole_file.surveys import Surveys
 from off_platform.storage.progress import Display, Tally
 
 if TYPE_CHECKING:

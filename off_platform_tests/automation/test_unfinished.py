@@ -13,7 +13,7 @@ from off_platform.automation.unfinished import (
     due_again,
     wait_seconds,
 )
-from off_platform.imports.inbox import look
+from off_platform.imports.intake.inbox import look
 from off_platform.storage.objects import Source
 
 KEY = "x.csv@01234567"

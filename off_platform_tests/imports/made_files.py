@@ -11,14 +11,14 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from off_platform.imports.corrected import NoCopyError, ending_of, write_corrected
-from off_platform.imports.findings_files import write_findings_csv
-from off_platform.imports.findings_sheet import write_findings_xlsx
+from off_platform.imports.outputs.corrected.copy import NoCopyError, ending_of, write_corrected
+from off_platform.imports.outputs.findings_files import write_findings_csv
+from off_platform.imports.outputs.findings_sheet import write_findings_xlsx
+from off_platform.imports.outputs.report import write_report
 from off_platform.imports.readers.batches import Batch, Reader, Source
 from off_platform.imports.readers.opening import open_import
-from off_platform.imports.report import write_report
-from off_platform.imports.staging import ACCEPTED, FINDINGS, QUARANTINED
 from off_platform.imports.validation import Verdict, validate_import
+from off_platform.imports.whole_file.staging import ACCEPTED, FINDINGS, QUARANTINED
 
 # June 2025, whatever the clock says.
 NOW = 1_750_000_000

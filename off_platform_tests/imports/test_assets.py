@@ -13,8 +13,8 @@ import pytest
 
 from off_platform.definitions import definitions
 from off_platform.images.schemas import KEY_INDEX
-from off_platform.imports.rules import CHECKS
-from off_platform.imports.taking_in import key_of
+from off_platform.imports.intake.taking_in import key_of
+from off_platform.imports.specification.rules import CHECKS
 from off_platform.partitions import IMPORTS
 from off_platform.settings import Settings
 from off_platform.storage.lake import Lake

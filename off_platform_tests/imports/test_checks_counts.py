@@ -7,9 +7,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from off_platform.imports import checks
-from off_platform.imports.codes import with_check_digit
-from off_platform.imports.staging import ACCEPTED, QUARANTINED, connected, findings_in
 from off_platform.imports.validation import validate_import
+from off_platform.imports.values.barcodes.barcode import with_check_digit
+from off_platform.imports.whole_file.staging import ACCEPTED, QUARANTINED, connected, findings_in
 from off_platform.quality import Finding
 from off_platform.storage.lake import literal
 from off_platform_tests.imports.broken_records import BROKEN, Broken, table

@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 import pytest
 
-from off_platform.imports.fields import FIELDS, IDENTIFIERS, NAMES, place_of
-from off_platform.imports.rules import BY_ID, CONVENTION, OFF, RULES
+from off_platform.imports.specification.fields import FIELDS, IDENTIFIERS, NAMES, place_of
+from off_platform.imports.specification.rules import BY_ID, CONVENTION, OFF, RULES
 from off_platform_tests.imports.conftest import Judged, Validate
 
 # Whose rules these are, where the document is silent.

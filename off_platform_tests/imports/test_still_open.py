@@ -8,9 +8,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from off_platform.imports.assets import STAGED
+from off_platform.imports.intake.taking_in import key_of, record, take_in
+from off_platform.imports.specification.tables import IMPORT, IMPORTS, PRODUCTS_QUARANTINED
 from off_platform.imports.still_open import State, settled_by, states, still_open
-from off_platform.imports.tables import IMPORT, IMPORTS, PRODUCTS_QUARANTINED
-from off_platform.imports.taking_in import key_of, record, take_in
 from off_platform.imports.validation import validate_import
 from off_platform.storage.lake import Lake
 

@@ -2,24 +2,15 @@
 
 import pytest
 
-from off_platform.imports.rules import BY_ID
-from off_platform.imports.values import (
-    Reading,
-    barcode,
-    boolean_style,
-    candidates,
-    countries,
-    energy_pair,
-    expanded_upc_e,
-    language_code,
-    languages,
-    number,
-    quantity,
-    repaired_text,
-    split_list,
-    timestamp,
-    url,
-)
+from off_platform.imports.specification.rules import BY_ID
+from off_platform.imports.values.barcodes.barcode import barcode, candidates, expanded_upc_e
+from off_platform.imports.values.geography.places import countries, language_code, languages
+from off_platform.imports.values.numbers.number import energy_pair, number
+from off_platform.imports.values.quantities import quantity
+from off_platform.imports.values.reading import Reading
+from off_platform.imports.values.texts import boolean_style, repaired_text, split_list
+from off_platform.imports.values.timestamps import timestamp
+from off_platform.imports.values.urls import url
 
 NOW = 1_750_000_000
 

@@ -11,30 +11,21 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from off_platform.imports.values import (
-    Reading,
-    amounts,
-    barcode,
-    barcode_checks,
+from off_platform.imports.values.barcodes.barcode import barcode, barcode_checks
+from off_platform.imports.values.geography.places import (
     countries,
     countries_sound,
     language_code,
     language_codes_sound,
     languages,
     languages_sound,
-    lists_sound,
-    number,
-    number_values,
-    quantities_sound,
-    quantity,
-    repaired_text,
-    split_list,
-    text_sound,
-    timestamp,
-    timestamps_sound,
-    url,
-    urls_sound,
 )
+from off_platform.imports.values.numbers.number import number, number_values
+from off_platform.imports.values.quantities import amounts, quantities_sound, quantity
+from off_platform.imports.values.reading import Reading
+from off_platform.imports.values.texts import lists_sound, repaired_text, split_list, text_sound
+from off_platform.imports.values.timestamps import timestamp, timestamps_sound
+from off_platform.imports.values.urls import url, urls_sound
 
 NOW = 1_750_000_000
 # 256 times this is a mebibyte.

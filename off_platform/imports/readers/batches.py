@@ -1,6 +1,6 @@
 """What readers give: batches of text with row numbers, what the file is, and what they found.
 
-How each format is read is in the modules beside; what the texts mean is in `values.py`.
+How each format is read is in the modules beside; what the texts mean is in `values/`.
 """
 
 from abc import ABC, abstractmethod

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from off_platform.imports.readers.batches import Found, UnreadableError
-from off_platform.imports.reading import without_invisible
+from off_platform.imports.specification.characters import without_invisible
 
 MOST_COLUMNS = 2_000
 MOST_NAME = 200

@@ -6,10 +6,10 @@ import os
 from pathlib import Path
 
 from off_platform.imports.readers.batches import Reader, Source
-from off_platform.imports.readers.delimited_opening import open_delimited
-from off_platform.imports.readers.json_records import open_json
+from off_platform.imports.readers.delimited.opening import open_delimited
+from off_platform.imports.readers.json.records import open_json
 from off_platform.imports.readers.recognising import recognise
-from off_platform.imports.readers.xlsx import open_xlsx
+from off_platform.imports.readers.xlsx.workbook import open_xlsx
 
 
 def open_import(path: Path, *, encoding: str | None = None) -> Reader:

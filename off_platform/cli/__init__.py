@@ -1,0 +1,1 @@
+"""`off-platform`: the platform from the command line."""

@@ -1,0 +1,179 @@
+"""The whole platform once, in this process, on whatever buckets are set; then what was made.
+
+Runs are Dagster's own and are kept, so that the UI shows them afterwards.
+"""
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from time import monotonic
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from off_platform.cli.imports_run import run_import, verdict_of
+from off_platform.runs import failures, of_an_operator, opened_home, run_job
+from off_platform.settings import SANDBOX, Settings
+from off_platform.storage.lake import IMAGE_SETS, VIEWS, Lake, literal
+from off_platform.storage.progress import duration
+
+if TYPE_CHECKING:
+    import dagster as dg
+
+
+@dataclass
+class Report:
+    """What a run came to."""
+
+    month: str
+    image_set: str
+    seconds: float = 0
+    broken: bool = False
+    checks: int = 0
+    not_passed: list[tuple[str, str, str, bool]] = field(default_factory=list)
+    imports: list[str] = field(default_factory=list)
+
+
+def make_sandbox_ready() -> None:
+    """Makes the sandbox, where it is not there yet."""
+    from off_platform.sandbox.make import make_sandbox  # noqa: PLC0415 - only for the sandbox
+
+    make_sandbox(SANDBOX)
+
+
+def demand_set(settings: Settings, image_set: str) -> None:
+    """Sees to it that a set is declared, before anything is done.
+
+    Raises:
+        off_platform.image_sets.declared.UnknownSetError: it is not.
+    """
+    from off_platform.image_sets.declared import declared_choice  # noqa: PLC0415 - only here
+    from off_platform.images.choice import Choice  # noqa: PLC0415 - the same
+
+    declared_choice(settings.image_sets, "images", Choice, image_set)
+
+
+def run_once(settings: Settings, image_set: str, console: Console) -> Report:
+    """Runs the month, one image set and the sandbox's imports, one after the other.
+
+    Args:
+        settings: which buckets, which lake.
+        image_set: name of a declared set.
+        console: where the steps are told.
+    """
+    from off_platform.definitions import definitions  # noqa: PLC0415 - brings Dagster
+
+    started = monotonic()
+    defs = definitions(of=of_an_operator(settings))
+    report = Report(f"{datetime.now(UTC):%Y-%m-01}", image_set)
+    with opened_home(settings) as instance:
+        for job, partition, told in (
+            ("monthly", report.month, "the month: key list indexed, products and bins read"),
+            ("image_sets", image_set, f"the image set {image_set}: chosen, fetched, verified"),
+        ):
+            with console.status(f"{told} ..."):
+                result = run_job(defs, instance, job, partition)
+            _note(report, result, console, told)
+        for path in sorted((SANDBOX / "inbox").glob("*.csv")) if settings.sandbox else ():
+            with console.status(f"the import {path.name} ..."):
+                key, result = run_import(defs, instance, path)
+            report.imports.append(key)
+            _note(report, result, console, f"the import {path.name}: {verdict_of(result)}")
+    report.seconds = monotonic() - started
+    return report
+
+
+def _note(report: Report, result: "dg.ExecuteInProcessResult", console: Console, told: str) -> None:
+    evaluations = result.get_asset_check_evaluations()
+    report.checks += len(evaluations)
+    for evaluation in evaluations:
+        if not evaluation.passed:
+            report.not_passed.append(
+                (
+                    evaluation.asset_key.to_user_string(),
+                    evaluation.check_name,
+                    evaluation.description or "",
+                    evaluation.severity.name == "ERROR",
+                )
+            )
+    report.broken |= not result.success
+    mark = "[green]done[/]" if result.success else "[red]failed[/]"
+    console.print(f"  {mark}  {escape(told)}")
+    for sentence in failures(result):
+        console.print(f"        {escape(sentence)}", soft_wrap=True, highlight=False)
+
+
+def tell(report: Report, settings: Settings, lake: Lake, console: Console) -> None:
+    """The summary: what was made, where it lies, how to look at it."""
+    folder = lake.root.address(f"{IMAGE_SETS}/{report.image_set}")
+    has_set = lake.root.exists(f"{IMAGE_SETS}/{report.image_set}/manifest.parquet")
+    console.print()
+    console.print(_made(report, lake))
+    console.print(_checked(report))
+    again = "make ui OFF_PLATFORM_SANDBOX=1" if settings.sandbox else "make ui"
+    of_set = (
+        f"  photos          {escape(folder)}/gallery.html, in a browser",
+        f"  data card       {escape(folder)}/README.md",
+    )
+    for line in (
+        f"[bold]Where it lies[/] (made in {duration(report.seconds)})",
+        f"  the lake        {escape(lake.root.address())}",
+        *((f"  the image set   {escape(folder)}",) if has_set else ()),
+        "",
+        "[bold]How to look at it[/]",
+        *(of_set if has_set else ()),
+        *(
+            f"  import report   {escape(lake.root.address(f'imports/{key}/report.html'))}"
+            for key in report.imports
+        ),
+        f"  tables          {escape(lake.root.address(VIEWS))}, with DuckDB",
+        f"  assets, checks  {again}, then http://localhost:3000",
+    ):
+        console.print(line, soft_wrap=True, highlight=False)
+
+
+def _made(report: Report, lake: Lake) -> Table:
+    table = Table(title="What was made", title_justify="left", show_header=True)
+    for column in ("table", "rows", "what it is"):
+        table.add_column(column, justify="right" if column == "rows" else "left")
+    with lake.connect() as connection:
+        for name, told, rows in _tables(report, lake, connection):
+            table.add_row(name, f"{rows:,}", told)
+    return table
+
+
+def _tables(report: Report, lake: Lake, connection: Any) -> list[tuple[str, str, int]]:
+    from off_platform.bins.schemas import TABLES  # noqa: PLC0415 - only here
+    from off_platform.images import schemas  # noqa: PLC0415 - the same
+
+    month = ("month", report.month)
+    told: list[tuple[str, str, int]] = []
+    for table, partition in (
+        (schemas.KEY_INDEX, month),
+        (schemas.KEY_INDEX_ODDITIES, month),
+        (schemas.KEY_CHANGES, month),
+        (schemas.PRODUCTS, None),
+        *((table, None) for table in TABLES),
+    ):
+        if lake.has(table.name, partition):
+            rows = lake.rows_of(table.name, partition)
+            count = connection.execute(f"SELECT count(*) FROM {rows}").fetchall()[0][0]
+            told.append((table.name, table.description, count))
+    manifest = f"{IMAGE_SETS}/{report.image_set}/manifest.parquet"
+    if lake.root.exists(manifest):
+        rows = f"read_parquet({literal(lake.root.address(manifest))})"
+        count = connection.execute(f"SELECT count(*) FROM {rows}").fetchall()[0][0]
+        told.append(("manifest", f"The objects of the image set {report.image_set}.", count))
+    return told
+
+
+def _checked(report: Report) -> Table:
+    passed = report.checks - len(report.not_passed)
+    table = Table(
+        title=f"{passed} of {report.checks} checks passed", title_justify="left", show_header=False
+    )
+    for asset, check, why, is_error in report.not_passed:
+        level = "[red]error[/]" if is_error else "[yellow]warning[/]"
+        table.add_row(level, f"{asset}: {check}", escape(why))
+    return table

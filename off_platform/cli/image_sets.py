@@ -1,0 +1,418 @@
+"""`off-platform images` and `off-platform bins`: image sets at one's desk, without Dagster."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from off_platform.cli.context import (
+    DONE,
+    INCOMPLETE,
+    WRONG,
+    bins_bucket,
+    err,
+    images_bucket,
+    out,
+    the_lake,
+)
+from off_platform.settings import Settings, settings
+from off_platform.storage.lake import BIN_IMAGE_SETS, IMAGE_SETS, DamagedFileError, Lake
+from off_platform.storage.objects import Source
+from off_platform.storage.progress import shown_at_the_desk, size
+
+# A bucket that lost more of the bins is taken for another one.
+GONE_SHARE_MOST = 0.5
+# Of the objects that are not there; the manifest has all.
+PROBLEMS_SHOWN = 5
+
+if TYPE_CHECKING:
+    from off_platform.image_sets.made import Made
+    from off_platform.storage.folders import Folder
+
+
+def _folder(text: str) -> Path:
+    """`--out ""` comes of an unset variable, and would be the current folder."""
+    if not text.strip():
+        raise typer.BadParameter("it is empty; name a folder")
+    if Path(text).exists() and not Path(text).is_dir():
+        raise typer.BadParameter(f"{text} is a file; name a folder")
+    return Path(text)
+
+
+def images(  # noqa: PLR0913, PLR0917 - each is an option of the command line
+    image_set: Annotated[
+        str | None, typer.Argument(metavar="[SET]", help="A set of image_sets.toml.")
+    ] = None,
+    to: Annotated[
+        Path | None,
+        typer.Option(
+            "--out",
+            help="Folder for the set; the lake's by default.",
+            parser=_folder,
+            metavar="FOLDER",
+        ),
+    ] = None,
+    kind: Annotated[
+        str | None, typer.Option(help="raw, 400, ocr, raw+ocr or 400+ocr.", show_default="400")
+    ] = None,
+    n: Annotated[
+        str | None, typer.Option(help="Number of photos, or `all`.", show_default="1000")
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option(help="Another seed chooses other photos.", show_default="0")
+    ] = None,
+    per_product: Annotated[int | None, typer.Option(help="Maximum per product; else none.")] = None,
+    barcode_prefixes: Annotated[
+        list[str] | None, typer.Option("--barcode-prefix", help="Barcodes that start so.")
+    ] = None,
+    image_ids: Annotated[
+        list[int] | None, typer.Option("--image-id", help="Only these image ids.")
+    ] = None,
+    last_editors: Annotated[
+        list[str] | None,
+        typer.Option("--last-editor", help="Products last edited by one of these."),
+    ] = None,
+    edited_from: Annotated[
+        str | None, typer.Option(help="Last edited on this day or later, 2026-01-31.")
+    ] = None,
+    edited_until: Annotated[
+        str | None, typer.Option(help="Last edited on this day or earlier.")
+    ] = None,
+    countries: Annotated[
+        list[str] | None, typer.Option("--country", help="Sold in one of these, en:france.")
+    ] = None,
+    categories: Annotated[
+        list[str] | None, typer.Option("--category", help="Of one of these, en:spreads.")
+    ] = None,
+    languages: Annotated[
+        list[str] | None, typer.Option("--language", help="With one of these on it, fr.")
+    ] = None,
+    layout: Annotated[
+        Literal["shards", "files"] | None,
+        typer.Option(help="WebDataset shards, or loose files.", show_default="shards"),
+    ] = None,
+    keep_formats: Annotated[
+        bool | None,
+        typer.Option("--keep-formats", help="Keep PNG, WebP and GIF pictures named .jpg."),
+    ] = None,
+    month: Annotated[
+        str | None, typer.Option(help="Choose from the key index of 2026-11; else the newest.")
+    ] = None,
+) -> None:
+    """Make an image set: choose, fetch, verify, document. Run again to go on, or to refresh it.
+
+    A declared SET can be varied by options; defaults hold where it has none. The filters by
+    editor, day, country, category and language need the table products. Options that may be given
+    more than once widen the choice.
+    """
+    varied = {**locals(), "n": _number(n)}
+    made = _make_images(settings(), image_set, to, varied)
+    _tell_made(made)
+    raise typer.Exit(max(_code(made), _compare_views(settings())))
+
+
+def bins(  # noqa: PLR0913, PLR0917 - each is an option of the command line
+    image_set: Annotated[
+        str | None, typer.Argument(metavar="[SET]", help="A set of image_sets.toml.")
+    ] = None,
+    to: Annotated[
+        Path | None,
+        typer.Option(
+            "--out",
+            help="Folder for the set; the lake's by default.",
+            parser=_folder,
+            metavar="FOLDER",
+        ),
+    ] = None,
+    n: Annotated[
+        str | None, typer.Option(help="Number of photos, or `all`.", show_default="1000")
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option(help="Another seed chooses other photos.", show_default="0")
+    ] = None,
+    id_space: Annotated[
+        Literal["main", "pilot", "both"] | None,
+        typer.Option(help="Padded ids, or unpadded ones.", show_default="main"),
+    ] = None,
+    difficulty: Annotated[
+        Literal["moderate", "hard"] | None, typer.Option(help="Fewer than 6 items, or more.")
+    ] = None,
+    least_quantity: Annotated[
+        int | None, typer.Option(help="Minimum of expected items.", show_default="0")
+    ] = None,
+    most_quantity: Annotated[
+        int | None, typer.Option(help="Maximum of expected items; else none.")
+    ] = None,
+    per_class: Annotated[int | None, typer.Option(help="Maximum per quantity; else none.")] = None,
+    one_per_visit: Annotated[
+        bool | None, typer.Option("--one-per-visit", help="One photo of a before and after.")
+    ] = None,
+    exact: Annotated[
+        bool | None, typer.Option("--exact", help="Items' sum is the expected quantity.")
+    ] = None,
+    asins: Annotated[
+        list[str] | None, typer.Option("--asin", help="Bins with one of these ASINs.")
+    ] = None,
+    skus: Annotated[
+        list[str] | None, typer.Option("--sku", help="Bins with one of these FCSKUs.")
+    ] = None,
+    split: Annotated[
+        Literal["train", "validation", "test"] | None, typer.Option(help="Bins of this split.")
+    ] = None,
+    layout: Annotated[
+        Literal["shards", "files"] | None,
+        typer.Option(help="WebDataset shards, or loose files.", show_default="shards"),
+    ] = None,
+    keep_formats: Annotated[
+        bool | None,
+        typer.Option("--keep-formats", help="Keep PNG, WebP and GIF pictures named .jpg."),
+    ] = None,
+    refresh: Annotated[  # noqa: FBT002 - an option of the command line
+        bool,
+        typer.Option(help="List the bucket first, and fetch metadata that is new or changed."),
+    ] = True,
+) -> None:
+    """Make an image set of bins: choose, fetch, verify, label. Run again to go on or refresh it.
+
+    A declared SET can be varied by options; defaults hold where it has none.
+    The first time the bins' metadata are listed and fetched: all of them, 1.1 GB. Later runs list
+    the bucket and fetch what is new or changed.
+    """
+    varied = {**locals(), "n": _number(n)}
+    made, whole = _make_bins(settings(), image_set, to, varied)
+    _tell_made(made)
+    code = max(_code(made), DONE if whole else INCOMPLETE)
+    raise typer.Exit(max(code, _compare_views(settings())))
+
+
+def _make_bins(
+    of: Settings, image_set: str | None, to: Path | None, varied: dict[str, Any]
+) -> "tuple[Made, bool]":
+    """The set, and whether all metadata that its bins could come from was read."""
+    from off_platform.bins import choice as choices  # noqa: PLC0415 - brings pydantic
+    from off_platform.bins import image_set as sets  # noqa: PLC0415 - brings jinja, Pillow
+    from off_platform.image_sets import claim  # noqa: PLC0415 - only here
+    from off_platform.image_sets.declared import declared_choice, name_from  # noqa: PLC0415 - the same
+
+    _demand_set_or_folder(image_set, to)
+    choice, description = (
+        declared_choice(of.image_sets, sets.WING, choices.BinChoice, image_set)
+        if image_set
+        else (choices.BinChoice(), "An image set made at one's desk.")
+    )
+    if varied["n"] == "all":
+        varied |= {"n": None, "all": True}
+    name = image_set or name_from(to)
+    request = sets.request_from(of, name, choice, description, varied)
+    lake, source = the_lake(of), bins_bucket(of)
+    folder = _set_folder(lake, f"{BIN_IMAGE_SETS}/{name}", to)
+    with lake.connect(of.duckdb_memory, of.threads) as connection, _views_compared(lake):
+        claim.demand_ours(folder, connection, [kind.name for kind in sets.KINDS])
+        whole = _renew_bins(of, lake, source, connection, request.choice.id_space, varied)
+        with shown_at_the_desk(name) as display:
+            made = sets.make_bin_image_set(lake, source, request, folder, connection, display)
+        shared = _name_shared_bins(of, lake, connection, image_set, request.choice)
+    return made, whole and not shared
+
+
+def _name_shared_bins(
+    of: Settings, lake: Lake, connection: Any, image_set: str | None, choice: Any
+) -> bool:
+    """Says what a declared set shares with others that must not have it; whether it does."""
+    from off_platform.bins import declared_pairs  # noqa: PLC0415 - only here
+
+    if image_set is None:
+        return False
+    declared = declared_pairs.declared_choices(of.image_sets)
+    declared[image_set] = declared[image_set]._replace(choice=choice)
+    shared = list(declared_pairs.shared_bins(lake, connection, declared, image_set))
+    for each in shared:
+        err.print(escape(f"{each.sentence}."), highlight=False, soft_wrap=True)
+    return bool(shared)
+
+
+def _renew_bins(
+    of: Settings, lake: Lake, source: Source, connection: Any, id_space: str, varied: dict[str, Any]
+) -> bool:
+    """Lists the bucket, fetches what is new or changed, and makes the tables that follow from it.
+
+    Returns:
+        Whether all metadata could be read.
+    """
+    from off_platform.bins import collect, listing, splits, tables  # noqa: PLC0415 - only here
+
+    known = lake.has("bin_splits")
+    if varied["refresh"] or not known:
+        _list_and_fetch(of, lake, source, connection, known=known)
+    else:
+        err.print(
+            f"The tables of bins are those of the listing {listing.last_listed(lake)}; run "
+            "without --no-refresh to list the bucket again.",
+            highlight=False,
+            soft_wrap=True,
+        )
+    if not tables.are_current(lake, connection):
+        tables.make_all(lake, connection, splits.shares_from(of))
+    unread = collect.unreadable(lake, connection, id_space)
+    for sentence in filter(None, (unread.sentence, tables.unknown_units(lake, connection))):
+        err.print(escape(sentence), highlight=False, soft_wrap=True)
+    return not unread.objects
+
+
+def _list_and_fetch(
+    of: Settings, lake: Lake, source: Source, connection: Any, *, known: bool
+) -> None:
+    from off_platform.bins import collect, listing  # noqa: PLC0415 - only here
+
+    if not known:
+        err.print("The bins are not known yet: their metadata are listed and fetched first.")
+    limits = collect.limits_from(of)
+    with shown_at_the_desk("listing") as display:
+        listed = listing.list_objects(
+            lake, source, connection, limits, display, GONE_SHARE_MOST if known else 1.0
+        )
+    if listed.added or listed.gone or not known:
+        err.print(listed.sentence)
+    with shown_at_the_desk("metadata") as display:
+        collect.collect_metadata(lake, source, connection, limits, display)
+
+
+def _demand_set_or_folder(image_set: str | None, to: Path | None) -> None:
+    from off_platform.image_sets.declared import (  # noqa: PLC0415 - brings pydantic
+        UnusableChoiceError,
+    )
+
+    if image_set is None and to is None:
+        raise UnusableChoiceError("Name a declared SET, or give --out for one of your own.")
+
+
+def _set_folder(lake: Lake, name: str, to: Path | None) -> "Folder":
+    from off_platform.image_sets import building  # noqa: PLC0415 - only here
+    from off_platform.storage.folders import LocalFolder  # noqa: PLC0415 - with it
+
+    # Nothing of ours but the set stays behind in a folder of the user's.
+    scratch = to / building.BUILDING / "scratch" if to else None
+    return LocalFolder(to, scratch) if to else lake.root.below(name)
+
+
+def _make_images(
+    of: Settings, image_set: str | None, to: Path | None, varied: dict[str, Any]
+) -> "Made":
+    from off_platform.image_sets import claim  # noqa: PLC0415 - only here
+    from off_platform.image_sets.declared import declared_choice, name_from  # noqa: PLC0415 - brings pydantic
+    from off_platform.images import choice as choices  # noqa: PLC0415 - the same
+    from off_platform.images import image_set as sets  # noqa: PLC0415 - brings jinja, Pillow
+    from off_platform.images.keys import SUFFIXES  # noqa: PLC0415 - with it
+
+    _demand_set_or_folder(image_set, to)
+    choice, description = (
+        declared_choice(of.image_sets, sets.WING, choices.Choice, image_set)
+        if image_set
+        else (choices.Choice(), "An image set made at one's desk.")
+    )
+    if varied["n"] == "all":
+        varied |= {"n": None, "all": True}
+    name = image_set or name_from(to)
+    request = sets.request_from(of, name, choice, description, varied)
+    lake, source = the_lake(of), images_bucket(of)
+    folder = _set_folder(lake, f"{IMAGE_SETS}/{name}", to)
+    with lake.connect(of.duckdb_memory, of.threads) as connection, _views_compared(lake):
+        claim.demand_ours(folder, connection, SUFFIXES)
+        if not lake.partitions("key_index"):
+            _index_this_month(of, lake, source, connection)
+        with shown_at_the_desk(name) as display:
+            made = sets.make_image_set(lake, source, request, folder, connection, display)
+    return made
+
+
+def _index_this_month(of: Settings, lake: Lake, source: Source, connection: Any) -> None:
+    """What the monthly job would have made; without it there is nothing to choose from."""
+    from off_platform.images import monthly  # noqa: PLC0415 - only here
+
+    month = f"{datetime.now(UTC):%Y-%m-01}"
+    err.print(f"No month is indexed yet: the key list of {month[:7]} is copied and indexed first.")
+    with shown_at_the_desk("key list") as display:
+        monthly.sync_month(
+            lake,
+            source,
+            monthly.Asked(month),
+            connection,
+            monthly.bounds_from(of),
+            err.print,
+            display,
+        )
+    with shown_at_the_desk("key index") as display:
+        monthly.index_month(lake, month, connection, of.key_list_bytes_most, display)
+
+
+@contextmanager
+def _views_compared(lake: Lake) -> Iterator[None]:
+    """Compares the views also where no set is made: a run before may have placed a table alone."""
+    try:
+        yield
+    except Exception:
+        with suppress(DamagedFileError, OSError):
+            lake.refresh_views()
+        raise
+
+
+def _compare_views(of: Settings) -> int:
+    """Makes the lake's views those of its tables; names a table that is damaged.
+
+    The set is made by then, so that the damage is one more sentence and the exit code.
+    """
+    try:
+        the_lake(of).refresh_views()
+    except DamagedFileError as damaged:
+        err.print(escape(str(damaged)), highlight=False, soft_wrap=True)
+        return WRONG
+    return DONE
+
+
+def _number(text: str | None) -> int | str | None:
+    """The number a person wrote; what is none stays as it is, and is refused with the options."""
+    is_number = text is not None and text.isascii() and text.isdigit()
+    return int(text) if is_number and text else text
+
+
+def _code(made: "Made") -> int:
+    """Whether all that was asked for is there, and as fresh as the bucket has it."""
+    objects = made.contents.by_status
+    whole = objects.total() == objects["fetched"] and not made.contents.earlier
+    whole = whole and not made.shortfall
+    return DONE if whole else INCOMPLETE
+
+
+def _tell_made(made: "Made") -> None:
+    table = Table("kind", "status", "objects", "size", show_edge=False)
+    for tally in made.contents.tallies:
+        table.add_row(tally.kind, tally.status, f"{tally.objects:,}", size(tally.size))
+    out.print(table)
+    out.print(
+        f"{made.contents.samples:,} of {made.candidates:,} candidates, chosen from "
+        f"{made.chosen_from}.\nThe set is in {made.folder.address()}; open gallery.html there.",
+        highlight=False,
+        soft_wrap=True,
+    )
+    if made.shortfall:
+        err.print(f"{made.shortfall}.", highlight=False)
+    if made.contents.earlier:
+        err.print(
+            f"{made.contents.earlier:,} objects are copies of an earlier run, as fresh ones could "
+            "not be had.",
+            highlight=False,
+        )
+    for problem in made.contents.problems[:PROBLEMS_SHOWN]:
+        err.print(
+            escape(f"  {problem.status}: {problem.key}: {problem.reason}"),
+            highlight=False,
+            soft_wrap=True,
+        )
+    absent = sum(each.objects for each in made.contents.tallies if each.status != "fetched")
+    if absent > PROBLEMS_SHOWN:
+        err.print(f"  and {absent - PROBLEMS_SHOWN:,} more; see manifest.parquet.", highlight=False)

@@ -1,0 +1,248 @@
+"""`off-platform validate` and `off-platform import`: product imports at one's desk."""
+
+import os
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from off_platform.cli.context import DONE, INCOMPLETE, WRONG, err, out, temporary_folder
+from off_platform.settings import settings
+from off_platform.storage.progress import duration, shown_at_the_desk
+
+if TYPE_CHECKING:
+    from off_platform.imports.outputs.report import Group
+    from off_platform.imports.validation import Verdict
+
+COLOURS = {"error": "red", "warning": "yellow", "info": "blue"}
+MOST_VALUE = 40
+# Of a rule, for programs; the files beside have all.
+MOST_EXAMPLES = 50
+
+
+def validate(
+    path: Annotated[Path, typer.Argument(help="A CSV, TSV, JSON or XLSX file, or a folder.")],
+    report: Annotated[
+        Path | None, typer.Option(help="Write a page for the producer here, FILE.html.")
+    ] = None,
+    corrected: Annotated[
+        Path | None, typer.Option(help="Write a copy with all certain proposals applied here.")
+    ] = None,
+    findings: Annotated[
+        Path | None, typer.Option(help="Write all findings here, FILE.csv or FILE.xlsx.")
+    ] = None,
+    form: Annotated[
+        Literal["text", "json", "github"],
+        typer.Option("--format", help="For people, for programs, for GitHub's checks."),
+    ] = "text",
+) -> None:
+    """Check a product import, as the platform would; nothing is taken in.
+
+    PATH is a CSV, TSV, JSON or .xlsx file, or a folder of them that hold the same products, with
+    pictures in images/ beside.
+
+    Exit codes: 0 all records are accepted, 1 some are not or the file itself breaks a rule, 2 the
+    file cannot be read as an import; others as `off-platform --help` says.
+    """
+    from off_platform.imports.outputs.report import outcome_of  # noqa: PLC0415 - brings jinja2
+    from off_platform.imports.validation import validate_import  # noqa: PLC0415 - only here
+
+    _demand_import(path)
+    _demand_apart(path, report, corrected, findings)
+    _demand_ending(report, ".html", ".htm")
+    _demand_ending(findings, ".csv", ".xlsx")
+    if path.is_file():
+        # The copy has the form of the file; under another name programs would take it for another.
+        _demand_ending(corrected, path.suffix.lower())
+    with temporary_folder() as into:
+        with shown_at_the_desk("validating") as display:
+            verdict = validate_import(path, into, display=display)
+        groups = _groups(into)
+        _tell(form, path, verdict, groups)
+        if report:
+            _write_report(into, verdict, report)
+        if corrected:
+            _write_corrected(path, into, verdict, corrected)
+        if findings:
+            _write_findings(into, verdict, findings)
+    raise typer.Exit({"refused": WRONG, "some": INCOMPLETE, "accepted": DONE}[outcome_of(verdict)])
+
+
+def import_(
+    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Files or folders.")],
+) -> None:
+    """Take in product imports: keep each file, check it, write its report, tables and findings.
+
+    PATH... are files or folders as `validate` checks them. Each is a partition, name@first 8 of its
+    SHA-256, and a run of Dagster's job imports; the same file twice is looked at twice and taken in
+    once. Exit codes: 0 all records are accepted, 1 some are not or a file itself breaks a rule, 2 a
+    file cannot be read as an import; others as `off-platform --help` says.
+    """
+    from off_platform.cli.imports_run import import_one  # noqa: PLC0415 - brings Dagster, 1.6 s
+    from off_platform.imports.outputs.report import shown  # noqa: PLC0415 - brings jinja2
+
+    for path in paths:
+        _demand_import(path)
+    of, code = settings(), DONE
+    for path in paths:
+        with out.status(f"{path.name} ..."):
+            done = import_one(of, path)
+        name, said = (escape(shown(text)) for text in (path.name, done.sentence))
+        out.print(f"[bold]{name}[/]  {said}", highlight=False)
+        out.print(f"  partition  {done.key}", highlight=False)
+        out.print(f"  report     {escape(done.report)}", highlight=False, soft_wrap=True)
+        for each in done.settled:
+            out.print(f"  settles    {escape(each)}", highlight=False, soft_wrap=True)
+        for name, why in done.failed_checks:
+            out.print(f"  [red]failed[/]     {name}: {escape(why)}", highlight=False)
+        code = max(code, done.code)
+    raise typer.Exit(code)
+
+
+def _demand_import(path: Path) -> None:
+    """A pipe or a device would be read without an end."""
+    if not path.exists():
+        raise typer.BadParameter(f"there is no file or folder {path}")
+    if not path.is_file() and not path.is_dir():
+        raise typer.BadParameter(f"{path} is no ordinary file and no folder")
+
+
+def _demand_apart(path: Path, *written: Path | None) -> None:
+    """What is written must cost neither the producer's file nor anything that is no file."""
+    places = [to for to in written if to is not None]
+    for to in places:
+        folder = to.absolute().parent
+        if not folder.is_dir() or (to.exists() and not to.is_file()):
+            raise typer.BadParameter(f"{to} is no place for a file: name one in a folder that is")
+        if not os.access(folder, os.W_OK):
+            raise typer.BadParameter(f"{to} cannot be written: {folder} may not be changed")
+        is_inside = path.is_dir() and to.resolve().is_relative_to(path.resolve())
+        if is_inside or (to.exists() and to.samefile(path)):
+            raise typer.BadParameter(f"{to} is part of the import itself; name another file")
+    if len({to.absolute() for to in places}) < len(places):
+        raise typer.BadParameter("the same file is named twice; each needs its own")
+
+
+def _demand_ending(to: Path | None, *endings: str) -> None:
+    if to is not None and to.suffix.lower() not in endings:
+        raise typer.BadParameter(f"{to} must end in {' or '.join(endings)}")
+
+
+def _groups(into: Path) -> "list[Group]":
+    from off_platform.imports.outputs.report import groups_of  # noqa: PLC0415 - brings jinja2
+    from off_platform.imports.whole_file.staging import connected, findings_in  # noqa: PLC0415 - with it
+
+    with connected(into) as connection:
+        return groups_of(connection, findings_in(into), MOST_EXAMPLES)
+
+
+def _tell(form: str, path: Path, verdict: "Verdict", groups: "list[Group]") -> None:
+    from off_platform.imports.outputs import verdict_forms  # noqa: PLC0415 - brings jinja2
+
+    if form == "json":
+        typer.echo(verdict_forms.as_json(verdict, groups))
+    elif form == "github":
+        for line in verdict_forms.as_github(path.as_posix(), verdict, groups):
+            typer.echo(line)
+    else:
+        _tell_a_person(path, verdict, groups)
+
+
+def _tell_a_person(path: Path, verdict: "Verdict", groups: "list[Group]") -> None:
+    from off_platform.imports.outputs.report import outcome_of, sentence, shown, what_first  # noqa: PLC0415 - the same
+
+    colour = {"accepted": "green", "some": "yellow", "refused": "red"}[outcome_of(verdict)]
+    said = escape(shown(sentence(verdict)))
+    name = escape(shown(path.name))
+    out.print(f"[bold]{name}[/]  [{colour}]{said}[/]", highlight=False)
+    if groups:
+        out.print(_as_table(groups, verdict))
+    for number, group in enumerate(what_first(groups), 1):
+        if number == 1:
+            out.print("[bold]What to do first[/]")
+        out.print(f"  {number}. {escape(group.rule.mend)} ({group.counted})", highlight=False)
+    out.print(f"Took {duration(verdict.seconds)}.", style="dim", highlight=False)
+
+
+def _as_table(groups: "list[Group]", verdict: "Verdict") -> Table:
+    from off_platform.imports.outputs.report import shown  # noqa: PLC0415 - brings jinja2
+
+    table = Table("level", "rule", "findings", "for example", show_edge=False)
+    for group in groups:
+        colour = COLOURS[group.rule.level]
+        table.add_row(
+            f"[{colour}]{group.rule.level}[/]",
+            group.rule.id,
+            f"{group.findings:,}",
+            escape(shown(_example(group, verdict))),
+        )
+    return table
+
+
+def _example(group: "Group", verdict: "Verdict") -> str:
+    from off_platform.imports.outputs.report import file_of  # noqa: PLC0415 - brings jinja2
+    from off_platform.imports.readers.cell_addresses import where  # noqa: PLC0415 - brings the readers
+
+    first = group.examples[0]
+    file = file_of(first, verdict)
+    named = ", ".join(part for part in (file, where(first)) if part)
+    at = f"{named}: " if named else ""
+    if first["value"] is None:
+        return at + str(first["message"])
+    proposal = f" -> {_short(first['proposal'])!r}" if first["proposal"] is not None else ""
+    return f"{at}{_short(first['value'])!r}{proposal}"
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= MOST_VALUE else f"{text[:MOST_VALUE]}..."
+
+
+def _write_report(into: Path, verdict: "Verdict", to: Path) -> None:
+    from off_platform.imports.outputs.report import write_report  # noqa: PLC0415 - brings jinja2
+
+    made = into / "report.html"
+    write_report(into, verdict, made)
+    _put(made, to, "the report")
+
+
+def _write_corrected(path: Path, into: Path, verdict: "Verdict", to: Path) -> None:
+    from off_platform.imports.outputs.corrected.copy import NoCopyError, write_corrected  # noqa: PLC0415 - only here
+    from off_platform.imports.outputs.report import shown  # noqa: PLC0415 - brings jinja2
+
+    made = into / "corrected"
+    try:
+        copy = write_corrected(path, into, verdict, made)
+    except NoCopyError as error:
+        err.print(escape(str(error)), highlight=False)
+        return
+    _put(made, to, f"the corrected copy, cells corrected: {copy.corrected:,}")
+    for note in copy.notes():
+        err.print(escape(shown(note)), highlight=False)
+
+
+def _write_findings(into: Path, verdict: "Verdict", to: Path) -> None:
+    from off_platform.imports.outputs.findings_files import write_findings_csv  # noqa: PLC0415 - only here
+    from off_platform.imports.outputs.findings_sheet import write_findings_xlsx  # noqa: PLC0415 - the same
+
+    made, there = into / f"findings{to.suffix}", verdict.counts.total()
+    if to.suffix == ".csv":
+        write_findings_csv(into, made)
+        written = there
+    else:
+        written = write_findings_xlsx(into, made)
+    left_out = f"the first {written:,} of {there:,} findings: a sheet holds no more, a .csv all"
+    _put(made, to, "all findings" if written == there else left_out)
+
+
+def _put(made: Path, to: Path, what: str) -> None:
+    """In one step: nobody finds half a file."""
+    part = to.with_name(f".{to.name}.part")
+    try:
+        shutil.copyfile(made, part)
+        part.replace(to)
+    finally:
+        part.unlink(missing_ok=True)
+    err.print(f"Written: {to} ({what})", highlight=False, soft_wrap=True, markup=False)

@@ -1,0 +1,109 @@
+"""One import by hand: its partition added, Dagster's job `imports` run for it, in this process.
+
+Runs are Dagster's own and are kept, so that the UI shows them afterwards.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from off_platform.cli.context import DONE, INCOMPLETE, WRONG
+from off_platform.runs import failures, of_an_operator, opened_home, run_job
+from off_platform.settings import Settings
+
+if TYPE_CHECKING:
+    import dagster as dg
+
+
+class ImportFailedError(OSError):
+    """The run ended before there was a verdict; the message says why."""
+
+
+@dataclass(frozen=True)
+class ImportDone:
+    """What became of an import.
+
+    Attributes:
+        key: its partition.
+        sentence: the verdict.
+        report: where the page for the producer lies.
+        settled: older imports of which it settled or superseded records, and what of each is open.
+        failed_checks: name and sentence of each check of error level that failed.
+        code: the command's exit code.
+    """
+
+    key: str
+    sentence: str
+    report: str
+    settled: list[str]
+    failed_checks: list[tuple[str, str]]
+    code: int
+
+
+def import_one(settings: Settings, path: Path) -> ImportDone:
+    """Takes a file or folder in.
+
+    Raises:
+        ImportFailedError: something else than the file is wrong, such as a full disk.
+    """
+    from off_platform.definitions import definitions  # noqa: PLC0415 - brings Dagster
+
+    with opened_home(settings) as instance:
+        return _done(*run_import(definitions(of=of_an_operator(settings)), instance, path))
+
+
+def run_import(
+    defs: "dg.Definitions", instance: "dg.DagsterInstance", path: Path
+) -> "tuple[str, dg.ExecuteInProcessResult]":
+    """Adds the partition of a file or folder and runs the job; gives the partition and the result.
+
+    Raises:
+        OSError: the file is not there or may not be read.
+    """
+    from off_platform.imports.intake.taking_in import key_of  # noqa: PLC0415 - with Dagster
+    from off_platform.partitions import IMPORTS  # noqa: PLC0415 - the same
+
+    key = key_of(path)
+    instance.add_dynamic_partitions(str(IMPORTS.name), [key])
+    config = {"import_file": {"path": str(path.absolute())}}
+    return key, run_job(defs, instance, "imports", key, config)
+
+
+def verdict_of(result: "dg.ExecuteInProcessResult") -> str:
+    """The verdict in a sentence, or why there is none."""
+    told = _told(result)
+    return str(told["verdict"].value) if told else "; ".join(failures(result))
+
+
+def _told(result: "dg.ExecuteInProcessResult") -> "Mapping[str, dg.MetadataValue[Any]]":
+    return {
+        made.asset_key.to_user_string(): made.metadata
+        for event in result.get_asset_materialization_events()
+        if (made := event.step_materialization_data.materialization)
+    }.get("import_report", {})
+
+
+def _settled(result: "dg.ExecuteInProcessResult") -> list[str]:
+    seen = (event.asset_observation_data for event in result.get_asset_observation_events())
+    return [
+        f"{each.asset_observation.partition}: {each.asset_observation.metadata['still_open'].value}"
+        for each in seen
+    ]
+
+
+def _done(key: str, result: "dg.ExecuteInProcessResult") -> ImportDone:
+    told = _told(result)
+    if not told:
+        raise ImportFailedError("; ".join(failures(result)) or f"The run of {key} failed.")
+    failed = [
+        (evaluation.check_name, evaluation.description or "")
+        for evaluation in result.get_asset_check_evaluations()
+        if not evaluation.passed and evaluation.severity.name == "ERROR"
+    ]
+    refused = any(name in {"readable", "header"} for name, _ in failed)
+    incomplete = told["quarantined"].value or told["findings_error"].value
+    code = WRONG if refused else INCOMPLETE if incomplete else DONE
+    return ImportDone(
+        key, str(told["verdict"].value), str(told["report"].value), _settled(result), failed, code
+    )

@@ -1,0 +1,294 @@
+"""`off-platform`: the platform's functions at one's desk.
+
+Only `run` goes through Dagster; the other commands call the same functions without it.
+"""
+
+import errno
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import click
+import typer
+from rich.markup import escape
+
+from off_platform.barcodes import check_digit_holds, kind_of, normal_form
+from off_platform.cli import crash_report
+from off_platform.cli.context import (
+    DONE,
+    INCOMPLETE,
+    OUT_OF_REACH,
+    UNFORESEEN,
+    WRONG,
+    err,
+    images_bucket,
+    out,
+    the_lake,
+)
+from off_platform.cli.image_sets import bins, images
+from off_platform.cli.imports import import_, validate
+from off_platform.images import keys as image_keys
+from off_platform.settings import SANDBOX, settings
+from off_platform.storage.lake import DamagedFileError, Lake, literal
+from off_platform.storage.progress import duration, shown_at_the_desk
+
+if TYPE_CHECKING:
+    from off_platform.images.key_index import KeyIndexFacts
+
+INTERRUPTED = 130
+STOPPED = "Stopped. Run the same command again to go on."
+
+app = typer.Typer(
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Open Food Facts images and Amazon's bin photos as tables and image sets.",
+    epilog="Exit codes: 0 done; 1 done, but something is missing or a check failed; 2 an option, "
+    "setting or file is wrong, or a file of the lake is damaged; 3 a bucket or disk is out of "
+    "reach; 4 an unforeseen error, with its traceback in a file that is named; 130 stopped by "
+    "Ctrl-C. "
+    "Settings are environment variables or lines of .env: OFF_PLATFORM_LAKE, "
+    "OFF_PLATFORM_IMAGES_BUCKET, OFF_PLATFORM_BINS_BUCKET and the others of docs/settings.md.",
+)
+app.command()(images)
+app.command()(bins)
+app.command()(validate)
+app.command("import")(import_)
+
+
+@app.command()
+def run(
+    image_set: Annotated[
+        str, typer.Option("--set", help="The declared image set to make.")
+    ] = "tryout",
+) -> None:
+    """Run the whole platform once: the month, the products, one image set; then say what was made.
+
+    With OFF_PLATFORM_SANDBOX=1 it works on small generated copies of the buckets, offline.
+    """
+    from off_platform.cli import first_run  # noqa: PLC0415 - brings Dagster, 1.6 s
+
+    of = settings()
+    first_run.demand_set(of, image_set)
+    if of.sandbox:
+        with out.status("the sandbox: photos drawn, OCR written, a key list made ..."):
+            first_run.make_sandbox_ready()
+        out.print(f"  [green]done[/]  the sandbox, in {SANDBOX}")
+    report = first_run.run_once(of, image_set, out)
+    first_run.tell(report, of, the_lake(of), out)
+    raise typer.Exit(INCOMPLETE if report.broken else DONE)
+
+
+@app.command()
+def ui() -> None:
+    """Open Dagster's UI at localhost:3000, with the daemon; Ctrl-C ends both.
+
+    With OFF_PLATFORM_SANDBOX=1 it opens on small generated copies of the buckets, offline.
+    """
+    from off_platform.cli import (  # noqa: PLC0415 - only here
+        first_run,
+        ui,
+    )
+
+    of = settings()
+    if of.sandbox:
+        with out.status("the sandbox: photos drawn, OCR written, a key list made ..."):
+            first_run.make_sandbox_ready()
+    ui.serve(of)
+
+
+@app.command()
+def sandbox() -> None:
+    """Make the sandbox: small generated copies of the buckets, in var/sandbox."""
+    from off_platform import runs  # noqa: PLC0415 - only here
+    from off_platform.cli import first_run  # noqa: PLC0415 - only here
+
+    first_run.make_sandbox_ready()
+    runs.prepared_home(settings())
+    out.print(f"The sandbox is in {SANDBOX}; use it with OFF_PLATFORM_SANDBOX=1.")
+
+
+@app.command()
+def home() -> None:
+    """Make Dagster's home and its tables; processes that start at once then find them made."""
+    from off_platform import runs  # noqa: PLC0415 - brings Dagster, 1.6 s
+
+    out.print(f"Dagster's home is ready: {runs.prepared_home(settings()).absolute()}")
+
+
+@app.command()
+def keys(
+    barcodes: Annotated[list[str], typer.Argument(help="Digits, as on the package.")],
+    layout: Annotated[
+        Literal["current", "document"],
+        typer.Option(help="`document`: codes of fewer than 13 digits unsplit, as once was."),
+    ] = "current",
+) -> None:
+    """Show where a product's photos lie: directory, keys and URLs; ids from the newest key index.
+
+    Without an index, image 1 stands for all.
+    """
+    source, lake = images_bucket(settings()), the_lake(settings())
+    for barcode in barcodes:
+        directory = image_keys.directory(barcode, layout)
+        note = "" if check_digit_holds(barcode) else ", check digit does not hold"
+        out.print(f"[bold]{barcode}[/]  {kind_of(barcode)}{note}", highlight=False)
+        out.print(f"  directory  {directory}", highlight=False)
+        for key in _known_keys(lake, barcode, directory):
+            line = f"  {key}\n    {source.public_url(key)}"
+            out.print(escape(line), highlight=False, soft_wrap=True)
+
+
+def _known_keys(lake: Lake, barcode: str, directory: str) -> list[str]:
+    examples = [f"{directory}1{suffix}" for suffix in image_keys.SUFFIXES.values()]
+    months = lake.partitions("key_index")
+    if not months:
+        return examples
+    rows = lake.rows_of("key_index", ("month", months[-1]))
+    with lake.connect() as connection:
+        found = connection.execute(
+            f"SELECT key FROM {rows} WHERE barcode = {literal(normal_form(barcode))} "
+            "ORDER BY image_id, kind = 'ocr', kind DESC"
+        ).fetchall()
+    if not found:
+        err.print(
+            f"  The key index of {months[-1][:7]} names no photo of it; image 1 stands for all."
+        )
+    return [key for (key,) in found] or examples
+
+
+@app.command()
+def index(
+    key_list: Annotated[Path, typer.Argument(help="A key list, as the bucket writes it (gzip).")],
+    to: Annotated[Path, typer.Argument(metavar="OUT.parquet", help="The key index to write.")],
+) -> None:
+    """Parse a key list into a key index; lines that are no keys go beside it, none is dropped.
+
+    The key list is the bucket's data/data_keys.gz, as it was downloaded. Exit codes: 1 when more
+    lines are no keys than OFF_PLATFORM_ODDITIES_SHARE_MOST allows, 2 when none is a key; others as
+    `off-platform --help` says.
+    """
+    from off_platform.images.key_index import write_key_index  # noqa: PLC0415 - only here
+    from off_platform.images.key_list import RefusedKeyListError  # noqa: PLC0415 - the same
+
+    _demand_place_for_index(key_list, to)
+    odd = to.with_suffix(".oddities.parquet")
+    made, made_odd = (path.with_name(path.name + ".part") for path in (to, odd))
+    started = datetime.now(UTC)
+    try:
+        with shown_at_the_desk("indexing") as display:
+            facts = write_key_index(
+                key_list, made, made_odd, settings().key_list_bytes_most, display
+            )
+        if not facts.rows:
+            raise RefusedKeyListError(_no_key(key_list, facts))
+        made_odd.replace(odd)
+        made.replace(to)
+    finally:
+        made.unlink(missing_ok=True)
+        made_odd.unlink(missing_ok=True)
+    took = duration((datetime.now(UTC) - started).total_seconds())
+    kinds = ", ".join(f"{count:,} {kind}" for kind, count in facts.by_kind.items())
+    out.print(f"{facts.rows:,} keys ({kinds}) in {to}, in {took}.", highlight=False)
+    for reason, count in facts.oddities.most_common():
+        out.print(f"  no keys: {count:,}, {escape(reason)}", highlight=False)
+    if facts.oddities:
+        out.print(f"  They are in {odd}.", highlight=False, soft_wrap=True)
+    if not facts.sorted_and_unique:
+        err.print("The key list is not sorted, or repeats lines; the index is in the list's order.")
+    share = facts.oddities.total() / facts.lines
+    if share > settings().oddities_share_most:
+        most = settings().oddities_share_most
+        err.print(f"{share:.2%} of the lines are no keys; {most:.2%} may be.", highlight=False)
+        raise typer.Exit(INCOMPLETE)
+
+
+def _no_key(key_list: Path, facts: "KeyIndexFacts") -> str:
+    """What to say of a list without a single key."""
+    if not facts.lines:
+        return f"The key list {key_list} is empty."
+    reason, count = facts.oddities.most_common(1)[0]
+    return f"None of the {facts.lines:,} lines of {key_list} is a key: {count:,}, {reason}."
+
+
+def _demand_place_for_index(key_list: Path, to: Path) -> None:
+    """A slip in the order of the two names must not cost the key list."""
+    if not key_list.exists() or key_list.is_dir():
+        raise typer.BadParameter(f"there is no file {key_list}")
+    if to.suffix != ".parquet" or to.is_dir():
+        raise typer.BadParameter(f"{to} is where the index goes: a file that ends in .parquet")
+    if not to.parent.is_dir():
+        raise typer.BadParameter(f"there is no folder {to.parent}")
+    if to.exists() and key_list.exists() and to.samefile(key_list):
+        raise typer.BadParameter(f"{to} is the key list itself")
+
+
+@contextmanager
+def _errors_in_words() -> Iterator[None]:
+    """What can go wrong for a user as one sentence and an exit code, never a traceback."""
+    try:
+        with _foreseen_in_words():
+            yield
+    except Exception as error:  # noqa: BLE001 - reported with its traceback, in a file
+        if damaged := _damage_behind(error):
+            _stop(str(damaged), WRONG)
+        _stop(crash_report.reported(error), UNFORESEEN)
+
+
+def _damage_behind(error: Exception) -> DamagedFileError | None:
+    """The damaged file of the lake that an error of a library came from; None for any other."""
+    if not type(error).__module__.startswith(("duckdb", "_duckdb", "pyarrow")):
+        return None
+    try:
+        return the_lake(settings()).damage_behind(error)
+    except Exception:  # noqa: BLE001 - the lake cannot be looked at; the first error is reported
+        return None
+
+
+@contextmanager
+def _foreseen_in_words() -> Iterator[None]:
+    try:
+        yield
+    except (KeyboardInterrupt, click.Abort):
+        _stop(STOPPED, INTERRUPTED)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except RuntimeError as error:
+        # DuckDB's word for a Ctrl-C that came in the middle of a query.
+        if "Query interrupted" not in str(error):
+            raise
+        _stop(STOPPED, INTERRUPTED)
+    except OSError as error:
+        _stop(_of_disk(error), OUT_OF_REACH)
+    except (ValueError, LookupError) as error:
+        if not type(error).__module__.startswith("off_platform"):
+            raise
+        _stop(str(error), WRONG)
+
+
+def _of_disk(error: OSError) -> str:
+    """Our own errors are sentences; the system's get what it was about."""
+    if error.errno is None:
+        return str(error)
+    about = f": {error.filename}" if error.filename else ""
+    hint = " Free some space and run again." if error.errno == errno.ENOSPC else ""
+    return f"{error.strerror}{about}.{hint}"
+
+
+def _stop(sentence: str, code: int) -> None:
+    err.print(f"[red]off-platform:[/] {escape(sentence)}", highlight=False, soft_wrap=True)
+    sys.exit(code)
+
+
+def main() -> None:
+    """The command line; see `off-platform --help`."""
+    with _errors_in_words():
+        code = app(standalone_mode=False)
+        # Typer turns Ctrl-C into this code without a word (typer/core.py, _main).
+        if code == INTERRUPTED:
+            raise KeyboardInterrupt
+        sys.exit(code)

@@ -1,0 +1,1 @@
+"""From the file somebody hands in to the original that is kept."""

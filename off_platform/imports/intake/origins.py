@@ -1,0 +1,167 @@
+"""In which file, row, line and cell the findings of a joined import are.
+
+Its records have numbers of their own while it is validated; who joins them is `joining.py`.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from off_platform.imports.readers.batches import Reader
+from off_platform.imports.readers.cell_addresses import ROW, SEVERAL, pattern_of
+from off_platform.imports.whole_file.staging import connected
+from off_platform.storage.lake import copy_query, literal
+
+if TYPE_CHECKING:
+    import duckdb
+    import pyarrow as pa
+
+# Number of what the header of the joined import would be, and of its first record.
+HEADER = 1
+FIRST = 2
+_ORIGINS = "origins.parquet"
+
+
+@dataclass(frozen=True, slots=True)
+class JoinedFile:
+    """What is asked of a file after it was joined.
+
+    Attributes:
+        name: as people see it.
+        sheet: of XLSX.
+        header: of tables, its columns' names.
+        header_row: the row of these.
+        header_line: of texts, its line.
+    """
+
+    name: str
+    sheet: str | None
+    header: tuple[str, ...]
+    header_row: int | None
+    header_line: int | None
+
+    @classmethod
+    def of(cls, reader: Reader) -> "JoinedFile":
+        """For a file that was opened."""
+        source = reader.source
+        return cls(source.name, source.sheet, source.header, reader.header_row, reader.header_line)
+
+
+class Origins:
+    """Where the joined records stand, by number; on disk, as there may be any number."""
+
+    def __init__(self, files: Sequence[JoinedFile]) -> None:
+        """For the files of an import, in the order in which they are joined."""
+        self._files = files
+
+    def put_down(self, connection: "duckdb.DuckDBPyConnection", folder: Path) -> None:
+        """Keeps the table `origins` (`number`, `file`, `row`, `line`) in a folder."""
+        copy_query(connection, "FROM origins", folder / _ORIGINS)
+
+    def names_of(self, rows: "pa.Array", folder: Path) -> "pa.Array":
+        """What a person calls joined records: the row, and the first file that each stands in."""
+        import pyarrow as pa  # noqa: PLC0415 - 0.2 s, once used
+
+        asked = pa.table({"number": rows, "place": pa.array(range(len(rows)))})
+        with self._opened(folder) as connection:
+            connection.register("asked", asked)
+            return (
+                connection.sql("""
+                SELECT 'row ' || arg_min(o.row, file) || ' of ' || arg_min(name, file) AS said
+                FROM asked JOIN origins AS o USING (number) JOIN files USING (file)
+                GROUP BY place ORDER BY place""")
+                .to_arrow_table()["said"]
+                .combine_chunks()
+            )
+
+    def put_places(
+        self, findings: Path, folder: Path, files_of: Mapping[str, Sequence[int]]
+    ) -> None:
+        """Puts file, row, line, sheet and cell in; of files with the column, the first is named.
+
+        Args:
+            findings: the file of the table `import_findings`, which is replaced.
+            folder: that `put_down` was called with.
+            files_of: the files that have each column.
+        """
+        rows = f"read_parquet({literal(str(findings))}, file_row_number = true)"
+        with self._opened(folder) as connection:
+            named = connection.execute(
+                f'SELECT DISTINCT "column" FROM {rows} WHERE "column" IS NOT NULL'
+            ).fetchall()
+            _insert(
+                connection,
+                'has ("column" VARCHAR, file BIGINT, cells VARCHAR)',
+                self._columns((column for (column,) in named), files_of),
+            )
+            placed = findings.with_name("placed.parquet")
+            copy_query(connection, _placed_query(rows), placed)
+            placed.replace(findings)
+
+    def _columns(
+        self, named: Iterable[str], files_of: Mapping[str, Sequence[int]]
+    ) -> Iterator[tuple[object, ...]]:
+        """Of columns, or several in one name, the files that have them, and their cells there."""
+        for column in named:
+            parts = [column] if column in files_of else column.split(SEVERAL)
+            for file in files_of.get(parts[0], ()):
+                if all(file in files_of.get(part, ()) for part in parts):
+                    yield column, file, pattern_of(column, self._files[file].header)
+
+    @contextmanager
+    def _opened(self, folder: Path) -> "Iterator[duckdb.DuckDBPyConnection]":
+        """DuckDB that knows the tables `origins` and `files`."""
+        origins = f"read_parquet({literal(str(folder / _ORIGINS))})"
+        with connected(folder) as connection:
+            connection.execute(f"CREATE VIEW origins AS FROM {origins}").fetchall()
+            _insert(
+                connection,
+                "files (file BIGINT, name VARCHAR, sheet VARCHAR, row BIGINT, line BIGINT)",
+                (
+                    (at, file.name, file.sheet, file.header_row, file.header_line)
+                    for at, file in enumerate(self._files)
+                ),
+            )
+            yield connection
+
+
+def _insert(
+    connection: "duckdb.DuckDBPyConnection", table: str, rows: Iterable[tuple[object, ...]]
+) -> None:
+    connection.execute(f"CREATE TABLE {table}").fetchall()
+    name, _, _ = table.partition(" ")
+    for row in rows:
+        marks = ", ".join("?" * len(row))
+        connection.execute(f"INSERT INTO {name} VALUES ({marks})", row).fetchall()
+
+
+def _placed_query(findings: str) -> str:
+    # The header's finding is placed in the first file that has the column, as all others are.
+    return f"""
+        WITH found AS (FROM {findings}),
+        places AS (
+            SELECT found.file_row_number AS at,
+                arg_min({{'file': o.file, 'row': o.row, 'line': o.line}},
+                    (h.file IS NULL, o.file)) AS place
+            FROM found JOIN origins AS o ON o.number = found.row
+                LEFT JOIN has AS h ON h."column" = found."column" AND h.file = o.file
+            WHERE found.row >= {FIRST} GROUP BY found.file_row_number
+            UNION ALL
+            SELECT found.file_row_number, arg_min({{'file': f.file, 'row': f.row, 'line': f.line}},
+                f.file)
+            FROM found JOIN has USING ("column") JOIN files AS f ON f.file = has.file
+            WHERE found.row = {HEADER} GROUP BY found.file_row_number)
+        SELECT found.* EXCLUDE (file_row_number) REPLACE (
+            coalesce(f.name, found.file) AS file,
+            CASE WHEN p.at IS NULL THEN found.row ELSE p.place.row END AS row,
+            CASE WHEN p.at IS NULL THEN found.line ELSE p.place.line END AS line,
+            CASE WHEN p.place.row IS NOT NULL THEN f.sheet END AS sheet,
+            CASE WHEN f.sheet IS NOT NULL
+                THEN coalesce(found.cell, replace(h.cells, '{ROW}', p.place.row::VARCHAR))
+            END AS cell)
+        FROM found LEFT JOIN places AS p ON p.at = found.file_row_number
+            LEFT JOIN files AS f ON f.file = p.place.file
+            LEFT JOIN has AS h ON h."column" = found."column" AND h.file = f.file
+        ORDER BY found.file_row_number"""

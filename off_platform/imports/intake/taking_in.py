@@ -1,0 +1,231 @@
+"""An import as it came: kept in the lake unchanged, under a key made of its name and its bytes.
+
+A corrected file is another import, the same file twice is not. What it holds: `validation.py`.
+"""
+
+import json
+import re
+import shutil
+import unicodedata
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from off_platform.imports.intake.joining import open_whole
+from off_platform.imports.readers.batches import Found, Source, UnreadableError
+from off_platform.imports.readers.folder_files import is_own_folder, is_plain
+from off_platform.imports.readers.opening import sha256_of
+from off_platform.imports.specification.tables import IMPORT, IMPORTS
+from off_platform.storage.folders import Folder
+from off_platform.storage.lake import Lake
+
+if TYPE_CHECKING:
+    import duckdb
+
+KEPT = "imports"
+ORIGINAL = "original"
+NOT_KEPT = "not_kept.json"
+KEY = re.compile(r"[A-Za-z0-9._-]{1,60}@[0-9a-f]{8}")
+_SHA_DIGITS = 8
+_MOST_NAME = 60
+
+
+class NotTakenInError(LookupError):
+    """There is no such import; the message says what to do."""
+
+
+class OtherFileError(ValueError):
+    """The file is not the one that the import's key names; the message says so."""
+
+
+@dataclass(frozen=True)
+class TakenIn:
+    """An import in the lake.
+
+    Attributes:
+        key: its partition, `name@first 8 digits of its SHA-256`.
+        name: of the file or folder, as the producer has it.
+        source: what it is; None when it cannot be read as an import.
+        refused: why it cannot be read; empty when it can.
+        imported_at: when it was first taken in.
+    """
+
+    key: str
+    name: str
+    source: Source | None
+    refused: str
+    imported_at: datetime
+
+
+def key_of(path: Path) -> str:
+    """The key of a file or folder.
+
+    Raises:
+        OSError: it is not there or may not be read.
+    """
+    return key_from(path.name, sha256_of(path))
+
+
+def key_from(file: str, sha256: str) -> str:
+    """The key of a file's name, and of the SHA-256 of its bytes.
+
+    The name comes from outside; the key is a folder, a partition and part of a URL.
+    """
+    plain = unicodedata.normalize("NFKD", file).encode("ascii", "ignore").decode()
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", plain).strip("-.")[:_MOST_NAME] or "import"
+    return f"{name}@{sha256[:_SHA_DIGITS]}"
+
+
+def take_in(lake: Lake, path: Path, key: str) -> None:
+    """Keeps a file or folder in the lake, unchanged; one that is there whole stays.
+
+    Raises:
+        OtherFileError: it is not what the key names.
+        OSError: it cannot be read, or the lake not be written.
+    """
+    folder = of_import(lake, key)
+    # The name is the producer's, and stands in the findings.
+    name = path.name.encode("utf-8", "replace").decode()
+    with lake.root.scratch() as scratch:
+        made = scratch / ORIGINAL
+        copy = made / name
+        passed_over: list[str] = []
+        if path.is_dir():
+            shutil.copytree(path, copy, ignore=_not_plain(path, passed_over))
+        else:
+            made.mkdir()
+            shutil.copyfile(path, copy)
+        # Of the copy, as the producer may change the file meanwhile.
+        found = key_from(path.name, sha256_of(copy))
+        if found != key:
+            raise OtherFileError(f"{path} is {found}, not {key}: it was changed since.")
+        # In a bucket, a run that was killed may have put some of the files.
+        if folder.sizes(ORIGINAL) != _sizes(made):
+            folder.place(made, ORIGINAL)
+        if passed_over:
+            folder.write(NOT_KEPT, json.dumps(sorted(passed_over)).encode())
+
+
+def _sizes(made: Path) -> dict[str, int]:
+    files = filter(Path.is_file, made.rglob("*"))
+    return {file.relative_to(made.parent).as_posix(): file.stat().st_size for file in files}
+
+
+def _not_plain(root: Path, passed_over: list[str]) -> Callable[[str, list[str]], set[str]]:
+    """What `copytree` leaves out, and notes: links, pipes and devices."""
+
+    def ignored(folder: str, names: list[str]) -> set[str]:
+        paths = [Path(folder, name) for name in names]
+        left_out = [path for path in paths if not (is_plain(path) or is_own_folder(path))]
+        passed_over.extend(_shown(path.relative_to(root).as_posix()) for path in left_out)
+        return {path.name for path in left_out}
+
+    return ignored
+
+
+def _shown(name: str) -> str:
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
+def not_kept(lake: Lake, key: str) -> list[Found]:
+    """`file_not_read` of what stood in an import's folder and is not kept, as it is not a file."""
+    folder = of_import(lake, key)
+    if not folder.exists(NOT_KEPT):
+        return []
+    return [
+        Found(
+            None, None, "file_not_read", name,
+            f"{name[:120]} was not kept, as it is a link, a pipe or a device.",
+        )
+        for name in json.loads(folder.read(NOT_KEPT))
+    ]  # fmt: skip
+
+
+def record(
+    lake: Lake,
+    key: str,
+    connection: "duckdb.DuckDBPyConnection",
+    now: datetime | None = None,
+) -> TakenIn:
+    """Notes in the table `imports` what a kept import is, and when it was first taken in.
+
+    Raises:
+        NotTakenInError: it is not kept.
+    """
+    source, refused = None, ""
+    with original(lake, key) as path:
+        name = path.name
+        try:
+            source = open_whole(path).source
+        except UnreadableError as error:
+            refused = str(error)
+    taken = TakenIn(key, name, source, refused, imported_at(lake, key, connection) or _now(now))
+    lake.replace(IMPORTS.name, (IMPORT, key), IMPORTS.arrow, lambda to: _write(taken, to))
+    return taken
+
+
+def _now(now: datetime | None) -> datetime:
+    return now or datetime.now(UTC)
+
+
+def _write(taken: TakenIn, to: Path) -> None:
+    import pyarrow as pa  # noqa: PLC0415 - 0.2 s, once used
+    import pyarrow.parquet as pq  # noqa: PLC0415 - the same
+
+    source = taken.source
+    row = {
+        "name": taken.name,
+        "imported_at": taken.imported_at,
+        "refused": taken.refused or None,
+        **({field: getattr(source, field) for field in _OF_SOURCE} if source else {}),
+        "columns": list(source.header) if source else None,
+    }
+    pq.write_table(pa.Table.from_pylist([row], IMPORTS.arrow), to)
+
+
+_OF_SOURCE = ("format", "bytes", "sha256", "encoding", "delimiter", "sheet")
+
+
+def imported_at(lake: Lake, key: str, connection: "duckdb.DuckDBPyConnection") -> datetime | None:
+    """When an import was first taken in; None when it was not."""
+    if not lake.has(IMPORTS.name, (IMPORT, key)):
+        return None
+    rows = lake.rows_of(IMPORTS.name, (IMPORT, key))
+    ((at,),) = connection.execute(f"SELECT imported_at FROM {rows}").fetchall()
+    return at if isinstance(at, datetime) else None
+
+
+@contextmanager
+def original(lake: Lake, key: str) -> Iterator[Path]:
+    """The kept file or folder, as one of this machine.
+
+    Raises:
+        NotTakenInError: it is not kept, or not all of it.
+    """
+    folder = of_import(lake, key)
+    if ORIGINAL not in folder.folders():
+        raise NotTakenInError(
+            f"The import {key} is not in the lake; hand its file in with off-platform import."
+        )
+    with folder.local_folder(ORIGINAL) as kept:
+        (path,) = kept.iterdir()
+        if not sha256_of(path).startswith(key.rpartition("@")[2]):
+            raise NotTakenInError(
+                f"The import {key} is not whole in the lake, as its taking in was interrupted; "
+                "hand its file in again with off-platform import."
+            )
+        yield path
+
+
+def of_import(lake: Lake, key: str) -> Folder:
+    """The folder of an import in the lake: its original, report, findings and corrected copy.
+
+    Raises:
+        NotTakenInError: the key is none.
+    """
+    if not KEY.fullmatch(key):
+        raise NotTakenInError(f"{key[:80]!r} is no import; imports are called name@12345678.")
+    return lake.root.below(f"{KEPT}/{key}")

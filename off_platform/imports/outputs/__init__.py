@@ -1,0 +1,1 @@
+"""Report, corrected copy, findings and verdict, for people and programs."""

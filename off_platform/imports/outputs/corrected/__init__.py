@@ -1,0 +1,1 @@
+"""Corrected copies, one module per format."""

@@ -1,0 +1,62 @@
+"""The corrected copy of an import: every certain proposal applied and marked, nothing else changed.
+
+It has the form that the file came in; what is not corrected stays byte for byte. What was corrected
+is noted in a column of its own, `corrections_made`. How each format is copied is in
+`delimited.py`, `json.py` and `xlsx.py`.
+"""
+
+from pathlib import Path
+
+from off_platform.imports.outputs.corrected.corrections import Certain, Copy, NoCopyError
+from off_platform.imports.outputs.corrected.delimited import copy_delimited
+from off_platform.imports.outputs.corrected.json import copy_json
+from off_platform.imports.outputs.corrected.xlsx import copy_xlsx
+from off_platform.imports.validation import Verdict
+
+__all__ = ["Copy", "NoCopyError", "ending_of", "write_corrected"]
+
+ENDINGS = {"csv": ".csv", "tsv": ".tsv", "json": ".json", "json_lines": ".jsonl", "xlsx": ".xlsx"}
+# Rows that cannot be read as records would be lost; with other delimiters, unseen.
+_LOST_BY = ("quote_misplaced", "rows_in_quotes", "json_duplicate_key")
+
+
+def ending_of(verdict: Verdict) -> str:
+    """The ending of the corrected copy's name.
+
+    Raises:
+        NoCopyError: there can be none.
+    """
+    if verdict.refused or verdict.source is None:
+        raise NoCopyError("There is no corrected copy, as the file could not be read.")
+    if lost := next((rule for rule in _LOST_BY if verdict.counts[rule]), None):
+        raise NoCopyError(f"There is no corrected copy, as rows are lost by {lost}.")
+    if verdict.source.format not in ENDINGS:
+        raise NoCopyError("There is no corrected copy of several files.")
+    return ENDINGS[verdict.source.format]
+
+
+def write_corrected(path: Path, folder: Path, verdict: Verdict, to: Path) -> Copy:
+    """Writes the copy.
+
+    Args:
+        path: the file as it came.
+        folder: where it was validated into.
+        verdict: of it.
+        to: the file to write.
+
+    Returns:
+        How many cells were corrected, and what else is to be known of the copy.
+
+    Raises:
+        NoCopyError: there can be none.
+    """
+    ending_of(verdict)
+    source, certain = verdict.source, Certain(folder)
+    assert source is not None  # noqa: S101 - `ending_of` has looked
+    match source.format:
+        case "xlsx":
+            return copy_xlsx(path, source, certain, to, is_ragged=verdict.counts["ragged_row"] > 0)
+        case "csv" | "tsv":
+            return copy_delimited(path, source, certain, to)
+        case _:
+            return copy_json(path, source, certain, to)

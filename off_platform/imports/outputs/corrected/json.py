@@ -1,0 +1,109 @@
+"""The corrected copy of a JSON file: its text, but for values that are corrected.
+
+The order of names, indentation and the way that numbers are written stay.
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from json.decoder import scanstring  # type: ignore[attr-defined]
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from off_platform.imports.outputs.corrected.corrections import Certain, Copy, Corrections, noted
+from off_platform.imports.readers.batches import Source
+from off_platform.imports.readers.headers import plain_name
+from off_platform.imports.readers.json.stream import DECODER, Number, pieces_of_json
+from off_platform.imports.specification.fields import BARCODES, CORRECTIONS, NESTED
+
+_SPACE = re.compile(r"[ \t\r\n]*")
+_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?", re.ASCII)
+
+
+class Member(NamedTuple):
+    """A name and value of an object in a text.
+
+    Attributes:
+        column: as findings name it: trimmed, with `nutrition.` in front of nested ones.
+        key: where the name begins, at its quote.
+        start: where the value begins.
+        end: where it ends.
+        value: what it is.
+        is_nested: whether it is within `nutrition`.
+    """
+
+    column: str
+    key: int
+    start: int
+    end: int
+    value: Any
+    is_nested: bool
+
+
+def copy_json(path: Path, source: Source, certain: Certain, to: Path) -> Copy:
+    """Writes the copy; see `corrected.write_corrected`."""
+    copy = Copy()
+    with to.open("w", encoding="utf-8", newline="") as file:
+        if source.byte_order_mark:
+            file.write("\ufeff")
+        for row, text in pieces_of_json(path, lines=source.format == "json_lines"):
+            corrections = certain.of(row) if row else {}
+            file.write(_corrected(text, corrections) if corrections else text)
+            copy.corrected += len(corrections)
+    return copy
+
+
+def _corrected(text: str, corrections: Corrections) -> str:
+    """The text of a record with its values corrected, and a note of that at its end."""
+    members = list(_members(text, _SPACE.match(text).end(), ""))  # type: ignore[union-attr]
+    edits = [
+        (each.start, each.end, _written(each, corrections[each.column]))
+        for each in members
+        if each.column in corrections
+    ]
+    edits.append(_note(text, members, corrections))
+    for start, end, made in sorted(edits, reverse=True):
+        text = f"{text[:start]}{made}{text[end:]}"
+    return text
+
+
+def _members(text: str, at: int, path: str) -> Iterator[Member]:
+    """The members of the object that begins at a place; those of `nutrition` one level deeper."""
+    at = _behind(text, at + 1)
+    while text[at] == '"':
+        name, end = scanstring(text, at + 1)
+        start = _behind(text, _behind(text, end) + 1)
+        value, end_of_value = DECODER.raw_decode(text, start)
+        column = path + plain_name(name)
+        yield Member(column, at, start, end_of_value, value, bool(path))
+        if isinstance(value, dict) and f"{column}." == NESTED:
+            yield from _members(text, start, NESTED)
+        at = _behind(text, end_of_value)
+        if text[at] != ",":
+            return
+        at = _behind(text, at + 1)
+
+
+def _behind(text: str, at: int) -> int:
+    return _SPACE.match(text, at).end()  # type: ignore[union-attr]
+
+
+def _written(member: Member, text: str) -> str:
+    """Numbers stay numbers, but for barcodes."""
+    is_number = isinstance(member.value, Number) and member.column not in BARCODES
+    return text if is_number and _NUMBER.fullmatch(text) else json.dumps(text, ensure_ascii=False)
+
+
+def _note(text: str, members: list[Member], corrections: Corrections) -> tuple[int, int, str]:
+    """Where the note of a record goes, and what it says: laid out as the member before it."""
+    there = next((each for each in members if each.column == CORRECTIONS), None)
+    if there:
+        said = noted(there.value, corrections)
+        return there.start, there.end, json.dumps(said, ensure_ascii=False)
+    own = [each for each in members if not each.is_nested]
+    last, before = own[-1], own[-2] if len(own) > 1 else None
+    between = text[before.end : last.key] if before else ", "
+    colon = text[scanstring(text, last.key + 1)[1] : last.start]
+    said = json.dumps(noted(None, corrections), ensure_ascii=False)
+    # Space in front of the comma would be doubled.
+    return last.end, last.end, f'{between.lstrip()}"{CORRECTIONS}"{colon}{said}'

@@ -1,0 +1,272 @@
+"""The corrected copy of a workbook: all parts as they are, but for the sheet with corrected cells.
+
+In that sheet only the corrected cells are written anew, as inline texts or as numbers in the style
+that they have; a cell with a formula keeps it. So formulas, other sheets, panes, widths and formats
+stay, and no other part must know of the change.
+"""
+
+import re
+import shutil
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any
+from xml.parsers import expat
+
+from off_platform.imports.outputs.corrected.corrections import (
+    Certain,
+    Copy,
+    Corrections,
+    NoCopyError,
+    noted,
+)
+from off_platform.imports.outputs.findings_sheet import escaped_text
+from off_platform.imports.readers.batches import Source
+from off_platform.imports.readers.headers import plain_name
+from off_platform.imports.readers.xlsx.cells import Cells, as_text, cell_name, letters_of
+from off_platform.imports.readers.xlsx.package import Package, Sheet
+from off_platform.imports.readers.xlsx.rows import Values, rows_of
+from off_platform.imports.readers.xlsx.workbook import open_xlsx
+from off_platform.imports.specification.fields import CORRECTIONS, place_of
+
+_CHUNK = 1 << 20
+_NUMBER = re.compile(r"-?[0-9]+(?:\.[0-9]+)?", re.ASCII)
+_REF = re.compile(rb'(\sref=["\'])([A-Z]+[0-9]+)(?::([A-Z]+)([0-9]+))?(["\'])')
+
+
+def copy_xlsx(path: Path, source: Source, certain: Certain, to: Path, *, is_ragged: bool) -> Copy:
+    """Writes the copy; see `corrected.write_corrected`.
+
+    Args:
+        path: the file as it came.
+        source: what it is.
+        certain: what is to be corrected.
+        to: the file to write.
+        is_ragged: whether rows have cells beyond the header.
+    """
+    reader, package, copy = open_xlsx(path, source), Package(path), Copy()
+    sheet = next(s for s in package.sheets if s.name == source.sheet and not s.is_hidden)
+    with zipfile.ZipFile(path) as old, zipfile.ZipFile(to, "w", allowZip64=True) as new:
+        new.comment = old.comment
+        for part in old.infolist():
+            with old.open(part) as file, new.open(_like(part), "w") as made:
+                if part.filename == sheet.part and certain.any:
+                    plan = _Plan(package, sheet, source, reader.header_row, certain, is_ragged)
+                    _Editor(plan, copy).edit(file, made)
+                else:
+                    shutil.copyfileobj(file, made, _CHUNK)
+    return copy
+
+
+def _like(part: zipfile.ZipInfo) -> zipfile.ZipInfo:
+    made = zipfile.ZipInfo(part.filename, part.date_time)
+    made.compress_type = part.compress_type
+    made.external_attr, made.comment = part.external_attr, part.comment
+    made.file_size = part.file_size
+    return made
+
+
+@dataclass
+class _Plan:
+    """What is to be written into which cells of a sheet."""
+
+    package: Package
+    sheet: Sheet
+    source: Source
+    header_row: int
+    certain: Certain
+    is_ragged: bool
+    places: dict[str, int] = field(init=False)
+    is_new: bool = field(init=False)
+
+    def __post_init__(self) -> None:
+        names = self.source.header
+        self.places = {name: at for at, name in enumerate(names)}
+        self.is_new = CORRECTIONS not in self.places
+        if self.is_new:
+            self.places[CORRECTIONS] = self._beyond_all() if self.is_ragged else len(names)
+        rows = rows_of(self.package, self.sheet) if not self.is_new else iter(())
+        self._before = _Following(rows)
+
+    def of(self, row: int) -> dict[int, tuple[str, str]]:
+        """By place of the column: its name, and the text to write."""
+        if row == self.header_row:
+            found = {self.places[CORRECTIONS]: (CORRECTIONS, CORRECTIONS)} if self.is_new else {}
+            return found | self._trimmed_names()
+        corrections = self.certain.of(row) if row > self.header_row else {}
+        return {self.places[name]: (name, text) for name, text in corrections.items()}
+
+    def note(self, row: int, corrections: Corrections) -> str:
+        """What the row's cell in `corrections_made` says."""
+        return noted(self._before.value(row, self.places[CORRECTIONS]), corrections)
+
+    def _trimmed_names(self) -> dict[int, tuple[str, str]]:
+        values = next(v for row, v in rows_of(self.package, self.sheet) if row == self.header_row)
+        named = zip(self.source.header, values, strict=False)
+        return {
+            at: (name, name)
+            for at, (name, value) in enumerate(named)
+            if isinstance(value, str) and value != name and plain_name(value) == name
+        }
+
+    def _beyond_all(self) -> int:
+        return max(len(values) for _, values in rows_of(self.package, self.sheet))
+
+
+class _Following:
+    """Rows that are asked for in their order."""
+
+    def __init__(self, rows: Iterator[tuple[int, Values]]) -> None:
+        self._rows, self._row, self._values = rows, 0, ()
+
+    def value(self, row: int, at: int) -> str | None:
+        while self._row < row and (found := next(self._rows, None)):
+            self._row, self._values = found
+        if self._row != row or at >= len(self._values):
+            return None
+        return as_text(self._values[at])
+
+
+class _Editor:
+    """Copies the XML of a sheet and replaces what stands in some of its cells."""
+
+    def __init__(self, plan: _Plan, copy: Copy) -> None:
+        self._plan, self._copy = plan, copy
+        self._cells = Cells(plan.package, plan.sheet.name)
+        self._parser = expat.ParserCreate()
+        self._parser.StartElementHandler = self._start
+        self._parser.EndElementHandler = self._end
+        self._parser.XmlDeclHandler = self._declared
+        # The bytes that are not written yet, and which of the file's is their first.
+        self._data, self._base = bytearray(), 0
+        self._edits: list[tuple[int, int, bytes]] = []
+        self._depth_of_rows = False
+        self._row = self._next = 0
+        self._wanted: dict[int, tuple[str, str]] = {}
+        self._made: Corrections = {}
+        self._cell: tuple[int, int, dict[str, str]] | None = None
+        self._has_formula = False
+
+    def edit(self, file: IO[bytes], to: IO[bytes]) -> None:
+        """Copies all of it."""
+        while chunk := file.read(_CHUNK):
+            self._data += chunk
+            self._parser.Parse(chunk)
+            self._flush(to, self._cell[0] if self._cell else self._parser.CurrentByteIndex)
+        self._parser.Parse(b"", True)  # noqa: FBT003 - has no name
+        self._flush(to, self._base + len(self._data))
+
+    def _flush(self, to: IO[bytes], end: int) -> None:
+        at = self._base
+        for start, stop, made in self._edits:
+            to.write(self._data[at - self._base : start - self._base])
+            to.write(made)
+            at = stop
+        end = max(end, at)
+        to.write(self._data[at - self._base : end - self._base])
+        del self._data[: end - self._base]
+        self._base = end
+        self._edits.clear()
+
+    def _declared(self, _version: str, encoding: str | None, _standalone: int) -> None:
+        if (encoding or "utf-8").lower() not in {"utf-8", "us-ascii"}:
+            raise NoCopyError("There is no corrected copy, as a sheet of it is not UTF-8.")
+
+    def _start(self, tag: str, attributes: dict[str, str]) -> None:
+        match tag.rpartition(":")[2]:
+            case "dimension":
+                self._widen()
+            case "sheetData":
+                self._depth_of_rows = True
+            case "row" if self._depth_of_rows:
+                self._row = int(attributes.get("r") or self._row + 1)
+                self._next, self._wanted, self._made = 0, self._plan.of(self._row), {}
+            case "c" if self._depth_of_rows:
+                at = self._next
+                if reference := attributes.get("r"):
+                    at, _ = self._cells.place(reference)
+                self._next, self._has_formula = at + 1, False
+                self._put_before(at, tag)
+                self._cell = (self._parser.CurrentByteIndex, at, attributes)
+            case "f" if self._cell:
+                self._has_formula = True
+
+    def _end(self, tag: str) -> None:
+        match tag.rpartition(":")[2]:
+            case "sheetData":
+                self._depth_of_rows = False
+            case "c" if self._cell:
+                start, at, attributes = self._cell
+                self._cell = None
+                if at in self._wanted:
+                    self._correct(tag, start, at, attributes)
+            case "row" if self._depth_of_rows:
+                self._end_row(tag)
+
+    def _correct(self, tag: str, start: int, at: int, attributes: dict[str, str]) -> None:
+        column, text = self._wanted.pop(at)
+        if self._has_formula:
+            self._copy.formulas.add(cell_name(self._plan.sheet.name, at, self._row))
+            return
+        self._edits.append(
+            (start, self._end_of_tag(), self._xml(tag, at, column, text, attributes))
+        )
+        if self._row > self._plan.header_row:
+            self._made[column] = text
+            self._copy.corrected += 1
+
+    def _put_before(self, at: int, tag: str) -> None:
+        """Cells that are not there yet and belong before one that is."""
+        start = self._parser.CurrentByteIndex
+        for place in sorted(each for each in self._wanted if each < at):
+            column, text = self._wanted.pop(place)
+            self._edits.append((start, start, self._xml(tag, place, column, text, {})))
+
+    def _end_row(self, tag: str) -> None:
+        start = self._parser.CurrentByteIndex
+        prefix = tag.removesuffix("row")
+        for place in sorted(self._wanted):
+            column, text = self._wanted.pop(place)
+            self._edits.append((start, start, self._xml(f"{prefix}c", place, column, text, {})))
+        if self._made:
+            at, said = self._plan.places[CORRECTIONS], self._plan.note(self._row, self._made)
+            self._edits.append((start, start, self._xml(f"{prefix}c", at, CORRECTIONS, said, {})))
+
+    def _end_of_tag(self) -> int:
+        """Behind the tag that the parser is at; no attribute of a cell holds a `>`."""
+        index = self._parser.CurrentByteIndex
+        return self._base + self._data.index(b">", index - self._base) + 1
+
+    def _widen(self) -> None:
+        """The sheet says how far it goes; programs believe it."""
+        start, end = self._parser.CurrentByteIndex, self._end_of_tag()
+        tag = bytes(self._data[start - self._base : end - self._base])
+        found = _REF.search(tag)
+        if not self._plan.is_new or found is None:
+            return
+        before, first, column, row, quote = found.groups()
+        at = self._plan.places[CORRECTIONS]
+        last, _ = self._cells.place((column + row if column else first).decode())
+        ends = letters_of(max(at, last)).encode() + (row or re.sub(b"[A-Z]", b"", first))
+        made = before + first + b":" + ends + quote
+        self._edits.append((start, end, tag[: found.start()] + made + tag[found.end() :]))
+
+    def _xml(self, tag: str, at: int, column: str, text: str, attributes: dict[str, str]) -> bytes:
+        prefix = tag.removesuffix("c")
+        style = f' s="{attributes["s"]}"' if attributes.get("s", "").isdigit() else ""
+        opening = f'<{tag} r="{letters_of(at)}{self._row}"{style}'
+        if not text:
+            return f"{opening}/>".encode()
+        if self._is_number(column, text, attributes.get("s", "")):
+            return f"{opening}><{prefix}v>{text}</{prefix}v></{tag}>".encode()
+        inner = f'<{prefix}t xml:space="preserve">{escaped_text(text)}</{prefix}t>'
+        return f'{opening} t="inlineStr"><{prefix}is>{inner}</{prefix}is></{tag}>'.encode()
+
+    def _is_number(self, column: str, text: str, style: str) -> bool:
+        """Whether a number is written, which the cell's style shows as it is."""
+        place: Any = place_of(column)
+        if place is None or place.field.type != "number" or not _NUMBER.fullmatch(text):
+            return False
+        formats = self._plan.package.formats
+        return not style.isdigit() or int(style) >= len(formats) or formats[int(style)].is_plain

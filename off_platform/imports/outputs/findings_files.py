@@ -1,0 +1,69 @@
+"""The findings of an import as CSV, for a producer's own programs; as XLSX, `findings_sheet.py`.
+
+What stands in a producer's file is hostile: cells that a spreadsheet would take for a formula are
+neutralised.
+"""
+
+import csv
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from off_platform.imports.specification.formulas import neutral
+from off_platform.imports.whole_file.staging import FINDINGS
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+# A portion of findings has no more of either, but for a row that is longer.
+MOST_ROWS = 1_000
+MOST_BYTES = 4 << 20
+
+
+def write_findings_csv(folder: Path, to: Path) -> None:
+    """All findings as CSV in UTF-8.
+
+    Args:
+        folder: where the import was validated into.
+        to: the file to write.
+    """
+    with to.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        for number, (names, rows) in enumerate(_batches(folder / FINDINGS)):
+            if number == 0:
+                writer.writerow(names)
+            writer.writerows(
+                [neutral(cell) if isinstance(cell, str) else cell for cell in row] for row in rows
+            )
+
+
+def _batches(findings: Path) -> Iterator[tuple[list[str], list[tuple[Any, ...]]]]:
+    """Names and rows, some thousands at a time; the names at least once."""
+    import pyarrow.parquet as pq  # noqa: PLC0415 - 0.2 s, once used
+
+    with pq.ParquetFile(findings) as file:
+        names = file.schema_arrow.names
+        yield names, []
+        for batch in portions(file):
+            columns = [column.to_pylist() for column in batch.columns]
+            yield names, list(zip(*columns, strict=True))
+
+
+def portions(file: "pq.ParquetFile") -> Iterator["pa.RecordBatch"]:
+    """The rows of findings, a few at a time when they are long.
+
+    Args:
+        file: of the table `import_findings`.
+    """
+    for batch in file.iter_batches(MOST_ROWS):
+        yield from _cut(batch)
+
+
+def _cut(batch: "pa.RecordBatch") -> Iterator["pa.RecordBatch"]:
+    if len(batch) <= 1 or batch.nbytes <= MOST_BYTES:
+        yield batch
+        return
+    half = len(batch) // 2
+    yield from _cut(batch.slice(0, half))
+    yield from _cut(batch.slice(half))

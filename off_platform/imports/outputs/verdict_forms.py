@@ -1,0 +1,95 @@
+"""A verdict for programs: as one JSON object, and as commands that GitHub shows beside a file.
+
+For people it is `report.py`, and `cli/imports.py` at a terminal.
+"""
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from off_platform.imports.outputs.report import OF_EXAMPLE, Group, file_of, outcome_of, sentence
+from off_platform.imports.readers.cell_addresses import where
+from off_platform.imports.specification.rules import Level
+from off_platform.imports.validation import Verdict
+
+# GitHub's words for the levels: "Workflow commands for GitHub Actions".
+_COMMANDS: Mapping[Level, str] = {"error": "error", "warning": "warning", "info": "notice"}
+
+
+def as_json(verdict: Verdict, groups: Sequence[Group]) -> str:
+    """The verdict, and the findings by rule with the first examples of each.
+
+    Args:
+        verdict: of an import.
+        groups: its findings by rule.
+    """
+    source = verdict.source
+    told: dict[str, Any] = {
+        "verdict": outcome_of(verdict),
+        "sentence": sentence(verdict),
+        "file": source.name if source else None,
+        "format": source.format if source else None,
+        "encoding": source.encoding if source else None,
+        "sha256": source.sha256 if source else None,
+        "records": verdict.records,
+        "accepted": verdict.accepted,
+        "quarantined": verdict.quarantined,
+        "seconds": round(verdict.seconds, 3),
+        "rules": [_rule(group) for group in groups],
+    }
+    return json.dumps(told, ensure_ascii=False, indent=1)
+
+
+def _rule(group: Group) -> dict[str, Any]:
+    return {
+        "rule": group.rule.id,
+        "level": group.rule.level,
+        "heading": group.rule.heading,
+        "sentence": group.rule.sentence,
+        "mend": group.rule.mend,
+        "findings": group.findings,
+        "records": group.records,
+        "certain": group.certain,
+        "examples": [{name: example[name] for name in OF_EXAMPLE} for example in group.examples],
+    }
+
+
+def as_github(path: str, verdict: Verdict, groups: Sequence[Group]) -> Iterator[str]:
+    """Commands for GitHub's log, one a line: the examples of each rule, then the verdict.
+
+    Args:
+        path: of the file or folder, as it stands in the repository.
+        verdict: of it.
+        groups: its findings by rule.
+    """
+    for group in groups:
+        for example in group.examples:
+            line = f",line={example['line']}" if example["line"] else ""
+            below = file_of(example, verdict)
+            place = f"{path.rstrip('/')}/{below}" if below else path
+            title = f",title={_property(group.rule.id)}"
+            yield (
+                f"::{_COMMANDS[group.rule.level]} file={_property(place)}{line}{title}"
+                f"::{_data(_message(example))}"
+            )
+    level = "notice" if outcome_of(verdict) == "accepted" else "error"
+    yield f"::{level} file={_property(path)}::{_data(sentence(verdict))}"
+
+
+def _message(example: Mapping[str, Any]) -> str:
+    # A line is named beside the message.
+    at = where(example) if example["sheet"] else example["column"]
+    column = f"{at}: " if at else ""
+    proposal = f" Proposed: {example['proposal']!r}." if example["proposal"] is not None else ""
+    return f"{column}{example['message']}{proposal}"
+
+
+def _data(text: str) -> str:
+    # What would end the command's line; other control characters are shown as they are written.
+    escaped = text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+    return re.sub(r"[\x00-\x1f\x7f\u2028\u2029]", lambda found: f"\\u{ord(found[0]):04x}", escaped)
+
+
+def _property(text: str) -> str:
+    return _data(text).replace(":", "%3A").replace(",", "%2C")

@@ -1,0 +1,97 @@
+"""Where a finding is: sheet and cell of a workbook, or line of a text; as data and as words.
+
+Which row and column it is about is known to whoever makes it; lines come from the readers.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from off_platform.imports.readers.batches import Source
+from off_platform.imports.readers.xlsx.cells import letters_of
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+# Between the columns, values and cells of a finding about several of them.
+SEVERAL = " + "
+# Stands for the row in the pattern of a column's cells.
+ROW = "#"
+
+
+def pattern_of(column: str | None, header: Sequence[str]) -> str | None:
+    """What the cells of a column are called, such as `F#`, or of several columns, `F# + G#`.
+
+    Args:
+        column: its name, or the names of several.
+        header: the names of all columns of the sheet, from column A.
+
+    Returns:
+        None where it is not a column of the sheet.
+    """
+    if column is None:
+        return None
+    parts = [column] if column in header else column.split(SEVERAL)
+    if not all(part in header for part in parts):
+        return None
+    return SEVERAL.join(f"{letters_of(header.index(part))}{ROW}" for part in parts)
+
+
+def cells_of(
+    source: Source | None, columns: "pa.StringArray", rows: "pa.Int64Array"
+) -> "pa.StringArray":
+    """The cells that findings are about, such as `F8`.
+
+    Args:
+        source: of the file.
+        columns: of each finding.
+        rows: of each finding.
+
+    Returns:
+        Null where there is no row or no such column, and for every file that is not a workbook.
+    """
+    import pyarrow as pa  # noqa: PLC0415 - 0.2 s, once used
+    import pyarrow.compute as pc  # noqa: PLC0415 - the same
+
+    if source is None or source.sheet is None:
+        return pa.nulls(len(rows), pa.string())
+    named = columns.dictionary_encode()
+    patterns = [pattern_of(name, source.header) for name in named.dictionary.to_pylist()]
+    letters = [pattern.replace(ROW, "").split(SEVERAL) if pattern else [] for pattern in patterns]
+    numbers = rows.cast(pa.string())
+    made = pa.nulls(len(rows), pa.string())
+    for nth in range(max(map(len, letters), default=0)):
+        letter = pa.array(_nth(letters, nth), pa.string()).take(named.indices)
+        cells = pc.binary_join_element_wise(letter, numbers, "")
+        # With one step for all, Arrow leaves rows out that have none.
+        made = pc.coalesce(pc.binary_join_element_wise(made, cells, SEVERAL), made, cells)
+    return made
+
+
+def _nth(lists: Iterable[Sequence[str]], nth: int) -> list[str | None]:
+    return [each[nth] if nth < len(each) else None for each in lists]
+
+
+def place(found: Mapping[str, Any]) -> str:
+    """What a person calls the place of a finding, such as `Products!F8` or `line 8`.
+
+    Args:
+        found: a row of `import_findings`.
+
+    Returns:
+        Empty for a finding of the whole file.
+    """
+    row, line, sheet = found["row"], found["line"], found["sheet"]
+    if row is None:
+        return ""
+    if sheet is not None:
+        named = " ".join(sheet.split())
+        return f"{named}!{found['cell']}" if found["cell"] else f"{named}, row {row:,}"
+    if line is None:
+        return f"row {row:,}"
+    return f"line {line:,}" if line == row else f"line {line:,}, row {row:,}"
+
+
+def where(found: Mapping[str, Any]) -> str:
+    """The place of a finding with its column, such as `Products!F8 (fat_g)`; on one line."""
+    at, column = place(found), " ".join((found["column"] or "").split())
+    return f"{at} ({column})" if at and column else at or column

@@ -1,0 +1,112 @@
+"""The beginning of a CSV or TSV: its delimiter, its header, and what stands before that."""
+
+import csv
+import re
+from pathlib import Path
+
+from off_platform.imports.readers.batches import Found, Source, UnreadableError
+from off_platform.imports.readers.delimited.reader import DelimitedReader
+from off_platform.imports.readers.delimited.rows import MOST_CELL_CHARACTERS, Row, raw_rows
+from off_platform.imports.readers.delimited.swallowed import swallowed_by_header
+from off_platform.imports.readers.encodings import BYTE_ORDER_MARK, encoding_of, refuse_wide
+from off_platform.imports.readers.headers import read_header
+from off_platform.imports.specification.fields import CORRECTIONS, NAMES
+from off_platform.imports.specification.formulas import as_it_was
+
+DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars"}
+DELIMITER_OF = {"csv": ",", "tsv": "\t"}
+# What Excel takes for the delimiter, and other programs for a header.
+SEPARATOR_HINT = re.compile(r'\s*"?sep=([^"\r\n])"?[,;\t| ]*(?:\r*\n|$)', re.IGNORECASE)
+_NAMED_TSV = {".tsv", ".tab"}
+_SAMPLE_BYTES = 256 << 10
+
+
+def open_delimited(path: Path, source: Source, *, encoding: str | None = None) -> DelimitedReader:
+    """Reads the header and tells the delimiter.
+
+    Args:
+        path: the file.
+        source: what is known of it; `encoding` is set by it.
+        encoding: to read it in, whatever it is; UTF-8 and nothing else by default.
+
+    Raises:
+        UnreadableError: it has no header, or is not UTF-8.
+    """
+    with path.open("rb") as file:
+        sample = file.read(_SAMPLE_BYTES)
+    if encoding is None:
+        refuse_wide(sample)
+    mark = sample.startswith(BYTE_ORDER_MARK)
+    text = sample.decode(encoding or "utf-8", "replace").removeprefix("\ufeff")
+    hint = SEPARATOR_HINT.match(text)
+    text = text[hint.end() :] if hint else text
+    delimiter = hint[1] if hint and hint[1] in DELIMITERS else _sniffed(text)
+    named_tsv = path.suffix.lower() in _NAMED_TSV
+    is_tsv = named_tsv or (delimiter == "\t" and path.suffix.lower() == ".txt")
+    made = Source(
+        source.name, "tsv" if is_tsv else "csv", source.bytes, source.sha256,
+        encoding or "utf-8", mark, delimiter,
+    )  # fmt: skip
+    rows = (row for row in raw_rows(path, made) if not row.is_empty)
+    if hint:
+        next(rows)
+    header = next(rows, None)
+    if header is None:
+        raise UnreadableError(Found(None, None, "no_header", None, "No row names the columns."))
+    if swallowing := swallowed_by_header(header.cells, delimiter):
+        raise UnreadableError(_header_not_closed(header, swallowing))
+    is_ours = CORRECTIONS in header.cells
+    cells = [as_it_was(cell) for cell in header.cells] if is_ours else header.cells
+    names, found = read_header(cells, header.number, header.line)
+    if mark:
+        message = "The file begins with a byte order mark, which was read over."
+        found.insert(0, Found(None, None, "byte_order_mark", None, message))
+    if hint:
+        message = f"The first line, '{hint[0].strip()}', is a hint for Excel and was read over."
+        found.insert(0, Found(1, None, "separator_hint", hint[0].strip(), message, line=1))
+    if delimiter != DELIMITER_OF[made.format]:
+        found.insert(0, _wrong_delimiter(delimiter, made.format))
+    source = Source(
+        made.name, made.format, made.bytes, made.sha256, made.encoding, mark, delimiter,
+        header=names,
+    )  # fmt: skip
+    return DelimitedReader(path, source, header, found)
+
+
+def likely_encoding(path: Path) -> str:
+    """What a text that is no UTF-8 is best read in, although it may fit no encoding."""
+    return encoding_of(path) or "cp1252"
+
+
+def _header_not_closed(header: Row, swallowing: str) -> Found:
+    last = header.line + len(swallowing.splitlines()) - 1
+    message = (
+        f"A quote in the header is opened on line {header.line:,} and closed on line {last:,}; "
+        "what is between has the form of rows."
+    )
+    return Found(header.number, None, "quote_not_closed", swallowing[:200], message,
+                 line=header.line)  # fmt: skip
+
+
+def _sniffed(sample: str) -> str:
+    """The delimiter that makes the most known names, else the most columns, of the header."""
+    lines = sample.splitlines()
+    header = next((line for line in lines if line.strip()), "")[:MOST_CELL_CHARACTERS]
+
+    def names(delimiter: str) -> tuple[int, int]:
+        try:
+            cells = next(csv.reader([header], delimiter=delimiter), [])
+        except csv.Error:
+            return 0, 0
+        return sum(cell.strip() in NAMES for cell in cells), len(cells)
+
+    return max(DELIMITERS, key=names)
+
+
+def _wrong_delimiter(delimiter: str, wanted: str) -> Found:
+    right = DELIMITER_OF[wanted]
+    return Found(
+        None, None, "wrong_delimiter", "tab" if delimiter == "\t" else delimiter,
+        f"The columns are separated by {DELIMITERS[delimiter]}; {wanted.upper()} has "
+        f"{DELIMITERS[right]}.", "tab" if right == "\t" else right, certain=True,
+    )  # fmt: skip

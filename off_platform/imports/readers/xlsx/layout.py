@@ -1,0 +1,233 @@
+"""What a sheet says around its values: hidden rows and columns, merged cells. Pure.
+
+Both ways of reading rows (`rows.py`) hand it what they come by. Nothing is filled in or left
+out for it: it is reported, as a person who looks at the sheet sees other values than are read.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+from off_platform.imports.readers.batches import Found
+from off_platform.imports.readers.xlsx.cells import letters_of
+
+# Of a sheet; what is beyond is counted. Each takes 0.1 kB.
+MOST_MERGED = 50_000
+MOST_NAMED = 5
+_TRUE = {"1", "true", "on"}
+_ROW = re.compile(rb'<row r="([0-9]{1,7})"([^<>]*)>')
+_COLUMN = re.compile(rb"<col ([^<>]*)>")
+_MERGED = re.compile(rb'<mergeCell ref="([A-Z]{1,3}[0-9]{1,7}:[A-Z]{1,3}[0-9]{1,7})"')
+_ATTRIBUTE = re.compile(rb'([A-Za-z0-9:]+)="([^"]*)"')
+_RANGE = re.compile(r"([A-Za-z]{1,3})([1-9][0-9]{0,6}):([A-Za-z]{1,3})([1-9][0-9]{0,6})")
+# Longer than the beginning of any merged range, which may be cut in two.
+_OVERLAP = 64
+
+
+class Merged(NamedTuple):
+    """Merged cells; columns from 0, rows from 1, the last ones included."""
+
+    left: int
+    top: int
+    right: int
+    bottom: int
+
+    @property
+    def name(self) -> str:
+        """Such as `C2:C4`."""
+        return f"{letters_of(self.left)}{self.top}:{letters_of(self.right)}{self.bottom}"
+
+
+class Layout:
+    """What is known of a sheet around its values, so far as it was read.
+
+    Attributes:
+        hidden_rows: of the rows that are read at this moment.
+        hidden_columns: first and last of each run of hidden columns, from 0.
+        merged: ranges of merged cells; all are known once the rows are at their end.
+    """
+
+    def __init__(self) -> None:
+        """For a sheet of which nothing is read."""
+        self.hidden_rows: set[int] = set()
+        self.hidden_columns: set[tuple[int, int]] = set()
+        self.merged: list[Merged] = []
+        self.more_merged = 0
+
+    def take_head(self, xml: bytes) -> None:
+        """Takes the XML before the rows."""
+        for tag in _COLUMN.findall(xml):
+            self._take_column(_attributes(tag))
+
+    def take_rows(self, xml: bytes) -> None:
+        """Takes the XML of some rows, instead of those before."""
+        self.hidden_rows = set()
+        # Most sheets hide none, and to search for the words is fast.
+        if b' hidden="' in xml or b' ht="0' in xml:
+            for number, tag in _ROW.findall(xml):
+                self._take_row(int(number), _attributes(tag))
+
+    def take_tail(self, parts: Iterable[bytes]) -> None:
+        """Takes the XML behind the rows, in parts."""
+        rest = b""
+        for part in parts:
+            text = rest + part
+            cut = 0
+            for found in _MERGED.finditer(text):
+                self._take_merged(found[1].decode())
+                cut = found.end()
+            rest = text[max(cut, len(text) - _OVERLAP) :]
+
+    def take_element(self, name: str, attributes: Mapping[str, str]) -> None:
+        """Takes an element before or behind the rows, by its local name."""
+        if name == "col":
+            self._take_column(attributes)
+        elif name == "mergeCell":
+            self._take_merged(attributes.get("ref", ""))
+
+    def begin_row(self, number: int, attributes: Mapping[str, str]) -> None:
+        """Takes the attributes of a row that is read now, instead of those before."""
+        self.hidden_rows.clear()
+        self._take_row(number, attributes)
+
+    def _take_row(self, number: int, attributes: Mapping[str, str]) -> None:
+        if _is_hidden(attributes, "ht"):
+            self.hidden_rows.add(number)
+
+    def _take_column(self, attributes: Mapping[str, str]) -> None:
+        first, last = attributes.get("min", ""), attributes.get("max", "")
+        if _is_hidden(attributes, "width") and _is_count(first) and _is_count(last):
+            self.hidden_columns.add((int(first) - 1, int(last) - 1))
+
+    def _take_merged(self, reference: str) -> None:
+        """What is not a range merges nothing."""
+        found = _RANGE.fullmatch(reference)
+        if found is None:
+            return
+        if len(self.merged) == MOST_MERGED:
+            self.more_merged += 1
+            return
+        columns = sorted((_column_of(found[1]), _column_of(found[3])))
+        rows = sorted((int(found[2]), int(found[4])))
+        self.merged.append(Merged(columns[0], rows[0], columns[1], rows[1]))
+
+
+class HiddenRows:
+    """Counts the hidden rows that were read; a few runs of them are named."""
+
+    def __init__(self) -> None:
+        """Before any row was read."""
+        self._runs: list[tuple[int, int]] = []
+        self._last = 0
+        self.count = 0
+
+    def add(self, number: int) -> None:
+        """Adds the next hidden row."""
+        self.count += 1
+        if self._runs and number == self._last + 1 and self._runs[-1][1] == self._last:
+            self._runs[-1] = (self._runs[-1][0], number)
+        elif len(self._runs) < MOST_NAMED:
+            self._runs.append((number, number))
+        self._last = number
+
+    def names(self) -> str:
+        """Such as `rows 3, 7 to 9 and 12 more`; empty where there is none."""
+        if not self._runs:
+            return ""
+        named = ", ".join(_run(f"{first:,}", f"{last:,}") for first, last in self._runs)
+        more = self.count - sum(last - first + 1 for first, last in self._runs)
+        shown = f"{named} and {more:,} more" if more else named
+        return f"{'row' if self.count == 1 else 'rows'} {shown}"
+
+
+def hidden_found(
+    sheet: str, header: Sequence[str], rows: HiddenRows, layout: Layout
+) -> Iterator[Found]:
+    """`hidden_cells`, where rows or columns that were read are hidden.
+
+    Args:
+        sheet: its name.
+        header: the names of the columns that were read, from column A.
+        rows: the hidden ones that were read.
+        layout: of the sheet.
+    """
+    width = len(header)
+    columns = sorted(
+        {
+            at
+            for first, last in layout.hidden_columns
+            for at in range(max(first, 0), min(last, width - 1) + 1)
+        }
+    )
+    named = ", ".join(f"{letters_of(at)} ('{header[at][:40]}')" for at in columns[:MOST_NAMED])
+    if len(columns) > MOST_NAMED:
+        named += f" and {len(columns) - MOST_NAMED:,} more"
+    if columns:
+        named = f"{'column' if len(columns) == 1 else 'columns'} {named}"
+    if both := " and ".join(part for part in (rows.names(), named) if part):
+        message = f"Hidden rows and columns of the sheet '{sheet}' were read, too: {both}."
+        yield Found(None, None, "hidden_cells", None, message)
+
+
+def covering(merged: Iterable[Merged], header_row: int, width: int) -> list[Merged]:
+    """The merged ranges that cover cells of records besides the one that holds their value.
+
+    Args:
+        merged: the ranges of a sheet.
+        header_row: its row that names the columns.
+        width: how many columns are named.
+    """
+
+    def covers(each: Merged) -> bool:
+        right = min(each.right, width - 1)
+        top = max(each.top, header_row + 1)
+        cells = max(right - each.left + 1, 0) * max(each.bottom - top + 1, 0)
+        return cells > (top == each.top)
+
+    return [each for each in merged if covers(each)]
+
+
+def merged_found(sheet: str, header: Sequence[str], merged: Merged, value: str) -> Found:
+    """`merged_cells` of a range.
+
+    Args:
+        sheet: its name.
+        header: the names of the columns.
+        merged: the range.
+        value: of its first cell, which is the only one that it has.
+    """
+    first = merged.name.partition(":")[0]
+    message = f"The merged cells {sheet}!{merged.name} show one value, read for {first} alone."
+    return Found(merged.top, header[merged.left], "merged_cells", value, message, cell=merged.name)
+
+
+def more_merged_found(sheet: str, more: int) -> Found:
+    """`merged_cells` of ranges beyond those that are named."""
+    message = f"{more:,} more ranges of merged cells of the sheet '{sheet}' were not looked at."
+    return Found(None, None, "merged_cells", None, message)
+
+
+def _run(first: str, last: str) -> str:
+    return first if first == last else f"{first} to {last}"
+
+
+def _attributes(tag: bytes) -> dict[str, str]:
+    return {name.decode(): value.decode("latin-1") for name, value in _ATTRIBUTE.findall(tag)}
+
+
+def _is_hidden(attributes: Mapping[str, str], size: str) -> bool:
+    """Whether nobody sees a row or column: it is hidden, or has no height or width."""
+    if attributes.get("hidden", "").strip().lower() in _TRUE:
+        return True
+    return re.fullmatch(r"0+(\.0*)?", attributes.get(size, "").strip()) is not None
+
+
+def _is_count(text: str) -> bool:
+    return text.isascii() and text.isdigit() and 0 < len(text) < 8 and int(text) > 0  # noqa: PLR2004 - digits
+
+
+def _column_of(letters: str) -> int:
+    at = 0
+    for letter in letters.upper():
+        at = at * 26 + ord(letter) - ord("A") + 1
+    return at - 1

@@ -1,0 +1,114 @@
+"""Which sheet of a workbook has the products, and which of its rows names the columns.
+
+Cover sheets, instructions and glossaries name columns, too: what counts is what is below.
+"""
+
+from collections.abc import Iterator
+from itertools import islice
+from typing import NamedTuple
+
+from off_platform.imports.readers.headers import plain_name
+from off_platform.imports.readers.xlsx.cells import as_text
+from off_platform.imports.readers.xlsx.package import Package, Sheet
+from off_platform.imports.readers.xlsx.rows import Values, rows_of
+from off_platform.imports.specification.fields import BARCODES, IDENTIFIERS, NAMES, place_of
+
+# How far the header may be below a title and notes, and how many rows are looked at in all.
+MOST_ABOVE_HEADER = 100
+_LEAST_KNOWN = 3
+_NAME = "product_name"
+
+
+class Standing(NamedTuple):
+    """How surely a row names the columns of products; the greater, the surer.
+
+    Attributes:
+        rank: 2 with an identifier, 1 with a few other names, else 0.
+        has_name: whether products have a name.
+        known: how many names are the document's.
+    """
+
+    rank: int
+    has_name: bool
+    known: int
+
+
+class Header(NamedTuple):
+    """Where the columns are named.
+
+    Attributes:
+        sheet: that is read.
+        row: of the names.
+        values: of that row.
+        first: the first row of the sheet that has anything.
+        standing: of the names.
+        records: 2 where a row below has what may be a code, 1 where a row is there, 0 for none.
+    """
+
+    sheet: Sheet
+    row: int
+    values: Values
+    first: int
+    standing: Standing
+    records: int
+
+    @property
+    def preference(self) -> tuple[int, Standing, int]:
+        """Of several sheets the one with the greatest is read; of equal ones the first."""
+        return (self.records if self.standing.rank else 0, self.standing, self.records)
+
+
+def header_of(package: Package, sheet: Sheet) -> Header | None:
+    """The row of a sheet that names columns; None where no cell says anything."""
+    best: Header | None = None
+    for number, values in islice(_filled(package, sheet), MOST_ABOVE_HEADER):
+        standing = _standing(values)
+        if best is None:
+            best = Header(sheet, number, values, number, standing, 0)
+        elif _is_surer(standing, best.standing):
+            best = Header(sheet, number, values, best.first, standing, 0)
+        elif _has_code(best.values, values):
+            # What is below is a table; whatever follows belongs to it.
+            return best._replace(records=2)
+        else:
+            best = best._replace(records=1)
+    return best
+
+
+def _filled(package: Package, sheet: Sheet) -> Iterator[tuple[int, Values]]:
+    return ((number, values) for number, values in rows_of(package, sheet) if _says(values))
+
+
+def _standing(values: Values) -> Standing:
+    names = {plain_name(value) for value in values if isinstance(value, str)}
+    places = [place for name in names if (place := place_of(name))]
+    rank = int(len(names.intersection(NAMES)) >= _LEAST_KNOWN)
+    if not names.isdisjoint(IDENTIFIERS):
+        rank = 2
+    return Standing(rank, any(place.field.name == _NAME for place in places), len(places))
+
+
+def _is_surer(standing: Standing, than: Standing) -> bool:
+    """Whether a row below another is rather the header; few names may be values of a product."""
+    return bool(standing.rank) and standing > than
+
+
+def _has_code(header: Values, values: Values) -> bool:
+    """Whether a row has what may be a code below the name of an identifier, however damaged."""
+    return any(
+        _may_be_code(name, text)
+        for named, value in zip(header, values, strict=False)
+        if isinstance(named, str) and (name := plain_name(named)) in IDENTIFIERS
+        if (text := (as_text(value) or "").strip())
+    )
+
+
+def _may_be_code(name: str, text: str) -> bool:
+    """Words about a barcode have more letters than digits; a number of one's own has no spaces."""
+    if name in BARCODES:
+        return sum(map(str.isdigit, text)) > sum(map(str.isalpha, text))
+    return len(text.split()) == 1 and text not in NAMES
+
+
+def _says(values: Values) -> bool:
+    return any(value is not None and str(as_text(value) or "").strip() for value in values)

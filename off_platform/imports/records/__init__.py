@@ -1,0 +1,1 @@
+"""What one record says as a whole, and its findings."""

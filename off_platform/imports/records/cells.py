@@ -1,0 +1,231 @@
+"""One batch of texts, column by column: what each cell means, and what is to be said about it.
+
+Vectors decide which texts are sound; only the distinct others are explained one by one. What
+concerns several columns of a record is in `records.py`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from off_platform.imports.readers.batches import Batch
+from off_platform.imports.records.columns import Columns
+from off_platform.imports.records.explanation import Explanation
+from off_platform.imports.records.findings import BatchFindings
+from off_platform.imports.records.typed_columns import (
+    split_lists,
+    to_countries,
+    to_numbers,
+    to_timestamps,
+)
+from off_platform.imports.specification.fields import Field, Place, Type
+from off_platform.imports.specification.rules import BY_ID, told
+from off_platform.imports.specification.schemas import failures, text_schema
+from off_platform.imports.values.barcodes.barcode import UPC_E_SHORT
+from off_platform.imports.values.reading import Reading
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+    import pyarrow as pa
+
+
+@dataclass(slots=True)
+class Cell:
+    """A column of a batch, read.
+
+    Attributes:
+        place: the field that it is.
+        texts: what stands there, cleaned; null where it is missing or means nothing.
+        values: the same as the field's type: texts, numbers, timestamps, lists.
+    """
+
+    place: Place
+    texts: "pa.StringArray"
+    values: "pa.Array"
+
+
+def read_cells(
+    batch: Batch, columns: Columns, explanation: Explanation, findings: BatchFindings
+) -> dict[str, Cell]:
+    """Reads every column that is a field.
+
+    Args:
+        batch: as it comes from a reader.
+        columns: which field each column is; those of the batch have been met.
+        explanation: with what their texts are checked.
+        findings: what is found is added there.
+
+    Returns:
+        The columns, by their name in the file.
+    """
+    wanted = {name: place for name, place in columns.places.items() if name in batch.columns}
+    failing = _failing(batch, wanted, explanation)
+    _report_numbers(batch, wanted, failing, explanation, findings)
+    return {
+        name: _read(batch.columns[name], name, place, failing.get(name), explanation, findings)
+        for name, place in wanted.items()
+    }
+
+
+def _failing(
+    batch: Batch, wanted: dict[str, Place], explanation: Explanation
+) -> "dict[str, npt.NDArray[np.int64]]":
+    """The positions of the texts about which there is something to say, by column."""
+    import pandas as pd  # noqa: PLC0415 - 0.4 s, once used
+
+    frame = pd.DataFrame(
+        {name: pd.arrays.ArrowExtensionArray(batch.columns[name]) for name in wanted}
+    )
+    schema = text_schema(
+        tuple((name, place.field) for name, place in wanted.items()), explanation.sound
+    )
+    failed = failures(schema, frame)
+    return {
+        str(name): group["index"].to_numpy() for name, group in failed.groupby("column", sort=False)
+    }
+
+
+def _report_numbers(
+    batch: Batch,
+    wanted: dict[str, Place],
+    failing: "dict[str, npt.NDArray[np.int64]]",
+    explanation: Explanation,
+    findings: BatchFindings,
+) -> None:
+    """`barcode_not_text`: of identifiers that are numbers in XLSX or JSON, but no errors as texts.
+
+    The value as shown is proposed if its check digit holds; others are explained as texts.
+    """
+    import numpy as np  # noqa: PLC0415 - 0.1 s, once used
+    import pyarrow as pa  # noqa: PLC0415 - 0.2 s, once used
+    import pyarrow.compute as pc  # noqa: PLC0415 - the same
+
+    for column, flags in batch.not_text.items():
+        if column not in wanted or wanted[column].field.type != "barcode":
+            continue
+        field = wanted[column].field
+        numbers = np.flatnonzero(flags.to_numpy(zero_copy_only=False))
+        odd = np.intersect1d(numbers, failing.get(column, np.array([], np.int64)))
+        rejected = _errors(batch.columns[column].take(pa.array(odd)), field, explanation)
+        positions = np.setdiff1d(numbers, odd[rejected])
+        texts = batch.columns[column].take(pa.array(positions))
+        # Six digits have no check digit to hold.
+        holds = pc.greater(pc.binary_length(texts), UPC_E_SHORT)
+        findings.add(
+            "barcode_not_text",
+            positions,
+            column=column,
+            field=field.name,
+            value=texts,
+            proposal=pc.if_else(holds, texts, None),
+            certain=holds,
+        )
+
+
+def _errors(
+    texts: "pa.StringArray", field: Field, explanation: Explanation
+) -> "npt.NDArray[np.bool_]":
+    """Which texts break a rule of error level."""
+    import numpy as np  # noqa: PLC0415 - 0.1 s, once used
+
+    encoded = texts.dictionary_encode()
+    distinct = encoded.dictionary.to_pylist()
+    wrong = np.array([_is_error(explanation.explain(field, text)) for text in distinct], dtype=bool)
+    of_text: npt.NDArray[np.bool_] = wrong.take(encoded.indices.to_numpy())
+    return of_text
+
+
+def _read(
+    raw: "pa.StringArray",
+    column: str,
+    place: Place,
+    failing: "npt.NDArray[np.int64] | None",
+    explanation: Explanation,
+    findings: BatchFindings,
+) -> Cell:
+    texts = raw if failing is None else _cleaned(raw, column, place, failing, explanation, findings)
+    return Cell(place, texts, _values(texts, place.field.type))
+
+
+def _cleaned(
+    raw: "pa.StringArray",
+    column: str,
+    place: Place,
+    failing: "npt.NDArray[np.int64]",
+    explanation: Explanation,
+    findings: BatchFindings,
+) -> "pa.StringArray":
+    """The column with texts as they should be; null for those that mean nothing."""
+    import numpy as np  # noqa: PLC0415 - 0.1 s, once used
+    import pyarrow as pa  # noqa: PLC0415 - 0.2 s, once used
+    import pyarrow.compute as pc  # noqa: PLC0415 - the same
+
+    encoded = raw.take(pa.array(failing)).dictionary_encode()
+    distinct: list[str] = encoded.dictionary.to_pylist()
+    readings = [explanation.explain(place.field, text) for text in distinct]
+    _report(readings, distinct, encoded.indices, failing, column, place, findings)
+    mask = np.zeros(len(raw), dtype=bool)
+    mask[failing] = True
+    meant = [_meant(text, reading) for text, reading in zip(distinct, readings, strict=True)]
+    cleaned = pa.array(meant, pa.string()).take(encoded.indices)
+    return pc.replace_with_mask(raw, pa.array(mask), cleaned)
+
+
+def _meant(text: str, reading: Reading) -> str | None:
+    """The text that the tables take; None where an error leaves open what was meant."""
+    if reading.rule is None:
+        return text
+    if _is_error(reading):
+        return None
+    return reading.proposal or None if reading.certain else text
+
+
+def _is_error(reading: Reading) -> bool:
+    return reading.rule is not None and BY_ID[reading.rule].level == "error"
+
+
+def _report(
+    readings: Sequence[Reading],
+    distinct: Sequence[str],
+    codes: "pa.Int32Array",
+    failing: "npt.NDArray[np.int64]",
+    column: str,
+    place: Place,
+    findings: BatchFindings,
+) -> None:
+    """Adds the findings of a column, those of a rule together."""
+    import numpy as np  # noqa: PLC0415 - 0.1 s, once used
+    import pyarrow as pa  # noqa: PLC0415 - 0.2 s, once used
+
+    rules = np.array([reading.rule or "" for reading in readings])
+    of_text = codes.to_numpy()
+    messages = [
+        told(reading.rule, text, reading.detail) if reading.rule else None
+        for text, reading in zip(distinct, readings, strict=True)
+    ]
+    columns = {
+        "value": pa.array(distinct, pa.string()),
+        "message": pa.array(messages, pa.string()),
+        "proposal": pa.array([reading.proposal for reading in readings], pa.string()),
+        "certain": pa.array([reading.certain for reading in readings], pa.bool_()),
+    }
+    for rule in sorted({reading.rule for reading in readings if reading.rule}):
+        broken = np.flatnonzero((rules == rule)[of_text])
+        taken = {name: values.take(pa.array(of_text[broken])) for name, values in columns.items()}
+        findings.add(rule, failing[broken], column=column, field=place.field.name, **taken)
+
+
+def _values(texts: "pa.StringArray", field_type: Type) -> "pa.Array":
+    """What cleaned texts mean, as the field's type."""
+    match field_type:
+        case "number":
+            return to_numbers(texts)
+        case "timestamp":
+            return to_timestamps(texts)
+        case "list" | "languages":
+            return split_lists(texts)
+        case "countries":
+            return to_countries(texts)
+        case _:
+            return texts

@@ -1,0 +1,148 @@
+"""Which field each column of a file is, and what is to be said about the columns themselves. Pure.
+
+What stands in the columns is read in `cells.py`.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+from off_platform.imports.readers.batches import Found, Reader, UnreadableError
+from off_platform.imports.readers.headers import is_named
+from off_platform.imports.specification.fields import (
+    BARCODES,
+    CORRECTIONS,
+    IDENTIFIERS,
+    NESTED,
+    Place,
+    language_suffix,
+    nearest_name,
+    place_of,
+)
+
+MOST_NAMED = 20
+
+
+@dataclass(slots=True)
+class Columns:
+    """The columns of a file, as they come; those of JSON show only while it is read.
+
+    Attributes:
+        places: of every column that is a field of the document.
+        unknown: columns that are none; they stay out of the tables.
+        found: what is to be said about the columns themselves, once each.
+        header_row: row that names them; None where none does.
+        header_line: of texts, the line that row begins on.
+    """
+
+    places: dict[str, Place] = field(default_factory=dict)
+    unknown: list[str] = field(default_factory=list)
+    found: list[Found] = field(default_factory=list)
+    header_row: int | None = None
+    header_line: int | None = None
+
+    def meet(self, names: Iterable[str]) -> None:
+        """Takes in columns; those met before are read over."""
+        for name in names:
+            if name in self.places or name in self.unknown or name == CORRECTIONS:
+                continue
+            place = place_of(name)
+            if not place or (place.language and place in self.places.values()):
+                self.unknown.append(name)
+                self._say(_of_unknown(name))
+                continue
+            self.places[name] = place
+            if place.language and not name.endswith(place.language):
+                self._say(_in_capitals(name, place.language))
+
+    def _say(self, found: Found) -> None:
+        self.found.append(self.placed(found))
+
+    def placed(self, found: Found) -> Found:
+        """A finding about the columns, with the place of the header."""
+        return replace(found, row=self.header_row, line=self.header_line)
+
+    def of(self, field_name: str) -> list[str]:
+        """The columns that are a field without a language, in the file's order."""
+        return [
+            column
+            for column, place in self.places.items()
+            if place.field.name == field_name and place.language is None
+        ]
+
+    @property
+    def identifiers(self) -> list[str]:
+        """The columns that identify products, in the order in which they name one."""
+        return [column for name in IDENTIFIERS for column in self.of(name)]
+
+    def meant_as_identifier(self) -> str | None:
+        """The unknown column that was probably meant as barcode."""
+        return next((name for name in self.unknown if nearest_name(name) in BARCODES), None)
+
+    def shared(self) -> Iterator[tuple[Place, list[str]]]:
+        """Places that more than one column is, with the columns."""
+        by_place: dict[Place, list[str]] = {}
+        for column, place in self.places.items():
+            by_place.setdefault(place, []).append(column)
+        return ((place, columns) for place, columns in by_place.items() if len(columns) > 1)
+
+
+def columns_of(reader: Reader) -> Columns:
+    """The columns of a file that is about to be read."""
+    columns = Columns(header_row=reader.header_row, header_line=reader.header_line)
+    columns.meet(reader.source.header)
+    return columns
+
+
+def demand_identifier(columns: Columns, beside: Sequence[Found] = ()) -> None:
+    """Sees to it that a file has a column that identifies products.
+
+    Args:
+        columns: of the file.
+        beside: what else was found of the whole file until now.
+
+    Raises:
+        UnreadableError: `no_identifier_column`.
+    """
+    if not columns.identifiers:
+        raise UnreadableError(no_identifier(columns), beside)
+
+
+def no_identifier(columns: Columns) -> Found:
+    """The finding of a file without a column that identifies products."""
+    meant = columns.meant_as_identifier()
+    there = [*columns.places, *columns.unknown]
+    named = ", ".join(f"'{name[:40]}'" for name in there[:MOST_NAMED])
+    more = f" and {len(there) - MOST_NAMED:,} more" if len(there) > MOST_NAMED else ""
+    hint = f" Rename '{meant}' to '{nearest_name(meant)}' if it is that." if meant else ""
+    known = f"; there are {named}{more}" if there else ", and no other is named"
+    proposal = nearest_name(meant) if meant else None
+    message = f"No column identifies the products{known}.{hint}"
+    return columns.placed(Found(None, meant, "no_identifier_column", meant, message, proposal))
+
+
+def _in_capitals(name: str, language: str) -> Found:
+    proposal = name[: -len(language)] + language
+    return Found(
+        None, name, "language_upper_case", name, f"The column '{name}' was read as '{proposal}'.",
+        proposal, certain=True,
+    )  # fmt: skip
+
+
+def _of_unknown(name: str) -> Found:
+    shown = name[:80]
+    if place_of(name):
+        return Found(
+            None, name, "unknown_language_suffix", name,
+            f"The column '{shown}' is not imported: another has its field and language.",
+        )  # fmt: skip
+    if suffix := language_suffix(name.removeprefix(NESTED)):
+        return Found(
+            None, name, "unknown_language_suffix", name,
+            f"The column '{shown}' is not imported: '{suffix}' is not a two-letter language code.",
+        )  # fmt: skip
+    nearest = nearest_name(name)
+    hint = f" Did you mean '{nearest}'?" if nearest else ""
+    return Found(
+        None, name, "unknown_column", name if is_named(name) else None,
+        f"The column '{shown}' is none of the document's and is not imported.{hint}", nearest,
+    )  # fmt: skip

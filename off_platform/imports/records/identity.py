@@ -1,0 +1,205 @@
+"""Which product a record is: its identifiers in normal form, and whether they agree.
+
+Whether a barcode is sound is decided in `values/barcodes/`.
+"""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from off_platform.barcodes import EAN_8_DIGITS, EAN_13_DIGITS, normal_form
+from off_platform.imports.readers.batches import Batch
+from off_platform.imports.records.cells import Cell
+from off_platform.imports.records.columns import Columns
+from off_platform.imports.records.findings import BatchFindings
+from off_platform.imports.records.typed_columns import cut, positions_of, present
+from off_platform.imports.specification.fields import BARCODES, BY_NAME
+from off_platform.imports.values.barcodes.barcode import UPC_E_SHORT, expanded_upc_e
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+OWN_ID = "id:"
+# Excel leaves 7 digits and more of an EAN-8 or longer barcode that begins with zeros.
+_CODE = "^[0-9]{7,14}$"
+# Of an identifier, where it names a record to a person.
+MOST_NAMED = 500
+
+
+def as_they_stand(batch: Batch, columns: Columns) -> "pa.StringArray":
+    """What a person would call the records of a batch: the first identifier that each has."""
+    import pyarrow as pa  # noqa: PLC0415 - 0.2 s, once used
+    import pyarrow.compute as pc  # noqa: PLC0415 - the same
+
+    there = [batch.columns[name] for name in columns.identifiers if name in batch.columns]
+    if not there:
+        return pa.nulls(len(batch.rows), pa.string())
+    return cut(pc.coalesce(*there), MOST_NAMED)
+
+
+def where_they_stand(batch: Batch, columns: Columns) -> "pa.StringArray":
+    """The columns that `as_they_stand` takes the records' identifiers from."""
+    import pyarrow as pa  # noqa: PLC0415 - 0.2 s, once used
+    import pyarrow.compute as pc  # noqa: PLC0415 - the same
+
+    named = [
+        pc.if_else(batch.columns[name].is_valid(), name, pa.scalar(None, pa.string()))
+        for name in columns.identifiers
+        if name in batch.columns
+    ]
+    return pc.coalesce(*named) if named else pa.nulls(len(batch.rows), pa.string())
+
+
+def identify(
+    batch: Batch, columns: Columns, cells: dict[str, Cell], findings: BatchFindings
+) -> "tuple[pa.StringArray, pa.StringArray]":
+    """The product that each record is.
+
+    Args:
+        batch: as it comes from a reader.
+        columns: which field each column is.
+        cells: the columns, read.
+        findings: what is found is added there.
+
+    Returns:
+        The product: its barcode in normal form, or `id:` and the producer's own id; null where
+        neither is to be had. And the other reading of 8 digits, as UPC-E; null where there is none.
+    """
+    import pyarrow as pa  # noqa: PLC0415 - 0.2 s, once used
+    import pyarrow.compute as pc  # noqa: PLC0415 - the same
+
+    _report_missing(batch, columns, findings)
+    product = pa.nulls(len(batch.rows), pa.string())
+    other = product
+    for column in [name for field in BARCODES for name in columns.of(field) if name in cells]:
+        form, second = normal_forms(cells[column].texts), other_readings(cells[column].texts)
+        same = pc.fill_null(pc.equal(form, product), fill_value=False)
+        for one, another in ((form, other), (second, product)):
+            same = pc.or_(same, pc.fill_null(pc.equal(one, another), fill_value=False))
+        differ = pc.and_(pc.and_(form.is_valid(), product.is_valid()), pc.invert(same))
+        positions = positions_of(differ)
+        findings.add(
+            "identifiers_disagree",
+            positions,
+            column=column,
+            field=cells[column].place.field.name,
+            value=cells[column].texts.take(pa.array(positions)),
+        )
+        product, other = pc.coalesce(product, form), pc.coalesce(other, second)
+    return _with_own_ids(product, batch, columns, cells, findings), other
+
+
+def normal_forms(codes: "pa.StringArray") -> "pa.StringArray":
+    """`barcodes.normal_form` of sound barcodes; UPC-E of 6 digits is written out first."""
+    import pyarrow.compute as pc  # noqa: PLC0415 - 0.2 s, once used
+
+    codes = _written_out(codes)
+    significant = pc.ascii_ltrim(codes, "0")
+    return pc.if_else(
+        pc.less_equal(pc.binary_length(significant), EAN_8_DIGITS),
+        pc.ascii_lpad(significant, EAN_8_DIGITS, "0"),
+        pc.ascii_lpad(significant, EAN_13_DIGITS, "0"),
+    )
+
+
+def known_forms(
+    product: "pa.ChunkedArray", stands: "pa.StringArray", certain: "pa.StringArray"
+) -> "pa.StringArray":
+    """The product of each record, also of those whose barcode may not pass as it stands.
+
+    Args:
+        product: as `identify` gives it.
+        stands: the identifiers as they stand.
+        certain: what is certainly meant by the barcodes; null where that is not known.
+
+    Returns:
+        Null where what stands there is too short for a barcode, or is none.
+    """
+    import pyarrow.compute as pc  # noqa: PLC0415 - 0.2 s, once used
+
+    return pc.coalesce(product.combine_chunks(), _form_of(certain), _form_of(stands))
+
+
+def _form_of(texts: "pa.StringArray") -> "pa.StringArray":
+    """The normal forms of codes, sound or not; null of all else, and of zeros alone."""
+    import pyarrow.compute as pc  # noqa: PLC0415 - 0.2 s, once used
+
+    inner = pc.utf8_trim_whitespace(texts)
+    forms = normal_forms(pc.if_else(pc.match_substring_regex(inner, _CODE), inner, None))
+    return pc.if_else(pc.equal(forms, "0" * EAN_8_DIGITS), None, forms)
+
+
+def other_readings(codes: "pa.StringArray") -> "pa.StringArray":
+    """The normal form of 8 digits read as UPC-E; null where they are none.
+
+    "EAN-8 and UPC-E cannot be told apart": both candidates are kept.
+    """
+    import pyarrow as pa  # noqa: PLC0415 - 0.2 s, once used
+    import pyarrow.compute as pc  # noqa: PLC0415 - the same
+
+    eight = pc.equal(pc.binary_length(codes), EAN_8_DIGITS)
+    if not pc.any(eight).as_py():
+        return pa.nulls(len(codes), pa.string())
+    return _mapped(pc.if_else(eight, codes, None), _upc_e_form)
+
+
+def _upc_e_form(code: str) -> str | None:
+    expanded = expanded_upc_e(code)
+    return normal_form(expanded) if expanded else None
+
+
+def _written_out(codes: "pa.StringArray") -> "pa.StringArray":
+    import pyarrow.compute as pc  # noqa: PLC0415 - 0.2 s, once used
+
+    short = pc.equal(pc.binary_length(codes), UPC_E_SHORT)
+    if not pc.any(short).as_py():
+        return codes
+    return pc.coalesce(_mapped(pc.if_else(short, codes, None), expanded_upc_e), codes)
+
+
+def _mapped(codes: "pa.StringArray", of: Callable[[str], str | None]) -> "pa.StringArray":
+    import pyarrow as pa  # noqa: PLC0415 - 0.2 s, once used
+
+    encoded = codes.dictionary_encode()
+    return pa.array([of(code) for code in encoded.dictionary.to_pylist()], pa.string()).take(
+        encoded.indices
+    )
+
+
+def _report_missing(batch: Batch, columns: Columns, findings: BatchFindings) -> None:
+    """`identifier_missing`: "at least one identifier required"."""
+    import pyarrow as pa  # noqa: PLC0415 - 0.2 s, once used
+    import pyarrow.compute as pc  # noqa: PLC0415 - the same
+
+    there = pa.repeat(False, len(batch.rows))  # noqa: FBT003 - a value
+    for name in columns.identifiers:
+        if name in batch.columns:
+            there = pc.or_(there, present(batch.columns[name]))
+    column = next(iter(columns.identifiers), None)
+    findings.add("identifier_missing", positions_of(pc.invert(there)), column=column, field=column)
+
+
+def _with_own_ids(
+    product: "pa.StringArray",
+    batch: Batch,
+    columns: Columns,
+    cells: dict[str, Cell],
+    findings: BatchFindings,
+) -> "pa.StringArray":
+    """Records without any barcode go by the producer's own id."""
+    import pyarrow as pa  # noqa: PLC0415 - 0.2 s, once used
+    import pyarrow.compute as pc  # noqa: PLC0415 - the same
+
+    own = BY_NAME["product_id"].name
+    column = next((name for name in columns.of(own) if name in cells), None)
+    if column is None:
+        return product
+    alone = cells[column].texts.is_valid()
+    for name in (name for field in BARCODES for name in columns.of(field)):
+        if name in batch.columns:
+            alone = pc.and_(alone, pc.invert(present(batch.columns[name])))
+    positions = positions_of(alone)
+    ids = cells[column].texts
+    findings.add(
+        "product_id_only", positions, column=column, field=own, value=ids.take(pa.array(positions))
+    )
+    return pc.if_else(alone, pc.binary_join_element_wise(OWN_ID, ids, ""), product)

@@ -1,0 +1,205 @@
+"""One batch of records: what follows from several cells of a record, and its row in the tables.
+
+What each cell means is read in `cells.py`, which product a record is, in `identity.py`.
+"""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from off_platform.imports.readers.batches import Batch
+from off_platform.imports.records.cells import Cell, read_cells
+from off_platform.imports.records.columns import Columns
+from off_platform.imports.records.explanation import Explanation
+from off_platform.imports.records.findings import BatchFindings
+from off_platform.imports.records.identity import identify
+from off_platform.imports.records.nutrition import check_numbers
+from off_platform.imports.records.typed_columns import names_where, positions_of, present, text_maps
+from off_platform.imports.specification.fields import BY_NAME
+from off_platform.imports.specification.rules import MOST_SHOWN, told
+from off_platform.imports.specification.tables import PRODUCTS_ACCEPTED
+from off_platform.imports.values.nothing import names_a_product
+from off_platform.imports.values.quantities import amounts
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+    import pyarrow as pa
+
+
+@dataclass(slots=True)
+class Records:
+    """A batch, read.
+
+    Attributes:
+        table: a row a record, as `products_accepted`; those in `findings.broken` may not pass.
+        findings: all of the batch.
+    """
+
+    table: "pa.Table"
+    findings: BatchFindings
+
+
+def read_records(batch: Batch, columns: Columns, explanation: Explanation) -> Records:
+    """Reads a batch with every rule that concerns a single record.
+
+    Args:
+        batch: as it comes from a reader.
+        columns: the file's columns; those of the batch are met here.
+        explanation: with what the texts are checked.
+    """
+    columns.meet(batch.columns)
+    findings = BatchFindings(batch.rows, batch.lines)
+    cells = read_cells(batch, columns, explanation, findings)
+    product, other = identify(batch, columns, cells, findings)
+    _demand_names(batch, columns, findings)
+    values = _merged(cells, findings)
+    derived = check_numbers(batch, cells, values, columns, findings)
+    _check_timestamps(batch, values, columns, findings)
+    table = _table(batch, values, product, other, _by_language(columns, cells), derived)
+    return Records(table, findings)
+
+
+def _demand_names(batch: Batch, columns: Columns, findings: BatchFindings) -> None:
+    """`product_name_missing`: "a product name", in whatever language."""
+    import pyarrow as pa  # noqa: PLC0415 - 0.2 s, once used
+    import pyarrow.compute as pc  # noqa: PLC0415 - the same
+
+    name = BY_NAME["product_name"].name
+    there = pa.repeat(False, len(batch.rows))  # noqa: FBT003 - a value
+    for column, place in columns.places.items():
+        if place.field.name == name and column in batch.columns:
+            texts = batch.columns[column]
+            named = pc.fill_null(names_a_product(texts), fill_value=False)
+            there = pc.or_(there, pc.and_(present(texts), named))
+    column = next(iter(columns.of(name)), name)
+    nameless = positions_of(pc.invert(there))
+    texts = batch.columns.get(column)
+    written = pa.nulls(len(nameless), pa.string()) if texts is None else texts.take(nameless)
+    written = pc.if_else(present(written), written, None)
+    shown = pc.utf8_slice_codeunits(written, 0, MOST_SHOWN)
+    says = pc.binary_join_element_wise("'", shown, "' is not the name of a product.", "")
+    rule = "product_name_missing"
+    findings.add(
+        rule,
+        nameless,
+        column=column,
+        field=name,
+        value=written,
+        message=pc.coalesce(says, told(rule)),
+    )
+
+
+def _merged(cells: dict[str, Cell], findings: BatchFindings) -> "dict[str, pa.Array]":
+    """Every field's values; where two columns are one field, they must say the same."""
+    import pyarrow as pa  # noqa: PLC0415 - 0.2 s, once used
+    import pyarrow.compute as pc  # noqa: PLC0415 - the same
+
+    values: dict[str, pa.Array] = {}
+    first: dict[str, str] = {}
+    for column, cell in cells.items():
+        name = cell.place.field.name
+        if cell.place.language:
+            continue
+        if name not in values:
+            values[name], first[name] = cell.values, column
+            continue
+        mine, others = _comparable(cell), _comparable(cells[first[name]])
+        both = pc.and_(mine.is_valid(), others.is_valid())
+        positions = positions_of(pc.and_(both, pc.not_equal(mine, others)))
+        taken = pa.array(positions)
+        findings.add(
+            "aliases_disagree",
+            positions,
+            column=column,
+            field=name,
+            value=cell.texts.take(taken),
+            message=pc.binary_join_element_wise(
+                f"'{column}' says '", cell.texts.take(taken), f"', but '{first[name]}' says '",
+                cells[first[name]].texts.take(taken), "'; both are one field.", "",
+            ),
+        )  # fmt: skip
+        positions = positions_of(pc.and_(both, pc.equal(mine, others)))
+        findings.add(
+            "aliases_merged",
+            positions,
+            column=column,
+            field=name,
+            value=cell.texts.take(pa.array(positions)),
+            message=f"'{column}' and '{first[name]}' are one field and say the same.",
+        )
+        values[name] = pc.coalesce(values[name], cell.values)
+    return values
+
+
+def _comparable(cell: Cell) -> "pa.Array":
+    """What two columns of one field must have in common, however it is written."""
+    import pyarrow.compute as pc  # noqa: PLC0415 - 0.2 s, once used
+
+    match cell.place.field.type:
+        case "number":
+            return cell.values
+        case "list":
+            return pc.binary_join(cell.values, ", ")
+        case _:
+            return cell.texts
+
+
+def _check_timestamps(
+    batch: Batch, values: "dict[str, pa.Array]", columns: Columns, findings: BatchFindings
+) -> None:
+    """`created_after_modified`."""
+    import pyarrow as pa  # noqa: PLC0415 - 0.2 s, once used
+    import pyarrow.compute as pc  # noqa: PLC0415 - the same
+
+    created, modified = "created_t", "last_modified_t"
+    if created not in values or modified not in values:
+        return
+    positions = positions_of(pc.greater(values[created], values[modified]))
+    column = columns.of(created)[0]
+    findings.add(
+        "created_after_modified",
+        positions,
+        column=column,
+        field=created,
+        value=batch.columns[column].take(pa.array(positions)),
+    )
+
+
+def _by_language(columns: Columns, cells: dict[str, Cell]) -> "dict[str, pa.StringArray]":
+    """The texts of the columns whose name ends in a language."""
+    return {
+        f"{place.field.name}_{place.language}": cells[column].texts
+        for column, place in columns.places.items()
+        if place.language and column in cells
+    }
+
+
+def _table(
+    batch: Batch,
+    values: "dict[str, pa.Array]",
+    product: "pa.StringArray",
+    other: "pa.StringArray",
+    by_language: "dict[str, pa.StringArray]",
+    derived: "dict[str, npt.NDArray[np.bool_]]",
+) -> "pa.Table":
+    """The records as rows of `products_accepted`."""
+    import pyarrow as pa  # noqa: PLC0415 - 0.2 s, once used
+
+    rows = len(batch.rows)
+    schema = PRODUCTS_ACCEPTED.arrow
+    amount, unit = amounts(values["quantity"]) if "quantity" in values else (None, None)
+    made = {
+        **values,
+        "row": pa.array(batch.rows),
+        "product": product,
+        "other_reading": other,
+        "amount": amount,
+        "amount_unit": unit,
+        "by_language": text_maps(by_language, rows),
+        "derived": names_where(derived, rows),
+    }
+    columns = [
+        made[field.name] if made.get(field.name) is not None else pa.nulls(rows, field.type)
+        for field in schema
+    ]
+    return pa.table(columns, schema=schema)

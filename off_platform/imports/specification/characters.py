@@ -1,0 +1,49 @@
+"""White space and invisible characters, as data for Python and RE2. Pure."""
+
+import re
+from itertools import zip_longest
+
+# All that `str.strip` removes, as inside of a character class; RE2 knows no such class.
+SPACES = "\t-\r\x1c- \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
+# Nobody sees them, and they mean nothing where they stand: zero width spaces, soft hyphens, marks
+# of a byte order, what turns the direction of text; marks of direction in a text of one direction;
+# joiners beside Latin letters, which nothing joins.
+_DIRECTED = "\u0590-\u061b\u061d-\u08ff\ufb1d-\ufdff\ufe70-\ufefc"
+ALWAYS_UNSEEN = "\u200b\u2060-\u2064\u00ad\ufeff\u180e\u202a-\u202e\u2066-\u2069"
+INVISIBLE = (
+    f"[{ALWAYS_UNSEEN}]|(?:^|[\\x00-\u024f])[\u200c\u200d]+|[\u200c\u200d]+(?:[\\x00-\u024f]|$)"
+    f"|^[^{_DIRECTED}]*[\u200e\u200f\u061c][^{_DIRECTED}]*$"
+)
+# Line and paragraph separators, which spreadsheets show as nothing or as a box.
+LINES = "\u2028\u2029"
+# Text of nothing but these says nothing: white space, and what is invisible.
+NOT_SEEN = (
+    "".join(chr(code) for code in range(0x3001) if chr(code).isspace())
+    + "\u200b\u200c\u200d\u200e\u200f\u2060\u00ad\ufeff"
+)
+_INVISIBLE = re.compile(f"{INVISIBLE}|[{LINES}]".replace("$", r"\Z"))
+_ALWAYS = re.compile(f"[{ALWAYS_UNSEEN}]")
+_MARKS = re.compile("[\u200e\u200f\u061c]")
+_JOINERS = re.compile(
+    "(?:(?<=[\\x00-\u024f])|\\A)[\u200c\u200d]+|[\u200c\u200d]+(?=[\\x00-\u024f]|\\Z)"
+)
+_LINE = re.compile(f"[{LINES}]")
+_HAS_DIRECTION = re.compile(f"[{_DIRECTED}]")
+
+
+def without_invisible(text: str) -> tuple[str, str]:
+    """A text without characters that nobody sees and that mean nothing where they stand.
+
+    Joiners of scripts and emoji stay. Line separators become spaces.
+
+    Returns:
+        The text, and the first of the characters that were removed; empty when none was.
+    """
+    if text.isascii() or not _INVISIBLE.search(text):
+        return text, ""
+    clean = _ALWAYS.sub("", text)
+    if not _HAS_DIRECTION.search(clean):
+        clean = _MARKS.sub("", clean)
+    clean = _LINE.sub(" ", _JOINERS.sub("", clean))
+    first = next(had for had, has in zip_longest(text, clean) if had != has)
+    return clean, str(first)

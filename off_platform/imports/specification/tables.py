@@ -1,0 +1,158 @@
+"""The tables of the imports wing, as data, built from the document's fields.
+
+What the records must fulfil is in `rules.py`; the checks of `PRODUCTS_ACCEPTED` are those of all
+rules, as that is the table that must not hold what breaks them.
+"""
+
+from collections.abc import Mapping
+
+from off_platform.imports.specification.fields import FIELDS, Field, Type
+from off_platform.imports.specification.rules import CHECKS, LEVELS, worst_level
+from off_platform.quality import SHAPE, Column, Rule, Table
+from off_platform.storage.derived_views import OPEN, SETTLED, SUPERSEDED
+
+IMPORT = "import"
+
+_TYPES: Mapping[Type, str] = {
+    "barcode": "string", "text": "string", "list": "list<string>", "countries": "list<string>",
+    "languages": "list<string>", "language": "string", "number": "double",
+    "timestamp": "timestamp", "url": "string", "quantity": "string",
+}  # fmt: skip
+
+
+def _described(field: Field) -> str:
+    unit = f", in {field.unit} per 100 g or 100 ml" if field.unit else ""
+    return f"{field.description}{unit}."
+
+
+RECORD_COLUMNS: tuple[Column, ...] = (
+    Column("row", "int64", "Row of the record in the file; the header is row 1.", rule=SHAPE,
+           least=1),
+    Column("product", "string", "The product: its barcode in normal form, or `id:` and the "
+           "producer's own id."),
+    Column("other_reading", "string", "The same 8 digits read as UPC-E, or 6 written out.",
+           nullable=True),
+    *(Column(field.name, _TYPES[field.type], _described(field), nullable=True) for field in FIELDS),
+    Column("amount", "double", "The quantity in g or ml.", nullable=True),
+    Column("amount_unit", "string", "`g` or `ml`.", nullable=True),
+    Column("by_language", "map<string,string>", "Texts of columns such as `product_name_fr`.",
+           nullable=True),
+    Column("derived", "list<string>", "Columns that were computed, such as salt from sodium.",
+           nullable=True),
+)  # fmt: skip
+
+PRODUCTS_ACCEPTED = Table(
+    "products_accepted",
+    "The records of an import that break no rule of error level, typed and normalised.",
+    RECORD_COLUMNS,
+    (
+        Rule(SHAPE, "The table has its columns, with their types.", blocking=True),
+        *(
+            Rule(
+                check.id,
+                check.sentence,
+                "error" if worst_level(check.id) == "error" else "warning",
+                blocking=check.blocking,
+            )
+            for check in CHECKS
+        ),
+    ),
+)
+
+PRODUCTS_QUARANTINED = Table(
+    "products_quarantined",
+    "The records of an import that may not pass, as they stand in the file.",
+    (
+        Column("row", "int64", "Row of the record in the file; the header is row 1."),
+        Column("product", "string", "Its identifier as it stands.", nullable=True),
+        Column(
+            "normal_form",
+            "string",
+            "The product as `products_accepted` names it, from the barcode as it stands or as it "
+            "is certainly meant; null when the record names none.",
+            nullable=True,
+        ),
+        Column("rules", "list<string>", "The rules of error level that it breaks."),
+        Column(
+            "record",
+            "map<string,string>",
+            "Its cells that are not empty, by column, up to 10,000 characters of each.",
+        ),
+    ),
+    of_view=(
+        Column(
+            "status",
+            "string",
+            "`settled` when a newer import accepted the product, `superseded` when newer imports "
+            "have it in quarantine too, otherwise `open`.",
+            one_of=(OPEN, SETTLED, SUPERSEDED),
+        ),
+        Column(
+            "settled_by",
+            "string",
+            "The first newer import that accepted the product, or else the first that has it; "
+            "null when it is open.",
+            nullable=True,
+        ),
+    ),
+)
+
+IMPORT_FINDINGS = Table(
+    "import_findings",
+    "A row a finding: one rule broken by one record, or by the file.",
+    (
+        Column("file", "string", "Name of the file."),
+        Column("row", "int64", "Row in the file; in JSON, the place in the list. Null when it is "
+               "the whole file's.", nullable=True),
+        Column("line", "int64", "Line of the file that the row begins on, which differs from the "
+               "row where cells hold line ends; of CSV, TSV and JSON.", nullable=True),
+        Column("sheet", "string", "Of XLSX, the sheet.", nullable=True),
+        Column("cell", "string", "Of XLSX, the cell such as `F8`, or all of them, `F8 + G8`; null "
+               "when it is the whole row's.", nullable=True),
+        Column("column", "string", "Column as it is named in the file.", nullable=True),
+        Column("field", "string", "The document's name of it.", nullable=True),
+        Column("rule", "string", "The rule."),
+        Column("level", "string", "`error`, `warning` or `info`.", one_of=LEVELS),
+        Column("value", "string", "What stands in the file, up to 500 characters.", nullable=True),
+        Column("message", "string", "What is wrong, for a person."),
+        Column("proposal", "string", "What could stand there instead; empty for nothing.",
+               nullable=True),
+        Column("certain", "bool", "Whether the proposal may be applied without asking."),
+        Column("product", "string", "The record's identifier as it stands.", nullable=True),
+    ),
+)  # fmt: skip
+
+IMPORTS = Table(
+    "imports",
+    "What was handed in: one row an import, of the file as it came.",
+    (
+        Column("name", "string", "Name of the file or folder, as it came."),
+        Column("imported_at", "timestamp", "When it was first taken in."),
+        Column("format", "string", "`csv`, `tsv`, `json`, `json_lines`, `xlsx` or `folder`; null "
+               "when it cannot be read.", nullable=True),
+        Column("bytes", "int64", "Its size.", nullable=True),
+        Column("sha256", "string", "Of its bytes.", nullable=True),
+        Column("encoding", "string", "Of text formats.", nullable=True),
+        Column("delimiter", "string", "Of CSV and TSV.", nullable=True),
+        Column("sheet", "string", "Of XLSX: the one that is read.", nullable=True),
+        Column("columns", "list<string>", "The header, as it is written.", nullable=True),
+        Column("refused", "string", "Why it cannot be read; null when it can.", nullable=True),
+    ),
+)  # fmt: skip
+
+PRODUCTS_IMPORTED = Table(
+    "products_imported",
+    "The newest accepted record of every product, over all imports.",
+    (
+        Column("import", "string", "The import that it comes from."),
+        Column("imported_at", "timestamp", "When that import was taken in."),
+        *RECORD_COLUMNS,
+        Column("photos", "int64", "Photos that the newest key index has of it; null when there is "
+               "no key index.", nullable=True),
+    ),
+    (
+        Rule(SHAPE, "The table has its columns, with their types.", blocking=True),
+        Rule("products_once", "Every product stands there once."),
+        Rule("have_photos", "Products have photos in the bucket.", "warning", tolerated=0.5),
+    ),
+)  # fmt: skip

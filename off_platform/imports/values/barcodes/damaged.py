@@ -1,0 +1,98 @@
+"""One code of a column that a program damaged as a whole: what it was before. Pure.
+
+How a damaged column is known is `whole_file/damage.py`.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Literal
+
+from off_platform.imports.specification.rules import BY_ID
+from off_platform.imports.values.barcodes.barcode import (
+    EAN_8,
+    EAN_13,
+    GTIN_14,
+    UPC_A,
+    UPC_E_SHORT,
+    barcode,
+    with_check_digit,
+)
+from off_platform.imports.values.reading import Reading
+
+# What a spreadsheet wrote for digits that it had lost; one check digit in ten holds by chance.
+EXPANDED = r"^\s*[1-9][0-9]{2,6}0{6,}\s*$"
+WHOLE = (EAN_8, UPC_A, EAN_13, GTIN_14)
+
+Damage = Literal[
+    "scientific", "shortened", "appended", "prefixed", "padded", "unfinished", "fraction"
+]
+
+
+def repaired_code(text: str, damage: Damage, *, gtin: bool) -> Reading:
+    """What a code of a damaged column means: never what stands there if that may be damaged.
+
+    Args:
+        text: as it stands in the file.
+        damage: of the column.
+        gtin: whether the field takes 14 digits.
+
+    Returns:
+        The repaired code as a proposal, certain where it is sound and follows from the damage.
+    """
+    inner = text.strip()
+    if damage == "scientific":
+        return _expanded(text, gtin=gtin)
+    if damage == "shortened":
+        return _shortened(text, gtin=gtin)
+    before = _REPAIRS[damage](inner, gtin)
+    if before is None:
+        return barcode(text, gtin=gtin)
+    read = barcode(before, gtin=gtin)
+    sound = read.rule is None or BY_ID[read.rule].level != "error"
+    if not sound:
+        detail = f"without the damage it would be {before}, which is not a barcode either"
+        return Reading(None, "barcode_damaged", detail=detail)
+    certain = damage != "unfinished"
+    return Reading(before if certain else None, "barcode_damaged", before, certain)
+
+
+def _expanded(text: str, *, gtin: bool) -> Reading:
+    if re.fullmatch(EXPANDED, text):
+        return Reading(None, "barcode_damaged", detail="a spreadsheet wrote zeros for its digits")
+    return barcode(text, gtin=gtin)
+
+
+def _shortened(text: str, *, gtin: bool) -> Reading:
+    """Of 6 digits are UPC-E, and EAN-8 without two zeros, which most of this column are."""
+    padded = text.strip().zfill(EAN_8)
+    if len(text.strip()) == UPC_E_SHORT and barcode(padded, gtin=gtin).value == padded:
+        return Reading(
+            None, "barcode_lost_zero", padded, detail="as most of 6 digits in the column do"
+        )
+    return barcode(text, gtin=gtin)
+
+
+def _of_digits(repair: Callable[[str], str]) -> Callable[[str, bool], str | None]:
+    return lambda text, _: repair(text) if text.isascii() and text.isdigit() else None
+
+
+def _without_fraction(text: str, gtin: bool) -> str | None:  # noqa: FBT001 - of all repairs
+    code = text.replace(",", ".").split(".")[0]
+    if not (code.isascii() and code.isdigit()) or code == text:
+        return None
+    padded = (code, *(code.zfill(length) for length in WHOLE[:-1] if length > len(code)))
+    return next((each for each in padded if barcode(each, gtin=gtin).value), code)
+
+
+def _bare(text: str) -> str:
+    digits = text.lstrip("0")
+    return digits.zfill(next((each for each in WHOLE if len(digits) <= each), len(digits)))
+
+
+_REPAIRS: Mapping[Damage, Callable[[str, bool], str | None]] = {
+    "appended": _of_digits(lambda text: text[:-1]),
+    "prefixed": _of_digits(lambda text: text[1:]),
+    "padded": _of_digits(_bare),
+    "unfinished": _of_digits(with_check_digit),
+    "fraction": _without_fraction,
+}

@@ -1,0 +1,190 @@
+"""Texts and lists of texts: whether they are clean, and what they were before damage. Pure."""
+
+import re
+from typing import TYPE_CHECKING
+
+from off_platform.imports.specification.characters import (
+    INVISIBLE,
+    LINES,
+    SPACES,
+    without_invisible,
+)
+from off_platform.imports.values.nothing import MARKS, MISSING
+from off_platform.imports.values.reading import ERROR_VALUE, Reading, read_on, trimmed
+from off_platform.imports.values.whole_columns import Column, matches, one_array, sound_by_distinct
+
+if TYPE_CHECKING:
+    import ftfy
+
+    from off_platform.imports.values.whole_columns import Bools
+
+# Of no text, but for tab and line ends.
+CONTROLS = "\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f"
+_CONTROL = re.compile(f"[{CONTROLS}]")
+# A lone surrogate is what is left of a character, too; columns cannot hold one.
+_LOST = re.compile("[\ufffd\ud800-\udfff]")
+_EMPTY_PART = re.compile(f"[,;][{SPACES}]*(?:[,;]|\\Z)|\\A[{SPACES}]*[,;]")
+_SEPARATOR = re.compile("[,;]")
+
+# How bytes 80 to BF, which continue a character in UTF-8, look when read as something else.
+_CONTINUATION = (
+    "\x80-\xbf\u20ac\u201a\u0192\u201e\u2026\u2020\u2021\u02c6\u2030\u0160\u2039\u0152\u017d"
+    "\u2018\u2019\u201c\u201d\u2022\u2013\u2014\u02dc\u2122\u0161\u203a\u0153\u017e\u0178"
+)
+# Signs of double encoding; whether a capital before a quote is one, only ftfy can tell.
+SIGNS = f"[\u00c2-\u00f4][{_CONTINUATION}]|\u00c3 |\u221a[^\\x00-\\x7f]"
+_SIGNS = re.compile(SIGNS)
+# ftfy takes a second for a million characters.
+_MOST_REPAIRED = 100_000
+# Ways of writing yes and no, and their words.
+BOOLEAN_STYLES = {"true/false": ("true", "false"), "1/0": ("1", "0"), "yes/no": ("yes", "no")}
+_STYLES = {word: style for style, words in BOOLEAN_STYLES.items() for word in words}
+
+
+def repaired_text(text: str, *, said: str = "") -> Reading:
+    """One text.
+
+    Args:
+        text: as it stands in the file.
+        said: the word for nothing that says something here, as `none` does of allergens.
+
+    Returns:
+        The text, trimmed and, where that is certain, repaired.
+    """
+    return read_on(
+        trimmed(text, said=said),
+        lambda inner: _repaired(inner, said=said),
+    )
+
+
+def split_list(text: str, *, said: str = "") -> Reading:
+    """A list, separated by commas or semicolons.
+
+    Args:
+        text: as it stands in the file.
+        said: see `repaired_text`.
+
+    Returns:
+        A tuple of its parts, trimmed; None when it has none.
+    """
+    return read_on(repaired_text(text, said=said), _split)
+
+
+def parts_of(text: str) -> list[str]:
+    """The parts of a list, trimmed; empty ones left out."""
+    return [part for each in _SEPARATOR.split(text) if (part := each.strip())]
+
+
+def boolean_style(text: str) -> Reading:
+    """The way in which yes and no are written.
+
+    Returns:
+        `true/false`, `1/0` or `yes/no`; None for any other text, which breaks no rule by itself.
+    """
+    return Reading(_STYLES.get(text.strip().lower()) if len(text) <= _MOST_REPAIRED else None)
+
+
+def text_sound(column: Column, *, said: str = "") -> "Bools":
+    """Which texts of a column `repaired_text` has nothing to say about."""
+    return _sound(column, said=said, odd="")
+
+
+def lists_sound(column: Column, *, said: str = "") -> "Bools":
+    """Which texts of a column `split_list` has nothing to say about."""
+    odd = f"|^[,;]|[,;][{SPACES}]*[,;]|[,;]$"
+    return _sound(column, said=said, odd=odd)
+
+
+def _sound(column: Column, *, said: str, odd: str) -> "Bools":
+    """Which texts have neither what is always odd, nor signs of double encoding that are some."""
+    import numpy as np  # noqa: PLC0415 - 0.1 s, once used
+    import pyarrow as pa  # noqa: PLC0415 - 0.2 s, once used
+    import pyarrow.compute as pc  # noqa: PLC0415 - the same
+
+    texts = one_array(column)
+    missing = "|".join(_any_case(word) for word in MISSING if word != said)
+    pattern = f"^[{SPACES}]|[{SPACES}]$|[{CONTROLS}\ufffd{LINES}]|{INVISIBLE}"
+    pattern += f"|^(?:{missing}|{ERROR_VALUE}|[{MARKS}][{MARKS}{SPACES}]*)$"
+    sound = ~matches(texts, pattern + odd, absent=False)
+    beyond_ascii = pc.fill_null(pc.invert(pc.string_is_ascii(texts)), fill_value=False)
+    rows = np.flatnonzero(sound & beyond_ascii.to_numpy(zero_copy_only=False))
+    if len(rows):
+        rows = rows[matches(texts.take(pa.array(rows)), SIGNS, absent=False)]
+    if len(rows):
+        sound[rows] = sound_by_distinct(texts.take(pa.array(rows)), repaired_text)
+    return sound
+
+
+def _any_case(word: str) -> str:
+    """A pattern of a word; a flag would let other letters than those of ASCII pass."""
+    return "".join(f"[{c.upper()}{c}]" if c.isalpha() else re.escape(c) for c in word)
+
+
+def _split(text: str) -> Reading:
+    parts = tuple(parts_of(text))
+    if _EMPTY_PART.search(text):
+        return Reading(parts or None, "list_empty_part", ", ".join(parts), certain=True)
+    return Reading(parts or None)
+
+
+def _repaired(text: str, *, said: str) -> Reading:
+    """What is wrong within a trimmed text, the worst of it."""
+    if _LOST.search(text):
+        return Reading(text, "text_replacement_character")
+    fixed, certain = _decoded(text)
+    clean = without_invisible(_CONTROL.sub("", _without_c1(fixed)))[0].strip()
+    if fixed != text:
+        # What is left over is said when the repaired text is read again.
+        certain = certain and clean == fixed
+        certain = certain and trimmed(clean, said=said).rule is None
+        certain = certain and _decoded(clean)[0] == clean and not _LOST.search(clean)
+        return Reading(clean if certain else text, "text_double_encoded", clean, certain)
+    visible, first = without_invisible(text)
+    if first:
+        return _as_visible(text, visible.strip(), f"it has U+{ord(first):04X}", said=said)
+    if control := _CONTROL.search(text):
+        detail = f"it has U+{ord(control[0]):04X}"
+        return Reading(text, "text_control_character", clean, detail=detail)
+    return Reading(text)
+
+
+def _as_visible(text: str, clean: str, detail: str, *, said: str) -> Reading:
+    certain = _repaired(clean, said=said).rule is None
+    certain = certain and trimmed(clean, said=said).rule is None
+    value = (clean or None) if certain else text
+    return Reading(value, "text_invisible_character", clean, certain, detail)
+
+
+def _decoded(text: str) -> tuple[str, bool]:
+    """The text as it was before it was encoded twice, and whether that is certain."""
+    if text.isascii() or not _SIGNS.search(text[:_MOST_REPAIRED]):
+        return text, False
+    from ftfy import fix_encoding_and_explain  # noqa: PLC0415 - 0.05 s, only for odd texts
+
+    head, tail = text[:_MOST_REPAIRED], text[_MOST_REPAIRED:]
+    fixed, steps = fix_encoding_and_explain(head)
+    if fixed == head:
+        return text, False
+    return fixed + tail, not tail and _encoded_again(fixed, steps or []) == text
+
+
+def _encoded_again(fixed: str, steps: "list[ftfy.ExplanationStep]") -> str | None:
+    """What the text would become by the same damage; None when ftfy had to guess in between."""
+    try:
+        for action, parameter in reversed(steps):
+            if action == "decode":
+                data = fixed.encode(parameter)
+            elif action == "encode":
+                fixed = data.decode(parameter)
+            else:
+                return None
+    except (UnicodeError, LookupError):
+        return None
+    return fixed
+
+
+def _without_c1(text: str) -> str:
+    """Windows' punctuation where it was read as control characters."""
+    from ftfy.fixes import fix_c1_controls  # noqa: PLC0415 - 0.05 s, only for odd texts
+
+    return fix_c1_controls(text)

@@ -1,0 +1,1 @@
+"""What only all records of an import say together."""

@@ -1,0 +1,64 @@
+"""Yes and no in columns that are none of the document's: written in one way in the whole file.
+
+"Consistent within a dataset"; whether a single text is yes or no is decided in `texts.py`, too.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from off_platform.imports.readers.batches import Found
+from off_platform.imports.values.texts import BOOLEAN_STYLES
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_NUMBERS = "1/0"
+
+
+@dataclass(slots=True)
+class BooleanSurvey:
+    """What the texts of one column are.
+
+    Attributes:
+        column: as it is named in the file.
+        texts: the different ones, in lower case, while all of them may be yes or no.
+        is_boolean: whether all may be.
+    """
+
+    column: str
+    texts: set[str] = field(default_factory=set)
+    is_boolean: bool = True
+
+    def add(self, texts: "pa.StringArray") -> None:
+        """Takes in the texts of a batch."""
+        import pyarrow as pa  # noqa: PLC0415 - 0.2 s, once used
+        import pyarrow.compute as pc  # noqa: PLC0415 - the same
+
+        if not self.is_boolean:
+            return
+        written = pc.utf8_lower(pc.utf8_trim_whitespace(texts.drop_null()))
+        words = pa.array([word for style in BOOLEAN_STYLES.values() for word in style])
+        self.is_boolean = pc.all(pc.is_in(written, words), min_count=0).as_py()
+        self.texts = self.texts | set(pc.unique(written).to_pylist()) if self.is_boolean else set()
+
+    @property
+    def styles(self) -> list[str]:
+        """The ways that are used; a column of nothing but `1` may be a number, and is none."""
+        if not self.is_boolean:
+            return []
+        used = [name for name, words in BOOLEAN_STYLES.items() if self.texts & set(words)]
+        return [] if used == [_NUMBERS] and len(self.texts) == 1 else used
+
+
+def mixed_booleans(surveys: Iterable[BooleanSurvey]) -> list[Found]:
+    """One finding, of the first column that is written otherwise than those before it."""
+    seen: dict[str, str] = {}
+    for survey in surveys:
+        for style in survey.styles:
+            seen.setdefault(style, survey.column)
+    if len(seen) < 2:  # noqa: PLR2004 - one way is right
+        return []
+    ways = ", ".join(f"{style} ('{column[:80]}')" for style, column in seen.items())
+    column = list(seen.values())[1]
+    return [Found(None, column, "boolean_mixed", None, f"Yes and no are written as {ways}.")]

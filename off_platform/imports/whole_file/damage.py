@@ -1,0 +1,348 @@
+"""What happened to a whole file: programs that damaged all its identifiers in one way.
+
+A column is damaged when one repair makes nearly all of its codes sound while as they stand they are
+sound no more often than by chance. Then none of its codes is taken as it stands, not even one whose
+check digit holds by chance. Single records are judged in `identity.py` and `values/barcodes/`.
+
+Real ones: a German Excel that made 368 of 397 barcodes `7,6223E+12`; 5,037 of 9,541 GTINs that
+lost a zero; 10,661 products whose codes all got a trailing 0.
+"""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from off_platform.barcodes import MOST_DIGITS
+from off_platform.imports.readers.batches import Found
+from off_platform.imports.values.barcodes.barcode import (
+    EAN_8,
+    EAN_13,
+    UPC_A,
+    UPC_E_SHORT,
+    barcode_checks,
+)
+from off_platform.imports.values.barcodes.damaged import WHOLE, Damage
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+    import pyarrow as pa
+
+# "Over 5 % of a file's identifiers so"; a single one is a coincidence.
+DAMAGED_SHARE = 0.05
+LEAST_DAMAGED = 2
+# Of codes that are made up at random, one in ten is sound by chance.
+REPAIR_HOLDS_SHARE = 0.5
+NEARLY_ALL = 0.9
+# Of 20 sound codes with a 0 behind them 4 still hold; 16 do once in a hundred million columns.
+MOST_SOUND_BY_CHANCE = 0.8
+# Below it nobody can tell a missing check digit from codes of which some are wrong.
+MOST_SOUND_UNFINISHED = 0.5
+LEAST_UNFINISHED = 10
+
+# The second is what Excel makes of the first when the column is shown as a number again.
+_SCIENTIFIC = r"^\s*[0-9](?:[.,][0-9]+)?[eE]\+?[0-9]{1,3}\s*$|^[1-9][0-9]{2,6}0{6,}$"
+_ALL_DIGITS = r"^\s*(?P<first>[0-9])[.,](?P<rest>[0-9]+)[eE]\+?(?P<power>[0-9]{1,2})\s*$"
+_FRACTION = r"^\s*[0-9]{5,24}[.,]0+\s*$"
+_DIGITS = r"^[0-9]{2,24}$"
+# A UPC-A or EAN-13 without its leading zeros, an EAN-8 without its one.
+_SHORTENED = (7, 9, 10, 11)
+# Each kind of code without its last digit; 13 digits are a whole code outside of `gtin`.
+_UNFINISHED = tuple(length - 1 for length in (EAN_8, UPC_A, EAN_13))
+
+
+@dataclass(slots=True)
+class IdentifierSurvey:
+    """Counts what all identifiers of a column look like.
+
+    Attributes:
+        column: as it is named in the file.
+        gtin: whether the field takes 14 digits.
+        identifiers: texts that are there.
+        scientific: those like `7,6223E+12`.
+        written_out: of these, those with all digits of a code whose check digit holds.
+        fraction: those like `3017620422003.0`.
+        sound: those with the length and the check digit of a code.
+        shortened: those with a length that codes have when their zeros are lost.
+        repairable: of these, those whose check digit holds with the zeros back in front.
+        of_upc_e: those with the length of a UPC-E.
+        of_ean_8: of these, those that are an EAN-8 with two zeros back in front.
+        unfinished: those with a length that codes have without their last digit.
+        repaired: those that are sound without the digit behind, the digit in front, or the zeros
+            in front.
+        extra: the digits behind and in front of those.
+    """
+
+    column: str
+    gtin: bool = False
+    identifiers: int = 0
+    scientific: int = 0
+    written_out: int = 0
+    fraction: int = 0
+    sound: int = 0
+    shortened: int = 0
+    repairable: int = 0
+    of_upc_e: int = 0
+    of_ean_8: int = 0
+    unfinished: int = 0
+    repaired: Counter[Damage] = field(default_factory=Counter)
+    extra: Counter[tuple[Damage, str]] = field(default_factory=Counter)
+
+    def add(self, texts: "pa.StringArray") -> None:
+        """Takes in the identifiers of a batch."""
+        import pyarrow as pa  # noqa: PLC0415 - 0.2 s, once used
+        import pyarrow.compute as pc  # noqa: PLC0415 - the same
+
+        there = texts.drop_null()
+        there = there.filter(pc.greater(pc.binary_length(there), 0))
+        self.identifiers += len(there)
+        scientific = there.filter(pc.match_substring_regex(there, _SCIENTIFIC))
+        self.scientific += len(scientific)
+        self.written_out += int(self._sound(_written_out(scientific)).sum())
+        self.fraction += _count(pc.match_substring_regex(there, _FRACTION))
+        digits = there.filter(pc.match_substring_regex(there, _DIGITS))
+        lengths = pc.binary_length(digits)
+        self.sound += int(self._sound(digits).sum())
+        short = pc.is_in(lengths, pa.array(_SHORTENED, pa.int32()))
+        self.shortened += _count(short)
+        self.repairable += _count(pc.and_(short, pa.array(check_digits_hold(digits))))
+        of_upc_e = pc.equal(lengths, UPC_E_SHORT)
+        self.of_upc_e += _count(of_upc_e)
+        self.of_ean_8 += _count(pc.and_(of_upc_e, pa.array(check_digits_hold(digits))))
+        unfinished = (*_UNFINISHED, EAN_13) if self.gtin else _UNFINISHED
+        self.unfinished += _count(pc.is_in(lengths, pa.array(unfinished, pa.int32())))
+        self._add_repaired(digits)
+
+    def _add_repaired(self, digits: "pa.StringArray") -> None:
+        import pyarrow as pa  # noqa: PLC0415 - 0.2 s, once used
+        import pyarrow.compute as pc  # noqa: PLC0415 - the same
+
+        length = pc.binary_length(digits)
+        pairs: tuple[tuple[Damage, pa.StringArray, pa.StringArray], ...] = (
+            (
+                "appended",
+                pc.utf8_slice_codeunits(digits, 0, -1),
+                pc.utf8_slice_codeunits(digits, -1),
+            ),
+            ("prefixed", pc.utf8_slice_codeunits(digits, 1), pc.utf8_slice_codeunits(digits, 0, 1)),
+        )
+        for damage, rest, digit in pairs:
+            holds = pa.array(self._sound(rest, anywhere=True))
+            self.repaired[damage] += _count(holds)
+            for counted in pc.value_counts(digit.filter(holds)).to_pylist():
+                self.extra[damage, counted["values"]] += counted["counts"]
+        bare = _unpadded(digits)
+        holds = pc.and_(
+            pa.array(self._sound(bare, anywhere=True)), pc.less(pc.binary_length(bare), length)
+        )
+        self.repaired["padded"] += _count(holds)
+
+    def _sound(self, codes: "pa.StringArray", *, anywhere: bool = False) -> "npt.NDArray[np.bool_]":
+        """Which have the length and the check digit of a code, of one in `gtin` if `anywhere`."""
+        import numpy as np  # noqa: PLC0415 - 0.1 s, once used
+        import pyarrow as pa  # noqa: PLC0415 - 0.2 s, once used
+        import pyarrow.compute as pc  # noqa: PLC0415 - the same
+
+        if not len(codes):
+            return np.zeros(0, dtype=bool)
+        lengths = WHOLE if self.gtin or anywhere else WHOLE[:-1]
+        whole = pc.is_in(pc.binary_length(codes), pa.array(lengths, pa.int32()))
+        # Of 8 digits it knows UPC-E, too.
+        holds = check_digits_hold(codes) | np.asarray(barcode_checks(codes, gtin=True))
+        sound: npt.NDArray[np.bool_] = whole.to_numpy(zero_copy_only=False) & holds
+        return sound
+
+    @property
+    def damage(self) -> Damage | None:
+        """What was done to the column, so that codes in it are not what they say; None for nothing.
+
+        Of `scientific` and `shortened` columns only some codes are judged otherwise than elsewhere.
+        """
+        if self._many(self.scientific):
+            return "scientific"
+        found, count = max(self.repaired.items(), key=lambda each: each[1], default=(None, 0))
+        if self._many(count) and count >= NEARLY_ALL * self.identifiers:
+            # Zeros in front are one digit in front as well; said are the zeros.
+            found = "padded" if self.repaired["padded"] >= NEARLY_ALL * self.identifiers else found
+            if self.sound <= MOST_SOUND_BY_CHANCE * self.identifiers:
+                return found
+        if self._many(self.fraction) and self.fraction >= NEARLY_ALL * self.identifiers:
+            return "fraction"
+        if self._zeros_are_lost() and self.of_ean_8 > REPAIR_HOLDS_SHARE * self.of_upc_e:
+            return "shortened"
+        return "unfinished" if self._is_unfinished() else None
+
+    def found(self) -> list[Found]:
+        """At most one finding for the whole file: the cause, its share, and the repair."""
+        if damage := self.damage:
+            return [self._of_damage(damage)]
+        if self._zeros_are_lost():
+            return [self._lost_zeros()]
+        if self._many(self.fraction):
+            return [self._fraction()]
+        return []
+
+    def _zeros_are_lost(self) -> bool:
+        return self._many(self.repairable) and (
+            self.repairable >= REPAIR_HOLDS_SHARE * self.shortened
+        )
+
+    def _is_unfinished(self) -> bool:
+        return (
+            self.unfinished >= max(LEAST_UNFINISHED, NEARLY_ALL * self.identifiers)
+            and self.sound <= MOST_SOUND_UNFINISHED * self.identifiers
+            and not self._zeros_are_lost()
+        )
+
+    def _of_damage(self, damage: Damage) -> Found:
+        match damage:
+            case "scientific":
+                return self._scientific()
+            case "shortened":
+                return self._lost_zeros()
+            case "padded":
+                return self._padded()
+            case "fraction":
+                return self._fraction()
+            case "unfinished":
+                return self._unfinished()
+            case _:
+                return self._extra_digit(damage)
+
+    def _many(self, count: int) -> bool:
+        return count >= LEAST_DAMAGED and count > DAMAGED_SHARE * self.identifiers
+
+    def _share(self, count: int) -> str:
+        return f"{count:,} of {self.identifiers:,} ({count / self.identifiers:.0%})"
+
+    def _scientific(self) -> Found:
+        return Found(
+            None, self.column, "damage_scientific", None,
+            f"A spreadsheet turned {self._share(self.scientific)} barcodes in '{self.column}' into "
+            f"numbers like 7,6223E+12; {self._digits_left()}. Export again, and format the column "
+            "as text before the file is opened or saved.",
+        )  # fmt: skip
+
+    def _digits_left(self) -> str:
+        """What is left of the codes, as findings of single codes propose it."""
+        if not self.written_out:
+            return "their digits are lost and cannot be brought back"
+        if self.written_out == self.scientific:
+            return "all digits are still there and proposed, to be compared with the packages"
+        return (
+            f"{self.written_out:,} of these still have all their digits, which are proposed; those "
+            "of the others are lost and cannot be brought back"
+        )
+
+    def _lost_zeros(self) -> Found:
+        return Found(
+            None, self.column, "damage_lost_zeros", None,
+            f"{self._share(self.shortened)} barcodes in '{self.column}' lost their leading zeros, "
+            "as when a program reads them as numbers; with the zeros back in front the check "
+            f"digits of {self.repairable:,} hold.",
+            "the zeros put back in front", certain=True,
+        )  # fmt: skip
+
+    def _extra_digit(self, damage: Damage) -> Found:
+        count = self.repaired[damage]
+        digits = Counter({digit: n for (kind, digit), n in self.extra.items() if kind == damage})
+        digit, same = next(iter(digits.most_common(1)))
+        which = f"digit {digit}" if same >= NEARLY_ALL * count else "digit"
+        place, end = ("appended to", "last") if damage == "appended" else ("put before", "first")
+        return Found(
+            None, self.column, "damage_extra_digit", None,
+            f"A {which} was {place} {self._share(count)} barcodes in '{self.column}'; "
+            f"without it their check digits hold, as they stand only {self.sound:,} do.",
+            f"the {end} {which} removed", certain=True,
+        )  # fmt: skip
+
+    def _padded(self) -> Found:
+        count = self.repaired["padded"]
+        return Found(
+            None, self.column, "damage_extra_digit", None,
+            f"Zeros were put before {self._share(count)} barcodes in '{self.column}'; without "
+            "them they have the length of a barcode and their check digits hold.",
+            "the zeros in front removed", certain=True,
+        )  # fmt: skip
+
+    def _fraction(self) -> Found:
+        return Found(
+            None, self.column, "damage_fraction", None,
+            f"A program read {self._share(self.fraction)} barcodes in '{self.column}' as numbers "
+            "and wrote them with a decimal point and a zero.",
+            "the decimal point and the zero removed", certain=True,
+        )  # fmt: skip
+
+    def _unfinished(self) -> Found:
+        return Found(
+            None, self.column, "damage_lost_check_digit", None,
+            f"{self._share(self.unfinished)} barcodes in '{self.column}' are one digit short and "
+            f"the check digits of only {self.sound:,} hold, as when the last digit, the check "
+            "digit, was cut off.",
+            "the check digit appended",
+        )  # fmt: skip
+
+
+def repair_query(found: Iterable[Found]) -> str:
+    """What findings propose once the damage of the whole file is known.
+
+    A zero put in front of a single code may make its check digit hold by chance; where most codes
+    of a file lost theirs, it is what happened.
+
+    Args:
+        found: of the whole file.
+
+    Returns:
+        SQL for `proposal` and `certain` of `import_findings`; empty where nothing changes.
+    """
+    if "damage_lost_zeros" in {each.rule for each in found}:
+        return "certain OR (rule = 'barcode_lost_zero' AND proposal IS NOT NULL) AS certain"
+    return ""
+
+
+def check_digits_hold(codes: "pa.StringArray") -> "npt.NDArray[np.bool_]":
+    """Whether the last digit of each is the GS1 check digit of those before it.
+
+    Args:
+        codes: of up to 24 digits; leading zeros count for nothing.
+    """
+    import numpy as np  # noqa: PLC0415 - 0.1 s, once used
+    import pyarrow.compute as pc  # noqa: PLC0415 - 0.2 s, once used
+
+    if not len(codes):
+        return np.zeros(0, dtype=bool)
+    padded = pc.ascii_lpad(codes, MOST_DIGITS, "0")
+    digits = np.frombuffer(padded.buffers()[2], dtype=np.uint8, count=len(padded) * MOST_DIGITS)
+    weights = np.where(np.arange(MOST_DIGITS)[::-1] % 2, 3, 1)
+    sums = (digits.reshape(-1, MOST_DIGITS) - ord("0")) @ weights
+    return np.asarray(sums % 10 == 0)
+
+
+def _written_out(scientific: "pa.StringArray") -> "pa.StringArray":
+    """The digits of those that have all of them, as `values/barcodes/` proposes them."""
+    import pyarrow.compute as pc  # noqa: PLC0415 - 0.2 s, once used
+
+    parts = pc.drop_null(pc.extract_regex(scientific, _ALL_DIGITS))
+    digits = pc.binary_join_element_wise(
+        pc.struct_field(parts, "first"), pc.struct_field(parts, "rest"), ""
+    )
+    power = pc.struct_field(parts, "power").cast("int32")
+    return digits.filter(pc.equal(pc.binary_length(digits), pc.add(power, 1)))
+
+
+def _unpadded(codes: "pa.StringArray") -> "pa.StringArray":
+    """The codes with no more leading zeros than their kind has; as `_bare`."""
+    import pyarrow.compute as pc  # noqa: PLC0415 - 0.2 s, once used
+
+    bare = pc.ascii_ltrim(codes, "0")
+    for length in reversed(WHOLE):
+        fits = pc.less_equal(pc.binary_length(bare), length)
+        codes = pc.if_else(fits, pc.ascii_lpad(bare, length, "0"), codes)
+    return codes
+
+
+def _count(flags: "pa.BooleanArray") -> int:
+    import pyarrow.compute as pc  # noqa: PLC0415 - 0.2 s, once used
+
+    return int(pc.sum(flags).as_py() or 0)

@@ -1,0 +1,149 @@
+"""Records that may not pass, as they stand in the file; and those whose product stood before.
+
+Which products stand twice is looked up in `staging.py`, once all records were seen.
+"""
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
+
+from off_platform.imports.readers.batches import Batch, Reader
+from off_platform.imports.records.columns import Columns
+from off_platform.imports.records.findings import BatchFindings
+from off_platform.imports.records.identity import as_they_stand, where_they_stand
+from off_platform.imports.records.typed_columns import cut, text_maps
+from off_platform.imports.specification.tables import PRODUCTS_QUARANTINED
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+RULE = "duplicate_product"
+# Of a cell of a quarantined record; the original has all of it.
+MOST_KEPT = 10_000
+
+
+def quarantine(
+    batch: Batch,
+    stands: "pa.StringArray",
+    forms: "pa.StringArray",
+    rules: "pa.ListArray",
+    broken: "pa.BooleanArray",
+) -> "pa.Table":
+    """The records of a batch that may not pass, as they stand in the file.
+
+    Args:
+        batch: as it comes from a reader.
+        stands: the identifiers of its records as they stand.
+        forms: the products that they are; null where that is not known.
+        rules: what each broken record breaks.
+        broken: which records are broken.
+    """
+    import pyarrow as pa  # noqa: PLC0415 - 0.2 s, once used
+
+    texts = {name: cut(column.filter(broken), MOST_KEPT) for name, column in batch.columns.items()}
+    return pa.table(
+        [
+            pa.array(batch.rows).filter(broken),
+            stands.filter(broken),
+            forms.filter(broken),
+            rules,
+            text_maps(texts, len(rules)),
+        ],
+        schema=PRODUCTS_QUARANTINED.arrow,
+    )
+
+
+def duplicates(
+    reader: Reader, batches: Iterable[Batch], columns: Columns, twice: "Iterable[pa.Table]"
+) -> "Iterator[tuple[pa.Table, pa.Table]]":
+    """The records whose product stood before, as the file is read once more.
+
+    Args:
+        reader: of the file, which knows what its rows are called.
+        batches: of the file, from its beginning.
+        columns: which field each column is.
+        twice: `row`, `product` and `first_row` of each, in the order of the rows, in parts.
+
+    Yields:
+        Rows of `products_quarantined`, and of `import_findings`.
+    """
+    import pyarrow as pa  # noqa: PLC0415 - 0.2 s, once used
+    import pyarrow.compute as pc  # noqa: PLC0415 - the same
+
+    following = _Following(_named(reader, part) for part in twice)
+    for batch in batches:
+        here = following.up_to(int(batch.rows[-1])) if len(batch.rows) else None
+        if here is None:
+            continue
+        at = pc.index_in(pa.array(batch.rows), here["row"].combine_chunks())
+        wanted = at.is_valid()
+        if not (count := pc.sum(wanted).as_py()):
+            continue
+        of_rules = pa.array([[RULE]] * count, pa.list_(pa.string()))
+        stands = as_they_stand(batch, columns)
+        twice_here = here.take(at.drop_null())
+        forms = here["product"].combine_chunks().take(at)
+        found = _found(batch, columns, twice_here, wanted)
+        yield (
+            quarantine(batch, stands, forms, of_rules, wanted),
+            found.table(reader.source, stands.filter(wanted)),
+        )
+
+
+class _Following:
+    """Rows of a table that comes in parts, in their order; each is held once, for a while."""
+
+    def __init__(self, parts: "Iterable[pa.Table]") -> None:
+        self._parts = iter(parts)
+        self._rest: pa.Table | None = None
+
+    def up_to(self, row: int) -> "pa.Table | None":
+        """Those that were not given before, up to a number; None when there are none."""
+        import numpy as np  # noqa: PLC0415 - 0.1 s, once used
+        import pyarrow as pa  # noqa: PLC0415 - 0.2 s, once used
+
+        given = []
+        while (part := self._rest or next(self._parts, None)) is not None:
+            count = int(np.searchsorted(part["row"].to_numpy(), row, "right"))
+            if count:
+                given.append(part.slice(0, count))
+            self._rest = part.slice(count) if count < len(part) else None
+            if self._rest is not None:
+                break
+        return pa.concat_tables(given) if given else None
+
+
+def _named(reader: Reader, twice: "pa.Table") -> "pa.Table":
+    """With what its rows are called; asked for together, as each question has its price."""
+    import pyarrow as pa  # noqa: PLC0415 - 0.2 s, once used
+
+    numbers = pa.concat_arrays([twice[name].combine_chunks() for name in ("row", "first_row")])
+    names, count = reader.names_of_rows(numbers), len(twice)
+    return twice.append_column("again", names.slice(0, count)).append_column(
+        "first", names.slice(count)
+    )
+
+
+def _found(
+    batch: Batch, columns: Columns, twice: "pa.Table", wanted: "pa.BooleanArray"
+) -> BatchFindings:
+    """`duplicate_product` of the later records, both rows named."""
+    import numpy as np  # noqa: PLC0415 - 0.1 s, once used
+    import pyarrow.compute as pc  # noqa: PLC0415 - 0.2 s, once used
+
+    names = where_they_stand(batch, columns).filter(wanted)
+    product, again, first = (twice[name].combine_chunks() for name in ("product", "again", "first"))
+    here = wanted.to_numpy(zero_copy_only=False)
+    lines = None if batch.lines is None else batch.lines[here]
+    found = BatchFindings(batch.rows[here], lines)
+    found.add(
+        RULE,
+        np.arange(len(twice)),
+        column=names,
+        field=names,
+        value=as_they_stand(batch, columns).filter(wanted),
+        message=pc.binary_join_element_wise(
+            "The product ", product, " stands in ", first, " already, and again in ", again,
+            ".", "",
+        ),
+    )  # fmt: skip
+    return found

@@ -1,0 +1,98 @@
+"""Pictures beside the files of an import: that each belongs to a product, and can be opened.
+
+"Include image files in an `images/` directory with filenames like `{barcode}_front.jpg`". They are
+kept with the import, and looked at; nothing is done with them.
+"""
+
+import re
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from off_platform.barcodes import normal_form
+from off_platform.imports.readers.batches import Found
+from off_platform.imports.readers.folder_files import PICTURES, is_own_folder, is_plain
+from off_platform.imports.whole_file.staging import Staging
+
+if TYPE_CHECKING:
+    import duckdb
+
+NAME = re.compile(
+    r"([0-9]{6,14})_(?:front|ingredients|nutrition|packaging)(?:_[a-z]{2})?\.(?:jpe?g|png)",
+    re.IGNORECASE,
+)
+# A photo of 50 megapixels takes 20 MB.
+MOST_BYTES = 64 << 20
+# Decoded, a megapixel takes 3 MB, a progressive JPEG twice as much besides.
+MOST_PIXELS = 64_000_000
+
+
+def pictures_found(
+    path: Path, staging: Staging, connection: "duckdb.DuckDBPyConnection"
+) -> list[Found]:
+    """What is to be said of the pictures of an import; nothing of a single file.
+
+    Args:
+        path: the import; a folder may have `images/` in it.
+        staging: knows the products of the import.
+        connection: for looking them up.
+    """
+    folder = path / PICTURES
+    # Of a link the folder is somewhere else; it is named as not read.
+    if not is_own_folder(folder):
+        return []
+    pictures = sorted(each for each in folder.iterdir() if not each.name.startswith("."))
+    named = [(each, NAME.fullmatch(each.name)) for each in pictures]
+    codes = {normal_form(found[1]) for _, found in named if found}
+    known = staging.known(connection, codes)
+    return [each for picture, found in named for each in _of_picture(picture, found, known)]
+
+
+def _of_picture(picture: Path, found: "re.Match[str] | None", known: set[str]) -> Iterator[Found]:
+    if found is None:
+        yield _say(
+            picture, "image_without_record",
+            "is not named after a product, like 3017620422003_front.jpg",
+        )  # fmt: skip
+        return
+    if normal_form(found[1]) not in known:
+        yield _say(picture, "image_without_record", "belongs to no product of the import")
+    if reason := _unreadable(picture):
+        yield _say(picture, "image_unreadable", reason)
+
+
+def _say(picture: Path, rule: str, what: str) -> Found:
+    shown = f"{PICTURES}/{picture.name}"
+    return Found(None, None, rule, shown, f"The picture {shown[:120]} {what}.")
+
+
+def _unreadable(picture: Path) -> str:
+    """Why a picture cannot be opened; empty when it can."""
+    from PIL import Image, UnidentifiedImageError  # noqa: PLC0415 - 0.1 s, once used
+
+    if not is_plain(picture) or picture.stat().st_size > MOST_BYTES:
+        return f"is not an ordinary file of up to {MOST_BYTES >> 20} MB"
+    try:
+        _decode(picture)
+    except UnidentifiedImageError:
+        return "is not a JPEG or PNG picture"
+    except Image.DecompressionBombError:
+        return f"has more than {MOST_PIXELS // 10**6} megapixels"
+    except (OSError, SyntaxError, ValueError) as error:
+        return f"cannot be opened: {str(error)[:80]}"
+    return ""
+
+
+def _decode(picture: Path) -> None:
+    """Decodes one picture; its size is bounded before."""
+    from PIL import Image  # noqa: PLC0415 - 0.1 s, once used
+
+    # Of a large one Pillow warns on the screen; it is refused below, before it is decoded.
+    with warnings.catch_warnings(action="ignore", category=Image.DecompressionBombWarning):
+        image = Image.open(picture, formats=("JPEG", "PNG"))
+    with image:
+        if image.width * image.height > MOST_PIXELS:
+            raise Image.DecompressionBombError
+        # Its end is looked at as well: a picture that was cut opens, but does not load.
+        image.load()

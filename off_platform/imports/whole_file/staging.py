@@ -1,0 +1,248 @@
+"""The tables of one import while they are made: written batch by batch, then settled by DuckDB.
+
+Duplicates show only at the end; they are moved from the accepted records to the quarantine then.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from off_platform.imports.readers.batches import Found
+from off_platform.imports.records.typed_columns import short_names
+from off_platform.imports.specification.tables import (
+    IMPORT_FINDINGS,
+    PRODUCTS_ACCEPTED,
+    PRODUCTS_QUARANTINED,
+)
+from off_platform.storage.lake import bounded, copy_query, literal
+
+if TYPE_CHECKING:
+    import duckdb
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+ACCEPTED = "accepted.parquet"
+QUARANTINED = "quarantined.parquet"
+FINDINGS = "findings.parquet"
+MEMORY = "192MB"
+_PART_ROWS = 50_000
+# DuckDB holds a group until it is full; larger ones of these wide rows are spilled meanwhile, which
+# takes ten times as long.
+_GROUP_ROWS = 25_000
+_GROUP_BYTES = 32 << 20
+_FIRST = "first_"
+_OF_FILE = "of_file.parquet"
+_PRODUCTS = "products.parquet"
+_DUPLICATES = "duplicates.parquet"
+_MOVED = "moved.parquet"
+_MOVED_FINDINGS = "moved_findings.parquet"
+
+
+def connected(folder: Path) -> AbstractContextManager["duckdb.DuckDBPyConnection"]:
+    """DuckDB for the tables of one import in a folder, bounded; it spills beside them."""
+    return bounded(folder / "spill", MEMORY)
+
+
+def findings_in(folder: Path) -> str:
+    """SQL for the findings of an import that was validated into a folder, to stand after FROM."""
+    return f"read_parquet({literal(str(folder / FINDINGS))})"
+
+
+class Staging:
+    """Writes the tables of one import into a folder."""
+
+    def __init__(self, folder: Path, beside: "Sequence[Found]" = ()) -> None:
+        """For a folder that is there; files of an earlier try are written over.
+
+        Args:
+            folder: where to.
+            beside: what was found of the whole import before.
+        """
+        import pyarrow as pa  # noqa: PLC0415 - 0.2 s, once used
+
+        self.folder, self.beside = folder, beside
+        self._products = pa.schema([("row", pa.int64()), ("product", pa.string())])
+        self._writers: dict[str, pq.ParquetWriter] = {}
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """While batches are written."""
+        import pyarrow.parquet as pq  # noqa: PLC0415 - 0.2 s, once used
+
+        schemas = {
+            _FIRST + ACCEPTED: PRODUCTS_ACCEPTED.arrow,
+            _FIRST + QUARANTINED: PRODUCTS_QUARANTINED.arrow,
+            _FIRST + FINDINGS: IMPORT_FINDINGS.arrow,
+            _PRODUCTS: self._products,
+        }
+        for name, schema in schemas.items():
+            self._writers[name] = pq.ParquetWriter(
+                self.folder / name, schema, compression="zstd", compression_level=1
+            )
+        try:
+            yield
+        finally:
+            for writer in self._writers.values():
+                writer.close()
+            self._writers.clear()
+
+    def write(self, accepted: "pa.Table", quarantined: "pa.Table", findings: "pa.Table") -> None:
+        """Takes in a batch."""
+        for name, table in (
+            (ACCEPTED, accepted), (QUARANTINED, quarantined), (FINDINGS, findings),
+        ):  # fmt: skip
+            if len(table):
+                self._writers[_FIRST + name].write_table(table)
+
+    def write_products(self, records: "pa.Table") -> None:
+        """Takes in which product each record of a batch is, whatever else is wrong with it."""
+        import pyarrow.compute as pc  # noqa: PLC0415 - 0.2 s, once used
+
+        known = records.select(["row", "product"]).filter(pc.is_valid(records["product"]))
+        known = known.set_column(1, "product", short_names(known["product"].combine_chunks()))
+        self._writers[_PRODUCTS].write_table(known)
+
+    def duplicates(self, connection: "duckdb.DuckDBPyConnection") -> int:
+        """Looks for records whose product stands in the import before; gives how many."""
+        products = self._rows(_PRODUCTS)
+        copy_query(
+            connection,
+            f"""
+            SELECT row, product, first_row FROM {products} JOIN (
+                SELECT product, min(row) AS first_row FROM {products}
+                GROUP BY product HAVING count(*) > 1
+            ) USING (product) WHERE row > first_row ORDER BY row""",
+            self.folder / _DUPLICATES,
+        )
+        return self._count(_DUPLICATES)
+
+    def twice(self) -> "Iterator[pa.Table]":
+        """What `duplicates` found: `row`, `product`, `first_row`, by row, in parts."""
+        import pyarrow as pa  # noqa: PLC0415 - 0.2 s, once used
+        import pyarrow.parquet as pq  # noqa: PLC0415 - the same
+
+        with pq.ParquetFile(self.folder / _DUPLICATES) as file:
+            for batch in file.iter_batches(_PART_ROWS):
+                yield pa.Table.from_batches([batch])
+
+    def move(self, records: "Iterable[tuple[pa.Table, pa.Table]]") -> None:
+        """Writes records that leave the accepted ones: rows of the quarantine, and findings."""
+        import pyarrow.parquet as pq  # noqa: PLC0415 - 0.2 s, once used
+
+        with (
+            pq.ParquetWriter(self.folder / _MOVED, PRODUCTS_QUARANTINED.arrow) as quarantine,
+            pq.ParquetWriter(self.folder / _MOVED_FINDINGS, IMPORT_FINDINGS.arrow) as findings,
+        ):
+            for quarantined, found in records:
+                quarantine.write_table(quarantined)
+                findings.write_table(found)
+
+    def known(self, connection: "duckdb.DuckDBPyConnection", products: set[str]) -> set[str]:
+        """Those of the products that a record of the import is."""
+        found = connection.execute(
+            f"SELECT DISTINCT product FROM {self._rows(_PRODUCTS)} "
+            "WHERE product IN (SELECT unnest(?))",
+            [list(products)],
+        ).fetchall()
+        return {product for (product,) in found}
+
+    def settle(
+        self,
+        connection: "duckdb.DuckDBPyConnection",
+        of_file: "pa.Table",
+        repaired: str,
+        *,
+        moved: bool,
+    ) -> None:
+        """Makes the three tables.
+
+        Args:
+            connection: bounded in memory, with room to spill.
+            of_file: findings of the whole file; they stand first, and then those of duplicates.
+            repaired: SQL that gives the findings table's `proposal` and `certain` anew where the
+                damage of the whole file makes a repair certain; empty for none.
+            moved: whether duplicates leave the accepted records.
+        """
+        import pyarrow.parquet as pq  # noqa: PLC0415 - 0.2 s, once used
+
+        pq.write_table(of_file, self.folder / _OF_FILE)
+        found = self._rows(_FIRST + FINDINGS)
+        late = f"UNION ALL SELECT * FROM {self._rows(_MOVED_FINDINGS)}" if moved else ""
+        replaced = f"* REPLACE ({repaired})" if repaired else "*"
+        copy_query(
+            connection,
+            f"SELECT * FROM {self._rows(_OF_FILE)} {late} UNION ALL SELECT {replaced} FROM {found}",
+            self.folder / FINDINGS,
+            self._group_rows(_FIRST + FINDINGS),
+        )
+        if not moved:
+            for name in (ACCEPTED, QUARANTINED):
+                (self.folder / (_FIRST + name)).replace(self.folder / name)
+            return
+        self._leave_duplicates_out()
+        copy_query(
+            connection,
+            self._all_quarantined(),
+            self.folder / QUARANTINED,
+            self._group_rows(_MOVED),
+        )
+
+    def _leave_duplicates_out(self) -> None:
+        """The accepted records without duplicates.
+
+        Not by DuckDB, which holds 2,048 records at a time, however long their texts are.
+        """
+        import pyarrow as pa  # noqa: PLC0415 - 0.2 s, once used
+        import pyarrow.compute as pc  # noqa: PLC0415 - the same
+        import pyarrow.parquet as pq  # noqa: PLC0415 - the same
+
+        twice = pq.read_table(self.folder / _DUPLICATES, columns=["row"])["row"]
+        rows, first = self._group_rows(_FIRST + ACCEPTED), self.folder / (_FIRST + ACCEPTED)
+        with (
+            pq.ParquetFile(first) as file,
+            pq.ParquetWriter(
+                self.folder / ACCEPTED, file.schema_arrow, compression="zstd", compression_level=1
+            ) as to,
+        ):
+            for batch in file.iter_batches(rows):
+                once = pc.invert(pc.is_in(batch["row"], twice))
+                if kept := batch.filter(once):
+                    to.write_table(pa.Table.from_batches([kept]))
+
+    def _group_rows(self, name: str) -> int:
+        """Of a table's rows, how many are held at once: fewer when they are long."""
+        import pyarrow.parquet as pq  # noqa: PLC0415 - 0.2 s, once used
+
+        with pq.ParquetFile(self.folder / name) as file:
+            groups = [file.metadata.row_group(at) for at in range(file.num_row_groups)]
+            longest = max((each.total_byte_size / each.num_rows for each in groups), default=1)
+        return max(min(_GROUP_ROWS, int(_GROUP_BYTES / max(longest, 1))), 1)
+
+    def sizes(self) -> tuple[int, int]:
+        """How many records are accepted, and how many are in quarantine."""
+        return self._count(ACCEPTED), self._count(QUARANTINED)
+
+    def _count(self, name: str) -> int:
+        import pyarrow.parquet as pq  # noqa: PLC0415 - 0.2 s, once used
+
+        return int(pq.read_metadata(self.folder / name).num_rows)
+
+    def _all_quarantined(self) -> str:
+        """Records that were quarantined before may be duplicates besides.
+
+        Grouped, they would all be held, each with its texts.
+        """
+        before, twice = self._rows(_FIRST + QUARANTINED), self._rows(_DUPLICATES)
+        return f"""
+            SELECT row, moved.product, moved.normal_form,
+                list_sort(list_distinct(moved.rules || coalesce(broken.rules, []))) AS rules,
+                moved.record
+            FROM {self._rows(_MOVED)} AS moved LEFT JOIN (
+                SELECT row, rules FROM {before} WHERE row IN (SELECT row FROM {twice})
+            ) AS broken USING (row)
+            UNION ALL SELECT * FROM {before} WHERE row NOT IN (SELECT row FROM {twice})
+            ORDER BY row"""
+
+    def _rows(self, name: str) -> str:
+        return f"read_parquet({literal(str(self.folder / name))})"

@@ -1,0 +1,146 @@
+"""An import is kept as it came, under a key of its name and bytes."""
+
+import hashlib
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+import obstore
+import pytest
+from obstore.store import MemoryStore
+
+from off_platform.imports.intake import taking_in
+from off_platform.imports.intake.taking_in import (
+    KEY,
+    NotTakenInError,
+    OtherFileError,
+    key_of,
+    original,
+    take_in,
+)
+from off_platform.storage.folders import BucketFolder
+from off_platform.storage.lake import Lake
+
+SEVERAL = {"a.csv": "barcode\n3017620422003\n", "b.csv": "barcode,fat_g\n3017620422003,1\n"}
+
+
+def lake_in(root: Path, *, in_a_bucket: bool) -> Lake:
+    """A lake on disk or in a bucket."""
+    lake = Lake(str(root / "lake"))
+    if in_a_bucket:
+        lake.root = BucketFolder(MemoryStore(), "s3://lake")
+    return lake
+
+
+def several(root: Path) -> Path:
+    """A folder of files."""
+    folder = root / "several"
+    folder.mkdir()
+    for name, text in SEVERAL.items():
+        (folder / name).write_text(text)
+    return folder
+
+
+def kept(lake: Lake, key: str) -> dict[str, str]:
+    """The files of a folder in the lake."""
+    with original(lake, key) as path:
+        return {each.name: each.read_text() for each in path.iterdir()}
+
+
+def test_the_key_is_name_and_sha_256(tmp_path: Path) -> None:
+    path = tmp_path / "products.csv"
+    path.write_bytes(b"x")
+    assert key_of(path) == f"products.csv@{hashlib.sha256(b'x').hexdigest()[:8]}"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "a b.csv",
+        "..",
+        "é à.csv",
+        "x" * 200 + ".csv",
+        "@.csv",
+        "-.csv",
+        "日本.csv",
+        "a\nb.csv",
+        "..csv",
+    ],
+)
+def test_any_name_makes_a_key_that_is_a_folder_and_part_of_a_url(tmp_path: Path, name: str) -> None:
+    path = tmp_path / "files" / (name if name != ".." else "..%2f.csv")
+    path.parent.mkdir()
+    path.write_bytes(b"x")
+    assert KEY.fullmatch(key_of(path))
+    assert not key_of(path).startswith((".", "-"))
+
+
+def test_a_folder_changes_its_key_with_any_of_its_files(tmp_path: Path) -> None:
+    folder = tmp_path / "import"
+    (folder / "images").mkdir(parents=True)
+    keys = set()
+    for name, data in (("a.csv", b"1"), ("a.csv", b"2"), ("b.csv", b"2"), ("images/x.jpg", b"3")):
+        (folder / name).write_bytes(data)
+        keys.add(key_of(folder))
+    assert len(keys) == 4
+    assert all(re.fullmatch(r"import@[0-9a-f]{8}", key) for key in keys)
+
+
+def test_links_lead_nowhere(tmp_path: Path) -> None:
+    folder = tmp_path / "import"
+    folder.mkdir()
+    (folder / "a.csv").write_bytes(b"1")
+    before = key_of(folder)
+    (folder / "secret").symlink_to("/etc/hostname")
+    assert key_of(folder) == before
+
+
+def test_a_folder_whose_taking_in_was_killed_is_taken_in_whole_by_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lake, folder = lake_in(tmp_path, in_a_bucket=True), several(tmp_path)
+    key, put, puts = key_of(folder), obstore.put, iter([True, False])
+
+    def killed(*arguments: Any) -> None:
+        if not next(puts):
+            raise KeyboardInterrupt
+        put(*arguments)
+
+    with monkeypatch.context() as context:
+        context.setattr(obstore, "put", killed)
+        with pytest.raises(KeyboardInterrupt):
+            take_in(lake, folder, key)
+    with pytest.raises(NotTakenInError, match="is not whole in the lake"), original(lake, key):
+        pass
+    take_in(lake, folder, key)
+    assert kept(lake, key) == SEVERAL
+
+
+@pytest.mark.parametrize("in_a_bucket", [False, True])
+def test_what_is_kept_whole_is_not_put_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, in_a_bucket: bool
+) -> None:
+    lake, folder = lake_in(tmp_path, in_a_bucket=in_a_bucket), several(tmp_path)
+    key = key_of(folder)
+    take_in(lake, folder, key)
+    monkeypatch.delattr(type(lake.root), "place")
+    take_in(lake, folder, key)
+    assert kept(lake, key) == SEVERAL
+
+
+@pytest.mark.parametrize("in_a_bucket", [False, True])
+def test_what_is_changed_while_it_is_copied_is_not_taken_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, in_a_bucket: bool
+) -> None:
+    lake, folder = lake_in(tmp_path, in_a_bucket=in_a_bucket), several(tmp_path)
+    key, copytree = key_of(folder), shutil.copytree
+
+    def changed(source: Path, to: Path, **options: Any) -> Path:
+        (source / "b.csv").write_text("barcode\n")
+        return copytree(source, to, **options)
+
+    monkeypatch.setattr(taking_in.shutil, "copytree", changed)
+    with pytest.raises(OtherFileError, match="was changed since"):
+        take_in(lake, folder, key)
+    assert lake.root.names("imports") == []

@@ -1,0 +1,163 @@
+"""The findings as a workbook: every text as it is, and never more than a sheet can hold."""
+
+import re
+import tempfile
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import openpyxl
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from off_platform.imports.outputs import findings_sheet as module
+from off_platform.imports.outputs.findings_files import MOST_BYTES as MOST_PORTION
+from off_platform.imports.outputs.findings_files import portions
+from off_platform.imports.outputs.findings_sheet import write_findings_xlsx
+from off_platform.imports.readers.batches import Found
+from off_platform.imports.records.findings import as_rows
+from off_platform.imports.whole_file.staging import FINDINGS
+
+COLUMNS = ["file", "row", "line", "sheet", "cell", "column", "field", "rule", "level", "value",
+           "message", "proposal", "certain", "product"]  # fmt: skip
+VALUE, PROPOSAL = COLUMNS.index("value"), COLUMNS.index("proposal")
+MOST = module.XLSX_MOST_CHARACTERS
+
+
+def sheet_of(folder: Path, *found: Found) -> tuple[int, list[tuple[Any, ...]]]:
+    """What is said to be written of findings, and the rows of the sheet."""
+    pq.write_table(as_rows("a.csv", found), folder / FINDINGS)
+    written = write_findings_xlsx(folder, folder / "findings.xlsx")
+    book = openpyxl.load_workbook(folder / "findings.xlsx")
+    assert book.sheetnames == ["findings"]
+    streamed = openpyxl.load_workbook(folder / "findings.xlsx", read_only=True)
+    rows = list(book["findings"].values)
+    assert list(streamed["findings"].values) == rows
+    streamed.close()
+    return written, rows
+
+
+def finding(row: int | None, **texts: str | None) -> Found:
+    return Found(row, texts.get("column"), "text_trimmed", texts.get("value"), "It is so.",
+                 texts.get("proposal"), certain=row == 2)  # fmt: skip
+
+
+def test_a_finding_is_a_row(tmp_path: Path) -> None:
+    written, rows = sheet_of(
+        tmp_path, finding(None), finding(2, column="fat", value=" x", proposal="x")
+    )
+
+    assert written == 2
+    assert rows == [
+        tuple(COLUMNS),
+        ("a.csv", *[None] * 6, "text_trimmed", "info", None, "It is so.", None, "no", None),
+        (
+            "a.csv",
+            2,
+            None,
+            None,
+            None,
+            "fat",
+            None,
+            "text_trimmed",
+            "info",
+            " x",
+            "It is so.",
+            "x",
+            "yes",
+            None,
+        ),
+    ]
+
+
+def test_it_can_be_filtered_and_its_header_stays_in_sight(tmp_path: Path) -> None:
+    sheet_of(tmp_path, finding(2), finding(3))
+
+    sheet = openpyxl.load_workbook(tmp_path / "findings.xlsx")["findings"]
+    assert (sheet.dimensions, sheet.auto_filter.ref, sheet.freeze_panes) == (
+        "A1:N3", "A1:N3", "A2",
+    )  # fmt: skip
+    assert sheet["A1"].font.b
+    assert all(cell.alignment.wrap_text for cell in sheet[2] if cell.value is not None)
+
+
+def test_no_finding_is_a_header(tmp_path: Path) -> None:
+    assert sheet_of(tmp_path) == (0, [tuple(COLUMNS)])
+
+
+@settings(max_examples=50)
+@given(
+    st.one_of(
+        st.text(max_size=20),
+        st.sampled_from(
+            ("<r></broken></r>", "<r><t>x</t></r>", "=1+1", "]]>", "&lt;", "_x0041_", "\x07", "\r",
+             "_x0041_x0042_", "_x0041\x07", "\ufffe", " x ", "\U0001f36b", '"\'', "</sheetData>")
+        ),
+    ).filter(bool)
+)  # fmt: skip
+def test_any_text_stays_what_it_is(text: str) -> None:
+    text = text.encode("utf-8", "ignore").decode()
+    if not text:
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        _, rows = sheet_of(Path(folder), finding(2, column="a", value=text))
+
+    assert re.sub("_x([0-9A-F]{4})_", lambda found: chr(int(found[1], 16)), rows[1][VALUE]) == text
+
+
+@pytest.mark.parametrize("character", ["a", "\U0001f36b", "&"])
+def test_a_text_is_cut_at_what_a_cell_can_hold(tmp_path: Path, character: str) -> None:
+    _, rows = sheet_of(tmp_path, finding(2, proposal=character * 40_000))
+
+    length = len(rows[1][PROPOSAL].encode("utf-16-le")) // 2
+    assert MOST - 1 <= length <= MOST
+    assert set(rows[1][PROPOSAL]) == {character}
+
+
+@pytest.mark.parametrize(
+    ("most", "findings", "written"), [(6, 5, 5), (6, 6, 4), (6, 9, 4), (3, 2, 2)]
+)
+def test_what_a_sheet_cannot_hold_is_told_in_its_last_row(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, most: int, findings: int, written: int
+) -> None:
+    monkeypatch.setattr(module, "XLSX_MOST_ROWS", most)
+
+    found, rows = sheet_of(tmp_path, *(finding(2 + at) for at in range(findings)))
+
+    assert found == written
+    assert [row[1] for row in rows[1 : 1 + written]] == list(range(2, 2 + written))
+    told = [row[0] for row in rows[1 + written :]]
+    note = f"A sheet holds no more than this; as CSV there are all {findings} findings."
+    assert told == ([] if written == findings else [note])
+    assert len(rows) <= most
+
+
+def test_a_sheet_ends_before_it_is_larger_than_its_part_of_the_zip_may_be(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left = zipfile.ZIP64_LIMIT - module.MOST_BYTES
+    monkeypatch.setattr(zipfile, "ZIP64_LIMIT", 2 << 20)
+    monkeypatch.setattr(module, "MOST_BYTES", (2 << 20) - left)
+
+    written, rows = sheet_of(tmp_path, *(finding(2 + at) for at in range(6_500)))
+
+    assert 1_000 < written < 6_500
+    assert [row[1] for row in rows[1 : 1 + written]] == list(range(2, 2 + written))
+    assert [row[0] for row in rows[1 + written :] if row[0]] == [
+        "A sheet holds no more than this; as CSV there are all 6,500 findings."
+    ]
+    with zipfile.ZipFile(tmp_path / "findings.xlsx") as book:
+        assert max(part.file_size for part in book.infolist()) < 2 << 20
+
+
+def test_long_findings_are_written_a_few_at_a_time(tmp_path: Path) -> None:
+    long = "a" * 30_000
+    sheet_of(tmp_path, *(finding(2 + at, proposal=long) for at in range(900)))
+
+    with pq.ParquetFile(tmp_path / FINDINGS) as file:
+        parts = list(portions(file))
+        assert max(part.nbytes for part in parts) <= MOST_PORTION
+        assert pa.Table.from_batches(parts).equals(file.read())
