@@ -15,7 +15,6 @@ from off_platform.bins.image_set_assets import bin_image_set_asset
 from off_platform.images import assets as images
 from off_platform.images.image_set_assets import image_set_asset
 from off_platform.imports import assets as imports
-from off_platform.imports.intake.inbox import look
 from off_platform.resources import inbox_source, resources
 from off_platform.settings import Settings, settings
 
@@ -62,6 +61,7 @@ def definitions(*, of: Settings) -> dg.Definitions:
 
 def _inbox(of: Settings) -> Callable[[str | None, Collection[str]], Looked]:
     """Looks into the inbox that the settings name."""
+    from off_platform.imports.intake.inbox import look
 
     def look_into(cursor: str | None, again: Collection[str]) -> Looked:
         found = look(inbox_source(of), cursor, again)

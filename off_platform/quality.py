@@ -92,14 +92,14 @@ class Table:
     @cached_property
     def arrow(self) -> "pa.Schema":
         """Names and types, as the lake demands them."""
-        import pyarrow as pa  # noqa: PLC0415 - 0.2 s, once used
+        import pyarrow as pa
 
         return pa.schema([(column.name, _arrow_type(column.type)) for column in self.columns])
 
     @cached_property
     def dagster(self) -> "dg.TableSchema":
         """The column schema that the UI shows."""
-        import dagster as dg  # noqa: PLC0415 - 1.6 s, which the command line need not wait for
+        import dagster as dg
 
         return dg.TableSchema(
             columns=[
@@ -116,7 +116,7 @@ class Table:
     @cached_property
     def pandera(self) -> "pa_pandera.DataFrameSchema":
         """The columns' bounds as a Pandera schema; each check is named by its rule."""
-        import pandera.pandas as pa_pandera  # noqa: PLC0415 - 2 s, once used
+        import pandera.pandas as pa_pandera
 
         return pa_pandera.DataFrameSchema(
             {column.name: _pandera_column(column) for column in self.columns}, strict=True
@@ -135,7 +135,7 @@ class Table:
             asset: name of the asset that reports them.
             partitions: of that asset; each evaluation then names its partition.
         """
-        import dagster as dg  # noqa: PLC0415 - 1.6 s, which the command line need not wait for
+        import dagster as dg
 
         with warnings.catch_warnings():
             # Checks with partitions are in preview; `test_upstream.py` holds what they must do.
@@ -203,7 +203,7 @@ class Finding:
 
     def result(self, asset: str, rule: Rule) -> "dg.AssetCheckResult":
         """The asset check's result."""
-        import dagster as dg  # noqa: PLC0415 - 1.6 s, which the command line need not wait for
+        import dagster as dg
 
         passed = self.passed(rule)
         return dg.AssetCheckResult(
@@ -251,7 +251,7 @@ def validate(table: Table, batches: Iterable["pd.DataFrame"]) -> dict[str, Findi
     Raises:
         RuntimeError: a check itself failed, which is a bug of ours and no finding.
     """
-    import pandera.pandas as pa_pandera  # noqa: PLC0415 - 2 s, once used
+    import pandera.pandas as pa_pandera
 
     findings = {rule: Finding() for rule in _rules_of_columns(table)}
     for frame in batches:
@@ -304,7 +304,7 @@ def _count(
 
 
 def _pandera_column(column: Column) -> "pa_pandera.Column":
-    import pandera.pandas as pa_pandera  # noqa: PLC0415 - 2 s, once used
+    import pandera.pandas as pa_pandera
 
     checks: list[Any] = []
     if column.pattern:
@@ -340,7 +340,7 @@ _SQL_TYPES = {
 
 
 def _arrow_type(name: str) -> "pa.DataType":
-    import pyarrow as pa  # noqa: PLC0415 - 0.2 s, once used
+    import pyarrow as pa
 
     if name.startswith("list<"):
         return pa.list_(_arrow_type(name[5:-1]))

@@ -8,11 +8,12 @@ import dagster as dg
 from pydantic import Field
 
 from off_platform.settings import Settings
-from off_platform.storage.lake import Lake
 from off_platform.storage.objects import Access, Source
 
 if TYPE_CHECKING:
     import duckdb
+
+    from off_platform.storage.lake import Lake
 
 
 class LakeResource(dg.ConfigurableResource):  # type: ignore[type-arg]
@@ -26,7 +27,7 @@ class LakeResource(dg.ConfigurableResource):  # type: ignore[type-arg]
 
     def setup_for_execution(self, context: dg.InitResourceContext) -> None:
         """Compares the views with the tables, once a run: a killed one may have left them apart."""
-        import duckdb  # noqa: PLC0415 - 0.2 s, once a run
+        import duckdb
 
         try:
             self.open().refresh_views()
@@ -36,14 +37,14 @@ class LakeResource(dg.ConfigurableResource):  # type: ignore[type-arg]
             if context.log:
                 context.log.warning("The views could not be compared with the tables: %s", error)
 
-    def open(self) -> Lake:
+    def open(self) -> "Lake":
         """The lake; one on S3 is signed by the ordinary AWS chain."""
         return open_lake(self.url, self.region, self.endpoint)
 
     @contextmanager
-    def query(self, lake: Lake) -> Iterator["duckdb.DuckDBPyConnection"]:
+    def query(self, lake: "Lake") -> Iterator["duckdb.DuckDBPyConnection"]:
         """DuckDB in memory, bounded, that reads the lake and spills into its scratch."""
-        from dagster_duckdb import DuckDBResource  # noqa: PLC0415 - 0.3 s, once a step
+        from dagster_duckdb import DuckDBResource
 
         with (
             lake.root.scratch() as spill,
@@ -68,8 +69,10 @@ class BucketResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         return Source(self.url, access)
 
 
-def open_lake(url: str, region: str, endpoint: str | None) -> Lake:
+def open_lake(url: str, region: str, endpoint: str | None) -> "Lake":
     """The lake at a location; one on S3 is signed by the ordinary AWS chain."""
+    from off_platform.storage.lake import Lake
+
     return Lake(url, Access(region, endpoint, signed=True, retries=5))
 
 

@@ -14,14 +14,15 @@ from typing import Any
 
 import duckdb
 
-from off_platform.image_sets.build import How, Layout
+from off_platform.image_sets.how import How, Layout
 from off_platform.images.choice import Choice
 from off_platform.images.image_set import Made, Request, make_image_set
 from off_platform.images.key_index import KeyIndexFacts
 from off_platform.images.keys import KEY_LIST
 from off_platform.images.monthly import Asked, Bounds, Synced, index_month, sync_month
 from off_platform.storage.folders import Folder
-from off_platform.storage.lake import IMAGE_SETS, MANIFEST, Lake
+from off_platform.storage.lake import Lake
+from off_platform.storage.lake_layout import IMAGE_SETS, MANIFEST
 from off_platform.storage.objects import Access, Source
 from off_platform.storage.progress import Display
 from off_platform.storage.transfer import Limits

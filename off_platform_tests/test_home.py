@@ -15,7 +15,7 @@ from dagster._daemon.auto_run_reexecution.event_log_consumer import (
     _fetch_persisted_cursors,
 )
 
-from off_platform import runs
+from off_platform.automation import runs
 from off_platform.settings import Settings
 from off_platform.storage.locks import FolderInUseError, locked
 
@@ -24,7 +24,7 @@ AT_ONCE = 6
 # Each waits for the end of its input, which all have from one pipe.
 OPENS = """
 import sys, dagster as dg
-from off_platform import runs
+from off_platform.automation import runs
 from off_platform.settings import Settings
 print("ready", flush=True)
 sys.stdin.read()

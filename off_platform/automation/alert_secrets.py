@@ -28,7 +28,7 @@ def revealed(text: str) -> str:
     """
     if not text.startswith(NAMED):
         return text
-    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - 0.7 s, once used
+    from botocore.exceptions import BotoCoreError, ClientError
 
     name = text.removeprefix(NAMED)
     try:
@@ -43,7 +43,7 @@ def revealed(text: str) -> str:
 
 def _manager(name: str) -> "SecretsManagerResource":
     """Secrets Manager, in the region of an ARN or else in that of the AWS chain."""
-    from dagster_aws.secretsmanager import (  # noqa: PLC0415 - 4 s, only where it is set
+    from dagster_aws.secretsmanager import (
         SecretsManagerResource,
     )
 

@@ -148,9 +148,9 @@ class Sns:
 
     def send(self, message: Message) -> None:
         """See `Sender.send`."""
-        import boto3  # noqa: PLC0415 - 0.7 s, only where it is used
-        from botocore.config import Config  # noqa: PLC0415 - with it
-        from botocore.exceptions import (  # noqa: PLC0415 - with it
+        import boto3
+        from botocore.config import Config
+        from botocore.exceptions import (
             BotoCoreError,
             ClientError,
             ReadTimeoutError,
@@ -186,9 +186,9 @@ def _no_answer(name: str, error: Exception) -> PerhapsSentError:
 
 
 def _post(name: str, url: str, body: Mapping[str, Any], key: str) -> None:
-    import requests  # noqa: PLC0415 - 0.1 s, only where it is used
-    from requests.adapters import HTTPAdapter  # noqa: PLC0415 - with it
-    from urllib3.util import Retry  # noqa: PLC0415 - with it
+    import requests
+    from requests.adapters import HTTPAdapter
+    from urllib3.util import Retry
 
     address = _revealed(name, url)
     # Not after a read timeout, nor after answers of a gateway whose receiver may have it.
@@ -220,8 +220,8 @@ def _post(name: str, url: str, body: Mapping[str, Any], key: str) -> None:
 
 def _is_unanswered(error: Exception) -> bool:
     """Whether a request was on its way when it failed; urllib3 names that in what it raises."""
-    from requests.exceptions import ConnectTimeout, ReadTimeout  # noqa: PLC0415 - as above
-    from urllib3.exceptions import (  # noqa: PLC0415 - with it
+    from requests.exceptions import ConnectTimeout, ReadTimeout
+    from urllib3.exceptions import (
         MaxRetryError,
         ProtocolError,
         ReadTimeoutError,

@@ -13,8 +13,8 @@ import dagster as dg
 from off_platform.automation.alert_delivery import deliver, deliver_waiting
 from off_platform.automation.alerts import Failed, RunEnded, late_message, message_of
 from off_platform.automation.lateness import late_assets
+from off_platform.automation.runs import first_cause, own_sentence
 from off_platform.automation.tick_sensor import tick_sensor
-from off_platform.runs import first_cause, own_sentence
 from off_platform.settings import Settings
 
 SECONDS = 15

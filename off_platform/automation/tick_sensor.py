@@ -13,7 +13,7 @@ from dagster._core.scheduler.instigation import InstigatorState, InstigatorTick,
 from off_platform.automation.alert_delivery import deliver
 from off_platform.automation.alert_senders import NotSentError, PerhapsSentError
 from off_platform.automation.alerts import tick_message
-from off_platform.runs import first_cause, own_sentence
+from off_platform.automation.runs import first_cause, own_sentence
 from off_platform.settings import Settings
 
 SECONDS = 30

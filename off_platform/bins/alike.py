@@ -13,18 +13,15 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from off_platform.bins.schemas import BIN_SPLITS, BINS
 from off_platform.image_sets.contact_sheet import NotDrawableError, thumbnail
-from off_platform.quality import Finding, Rule
+from off_platform.quality import Finding
 from off_platform.storage.folders import Folder
-from off_platform.storage.lake import MANIFEST, Lake, literal
+from off_platform.storage.lake import Lake
+from off_platform.storage.lake_layout import MANIFEST
+from off_platform.storage.sql import literal
 
 if TYPE_CHECKING:
     import duckdb
 
-NEIGHBOURS_DIFFER = Rule(
-    "neighbours_look_different",
-    "Photos of neighbouring ids that are in different splits look different, in the sets at hand.",
-    "warning",
-)
 # Each takes two photos to be decoded, 10 ms together.
 PAIRS_MOST = 500
 # Of 64: as in the figures above.

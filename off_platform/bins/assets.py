@@ -9,10 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from off_platform.bins import checks, previews, tables
-from off_platform.bins.collect import collect_metadata, limits_from
-from off_platform.bins.declared_pairs import declared_choices
-from off_platform.bins.listing import list_objects
 from off_platform.bins.published_lists import measure_leak, read_list
 from off_platform.bins.schemas import (
     BIN_ITEMS,
@@ -30,11 +26,12 @@ from off_platform.previews import table_preview
 from off_platform.quality import Finding, Table
 from off_platform.resources import BucketResource, LakeResource
 from off_platform.settings import Settings
-from off_platform.storage.lake import Lake
 from off_platform.storage.progress import LogDisplay
 
 if TYPE_CHECKING:
     import duckdb
+
+    from off_platform.storage.lake import Lake
 
 GROUP = "bins"
 OWNERS = ["team:data"]
@@ -65,6 +62,10 @@ def bin_objects(
     bins_bucket: BucketResource,
 ) -> dg.MaterializeResult:
     """Lists the bucket; one that has not changed costs the listing and nothing more."""
+    from off_platform.bins import checks
+    from off_platform.bins.collect import limits_from
+    from off_platform.bins.listing import list_objects
+
     into = lake.open()
     with lake.query(into) as connection:
         listed = list_objects(
@@ -87,6 +88,9 @@ def bin_metadata(
     bins_bucket: BucketResource,
 ) -> dg.MaterializeResult:
     """Fetches the metadata that are new or changed."""
+    from off_platform.bins import checks
+    from off_platform.bins.collect import collect_metadata, limits_from
+
     into = lake.open()
     with lake.query(into) as connection:
         collected = collect_metadata(
@@ -104,6 +108,8 @@ def bin_metadata(
 @_table_asset(BIN_ODDITIES, ["bin_objects", "bin_metadata"])
 def bin_oddities(lake: LakeResource) -> dg.MaterializeResult:
     """Names everything that is odd or could not be used."""
+    from off_platform.bins import checks, tables
+
     into = lake.open()
     with lake.query(into) as connection:
         tables.make_oddities(into, connection)
@@ -113,6 +119,8 @@ def bin_oddities(lake: LakeResource) -> dg.MaterializeResult:
 @_table_asset(BIN_ITEMS, ["bin_metadata"])
 def bin_items(lake: LakeResource) -> dg.MaterializeResult:
     """Reads the inventories."""
+    from off_platform.bins import checks, tables
+
     into = lake.open()
     with lake.query(into) as connection:
         tables.make_bin_items(into, connection)
@@ -123,6 +131,8 @@ def bin_items(lake: LakeResource) -> dg.MaterializeResult:
 @_table_asset(BINS, ["bin_objects", "bin_metadata", "bin_items"])
 def bins(lake: LakeResource) -> dg.MaterializeResult:
     """Counts the items of each bin, and finds its photo and its visit."""
+    from off_platform.bins import checks, previews, tables
+
     into = lake.open()
     with lake.query(into) as connection:
         tables.make_bins(into, connection)
@@ -134,6 +144,8 @@ def bins(lake: LakeResource) -> dg.MaterializeResult:
 @_table_asset(ITEMS, ["bin_items"])
 def items(lake: LakeResource) -> dg.MaterializeResult:
     """Sums up the items by ASIN."""
+    from off_platform.bins import checks, previews, tables
+
     into = lake.open()
     with lake.query(into) as connection:
         tables.make_items(into, connection)
@@ -145,6 +157,8 @@ def items(lake: LakeResource) -> dg.MaterializeResult:
 @_table_asset(BIN_VISITS, ["bins", "bin_items"])
 def bin_visits(lake: LakeResource) -> dg.MaterializeResult:
     """Tells which photos are of one bin, moments apart."""
+    from off_platform.bins import checks, previews, tables
+
     into = lake.open()
     with lake.query(into) as connection:
         tables.make_visits(into, connection)
@@ -156,6 +170,9 @@ def bin_visits(lake: LakeResource) -> dg.MaterializeResult:
 @_table_asset(BIN_SPLITS, ["bins"])
 def bin_splits(settings: SettingsParam, lake: LakeResource) -> dg.MaterializeResult:
     """Deals the bins out to train, validation and test, visit by visit."""
+    from off_platform.bins import checks, tables
+    from off_platform.bins.declared_pairs import declared_choices
+
     into, shares = lake.open(), shares_from(settings)
     with lake.query(into) as connection:
         tables.make_splits(into, connection, shares)
@@ -169,7 +186,7 @@ def bin_splits(settings: SettingsParam, lake: LakeResource) -> dg.MaterializeRes
 
 
 def _result(
-    lake: Lake,
+    lake: "Lake",
     connection: "duckdb.DuckDBPyConnection",
     table: Table,
     findings: Mapping[str, Finding],

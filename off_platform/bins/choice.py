@@ -12,8 +12,10 @@ from off_platform.bins.keys import METADATA
 from off_platform.bins.schemas import HARD_FROM
 from off_platform.bins.splits import PILOT_OFFSET
 from off_platform.stable_order import WORD, with_mix, words
-from off_platform.storage.lake import literal
+from off_platform.storage.sql import literal
 
+# As image_sets.toml has it.
+WING = "bins"
 Code = Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=r"^[^\x00]*$")]
 
 

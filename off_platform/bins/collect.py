@@ -10,17 +10,20 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
+
 from off_platform.bins.inspection import SOUND, Look, inspect
 from off_platform.bins.schemas import BIN_METADATA, BIN_OBJECTS
 from off_platform.settings import Settings
-from off_platform.storage.lake import Lake, literal
+from off_platform.storage.lake import Lake
 from off_platform.storage.objects import Source
 from off_platform.storage.progress import Display, Tally
+from off_platform.storage.sql import literal
 from off_platform.storage.transfer import Limits, Outcome, Wanted, transfer
 
 if TYPE_CHECKING:
     import duckdb
-    import pyarrow as pa
 
 # Parts of the metadata wait here until all is there.
 COLLECTING = "collecting/bin_metadata"
@@ -203,8 +206,6 @@ def _not_there(outcome: Outcome[dict[str, Any], Look]) -> Look:
 
 
 def _put_down(lake: Lake, number: int, rows: list[dict[str, Any]]) -> None:
-    import pyarrow as pa  # noqa: PLC0415 - 0.2 s, once used
-    import pyarrow.parquet as pq  # noqa: PLC0415 - the same
 
     with lake.root.scratch() as scratch:
         made = scratch / "rows.parquet"
@@ -274,9 +275,7 @@ def _newest_query(lake: Lake, had: str, least: str, most: str | None) -> str:
         ORDER BY key"""
 
 
-def _write_stream(batches: "Iterable[pa.RecordBatch]", path: Path) -> None:
-    import pyarrow.parquet as pq  # noqa: PLC0415 - 0.2 s, once used
-
+def _write_stream(batches: Iterable[pa.RecordBatch], path: Path) -> None:
     with pq.ParquetWriter(path, BIN_METADATA.arrow, compression="zstd") as file:
         for batch in batches:
             file.write_batch(batch.cast(BIN_METADATA.arrow), ROW_GROUP)

@@ -10,7 +10,7 @@ from itertools import permutations
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from off_platform.bins.choice import BinChoice, candidates_query, objects_query
+from off_platform.bins.choice import WING, BinChoice, candidates_query, objects_query
 from off_platform.bins.schemas import BIN_ITEMS, BIN_SPLITS, BINS
 from off_platform.image_sets.declared import declared_choice, declared_sets
 from off_platform.storage.lake import Lake
@@ -18,7 +18,6 @@ from off_platform.storage.lake import Lake
 if TYPE_CHECKING:
     import duckdb
 
-WING = "bins"
 # `counting_test` is a counterpart of other sets by its name, also when nobody declared a split.
 _IN_NAMES = re.compile(
     r"(^|[_-])(test(ing|set)?|val(idation|id|set)?|eval(uation)?|dev|hold_?out|held_?out|unseen)"

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from off_platform.bins.choice import (
+    WING,
     BinChoice,
     candidates_query,
     known_query,
@@ -22,7 +23,7 @@ from off_platform.bins.exports import LABELS, write_exports
 from off_platform.bins.schemas import BIN_ITEMS, BIN_METADATA, BIN_SPLITS, BINS
 from off_platform.bins.splits import SplitShares, shares_from
 from off_platform.image_sets import building
-from off_platform.image_sets.build import How, build_groups, checked_layout
+from off_platform.image_sets.build import build_groups
 from off_platform.image_sets.card import CardKind
 from off_platform.image_sets.claim import claimed
 from off_platform.image_sets.command import command_line
@@ -33,17 +34,19 @@ from off_platform.image_sets.declared import (
     varied_description,
 )
 from off_platform.image_sets.finish import About, finish, options_as_text
+from off_platform.image_sets.how import How, checked_layout
 from off_platform.image_sets.made import Made
 from off_platform.settings import Settings
 from off_platform.storage.folders import Folder
-from off_platform.storage.lake import MANIFEST, Lake, NoSuchTableError, literal
+from off_platform.storage.lake import Lake, NoSuchTableError
+from off_platform.storage.lake_layout import MANIFEST
 from off_platform.storage.objects import Source
 from off_platform.storage.progress import Display
+from off_platform.storage.sql import literal
 
 if TYPE_CHECKING:
     import duckdb
 
-WING = "bins"
 LICENCE = "CC BY-NC-SA 3.0 US"
 LICENCE_URL = "https://creativecommons.org/licenses/by-nc-sa/3.0/us/"
 ATTRIBUTION = "Amazon Bin Image Dataset (Amazon Fulfillment Technologies)"

@@ -4,26 +4,29 @@ What it does is in `image_set.py`; the manifest and its rules are `image_sets/ma
 """
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import dagster as dg
 from pydantic import Field
 
-from off_platform.bins.alike import NEIGHBOURS_DIFFER, compare_neighbours
 from off_platform.bins.assets import GROUP, OWNERS, SettingsParam
-from off_platform.bins.choice import BinChoice
-from off_platform.bins.image_set import WING, make_bin_image_set, request_from
+from off_platform.bins.choice import WING
+from off_platform.bins.schemas import NEIGHBOURS_DIFFER
 from off_platform.image_sets.declared import declared_choice, declared_sets
-from off_platform.image_sets.made import set_metadata
-from off_platform.image_sets.manifest import check_manifest, manifest_table
+from off_platform.image_sets.manifest import manifest_table
 from off_platform.partitions import RUNS, image_sets
 from off_platform.resources import BucketResource, LakeResource
 from off_platform.settings import Settings
-from off_platform.storage.folders import Folder
-from off_platform.storage.lake import BIN_IMAGE_SETS, MANIFEST, Lake
 from off_platform.storage.progress import LogDisplay
+
+if TYPE_CHECKING:
+    from off_platform.storage.folders import Folder
+    from off_platform.storage.lake import Lake
 
 
 def _described(option: str) -> str:
+    from off_platform.bins.choice import BinChoice
+
     return f"{BinChoice.model_fields[option].description} Left out: as declared."
 
 
@@ -49,8 +52,11 @@ class BinImageSetConfig(dg.Config):
     )
 
 
-def _sets_at_hand(lake: Lake, settings: Settings, name: str) -> dict[str, Folder]:
+def _sets_at_hand(lake: "Lake", settings: Settings, name: str) -> "dict[str, Folder]":
     """The folders of the declared sets that were made in the lake; of this one in any case."""
+    from off_platform.bins.choice import WING
+    from off_platform.storage.lake_layout import BIN_IMAGE_SETS, MANIFEST
+
     folders = {
         each: lake.root.below(f"{BIN_IMAGE_SETS}/{each}")
         for each in {*declared_sets(settings.image_sets, WING), name}
@@ -88,6 +94,13 @@ def bin_image_set_asset(settings: Settings) -> dg.AssetsDefinition:
         bins_bucket: BucketResource,
     ) -> dg.MaterializeResult:
         """Makes the set, goes on with it, or fetches what is new and changed."""
+        from off_platform.bins.alike import compare_neighbours
+        from off_platform.bins.choice import BinChoice
+        from off_platform.bins.image_set import make_bin_image_set, request_from
+        from off_platform.image_sets.made import set_metadata
+        from off_platform.image_sets.manifest import check_manifest
+        from off_platform.storage.lake_layout import BIN_IMAGE_SETS, MANIFEST
+
         into, name = lake.open(), context.partition_key
         choice, description = declared_choice(settings.image_sets, WING, BinChoice, name)
         request = request_from(settings, name, choice, description, config.model_dump())

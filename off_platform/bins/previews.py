@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 import dagster as dg
+from matplotlib.figure import Figure
 
 from off_platform.previews import picture
 
@@ -18,8 +19,6 @@ BLUE = "#31618c"
 
 def bins_chart(connection: "duckdb.DuckDBPyConnection", bins: str) -> dg.MarkdownMetadataValue:
     """Two histograms: expected items a bin, and different items (SKUs) a bin."""
-    from matplotlib.figure import Figure  # noqa: PLC0415 - 0.6 s, only where it is drawn
-
     figure = Figure(figsize=(7, 2.4), layout="constrained")
     columns = (("expected_quantity", "items expected", GREEN), ("skus", "SKUs", BLUE))
     for axes, (column, label, color) in zip(figure.subplots(1, 2), columns, strict=True):
@@ -34,8 +33,6 @@ def bins_chart(connection: "duckdb.DuckDBPyConnection", bins: str) -> dg.Markdow
 
 def items_chart(connection: "duckdb.DuckDBPyConnection", items: str) -> dg.MarkdownMetadataValue:
     """The items that lie in most bins, as bars."""
-    from matplotlib.figure import Figure  # noqa: PLC0415 - 0.6 s, only where it is drawn
-
     found = connection.execute(f"""
         SELECT coalesce(name, asin)[:{MOST_NAME}], bins FROM {items}
         ORDER BY bins DESC, asin LIMIT {TOP_ITEMS}""").fetchall()
@@ -55,8 +52,6 @@ def items_chart(connection: "duckdb.DuckDBPyConnection", items: str) -> dg.Markd
 
 def visits_chart(connection: "duckdb.DuckDBPyConnection", visits: str) -> dg.MarkdownMetadataValue:
     """How many photos the visits have."""
-    from matplotlib.figure import Figure  # noqa: PLC0415 - 0.6 s, only where it is drawn
-
     found = connection.execute(
         f"SELECT least(photos, 10), count(*) FROM {visits} GROUP BY 1 ORDER BY 1"
     ).fetchall()

@@ -258,3 +258,9 @@ BIN_SPLITS = Table(
 TABLES = (
     BIN_OBJECTS, BIN_METADATA, BIN_ODDITIES, BINS, BIN_ITEMS, ITEMS, BIN_VISITS, BIN_SPLITS,
 )  # fmt: skip
+
+NEIGHBOURS_DIFFER = Rule(
+    "neighbours_look_different",
+    "Photos of neighbouring ids that are in different splits look different, in the sets at hand.",
+    "warning",
+)

@@ -6,13 +6,15 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 
 from off_platform.settings import Settings
-from off_platform.storage.folders import LocalFolder
-from off_platform.storage.lake import Lake
 from off_platform.storage.objects import Access, Source
+
+if TYPE_CHECKING:
+    from off_platform.storage.lake import Lake
 
 DONE, INCOMPLETE, WRONG, OUT_OF_REACH, UNFORESEEN = 0, 1, 2, 3, 4
 
@@ -20,8 +22,10 @@ out = Console(emoji=False)
 err = Console(stderr=True, emoji=False)
 
 
-def the_lake(of: Settings) -> Lake:
+def the_lake(of: Settings) -> "Lake":
     """The lake that is set."""
+    from off_platform.storage.lake import Lake
+
     return Lake(of.lake, Access(of.lake_region, of.lake_endpoint, signed=True, retries=5))
 
 
@@ -47,6 +51,8 @@ def temporary_folder() -> Iterator[Path]:
     Raises:
         PermissionError: the place is another user's, who could read and change what is written.
     """
+    from off_platform.storage.folders import LocalFolder
+
     own = Path(tempfile.gettempdir()) / f"off-platform-{os.getuid()}"
     own.mkdir(mode=0o700, exist_ok=True)
     about = own.lstat()

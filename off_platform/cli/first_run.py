@@ -12,14 +12,17 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from off_platform.automation.runs import failures, of_an_operator, opened_home, run_job
 from off_platform.cli.imports_run import run_import, verdict_of
-from off_platform.runs import failures, of_an_operator, opened_home, run_job
 from off_platform.settings import SANDBOX, Settings
-from off_platform.storage.lake import IMAGE_SETS, VIEWS, Lake, literal
+from off_platform.storage.lake_layout import IMAGE_SETS
 from off_platform.storage.progress import duration
+from off_platform.storage.sql import literal
 
 if TYPE_CHECKING:
     import dagster as dg
+
+    from off_platform.storage.lake import Lake
 
 
 @dataclass
@@ -37,7 +40,7 @@ class Report:
 
 def make_sandbox_ready() -> None:
     """Makes the sandbox, where it is not there yet."""
-    from off_platform.sandbox.make import make_sandbox  # noqa: PLC0415 - only for the sandbox
+    from off_platform.sandbox.make import make_sandbox
 
     make_sandbox(SANDBOX)
 
@@ -48,8 +51,8 @@ def demand_set(settings: Settings, image_set: str) -> None:
     Raises:
         off_platform.image_sets.declared.UnknownSetError: it is not.
     """
-    from off_platform.image_sets.declared import declared_choice  # noqa: PLC0415 - only here
-    from off_platform.images.choice import Choice  # noqa: PLC0415 - the same
+    from off_platform.image_sets.declared import declared_choice
+    from off_platform.images.choice import Choice
 
     declared_choice(settings.image_sets, "images", Choice, image_set)
 
@@ -62,7 +65,7 @@ def run_once(settings: Settings, image_set: str, console: Console) -> Report:
         image_set: name of a declared set.
         console: where the steps are told.
     """
-    from off_platform.definitions import definitions  # noqa: PLC0415 - brings Dagster
+    from off_platform.definitions import definitions
 
     started = monotonic()
     defs = definitions(of=of_an_operator(settings))
@@ -104,8 +107,10 @@ def _note(report: Report, result: "dg.ExecuteInProcessResult", console: Console,
         console.print(f"        {escape(sentence)}", soft_wrap=True, highlight=False)
 
 
-def tell(report: Report, settings: Settings, lake: Lake, console: Console) -> None:
+def tell(report: Report, settings: Settings, lake: "Lake", console: Console) -> None:
     """The summary: what was made, where it lies, how to look at it."""
+    from off_platform.storage.views import VIEWS
+
     folder = lake.root.address(f"{IMAGE_SETS}/{report.image_set}")
     has_set = lake.root.exists(f"{IMAGE_SETS}/{report.image_set}/manifest.parquet")
     console.print()
@@ -133,7 +138,7 @@ def tell(report: Report, settings: Settings, lake: Lake, console: Console) -> No
         console.print(line, soft_wrap=True, highlight=False)
 
 
-def _made(report: Report, lake: Lake) -> Table:
+def _made(report: Report, lake: "Lake") -> Table:
     table = Table(title="What was made", title_justify="left", show_header=True)
     for column in ("table", "rows", "what it is"):
         table.add_column(column, justify="right" if column == "rows" else "left")
@@ -143,9 +148,9 @@ def _made(report: Report, lake: Lake) -> Table:
     return table
 
 
-def _tables(report: Report, lake: Lake, connection: Any) -> list[tuple[str, str, int]]:
-    from off_platform.bins.schemas import TABLES  # noqa: PLC0415 - only here
-    from off_platform.images import schemas  # noqa: PLC0415 - the same
+def _tables(report: Report, lake: "Lake", connection: Any) -> list[tuple[str, str, int]]:
+    from off_platform.bins.schemas import TABLES
+    from off_platform.images import schemas
 
     month = ("month", report.month)
     told: list[tuple[str, str, int]] = []

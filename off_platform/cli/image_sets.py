@@ -21,7 +21,8 @@ from off_platform.cli.context import (
     the_lake,
 )
 from off_platform.settings import Settings, settings
-from off_platform.storage.lake import BIN_IMAGE_SETS, IMAGE_SETS, DamagedFileError, Lake
+from off_platform.storage.damaged_file import DamagedFileError
+from off_platform.storage.lake_layout import BIN_IMAGE_SETS, IMAGE_SETS
 from off_platform.storage.objects import Source
 from off_platform.storage.progress import shown_at_the_desk, size
 
@@ -33,6 +34,7 @@ PROBLEMS_SHOWN = 5
 if TYPE_CHECKING:
     from off_platform.image_sets.made import Made
     from off_platform.storage.folders import Folder
+    from off_platform.storage.lake import Lake
 
 
 def _folder(text: str) -> Path:
@@ -194,14 +196,14 @@ def _make_bins(
     of: Settings, image_set: str | None, to: Path | None, varied: dict[str, Any]
 ) -> "tuple[Made, bool]":
     """The set, and whether all metadata that its bins could come from was read."""
-    from off_platform.bins import choice as choices  # noqa: PLC0415 - brings pydantic
-    from off_platform.bins import image_set as sets  # noqa: PLC0415 - brings jinja, Pillow
-    from off_platform.image_sets import claim  # noqa: PLC0415 - only here
-    from off_platform.image_sets.declared import declared_choice, name_from  # noqa: PLC0415 - the same
+    from off_platform.bins import choice as choices
+    from off_platform.bins import image_set as sets
+    from off_platform.image_sets import claim
+    from off_platform.image_sets.declared import declared_choice, name_from
 
     _demand_set_or_folder(image_set, to)
     choice, description = (
-        declared_choice(of.image_sets, sets.WING, choices.BinChoice, image_set)
+        declared_choice(of.image_sets, choices.WING, choices.BinChoice, image_set)
         if image_set
         else (choices.BinChoice(), "An image set made at one's desk.")
     )
@@ -221,10 +223,10 @@ def _make_bins(
 
 
 def _name_shared_bins(
-    of: Settings, lake: Lake, connection: Any, image_set: str | None, choice: Any
+    of: Settings, lake: "Lake", connection: Any, image_set: str | None, choice: Any
 ) -> bool:
     """Says what a declared set shares with others that must not have it; whether it does."""
-    from off_platform.bins import declared_pairs  # noqa: PLC0415 - only here
+    from off_platform.bins import declared_pairs
 
     if image_set is None:
         return False
@@ -237,14 +239,19 @@ def _name_shared_bins(
 
 
 def _renew_bins(
-    of: Settings, lake: Lake, source: Source, connection: Any, id_space: str, varied: dict[str, Any]
+    of: Settings,
+    lake: "Lake",
+    source: Source,
+    connection: Any,
+    id_space: str,
+    varied: dict[str, Any],
 ) -> bool:
     """Lists the bucket, fetches what is new or changed, and makes the tables that follow from it.
 
     Returns:
         Whether all metadata could be read.
     """
-    from off_platform.bins import collect, listing, splits, tables  # noqa: PLC0415 - only here
+    from off_platform.bins import collect, listing, splits, tables
 
     known = lake.has("bin_splits")
     if varied["refresh"] or not known:
@@ -265,9 +272,9 @@ def _renew_bins(
 
 
 def _list_and_fetch(
-    of: Settings, lake: Lake, source: Source, connection: Any, *, known: bool
+    of: Settings, lake: "Lake", source: Source, connection: Any, *, known: bool
 ) -> None:
-    from off_platform.bins import collect, listing  # noqa: PLC0415 - only here
+    from off_platform.bins import collect, listing
 
     if not known:
         err.print("The bins are not known yet: their metadata are listed and fetched first.")
@@ -283,7 +290,7 @@ def _list_and_fetch(
 
 
 def _demand_set_or_folder(image_set: str | None, to: Path | None) -> None:
-    from off_platform.image_sets.declared import (  # noqa: PLC0415 - brings pydantic
+    from off_platform.image_sets.declared import (
         UnusableChoiceError,
     )
 
@@ -291,9 +298,9 @@ def _demand_set_or_folder(image_set: str | None, to: Path | None) -> None:
         raise UnusableChoiceError("Name a declared SET, or give --out for one of your own.")
 
 
-def _set_folder(lake: Lake, name: str, to: Path | None) -> "Folder":
-    from off_platform.image_sets import building  # noqa: PLC0415 - only here
-    from off_platform.storage.folders import LocalFolder  # noqa: PLC0415 - with it
+def _set_folder(lake: "Lake", name: str, to: Path | None) -> "Folder":
+    from off_platform.image_sets import building
+    from off_platform.storage.folders import LocalFolder
 
     # Nothing of ours but the set stays behind in a folder of the user's.
     scratch = to / building.BUILDING / "scratch" if to else None
@@ -303,15 +310,15 @@ def _set_folder(lake: Lake, name: str, to: Path | None) -> "Folder":
 def _make_images(
     of: Settings, image_set: str | None, to: Path | None, varied: dict[str, Any]
 ) -> "Made":
-    from off_platform.image_sets import claim  # noqa: PLC0415 - only here
-    from off_platform.image_sets.declared import declared_choice, name_from  # noqa: PLC0415 - brings pydantic
-    from off_platform.images import choice as choices  # noqa: PLC0415 - the same
-    from off_platform.images import image_set as sets  # noqa: PLC0415 - brings jinja, Pillow
-    from off_platform.images.keys import SUFFIXES  # noqa: PLC0415 - with it
+    from off_platform.image_sets import claim
+    from off_platform.image_sets.declared import declared_choice, name_from
+    from off_platform.images import choice as choices
+    from off_platform.images import image_set as sets
+    from off_platform.images.keys import SUFFIXES
 
     _demand_set_or_folder(image_set, to)
     choice, description = (
-        declared_choice(of.image_sets, sets.WING, choices.Choice, image_set)
+        declared_choice(of.image_sets, choices.WING, choices.Choice, image_set)
         if image_set
         else (choices.Choice(), "An image set made at one's desk.")
     )
@@ -330,9 +337,9 @@ def _make_images(
     return made
 
 
-def _index_this_month(of: Settings, lake: Lake, source: Source, connection: Any) -> None:
+def _index_this_month(of: Settings, lake: "Lake", source: Source, connection: Any) -> None:
     """What the monthly job would have made; without it there is nothing to choose from."""
-    from off_platform.images import monthly  # noqa: PLC0415 - only here
+    from off_platform.images import monthly
 
     month = f"{datetime.now(UTC):%Y-%m-01}"
     err.print(f"No month is indexed yet: the key list of {month[:7]} is copied and indexed first.")
@@ -351,7 +358,7 @@ def _index_this_month(of: Settings, lake: Lake, source: Source, connection: Any)
 
 
 @contextmanager
-def _views_compared(lake: Lake) -> Iterator[None]:
+def _views_compared(lake: "Lake") -> Iterator[None]:
     """Compares the views also where no set is made: a run before may have placed a table alone."""
     try:
         yield

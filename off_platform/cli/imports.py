@@ -47,8 +47,8 @@ def validate(
     Exit codes: 0 all records are accepted, 1 some are not or the file itself breaks a rule, 2 the
     file cannot be read as an import; others as `off-platform --help` says.
     """
-    from off_platform.imports.outputs.report import outcome_of  # noqa: PLC0415 - brings jinja2
-    from off_platform.imports.validation import validate_import  # noqa: PLC0415 - only here
+    from off_platform.imports.outputs.report import outcome_of
+    from off_platform.imports.validation import validate_import
 
     _demand_import(path)
     _demand_apart(path, report, corrected, findings)
@@ -81,8 +81,8 @@ def import_(
     once. Exit codes: 0 all records are accepted, 1 some are not or a file itself breaks a rule, 2 a
     file cannot be read as an import; others as `off-platform --help` says.
     """
-    from off_platform.cli.imports_run import import_one  # noqa: PLC0415 - brings Dagster, 1.6 s
-    from off_platform.imports.outputs.report import shown  # noqa: PLC0415 - brings jinja2
+    from off_platform.cli.imports_run import import_one
+    from off_platform.imports.outputs.report import shown
 
     for path in paths:
         _demand_import(path)
@@ -132,15 +132,15 @@ def _demand_ending(to: Path | None, *endings: str) -> None:
 
 
 def _groups(into: Path) -> "list[Group]":
-    from off_platform.imports.outputs.report import groups_of  # noqa: PLC0415 - brings jinja2
-    from off_platform.imports.whole_file.staging import connected, findings_in  # noqa: PLC0415 - with it
+    from off_platform.imports.outputs.report import groups_of
+    from off_platform.imports.whole_file.staging import connected, findings_in
 
     with connected(into) as connection:
         return groups_of(connection, findings_in(into), MOST_EXAMPLES)
 
 
 def _tell(form: str, path: Path, verdict: "Verdict", groups: "list[Group]") -> None:
-    from off_platform.imports.outputs import verdict_forms  # noqa: PLC0415 - brings jinja2
+    from off_platform.imports.outputs import verdict_forms
 
     if form == "json":
         typer.echo(verdict_forms.as_json(verdict, groups))
@@ -152,7 +152,7 @@ def _tell(form: str, path: Path, verdict: "Verdict", groups: "list[Group]") -> N
 
 
 def _tell_a_person(path: Path, verdict: "Verdict", groups: "list[Group]") -> None:
-    from off_platform.imports.outputs.report import outcome_of, sentence, shown, what_first  # noqa: PLC0415 - the same
+    from off_platform.imports.outputs.report import outcome_of, sentence, shown, what_first
 
     colour = {"accepted": "green", "some": "yellow", "refused": "red"}[outcome_of(verdict)]
     said = escape(shown(sentence(verdict)))
@@ -168,7 +168,7 @@ def _tell_a_person(path: Path, verdict: "Verdict", groups: "list[Group]") -> Non
 
 
 def _as_table(groups: "list[Group]", verdict: "Verdict") -> Table:
-    from off_platform.imports.outputs.report import shown  # noqa: PLC0415 - brings jinja2
+    from off_platform.imports.outputs.report import shown
 
     table = Table("level", "rule", "findings", "for example", show_edge=False)
     for group in groups:
@@ -183,8 +183,8 @@ def _as_table(groups: "list[Group]", verdict: "Verdict") -> Table:
 
 
 def _example(group: "Group", verdict: "Verdict") -> str:
-    from off_platform.imports.outputs.report import file_of  # noqa: PLC0415 - brings jinja2
-    from off_platform.imports.readers.cell_addresses import where  # noqa: PLC0415 - brings the readers
+    from off_platform.imports.outputs.report import file_of
+    from off_platform.imports.readers.cell_addresses import where
 
     first = group.examples[0]
     file = file_of(first, verdict)
@@ -201,7 +201,7 @@ def _short(text: str) -> str:
 
 
 def _write_report(into: Path, verdict: "Verdict", to: Path) -> None:
-    from off_platform.imports.outputs.report import write_report  # noqa: PLC0415 - brings jinja2
+    from off_platform.imports.outputs.report import write_report
 
     made = into / "report.html"
     write_report(into, verdict, made)
@@ -209,8 +209,8 @@ def _write_report(into: Path, verdict: "Verdict", to: Path) -> None:
 
 
 def _write_corrected(path: Path, into: Path, verdict: "Verdict", to: Path) -> None:
-    from off_platform.imports.outputs.corrected.copy import NoCopyError, write_corrected  # noqa: PLC0415 - only here
-    from off_platform.imports.outputs.report import shown  # noqa: PLC0415 - brings jinja2
+    from off_platform.imports.outputs.corrected.copy import NoCopyError, write_corrected
+    from off_platform.imports.outputs.report import shown
 
     made = into / "corrected"
     try:
@@ -224,8 +224,8 @@ def _write_corrected(path: Path, into: Path, verdict: "Verdict", to: Path) -> No
 
 
 def _write_findings(into: Path, verdict: "Verdict", to: Path) -> None:
-    from off_platform.imports.outputs.findings_files import write_findings_csv  # noqa: PLC0415 - only here
-    from off_platform.imports.outputs.findings_sheet import write_findings_xlsx  # noqa: PLC0415 - the same
+    from off_platform.imports.outputs.findings_files import write_findings_csv
+    from off_platform.imports.outputs.findings_sheet import write_findings_xlsx
 
     made, there = into / f"findings{to.suffix}", verdict.counts.total()
     if to.suffix == ".csv":

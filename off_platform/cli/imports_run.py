@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from off_platform.automation.runs import failures, of_an_operator, opened_home, run_job
 from off_platform.cli.context import DONE, INCOMPLETE, WRONG
-from off_platform.runs import failures, of_an_operator, opened_home, run_job
 from off_platform.settings import Settings
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def import_one(settings: Settings, path: Path) -> ImportDone:
     Raises:
         ImportFailedError: something else than the file is wrong, such as a full disk.
     """
-    from off_platform.definitions import definitions  # noqa: PLC0415 - brings Dagster
+    from off_platform.definitions import definitions
 
     with opened_home(settings) as instance:
         return _done(*run_import(definitions(of=of_an_operator(settings)), instance, path))
@@ -61,8 +61,8 @@ def run_import(
     Raises:
         OSError: the file is not there or may not be read.
     """
-    from off_platform.imports.intake.taking_in import key_of  # noqa: PLC0415 - with Dagster
-    from off_platform.partitions import IMPORTS  # noqa: PLC0415 - the same
+    from off_platform.imports.intake.taking_in import key_of
+    from off_platform.partitions import IMPORTS
 
     key = key_of(path)
     instance.add_dynamic_partitions(str(IMPORTS.name), [key])

@@ -32,11 +32,13 @@ from off_platform.cli.image_sets import bins, images
 from off_platform.cli.imports import import_, validate
 from off_platform.images import keys as image_keys
 from off_platform.settings import SANDBOX, settings
-from off_platform.storage.lake import DamagedFileError, Lake, literal
+from off_platform.storage.damaged_file import DamagedFileError
 from off_platform.storage.progress import duration, shown_at_the_desk
+from off_platform.storage.sql import literal
 
 if TYPE_CHECKING:
     from off_platform.images.key_index import KeyIndexFacts
+    from off_platform.storage.lake import Lake
 
 INTERRUPTED = 130
 STOPPED = "Stopped. Run the same command again to go on."
@@ -69,7 +71,7 @@ def run(
 
     With OFF_PLATFORM_SANDBOX=1 it works on small generated copies of the buckets, offline.
     """
-    from off_platform.cli import first_run  # noqa: PLC0415 - brings Dagster, 1.6 s
+    from off_platform.cli import first_run
 
     of = settings()
     first_run.demand_set(of, image_set)
@@ -88,7 +90,7 @@ def ui() -> None:
 
     With OFF_PLATFORM_SANDBOX=1 it opens on small generated copies of the buckets, offline.
     """
-    from off_platform.cli import (  # noqa: PLC0415 - only here
+    from off_platform.cli import (
         first_run,
         ui,
     )
@@ -103,8 +105,8 @@ def ui() -> None:
 @app.command()
 def sandbox() -> None:
     """Make the sandbox: small generated copies of the buckets, in var/sandbox."""
-    from off_platform import runs  # noqa: PLC0415 - only here
-    from off_platform.cli import first_run  # noqa: PLC0415 - only here
+    from off_platform.automation import runs
+    from off_platform.cli import first_run
 
     first_run.make_sandbox_ready()
     runs.prepared_home(settings())
@@ -114,7 +116,7 @@ def sandbox() -> None:
 @app.command()
 def home() -> None:
     """Make Dagster's home and its tables; processes that start at once then find them made."""
-    from off_platform import runs  # noqa: PLC0415 - brings Dagster, 1.6 s
+    from off_platform.automation import runs
 
     out.print(f"Dagster's home is ready: {runs.prepared_home(settings()).absolute()}")
 
@@ -142,7 +144,7 @@ def keys(
             out.print(escape(line), highlight=False, soft_wrap=True)
 
 
-def _known_keys(lake: Lake, barcode: str, directory: str) -> list[str]:
+def _known_keys(lake: "Lake", barcode: str, directory: str) -> list[str]:
     examples = [f"{directory}1{suffix}" for suffix in image_keys.SUFFIXES.values()]
     months = lake.partitions("key_index")
     if not months:
@@ -171,8 +173,8 @@ def index(
     lines are no keys than OFF_PLATFORM_ODDITIES_SHARE_MOST allows, 2 when none is a key; others as
     `off-platform --help` says.
     """
-    from off_platform.images.key_index import write_key_index  # noqa: PLC0415 - only here
-    from off_platform.images.key_list import RefusedKeyListError  # noqa: PLC0415 - the same
+    from off_platform.images.key_index import write_key_index
+    from off_platform.images.key_list import RefusedKeyListError
 
     _demand_place_for_index(key_list, to)
     odd = to.with_suffix(".oddities.parquet")

@@ -7,7 +7,7 @@ import logging
 import os
 import sys
 
-from off_platform.runs import prepared_home
+from off_platform.automation.runs import prepared_home
 from off_platform.settings import Settings
 
 
@@ -22,7 +22,7 @@ def serve(settings: Settings) -> None:
         NoUserInterfaceError: the extra `ui` is not installed.
     """
     try:
-        from dagster_dg_cli.cli import main  # noqa: PLC0415 - an extra that servers do not have
+        from dagster_dg_cli.cli import main
     except ImportError:
         raise NoUserInterfaceError(
             "Dagster's UI is not installed: pip install 'off-platform[ui]'."

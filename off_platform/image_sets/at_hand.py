@@ -8,11 +8,12 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+import pyarrow as pa
+
 from off_platform.storage.fetch import Came, md5_hex
 
 if TYPE_CHECKING:
     import duckdb
-    import pyarrow as pa
 
 # Rows of the plan for which the lake's table is read once: of the largest set that is 17 times, and
 # at 2 kB a text no more than 130 MB are held.
@@ -22,11 +23,11 @@ AT_HAND = "at_hand"
 
 
 def with_texts(
-    batches: "Iterable[pa.RecordBatch]",
+    batches: Iterable[pa.RecordBatch],
     texts: str,
     batch_rows: int,
     connection: "duckdb.DuckDBPyConnection",
-) -> "Iterator[pa.RecordBatch]":
+) -> Iterator[pa.RecordBatch]:
     """The rows of a plan, each with what the lake has of its object.
 
     Args:
@@ -35,8 +36,6 @@ def with_texts(
         batch_rows: rows in each batch that is given.
         connection: DuckDB that can read the table.
     """
-    import pyarrow as pa  # noqa: PLC0415 - 0.2 s, once used
-
     for batch in batches:
         with connection.cursor() as cursor:
             cursor.register("planned", pa.Table.from_batches([batch]))

@@ -5,25 +5,22 @@ becomes the set is `building.py`.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from itertools import groupby
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING
 
 from off_platform.image_sets import building
 from off_platform.image_sets.at_hand import AT_HAND, with_object
-from off_platform.image_sets.declared import UnusableChoiceError
 from off_platform.image_sets.earlier import damaged_paths, losses
 from off_platform.image_sets.groups import Ended, GroupMaker, Row, wanted_object, with_copy_kept
+from off_platform.image_sets.how import How
 from off_platform.storage.folders import Folder
-from off_platform.storage.lake import literal
 from off_platform.storage.objects import Source
 from off_platform.storage.progress import Display, Tally
-from off_platform.storage.transfer import Limits, transfer
+from off_platform.storage.sql import literal
+from off_platform.storage.transfer import transfer
 
 if TYPE_CHECKING:
     import duckdb
-
-Layout = Literal["shards", "files"]
 
 # So many failures after one another mean that the source is not to be reached.
 GIVE_UP_AFTER = 100
@@ -37,35 +34,6 @@ class SourceUnreachableError(ConnectionError):
 
 class WrongSourceError(LookupError):
     """The source answers, and has not what a set is made of; the message is one sentence."""
-
-
-@dataclass(frozen=True)
-class How:
-    """How a set is built.
-
-    Attributes:
-        layout: on disk.
-        limits: of the transfers.
-        decoded_share: share of photos that are decoded in full.
-        keep_formats: whether whole PNG, WebP and GIF pictures are kept that are named as JPEGs.
-    """
-
-    layout: Layout = "shards"
-    limits: Limits = field(default_factory=Limits)
-    decoded_share: float = 0.01
-    keep_formats: bool = False
-
-
-def checked_layout(layout: str) -> Layout:
-    """A layout by name.
-
-    Raises:
-        UnusableChoiceError: there is no such layout.
-    """
-    for known in get_args(Layout):
-        if layout == known:
-            return known  # type: ignore[no-any-return]
-    raise UnusableChoiceError(f"layout={layout!r} is wrong: it is shards or files.")
 
 
 def build_groups(

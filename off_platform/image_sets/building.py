@@ -16,7 +16,9 @@ from typing import TYPE_CHECKING, Any, TypeGuard
 from off_platform.image_sets.at_hand import ROWS_AT_ONCE, with_texts
 from off_platform.image_sets.manifest import COLUMNS
 from off_platform.storage.folders import Folder
-from off_platform.storage.lake import MANIFEST, copy_query, literal
+from off_platform.storage.lake import copy_query
+from off_platform.storage.lake_layout import MANIFEST
+from off_platform.storage.sql import literal
 
 if TYPE_CHECKING:
     import duckdb

@@ -7,16 +7,15 @@ that `building.is_ours` knows, and a manifest is read only once its columns and 
 import re
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+
+import duckdb
 
 from off_platform.image_sets.building import BUILDING, UnusableFolderError, is_ours
 from off_platform.image_sets.manifest import COLUMNS, NOT_IN_OLDER_ONES
 from off_platform.quality import Column
 from off_platform.storage.folders import Folder
-from off_platform.storage.lake import MANIFEST, literal
-
-if TYPE_CHECKING:
-    import duckdb
+from off_platform.storage.lake_layout import MANIFEST
+from off_platform.storage.sql import literal
 
 _BEGUN = re.compile(r"plan\.(parquet|json)|moves\.json|scratch|[0-9]{5,}\.(rows\.jsonl|draft)")
 # What DuckDB takes for more than a name.
@@ -28,7 +27,7 @@ _STORED = r"[0-9]{5,}((_incomplete)?\.tar|/[0-9A-Za-z_][0-9A-Za-z._-]*)"
 
 @contextmanager
 def claimed(
-    folder: Folder, connection: "duckdb.DuckDBPyConnection", kinds: Collection[str]
+    folder: Folder, connection: duckdb.DuckDBPyConnection, kinds: Collection[str]
 ) -> Iterator[None]:
     """Holds a folder for a set while the `with` block lasts, once it is sure to be one of ours.
 
@@ -47,7 +46,7 @@ def claimed(
 
 
 def demand_ours(
-    folder: Folder, connection: "duckdb.DuckDBPyConnection", kinds: Collection[str]
+    folder: Folder, connection: duckdb.DuckDBPyConnection, kinds: Collection[str]
 ) -> None:
     """Sees to it that a folder is empty, an image set, or one that is being built.
 
@@ -83,9 +82,7 @@ def _is_begun(folder: Folder) -> bool:
     return any(folder.exists(f"{BUILDING}/{name}") for name in ("plan.json", "moves.json"))
 
 
-def _demand_manifest(folder: Folder, connection: "duckdb.DuckDBPyConnection") -> None:
-    import duckdb  # noqa: PLC0415 - 0.2 s, once used
-
+def _demand_manifest(folder: Folder, connection: duckdb.DuckDBPyConnection) -> None:
     manifest = f"read_parquet({literal(folder.address(MANIFEST))})"
     try:
         found = connection.execute(f"DESCRIBE FROM {manifest}").fetchall()
@@ -103,7 +100,7 @@ def _demand_manifest(folder: Folder, connection: "duckdb.DuckDBPyConnection") ->
 
 
 def _demand_kinds(
-    folder: Folder, connection: "duckdb.DuckDBPyConnection", kinds: Collection[str]
+    folder: Folder, connection: duckdb.DuckDBPyConnection, kinds: Collection[str]
 ) -> None:
     manifest = f"read_parquet({literal(folder.address(MANIFEST))})"
     found = connection.execute(f"SELECT DISTINCT kind FROM {manifest}").fetchall()
@@ -122,7 +119,7 @@ def _described(sql: str) -> str:
     return "TIMESTAMP WITH TIME ZONE" if sql == "TIMESTAMPTZ" else sql
 
 
-def _odd_rows(manifest: str, connection: "duckdb.DuckDBPyConnection") -> str | None:
+def _odd_rows(manifest: str, connection: duckdb.DuckDBPyConnection) -> str | None:
     """What is wrong with rows that say where bytes lie; None when nothing is."""
     ((outside, senseless, twice),) = connection.execute(f"""
         SELECT any_value(path) FILTER (NOT regexp_full_match(path, '{_STORED}')),

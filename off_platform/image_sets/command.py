@@ -11,7 +11,7 @@ from off_platform.settings import SANDBOX, Settings
 from off_platform.storage.objects import Source
 
 if TYPE_CHECKING:
-    from off_platform.image_sets.build import How
+    from off_platform.image_sets.how import How
 
 
 def command_line(

@@ -9,10 +9,8 @@ from base64 import b64encode
 from collections.abc import Iterable, Sequence
 from io import BytesIO
 from itertools import islice
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from PIL.Image import Image
+from PIL import Image, ImageDraw, UnidentifiedImageError
 
 MOST_PIXELS = 64_000_000
 """Photos with more pixels are not drawn: decoding one would take some 200 MB."""
@@ -46,7 +44,7 @@ class NotDrawableError(ValueError):
     """A photo that cannot be shown; its text is a sentence that says why."""
 
 
-def thumbnail(photo: bytes, side: int) -> "Image":
+def thumbnail(photo: bytes, side: int) -> Image.Image:
     """Make a photo small and upright.
 
     Args:
@@ -59,8 +57,6 @@ def thumbnail(photo: bytes, side: int) -> "Image":
     Raises:
         NotDrawableError: When the bytes are no JPEG, are damaged, or have over `MOST_PIXELS`.
     """
-    from PIL import Image, UnidentifiedImageError  # noqa: PLC0415 - 0.1 s, only when drawn
-
     try:
         return _small_and_upright(photo, side)
     except NotDrawableError:
@@ -120,14 +116,12 @@ def as_markdown(sheet: bytes) -> str:
     room = MARKDOWN_BELOW - 1 - len(before) - len(after)
     most_bytes = room // 4 * 3
     if len(sheet) > most_bytes:
-        from PIL import Image  # noqa: PLC0415 - 0.1 s, only when something is drawn
-
         with Image.open(BytesIO(sheet), formats=("JPEG",)) as opened:
             sheet = _encoded_below(opened.convert("RGB"), most_bytes)
     return f"{before}{b64encode(sheet).decode('ascii')}{after}"
 
 
-def encoded(image: "Image", quality: int) -> bytes:
+def encoded(image: Image.Image, quality: int) -> bytes:
     """Write an RGB image as a JPEG file.
 
     Args:
@@ -143,9 +137,7 @@ def encoded(image: "Image", quality: int) -> bytes:
     return file.getvalue()
 
 
-def _small_and_upright(photo: bytes, side: int) -> "Image":
-    from PIL import Image  # noqa: PLC0415 - 0.1 s, only when something is drawn
-
+def _small_and_upright(photo: bytes, side: int) -> Image.Image:
     with Image.open(BytesIO(photo), formats=("JPEG", "PNG", "WEBP", "GIF")) as opened:
         width, height = opened.size
         if width * height > MOST_PIXELS:
@@ -159,9 +151,7 @@ def _too_large(width: int | None = None, height: int | None = None) -> str:
     return f"{pixels} are more than the {MOST_PIXELS:,} that are drawn."
 
 
-def _upright(image: "Image") -> "Image":
-    from PIL import Image  # noqa: PLC0415 - loaded already by whoever opened the photo
-
+def _upright(image: Image.Image) -> Image.Image:
     turns = {
         2: Image.Transpose.FLIP_LEFT_RIGHT,
         3: Image.Transpose.ROTATE_180,
@@ -179,9 +169,7 @@ def _upright(image: "Image") -> "Image":
     return image if turn is None else image.transpose(turn)
 
 
-def _cell(photo: bytes, side: int) -> "Image":
-    from PIL import Image  # noqa: PLC0415 - 0.1 s, only when something is drawn
-
+def _cell(photo: bytes, side: int) -> Image.Image:
     try:
         small = thumbnail(photo, side)
     except NotDrawableError:
@@ -191,9 +179,7 @@ def _cell(photo: bytes, side: int) -> "Image":
     return cell
 
 
-def _crossed_cell(side: int) -> "Image":
-    from PIL import Image, ImageDraw  # noqa: PLC0415 - 0.1 s, only when something is drawn
-
+def _crossed_cell(side: int) -> Image.Image:
     cell = Image.new("RGB", (side, side), _GREY)
     draw = ImageDraw.Draw(cell)
     draw.line((0, 0, side - 1, side - 1), fill=_INK, width=2)
@@ -201,9 +187,7 @@ def _crossed_cell(side: int) -> "Image":
     return cell
 
 
-def _sheet(cells: "Sequence[Image]", columns: int, side: int) -> "Image":
-    from PIL import Image  # noqa: PLC0415 - 0.1 s, only when something is drawn
-
+def _sheet(cells: "Sequence[Image.Image]", columns: int, side: int) -> Image.Image:
     step = side + _GAP
     across = min(columns, len(cells))
     down = -(-len(cells) // across)
@@ -214,15 +198,13 @@ def _sheet(cells: "Sequence[Image]", columns: int, side: int) -> "Image":
     return sheet
 
 
-def _empty_sheet() -> "Image":
-    from PIL import Image, ImageDraw  # noqa: PLC0415 - 0.1 s, only when something is drawn
-
+def _empty_sheet() -> Image.Image:
     sheet = Image.new("RGB", (320, 96), _BACKGROUND)
     ImageDraw.Draw(sheet).text((160, 48), "No photos in this set", fill=_INK, anchor="mm")
     return sheet
 
 
-def _encoded_below(image: "Image", limit: int) -> bytes:
+def _encoded_below(image: Image.Image, limit: int) -> bytes:
     for quality in _QUALITIES:
         file = encoded(image, quality)
         if len(file) < limit:

@@ -18,6 +18,8 @@ from io import BytesIO
 from itertools import islice
 from typing import Any, Literal, NamedTuple, NoReturn, TypeVar
 
+from PIL.JpegImagePlugin import JpegImageFile
+
 OcrStatus = Literal["text", "no text", "empty", "error"]
 MAX_OCR_BYTES = 64 * 1024 * 1024
 
@@ -107,10 +109,6 @@ class _Frame(NamedTuple):
     height: int
     components: int
     sequential: bool
-
-
-# What is no photo is what a sample's photo is about.
-TEXT_KINDS = ("ocr", "metadata")
 
 
 def check_for(kind: str) -> Callable[[bytes], Content]:
@@ -297,8 +295,6 @@ def _ends_well(data: bytes, frame: _Frame, start: int, end: int) -> bool:
 
 def _decode(data: bytes, frame: _Frame) -> bool:
     """Whether it was decoded; raises where it cannot be."""
-    from PIL.JpegImagePlugin import JpegImageFile  # noqa: PLC0415 - 0.1 s, only when decoding
-
     pixels = f"{frame.width:,} x {frame.height:,} pixels"
     # Pillow warns of damaged EXIF and of many pixels, and warnings can only be silenced for all
     # threads at once: so EXIF is hidden from it and Image.open, which counts pixels, not used.

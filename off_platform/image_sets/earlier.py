@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 from off_platform.image_sets.at_hand import AT_HAND
 from off_platform.image_sets.building import BUILDING, PLAN, ROWS
 from off_platform.storage.folders import Folder
-from off_platform.storage.lake import MANIFEST, literal
+from off_platform.storage.lake_layout import MANIFEST
+from off_platform.storage.sql import literal
 
 if TYPE_CHECKING:
     import duckdb

@@ -19,12 +19,13 @@ from off_platform.image_sets.card import (
     data_card,
 )
 from off_platform.image_sets.contact_sheet import contact_sheet
-from off_platform.image_sets.contents import TEXT_KINDS, ocr_text
+from off_platform.image_sets.contents import ocr_text
 from off_platform.image_sets.gallery import GalleryFacts, GalleryItem, write_gallery
 from off_platform.image_sets.image_folder import IMAGE_FOLDER, write_image_folder
+from off_platform.image_sets.manifest import TEXT_KINDS
 from off_platform.image_sets.set_contents import Contents, InSet
 from off_platform.storage.folders import Folder
-from off_platform.storage.lake import MANIFEST
+from off_platform.storage.lake_layout import MANIFEST
 
 if TYPE_CHECKING:
     import duckdb

@@ -11,14 +11,14 @@ from functools import cache, partial
 from hashlib import sha256
 from itertools import islice
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING, Any, Self, TextIO
+from typing import Any, Self, TextIO
 from urllib.parse import quote
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 
 from off_platform.image_sets.contact_sheet import NotDrawableError, encoded, thumbnail
 from off_platform.image_sets.templates.values import printable, web_address, written_size
-
-if TYPE_CHECKING:
-    from jinja2 import Environment
 
 STATUSES = ("fetched", "missing", "refused", "corrupt", "failed")
 """What can become of an object, the best first."""
@@ -291,9 +291,7 @@ def _segments(statuses: Mapping[str, int]) -> list[_Segment]:
 
 
 @cache
-def _environment() -> "Environment":
-    from jinja2 import Environment, PackageLoader, StrictUndefined  # noqa: PLC0415 - 0.1 s
-
+def _environment() -> Environment:
     environment = Environment(
         loader=PackageLoader("off_platform.image_sets"),
         autoescape=True,
@@ -315,9 +313,7 @@ def _fit_for_file(value: object) -> object:
     return "" if value is None else value
 
 
-def _source(environment: "Environment", name: str) -> str:
-    from markupsafe import Markup  # noqa: PLC0415 - comes with jinja2
-
+def _source(environment: Environment, name: str) -> str:
     if environment.loader is None:
         raise RuntimeError("the page's templates have no loader")
     text, _, _ = environment.loader.get_source(environment, name)

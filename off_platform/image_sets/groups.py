@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any, Self
 
 from off_platform.image_sets import building
 from off_platform.image_sets.at_hand import AT_HAND
-from off_platform.image_sets.contents import TEXT_KINDS, Content, check_for, decode_jpeg
+from off_platform.image_sets.contents import Content, check_for, decode_jpeg
 from off_platform.image_sets.drafts import JOURNAL, Draft, draft_name, line
+from off_platform.image_sets.manifest import TEXT_KINDS
 from off_platform.image_sets.pictures import check_other_format, orientation_of
 from off_platform.image_sets.shard_order import loader_order
 from off_platform.storage.folders import Folder
@@ -25,7 +26,7 @@ from off_platform.storage.transfer import Outcome, Wanted, transfer
 if TYPE_CHECKING:
     from obstore.store import ObjectStore
 
-    from off_platform.image_sets.build import How, Layout
+    from off_platform.image_sets.how import How, Layout
 
 Row = dict[str, Any]
 Ended = Outcome[Row, Content]

@@ -8,8 +8,9 @@ samples.
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from off_platform.image_sets.contents import TEXT_KINDS
-from off_platform.storage.lake import copy_query, literal
+from off_platform.image_sets.manifest import TEXT_KINDS
+from off_platform.storage.lake import copy_query
+from off_platform.storage.sql import literal
 
 if TYPE_CHECKING:
     import duckdb

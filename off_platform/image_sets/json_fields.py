@@ -8,10 +8,9 @@ numbers. Which samples are asked is `shard_order.py`.
 import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    import duckdb
+import duckdb
 
 # Larger texts are taken last: the structure of each is made in memory.
 TEXT_BYTES_MOST = 4 * 1024 * 1024
@@ -26,13 +25,11 @@ Fields = dict[tuple[str, ...], str]
 
 def fields_of(texts: Iterable[bytes]) -> list[Fields | None]:
     """The fields of JSON texts that have a type; None for a text that shows none to rely on."""
-    import duckdb  # noqa: PLC0415 - heavy, once used
-
     with duckdb.connect() as connection:
         return [_fields(text, connection) for text in texts]
 
 
-def _fields(text: bytes, connection: "duckdb.DuckDBPyConnection") -> Fields | None:
+def _fields(text: bytes, connection: duckdb.DuckDBPyConnection) -> Fields | None:
     if len(text) > TEXT_BYTES_MOST:
         return None
     ((structure,),) = connection.execute(

@@ -1,16 +1,14 @@
 """What a set that was made tells: at one's desk, and in the asset's metadata."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+
+import dagster as dg
 
 from off_platform.image_sets.contact_sheet import as_markdown
 from off_platform.image_sets.finish import CARD, GALLERY, SHEET
 from off_platform.image_sets.set_contents import InSet
 from off_platform.storage.folders import Folder
 from off_platform.storage.progress import Tally
-
-if TYPE_CHECKING:
-    import dagster as dg
 
 
 @dataclass(frozen=True)
@@ -44,10 +42,8 @@ class Made:
         return f"{self.asked:,} were asked for; only {samples:,} fit"
 
 
-def set_metadata(made: Made) -> "dict[str, dg.MetadataValue | str | int]":
+def set_metadata(made: Made) -> dict[str, dg.MetadataValue | str | int]:
     """Contact sheet, card, counts and places, for the UI."""
-    import dagster as dg  # noqa: PLC0415 - 1.6 s, which the command line need not wait for
-
     folder, contents = made.folder, made.contents
     return {
         "contact_sheet": dg.MetadataValue.md(as_markdown(folder.read(SHEET))),

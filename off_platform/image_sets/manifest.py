@@ -6,14 +6,15 @@ How the rows come about is `build.py`.
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from off_platform.image_sets.contents import TEXT_KINDS
 from off_platform.quality import SHAPE, Column, Finding, Rule, Table, frames, validate
-from off_platform.storage.lake import literal
+from off_platform.storage.sql import literal
 
 if TYPE_CHECKING:
     import duckdb
     import pandas as pd
 
+# What is no photo is what a sample's photo is about.
+TEXT_KINDS = ("ocr", "metadata")
 STATUSES = ("fetched", "missing", "refused", "corrupt", "failed")
 BATCH_ROWS = 50_000
 

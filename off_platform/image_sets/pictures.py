@@ -10,6 +10,10 @@ from collections.abc import Callable
 from io import BytesIO
 from typing import TYPE_CHECKING
 
+from PIL.GifImagePlugin import GifImageFile
+from PIL.PngImagePlugin import PngImageFile
+from PIL.WebPImagePlugin import WebPImageFile
+
 from off_platform.image_sets.contents import Content
 
 if TYPE_CHECKING:
@@ -105,9 +109,6 @@ def _little(data: bytes) -> int:
 
 def _opened(name: str, data: bytes) -> "ImageFile":
     # Not by Image.open, which warns of many pixels; warnings are silenced for all threads or none.
-    from PIL.GifImagePlugin import GifImageFile  # noqa: PLC0415 - 0.1 s, only when decoding
-    from PIL.PngImagePlugin import PngImageFile  # noqa: PLC0415
-    from PIL.WebPImagePlugin import WebPImageFile  # noqa: PLC0415
 
     kinds: dict[str, Callable[[BytesIO], ImageFile]] = {
         "PNG": PngImageFile,

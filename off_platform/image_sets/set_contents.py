@@ -19,10 +19,10 @@ from off_platform.image_sets.card import (
     CardVerification,
     Spread,
 )
-from off_platform.image_sets.contents import TEXT_KINDS
+from off_platform.image_sets.manifest import TEXT_KINDS
 from off_platform.storage.checksums import PARTS_ETAG
 from off_platform.storage.folders import Folder
-from off_platform.storage.lake import literal
+from off_platform.storage.sql import literal
 
 if TYPE_CHECKING:
     import duckdb

@@ -11,18 +11,7 @@ from datetime import UTC, datetime
 import dagster as dg
 from pydantic import Field
 
-from off_platform.images import checks, previews
 from off_platform.images.keys import KEY_LIST
-from off_platform.images.monthly import (
-    Asked,
-    bounds_from,
-    compare_month,
-    index_month,
-    month_before,
-    snapshot_of,
-    sync_month,
-)
-from off_platform.images.products import make_products
 from off_platform.images.schemas import (
     KEY_CHANGES,
     KEY_INDEX,
@@ -34,7 +23,6 @@ from off_platform.partitions import MONTH, MONTHS, RUNS
 from off_platform.previews import table_preview
 from off_platform.resources import BucketResource, LakeResource
 from off_platform.settings import Settings
-from off_platform.storage.download import look_patiently
 from off_platform.storage.progress import LogDisplay
 
 # The only ways to observe an asset with an owner and to link the code; pinned by a test of what the
@@ -93,6 +81,8 @@ def data_keys(
     context: dg.AssetExecutionContext, images_bucket: BucketResource, settings: SettingsParam
 ) -> dg.ObserveResult:
     """Looks at the key list upstream; a new ETag is a new data version."""
+    from off_platform.storage.download import look_patiently
+
     source = images_bucket.open()
     seen = look_patiently(source, KEY_LIST, settings.list_attempts, context.log.info)
     return dg.ObserveResult(
@@ -127,6 +117,15 @@ def bucket_sync(
     images_bucket: BucketResource,
 ) -> dg.MaterializeResult:
     """Copies the month's key list into the lake, once."""
+    from off_platform.images import checks
+    from off_platform.images.monthly import (
+        Asked,
+        bounds_from,
+        month_before,
+        snapshot_of,
+        sync_month,
+    )
+
     month, into = context.partition_key, lake.open()
     with lake.query(into) as connection:
         synced = sync_month(
@@ -201,6 +200,9 @@ def key_index(
     images_bucket: BucketResource,
 ) -> Iterator[dg.MaterializeResult]:
     """Parses every line of the month's key list."""
+    from off_platform.images import checks, previews
+    from off_platform.images.monthly import index_month, snapshot_of
+
     month, into = context.partition_key, lake.open()
     with lake.query(into) as connection:
         facts = index_month(
@@ -252,6 +254,9 @@ def key_index(
 )
 def key_changes(context: dg.AssetExecutionContext, lake: LakeResource) -> dg.MaterializeResult:
     """Compares the month's key index with that of the snapshot before."""
+    from off_platform.images import checks, previews
+    from off_platform.images.monthly import compare_month
+
     month, into = context.partition_key, lake.open()
     with lake.query(into) as connection:
         facts = compare_month(into, month, connection)
@@ -287,6 +292,9 @@ def products(
     context: dg.AssetExecutionContext, settings: SettingsParam, lake: LakeResource
 ) -> dg.MaterializeResult:
     """Reads the dump that the settings name; without one it says so, and so do filters."""
+    from off_platform.images import checks
+    from off_platform.images.products import make_products
+
     into = lake.open()
     if settings.products_dump is None:
         note = "No dump is set (OFF_PLATFORM_PRODUCTS_DUMP); filters over products cannot be used."

@@ -13,11 +13,13 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_vali
 from off_platform.image_sets.declared import UnusableChoiceError
 from off_platform.images.keys import SUFFIXES, Kind
 from off_platform.stable_order import SPREAD, WORD, mix, with_mix, words
-from off_platform.storage.lake import literal
+from off_platform.storage.sql import literal
 
 if TYPE_CHECKING:
     import duckdb
 
+# As image_sets.toml has it.
+WING = "images"
 SetKind = Literal["raw", "400", "ocr", "raw+ocr", "400+ocr"]
 Prefix = Annotated[str, StringConstraints(pattern=r"^[0-9]{1,24}$")]
 # The pattern also refuses what is no Unicode, as a terminal can hand it over.

@@ -15,8 +15,10 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+import duckdb
+
 from off_platform.barcodes import EAN_8_DIGITS, EAN_13_DIGITS, MOST_DIGITS
-from off_platform.storage.lake import literal
+from off_platform.storage.sql import literal
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -227,8 +229,6 @@ def _forms(columns: Iterable[str], tags: str, codes: str) -> dict[str, str]:
 
 
 def _recognised_parquet(dump: Path) -> _Dump:
-    import duckdb  # noqa: PLC0415 - 0.1 s, only when a dump is read
-
     with duckdb.connect() as connection:
         described = connection.execute(f"DESCRIBE FROM read_parquet({_literal(dump)})").fetchall()
     types = {str(name): str(kind) for name, kind, *_ in described}
@@ -246,8 +246,6 @@ def _recognised_parquet(dump: Path) -> _Dump:
 @contextmanager
 def _damage_told(dump: Path) -> Iterator[None]:
     """Turn what readers say of a damaged file into one sentence; a full disk stays what it is."""
-    import duckdb  # noqa: PLC0415 - 0.1 s, only when a dump is read
-
     try:
         yield
     except (EOFError, zlib.error, gzip.BadGzipFile, duckdb.Error) as error:

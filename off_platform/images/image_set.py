@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from off_platform.image_sets import building
-from off_platform.image_sets.build import How, build_groups, checked_layout
+from off_platform.image_sets.build import build_groups
 from off_platform.image_sets.card import CardKeyList, CardKind
 from off_platform.image_sets.claim import claimed
 from off_platform.image_sets.command import command_line
@@ -19,8 +19,9 @@ from off_platform.image_sets.declared import (
     varied_description,
 )
 from off_platform.image_sets.finish import About, finish, options_as_text
+from off_platform.image_sets.how import How, checked_layout
 from off_platform.image_sets.made import Made
-from off_platform.images.choice import Choice, candidates_query, choose
+from off_platform.images.choice import WING, Choice, candidates_query, choose
 from off_platform.images.keys import SUFFIXES
 from off_platform.images.monthly import NoSnapshotError, Snapshot, snapshot_of
 from off_platform.images.schemas import KEY_INDEX, PRODUCTS
@@ -34,7 +35,6 @@ from off_platform.storage.transfer import Limits
 if TYPE_CHECKING:
     import duckdb
 
-WING = "images"
 LICENCE = "CC BY-SA 3.0"
 LICENCE_URL = "https://creativecommons.org/licenses/by-sa/3.0/"
 ATTRIBUTION = "Open Food Facts contributors"

@@ -7,19 +7,18 @@ import dagster as dg
 from pydantic import Field
 
 from off_platform.image_sets.declared import declared_choice
-from off_platform.image_sets.made import set_metadata
-from off_platform.image_sets.manifest import check_manifest, manifest_table
+from off_platform.image_sets.manifest import manifest_table
 from off_platform.images.assets import GROUP, OWNERS, SettingsParam, products
-from off_platform.images.choice import Choice
-from off_platform.images.image_set import WING, make_image_set, request_from
+from off_platform.images.choice import WING
 from off_platform.partitions import RUNS, image_sets
 from off_platform.resources import BucketResource, LakeResource
 from off_platform.settings import Settings
-from off_platform.storage.lake import IMAGE_SETS, MANIFEST
 from off_platform.storage.progress import LogDisplay
 
 
 def _described(option: str) -> str:
+    from off_platform.images.choice import Choice
+
     return f"{Choice.model_fields[option].description} Left out: as declared."
 
 
@@ -81,6 +80,12 @@ def image_set_asset(settings: Settings) -> dg.AssetsDefinition:
         images_bucket: BucketResource,
     ) -> dg.MaterializeResult:
         """Makes the set, goes on with it, or fetches what is new and changed."""
+        from off_platform.image_sets.made import set_metadata
+        from off_platform.image_sets.manifest import check_manifest
+        from off_platform.images.choice import Choice
+        from off_platform.images.image_set import make_image_set, request_from
+        from off_platform.storage.lake_layout import IMAGE_SETS, MANIFEST
+
         into, name = lake.open(), context.partition_key
         choice, description = declared_choice(settings.image_sets, WING, Choice, name)
         request = request_from(settings, name, choice, description, config.model_dump())

@@ -11,15 +11,16 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from off_platform.images import key_list, keys
 from off_platform.images.schemas import KEY_INDEX, KEY_INDEX_ODDITIES
 from off_platform.storage.progress import Display, Tally
-
-if TYPE_CHECKING:
-    import numpy as np
-    import pyarrow as pa
 
 KINDS: tuple[keys.Kind, ...] = ("raw", "400", "ocr")
 LAYOUTS: tuple[keys.Layout, ...] = ("current", "document", "other")
@@ -62,8 +63,6 @@ def write_key_index(
     Raises:
         off_platform.images.key_list.RefusedKeyListError: see `key_list.blocks`.
     """
-    import pyarrow.parquet as pq  # noqa: PLC0415 - 0.2 s, once used
-
     facts, tally = KeyIndexFacts(), Tally(unit="keys")
     # The index is written in one thread while the next block is parsed in another.
     with (
@@ -104,7 +103,7 @@ Oddity = tuple[int, str, str]
 
 def _parsed(
     snapshot: Path, unpacked_most: int, facts: KeyIndexFacts
-) -> "Iterator[tuple[pa.Table, list[Oddity]]]":
+) -> Iterator[tuple[pa.Table, list[Oddity]]]:
     last = b""
     for block in key_list.blocks(snapshot, unpacked_most):
         lines = _lines(block)
@@ -118,12 +117,8 @@ def _parsed(
         yield table, strange
 
 
-def _lines(block: bytes) -> "pa.BinaryArray":
+def _lines(block: bytes) -> pa.BinaryArray:
     """A block's lines without their newlines, found by their bytes alone: no CSV rule applies."""
-    import numpy as np  # noqa: PLC0415 - pyarrow brings it
-    import pyarrow as pa  # noqa: PLC0415 - 0.2 s, once used
-    import pyarrow.compute as pc  # noqa: PLC0415 - the same
-
     ends = np.flatnonzero(np.frombuffer(block, dtype=np.uint8) == ord("\n")).astype(np.int32) + 1
     offsets = np.concatenate([np.zeros(1, dtype=np.int32), ends])
     with_newline = pa.Array.from_buffers(
@@ -132,9 +127,7 @@ def _lines(block: bytes) -> "pa.BinaryArray":
     return pc.binary_slice(with_newline, 0, -1)
 
 
-def _count_order(lines: "pa.BinaryArray", last: bytes, facts: KeyIndexFacts) -> None:
-    import pyarrow.compute as pc  # noqa: PLC0415 - 0.2 s, once used
-
+def _count_order(lines: pa.BinaryArray, last: bytes, facts: KeyIndexFacts) -> None:
     first = lines[0].as_py()
     rising = pc.sum(pc.less(lines[:-1], lines[1:])).as_py() or 0
     if rising < len(lines) - 1:
@@ -146,19 +139,14 @@ def _count_order(lines: "pa.BinaryArray", last: bytes, facts: KeyIndexFacts) -> 
         facts.out_of_order += first < last
 
 
-def _count_kinds(table: "pa.Table", facts: KeyIndexFacts) -> None:
-    import numpy as np  # noqa: PLC0415 - pyarrow brings it
-
+def _count_kinds(table: pa.Table, facts: KeyIndexFacts) -> None:
     kinds = table.column("kind").chunk(0).indices.to_numpy()
     for kind, count in zip(KINDS, np.bincount(kinds, minlength=len(KINDS)), strict=True):
         facts.by_kind[kind] += int(count)
 
 
-def _parse(lines: "pa.BinaryArray", lines_before: int) -> "tuple[pa.Table, list[Oddity]]":
+def _parse(lines: pa.BinaryArray, lines_before: int) -> tuple[pa.Table, list[Oddity]]:
     """The rows of a block, and the lines that are no keys."""
-    import numpy as np  # noqa: PLC0415 - pyarrow brings it
-    import pyarrow as pa  # noqa: PLC0415 - 0.2 s, once used
-
     run_of_row, barcodes = _directories(lines)
     others: list[str] = []
     image_ids, kinds = _names(lines)
@@ -184,12 +172,8 @@ def _parse(lines: "pa.BinaryArray", lines_before: int) -> "tuple[pa.Table, list[
     return _table(barcodes, *columns), strange
 
 
-def _directories(lines: "pa.BinaryArray") -> "tuple[np.ndarray[Any, Any], pa.StringArray]":
+def _directories(lines: pa.BinaryArray) -> tuple[np.ndarray[Any, Any], pa.StringArray]:
     """For each row the number of its run of equal directories, or -1; and each run's barcode."""
-    import numpy as np  # noqa: PLC0415 - pyarrow brings it
-    import pyarrow as pa  # noqa: PLC0415 - 0.2 s, once used
-    import pyarrow.compute as pc  # noqa: PLC0415 - the same
-
     runs = pc.run_end_encode(pc.binary_slice(lines, 0, DIRECTORY_BYTES))
     fits = pc.match_substring_regex(runs.values, THIRTEEN_DIGITS)
     joined = pc.replace_substring(pc.binary_slice(runs.values, 5, DIRECTORY_BYTES), b"/", b"")
@@ -207,11 +191,8 @@ def _directories(lines: "pa.BinaryArray") -> "tuple[np.ndarray[Any, Any], pa.Str
 THIRTEEN_DIGITS = r"^data/[0-9]{3}/[0-9]{3}/[0-9]{3}/[0-9]{4}/$"
 
 
-def _names(lines: "pa.BinaryArray") -> "tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]":
+def _names(lines: pa.BinaryArray) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
     """For each row image id (or -1) and number of its kind; each different name is parsed once."""
-    import numpy as np  # noqa: PLC0415 - pyarrow brings it
-    import pyarrow.compute as pc  # noqa: PLC0415 - 0.2 s, once used
-
     # With no end given, binary_slice asks for a negative buffer (pyarrow 26).
     names = pc.dictionary_encode(pc.binary_slice(lines, DIRECTORY_BYTES, key_list.LONGEST_LINE))
     found = [_plain_name(name.decode("latin-1")) for name in names.dictionary.to_pylist()]
@@ -228,15 +209,13 @@ def _plain_name(name: str) -> tuple[int, keys.Kind] | None:
 
 
 def _table(
-    barcodes: "pa.StringArray",
-    lines: "pa.BinaryArray",
-    run_of_row: "np.ndarray[Any, Any]",
-    image_ids: "np.ndarray[Any, Any]",
-    kinds: "np.ndarray[Any, Any]",
-    layouts: "np.ndarray[Any, Any]",
-) -> "pa.Table":
-    import pyarrow as pa  # noqa: PLC0415 - 0.2 s, once used
-
+    barcodes: pa.StringArray,
+    lines: pa.BinaryArray,
+    run_of_row: np.ndarray[Any, Any],
+    image_ids: np.ndarray[Any, Any],
+    kinds: np.ndarray[Any, Any],
+    layouts: np.ndarray[Any, Any],
+) -> pa.Table:
     return pa.table(
         {
             "key": lines.cast(pa.string()),
@@ -248,10 +227,8 @@ def _table(
     )
 
 
-def _index_as_written() -> "pa.Schema":
+def _index_as_written() -> pa.Schema:
     """The index's columns with those that repeat as dictionaries; in the file both are text."""
-    import pyarrow as pa  # noqa: PLC0415 - 0.2 s, once used
-
     repeating = {"barcode": pa.int32(), "kind": pa.int8(), "layout": pa.int8()}
     return pa.schema(
         field.with_type(pa.dictionary(repeating[field.name], pa.string()))
@@ -261,8 +238,6 @@ def _index_as_written() -> "pa.Schema":
     )
 
 
-def _oddities_table(strange: list[Oddity]) -> "pa.Table":
-    import pyarrow as pa  # noqa: PLC0415 - 0.2 s, once used
-
+def _oddities_table(strange: list[Oddity]) -> pa.Table:
     columns = zip(*strange, strict=True)
     return pa.table([pa.array(column) for column in columns], schema=KEY_INDEX_ODDITIES.arrow)

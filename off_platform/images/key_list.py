@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from isal import igzip, isal_zlib
+
 BLOCK_BYTES = 8 * 2**20
 LONGEST_LINE = 65_536
 GZIP_MAGIC = b"\x1f\x8b"
@@ -76,8 +78,6 @@ def _without_mark(unpacked: Iterator[bytes]) -> Iterator[bytes]:
 
 
 def _unpacked(path: Path) -> Iterator[bytes]:
-    from isal import igzip, isal_zlib  # noqa: PLC0415 - five times as fast as zlib, once used
-
     with path.open("rb") as packed:
         start = packed.read(64)
     if not start:
@@ -98,8 +98,6 @@ def _what_is_wrong(path: Path, error: Exception) -> str:
     The reader says the same, that the file ends too early, of one that is cut and of one with
     bytes behind its end, so the file is read once more, member by member.
     """
-    from isal import isal_zlib  # noqa: PLC0415 - as above
-
     member, after_a_member = isal_zlib.decompressobj(wbits=31), False
     with path.open("rb") as packed:
         rest = b""

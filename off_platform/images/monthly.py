@@ -9,15 +9,19 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
+
 from off_platform.images import key_changes, key_list
 from off_platform.images.key_index import KeyIndexFacts, write_key_index
 from off_platform.images.keys import KEY_LIST
 from off_platform.images.schemas import KEY_CHANGES, KEY_INDEX, KEY_INDEX_ODDITIES, SNAPSHOTS
 from off_platform.settings import Settings
 from off_platform.storage.download import Seen, download, look_patiently
-from off_platform.storage.lake import Lake, copy_query, literal
+from off_platform.storage.lake import Lake, copy_query
 from off_platform.storage.objects import Source
 from off_platform.storage.progress import Display
+from off_platform.storage.sql import literal
 
 if TYPE_CHECKING:
     import duckdb
@@ -239,8 +243,6 @@ def _copy(lake: Lake, source: Source, bounds: Bounds, display: Display | None) -
 
 
 def _file(lake: Lake, month: str, snapshot: Snapshot) -> None:
-    import pyarrow as pa  # noqa: PLC0415 - 0.2 s, once used
-    import pyarrow.parquet as pq  # noqa: PLC0415 - the same
 
     table = pa.Table.from_pylist([vars(snapshot)], SNAPSHOTS.arrow)
     lake.replace(

@@ -11,33 +11,30 @@ from typing import TYPE_CHECKING
 import dagster as dg
 from pydantic import Field
 
-from off_platform.imports import checks, previews
 from off_platform.imports.intake.allowed import demand_allowed
-from off_platform.imports.intake.inbox import fetched
-from off_platform.imports.intake.taking_in import not_kept, original, record, take_in
-from off_platform.imports.outputs import files as beside
-from off_platform.imports.products_imported import make_products_imported
 from off_platform.imports.specification.tables import (
+    ACCEPTED,
+    FINDINGS,
     IMPORT,
     IMPORT_FINDINGS,
     IMPORTS,
     PRODUCTS_ACCEPTED,
     PRODUCTS_IMPORTED,
     PRODUCTS_QUARANTINED,
+    QUARANTINED,
 )
-from off_platform.imports.validation import validate_import
-from off_platform.imports.whole_file.staging import ACCEPTED, FINDINGS, QUARANTINED
 from off_platform.partitions import IMPORTS as PARTITIONS
 from off_platform.partitions import RUNS
 from off_platform.previews import table_preview
 from off_platform.quality import Table
 from off_platform.resources import LakeResource, inbox_source
 from off_platform.settings import Settings
-from off_platform.storage.lake import Lake
 from off_platform.storage.progress import LogDisplay
 
 if TYPE_CHECKING:
     import duckdb
+
+    from off_platform.storage.lake import Lake
 
 GROUP = "imports"
 OWNERS = ["team:data"]
@@ -80,6 +77,10 @@ def import_file(
     lake: LakeResource,
 ) -> dg.MaterializeResult:
     """Keeps the file; one that is kept already stays as it is."""
+    from off_platform.imports import previews
+    from off_platform.imports.intake.inbox import fetched
+    from off_platform.imports.intake.taking_in import record, take_in
+
     into, key = lake.open(), context.partition_key
     if config.path:
         demand_allowed(config.path, settings.inbox, settings.import_folders)
@@ -131,6 +132,11 @@ def validated_import(
 
     One step, so that the report is there for a file that a blocking check stops, too.
     """
+    from off_platform.imports import checks, previews
+    from off_platform.imports.intake.taking_in import not_kept, original
+    from off_platform.imports.outputs import files as beside
+    from off_platform.imports.validation import validate_import
+
     into, key = lake.open(), context.partition_key
     partition = (IMPORT, key)
     with into.root.scratch() as made, original(into, key) as path:
@@ -167,12 +173,14 @@ def validated_import(
 
 
 def _made(
-    lake: Lake,
+    lake: "Lake",
     table: Table,
     connection: "duckdb.DuckDBPyConnection",
     partition: tuple[str, str],
     results: list[dg.AssetCheckResult],
 ) -> dg.MaterializeResult:
+    from off_platform.imports import previews
+
     rows = lake.rows_of(table.name, partition)
     ((number,),) = connection.execute(f"SELECT count(*) FROM {rows}").fetchall()
     shown = (
@@ -207,6 +215,9 @@ def _made(
 )
 def products_imported(lake: LakeResource) -> dg.MaterializeResult:
     """Takes of every product the record of the newest import, and counts its photos."""
+    from off_platform.imports import checks, previews
+    from off_platform.imports.products_imported import make_products_imported
+
     into = lake.open()
     with lake.query(into) as connection:
         number = make_products_imported(into, connection)

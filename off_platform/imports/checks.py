@@ -12,7 +12,7 @@ from off_platform.imports.specification.rules import CHECKS, LEVELS, RULES, rule
 from off_platform.imports.specification.tables import PRODUCTS_IMPORTED
 from off_platform.imports.validation import Verdict
 from off_platform.quality import MOST_EXAMPLES, SHAPE, Finding
-from off_platform.storage.lake import literal
+from off_platform.storage.sql import literal
 
 if TYPE_CHECKING:
     import duckdb

@@ -28,7 +28,8 @@ from off_platform.imports.still_open import (
 from off_platform.imports.validation import Verdict
 from off_platform.previews import markdown_table, table_preview
 from off_platform.storage.derived_views import OPEN, SETTLED, SUPERSEDED
-from off_platform.storage.lake import Lake, literal
+from off_platform.storage.lake import Lake
+from off_platform.storage.sql import literal
 
 if TYPE_CHECKING:
     import duckdb

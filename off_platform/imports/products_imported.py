@@ -11,7 +11,8 @@ from off_platform.imports.specification.tables import (
     PRODUCTS_ACCEPTED,
     PRODUCTS_IMPORTED,
 )
-from off_platform.storage.lake import Lake, literal
+from off_platform.storage.lake import Lake
+from off_platform.storage.sql import literal
 
 if TYPE_CHECKING:
     import duckdb

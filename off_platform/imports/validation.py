@@ -11,6 +11,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
+
 from off_platform.imports.intake.joining import open_whole
 from off_platform.imports.readers.batches import Batch, Found, Reader, Source, UnreadableError
 from off_platform.imports.readers.delimited.opening import likely_encoding
@@ -24,17 +26,16 @@ from off_platform.imports.records.identity import as_they_stand, known_forms
 from off_platform.imports.records.record import Records, read_records
 from off_platform.imports.specification.fields import BARCODES
 from off_platform.imports.specification.rules import BY_ID
-from off_platform.imports.specification.tables import PRODUCTS_QUARANTINED
+from off_platform.imports.specification.tables import FINDINGS, PRODUCTS_QUARANTINED
 from off_platform.imports.whole_file import damage
 from off_platform.imports.whole_file.duplicates import duplicates, quarantine
 from off_platform.imports.whole_file.pictures import pictures_found
-from off_platform.imports.whole_file.staging import FINDINGS, Staging, connected
+from off_platform.imports.whole_file.staging import Staging, connected
 from off_platform.imports.whole_file.surveys import Surveys
 from off_platform.storage.progress import Display, Tally
 
 if TYPE_CHECKING:
     import duckdb
-    import pyarrow as pa
 
 BATCH_ROWS = 25_000
 # Refused for these, a file can still be looked at for what spoilt it.
@@ -160,8 +161,6 @@ def _stage(
     verdict: Verdict,
 ) -> None:
     """Writes a batch: what may pass, what may not, and what was found."""
-    import pyarrow as pa  # noqa: PLC0415 - 0.2 s, once used
-
     findings = records.findings
     broken = pa.array(findings.broken)
     passing = pa.array(~findings.broken)
@@ -180,10 +179,8 @@ def _stage(
 
 def _of_lost_rows(
     found: list[Found], source: Source, verdict: Verdict
-) -> "tuple[pa.Table, pa.Table, pa.Table]":
+) -> tuple[pa.Table, pa.Table, pa.Table]:
     """Rows that could not be read as records at all; they are quarantined, too."""
-    import pyarrow as pa  # noqa: PLC0415 - 0.2 s, once used
-
     lost: dict[int, list[str]] = {}
     for each in found:
         verdict.counts[each.rule] += 1
@@ -213,8 +210,6 @@ def _settle(
     surveys: Surveys,
 ) -> None:
     """What shows only once all records were seen: duplicates, and damage of the whole file."""
-    import pyarrow as pa  # noqa: PLC0415 - 0.2 s, once used
-
     # Arrow keeps what the batches took; DuckDB has a memory of its own, and needs it now.
     pa.default_memory_pool().release_unused()
     beside = [*staging.beside, *not_read(path), *pictures_found(path, staging, connection)]
@@ -241,8 +236,6 @@ def _refuse(
     connection: "duckdb.DuckDBPyConnection",
 ) -> None:
     """A file of which no record can be looked at; what can still be told about it is."""
-    import pyarrow as pa  # noqa: PLC0415 - 0.2 s, once used
-
     found = error.found
     verdict.refused, verdict.accepted, verdict.quarantined = found, 0, 0
     # Of a folder, the file that is meant; damage across its files is not looked for.

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from off_platform.bins.keys import image_key, metadata_key
+from off_platform.sandbox.bins_photos import photo_of
 from off_platform.sandbox.bins_plan import STRAY_ID, BinPlan, plan
 from off_platform.sandbox.bucket_folder import make_once, write_file
 from off_platform.sandbox.products import FIRST_LIST_T
@@ -52,8 +53,6 @@ def make_bins_bucket(folder: Path, *, bins: int = 120, seed: int = 1) -> BinsBuc
 
 
 def _build(folder: Path, bins: tuple[BinPlan, ...], seed: int) -> None:
-    from off_platform.sandbox.bins_photos import photo_of  # noqa: PLC0415 - loads Pillow
-
     for planned in bins:
         if planned.metadata is not None:
             write_file(folder / metadata_key(planned.id), planned.metadata, FIRST_LIST_T)

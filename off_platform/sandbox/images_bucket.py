@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 
 from off_platform.images import keys
+from off_platform.sandbox import filing, ocr, photos
 from off_platform.sandbox.bucket_folder import make_once, write_file
 from off_platform.sandbox.images_plan import SPOILT, PhotoPlan, Plan, plan
 from off_platform.sandbox.products import FIRST_LIST_T, MONTH_SECONDS
@@ -124,8 +125,6 @@ def _write_photo(folder: Path, photo: PhotoPlan) -> None:
 
 
 def _contents(photo: PhotoPlan) -> dict[keys.Kind, bytes]:
-    from off_platform.sandbox import filing, ocr, photos  # noqa: PLC0415 - 0.1 s of Pillow, only when drawn
-
     taken = photos.photograph(photo.product, photo.image_id)
     filed = filing.filing(photo.product, photo.image_id, photo.retaken_in)
     answer = ocr.result(photo.product, photo.image_id, taken.blocks, taken.image.size)
@@ -138,8 +137,6 @@ def _contents(photo: PhotoPlan) -> dict[keys.Kind, bytes]:
 
 def _spoilt(photo: PhotoPlan, content: bytes) -> bytes:
     """What lies in place of a sound object."""
-    from off_platform.sandbox import ocr  # noqa: PLC0415 - loads Pillow
-
     answers = {
         "ocr_error": ocr.FAILED,
         "ocr_empty_responses": ocr.EMPTY,

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from fsspec import AbstractFileSystem
 from fsspec.utils import glob_translate
+from obstore import exceptions
 
 if TYPE_CHECKING:
     from obstore import GetOptions, ObjectMeta
@@ -124,8 +125,6 @@ class BucketFiles(AbstractFileSystem):  # type: ignore[misc]
 
     def _looked_at(self, key: str) -> Known | None:
         """An object as it is now, with its end; None when there is none."""
-        from obstore import exceptions  # noqa: PLC0415 - 0.06 s, once used
-
         before = self._known.get(key)
         options: GetOptions = {"range": {"suffix": END_BYTES}}
         if before and before.end and before.etag:
@@ -222,8 +221,6 @@ class _File(io.RawIOBase):
         return self.read()
 
     def _fetched(self, start: int, end: int) -> bytes:
-        from obstore import exceptions  # noqa: PLC0415 - 0.06 s, once used
-
         options: GetOptions = {"range": (start, end)}
         if self._object.etag:
             options["if_match"] = self._object.etag

@@ -18,6 +18,10 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from urllib.parse import quote
 from urllib.request import Request, urlopen
 
+import boto3
+from botocore.exceptions import BotoCoreError, ClientError
+from obstore.store import HTTPStore, S3Store
+
 if TYPE_CHECKING:
     from obstore.store import ObjectStore
 
@@ -96,8 +100,6 @@ _COMPUTED = {"sha256": _hashed("sha256"), "sha1": _hashed("sha1"), "crc32": _crc
 
 def _head(store: "ObjectStore", key: str) -> dict[str, str]:
     """The headers of an object, checksums among them, by name in lower case."""
-    from obstore.store import HTTPStore, S3Store  # noqa: PLC0415 - 0.06 s, once used
-
     if isinstance(store, HTTPStore):
         return _head_at(f"{store.url.rstrip('/')}/{quote(key)}")
     if not isinstance(store, S3Store):
@@ -130,14 +132,10 @@ def _head_at(address: str) -> dict[str, str]:
 @cache
 def _client(region: str, endpoint: str | None) -> Any:
     """Made once, as it takes 0.1 s; threads may share it."""
-    import boto3  # noqa: PLC0415 - 0.7 s, once used
-
     return boto3.client("s3", region_name=region, endpoint_url=endpoint)
 
 
 def _signed_head(bucket: str, key: str, region: str, endpoint: str | None) -> dict[str, str]:
-    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - the same
-
     try:
         answer = _client(region, endpoint).head_object(
             Bucket=bucket, Key=key, ChecksumMode="ENABLED"

@@ -6,23 +6,20 @@ What a caller does about it is decided by the caller; what is whole is not looke
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+import duckdb
+
+from off_platform.storage.damaged_file import DamagedFileError
 from off_platform.storage.sql import literal
 
 if TYPE_CHECKING:
-    import duckdb
-
     from off_platform.storage.folders import Folder
 
 WHAT_MOST = 120
 _PARQUET = ".parquet"
 
 
-class DamagedFileError(ValueError):
-    """A file of the lake cannot be read; the message says which, and what to do."""
-
-
 def damage_behind(
-    error: Exception, root: "Folder", names: list[str], connection: "duckdb.DuckDBPyConnection"
+    error: Exception, root: "Folder", names: list[str], connection: duckdb.DuckDBPyConnection
 ) -> DamagedFileError | None:
     """The damaged file that an error of DuckDB or Arrow came from; None when all can be opened.
 
@@ -43,11 +40,9 @@ def damage_behind(
 
 
 def _unopened(
-    root: "Folder", names: list[str], connection: "duckdb.DuckDBPyConnection"
+    root: "Folder", names: list[str], connection: duckdb.DuckDBPyConnection
 ) -> Iterator[tuple[str, str]]:
     """The files whose footer cannot be read, and what DuckDB says of each."""
-    import duckdb  # noqa: PLC0415 - 0.2 s, once used
-
     for name in names:
         query = f"FROM parquet_file_metadata({literal(root.address(name))})"
         try:

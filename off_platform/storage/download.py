@@ -13,6 +13,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import obstore
+from obstore import exceptions
+
 from off_platform.storage.checksums import PARTS_ETAG, checksum_holds, parts_hold
 from off_platform.storage.fetch import MD5_ETAG, OTHER_CHECKSUM
 from off_platform.storage.objects import Source, in_one_line, is_local
@@ -52,8 +55,6 @@ def look(store: "ObjectStore", key: str) -> Seen:
         GoneError: it is missing or refused.
         DownloadError: the store cannot be reached or fails.
     """
-    import obstore  # noqa: PLC0415 - 0.06 s, once used
-
     with _errors_in_words(key):
         return _seen(key, obstore.head(store, key))
 
@@ -130,8 +131,6 @@ def _length(part: Path) -> int:
 def _continue(
     store: "ObjectStore", key: str, part: Path, tally: Tally, display: Display | None
 ) -> Seen:
-    import obstore  # noqa: PLC0415 - 0.06 s, once used
-    from obstore import exceptions  # noqa: PLC0415 - the same
 
     etag, have = _kept(part)
     options: GetOptions | None = None
@@ -228,8 +227,6 @@ def _seen(key: str, meta: "ObjectMeta") -> Seen:
 @contextmanager
 def _errors_in_words(key: str) -> Iterator[None]:
     """Errors of the store as sentences; what a changed object raises passes through."""
-    from obstore import exceptions  # noqa: PLC0415 - 0.06 s, once used
-
     try:
         yield
     except FileNotFoundError as error:

@@ -13,6 +13,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Generic, Literal, NamedTuple, TypeVar
 
+import obstore
+from obstore import exceptions
+
 from off_platform.storage.checksums import PARTS_ETAG, checksum_holds, in_memory, parts_hold
 from off_platform.storage.objects import SENTENCE_MOST, in_one_line
 from off_platform.storage.throttle import Throttle
@@ -314,9 +317,6 @@ def _read(
     store: "ObjectStore", wanted: Wanted[Tag, Facts], limits: Limits
 ) -> "tuple[bytes, ObjectMeta] | Outcome[Tag, Facts]":
     """The whole object in one request, never glued from two: a changed object cannot slip in."""
-    import obstore  # noqa: PLC0415 - 0.06 s, once used
-    from obstore import exceptions  # noqa: PLC0415 - the same
-
     options: GetOptions | None = {"if_none_match": wanted.etag} if wanted.etag else None
     try:
         found = obstore.get(store, wanted.key, options=options)
@@ -337,9 +337,6 @@ def _read(
 
 def _reads_otherwise_again(store: "ObjectStore", key: str, data: bytes) -> bool:
     """Without an MD5 a flipped bit shows only in the content, so another read may be whole."""
-    import obstore  # noqa: PLC0415 - 0.06 s, once used
-    from obstore import exceptions  # noqa: PLC0415 - the same
-
     try:
         return obstore.get(store, key).bytes().to_bytes() != data
     except (exceptions.BaseError, OSError) as error:

@@ -13,6 +13,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import obstore
+from obstore import exceptions
+
 from off_platform.storage.locks import is_held, locked
 from off_platform.storage.syncing import sync_all, sync_one
 
@@ -336,8 +339,6 @@ class BucketFolder(Folder):
 
     def place(self, made: Path, name: str) -> None:
         """See `Folder.place`; files are put one by one, then what else was there goes."""
-        import obstore  # noqa: PLC0415 - 0.06 s, once used
-
         if made.is_file():
             files = {name: made}
         else:
@@ -352,8 +353,6 @@ class BucketFolder(Folder):
 
     def move(self, name: str, to: str) -> None:
         """See `Folder.move`."""
-        import obstore  # noqa: PLC0415 - 0.06 s, once used
-
         # Onto itself, the copy would be deleted with the original.
         for found in self._with_all_below(name) if name != to else ():
             target = to + found.removeprefix(name)
@@ -362,8 +361,6 @@ class BucketFolder(Folder):
 
     def remove(self, name: str) -> None:
         """See `Folder.remove`."""
-        import obstore  # noqa: PLC0415 - 0.06 s, once used
-
         if keys := [self._key(found) for found in self._with_all_below(name)]:
             obstore.delete(self._store, keys)
 
@@ -373,8 +370,6 @@ class BucketFolder(Folder):
 
     def sizes(self, below: str = "") -> dict[str, int]:
         """See `Folder.sizes`."""
-        import obstore  # noqa: PLC0415 - 0.06 s, once used
-
         start = f"{self._prefix}/" if self._prefix else ""
         return {
             entry["path"].removeprefix(start): entry["size"]
@@ -384,8 +379,6 @@ class BucketFolder(Folder):
 
     def entries(self) -> list[str]:
         """See `Folder.entries`."""
-        import obstore  # noqa: PLC0415 - 0.06 s, once used
-
         found = obstore.list_with_delimiter(self._store, self._prefix or None)
         files = [entry["path"] for entry in found["objects"]]
         return sorted(
@@ -394,16 +387,11 @@ class BucketFolder(Folder):
 
     def folders(self, below: str = "") -> list[str]:
         """See `Folder.folders`."""
-        import obstore  # noqa: PLC0415 - 0.06 s, once used
-
         found = obstore.list_with_delimiter(self._store, self._key(below) or None)
         return sorted(prefix.rstrip("/").rpartition("/")[2] for prefix in found["common_prefixes"])
 
     def read(self, name: str, offset: int = 0, length: int | None = None) -> bytes:
         """See `Folder.read`."""
-        import obstore  # noqa: PLC0415 - 0.06 s, once used
-        from obstore import exceptions  # noqa: PLC0415 - the same
-
         key = self._key(name)
         if length is None:
             return obstore.get(self._store, key).bytes().to_bytes()[offset:]
@@ -418,8 +406,6 @@ class BucketFolder(Folder):
 
     def exists(self, name: str) -> bool:
         """See `Folder.exists`."""
-        import obstore  # noqa: PLC0415 - 0.06 s, once used
-
         try:
             obstore.head(self._store, self._key(name))
         except FileNotFoundError:

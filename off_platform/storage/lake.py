@@ -11,39 +11,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+import duckdb
+import pyarrow.parquet as pq
+
 from off_platform.storage import views
-from off_platform.storage.damage import DamagedFileError, damage_behind
+from off_platform.storage.bucket_files import BucketFiles
+from off_platform.storage.damage import damage_behind
+from off_platform.storage.damaged_file import DamagedFileError
 from off_platform.storage.folders import BucketFolder, Folder, LocalFolder
+from off_platform.storage.lake_layout import BIN_IMAGE_SETS, IMAGE_SETS, MANIFEST, PART, TABLES
 from off_platform.storage.objects import Access, is_local, local_folder, open_store
 from off_platform.storage.sql import literal
-from off_platform.storage.views import VIEWS
+from off_platform.storage.uploads import abort_dead_uploads
 
 if TYPE_CHECKING:
-    import duckdb
     import pyarrow as pa
-
-__all__ = [
-    "BIN_IMAGE_SETS",
-    "IMAGE_SETS",
-    "MANIFEST",
-    "PARQUET",
-    "PART",
-    "TABLES",
-    "VIEWS",
-    "DamagedFileError",
-    "Lake",
-    "NoSuchTableError",
-    "WrongColumnsError",
-    "bounded",
-    "copy_query",
-    "literal",
-]
-
-TABLES = "tables"
-IMAGE_SETS = "image_sets"
-BIN_IMAGE_SETS = "bin_image_sets"
-MANIFEST = "manifest.parquet"
-PART = "part.parquet"
 
 # zstd at its lowest level halves snappy's size at the same speed; delta encoding of sorted keys
 # needs version 2 pages.
@@ -96,8 +78,6 @@ class Lake:
         Raises:
             WrongColumnsError: the file has other columns; the old one stays.
         """
-        import pyarrow.parquet as pq  # noqa: PLC0415 - 0.2 s, once used
-
         with self.root.scratch() as scratch:
             made = scratch / PART
             write(made)
@@ -114,7 +94,7 @@ class Lake:
         table: str,
         partition: tuple[str, str] | None,
         columns: "pa.Schema",
-        connection: "duckdb.DuckDBPyConnection",
+        connection: duckdb.DuckDBPyConnection,
         query: str,
     ) -> int:
         """`replace` with the rows of a DuckDB query; see there."""
@@ -156,14 +136,14 @@ class Lake:
     @contextmanager
     def connect(
         self, memory: str = "512MB", threads: int = 2
-    ) -> Iterator["duckdb.DuckDBPyConnection"]:
+    ) -> Iterator[duckdb.DuckDBPyConnection]:
         """DuckDB in memory that can read this lake and spills into its scratch."""
         with self.root.scratch() as scratch, bounded(scratch, memory, threads) as connection:
             self._let_read(connection)
             yield connection
 
     def prepare(
-        self, connection: "duckdb.DuckDBPyConnection", memory: str, threads: int, spill: Path
+        self, connection: duckdb.DuckDBPyConnection, memory: str, threads: int, spill: Path
     ) -> None:
         """Bounds a DuckDB connection and lets it read this lake, wherever it lies."""
         _bound(connection, memory, threads, spill)
@@ -174,11 +154,10 @@ class Lake:
         if self.url.startswith("s3://") and self._access.signed:
             _swept(self.url, self._access)
 
-    def _let_read(self, connection: "duckdb.DuckDBPyConnection") -> None:
+    def _let_read(self, connection: duckdb.DuckDBPyConnection) -> None:
         """Through obstore: DuckDB's own extension would have to be fetched from its makers."""
         if not isinstance(self.root, BucketFolder):
             return
-        from off_platform.storage.bucket_files import BucketFiles  # noqa: PLC0415 - brings fsspec, 0.1 s
 
         bucket = urlsplit(self.url).netloc
         store = open_store(f"s3://{bucket}", self._access)
@@ -237,7 +216,7 @@ class Lake:
 @contextmanager
 def bounded(
     spill: Path, memory: str = "512MB", threads: int = 2
-) -> Iterator["duckdb.DuckDBPyConnection"]:
+) -> Iterator[duckdb.DuckDBPyConnection]:
     """DuckDB in memory that takes no more than it may: what is too much lies on disk meanwhile.
 
     Args:
@@ -245,14 +224,12 @@ def bounded(
         memory: at most, as DuckDB writes it.
         threads: at most.
     """
-    import duckdb  # noqa: PLC0415 - 0.2 s, once used
-
     with duckdb.connect() as connection:
         _bound(connection, memory, threads, spill)
         yield connection
 
 
-def _bound(connection: "duckdb.DuckDBPyConnection", memory: str, threads: int, spill: Path) -> None:
+def _bound(connection: duckdb.DuckDBPyConnection, memory: str, threads: int, spill: Path) -> None:
     connection.execute(f"SET memory_limit = {literal(memory)}")
     connection.execute(f"SET threads = {threads}")
     connection.execute(f"SET temp_directory = {literal(str(spill))}")
@@ -261,7 +238,7 @@ def _bound(connection: "duckdb.DuckDBPyConnection", memory: str, threads: int, s
 
 
 def copy_query(
-    connection: "duckdb.DuckDBPyConnection", query: str, path: Path, group_rows: int | None = None
+    connection: duckdb.DuckDBPyConnection, query: str, path: Path, group_rows: int | None = None
 ) -> None:
     """Writes a query's rows as Parquet, in the query's order.
 
@@ -275,8 +252,6 @@ def copy_query(
     Raises:
         OSError: the disk is full, or refuses.
     """
-    import duckdb  # noqa: PLC0415 - 0.2 s, once used
-
     how = PARQUET if group_rows is None else f"{PARQUET}, ROW_GROUP_SIZE {group_rows}"
     try:
         connection.execute(f"COPY ({query}) TO {literal(str(path))} ({how})").fetchall()
@@ -287,8 +262,6 @@ def copy_query(
 @cache
 def _swept(url: str, access: Access) -> None:
     """Aborts dead uploads of a lake, once a process."""
-    from off_platform.storage.uploads import abort_dead_uploads  # noqa: PLC0415 - brings boto3
-
     parts = urlsplit(url)
     abort_dead_uploads(parts.netloc, parts.path.strip("/"), access)
 

@@ -14,11 +14,16 @@ from pathlib import Path
 from threading import Event, Lock
 from typing import TYPE_CHECKING
 
+import obstore
+import pyarrow as pa
+import pyarrow.parquet as pq
+from obstore import exceptions
+from obstore.store import LocalStore
+
 from off_platform.storage.objects import in_one_line
 from off_platform.storage.progress import Display, Tally
 
 if TYPE_CHECKING:
-    import pyarrow as pa
     from obstore import ObjectMeta
     from obstore.store import ObjectStore
 
@@ -120,10 +125,6 @@ def _pages(
     store: "ObjectStore", span: Span, attempts: int, ended: Event
 ) -> "Iterator[list[ObjectMeta]]":
     """The pages of a span; after a failure they go on behind the last key."""
-    import obstore  # noqa: PLC0415 - 0.06 s, once used
-    from obstore import exceptions  # noqa: PLC0415 - the same
-    from obstore.store import LocalStore  # noqa: PLC0415 - the same
-
     # Folders list in no order, so that nothing can be gone on from behind a key.
     resumable = not isinstance(store, LocalStore)
 
@@ -154,8 +155,6 @@ def _pages(
 
 
 def _write(path: Path, pages: "Iterator[list[ObjectMeta]]", count: Callable[[int], None]) -> None:
-    import pyarrow as pa  # noqa: PLC0415 - 0.2 s, once used
-    import pyarrow.parquet as pq  # noqa: PLC0415 - the same
 
     # Columns take less memory than entries do.
     waiting: list[pa.Table] = []
@@ -169,18 +168,14 @@ def _write(path: Path, pages: "Iterator[list[ObjectMeta]]", count: Callable[[int
         file.write_table(pa.concat_tables([*waiting, _table([])]))
 
 
-def _schema() -> "pa.Schema":
-    import pyarrow as pa  # noqa: PLC0415 - 0.2 s, once used
-
+def _schema() -> pa.Schema:
     time_of = pa.timestamp("us", tz="UTC")
     return pa.schema(
         {"key": pa.string(), "bytes": pa.int64(), "etag": pa.string(), "last_modified": time_of}
     )
 
 
-def _table(entries: "list[ObjectMeta]") -> "pa.Table":
-    import pyarrow as pa  # noqa: PLC0415 - 0.2 s, once used
-
+def _table(entries: "list[ObjectMeta]") -> pa.Table:
     columns = {"key": "path", "bytes": "size", "etag": "e_tag", "last_modified": "last_modified"}
     values = {name: [entry[of] for entry in entries] for name, of in columns.items()}  # type: ignore[literal-required]
     return pa.table(values, _schema())

@@ -3,6 +3,7 @@
 What is held, and where nothing can be, is said by `folders.py`.
 """
 
+import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -42,7 +43,6 @@ def is_held(folder: Path) -> bool | None:
     """Whether a run holds a folder; None where nothing can be held."""
     if os.name != "posix":
         return None
-    import fcntl  # noqa: PLC0415 - not on every system
 
     held = os.open(folder, os.O_RDONLY)
     try:
@@ -58,8 +58,6 @@ def is_held(folder: Path) -> bool | None:
 
 
 def _lock(held: int, folder: Path, *, wait: bool) -> None:
-    import fcntl  # noqa: PLC0415 - not on every system
-
     try:
         fcntl.flock(held, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
     except BlockingIOError:

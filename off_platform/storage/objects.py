@@ -116,7 +116,7 @@ def open_store(url: str, access: Access, *, make: bool = False) -> "ObjectStore"
     Raises:
         UnusableLocationError: it is no such URL, or a folder that is not there.
     """
-    from obstore.store import LocalStore, MemoryStore  # noqa: PLC0415 - 0.06 s, once used
+    from obstore.store import LocalStore, MemoryStore
 
     if is_local(url):
         folder = local_folder(url)
@@ -136,7 +136,7 @@ def open_store(url: str, access: Access, *, make: bool = False) -> "ObjectStore"
 
 
 def _s3(url: str, access: Access) -> "ObjectStore":
-    from obstore.store import S3Store  # noqa: PLC0415 - 0.06 s, once used
+    from obstore.store import S3Store
 
     parts = urlsplit(url)
     if not BUCKET_NAME.fullmatch(parts.netloc):
@@ -165,7 +165,7 @@ def s3_options(access: Access) -> "dict[str, Any]":
 
 
 def _credentials() -> "Boto3CredentialProvider":
-    from obstore.auth.boto3 import Boto3CredentialProvider  # noqa: PLC0415 - brings boto3, 0.7 s
+    from obstore.auth.boto3 import Boto3CredentialProvider
 
     try:
         return Boto3CredentialProvider()
@@ -177,7 +177,7 @@ def _credentials() -> "Boto3CredentialProvider":
 
 
 def _http(url: str, access: Access) -> "ObjectStore":
-    from obstore.store import HTTPStore  # noqa: PLC0415 - 0.06 s, once used
+    from obstore.store import HTTPStore
 
     return HTTPStore.from_url(
         url,

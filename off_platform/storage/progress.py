@@ -11,6 +11,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn
+
 if TYPE_CHECKING:
     from rich.progress import Progress as RichProgress
     from rich.progress import TaskID
@@ -107,8 +110,6 @@ def shown_at_the_desk(title: str) -> Iterator[Display]:
     if not sys.stderr.isatty():
         yield LogDisplay(lambda line: sys.stderr.write(f"{title}: {line}\n"))
         return
-    from rich.console import Console  # noqa: PLC0415 - 0.1 s, only at a terminal
-    from rich.progress import BarColumn, Progress, TextColumn  # noqa: PLC0415 - the same
 
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[detail]}"))
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:

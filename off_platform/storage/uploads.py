@@ -8,6 +8,10 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
 if TYPE_CHECKING:
     from off_platform.storage.objects import Access
 
@@ -32,8 +36,6 @@ def abort_dead_uploads(
     Returns:
         The keys.
     """
-    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - 0.7 s, once used
-
     quiet_since = (now or datetime.now(UTC)) - QUIET
     aborted: list[str] = []
     with suppress(BotoCoreError, ClientError):
@@ -62,8 +64,6 @@ def _goes_on(client: Any, of_upload: dict[str, str], quiet_since: datetime) -> b
 
 
 def _client(access: "Access") -> Any:
-    import boto3  # noqa: PLC0415 - 0.7 s, once used
-    from botocore.config import Config  # noqa: PLC0415 - the same
 
     config = Config(retries={"max_attempts": 1}, connect_timeout=10, read_timeout=60)
     return boto3.client(

@@ -7,22 +7,24 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from off_platform.storage.damage import DamagedFileError, damage_behind
+import duckdb
+
+from off_platform.storage.damage import damage_behind
+from off_platform.storage.damaged_file import DamagedFileError
 from off_platform.storage.derived_views import DERIVED
 from off_platform.storage.sql import identifier, literal
 
 if TYPE_CHECKING:
-    import duckdb
-
     from off_platform.storage.folders import Folder
 
-    Prepare = Callable[[duckdb.DuckDBPyConnection, str, int, Path], object]
+
+Prepare = Callable[[duckdb.DuckDBPyConnection, str, int, Path], object]
 
 VIEWS = "off_platform.duckdb"
 ROUNDS = 3
 
 
-def refresh(root: "Folder", tables: Callable[[], dict[str, str]], prepare: "Prepare") -> None:
+def refresh(root: "Folder", tables: Callable[[], dict[str, str]], prepare: Prepare) -> None:
     """Brings the file of views up to the tables; it is left alone while its views are theirs.
 
     A table with a damaged file gets no view; all others do.
@@ -82,8 +84,6 @@ def _differences(
 
     They are looked up in a copy, as others may read the file itself.
     """
-    import duckdb  # noqa: PLC0415 - 0.2 s, once used
-
     try:
         copy.write_bytes(root.read(VIEWS))
         with duckdb.connect(copy, read_only=True) as connection:
@@ -107,11 +107,9 @@ def _change(
     file: Path,
     patterns: dict[str, str],
     changes: tuple[list[str], list[str]],
-    prepare: "Prepare",
+    prepare: Prepare,
 ) -> DamagedFileError | None:
     """Makes and drops views; the first damaged file, if there is one."""
-    import duckdb  # noqa: PLC0415 - 0.2 s, once used
-
     missing, stale = changes
     damaged: DamagedFileError | None = None
     with duckdb.connect(file) as connection:

@@ -14,7 +14,8 @@ from off_platform.bins.schemas import TABLES
 from off_platform.definitions import definitions
 from off_platform.sandbox.make import Sandbox
 from off_platform.settings import Settings
-from off_platform.storage.lake import MANIFEST, Lake
+from off_platform.storage.lake import Lake
+from off_platform.storage.lake_layout import MANIFEST
 from off_platform_tests.bins.conftest import BUCKET
 from off_platform_tests.images_desk import rows_of, tree
 from off_platform_tests.s3_server import S3Server

@@ -19,11 +19,10 @@ import obstore
 import pytest
 from PIL import Image
 
-from off_platform.bins.choice import BinChoice
+from off_platform.bins.choice import WING, BinChoice
 from off_platform.bins.image_set import (
     ATTRIBUTION,
     LICENCE,
-    WING,
     Request,
     command,
     make_bin_image_set,
@@ -44,7 +43,8 @@ from off_platform.image_sets.manifest import check_manifest, manifest_table
 from off_platform.sandbox.make import Sandbox
 from off_platform.settings import Settings
 from off_platform.storage.folders import Folder, LocalFolder
-from off_platform.storage.lake import MANIFEST, Lake
+from off_platform.storage.lake import Lake
+from off_platform.storage.lake_layout import MANIFEST
 from off_platform.storage.locks import FolderInUseError
 from off_platform.storage.objects import Access, Source
 from off_platform_tests.bins.conftest import BUCKET, BinsDesk

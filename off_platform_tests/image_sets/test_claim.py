@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from off_platform.image_sets import building
 from off_platform.image_sets.building import UnusableFolderError, is_ours
 from off_platform.storage.folders import LocalFolder
-from off_platform.storage.lake import MANIFEST
+from off_platform.storage.lake_layout import MANIFEST
 from off_platform.storage.locks import FolderInUseError, locked
 from off_platform.storage.progress import Tally
 from off_platform_tests.images_desk import Desk, tree

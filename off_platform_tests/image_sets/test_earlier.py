@@ -11,7 +11,7 @@ from off_platform.image_sets import building
 from off_platform.image_sets.build import WrongSourceError
 from off_platform.images import keys
 from off_platform.sandbox.make import Sandbox
-from off_platform.storage.lake import MANIFEST
+from off_platform.storage.lake_layout import MANIFEST
 from off_platform.storage.objects import Access, Source
 from off_platform.storage.transfer import Limits
 from off_platform_tests.images_desk import BUCKET, Desk, desk_at, source_of, tree

@@ -11,7 +11,8 @@ import pytest
 
 from off_platform.image_sets.manifest import COLUMNS, STATUSES, check_manifest, manifest_table
 from off_platform.quality import SHAPE, Finding
-from off_platform.storage.lake import MANIFEST, Lake
+from off_platform.storage.lake import Lake
+from off_platform.storage.lake_layout import MANIFEST
 from off_platform_tests.images_desk import Desk
 
 TABLE = manifest_table(0.1)

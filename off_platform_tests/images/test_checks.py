@@ -25,7 +25,8 @@ from off_platform.images.schemas import (
     SNAPSHOTS,
 )
 from off_platform.quality import SHAPE, Finding, Table
-from off_platform.storage.lake import Lake, literal
+from off_platform.storage.lake import Lake
+from off_platform.storage.sql import literal
 from off_platform_tests.images_desk import MONTH, Desk
 
 TABLES = (SNAPSHOTS, KEY_INDEX, KEY_INDEX_ODDITIES, KEY_CHANGES, PRODUCTS)

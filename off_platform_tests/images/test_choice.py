@@ -24,7 +24,8 @@ from off_platform.images.choice import (
     place,
 )
 from off_platform.images.schemas import KEY_INDEX, PRODUCTS
-from off_platform.storage.lake import Lake, literal
+from off_platform.storage.lake import Lake
+from off_platform.storage.sql import literal
 
 CODES = ("3017620422003", "20065034", "12345670000017", "990530101113758685", "4012359114303")
 BARCODES = st.one_of(

@@ -27,14 +27,15 @@ from off_platform.image_sets.declared import (
 from off_platform.image_sets.made import set_metadata
 from off_platform.image_sets.manifest import check_manifest, manifest_table
 from off_platform.images import keys
-from off_platform.images.choice import Choice
-from off_platform.images.image_set import WING, Request, command, newest_month, request_from
+from off_platform.images.choice import WING, Choice
+from off_platform.images.image_set import Request, command, newest_month, request_from
 from off_platform.images.monthly import NoSnapshotError
 from off_platform.images.products import make_products
 from off_platform.images.schemas import PRODUCTS
 from off_platform.sandbox.make import Sandbox
 from off_platform.settings import Settings
-from off_platform.storage.lake import MANIFEST, NoSuchTableError
+from off_platform.storage.lake import NoSuchTableError
+from off_platform.storage.lake_layout import MANIFEST
 from off_platform.storage.objects import Access, Source
 from off_platform_tests.images_desk import MONTH, NEXT_MONTH, Desk, desk_at, write_list
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from off_platform.images import keys
 from off_platform.images.key_changes import NO_CHANGES, changes_query
 from off_platform.images.schemas import KEY_CHANGES
-from off_platform.storage.lake import literal
+from off_platform.storage.sql import literal
 
 SINCE = "2026-10-01"
 CODES = ("3017620422003", "20065034", "00000017", "990530101113758685")

@@ -29,8 +29,9 @@ from off_platform.sandbox.make import Sandbox
 from off_platform.storage import download
 from off_platform.storage.download import DownloadError, GoneError
 from off_platform.storage.folders import LocalFolder
-from off_platform.storage.lake import VIEWS, Lake
+from off_platform.storage.lake import Lake
 from off_platform.storage.objects import Access
+from off_platform.storage.views import VIEWS
 from off_platform_tests.images_desk import (
     BUCKET,
     MONTH,

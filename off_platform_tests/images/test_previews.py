@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from off_platform.images.previews import changes_chart, index_preview
 from off_platform.images.schemas import KEY_INDEX
 from off_platform.previews import table_preview
-from off_platform.storage.lake import Lake, literal
+from off_platform.storage.lake import Lake
 from off_platform.storage.objects import Access, Source
+from off_platform.storage.sql import literal
 from off_platform_tests.images_desk import MONTH, Desk
 
 AMAZON = Source("s3://openfoodfacts-images", Access("eu-west-3"))

@@ -8,8 +8,8 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
+from off_platform.imports.specification.tables import ACCEPTED, FINDINGS, QUARANTINED
 from off_platform.imports.validation import Verdict, validate_import
-from off_platform.imports.whole_file.staging import ACCEPTED, FINDINGS, QUARANTINED
 
 DOCUMENTS = Path(__file__).resolve().parents[3] / "shared" / "documents"
 # June 2025, whatever the clock says.

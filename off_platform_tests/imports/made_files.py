@@ -17,8 +17,8 @@ from off_platform.imports.outputs.findings_sheet import write_findings_xlsx
 from off_platform.imports.outputs.report import write_report
 from off_platform.imports.readers.batches import Batch, Reader, Source
 from off_platform.imports.readers.opening import open_import
+from off_platform.imports.specification.tables import ACCEPTED, FINDINGS, QUARANTINED
 from off_platform.imports.validation import Verdict, validate_import
-from off_platform.imports.whole_file.staging import ACCEPTED, FINDINGS, QUARANTINED
 
 # June 2025, whatever the clock says.
 NOW = 1_750_000_000

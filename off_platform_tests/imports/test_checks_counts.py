@@ -7,11 +7,12 @@ import pyarrow.parquet as pq
 import pytest
 
 from off_platform.imports import checks
+from off_platform.imports.specification.tables import ACCEPTED, QUARANTINED
 from off_platform.imports.validation import validate_import
 from off_platform.imports.values.barcodes.barcode import with_check_digit
-from off_platform.imports.whole_file.staging import ACCEPTED, QUARANTINED, connected, findings_in
+from off_platform.imports.whole_file.staging import connected, findings_in
 from off_platform.quality import Finding
-from off_platform.storage.lake import literal
+from off_platform.storage.sql import literal
 from off_platform_tests.imports.broken_records import BROKEN, Broken, table
 
 _BROKEN_BY = re.compile(r"Broken by ([\d,]+) of ([\d,]+), ([\d.]+)%(?:, and by the file.*)?: .*\.")

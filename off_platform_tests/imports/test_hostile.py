@@ -12,7 +12,7 @@ from zipfile import ZipFile
 import openpyxl
 import pytest
 
-from off_platform.imports.whole_file.staging import ACCEPTED, QUARANTINED
+from off_platform.imports.specification.tables import ACCEPTED, QUARANTINED
 from off_platform_tests.imports.broken_records import GOOD, NUTELLA, table
 from off_platform_tests.imports.hostile_files import (
     GOOD_CELLS,

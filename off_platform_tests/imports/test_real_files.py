@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from off_platform.imports.whole_file.staging import ACCEPTED
+from off_platform.imports.specification.tables import ACCEPTED
 from off_platform_tests.imports.made_files import Examined, demand_consistent, examine
 
 Real = Callable[[str], Path]

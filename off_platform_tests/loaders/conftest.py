@@ -16,11 +16,12 @@ import pytest
 
 from off_platform.bins.choice import BinChoice
 from off_platform.bins.image_set import make_bin_image_set, request_from
-from off_platform.image_sets.contents import TEXT_KINDS
+from off_platform.image_sets.manifest import TEXT_KINDS
 from off_platform.sandbox.make import Sandbox
 from off_platform.settings import Settings
 from off_platform.storage.folders import LocalFolder
-from off_platform.storage.lake import MANIFEST, Lake
+from off_platform.storage.lake import Lake
+from off_platform.storage.lake_layout import MANIFEST
 from off_platform.storage.objects import Source
 from off_platform_tests.bins.conftest import BinsDesk
 from off_platform_tests.images_desk import BUCKET, Row, desk_at, rows_of

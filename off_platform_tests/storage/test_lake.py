@@ -12,14 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from off_platform.storage.folders import LocalFolder
-from off_platform.storage.lake import (
-    VIEWS,
-    Lake,
-    NoSuchTableError,
-    WrongColumnsError,
-    copy_query,
-    literal,
-)
+from off_platform.storage.lake import Lake, NoSuchTableError, WrongColumnsError, copy_query
+from off_platform.storage.sql import literal
+from off_platform.storage.views import VIEWS
 
 ROOT = Path(__file__).resolve().parents[2]
 COLUMNS = pa.schema([("code", pa.string()), ("sugars", pa.float64()), ("fat", pa.float64())])

@@ -6,13 +6,11 @@ The templates themselves lie beside this file; HTML pages have their own engine.
 import json
 import re
 from functools import cache
-from typing import TYPE_CHECKING
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 
 from off_platform.image_sets.templates.values import printable, web_address, written_size
-
-if TYPE_CHECKING:
-    from jinja2 import Environment
-    from markupsafe import Markup
 
 _SPECIAL = re.compile(r"[\\`*_\[\]|~$@]|:(?=//)|(?<=www)\.", re.IGNORECASE)
 _LINE_START = re.compile(r"^(?:[-+=#]|\d+(?=[.)](?:\s|$)))")
@@ -29,15 +27,13 @@ _SIZE_CATEGORIES = (
 
 
 @cache
-def markdown_environment() -> "Environment":
+def markdown_environment() -> Environment:
     """Return the template engine for Markdown.
 
     Returns:
         An environment in which every value is escaped unless a filter has already written it as
         Markdown: `code`, `fenced`, `link`, `yaml`. Unknown names in a template raise.
     """
-    from jinja2 import Environment, PackageLoader, StrictUndefined  # noqa: PLC0415 - 0.1 s
-
     environment = Environment(
         loader=PackageLoader("off_platform.image_sets"),
         autoescape=True,
@@ -61,9 +57,7 @@ def markdown_environment() -> "Environment":
     return environment
 
 
-def _markdown(text: str) -> "Markup":
-    from markupsafe import Markup  # noqa: PLC0415 - comes with jinja2
-
+def _markdown(text: str) -> Markup:
     return Markup(text)  # noqa: S704 - the only door to unescaped text; all callers escape
 
 
@@ -71,7 +65,7 @@ def _one_line(value: object) -> str:
     return " ".join(printable(str(value)).split())
 
 
-def _plain(value: object) -> "Markup":
+def _plain(value: object) -> Markup:
     if hasattr(value, "__html__"):
         return _markdown(str(value))
     text = _SPECIAL.sub(r"\\\g<0>", _one_line("" if value is None else value)) or "\u2014"
@@ -83,24 +77,24 @@ def _plain(value: object) -> "Markup":
     return _markdown(f"{text[:mark]}\\{text[mark:]}")
 
 
-def _code(value: object) -> "Markup":
+def _code(value: object) -> Markup:
     text = _one_line(value)
     return _markdown(f"`{text}`") if _CODE.fullmatch(text) else _plain(value)
 
 
-def _fenced(value: str, language: str) -> "Markup":
+def _fenced(value: str, language: str) -> Markup:
     text = printable(value, 20_000)
     longest = max((len(run) for run in re.findall("`+", text)), default=0)
     fence = "`" * max(3, longest + 1)
     return _markdown(f"{fence}{language}\n{text}\n{fence}")
 
 
-def _link(label: str, url: str | None) -> "Markup":
+def _link(label: str, url: str | None) -> Markup:
     address = web_address(url)
     return _plain(label) if address is None else _markdown(f"[{_plain(label)}](<{address}>)")
 
 
-def _yaml(value: str) -> "Markup":
+def _yaml(value: str) -> Markup:
     text = _one_line(value)
     return _markdown(text if _BARE_YAML.fullmatch(text) else json.dumps(text, ensure_ascii=False))
 

@@ -8,8 +8,12 @@ from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
+import pyarrow.parquet as pq
+
 from off_platform.imports.readers.batches import Found
-from off_platform.storage.lake import copy_query, literal
+from off_platform.storage.lake import copy_query
+from off_platform.storage.sql import literal
 
 if TYPE_CHECKING:
     import duckdb
@@ -33,9 +37,6 @@ class FoundInFiles:
 
     def take_in(self, file: int, found: Sequence[Found]) -> None:
         """Puts down what was found in a file, in the order of the file."""
-        import pyarrow as pa  # noqa: PLC0415 - 0.2 s, once used
-        import pyarrow.parquet as pq  # noqa: PLC0415 - the same
-
         if not found:
             return
         made: dict[str, pa.Array] = {

@@ -16,7 +16,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import obstore
+
 from off_platform.imports.intake.taking_in import key_from, key_of
+from off_platform.storage.download import download
 from off_platform.storage.objects import Source, is_local, local_folder
 
 UNFINISHED = (".part", ".tmp", ".crdownload", ".filepart")
@@ -156,8 +159,6 @@ def _is_real(path: Path) -> bool:
 
 def _objects(inbox: Source) -> Iterator[Entry]:
     """Objects by the first part of their name; a prefix below the inbox is a folder."""
-    import obstore  # noqa: PLC0415 - 0.06 s, once used
-
     states: dict[str, list[str]] = {}
     for batch in obstore.list(inbox.store):
         for found in batch:
@@ -208,9 +209,6 @@ def fetched(place: str, inbox: Source | None = None) -> Iterator[Path]:
 
 
 def _downloaded(inbox: Source, name: str, to: Path) -> Path:
-    import obstore  # noqa: PLC0415 - 0.06 s, once used
-
-    from off_platform.storage.download import download  # noqa: PLC0415 - with it
 
     below = [found["path"] for batch in obstore.list(inbox.store, f"{name}/") for found in batch]
     for key in below or [name]:

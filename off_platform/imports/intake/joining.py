@@ -15,6 +15,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory, mkdtemp
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
 from off_platform.imports.intake.found_in_files import FoundInFiles
 from off_platform.imports.intake.origins import FIRST, HEADER, JoinedFile, Origins
 from off_platform.imports.readers.batches import (
@@ -33,11 +37,11 @@ from off_platform.imports.records.same_values import said_by
 from off_platform.imports.records.typed_columns import short_names
 from off_platform.imports.specification.fields import BARCODES, place_of
 from off_platform.imports.whole_file.staging import connected
-from off_platform.storage.lake import copy_query, literal
+from off_platform.storage.lake import copy_query
+from off_platform.storage.sql import literal
 
 if TYPE_CHECKING:
     import duckdb
-    import pyarrow as pa
 
 # Of a text, in a sentence about it.
 MOST_SHOWN = 60
@@ -148,8 +152,6 @@ class JoinedReader(Reader):
         found: FoundInFiles,
     ) -> None:
         """Puts a file's records down with the product that each names, and what was found."""
-        import pyarrow.parquet as pq  # noqa: PLC0415 - 0.2 s, once used
-
         reader = self._opened(file)
         columns = columns_of(reader)
         parts: list[str] = []
@@ -215,9 +217,7 @@ class JoinedReader(Reader):
         numbers = f"range({first}, {end}) AS numbers(number)"
         return f"SELECT number, {', '.join(chosen)} FROM {numbers} {joins} ORDER BY number"
 
-    def _batch(self, made: "pa.RecordBatch") -> Batch:
-        import pyarrow.compute as pc  # noqa: PLC0415 - 0.2 s, once used
-
+    def _batch(self, made: pa.RecordBatch) -> Batch:
         places = self._places()
         not_text = {
             name: made[f"n{at}"] for name, at in places.items() if pc.any(made[f"n{at}"]).as_py()
@@ -233,11 +233,8 @@ class JoinedReader(Reader):
                 batch.columns[name] = self._agreed(name, batch, made[f"d{at}"])
         return batch
 
-    def _agreed(self, column: str, batch: Batch, said: "pa.ListArray") -> "pa.Array":
+    def _agreed(self, column: str, batch: Batch, said: pa.ListArray) -> pa.Array:
         """The column with what the files say, where the first says nothing; reports the others."""
-        import pyarrow as pa  # noqa: PLC0415 - 0.2 s, once used
-        import pyarrow.compute as pc  # noqa: PLC0415 - the same
-
         places = pc.indices_nonzero(said.is_valid()).to_pylist()
         agreed = batch.columns[column].take(pa.array(places, pa.int64())).to_pylist()
         for nth, at in enumerate(places):
@@ -257,7 +254,7 @@ class JoinedReader(Reader):
             batch.columns[column], said.is_valid(), pa.array(agreed, batch.columns[column].type)
         )
 
-    def names_of_rows(self, rows: "pa.Array") -> "pa.Array":
+    def names_of_rows(self, rows: pa.Array) -> pa.Array:
         """See `Reader.names_of_rows`: the row, and the first file that the record stands in."""
         return self._origins.names_of(rows, self._scratch)
 
@@ -297,11 +294,8 @@ def _told(found: Found, file: Path) -> Found:
     return replace(found, message=f"{shown_name(file)}: {found.message}")
 
 
-def _with_keys(batch: Batch, columns: Columns, places: dict[str, int]) -> "pa.Table":
+def _with_keys(batch: Batch, columns: Columns, places: dict[str, int]) -> pa.Table:
     """A batch as it is put down: row, product, and of each column text and whether it was none."""
-    import pyarrow as pa  # noqa: PLC0415 - 0.2 s, once used
-    import pyarrow.compute as pc  # noqa: PLC0415 - the same
-
     key = pa.nulls(len(batch.rows), pa.string())
     for name in columns.identifiers:
         if name in batch.columns:

@@ -9,14 +9,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
+
 from off_platform.imports.readers.batches import Reader
 from off_platform.imports.readers.cell_addresses import ROW, SEVERAL, pattern_of
 from off_platform.imports.whole_file.staging import connected
-from off_platform.storage.lake import copy_query, literal
+from off_platform.storage.lake import copy_query
+from off_platform.storage.sql import literal
 
 if TYPE_CHECKING:
     import duckdb
-    import pyarrow as pa
 
 # Number of what the header of the joined import would be, and of its first record.
 HEADER = 1
@@ -60,10 +62,8 @@ class Origins:
         """Keeps the table `origins` (`number`, `file`, `row`, `line`) in a folder."""
         copy_query(connection, "FROM origins", folder / _ORIGINS)
 
-    def names_of(self, rows: "pa.Array", folder: Path) -> "pa.Array":
+    def names_of(self, rows: pa.Array, folder: Path) -> pa.Array:
         """What a person calls joined records: the row, and the first file that each stands in."""
-        import pyarrow as pa  # noqa: PLC0415 - 0.2 s, once used
-
         asked = pa.table({"number": rows, "place": pa.array(range(len(rows)))})
         with self._opened(folder) as connection:
             connection.register("asked", asked)

@@ -14,6 +14,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
+import pyarrow.parquet as pq
+
 from off_platform.imports.intake.joining import open_whole
 from off_platform.imports.readers.batches import Found, Source, UnreadableError
 from off_platform.imports.readers.folder_files import is_own_folder, is_plain
@@ -172,8 +175,6 @@ def _now(now: datetime | None) -> datetime:
 
 
 def _write(taken: TakenIn, to: Path) -> None:
-    import pyarrow as pa  # noqa: PLC0415 - 0.2 s, once used
-    import pyarrow.parquet as pq  # noqa: PLC0415 - the same
 
     source = taken.source
     row = {

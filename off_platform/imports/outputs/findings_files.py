@@ -9,12 +9,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pyarrow.parquet as pq
+
 from off_platform.imports.specification.formulas import neutral
-from off_platform.imports.whole_file.staging import FINDINGS
+from off_platform.imports.specification.tables import FINDINGS
 
 if TYPE_CHECKING:
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
 # A portion of findings has no more of either, but for a row that is longer.
 MOST_ROWS = 1_000
@@ -40,8 +41,6 @@ def write_findings_csv(folder: Path, to: Path) -> None:
 
 def _batches(findings: Path) -> Iterator[tuple[list[str], list[tuple[Any, ...]]]]:
     """Names and rows, some thousands at a time; the names at least once."""
-    import pyarrow.parquet as pq  # noqa: PLC0415 - 0.2 s, once used
-
     with pq.ParquetFile(findings) as file:
         names = file.schema_arrow.names
         yield names, []
@@ -50,7 +49,7 @@ def _batches(findings: Path) -> Iterator[tuple[list[str], list[tuple[Any, ...]]]
             yield names, list(zip(*columns, strict=True))
 
 
-def portions(file: "pq.ParquetFile") -> Iterator["pa.RecordBatch"]:
+def portions(file: pq.ParquetFile) -> Iterator["pa.RecordBatch"]:
     """The rows of findings, a few at a time when they are long.
 
     Args:

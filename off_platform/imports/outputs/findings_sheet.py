@@ -8,14 +8,16 @@ import re
 from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO
 from zipfile import ZIP_DEFLATED, ZipFile
 
-from off_platform.imports.outputs.findings_files import portions
-from off_platform.imports.whole_file.staging import FINDINGS
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+import xlsxwriter
 
-if TYPE_CHECKING:
-    import pyarrow as pa
+from off_platform.imports.outputs.findings_files import portions
+from off_platform.imports.specification.tables import FINDINGS
 
 # Excel's own limits; the first row has the names.
 XLSX_MOST_ROWS = 1_048_576
@@ -43,8 +45,6 @@ def write_findings_xlsx(folder: Path, to: Path) -> int:
     Returns:
         How many findings stand in it; when not all do, its last row says so.
     """
-    import pyarrow.parquet as pq  # noqa: PLC0415 - 0.2 s, once used
-
     with pq.ParquetFile(folder / FINDINGS) as file:
         findings = file.metadata.num_rows
         fitting = findings if findings < XLSX_MOST_ROWS else XLSX_MOST_ROWS - 2
@@ -68,8 +68,6 @@ def write_findings_xlsx(folder: Path, to: Path) -> int:
 
 def _workbook(names: list[str], rows: int) -> BytesIO:
     """A workbook with nothing but the names of the columns, set up for so many rows."""
-    import xlsxwriter  # noqa: PLC0415 - 0.1 s, once used
-
     made = BytesIO()
     with xlsxwriter.Workbook(made, {"in_memory": True}) as book:
         sheet = book.add_worksheet("findings")
@@ -87,7 +85,7 @@ def _sized(before: str, last: int) -> str:
     return re.sub(r'(<dimension ref="A1:[A-Z]+)1"', rf'\g<1>{last}"', before, count=1)
 
 
-def _put_rows(into: IO[bytes], batches: Iterator["pa.RecordBatch"], style: str) -> int:
+def _put_rows(into: IO[bytes], batches: Iterator[pa.RecordBatch], style: str) -> int:
     """Writes rows while there is room; gives how many."""
     written = length = 0
     for batch in batches:
@@ -106,7 +104,7 @@ def _style_of(before: str) -> str:
     return str(number)
 
 
-def _first(batches: Iterator["pa.RecordBatch"], most: int) -> Iterator["pa.RecordBatch"]:
+def _first(batches: Iterator[pa.RecordBatch], most: int) -> Iterator[pa.RecordBatch]:
     for batch in batches:
         if most <= 0:
             return
@@ -114,11 +112,8 @@ def _first(batches: Iterator["pa.RecordBatch"], most: int) -> Iterator["pa.Recor
         most -= len(batch)
 
 
-def _rows(batch: "pa.RecordBatch", first: int, style: str) -> str:
+def _rows(batch: pa.RecordBatch, first: int, style: str) -> str:
     """The XML of rows, numbered from `first` on."""
-    import pyarrow as pa  # noqa: PLC0415 - 0.2 s, once used
-    import pyarrow.compute as pc  # noqa: PLC0415 - the same
-
     numbers = pa.array(range(first, first + len(batch))).cast(pa.string())
     cells = [
         _cells(column, f'<c r="{chr(ord("A") + at)}', numbers, f'" s="{style}"')
@@ -128,11 +123,8 @@ def _rows(batch: "pa.RecordBatch", first: int, style: str) -> str:
     return "".join(rows.to_pylist())
 
 
-def _cells(column: "pa.Array", before: str, numbers: "pa.Array", style: str) -> "pa.Array":
+def _cells(column: pa.Array, before: str, numbers: pa.Array, style: str) -> pa.Array:
     """The XML of a column's cells; nothing where there is no value."""
-    import pyarrow as pa  # noqa: PLC0415 - 0.2 s, once used
-    import pyarrow.compute as pc  # noqa: PLC0415 - the same
-
     if pa.types.is_integer(column.type):
         inside = ("><v>", column.cast(pa.string()), "</v></c>")
     else:
@@ -144,11 +136,8 @@ def _cells(column: "pa.Array", before: str, numbers: "pa.Array", style: str) -> 
     return made.fill_null("")
 
 
-def escaped(texts: "pa.StringArray") -> "pa.StringArray":
+def escaped(texts: pa.StringArray) -> pa.StringArray:
     """Texts as they stand in a sheet's XML, cut at what a cell can hold."""
-    import pyarrow as pa  # noqa: PLC0415 - 0.2 s, once used
-    import pyarrow.compute as pc  # noqa: PLC0415 - the same
-
     # Characters beyond the first 65,536 count twice.
     long = pc.greater(pc.utf8_length(texts), XLSX_MOST_CHARACTERS // 2)
     odd = pc.or_(long, pc.match_substring_regex(texts, _ODD)).fill_null(False)  # noqa: FBT003 - a value

@@ -11,17 +11,18 @@ from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
+
 from off_platform.imports.readers.cell_addresses import place
 from off_platform.imports.specification.rules import BY_ID, LEVELS, RULES, ImportRule
 from off_platform.imports.validation import Verdict
 from off_platform.imports.whole_file.staging import connected, findings_in
-from off_platform.storage.lake import literal
 from off_platform.storage.progress import size
+from off_platform.storage.sql import literal
 
 if TYPE_CHECKING:
     import duckdb
-    from jinja2 import Environment
-    from markupsafe import Markup
 
 _CODE = re.compile("`([^`]+)`")
 MOST_EXAMPLES = 50
@@ -267,9 +268,7 @@ def _counted(count: int, what: str) -> str:
 
 
 @cache
-def _environment() -> "Environment":
-    from jinja2 import Environment, PackageLoader, StrictUndefined  # noqa: PLC0415 - 0.1 s, once used
-
+def _environment() -> Environment:
     environment = Environment(
         loader=PackageLoader("off_platform.imports"),
         autoescape=True,
@@ -282,10 +281,8 @@ def _environment() -> "Environment":
     return environment
 
 
-def coded(sentence: str) -> "Markup":
+def coded(sentence: str) -> Markup:
     """A sentence of ours as HTML: what stands between backticks is code."""
-    from markupsafe import Markup, escape  # noqa: PLC0415 - comes with jinja2, once used
-
     return Markup(_CODE.sub(r"<code>\1</code>", str(escape(sentence))))  # noqa: S704 - escaped
 
 

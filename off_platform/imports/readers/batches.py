@@ -7,13 +7,15 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
-    import numpy as np
     import numpy.typing as npt
-    import pyarrow as pa
 
 
 # As many findings do not wait for a batch to be full.
@@ -35,8 +37,8 @@ class Batch:
     """
 
     rows: "npt.NDArray[np.int64]"
-    columns: "dict[str, pa.StringArray]"
-    not_text: "dict[str, pa.BooleanArray]"
+    columns: dict[str, pa.StringArray]
+    not_text: dict[str, pa.BooleanArray]
     lines: "npt.NDArray[np.int64] | None" = None
 
 
@@ -144,11 +146,8 @@ class Reader(ABC):
         found, self._found = self._found, []
         return found
 
-    def names_of_rows(self, rows: "pa.Array") -> "pa.Array":
+    def names_of_rows(self, rows: pa.Array) -> pa.Array:
         """What a person calls rows, such as `row 7`."""
-        import pyarrow as pa  # noqa: PLC0415 - 0.2 s, once used
-        import pyarrow.compute as pc  # noqa: PLC0415 - the same
-
         return pc.binary_join_element_wise("row", rows.cast(pa.string()), " ")
 
     def put_places(self, findings: "Path") -> None:  # noqa: B027 - most rows are where they are
@@ -177,10 +176,6 @@ def batch_of(
     lines: "Sequence[int] | None" = None,
 ) -> Batch:
     """A batch from Python's values; empty texts become null."""
-    import numpy as np  # noqa: PLC0415 - 0.1 s, once used
-    import pyarrow as pa  # noqa: PLC0415 - 0.2 s, once used
-    import pyarrow.compute as pc  # noqa: PLC0415 - the same
-
     nothing = pa.scalar(None, pa.string())
     texts = {}
     for name, values in columns.items():

@@ -4,13 +4,13 @@ Which row and column it is about is known to whoever makes it; lines come from t
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from off_platform.imports.readers.batches import Source
 from off_platform.imports.readers.xlsx.cells import letters_of
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 # Between the columns, values and cells of a finding about several of them.
 SEVERAL = " + "
@@ -36,9 +36,7 @@ def pattern_of(column: str | None, header: Sequence[str]) -> str | None:
     return SEVERAL.join(f"{letters_of(header.index(part))}{ROW}" for part in parts)
 
 
-def cells_of(
-    source: Source | None, columns: "pa.StringArray", rows: "pa.Int64Array"
-) -> "pa.StringArray":
+def cells_of(source: Source | None, columns: pa.StringArray, rows: pa.Int64Array) -> pa.StringArray:
     """The cells that findings are about, such as `F8`.
 
     Args:
@@ -49,9 +47,6 @@ def cells_of(
     Returns:
         Null where there is no row or no such column, and for every file that is not a workbook.
     """
-    import pyarrow as pa  # noqa: PLC0415 - 0.2 s, once used
-    import pyarrow.compute as pc  # noqa: PLC0415 - the same
-
     if source is None or source.sheet is None:
         return pa.nulls(len(rows), pa.string())
     named = columns.dictionary_encode()

@@ -4,6 +4,8 @@ import codecs
 from collections.abc import Iterator
 from pathlib import Path
 
+from charset_normalizer import from_bytes
+
 from off_platform.imports.readers.batches import Found, UnreadableError
 
 BYTE_ORDER_MARK = codecs.BOM_UTF8
@@ -112,8 +114,6 @@ def encoding_of(path: Path) -> str | None:
     Returns:
         The name of a codec; None where none fits, as when damage was done more than once.
     """
-    from charset_normalizer import from_bytes  # noqa: PLC0415 - 0.05 s, only for damaged files
-
     sample = b"".join(_wrong_lines(path))
     fit: dict[str, tuple[float, float]] = {}
     for match in from_bytes(sample, cp_isolation=list(_COMMON)):

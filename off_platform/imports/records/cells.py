@@ -8,6 +8,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
 from off_platform.imports.readers.batches import Batch
 from off_platform.imports.records.columns import Columns
 from off_platform.imports.records.explanation import Explanation
@@ -25,9 +30,7 @@ from off_platform.imports.values.barcodes.barcode import UPC_E_SHORT
 from off_platform.imports.values.reading import Reading
 
 if TYPE_CHECKING:
-    import numpy as np
     import numpy.typing as npt
-    import pyarrow as pa
 
 
 @dataclass(slots=True)
@@ -41,8 +44,8 @@ class Cell:
     """
 
     place: Place
-    texts: "pa.StringArray"
-    values: "pa.Array"
+    texts: pa.StringArray
+    values: pa.Array
 
 
 def read_cells(
@@ -72,8 +75,6 @@ def _failing(
     batch: Batch, wanted: dict[str, Place], explanation: Explanation
 ) -> "dict[str, npt.NDArray[np.int64]]":
     """The positions of the texts about which there is something to say, by column."""
-    import pandas as pd  # noqa: PLC0415 - 0.4 s, once used
-
     frame = pd.DataFrame(
         {name: pd.arrays.ArrowExtensionArray(batch.columns[name]) for name in wanted}
     )
@@ -97,10 +98,6 @@ def _report_numbers(
 
     The value as shown is proposed if its check digit holds; others are explained as texts.
     """
-    import numpy as np  # noqa: PLC0415 - 0.1 s, once used
-    import pyarrow as pa  # noqa: PLC0415 - 0.2 s, once used
-    import pyarrow.compute as pc  # noqa: PLC0415 - the same
-
     for column, flags in batch.not_text.items():
         if column not in wanted or wanted[column].field.type != "barcode":
             continue
@@ -124,11 +121,9 @@ def _report_numbers(
 
 
 def _errors(
-    texts: "pa.StringArray", field: Field, explanation: Explanation
+    texts: pa.StringArray, field: Field, explanation: Explanation
 ) -> "npt.NDArray[np.bool_]":
     """Which texts break a rule of error level."""
-    import numpy as np  # noqa: PLC0415 - 0.1 s, once used
-
     encoded = texts.dictionary_encode()
     distinct = encoded.dictionary.to_pylist()
     wrong = np.array([_is_error(explanation.explain(field, text)) for text in distinct], dtype=bool)
@@ -137,7 +132,7 @@ def _errors(
 
 
 def _read(
-    raw: "pa.StringArray",
+    raw: pa.StringArray,
     column: str,
     place: Place,
     failing: "npt.NDArray[np.int64] | None",
@@ -149,18 +144,14 @@ def _read(
 
 
 def _cleaned(
-    raw: "pa.StringArray",
+    raw: pa.StringArray,
     column: str,
     place: Place,
     failing: "npt.NDArray[np.int64]",
     explanation: Explanation,
     findings: BatchFindings,
-) -> "pa.StringArray":
+) -> pa.StringArray:
     """The column with texts as they should be; null for those that mean nothing."""
-    import numpy as np  # noqa: PLC0415 - 0.1 s, once used
-    import pyarrow as pa  # noqa: PLC0415 - 0.2 s, once used
-    import pyarrow.compute as pc  # noqa: PLC0415 - the same
-
     encoded = raw.take(pa.array(failing)).dictionary_encode()
     distinct: list[str] = encoded.dictionary.to_pylist()
     readings = [explanation.explain(place.field, text) for text in distinct]
@@ -188,16 +179,13 @@ def _is_error(reading: Reading) -> bool:
 def _report(
     readings: Sequence[Reading],
     distinct: Sequence[str],
-    codes: "pa.Int32Array",
+    codes: pa.Int32Array,
     failing: "npt.NDArray[np.int64]",
     column: str,
     place: Place,
     findings: BatchFindings,
 ) -> None:
     """Adds the findings of a column, those of a rule together."""
-    import numpy as np  # noqa: PLC0415 - 0.1 s, once used
-    import pyarrow as pa  # noqa: PLC0415 - 0.2 s, once used
-
     rules = np.array([reading.rule or "" for reading in readings])
     of_text = codes.to_numpy()
     messages = [
@@ -216,7 +204,7 @@ def _report(
         findings.add(rule, failing[broken], column=column, field=place.field.name, **taken)
 
 
-def _values(texts: "pa.StringArray", field_type: Type) -> "pa.Array":
+def _values(texts: pa.StringArray, field_type: Type) -> pa.Array:
     """What cleaned texts mean, as the field's type."""
     match field_type:
         case "number":

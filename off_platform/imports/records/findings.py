@@ -3,6 +3,10 @@
 from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
 from off_platform.imports.readers.batches import Found, Source
 from off_platform.imports.readers.cell_addresses import cells_of
 from off_platform.imports.records.typed_columns import cut
@@ -10,9 +14,7 @@ from off_platform.imports.specification.rules import BY_ID, told
 from off_platform.imports.specification.tables import IMPORT_FINDINGS
 
 if TYPE_CHECKING:
-    import numpy as np
     import numpy.typing as npt
-    import pyarrow as pa
 
 MOST_QUOTED = 500
 MOST_MESSAGE = 2_000
@@ -28,8 +30,6 @@ class BatchFindings:
         self, rows: "npt.NDArray[np.int64]", lines: "npt.NDArray[np.int64] | None" = None
     ) -> None:
         """For a batch whose records stand in these rows of the file, and begin on these lines."""
-        import numpy as np  # noqa: PLC0415 - 0.1 s, once used
-
         self._rows, self._lines = rows, lines
         self._parts: list[pa.Table] = []
         self.broken: npt.NDArray[np.bool_] = np.zeros(len(rows), dtype=bool)
@@ -39,8 +39,8 @@ class BatchFindings:
         rule: str,
         positions: "npt.NDArray[np.int64]",
         *,
-        certain: "bool | pa.Array" = False,
-        **texts: "str | pa.Array | None",
+        certain: bool | pa.Array = False,
+        **texts: str | pa.Array | None,
     ) -> None:
         """Adds one finding a position, all of one rule.
 
@@ -52,8 +52,6 @@ class BatchFindings:
                 position, and `cell` where it is not the column's; the message says that the rule
                 is broken by default.
         """
-        import pyarrow as pa  # noqa: PLC0415 - 0.2 s, once used
-
         if not len(positions):
             return
         level = BY_ID[rule].level
@@ -76,8 +74,6 @@ class BatchFindings:
 
     def adopt(self, found: Sequence[Found]) -> list[Found]:
         """Takes in what the reader found about records of the batch; gives back the others."""
-        import numpy as np  # noqa: PLC0415 - 0.1 s, once used
-
         others = []
         for each in found:
             at = np.flatnonzero(self._rows == (each.row or 0))[:1].astype(np.int64)
@@ -96,12 +92,8 @@ class BatchFindings:
             )
         return others
 
-    def certain(self, fields: Collection[str]) -> "pa.StringArray":
+    def certain(self, fields: Collection[str]) -> pa.StringArray:
         """Of each record, the certain proposal for any of some fields; null where there is none."""
-        import numpy as np  # noqa: PLC0415 - 0.1 s, once used
-        import pyarrow as pa  # noqa: PLC0415 - 0.2 s, once used
-        import pyarrow.compute as pc  # noqa: PLC0415 - the same
-
         proposed = np.full(len(self._rows), None, dtype=object)
         for part in self._parts:
             wanted = pc.and_(part["certain"], pc.is_in(part["field"], pa.array(fields)))
@@ -109,16 +101,13 @@ class BatchFindings:
             proposed[found["position"].to_numpy()] = found["proposal"].to_numpy()
         return pa.array(proposed, pa.string())
 
-    def table(self, source: Source, products: "pa.StringArray") -> "pa.Table":
+    def table(self, source: Source, products: pa.StringArray) -> pa.Table:
         """All findings, in the order of the file, as rows of `import_findings`.
 
         Args:
             source: of the file.
             products: the identifiers of the batch's records as they stand.
         """
-        import pyarrow as pa  # noqa: PLC0415 - 0.2 s, once used
-        import pyarrow.compute as pc  # noqa: PLC0415 - the same
-
         if not self._parts:
             return IMPORT_FINDINGS.arrow.empty_table()
         found = pa.concat_tables(self._parts).sort_by("position")
@@ -145,12 +134,8 @@ class BatchFindings:
             schema=IMPORT_FINDINGS.arrow,
         )  # fmt: skip
 
-    def rules_broken(self) -> "pa.ListArray":
+    def rules_broken(self) -> pa.ListArray:
         """The rules of error level that each broken record breaks, in the order of the records."""
-        import numpy as np  # noqa: PLC0415 - 0.1 s, once used
-        import pyarrow as pa  # noqa: PLC0415 - 0.2 s, once used
-        import pyarrow.compute as pc  # noqa: PLC0415 - the same
-
         if not self.broken.any():
             return pa.array([], pa.list_(pa.string()))
         found = pa.concat_tables(part.select(["position", "rule", "level"]) for part in self._parts)
@@ -164,7 +149,7 @@ class BatchFindings:
         return pa.ListArray.from_arrays(offsets, once["rule"].combine_chunks())
 
 
-def as_rows(file: str, found: Sequence[Found], source: Source | None = None) -> "pa.Table":
+def as_rows(file: str, found: Sequence[Found], source: Source | None = None) -> pa.Table:
     """Findings that were made one by one, such as those of the whole file.
 
     Args:
@@ -172,8 +157,6 @@ def as_rows(file: str, found: Sequence[Found], source: Source | None = None) -> 
         found: the findings.
         source: what the file is, where that is known.
     """
-    import pyarrow as pa  # noqa: PLC0415 - 0.2 s, once used
-
     cells = cells_of(
         source,
         pa.array([each.column for each in found], pa.string()),
@@ -201,15 +184,11 @@ def as_rows(file: str, found: Sequence[Found], source: Source | None = None) -> 
     return pa.Table.from_pylist(rows, IMPORT_FINDINGS.arrow)
 
 
-def _numbers(numbers: "npt.NDArray[np.int64] | None", length: int) -> "pa.Array":
-    import pyarrow as pa  # noqa: PLC0415 - 0.2 s, once used
-
+def _numbers(numbers: "npt.NDArray[np.int64] | None", length: int) -> pa.Array:
     return pa.nulls(length, pa.int64()) if numbers is None else pa.array(numbers)
 
 
-def _as_column(text: "str | pa.Array | None", length: int) -> "pa.Array":
-    import pyarrow as pa  # noqa: PLC0415 - 0.2 s, once used
-
+def _as_column(text: str | pa.Array | None, length: int) -> pa.Array:
     if text is None:
         return pa.nulls(length, pa.string())
     return pa.repeat(text, length) if isinstance(text, str) else text

@@ -4,7 +4,9 @@ Whether a barcode is sound is decided in `values/barcodes/`.
 """
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from off_platform.barcodes import EAN_8_DIGITS, EAN_13_DIGITS, normal_form
 from off_platform.imports.readers.batches import Batch
@@ -15,9 +17,6 @@ from off_platform.imports.records.typed_columns import cut, positions_of, presen
 from off_platform.imports.specification.fields import BARCODES, BY_NAME
 from off_platform.imports.values.barcodes.barcode import UPC_E_SHORT, expanded_upc_e
 
-if TYPE_CHECKING:
-    import pyarrow as pa
-
 OWN_ID = "id:"
 # Excel leaves 7 digits and more of an EAN-8 or longer barcode that begins with zeros.
 _CODE = "^[0-9]{7,14}$"
@@ -25,22 +24,16 @@ _CODE = "^[0-9]{7,14}$"
 MOST_NAMED = 500
 
 
-def as_they_stand(batch: Batch, columns: Columns) -> "pa.StringArray":
+def as_they_stand(batch: Batch, columns: Columns) -> pa.StringArray:
     """What a person would call the records of a batch: the first identifier that each has."""
-    import pyarrow as pa  # noqa: PLC0415 - 0.2 s, once used
-    import pyarrow.compute as pc  # noqa: PLC0415 - the same
-
     there = [batch.columns[name] for name in columns.identifiers if name in batch.columns]
     if not there:
         return pa.nulls(len(batch.rows), pa.string())
     return cut(pc.coalesce(*there), MOST_NAMED)
 
 
-def where_they_stand(batch: Batch, columns: Columns) -> "pa.StringArray":
+def where_they_stand(batch: Batch, columns: Columns) -> pa.StringArray:
     """The columns that `as_they_stand` takes the records' identifiers from."""
-    import pyarrow as pa  # noqa: PLC0415 - 0.2 s, once used
-    import pyarrow.compute as pc  # noqa: PLC0415 - the same
-
     named = [
         pc.if_else(batch.columns[name].is_valid(), name, pa.scalar(None, pa.string()))
         for name in columns.identifiers
@@ -51,7 +44,7 @@ def where_they_stand(batch: Batch, columns: Columns) -> "pa.StringArray":
 
 def identify(
     batch: Batch, columns: Columns, cells: dict[str, Cell], findings: BatchFindings
-) -> "tuple[pa.StringArray, pa.StringArray]":
+) -> tuple[pa.StringArray, pa.StringArray]:
     """The product that each record is.
 
     Args:
@@ -64,9 +57,6 @@ def identify(
         The product: its barcode in normal form, or `id:` and the producer's own id; null where
         neither is to be had. And the other reading of 8 digits, as UPC-E; null where there is none.
     """
-    import pyarrow as pa  # noqa: PLC0415 - 0.2 s, once used
-    import pyarrow.compute as pc  # noqa: PLC0415 - the same
-
     _report_missing(batch, columns, findings)
     product = pa.nulls(len(batch.rows), pa.string())
     other = product
@@ -88,10 +78,8 @@ def identify(
     return _with_own_ids(product, batch, columns, cells, findings), other
 
 
-def normal_forms(codes: "pa.StringArray") -> "pa.StringArray":
+def normal_forms(codes: pa.StringArray) -> pa.StringArray:
     """`barcodes.normal_form` of sound barcodes; UPC-E of 6 digits is written out first."""
-    import pyarrow.compute as pc  # noqa: PLC0415 - 0.2 s, once used
-
     codes = _written_out(codes)
     significant = pc.ascii_ltrim(codes, "0")
     return pc.if_else(
@@ -102,8 +90,8 @@ def normal_forms(codes: "pa.StringArray") -> "pa.StringArray":
 
 
 def known_forms(
-    product: "pa.ChunkedArray", stands: "pa.StringArray", certain: "pa.StringArray"
-) -> "pa.StringArray":
+    product: pa.ChunkedArray, stands: pa.StringArray, certain: pa.StringArray
+) -> pa.StringArray:
     """The product of each record, also of those whose barcode may not pass as it stands.
 
     Args:
@@ -114,28 +102,21 @@ def known_forms(
     Returns:
         Null where what stands there is too short for a barcode, or is none.
     """
-    import pyarrow.compute as pc  # noqa: PLC0415 - 0.2 s, once used
-
     return pc.coalesce(product.combine_chunks(), _form_of(certain), _form_of(stands))
 
 
-def _form_of(texts: "pa.StringArray") -> "pa.StringArray":
+def _form_of(texts: pa.StringArray) -> pa.StringArray:
     """The normal forms of codes, sound or not; null of all else, and of zeros alone."""
-    import pyarrow.compute as pc  # noqa: PLC0415 - 0.2 s, once used
-
     inner = pc.utf8_trim_whitespace(texts)
     forms = normal_forms(pc.if_else(pc.match_substring_regex(inner, _CODE), inner, None))
     return pc.if_else(pc.equal(forms, "0" * EAN_8_DIGITS), None, forms)
 
 
-def other_readings(codes: "pa.StringArray") -> "pa.StringArray":
+def other_readings(codes: pa.StringArray) -> pa.StringArray:
     """The normal form of 8 digits read as UPC-E; null where they are none.
 
     "EAN-8 and UPC-E cannot be told apart": both candidates are kept.
     """
-    import pyarrow as pa  # noqa: PLC0415 - 0.2 s, once used
-    import pyarrow.compute as pc  # noqa: PLC0415 - the same
-
     eight = pc.equal(pc.binary_length(codes), EAN_8_DIGITS)
     if not pc.any(eight).as_py():
         return pa.nulls(len(codes), pa.string())
@@ -147,18 +128,14 @@ def _upc_e_form(code: str) -> str | None:
     return normal_form(expanded) if expanded else None
 
 
-def _written_out(codes: "pa.StringArray") -> "pa.StringArray":
-    import pyarrow.compute as pc  # noqa: PLC0415 - 0.2 s, once used
-
+def _written_out(codes: pa.StringArray) -> pa.StringArray:
     short = pc.equal(pc.binary_length(codes), UPC_E_SHORT)
     if not pc.any(short).as_py():
         return codes
     return pc.coalesce(_mapped(pc.if_else(short, codes, None), expanded_upc_e), codes)
 
 
-def _mapped(codes: "pa.StringArray", of: Callable[[str], str | None]) -> "pa.StringArray":
-    import pyarrow as pa  # noqa: PLC0415 - 0.2 s, once used
-
+def _mapped(codes: pa.StringArray, of: Callable[[str], str | None]) -> pa.StringArray:
     encoded = codes.dictionary_encode()
     return pa.array([of(code) for code in encoded.dictionary.to_pylist()], pa.string()).take(
         encoded.indices
@@ -167,9 +144,6 @@ def _mapped(codes: "pa.StringArray", of: Callable[[str], str | None]) -> "pa.Str
 
 def _report_missing(batch: Batch, columns: Columns, findings: BatchFindings) -> None:
     """`identifier_missing`: "at least one identifier required"."""
-    import pyarrow as pa  # noqa: PLC0415 - 0.2 s, once used
-    import pyarrow.compute as pc  # noqa: PLC0415 - the same
-
     there = pa.repeat(False, len(batch.rows))  # noqa: FBT003 - a value
     for name in columns.identifiers:
         if name in batch.columns:
@@ -179,16 +153,13 @@ def _report_missing(batch: Batch, columns: Columns, findings: BatchFindings) -> 
 
 
 def _with_own_ids(
-    product: "pa.StringArray",
+    product: pa.StringArray,
     batch: Batch,
     columns: Columns,
     cells: dict[str, Cell],
     findings: BatchFindings,
-) -> "pa.StringArray":
+) -> pa.StringArray:
     """Records without any barcode go by the producer's own id."""
-    import pyarrow as pa  # noqa: PLC0415 - 0.2 s, once used
-    import pyarrow.compute as pc  # noqa: PLC0415 - the same
-
     own = BY_NAME["product_id"].name
     column = next((name for name in columns.of(own) if name in cells), None)
     if column is None:

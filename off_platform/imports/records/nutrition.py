@@ -5,7 +5,12 @@ The bounds themselves are Pandera schemas, in `schemas.py`; how a number is read
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from off_platform.imports.readers.batches import Batch
 from off_platform.imports.readers.cell_addresses import SEVERAL
@@ -17,13 +22,7 @@ from off_platform.imports.specification import schemas
 from off_platform.imports.specification.fields import BY_NAME
 from off_platform.imports.specification.rules import told
 
-if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
-    import pandas as pd
-    import pyarrow as pa
-
-    Masks = dict[str, npt.NDArray[np.bool_]]
+Masks = dict[str, npt.NDArray[np.bool_]]
 
 # Energy of 1 g of fat, carbohydrates, proteins (Regulation (EU) 1169/2011, annex XIV).
 KJ_PER_GRAM = (37, 17, 17)
@@ -40,10 +39,10 @@ COMPUTED_FROM = {"salt_g": "sodium_g", "energy_kj": "energy", "energy_kcal": "en
 def check_numbers(
     batch: Batch,
     cells: dict[str, Cell],
-    values: "dict[str, pa.Array]",
+    values: dict[str, pa.Array],
     columns: Columns,
     findings: BatchFindings,
-) -> "Masks":
+) -> Masks:
     """Checks the numbers of a batch and fills in those that can be computed.
 
     Args:
@@ -56,9 +55,6 @@ def check_numbers(
     Returns:
         For every computed field, at which records.
     """
-    import pandas as pd  # noqa: PLC0415 - 0.4 s, once used
-    import pyarrow as pa  # noqa: PLC0415 - 0.2 s, once used
-
     there = [field.name for field in schemas.NUMBERS if field.name in values]
     if not there:
         return {}
@@ -79,10 +75,8 @@ def check_numbers(
     return derived
 
 
-def _given(batch: Batch, columns: Columns, name: str) -> "npt.NDArray[np.bool_]":
+def _given(batch: Batch, columns: Columns, name: str) -> npt.NDArray[np.bool_]:
     """Which records say something about a field, be it right or wrong."""
-    import numpy as np  # noqa: PLC0415 - 0.1 s, once used
-
     there = np.zeros(len(batch.rows), dtype=bool)
     for column in columns.of(name):
         if column in batch.columns:
@@ -90,7 +84,7 @@ def _given(batch: Batch, columns: Columns, name: str) -> "npt.NDArray[np.bool_]"
     return there
 
 
-def _check_ranges(some: "pd.DataFrame", numbers: "pd.DataFrame", report: "_Report") -> None:
+def _check_ranges(some: pd.DataFrame, numbers: pd.DataFrame, report: "_Report") -> None:
     """Reports what of some numbers lies out of its range, and takes it out of all numbers.
 
     What follows from a value that cannot be is no second finding.
@@ -112,11 +106,9 @@ class _Report:
     def __call__(
         self,
         rule: str,
-        positions: "npt.NDArray[np.int64]",
+        positions: npt.NDArray[np.int64],
         fields: Sequence[str],
     ) -> None:
-        import pyarrow as pa  # noqa: PLC0415 - 0.2 s, once used
-        import pyarrow.compute as pc  # noqa: PLC0415 - the same
 
         if not len(positions):
             return
@@ -146,12 +138,9 @@ class _Report:
             )
 
     def _origin(
-        self, given: Iterable[tuple[str, str]], rows: "pa.Int64Array"
-    ) -> "tuple[pa.StringArray, pa.StringArray, pa.StringArray]":
+        self, given: Iterable[tuple[str, str]], rows: pa.Int64Array
+    ) -> tuple[pa.StringArray, pa.StringArray, pa.StringArray]:
         """Field, text and column of each record, where it first says something."""
-        import pyarrow as pa  # noqa: PLC0415 - 0.2 s, once used
-        import pyarrow.compute as pc  # noqa: PLC0415 - the same
-
         fields = texts = columns = pa.nulls(len(rows), pa.string())
         for field, column in given:
             there = self._cells[column].texts.take(rows)
@@ -163,14 +152,12 @@ class _Report:
         return fields, texts, columns
 
 
-def _settle_energy(numbers: "pd.DataFrame", given: "Masks", report: _Report) -> "Masks":
+def _settle_energy(numbers: pd.DataFrame, given: Masks, report: _Report) -> Masks:
     """Compares bare `energy` with what is there beside it, or tells its unit and puts it there.
 
     "Bare energy: if energy_kj or energy_kcal is given, it is compared; else computed from the
     macronutrients and the unit that lies within 30 % wins; else kJ with a warning."
     """
-    import numpy as np  # noqa: PLC0415 - 0.1 s, once used
-
     if "energy" not in numbers:
         return {}
     for name in ("energy_kj", "energy_kcal"):
@@ -198,11 +185,9 @@ def _same(bare: "pd.Series[float]", other: "pd.Series[float]") -> "pd.Series[boo
 
 
 def _near(
-    bare: "pd.Series[float]", numbers: "pd.DataFrame", factors: Sequence[int]
+    bare: "pd.Series[float]", numbers: pd.DataFrame, factors: Sequence[int]
 ) -> "pd.Series[bool]":
     """Whether energy is about what the macronutrients come to."""
-    import pandas as pd  # noqa: PLC0415 - 0.4 s, once used
-
     if not all(name in numbers for name in schemas.MACRONUTRIENTS):
         return pd.Series(data=False, index=numbers.index)
     computed = sum(
@@ -211,10 +196,8 @@ def _near(
     return (bare - computed).abs() <= NEAR * computed
 
 
-def _derive_salt(numbers: "pd.DataFrame", given: "Masks", report: _Report) -> "Masks":
+def _derive_salt(numbers: pd.DataFrame, given: Masks, report: _Report) -> Masks:
     """`salt_derived`: sodium alone gives salt."""
-    import numpy as np  # noqa: PLC0415 - 0.1 s, once used
-
     if "sodium_g" not in numbers:
         return {}
     if "salt_g" not in numbers:

@@ -6,6 +6,9 @@ What each cell means is read in `cells.py`, which product a record is, in `ident
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
+import pyarrow.compute as pc
+
 from off_platform.imports.readers.batches import Batch
 from off_platform.imports.records.cells import Cell, read_cells
 from off_platform.imports.records.columns import Columns
@@ -23,7 +26,6 @@ from off_platform.imports.values.quantities import amounts
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
-    import pyarrow as pa
 
 
 @dataclass(slots=True)
@@ -35,7 +37,7 @@ class Records:
         findings: all of the batch.
     """
 
-    table: "pa.Table"
+    table: pa.Table
     findings: BatchFindings
 
 
@@ -61,9 +63,6 @@ def read_records(batch: Batch, columns: Columns, explanation: Explanation) -> Re
 
 def _demand_names(batch: Batch, columns: Columns, findings: BatchFindings) -> None:
     """`product_name_missing`: "a product name", in whatever language."""
-    import pyarrow as pa  # noqa: PLC0415 - 0.2 s, once used
-    import pyarrow.compute as pc  # noqa: PLC0415 - the same
-
     name = BY_NAME["product_name"].name
     there = pa.repeat(False, len(batch.rows))  # noqa: FBT003 - a value
     for column, place in columns.places.items():
@@ -89,11 +88,8 @@ def _demand_names(batch: Batch, columns: Columns, findings: BatchFindings) -> No
     )
 
 
-def _merged(cells: dict[str, Cell], findings: BatchFindings) -> "dict[str, pa.Array]":
+def _merged(cells: dict[str, Cell], findings: BatchFindings) -> dict[str, pa.Array]:
     """Every field's values; where two columns are one field, they must say the same."""
-    import pyarrow as pa  # noqa: PLC0415 - 0.2 s, once used
-    import pyarrow.compute as pc  # noqa: PLC0415 - the same
-
     values: dict[str, pa.Array] = {}
     first: dict[str, str] = {}
     for column, cell in cells.items():
@@ -131,10 +127,8 @@ def _merged(cells: dict[str, Cell], findings: BatchFindings) -> "dict[str, pa.Ar
     return values
 
 
-def _comparable(cell: Cell) -> "pa.Array":
+def _comparable(cell: Cell) -> pa.Array:
     """What two columns of one field must have in common, however it is written."""
-    import pyarrow.compute as pc  # noqa: PLC0415 - 0.2 s, once used
-
     match cell.place.field.type:
         case "number":
             return cell.values
@@ -145,12 +139,9 @@ def _comparable(cell: Cell) -> "pa.Array":
 
 
 def _check_timestamps(
-    batch: Batch, values: "dict[str, pa.Array]", columns: Columns, findings: BatchFindings
+    batch: Batch, values: dict[str, pa.Array], columns: Columns, findings: BatchFindings
 ) -> None:
     """`created_after_modified`."""
-    import pyarrow as pa  # noqa: PLC0415 - 0.2 s, once used
-    import pyarrow.compute as pc  # noqa: PLC0415 - the same
-
     created, modified = "created_t", "last_modified_t"
     if created not in values or modified not in values:
         return
@@ -165,7 +156,7 @@ def _check_timestamps(
     )
 
 
-def _by_language(columns: Columns, cells: dict[str, Cell]) -> "dict[str, pa.StringArray]":
+def _by_language(columns: Columns, cells: dict[str, Cell]) -> dict[str, pa.StringArray]:
     """The texts of the columns whose name ends in a language."""
     return {
         f"{place.field.name}_{place.language}": cells[column].texts
@@ -176,15 +167,13 @@ def _by_language(columns: Columns, cells: dict[str, Cell]) -> "dict[str, pa.Stri
 
 def _table(
     batch: Batch,
-    values: "dict[str, pa.Array]",
-    product: "pa.StringArray",
-    other: "pa.StringArray",
-    by_language: "dict[str, pa.StringArray]",
+    values: dict[str, pa.Array],
+    product: pa.StringArray,
+    other: pa.StringArray,
+    by_language: dict[str, pa.StringArray],
     derived: "dict[str, npt.NDArray[np.bool_]]",
-) -> "pa.Table":
+) -> pa.Table:
     """The records as rows of `products_accepted`."""
-    import pyarrow as pa  # noqa: PLC0415 - 0.2 s, once used
-
     rows = len(batch.rows)
     schema = PRODUCTS_ACCEPTED.arrow
     amount, unit = amounts(values["quantity"]) if "quantity" in values else (None, None)

@@ -6,45 +6,39 @@ Which texts are sound, and what the others mean, is decided in `explanation.py`.
 import hashlib
 from typing import TYPE_CHECKING
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
 from off_platform.imports.specification.characters import NOT_SEEN, SPACES
 from off_platform.imports.values.geography.places import countries
 from off_platform.imports.values.nothing import MARKS, MISSING
 
 if TYPE_CHECKING:
-    import numpy as np
     import numpy.typing as npt
-    import pyarrow as pa
 
 # Of a product, as it is compared with others.
 MOST_NAME = 200
 
 
-def cut(texts: "pa.StringArray", most: int) -> "pa.StringArray":
+def cut(texts: pa.StringArray, most: int) -> pa.StringArray:
     """Texts of at most so many characters; what is longer loses its end.
 
     Few columns have a long text, and to look at lengths takes a tenth of the time of cutting.
     """
-    import pyarrow.compute as pc  # noqa: PLC0415 - 0.2 s, once used
-
     longest = pc.max(pc.binary_length(texts)).as_py()
     if longest is None or longest <= most:
         return texts
     return pc.utf8_slice_codeunits(texts, 0, most)
 
 
-def positions_of(mask: "pa.BooleanArray") -> "npt.NDArray[np.int64]":
+def positions_of(mask: pa.BooleanArray) -> "npt.NDArray[np.int64]":
     """Where a mask holds; null counts as no."""
-    import numpy as np  # noqa: PLC0415 - 0.1 s, once used
-    import pyarrow.compute as pc  # noqa: PLC0415 - 0.2 s, once used
-
     return np.flatnonzero(pc.fill_null(mask, fill_value=False).to_numpy(zero_copy_only=False))
 
 
-def present(texts: "pa.StringArray") -> "pa.BooleanArray":
+def present(texts: pa.StringArray) -> pa.BooleanArray:
     """Which cells say something: neither empty nor a word for nothing, such as `N/A`."""
-    import pyarrow as pa  # noqa: PLC0415 - 0.2 s, once used
-    import pyarrow.compute as pc  # noqa: PLC0415 - the same
-
     plain = pc.utf8_lower(pc.utf8_trim(texts, characters=NOT_SEEN))
     nothing = pc.is_in(plain, pa.array(["", *MISSING]))
     marks = pc.match_substring_regex(plain, f"^[{MARKS}][{MARKS}{SPACES}]*$")
@@ -52,27 +46,19 @@ def present(texts: "pa.StringArray") -> "pa.BooleanArray":
     return pc.and_(texts.is_valid(), pc.invert(nothing))
 
 
-def to_numbers(texts: "pa.StringArray") -> "pa.DoubleArray":
+def to_numbers(texts: pa.StringArray) -> pa.DoubleArray:
     """Plain numbers as numbers."""
-    import pyarrow as pa  # noqa: PLC0415 - 0.2 s, once used
-
     return texts.cast(pa.float64())
 
 
-def to_timestamps(texts: "pa.StringArray") -> "pa.TimestampArray":
+def to_timestamps(texts: pa.StringArray) -> pa.TimestampArray:
     """Unix seconds as times in UTC."""
-    import pyarrow as pa  # noqa: PLC0415 - 0.2 s, once used
-
     seconds = texts.cast(pa.int64())
     return seconds.cast(pa.timestamp("s", "UTC")).cast(pa.timestamp("us", "UTC"))
 
 
-def split_lists(texts: "pa.StringArray") -> "pa.ListArray":
+def split_lists(texts: pa.StringArray) -> pa.ListArray:
     """Lists separated by commas or semicolons, trimmed, without empty parts."""
-    import numpy as np  # noqa: PLC0415 - 0.1 s, once used
-    import pyarrow as pa  # noqa: PLC0415 - 0.2 s, once used
-    import pyarrow.compute as pc  # noqa: PLC0415 - the same
-
     split = pc.split_pattern_regex(texts, "[,;]")
     parts = pc.utf8_trim_whitespace(pc.list_flatten(split))
     full = pc.not_equal(parts, "").to_numpy(zero_copy_only=False)
@@ -85,21 +71,15 @@ def split_lists(texts: "pa.StringArray") -> "pa.ListArray":
     return pc.if_else(texts.is_valid(), made, pa.scalar(None, made.type))
 
 
-def to_countries(texts: "pa.StringArray") -> "pa.ListArray":
+def to_countries(texts: pa.StringArray) -> pa.ListArray:
     """Lists of countries as codes of ISO 3166-1; groups and unknown ones as they stand."""
-    import pyarrow as pa  # noqa: PLC0415 - 0.2 s, once used
-
     encoded = texts.dictionary_encode()
     codes = [list(countries(text).value or ()) for text in encoded.dictionary.to_pylist()]
     return pa.array(codes, pa.list_(pa.string())).take(encoded.indices)
 
 
-def text_maps(columns: "dict[str, pa.StringArray]", rows: int) -> "pa.MapArray":
+def text_maps(columns: dict[str, pa.StringArray], rows: int) -> pa.MapArray:
     """The texts of several columns that are there, by column, a map a row; null where none is."""
-    import numpy as np  # noqa: PLC0415 - 0.1 s, once used
-    import pyarrow as pa  # noqa: PLC0415 - 0.2 s, once used
-    import pyarrow.compute as pc  # noqa: PLC0415 - the same
-
     names = list(columns)
     if not names or not rows:
         return pa.nulls(rows, pa.map_(pa.string(), pa.string()))
@@ -115,12 +95,8 @@ def text_maps(columns: "dict[str, pa.StringArray]", rows: int) -> "pa.MapArray":
     return pc.if_else(pa.array(counts > 0), made, pa.scalar(None, made.type))
 
 
-def names_where(masks: "dict[str, npt.NDArray[np.bool_]]", rows: int) -> "pa.ListArray":
+def names_where(masks: "dict[str, npt.NDArray[np.bool_]]", rows: int) -> pa.ListArray:
     """The names of the masks that hold, a list a row; null where none does."""
-    import numpy as np  # noqa: PLC0415 - 0.1 s, once used
-    import pyarrow as pa  # noqa: PLC0415 - 0.2 s, once used
-    import pyarrow.compute as pc  # noqa: PLC0415 - the same
-
     names = [name for name, mask in masks.items() if mask.any()]
     if not names:
         return pa.nulls(rows, pa.list_(pa.string()))
@@ -132,11 +108,8 @@ def names_where(masks: "dict[str, npt.NDArray[np.bool_]]", rows: int) -> "pa.Lis
     return pc.if_else(pa.array(counts > 0), made, pa.scalar(None, made.type))
 
 
-def short_names(products: "pa.StringArray") -> "pa.StringArray":
+def short_names(products: pa.StringArray) -> pa.StringArray:
     """Products by names that can be compared in little memory: of long ones, the SHA-256."""
-    import pyarrow as pa  # noqa: PLC0415 - 0.2 s, once used
-    import pyarrow.compute as pc  # noqa: PLC0415 - the same
-
     long = pc.greater(pc.binary_length(products), MOST_NAME)
     if not pc.any(long).as_py():
         return products

@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Literal
 
+import pycountry
+from rapidfuzz import fuzz, process
+
 Type = Literal[
     "barcode", "text", "list", "countries", "languages", "language", "number", "timestamp", "url",
     "quantity",
@@ -191,8 +194,6 @@ def nearest_name(column: str) -> str | None:
     Users of Open Food Facts ask for that (openfoodfacts-server issue 12556); it is a proposal,
     never a guess.
     """
-    from rapidfuzz import fuzz, process  # noqa: PLC0415 - 0.05 s, only for unknown columns
-
     plain = re.sub(r"[\s:_.-]+", "_", column[:200].strip().lower()).strip("_")
     if plain in NAMES:
         return plain
@@ -209,8 +210,6 @@ def nearest_name(column: str) -> str | None:
 @cache
 def language_codes() -> frozenset[str]:
     """ISO 639-1, as pycountry has it."""
-    import pycountry  # noqa: PLC0415 - 0.03 s, once used
-
     return frozenset(
         language.alpha_2 for language in pycountry.languages if hasattr(language, "alpha_2")
     )

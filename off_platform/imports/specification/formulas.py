@@ -8,10 +8,9 @@ handed in.
 """
 
 import re
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    import pyarrow as pa
+import pyarrow as pa
+import pyarrow.compute as pc
 
 _FORMULA = re.compile(r"'*[=+\-@\t\r\n]")
 # After the first sign: what calls, refers, or computes; `+33 Alpha` and `=Beta` do nothing.
@@ -39,11 +38,8 @@ def as_it_was(text: str) -> str:
     return text[1:] if text.startswith("'") and computes(text[1:]) else text
 
 
-def as_they_were(texts: "pa.StringArray") -> "pa.StringArray":
+def as_they_were(texts: pa.StringArray) -> pa.StringArray:
     """`as_it_was` of a column."""
-    import pyarrow as pa  # noqa: PLC0415 - 0.2 s, once used
-    import pyarrow.compute as pc  # noqa: PLC0415 - the same
-
     quoted = pc.fill_null(pc.match_substring_regex(texts, _QUOTED), fill_value=False)
     if not pc.any(quoted).as_py():
         return texts

@@ -7,14 +7,14 @@ it enforces, or by the type of the text that is then explained by `values/`.
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import pandas as pd
+import pandera.pandas as pa_pandera
+import pyarrow as pa
 
 from off_platform.imports.specification.fields import FIELDS, Field
 from off_platform.imports.specification.rules import BY_ID
-
-if TYPE_CHECKING:
-    import pandas as pd
-    import pandera.pandas as pa_pandera
 
 # Open Food Facts' own limits (openfoodfacts-server, DataQualityFood.pm): g per 100 g, and kJ.
 OFF_MOST_GRAMS = 105.0
@@ -38,7 +38,7 @@ NUMBERS: tuple[Field, ...] = tuple(field for field in FIELDS if field.type == "n
 @cache
 def text_schema(
     columns: tuple[tuple[str, Field], ...], sound: Callable[[Field, Any], Any]
-) -> "pa_pandera.DataFrameSchema":
+) -> pa_pandera.DataFrameSchema:
     """Whether the texts of a batch are sound as they stand.
 
     Args:
@@ -48,11 +48,8 @@ def text_schema(
     Returns:
         A schema whose failures name the row and the column.
     """
-    import pandas as pd  # noqa: PLC0415 - 0.4 s, once used
-    import pandera.pandas as pa_pandera  # noqa: PLC0415 - 2 s, once used
-    import pyarrow as pa  # noqa: PLC0415 - 0.2 s, once used
 
-    def check(field: Field) -> "pa_pandera.Check":
+    def check(field: Field) -> pa_pandera.Check:
         return pa_pandera.Check(
             lambda texts: pd.Series(sound(field, pa.array(texts)), index=texts.index),
             error=field.type,
@@ -67,10 +64,8 @@ def text_schema(
 
 
 @cache
-def number_schema() -> "pa_pandera.DataFrameSchema":
+def number_schema() -> pa_pandera.DataFrameSchema:
     """Bounds of every number that the document has a field for, absent ones are no matter."""
-    import pandera.pandas as pa_pandera  # noqa: PLC0415 - 2 s, once used
-
     return pa_pandera.DataFrameSchema(
         {
             field.name: pa_pandera.Column(
@@ -81,9 +76,7 @@ def number_schema() -> "pa_pandera.DataFrameSchema":
     )
 
 
-def _bounds(field: Field) -> "list[pa_pandera.Check]":
-    import pandera.pandas as pa_pandera  # noqa: PLC0415 - 2 s, once used
-
+def _bounds(field: Field) -> list[pa_pandera.Check]:
     checks = [pa_pandera.Check.ge(0, error=_rule("negative"))]
     if field.most is not None:
         checks.append(pa_pandera.Check.le(field.most, error=_rule("above_range")))
@@ -124,7 +117,7 @@ DERIVED: Mapping[str, tuple[tuple[str, ...], float, float]] = {
 }  # fmt: skip
 
 
-def derive(numbers: "pd.DataFrame") -> "pd.DataFrame":
+def derive(numbers: pd.DataFrame) -> pd.DataFrame:
     """What `derived_schema` looks at, from the numbers of a batch.
 
     Args:
@@ -135,8 +128,6 @@ def derive(numbers: "pd.DataFrame") -> "pd.DataFrame":
         grams, of the macronutrients that are given; differences, positive when the rule is broken;
         of energy, the kJ that lie outside what the kcal allow.
     """
-    import pandas as pd  # noqa: PLC0415 - 0.4 s, once used
-
     # What is not given adds nothing: 60 g and 41 g are too much whatever the third is.
     some = any(name in numbers for name in MACRONUTRIENTS)
     absent = {name: float("nan") for name in MACRONUTRIENTS if some and name not in numbers}
@@ -151,8 +142,6 @@ def derive(numbers: "pd.DataFrame") -> "pd.DataFrame":
 
 def _sum(given: "Sequence[pd.Series[float]]") -> "pd.Series[float]":
     """Of those that are given; NaN where none is."""
-    import pandas as pd  # noqa: PLC0415 - 0.4 s, once used
-
     return pd.concat(given, axis="columns").sum(axis="columns", min_count=1)
 
 
@@ -173,10 +162,8 @@ _COMPUTE: Mapping[str, Callable[..., "pd.Series[float]"]] = {
 
 
 @cache
-def derived_schema() -> "pa_pandera.DataFrameSchema":
+def derived_schema() -> pa_pandera.DataFrameSchema:
     """Bounds of what `derive` makes."""
-    import pandera.pandas as pa_pandera  # noqa: PLC0415 - 2 s, once used
-
     return pa_pandera.DataFrameSchema(
         {
             rule: pa_pandera.Column(
@@ -190,7 +177,7 @@ def derived_schema() -> "pa_pandera.DataFrameSchema":
     )
 
 
-def failures(schema: "pa_pandera.DataFrameSchema", frame: "pd.DataFrame") -> "pd.DataFrame":
+def failures(schema: pa_pandera.DataFrameSchema, frame: pd.DataFrame) -> pd.DataFrame:
     """What of a batch fails a schema.
 
     Args:
@@ -203,9 +190,6 @@ def failures(schema: "pa_pandera.DataFrameSchema", frame: "pd.DataFrame") -> "pd
     Raises:
         RuntimeError: a check itself failed, or the frame has other columns: a bug of ours.
     """
-    import pandas as pd  # noqa: PLC0415 - 0.4 s, once used
-    import pandera.pandas as pa_pandera  # noqa: PLC0415 - 2 s, once used
-
     try:
         schema.validate(frame, lazy=True)
     except pa_pandera.errors.SchemaErrors as errors:

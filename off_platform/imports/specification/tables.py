@@ -12,6 +12,10 @@ from off_platform.quality import SHAPE, Column, Rule, Table
 from off_platform.storage.derived_views import OPEN, SETTLED, SUPERSEDED
 
 IMPORT = "import"
+# The tables' files while an import is validated.
+ACCEPTED = "accepted.parquet"
+QUARANTINED = "quarantined.parquet"
+FINDINGS = "findings.parquet"
 
 _TYPES: Mapping[Type, str] = {
     "barcode": "string", "text": "string", "list": "list<string>", "countries": "list<string>",

@@ -6,10 +6,9 @@ something in some field (`nd` is a language, `NC` New Caledonia, `todo` Spanish 
 """
 
 import unicodedata
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    import pyarrow as pa
+import pyarrow as pa
+import pyarrow.compute as pc
 
 # Of nothing but these no text says anything, however often they are repeated.
 MARKS = "-\u2010-\u2015?\u00bf\uff1f.\u2026_*/~\u00b7"
@@ -84,15 +83,12 @@ _NAMELESS = tuple(word.strip(_AROUND) for word in (*MISSING, *_spellings(_NO_NAM
 _TRIED = "test[ _#-]*[0-9]{1,4}|x{3,}"
 
 
-def names_a_product(texts: "pa.StringArray") -> "pa.BooleanArray":
+def names_a_product(texts: pa.StringArray) -> pa.BooleanArray:
     """Which texts have a letter, a digit or a picture, and are no word for having no name.
 
     Args:
         texts: that stand where a product's name should; null for those that are absent.
     """
-    import pyarrow as pa  # noqa: PLC0415 - 0.2 s, once used
-    import pyarrow.compute as pc  # noqa: PLC0415 - the same
-
     plain = pc.replace_substring_regex(pc.utf8_lower(texts), r"\s+", " ")
     plain = pc.utf8_trim(plain, characters=_AROUND)
     plain = pc.replace_substring_regex(plain, f"^(?:{_TRIED})$", "test")

@@ -4,6 +4,9 @@ import re
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
+import pyarrow.compute as pc
+
 from off_platform.imports.specification.characters import SPACES
 from off_platform.imports.values.reading import Reading, read_on
 from off_platform.imports.values.texts import repaired_text, text_sound
@@ -11,8 +14,6 @@ from off_platform.imports.values.turned import turned_into
 from off_platform.imports.values.whole_columns import Column, matches, one_array
 
 if TYPE_CHECKING:
-    import pyarrow as pa
-
     from off_platform.imports.values.whole_columns import Bools
 
 _S = f"[{SPACES}]*"
@@ -77,7 +78,7 @@ def quantities_sound(column: Column) -> "Bools":
     return sound
 
 
-def amounts(column: Column) -> "tuple[pa.Array, pa.Array]":
+def amounts(column: Column) -> tuple[pa.Array, pa.Array]:
     """How much is in each package, where the text is nothing but that.
 
     Args:
@@ -86,9 +87,6 @@ def amounts(column: Column) -> "tuple[pa.Array, pa.Array]":
     Returns:
         The amounts, of all pieces together, and `g` or `ml`; null where it cannot be told.
     """
-    import pyarrow as pa  # noqa: PLC0415 - 0.2 s, once used
-    import pyarrow.compute as pc  # noqa: PLC0415 - the same
-
     found = pc.extract_regex(one_array(column), _AMOUNT)
     count, size, prefix, unit = (
         pc.struct_field(found, name) for name in ("count", "size", "prefix", "unit")

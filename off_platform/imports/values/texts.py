@@ -3,6 +3,12 @@
 import re
 from typing import TYPE_CHECKING
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from ftfy import fix_encoding_and_explain
+from ftfy.fixes import fix_c1_controls
+
 from off_platform.imports.specification.characters import (
     INVISIBLE,
     LINES,
@@ -97,10 +103,6 @@ def lists_sound(column: Column, *, said: str = "") -> "Bools":
 
 def _sound(column: Column, *, said: str, odd: str) -> "Bools":
     """Which texts have neither what is always odd, nor signs of double encoding that are some."""
-    import numpy as np  # noqa: PLC0415 - 0.1 s, once used
-    import pyarrow as pa  # noqa: PLC0415 - 0.2 s, once used
-    import pyarrow.compute as pc  # noqa: PLC0415 - the same
-
     texts = one_array(column)
     missing = "|".join(_any_case(word) for word in MISSING if word != said)
     pattern = f"^[{SPACES}]|[{SPACES}]$|[{CONTROLS}\ufffd{LINES}]|{INVISIBLE}"
@@ -159,7 +161,6 @@ def _decoded(text: str) -> tuple[str, bool]:
     """The text as it was before it was encoded twice, and whether that is certain."""
     if text.isascii() or not _SIGNS.search(text[:_MOST_REPAIRED]):
         return text, False
-    from ftfy import fix_encoding_and_explain  # noqa: PLC0415 - 0.05 s, only for odd texts
 
     head, tail = text[:_MOST_REPAIRED], text[_MOST_REPAIRED:]
     fixed, steps = fix_encoding_and_explain(head)
@@ -185,6 +186,4 @@ def _encoded_again(fixed: str, steps: "list[ftfy.ExplanationStep]") -> str | Non
 
 def _without_c1(text: str) -> str:
     """Windows' punctuation where it was read as control characters."""
-    from ftfy.fixes import fix_c1_controls  # noqa: PLC0415 - 0.05 s, only for odd texts
-
     return fix_c1_controls(text)

@@ -4,6 +4,9 @@ import re
 from datetime import UTC, datetime, timedelta, timezone
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
+import pyarrow.compute as pc
+
 from off_platform.imports.specification.characters import SPACES
 from off_platform.imports.values.reading import Reading, read_on, seen
 from off_platform.imports.values.whole_columns import Column, one_array, whole
@@ -40,9 +43,6 @@ def timestamp(text: str, now: int) -> Reading:
 
 def timestamps_sound(column: Column, now: int) -> "Bools":
     """Which texts of a column `timestamp` has nothing to say about."""
-    import pyarrow as pa  # noqa: PLC0415 - 0.2 s, once used
-    import pyarrow.compute as pc  # noqa: PLC0415 - the same
-
     texts = one_array(column)
     sound = whole(texts, SECONDS)
     full = pa.array(

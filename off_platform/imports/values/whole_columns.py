@@ -6,23 +6,23 @@ Only texts about which nothing at all is to be said are sound; the readers expla
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
-    import pyarrow as pa
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
 
+if TYPE_CHECKING:
     from off_platform.imports.values.reading import Reading
 
-    Bools: TypeAlias = npt.NDArray[np.bool_]
+
+Bools: TypeAlias = npt.NDArray[np.bool_]
 
 # A `pyarrow.Array` or `ChunkedArray` of strings; pyarrow publishes no types.
 Column: TypeAlias = Any
 
 
-def one_array(column: Column) -> "pa.Array":
+def one_array(column: Column) -> pa.Array:
     """The column as one array of strings; a copy only where it is in chunks."""
-    import pyarrow as pa  # noqa: PLC0415 - 0.2 s, once used
-
     if isinstance(column, pa.ChunkedArray):
         # One chunk is handed out as it is, many are put together.
         column = column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
@@ -31,7 +31,7 @@ def one_array(column: Column) -> "pa.Array":
     return column.cast(pa.large_string())
 
 
-def matches(column: Column, pattern: str, *, absent: bool) -> "Bools":
+def matches(column: Column, pattern: str, *, absent: bool) -> Bools:
     """Which texts have a place that the pattern matches.
 
     Args:
@@ -39,22 +39,18 @@ def matches(column: Column, pattern: str, *, absent: bool) -> "Bools":
         pattern: of RE2; `^` and `$` are the ends of the text.
         absent: the answer for null.
     """
-    import pyarrow.compute as pc  # noqa: PLC0415 - 0.2 s, once used
-
     found = pc.match_substring_regex(one_array(column), pattern)
     answer: Bools = found.fill_null(absent).to_numpy(zero_copy_only=False)
     return answer
 
 
-def whole(column: Column, pattern: str) -> "Bools":
+def whole(column: Column, pattern: str) -> Bools:
     """Which texts the pattern matches from end to end; those that are absent or empty are sound."""
     return matches(column, f"^(?:{pattern})?$", absent=True)
 
 
-def sound_by_distinct(column: Column, read: "Callable[[str], Reading]") -> "Bools":
+def sound_by_distinct(column: Column, read: "Callable[[str], Reading]") -> Bools:
     """Which texts are sound, where only the reader itself can tell; for few distinct texts."""
-    import numpy as np  # noqa: PLC0415 - 0.1 s, once used
-
     encoded = one_array(column).dictionary_encode()
     verdicts = [read(text).rule is None for text in encoded.dictionary.to_pylist()]
     # The last is for the absent.

@@ -5,13 +5,12 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from off_platform.imports.readers.batches import Found
 from off_platform.imports.values.texts import BOOLEAN_STYLES
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 _NUMBERS = "1/0"
 
@@ -30,11 +29,8 @@ class BooleanSurvey:
     texts: set[str] = field(default_factory=set)
     is_boolean: bool = True
 
-    def add(self, texts: "pa.StringArray") -> None:
+    def add(self, texts: pa.StringArray) -> None:
         """Takes in the texts of a batch."""
-        import pyarrow as pa  # noqa: PLC0415 - 0.2 s, once used
-        import pyarrow.compute as pc  # noqa: PLC0415 - the same
-
         if not self.is_boolean:
             return
         written = pc.utf8_lower(pc.utf8_trim_whitespace(texts.drop_null()))

@@ -13,6 +13,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
 from off_platform.barcodes import MOST_DIGITS
 from off_platform.imports.readers.batches import Found
 from off_platform.imports.values.barcodes.barcode import (
@@ -25,9 +29,7 @@ from off_platform.imports.values.barcodes.barcode import (
 from off_platform.imports.values.barcodes.damaged import WHOLE, Damage
 
 if TYPE_CHECKING:
-    import numpy as np
     import numpy.typing as npt
-    import pyarrow as pa
 
 # "Over 5 % of a file's identifiers so"; a single one is a coincidence.
 DAMAGED_SHARE = 0.05
@@ -89,11 +91,8 @@ class IdentifierSurvey:
     repaired: Counter[Damage] = field(default_factory=Counter)
     extra: Counter[tuple[Damage, str]] = field(default_factory=Counter)
 
-    def add(self, texts: "pa.StringArray") -> None:
+    def add(self, texts: pa.StringArray) -> None:
         """Takes in the identifiers of a batch."""
-        import pyarrow as pa  # noqa: PLC0415 - 0.2 s, once used
-        import pyarrow.compute as pc  # noqa: PLC0415 - the same
-
         there = texts.drop_null()
         there = there.filter(pc.greater(pc.binary_length(there), 0))
         self.identifiers += len(there)
@@ -114,9 +113,7 @@ class IdentifierSurvey:
         self.unfinished += _count(pc.is_in(lengths, pa.array(unfinished, pa.int32())))
         self._add_repaired(digits)
 
-    def _add_repaired(self, digits: "pa.StringArray") -> None:
-        import pyarrow as pa  # noqa: PLC0415 - 0.2 s, once used
-        import pyarrow.compute as pc  # noqa: PLC0415 - the same
+    def _add_repaired(self, digits: pa.StringArray) -> None:
 
         length = pc.binary_length(digits)
         pairs: tuple[tuple[Damage, pa.StringArray, pa.StringArray], ...] = (
@@ -138,12 +135,8 @@ class IdentifierSurvey:
         )
         self.repaired["padded"] += _count(holds)
 
-    def _sound(self, codes: "pa.StringArray", *, anywhere: bool = False) -> "npt.NDArray[np.bool_]":
+    def _sound(self, codes: pa.StringArray, *, anywhere: bool = False) -> "npt.NDArray[np.bool_]":
         """Which have the length and the check digit of a code, of one in `gtin` if `anywhere`."""
-        import numpy as np  # noqa: PLC0415 - 0.1 s, once used
-        import pyarrow as pa  # noqa: PLC0415 - 0.2 s, once used
-        import pyarrow.compute as pc  # noqa: PLC0415 - the same
-
         if not len(codes):
             return np.zeros(0, dtype=bool)
         lengths = WHOLE if self.gtin or anywhere else WHOLE[:-1]
@@ -301,15 +294,12 @@ def repair_query(found: Iterable[Found]) -> str:
     return ""
 
 
-def check_digits_hold(codes: "pa.StringArray") -> "npt.NDArray[np.bool_]":
+def check_digits_hold(codes: pa.StringArray) -> "npt.NDArray[np.bool_]":
     """Whether the last digit of each is the GS1 check digit of those before it.
 
     Args:
         codes: of up to 24 digits; leading zeros count for nothing.
     """
-    import numpy as np  # noqa: PLC0415 - 0.1 s, once used
-    import pyarrow.compute as pc  # noqa: PLC0415 - 0.2 s, once used
-
     if not len(codes):
         return np.zeros(0, dtype=bool)
     padded = pc.ascii_lpad(codes, MOST_DIGITS, "0")
@@ -319,10 +309,8 @@ def check_digits_hold(codes: "pa.StringArray") -> "npt.NDArray[np.bool_]":
     return np.asarray(sums % 10 == 0)
 
 
-def _written_out(scientific: "pa.StringArray") -> "pa.StringArray":
+def _written_out(scientific: pa.StringArray) -> pa.StringArray:
     """The digits of those that have all of them, as `values/barcodes/` proposes them."""
-    import pyarrow.compute as pc  # noqa: PLC0415 - 0.2 s, once used
-
     parts = pc.drop_null(pc.extract_regex(scientific, _ALL_DIGITS))
     digits = pc.binary_join_element_wise(
         pc.struct_field(parts, "first"), pc.struct_field(parts, "rest"), ""
@@ -331,10 +319,8 @@ def _written_out(scientific: "pa.StringArray") -> "pa.StringArray":
     return digits.filter(pc.equal(pc.binary_length(digits), pc.add(power, 1)))
 
 
-def _unpadded(codes: "pa.StringArray") -> "pa.StringArray":
+def _unpadded(codes: pa.StringArray) -> pa.StringArray:
     """The codes with no more leading zeros than their kind has; as `_bare`."""
-    import pyarrow.compute as pc  # noqa: PLC0415 - 0.2 s, once used
-
     bare = pc.ascii_ltrim(codes, "0")
     for length in reversed(WHOLE):
         fits = pc.less_equal(pc.binary_length(bare), length)
@@ -342,7 +328,5 @@ def _unpadded(codes: "pa.StringArray") -> "pa.StringArray":
     return codes
 
 
-def _count(flags: "pa.BooleanArray") -> int:
-    import pyarrow.compute as pc  # noqa: PLC0415 - 0.2 s, once used
-
+def _count(flags: pa.BooleanArray) -> int:
     return int(pc.sum(flags).as_py() or 0)

@@ -4,7 +4,10 @@ Which products stand twice is looked up in `staging.py`, once all records were s
 """
 
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from off_platform.imports.readers.batches import Batch, Reader
 from off_platform.imports.records.columns import Columns
@@ -13,9 +16,6 @@ from off_platform.imports.records.identity import as_they_stand, where_they_stan
 from off_platform.imports.records.typed_columns import cut, text_maps
 from off_platform.imports.specification.tables import PRODUCTS_QUARANTINED
 
-if TYPE_CHECKING:
-    import pyarrow as pa
-
 RULE = "duplicate_product"
 # Of a cell of a quarantined record; the original has all of it.
 MOST_KEPT = 10_000
@@ -23,11 +23,11 @@ MOST_KEPT = 10_000
 
 def quarantine(
     batch: Batch,
-    stands: "pa.StringArray",
-    forms: "pa.StringArray",
-    rules: "pa.ListArray",
-    broken: "pa.BooleanArray",
-) -> "pa.Table":
+    stands: pa.StringArray,
+    forms: pa.StringArray,
+    rules: pa.ListArray,
+    broken: pa.BooleanArray,
+) -> pa.Table:
     """The records of a batch that may not pass, as they stand in the file.
 
     Args:
@@ -37,8 +37,6 @@ def quarantine(
         rules: what each broken record breaks.
         broken: which records are broken.
     """
-    import pyarrow as pa  # noqa: PLC0415 - 0.2 s, once used
-
     texts = {name: cut(column.filter(broken), MOST_KEPT) for name, column in batch.columns.items()}
     return pa.table(
         [
@@ -53,8 +51,8 @@ def quarantine(
 
 
 def duplicates(
-    reader: Reader, batches: Iterable[Batch], columns: Columns, twice: "Iterable[pa.Table]"
-) -> "Iterator[tuple[pa.Table, pa.Table]]":
+    reader: Reader, batches: Iterable[Batch], columns: Columns, twice: Iterable[pa.Table]
+) -> Iterator[tuple[pa.Table, pa.Table]]:
     """The records whose product stood before, as the file is read once more.
 
     Args:
@@ -66,9 +64,6 @@ def duplicates(
     Yields:
         Rows of `products_quarantined`, and of `import_findings`.
     """
-    import pyarrow as pa  # noqa: PLC0415 - 0.2 s, once used
-    import pyarrow.compute as pc  # noqa: PLC0415 - the same
-
     following = _Following(_named(reader, part) for part in twice)
     for batch in batches:
         here = following.up_to(int(batch.rows[-1])) if len(batch.rows) else None
@@ -92,15 +87,12 @@ def duplicates(
 class _Following:
     """Rows of a table that comes in parts, in their order; each is held once, for a while."""
 
-    def __init__(self, parts: "Iterable[pa.Table]") -> None:
+    def __init__(self, parts: Iterable[pa.Table]) -> None:
         self._parts = iter(parts)
         self._rest: pa.Table | None = None
 
-    def up_to(self, row: int) -> "pa.Table | None":
+    def up_to(self, row: int) -> pa.Table | None:
         """Those that were not given before, up to a number; None when there are none."""
-        import numpy as np  # noqa: PLC0415 - 0.1 s, once used
-        import pyarrow as pa  # noqa: PLC0415 - 0.2 s, once used
-
         given = []
         while (part := self._rest or next(self._parts, None)) is not None:
             count = int(np.searchsorted(part["row"].to_numpy(), row, "right"))
@@ -112,10 +104,8 @@ class _Following:
         return pa.concat_tables(given) if given else None
 
 
-def _named(reader: Reader, twice: "pa.Table") -> "pa.Table":
+def _named(reader: Reader, twice: pa.Table) -> pa.Table:
     """With what its rows are called; asked for together, as each question has its price."""
-    import pyarrow as pa  # noqa: PLC0415 - 0.2 s, once used
-
     numbers = pa.concat_arrays([twice[name].combine_chunks() for name in ("row", "first_row")])
     names, count = reader.names_of_rows(numbers), len(twice)
     return twice.append_column("again", names.slice(0, count)).append_column(
@@ -124,12 +114,9 @@ def _named(reader: Reader, twice: "pa.Table") -> "pa.Table":
 
 
 def _found(
-    batch: Batch, columns: Columns, twice: "pa.Table", wanted: "pa.BooleanArray"
+    batch: Batch, columns: Columns, twice: pa.Table, wanted: pa.BooleanArray
 ) -> BatchFindings:
     """`duplicate_product` of the later records, both rows named."""
-    import numpy as np  # noqa: PLC0415 - 0.1 s, once used
-    import pyarrow.compute as pc  # noqa: PLC0415 - 0.2 s, once used
-
     names = where_they_stand(batch, columns).filter(wanted)
     product, again, first = (twice[name].combine_chunks() for name in ("product", "again", "first"))
     here = wanted.to_numpy(zero_copy_only=False)

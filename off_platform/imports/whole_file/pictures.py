@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from PIL import Image, UnidentifiedImageError
+
 from off_platform.barcodes import normal_form
 from off_platform.imports.readers.batches import Found
 from off_platform.imports.readers.folder_files import PICTURES, is_own_folder, is_plain
@@ -49,7 +51,7 @@ def pictures_found(
     return [each for picture, found in named for each in _of_picture(picture, found, known)]
 
 
-def _of_picture(picture: Path, found: "re.Match[str] | None", known: set[str]) -> Iterator[Found]:
+def _of_picture(picture: Path, found: re.Match[str] | None, known: set[str]) -> Iterator[Found]:
     if found is None:
         yield _say(
             picture, "image_without_record",
@@ -69,8 +71,6 @@ def _say(picture: Path, rule: str, what: str) -> Found:
 
 def _unreadable(picture: Path) -> str:
     """Why a picture cannot be opened; empty when it can."""
-    from PIL import Image, UnidentifiedImageError  # noqa: PLC0415 - 0.1 s, once used
-
     if not is_plain(picture) or picture.stat().st_size > MOST_BYTES:
         return f"is not an ordinary file of up to {MOST_BYTES >> 20} MB"
     try:
@@ -86,8 +86,6 @@ def _unreadable(picture: Path) -> str:
 
 def _decode(picture: Path) -> None:
     """Decodes one picture; its size is bounded before."""
-    from PIL import Image  # noqa: PLC0415 - 0.1 s, once used
-
     # Of a large one Pillow warns on the screen; it is refused below, before it is decoded.
     with warnings.catch_warnings(action="ignore", category=Image.DecompressionBombWarning):
         image = Image.open(picture, formats=("JPEG", "PNG"))

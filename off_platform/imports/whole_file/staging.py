@@ -8,23 +8,26 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
 from off_platform.imports.readers.batches import Found
 from off_platform.imports.records.typed_columns import short_names
 from off_platform.imports.specification.tables import (
+    ACCEPTED,
+    FINDINGS,
     IMPORT_FINDINGS,
     PRODUCTS_ACCEPTED,
     PRODUCTS_QUARANTINED,
+    QUARANTINED,
 )
-from off_platform.storage.lake import bounded, copy_query, literal
+from off_platform.storage.lake import bounded, copy_query
+from off_platform.storage.sql import literal
 
 if TYPE_CHECKING:
     import duckdb
-    import pyarrow as pa
-    import pyarrow.parquet as pq
 
-ACCEPTED = "accepted.parquet"
-QUARANTINED = "quarantined.parquet"
-FINDINGS = "findings.parquet"
 MEMORY = "192MB"
 _PART_ROWS = 50_000
 # DuckDB holds a group until it is full; larger ones of these wide rows are spilled meanwhile, which
@@ -52,15 +55,13 @@ def findings_in(folder: Path) -> str:
 class Staging:
     """Writes the tables of one import into a folder."""
 
-    def __init__(self, folder: Path, beside: "Sequence[Found]" = ()) -> None:
+    def __init__(self, folder: Path, beside: Sequence[Found] = ()) -> None:
         """For a folder that is there; files of an earlier try are written over.
 
         Args:
             folder: where to.
             beside: what was found of the whole import before.
         """
-        import pyarrow as pa  # noqa: PLC0415 - 0.2 s, once used
-
         self.folder, self.beside = folder, beside
         self._products = pa.schema([("row", pa.int64()), ("product", pa.string())])
         self._writers: dict[str, pq.ParquetWriter] = {}
@@ -68,8 +69,6 @@ class Staging:
     @contextmanager
     def writing(self) -> Iterator[None]:
         """While batches are written."""
-        import pyarrow.parquet as pq  # noqa: PLC0415 - 0.2 s, once used
-
         schemas = {
             _FIRST + ACCEPTED: PRODUCTS_ACCEPTED.arrow,
             _FIRST + QUARANTINED: PRODUCTS_QUARANTINED.arrow,
@@ -87,7 +86,7 @@ class Staging:
                 writer.close()
             self._writers.clear()
 
-    def write(self, accepted: "pa.Table", quarantined: "pa.Table", findings: "pa.Table") -> None:
+    def write(self, accepted: pa.Table, quarantined: pa.Table, findings: pa.Table) -> None:
         """Takes in a batch."""
         for name, table in (
             (ACCEPTED, accepted), (QUARANTINED, quarantined), (FINDINGS, findings),
@@ -95,10 +94,8 @@ class Staging:
             if len(table):
                 self._writers[_FIRST + name].write_table(table)
 
-    def write_products(self, records: "pa.Table") -> None:
+    def write_products(self, records: pa.Table) -> None:
         """Takes in which product each record of a batch is, whatever else is wrong with it."""
-        import pyarrow.compute as pc  # noqa: PLC0415 - 0.2 s, once used
-
         known = records.select(["row", "product"]).filter(pc.is_valid(records["product"]))
         known = known.set_column(1, "product", short_names(known["product"].combine_chunks()))
         self._writers[_PRODUCTS].write_table(known)
@@ -117,19 +114,14 @@ class Staging:
         )
         return self._count(_DUPLICATES)
 
-    def twice(self) -> "Iterator[pa.Table]":
+    def twice(self) -> Iterator[pa.Table]:
         """What `duplicates` found: `row`, `product`, `first_row`, by row, in parts."""
-        import pyarrow as pa  # noqa: PLC0415 - 0.2 s, once used
-        import pyarrow.parquet as pq  # noqa: PLC0415 - the same
-
         with pq.ParquetFile(self.folder / _DUPLICATES) as file:
             for batch in file.iter_batches(_PART_ROWS):
                 yield pa.Table.from_batches([batch])
 
-    def move(self, records: "Iterable[tuple[pa.Table, pa.Table]]") -> None:
+    def move(self, records: Iterable[tuple[pa.Table, pa.Table]]) -> None:
         """Writes records that leave the accepted ones: rows of the quarantine, and findings."""
-        import pyarrow.parquet as pq  # noqa: PLC0415 - 0.2 s, once used
-
         with (
             pq.ParquetWriter(self.folder / _MOVED, PRODUCTS_QUARANTINED.arrow) as quarantine,
             pq.ParquetWriter(self.folder / _MOVED_FINDINGS, IMPORT_FINDINGS.arrow) as findings,
@@ -150,7 +142,7 @@ class Staging:
     def settle(
         self,
         connection: "duckdb.DuckDBPyConnection",
-        of_file: "pa.Table",
+        of_file: pa.Table,
         repaired: str,
         *,
         moved: bool,
@@ -164,8 +156,6 @@ class Staging:
                 damage of the whole file makes a repair certain; empty for none.
             moved: whether duplicates leave the accepted records.
         """
-        import pyarrow.parquet as pq  # noqa: PLC0415 - 0.2 s, once used
-
         pq.write_table(of_file, self.folder / _OF_FILE)
         found = self._rows(_FIRST + FINDINGS)
         late = f"UNION ALL SELECT * FROM {self._rows(_MOVED_FINDINGS)}" if moved else ""
@@ -193,10 +183,6 @@ class Staging:
 
         Not by DuckDB, which holds 2,048 records at a time, however long their texts are.
         """
-        import pyarrow as pa  # noqa: PLC0415 - 0.2 s, once used
-        import pyarrow.compute as pc  # noqa: PLC0415 - the same
-        import pyarrow.parquet as pq  # noqa: PLC0415 - the same
-
         twice = pq.read_table(self.folder / _DUPLICATES, columns=["row"])["row"]
         rows, first = self._group_rows(_FIRST + ACCEPTED), self.folder / (_FIRST + ACCEPTED)
         with (
@@ -212,8 +198,6 @@ class Staging:
 
     def _group_rows(self, name: str) -> int:
         """Of a table's rows, how many are held at once: fewer when they are long."""
-        import pyarrow.parquet as pq  # noqa: PLC0415 - 0.2 s, once used
-
         with pq.ParquetFile(self.folder / name) as file:
             groups = [file.metadata.row_group(at) for at in range(file.num_row_groups)]
             longest = max((each.total_byte_size / each.num_rows for each in groups), default=1)
@@ -224,8 +208,6 @@ class Staging:
         return self._count(ACCEPTED), self._count(QUARANTINED)
 
     def _count(self, name: str) -> int:
-        import pyarrow.parquet as pq  # noqa: PLC0415 - 0.2 s, once used
-
         return int(pq.read_metadata(self.folder / name).num_rows)
 
     def _all_quarantined(self) -> str:

@@ -9,8 +9,8 @@ import pytest
 
 from off_platform.imports.intake.joining import open_whole
 from off_platform.imports.readers.batches import UnreadableError
+from off_platform.imports.specification.tables import FINDINGS
 from off_platform.imports.validation import validate_import
-from off_platform.imports.whole_file.staging import FINDINGS
 from off_platform_tests.imports.conftest import Judged, Validate
 
 NUTELLA, OREO, UPC = "3017620422003", "7622210449283", "012345678905"

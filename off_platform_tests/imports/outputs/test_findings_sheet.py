@@ -19,7 +19,7 @@ from off_platform.imports.outputs.findings_files import portions
 from off_platform.imports.outputs.findings_sheet import write_findings_xlsx
 from off_platform.imports.readers.batches import Found
 from off_platform.imports.records.findings import as_rows
-from off_platform.imports.whole_file.staging import FINDINGS
+from off_platform.imports.specification.tables import FINDINGS
 
 COLUMNS = ["file", "row", "line", "sheet", "cell", "column", "field", "rule", "level", "value",
            "message", "proposal", "certain", "product"]  # fmt: skip

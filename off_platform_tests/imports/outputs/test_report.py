@@ -10,9 +10,11 @@ from off_platform.imports.outputs.report import coded, groups_of, what_first, wr
 from off_platform.imports.outputs.verdict_forms import as_github
 from off_platform.imports.specification.headings import HEADINGS
 from off_platform.imports.specification.rules import RULES, ImportRule
+from off_platform.imports.specification.tables import ACCEPTED
 from off_platform.imports.validation import validate_import
-from off_platform.imports.whole_file.staging import ACCEPTED, connected, findings_in
-from off_platform.storage.lake import bounded, literal
+from off_platform.imports.whole_file.staging import connected, findings_in
+from off_platform.storage.lake import bounded
+from off_platform.storage.sql import literal
 from off_platform_tests.imports.broken_records import NUTELLA, OREO
 
 MANY = """(SELECT 'many.csv' AS file, 2 + i // 3 AS row, 2 + i // 3 AS line,

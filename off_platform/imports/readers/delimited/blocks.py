@@ -6,14 +6,15 @@ whatever else there is, and every error, is left to the strict reader of `delimi
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, BinaryIO
+from typing import BinaryIO
 
-if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
-    import pyarrow as pa
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv as pc_csv
 
-    Places = npt.NDArray[np.int64]
+Places = npt.NDArray[np.int64]
 
 LEAST_BYTES = 64 << 10
 MOST_BYTES = 16 << 20
@@ -40,7 +41,7 @@ class Block:
 
     data: bytes
     offset: int
-    ends: "Places | None" = None
+    ends: Places | None = None
     line_feeds: int = 0
 
     @property
@@ -87,10 +88,8 @@ def blocks(file: BinaryIO, rows: int) -> Iterator[Block]:
         size = min(max(cut * rows // len(ends), LEAST_BYTES), MOST_BYTES)
 
 
-def _row_ends(data: bytes, *, is_last: bool) -> "Places | None":
+def _row_ends(data: bytes, *, is_last: bool) -> Places | None:
     """Where rows end; None when a quote stands where the strict reader would have to judge it."""
-    import numpy as np  # noqa: PLC0415 - 0.1 s, once used
-
     values = np.frombuffer(data, np.uint8)
     ends = np.flatnonzero(values == _LINE_FEED)
     quotes = np.flatnonzero(values == _QUOTE)
@@ -104,7 +103,7 @@ def _row_ends(data: bytes, *, is_last: bool) -> "Places | None":
     return ends
 
 
-def columns_of(block: Block, delimiter: str, width: int) -> "list[pa.StringArray] | None":
+def columns_of(block: Block, delimiter: str, width: int) -> list[pa.StringArray] | None:
     """The cells of a sound block by column; null where a cell is empty.
 
     Args:
@@ -115,9 +114,6 @@ def columns_of(block: Block, delimiter: str, width: int) -> "list[pa.StringArray
     Returns:
         None when the block is not sound: the strict reader must say what is wrong with it.
     """
-    import pyarrow as pa  # noqa: PLC0415 - 0.2 s, once used
-    import pyarrow.csv as pc_csv  # noqa: PLC0415 - the same
-
     if block.ends is None or not _is_sound(block, block.ends, delimiter, width):
         return None
     try:
@@ -143,21 +139,16 @@ def columns_of(block: Block, delimiter: str, width: int) -> "list[pa.StringArray
     return [column.combine_chunks() for column in table.columns]
 
 
-def first_lines(block: Block, place: Place) -> "Places":
+def first_lines(block: Block, place: Place) -> Places:
     """The line that each row of a block begins on, for a file that was read up to a place."""
-    import numpy as np  # noqa: PLC0415 - 0.1 s, once used
-
     assert block.ends is not None  # noqa: S101 - `columns_of` has looked
     starts = np.append(0, block.ends[:-1] + 1)
     feeds = np.flatnonzero(np.frombuffer(block.data, np.uint8) == _LINE_FEED)
     return place.line + 1 + np.searchsorted(feeds, starts)
 
 
-def without_text(cells: "list[pa.StringArray]") -> "npt.NDArray[np.bool_]":
+def without_text(cells: list[pa.StringArray]) -> npt.NDArray[np.bool_]:
     """Which rows have white space at most in all of their cells."""
-    import numpy as np  # noqa: PLC0415 - 0.1 s, once used
-    import pyarrow.compute as pc  # noqa: PLC0415 - 0.2 s, once used
-
     empty = np.ones(len(cells[0]), dtype=bool)
     for column in cells:
         blank = pc.equal(pc.binary_length(pc.utf8_trim(column, _SPACES)), 0)
@@ -167,10 +158,8 @@ def without_text(cells: "list[pa.StringArray]") -> "npt.NDArray[np.bool_]":
     return empty
 
 
-def _is_sound(block: Block, ends: "Places", delimiter: str, width: int) -> bool:
+def _is_sound(block: Block, ends: Places, delimiter: str, width: int) -> bool:
     """Whether every row has all its cells, and quotes stand around whole cells only."""
-    import numpy as np  # noqa: PLC0415 - 0.1 s, once used
-
     values = np.frombuffer(block.data, np.uint8)
     quotes = np.flatnonzero(values == _QUOTE)
     if b"\0" in block.data or not _quotes_are_sound(values, quotes, delimiter):
@@ -191,13 +180,11 @@ def _is_sound(block: Block, ends: "Places", delimiter: str, width: int) -> bool:
     return bool((cells == width).all() and (lengths > 0).all() and (lengths < SURELY_BOUNDED).all())
 
 
-def _quotes_are_sound(values: "npt.NDArray[np.uint8]", quotes: "Places", delimiter: str) -> bool:
+def _quotes_are_sound(values: npt.NDArray[np.uint8], quotes: Places, delimiter: str) -> bool:
     """Whether quotes that open stand at a cell's start, and those that close, at its end.
 
     A doubled quote within a cell closes and opens at once.
     """
-    import numpy as np  # noqa: PLC0415 - 0.1 s, once used
-
     if not len(quotes):
         return True
     if len(quotes) % 2:

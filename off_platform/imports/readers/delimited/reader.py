@@ -9,6 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
+import numpy as np
+import pyarrow.compute as pc
+
 from off_platform.imports.readers.batches import (
     MOST_WAITING,
     Batch,
@@ -110,10 +113,8 @@ class DelimitedReader(Reader):
                 yield from self._strictly(file, place, rows)
 
     def _plainly(
-        self, block: Block, cells: "list[pa.StringArray]", place: "Place", most: int
+        self, block: Block, cells: "list[pa.StringArray]", place: Place, most: int
     ) -> Iterator[Batch | Found]:
-        import numpy as np  # noqa: PLC0415 - 0.1 s, once used
-
         rows = np.arange(place.row + 1, place.row + 1 + len(cells[0]))
         if block.line_feeds > block.rows:
             lines = first_lines(block, place)
@@ -138,9 +139,6 @@ class DelimitedReader(Reader):
         self, rows: "Places", lines: "Places", cells: "list[pa.StringArray]"
     ) -> Iterator[Found]:
         """What is to be said of the rows of a block that stand on several lines."""
-        import numpy as np  # noqa: PLC0415 - 0.1 s, once used
-        import pyarrow.compute as pc  # noqa: PLC0415 - 0.2 s, once used
-
         several: dict[int, list[tuple[str, str]]] = {}
         for name, column in zip(self.source.header, cells, strict=True):
             has = pc.fill_null(pc.match_substring_regex(column, "[\r\n]"), fill_value=False)
@@ -154,7 +152,7 @@ class DelimitedReader(Reader):
         delimiter, header = self.source.delimiter or ",", self.source.header
         return swallowed(row, line, cells, delimiter, self._identifier, header)
 
-    def _strictly(self, file: BinaryIO, place: "Place", rows: int) -> Iterator[Batch | Found]:
+    def _strictly(self, file: BinaryIO, place: Place, rows: int) -> Iterator[Batch | Found]:
         width, names = len(self.source.header), self.source.header
         numbers: list[int] = []
         lines: list[int] = []

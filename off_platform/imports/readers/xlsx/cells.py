@@ -5,6 +5,8 @@ import math
 import re
 from typing import Any, NamedTuple
 
+from openpyxl.utils.datetime import MAC_EPOCH, WINDOWS_EPOCH, from_excel
+
 from off_platform.imports.readers.xlsx.formats import PLAIN, NumberFormat
 from off_platform.imports.readers.xlsx.package import Package, damaged, unescaped
 
@@ -168,12 +170,6 @@ def _shown(number: float, form: NumberFormat, *, from_1904: bool) -> Any:
 
 
 def _date(number: float, form: NumberFormat, *, from_1904: bool) -> Any:
-    from openpyxl.utils.datetime import (  # noqa: PLC0415 - 0.15 s, once used
-        MAC_EPOCH,
-        WINDOWS_EPOCH,
-        from_excel,
-    )
-
     try:
         epoch = MAC_EPOCH if from_1904 else WINDOWS_EPOCH
         return from_excel(number, epoch, timedelta=form.is_duration)

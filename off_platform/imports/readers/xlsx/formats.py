@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from functools import lru_cache
 
+from openpyxl.styles.numbers import is_date_format, is_timedelta_format
+
 # One part of a format: a literal, a character that is only as wide, a condition, a placeholder.
 _PART = re.compile(r'"([^"]*)"?|\\(.)|_.|\*.|\[(\$?)([^\]]*)\]?|([eE][+-])|(.)', re.DOTALL)
 _PLACEHOLDERS = "0#?.,"
@@ -62,11 +64,6 @@ def read_format(code: str) -> NumberFormat:
     Args:
         code: as it is in the workbook, such as `0.0%` or `#,##0" g"`.
     """
-    from openpyxl.styles.numbers import (  # noqa: PLC0415 - 0.15 s, once used
-        is_date_format,
-        is_timedelta_format,
-    )
-
     if is_date_format(code):
         return NumberFormat(is_date=True, is_duration=bool(is_timedelta_format(code)))
     section = re.split(r";(?=(?:[^\"]*\"[^\"]*\")*[^\"]*$)", code)[0]

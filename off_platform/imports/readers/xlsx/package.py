@@ -15,6 +15,8 @@ from pathlib import Path, PurePosixPath
 from typing import IO
 from xml.etree import ElementTree as ET
 
+from openpyxl.styles.numbers import BUILTIN_FORMATS
+
 from off_platform.imports.readers.batches import Found, UnreadableError
 from off_platform.imports.readers.xlsx.formats import PLAIN, NumberFormat, read_format
 
@@ -118,8 +120,6 @@ class Package:
     @cached_property
     def formats(self) -> list[NumberFormat]:
         """What each cell style, by its number, makes of numbers."""
-        from openpyxl.styles.numbers import BUILTIN_FORMATS  # noqa: PLC0415 - 0.15 s, once used
-
         if not self._has("xl/styles.xml"):
             return []
         root = self._root("xl/styles.xml")

@@ -8,13 +8,17 @@ import re
 import unicodedata
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from stdnum import ean
+
 from off_platform.barcodes import check_digit_holds
 from off_platform.imports.specification.characters import SPACES
 from off_platform.imports.values.reading import Reading, read_on, seen
 from off_platform.imports.values.whole_columns import Column, one_array
 
 if TYPE_CHECKING:
-    import numpy as np
     import numpy.typing as npt
 
     from off_platform.imports.values.whole_columns import Bools
@@ -117,8 +121,6 @@ def barcode_checks(column: Column, *, gtin: bool = False) -> "Bools":
         column: texts; absent and empty ones are sound.
         gtin: whether the field takes 14 digits.
     """
-    import numpy as np  # noqa: PLC0415 - 0.1 s, once used
-
     texts = one_array(column)
     starts, lengths = _places(texts)
     sound: Bools = lengths == 0
@@ -213,17 +215,11 @@ def _holds(code: str) -> bool:
 
 
 def _check_digit(body: str) -> str:
-    from stdnum import ean  # noqa: PLC0415 - only for what is wrong
-
     return str(ean.calc_check_digit(body))
 
 
 def _places(texts: Column) -> "tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]":
     """Where each text begins in the column's bytes, and how many it has; absent ones have none."""
-    import numpy as np  # noqa: PLC0415 - 0.1 s, once used
-    import pyarrow as pa  # noqa: PLC0415 - 0.2 s, once used
-    import pyarrow.compute as pc  # noqa: PLC0415 - the same
-
     width = np.int64 if pa.types.is_large_string(texts.type) else np.int32
     offsets = np.frombuffer(texts.buffers()[1] or b"", dtype=width)
     starts = offsets[texts.offset : texts.offset + len(texts)].astype(np.int64)
@@ -235,16 +231,12 @@ def _digits(
     texts: Column, starts: "npt.NDArray[np.int64]", length: int
 ) -> "list[npt.NDArray[np.uint8]]":
     """The digits at each place, a vector a place; what is no digit is above 9."""
-    import numpy as np  # noqa: PLC0415 - 0.1 s, once used
-
     characters = np.frombuffer(texts.buffers()[2], dtype=np.uint8)
     return [characters[starts + place] - np.uint8(ord("0")) for place in range(length)]
 
 
 def _sound_of_length(digits: "list[npt.NDArray[np.uint8]]") -> Any:
     """Of codes of one length, a vector a place."""
-    import numpy as np  # noqa: PLC0415 - 0.1 s, once used
-
     only_digits = np.logical_and.reduce([place <= 9 for place in digits])  # noqa: PLR2004 - digits
     not_zero = np.logical_or.reduce([place > 0 for place in digits])
     holds = _sum(digits) % 10 == 0
@@ -260,8 +252,6 @@ def _sound_of_length(digits: "list[npt.NDArray[np.uint8]]") -> Any:
 
 def _sum(digits: "list[npt.NDArray[np.uint8]]") -> "npt.NDArray[np.uint16]":
     """The GS1 weighted sum, from the right: the check digit once, the next thrice, and so on."""
-    import numpy as np  # noqa: PLC0415 - 0.1 s, once used
-
     total = np.zeros(len(digits[0]), dtype=np.uint16)
     for place, digit in enumerate(reversed(digits)):
         total += digit * np.uint16(3 if place % 2 else 1)
@@ -270,8 +260,6 @@ def _sum(digits: "list[npt.NDArray[np.uint8]]") -> "npt.NDArray[np.uint16]":
 
 def _upc_e_holds(digits: "list[npt.NDArray[np.uint8]]") -> "Bools":
     """Whether 8 digits are a UPC-E with a check digit that holds; see `expanded_upc_e`."""
-    import numpy as np  # noqa: PLC0415 - 0.1 s, once used
-
     system, *six, check = digits
     a, b, c, d, e, last = six
     zero = np.zeros_like(a)

@@ -6,13 +6,21 @@ ISO 3166-1 that pycountry brings, which have Hong Kong without its status. How a
 is read is in `places.py`.
 """
 
+import gettext
 import re
 import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Container, Iterable, Iterator, Mapping
 from functools import cache, lru_cache
+from importlib.resources import files
 from itertools import chain
+from pathlib import Path
 from typing import TypeVar
+
+import pycountry
+from babel import localedata
+from babel.languages import get_official_languages
+from rapidfuzz import fuzz, process
 
 # What is sold in a group of countries; the document's own example names one of them.
 # `Worldwide` stands in Open Food Facts' own template.
@@ -84,8 +92,6 @@ def meant_country(name: str) -> str | None:
 
 def _near_countries(plain: str) -> set[str]:
     """Countries whose names are about as near as the nearest."""
-    from rapidfuzz import fuzz, process  # noqa: PLC0415 - 0.05 s, only for unknown ones
-
     if len(plain) < len("chad"):
         return set()
     known = _names_nearby()
@@ -97,8 +103,6 @@ def _near_countries(plain: str) -> set[str]:
 @cache
 def _english_names() -> Mapping[str, str]:
     """Codes and English names, folded -> alpha-2 code."""
-    import pycountry  # noqa: PLC0415 - 0.03 s, once used
-
     names = {**_unshared((folded(head), code) for head, code in _heads()), **_cldr_names(["en"])}
     for country in pycountry.countries:
         for key in ("alpha_2", "name", "common_name", "official_name"):
@@ -114,8 +118,6 @@ def _heads() -> Iterator[tuple[str, str]]:
 
 
 def _everyday_names() -> Iterator[tuple[str, str]]:
-    from importlib.resources import files  # noqa: PLC0415 - 0.02 s, once used
-
     table = (files("tzdata") / "zoneinfo" / "iso3166.tab").read_text(encoding="utf-8")
     for line in table.splitlines():
         if line and line[0] != "#":
@@ -126,8 +128,6 @@ def _everyday_names() -> Iterator[tuple[str, str]]:
 @cache
 def _aliases() -> Mapping[str, str]:
     """Three-letter codes, and what the United Kingdom and its parts are called."""
-    import pycountry  # noqa: PLC0415 - 0.03 s, once used
-
     names = {country.alpha_3.casefold(): country.alpha_2 for country in pycountry.countries}
     # Wales is `Wales [Cymru GB-CYM]` there.
     lands = [
@@ -160,8 +160,6 @@ def _shared_names() -> frozenset[str]:
 
 @cache
 def _other_names() -> Mapping[str, str]:
-    import pycountry  # noqa: PLC0415 - 0.03 s, once used
-    from babel.languages import get_official_languages  # noqa: PLC0415 - 0.1 s, for unknown ones
 
     spoken = {
         language.split("_")[0]
@@ -174,11 +172,6 @@ def _other_names() -> Mapping[str, str]:
 
 def _translated(languages: Container[str]) -> Iterator[tuple[str, str]]:
     """Names of ISO 3166-1, short and official ones, as translated into these languages."""
-    import gettext  # noqa: PLC0415 - only for unknown ones
-    from pathlib import Path  # noqa: PLC0415 - the same
-
-    import pycountry  # noqa: PLC0415 - 0.03 s, once used
-
     for folder in sorted(Path(pycountry.LOCALES_DIR).iterdir()):
         # Of `zh_TW` and `sr@latin` too.
         if re.split("[_@]", folder.name)[0] not in languages:
@@ -205,9 +198,6 @@ def _cldr_names(languages: Iterable[str]) -> dict[str, str]:
 
 def _of_cldr(languages: Iterable[str]) -> Iterator[tuple[str, str]]:
     """What countries are called in these languages, folded, with their codes."""
-    import pycountry  # noqa: PLC0415 - 0.03 s, once used
-    from babel import localedata  # noqa: PLC0415 - 0.1 s, once used
-
     codes = {country.alpha_2 for country in pycountry.countries} | set(_BESIDE_ISO)
     return (
         (folded(name), code)

@@ -8,6 +8,8 @@ from collections.abc import Iterator, Mapping
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
+import pycountry
+
 from off_platform.imports.specification.fields import language_codes
 from off_platform.imports.values.geography.country_names import (
     alias_of,
@@ -203,8 +205,6 @@ def _near_language(name: str) -> str | None:
 @cache
 def _language_names() -> Mapping[str, str]:
     """English names and three-letter codes of the languages of ISO 639-1."""
-    import pycountry  # noqa: PLC0415 - 0.03 s, once used
-
     return {
         str(language._fields[key]).lower(): language.alpha_2
         for language in pycountry.languages

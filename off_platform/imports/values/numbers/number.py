@@ -9,6 +9,9 @@ from collections.abc import Callable
 from decimal import Context, Decimal
 from typing import TYPE_CHECKING, NamedTuple
 
+import pyarrow as pa
+import pyarrow.compute as pc
+
 from off_platform.imports.specification.characters import SPACES
 from off_platform.imports.values.numbers.other_digits import (
     fraction,
@@ -155,9 +158,6 @@ def number_values(column: Column) -> "tuple[npt.NDArray[np.float64], Bools]":
     Returns:
         The numbers, NaN where there is none; and which texts are sound, which absent ones are.
     """
-    import pyarrow as pa  # noqa: PLC0415 - 0.2 s, once used
-    import pyarrow.compute as pc  # noqa: PLC0415 - the same
-
     texts = one_array(column)
     sound = whole(texts, NUMBER)
     full = pa.array(sound & (pc.binary_length(texts).fill_null(0).to_numpy() > 0))

@@ -85,8 +85,8 @@ def opened_home(settings: Settings) -> Iterator["dg.DagsterInstance"]:
     What they print goes to the terminal and is not captured: Dagster captures with two child
     processes per stream, which print tracebacks of their own at Ctrl-C.
     """
-    import dagster as dg  # noqa: PLC0415 - 1.6 s, which other commands need not wait for
-    from dagster._core.instance.ref import InstanceRef  # noqa: PLC0415 - it publishes no way
+    import dagster as dg
+    from dagster._core.instance.ref import InstanceRef
 
     uncaptured = {"module": "dagster._core.storage.noop_compute_log_manager"}
     uncaptured["class"] = "NoOpComputeLogManager"
@@ -97,7 +97,7 @@ def opened_home(settings: Settings) -> Iterator["dg.DagsterInstance"]:
 
 def _settings_apart(home: Path) -> str:
     """What `dagster.yaml` says, where there is one; the places are below the home."""
-    import yaml  # noqa: PLC0415 - Dagster brings it
+    import yaml
 
     path = Path("dagster.yaml")
     said = yaml.safe_load(path.read_text()) if path.exists() else _QUIET_INSTANCE
@@ -128,7 +128,7 @@ def run_job(
         UnforeseenRunError: a step failed by an error of the platform's own.
     """
     ops = {name: {"config": dict(of_asset)} for name, of_asset in (config or {}).items()}
-    from off_platform.automation.workers import working  # noqa: PLC0415 - brings Dagster
+    from off_platform.automation.workers import working
 
     run_id = str(uuid4())
     repository = defs.get_repository_def().name
@@ -163,7 +163,7 @@ def _name_location(
 
     A run that is executed in this process has no origin, and Dagster publishes no way to give one.
     """
-    from dagster._core.remote_origin import (  # noqa: PLC0415 - brings Dagster
+    from dagster._core.remote_origin import (
         RegisteredCodeLocationOrigin,
         RemoteJobOrigin,
         RemoteRepositoryOrigin,

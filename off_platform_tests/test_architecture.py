@@ -1,0 +1,143 @@
+"""The house: which room may import which, and what the command line loads at its start."""
+
+import ast
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+import off_platform
+
+ROOT = Path(off_platform.__file__).parent
+# Each imports only from its own floor's other rooms where those do not import it, and from below.
+FLOORS = (
+    {"definitions", "cli", "documentation"},
+    {"automation", "images", "bins", "imports", "sandbox"},
+    {"image_sets", "quality", "partitions", "resources", "previews"},
+    {"storage", "stable_order"},
+    {"settings", "barcodes"},
+)
+ROOMS_OF_IMPORTS = (
+    "specification",
+    "readers",
+    "values",
+    "records",
+    "whole_file",
+    "intake",
+    "validation",
+    "outputs",
+)
+MOST_MODULES = 9
+# What takes longest to import of all that works.
+HEAVY = {"numpy", "pandas", "pyarrow", "pandera", "duckdb", "obstore", "jinja2", "boto3", "PIL"}
+
+
+STARTED = "import off_platform.cli.main, json, sys; print(json.dumps([*sys.modules]))"
+
+
+def modules() -> dict[str, Path]:
+    found = {}
+    for path in ROOT.rglob("*.py"):
+        parts = path.relative_to(ROOT).with_suffix("").parts
+        found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+    return found
+
+
+@cache
+def imports_of(name: str) -> frozenset[str]:
+    """The modules of the house that a module imports, wherever in it the import stands."""
+    known = modules()
+
+    def targets(node: ast.AST) -> Iterator[str]:
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("off_platform"):
+            package = (node.module or "").removeprefix("off_platform").removeprefix(".")
+            for each in node.names:
+                inner = f"{package}.{each.name}" if package else each.name
+                yield inner if inner in known else package
+
+    tree = ast.parse(known[name].read_text(encoding="utf-8"))
+    return frozenset(target for node in ast.walk(tree) for target in targets(node) if target)
+
+
+def room(name: str) -> str:
+    return name.split(".", maxsplit=1)[0]
+
+
+def floor(name: str) -> int:
+    return next(number for number, rooms in enumerate(FLOORS) if room(name) in rooms)
+
+
+def test_every_module_has_a_floor() -> None:
+    rooms = {room(name) for name in modules() if name}
+    assert rooms == set().union(*FLOORS)
+
+
+def test_imports_run_downwards() -> None:
+    names = filter(None, modules())
+    arrows = [(name, target) for name in names for target in imports_of(name)]
+    assert len(arrows) > len(modules())
+    assert not [arrow for arrow in arrows if floor(arrow[1]) < floor(arrow[0])]
+
+
+@pytest.mark.parametrize("wing", ["images", "bins", "imports", "automation"])
+def test_no_wing_imports_another(wing: str) -> None:
+    wings = {"images", "bins", "imports", "automation"} - {wing}
+    inside = [name for name in modules() if room(name) == wing]
+    assert not [(name, each) for name in inside for each in imports_of(name) if room(each) in wings]
+
+
+def test_rooms_of_imports_are_in_the_order_of_the_flow() -> None:
+    upwards = []
+    for name in modules():
+        parts = name.split(".")
+        if parts[0] != "imports" or len(parts) == 1 or parts[1] not in ROOMS_OF_IMPORTS:
+            continue
+        allowed = ROOMS_OF_IMPORTS[: ROOMS_OF_IMPORTS.index(parts[1]) + 1]
+        for target in imports_of(name):
+            inner = target.split(".")[1:2]
+            if room(target) == "imports" and inner and inner[0] not in allowed:
+                upwards.append((name, target))
+    assert not upwards
+
+
+def test_no_room_of_imports_has_more_modules_than_one_can_look_over() -> None:
+    rooms = [ROOT / "imports", *(path for path in (ROOT / "imports").rglob("*") if path.is_dir())]
+    sizes = {path: len([*path.glob("[!_]*.py")]) for path in rooms}
+    assert not {path: size for path, size in sizes.items() if size > MOST_MODULES}
+
+
+def test_there_is_no_circle() -> None:
+    above: list[str] = []
+    done: set[str] = set()
+
+    def walk(name: str) -> None:
+        assert name not in above, f"a circle: {[*above[above.index(name) :], name]}"
+        if name in done:
+            return
+        above.append(name)
+        for target in imports_of(name):
+            walk(target)
+        done.add(above.pop())
+
+    for name in filter(None, modules()):
+        walk(name)
+
+
+def test_the_command_line_starts_light(tmp_path: Path) -> None:
+    shown = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            "import off_platform.cli.main, json, sys; print(json.dumps([*sys.modules]))",
+        ],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    loaded = {name.split(".")[0] for name in json.loads(shown.stdout)}
+    assert not loaded & {"dagster", *HEAVY}
