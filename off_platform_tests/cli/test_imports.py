@@ -17,11 +17,11 @@ from dagster._core.workspace.context import WorkspaceProcessContext
 from dagster._core.workspace.load_target import EmptyWorkspaceTarget
 from dagster_graphql.schema import create_schema
 
-from off_platform.imports import assets
+from off_platform.imports.intake import taking_in
 from off_platform_tests.command_line import Run, command_line
 from off_platform_tests.waiting import PATIENCE_SECONDS
 
-PROJECT = Path(__file__).resolve().parents[1]
+PROJECT = Path(__file__).resolve().parents[2]
 NUTELLA, OREO = "3017620422003", "7622210449283"
 GOOD = f"barcode,product_name,fat_g\n{NUTELLA},Nutella,30.9\n"
 SOME = f'barcode,product_name,fat_g\n{NUTELLA},Nutella,"30,9"\n{OREO},"=1+1 [red]",20.5\n'
@@ -266,7 +266,7 @@ def test_an_unforeseen_error_in_a_run_has_its_own_code(
     def fails(*_: object) -> None:
         raise ZeroDivisionError("nobody thought of this")
 
-    monkeypatch.setattr(assets, "take_in", fails)
+    monkeypatch.setattr(taking_in, "take_in", fails)
     code, _, err = run("import", "good.csv")
     assert code == 4
     (file,) = tmp_path.glob("off-platform-error-*.txt")

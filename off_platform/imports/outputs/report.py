@@ -270,7 +270,7 @@ def _counted(count: int, what: str) -> str:
 @cache
 def _environment() -> Environment:
     environment = Environment(
-        loader=PackageLoader("off_platform.imports"),
+        loader=PackageLoader("off_platform.imports.outputs"),
         autoescape=True,
         trim_blocks=True,
         lstrip_blocks=True,
