@@ -200,7 +200,7 @@ def _result(
             **(more or {}),
             "dagster/row_count": int(number),
             "preview": table_preview(connection, f"FROM {rows}"),
-            "lies_at": dg.MetadataValue.path(lake.address(table.name)),
+            "path": dg.MetadataValue.path(lake.address(table.name)),
         },
         check_results=table.check_results(table.name, findings),
     )

@@ -60,38 +60,40 @@ _MD5 = r"""regexp_full_match(etag, '"?[0-9a-f]{32}"?')"""
 # table -> rule -> what the rows are called in examples, which rows it is about, which break it
 _ROW_RULES: Mapping[str, Mapping[str, tuple[str, str, str]]] = {
     BIN_OBJECTS.name: {
-        "keys_are_ids": ("key", "true", "id IS NULL"),
+        "key_format": ("key", "true", "id IS NULL"),
     },
     BIN_METADATA.name: {
         "all_fetched": ("concat(key, ': ', reason)", "true", f"oddity IN {_NOT_FETCHED}"),
-        "json_is_json": (
+        "json_valid": (
             "concat(key, ': ', reason)", "md5 IS NOT NULL", f"oddity IN {_UNREADABLE}"
         ),
-        "items_are_items": (
+        "items_valid": (
             "concat(key, ': ', reason)", "md5 IS NOT NULL", f"oddity IN {_WRONG_ITEMS}"
         ),
-        "keys_once": ("concat(key, ': ', reason)", "md5 IS NOT NULL", "oddity = 'duplicate_key'"),
+        "json_keys_unique": (
+            "concat(key, ': ', reason)", "md5 IS NOT NULL", "oddity = 'duplicate_key'"
+        ),
         "fields_known": (
             "concat(key, ': ', reason)", "md5 IS NOT NULL",
             "oddity IN ('unknown_field', 'missing_field')",
         ),
-        "pilot_names_its_image": (
+        "pilot_image_name_matches": (
             "concat(key, ': ', reason)", "usable AND id_space = 'pilot'",
             "oddity = 'wrong_image_fname'",
         ),
-        "md5_is_the_etag": (
+        "md5_matches_etag": (
             "key", f"md5 IS NOT NULL AND {_MD5}", "trim(etag, '\"') <> md5"
         ),
     },
     BINS.name: {
-        "ids_once": ("id", "true", "count(*) OVER (PARTITION BY id) > 1"),
-        "items_as_expected": (
+        "ids_unique": ("id", "true", "count(*) OVER (PARTITION BY id) > 1"),
+        "items_not_below_expected": (
             "concat(id, ': ', items_quantity, ' of ', expected_quantity)", "true", "difference > 0"
         ),
         "items_not_above_expected": (
             "concat(id, ': ', items_quantity, ' of ', expected_quantity)", "true", "difference < 0"
         ),
-        "pilot_is_balanced": (
+        "pilot_balanced": (
             "concat(id, ': ', expected_quantity)", "id_space = 'pilot'",
             "expected_quantity <> (position - 1) // 200",
         ),
@@ -105,28 +107,28 @@ _ROW_RULES: Mapping[str, Mapping[str, tuple[str, str, str]]] = {
             "concat(bin_id, ' ', fcsku)", "length IS NOT NULL",
             "NOT coalesce(length_mm >= width_mm AND width_mm >= height_mm, true)",
         ),
-        "sides_together": ("concat(bin_id, ' ', fcsku)", "true", f"{_SIDES} NOT IN (0, 3)"),
+        "sides_all_or_none": ("concat(bin_id, ' ', fcsku)", "true", f"{_SIDES} NOT IN (0, 3)"),
         "sides_positive": (
             "concat(bin_id, ' ', fcsku)", "true", "least(length, width, height, weight) < 0"
         ),
-        "names_together": (
+        "names_both_or_none": (
             "concat(bin_id, ' ', fcsku)", _MAIN, "(name IS NULL) <> (normalized_name IS NULL)"
         ),
-        "items_once": (
+        "items_unique": (
             "concat(bin_id, ' ', fcsku)", "true",
             "count(*) OVER (PARTITION BY bin_id, fcsku) > 1",
         ),
     },
     ITEMS.name: {
-        "asins_once": ("asin", "true", "count(*) OVER (PARTITION BY asin) > 1"),
-        "asins_look_so": ("asin", "true", "NOT regexp_full_match(asin, '[0-9A-Z]{10}')"),
+        "asins_unique": ("asin", "true", "count(*) OVER (PARTITION BY asin) > 1"),
+        "asin_format": ("asin", "true", "NOT regexp_full_match(asin, '[0-9A-Z]{10}')"),
         "one_variant": ("concat(asin, ': ', variants)", "true", "variants > 1"),
     },
     BIN_VISITS.name: {
-        "pilot_stands_alone": (
+        "pilot_visits_single": (
             "visit_id", "regexp_full_match(visit_id, '[1-9][0-9]{0,3}')", "photos > 1"
         ),
-        "visits_are_short": ("concat(visit_id, ': ', photos)", "true", "photos > 20"),
+        "visit_length": ("concat(visit_id, ': ', photos)", "true", "photos > 20"),
     },
     BIN_SPLITS.name: {
         "every_bin_in_one_split": ("id", "true", "count(*) OVER (PARTITION BY id) > 1"),
@@ -220,7 +222,7 @@ def of_splits(
     split_checks.leaks(lake, connection, findings["no_leak"])
     findings["shares_met"] = split_checks.shares_met(lake, connection, shares)
     findings["balanced"] = split_checks.balanced(lake, connection)
-    findings["declared_sets_apart"] = apart = Finding(of=len(declared or {}))
+    findings["declared_sets_disjoint"] = apart = Finding(of=len(declared or {}))
     shared = [each.sentence for each in shared_bins(lake, connection, declared or {})]
     apart.add(len(shared), shared)
     return findings

@@ -38,7 +38,7 @@ BIN_OBJECTS = Table(
         Rule("listing_not_empty", "There are metadata and images.", blocking=True),
         Rule("objects_not_empty", "No object is empty."),
         Rule(
-            "keys_are_ids",
+            "key_format",
             "Every key's stem is an id of the main or of the pilot set.",
             "warning",
             tolerated=0.001,
@@ -59,8 +59,8 @@ BIN_METADATA = Table(
     "The JSON of every bin as it stands, a row a metadata object.",
     (
         Column("key", "string", "Key in the bucket."),
-        Column("id", "string", "The bin.", rule="ids_are_ids", pattern=ID),
-        Column("id_space", "string", "`main` or `pilot`.", rule="ids_are_ids", one_of=SPACES),
+        Column("id", "string", "The bin.", rule="ids_valid", pattern=ID),
+        Column("id_space", "string", "`main` or `pilot`.", rule="ids_valid", one_of=SPACES),
         Column("etag", "string", "ETag of the object; null when it never came.", nullable=True),
         Column("last_modified", "timestamp", "When the bucket says it was written.", nullable=True),
         Column("bytes", "int64", "Size of the object, in bytes.", nullable=True),
@@ -73,15 +73,15 @@ BIN_METADATA = Table(
     ),
     (
         _shape("The metadata"),
-        Rule("ids_are_ids", "Every id is one of the main or of the pilot set."),
+        Rule("ids_valid", "Every id is one of the main or of the pilot set."),
         Rule("every_object_accounted_for", "Every listed metadata object has its row."),
         Rule("all_fetched", "None is missing, refused or failed.", tolerated=0.001),
-        Rule("json_is_json", "The JSON is JSON, whole, and not HTML."),
-        Rule("items_are_items", "Items are objects, with whole numbers as quantities."),
-        Rule("keys_once", "No key stands twice in one JSON object."),
+        Rule("json_valid", "The text is complete, valid JSON, and not HTML."),
+        Rule("items_valid", "Items are objects, with whole numbers as quantities."),
+        Rule("json_keys_unique", "No JSON object has the same key twice."),
         Rule("fields_known", "Top-level and item fields are exactly those known.", "warning"),
-        Rule("pilot_names_its_image", "In the pilot set image_fname is the name of the image."),
-        Rule("md5_is_the_etag", "Where the ETag is an MD5, the fetched bytes have it."),
+        Rule("pilot_image_name_matches", "In the pilot set image_fname is the name of the image."),
+        Rule("md5_matches_etag", "Where the ETag is an MD5, the fetched bytes have it."),
     ),
 )  # fmt: skip
 
@@ -107,8 +107,8 @@ BINS = Table(
     "A row a bin: how many items are expected, how many its inventory has, and its photo.",
     (
         Column("id", "string", "The bin: a text, as `1` and `00001` are different bins.",
-               rule="ids_are_ids", pattern=ID),
-        Column("id_space", "string", "`main` or `pilot`.", rule="ids_are_ids", one_of=SPACES),
+               rule="ids_valid", pattern=ID),
+        Column("id_space", "string", "`main` or `pilot`.", rule="ids_valid", one_of=SPACES),
         Column("position", "int64", "The id's number, counted within its space.", least=1,
                rule=SHAPE),
         Column("expected_quantity", "int64", "Items that the photo should show.", least=0,
@@ -122,17 +122,17 @@ BINS = Table(
         Column("image_key", "string", "Key of the photo; null when there is none.", nullable=True),
         Column("etag", "string", "ETag of the photo.", nullable=True),
         Column("metadata_md5", "string", "MD5 of the metadata that the row was made from."),
-        Column("visit_id", "string", "The visit: id of its first bin.", rule="ids_are_ids",
+        Column("visit_id", "string", "The visit: id of its first bin.", rule="ids_valid",
                pattern=ID),
     ),
     (
         _shape("The table of bins"),
-        Rule("ids_are_ids", "Every id is one of the main or of the pilot set."),
-        Rule("ids_once", "No bin stands twice, and no id is in both spaces."),
-        Rule("items_as_expected", "The items' sum is not below the expected quantity.", "warning",
-             tolerated=0.001),
+        Rule("ids_valid", "Every id is one of the main or of the pilot set."),
+        Rule("ids_unique", "Every bin has one row, and no id is in both spaces."),
+        Rule("items_not_below_expected", "The items' sum is not below the expected quantity.",
+             "warning", tolerated=0.001),
         Rule("items_not_above_expected", "The items' sum is not above the expected quantity."),
-        Rule("pilot_is_balanced", "In the pilot set expected quantity is (id - 1) // 200."),
+        Rule("pilot_balanced", "In the pilot set expected quantity is (id - 1) // 200."),
         Rule("published_figures", "The whole set has its published figures: 536,434 bins, their "
              "mean, spread, quartiles and classes."),
     ),
@@ -174,11 +174,11 @@ BIN_ITEMS = Table(
         Rule("quantity_positive", "Every quantity is 1 or more."),
         Rule("units_known", "Sides and weights have a unit that is known."),
         Rule("sides_in_order", "length_mm >= width_mm >= height_mm."),
-        Rule("sides_together", "Length, width and height are given together or not at all."),
-        Rule("sides_positive", "Sides and weights are no negative numbers."),
-        Rule("names_together", "In the main set name and normalizedName are given together.",
+        Rule("sides_all_or_none", "Length, width and height are given together or not at all."),
+        Rule("sides_positive", "Sides and weights are not negative."),
+        Rule("names_both_or_none", "In the main set name and normalizedName are given together.",
              "warning", tolerated=0.001),
-        Rule("items_once", "No item stands twice in one bin."),
+        Rule("items_unique", "No item is listed twice in one bin."),
     ),
 )  # fmt: skip
 
@@ -199,8 +199,8 @@ ITEMS = Table(
     ),
     (
         _shape("The table of ASINs"),
-        Rule("asins_once", "No ASIN stands twice."),
-        Rule("asins_look_so", "An ASIN has 10 capital letters and digits.", "warning",
+        Rule("asins_unique", "Every ASIN has one row."),
+        Rule("asin_format", "An ASIN has 10 characters: capital letters and digits.", "warning",
              tolerated=0.001),
         Rule("one_variant", "An ASIN has one name and one set of sides.", "warning",
              tolerated=0.05),
@@ -223,8 +223,8 @@ BIN_VISITS = Table(
     (
         _shape("The table of visits"),
         Rule("every_bin_in_one_visit", "Every bin belongs to exactly one visit."),
-        Rule("pilot_stands_alone", "Bins of the pilot set are no visits of several."),
-        Rule("visits_are_short", "A visit has at most 20 photos.", "warning", tolerated=0.001),
+        Rule("pilot_visits_single", "Every visit of the pilot set is a single bin."),
+        Rule("visit_length", "A visit has at most 20 photos.", "warning", tolerated=0.001),
     ),
 )
 
@@ -250,8 +250,8 @@ BIN_SPLITS = Table(
              "warning"),
         Rule("balanced", "Each split has the same mean of expected quantities, to a twentieth or "
              "as chance has it.", "warning"),
-        Rule("declared_sets_apart", "No declared set that holds bins out shares a visit with one "
-             "that does not."),
+        Rule("declared_sets_disjoint", "No declared set that holds bins out shares a visit with "
+             "one that does not."),
     ),
 )  # fmt: skip
 

@@ -24,7 +24,7 @@ from off_platform.settings import Settings, settings
 from off_platform.storage.damaged_file import DamagedFileError
 from off_platform.storage.lake_layout import BIN_IMAGE_SETS, IMAGE_SETS
 from off_platform.storage.objects import Source
-from off_platform.storage.progress import shown_at_the_desk, size
+from off_platform.storage.progress import size, terminal_display
 
 # A bucket that lost more of the bins is taken for another one.
 GONE_SHARE_MOST = 0.5
@@ -216,7 +216,7 @@ def _make_bins(
     with lake.connect(of.duckdb_memory, of.threads) as connection, _views_compared(lake):
         claim.demand_ours(folder, connection, [kind.name for kind in sets.KINDS])
         whole = _renew_bins(of, lake, source, connection, request.choice.id_space, varied)
-        with shown_at_the_desk(name) as display:
+        with terminal_display(name) as display:
             made = sets.make_bin_image_set(lake, source, request, folder, connection, display)
         shared = _name_shared_bins(of, lake, connection, image_set, request.choice)
     return made, whole and not shared
@@ -279,13 +279,13 @@ def _list_and_fetch(
     if not known:
         err.print("The bins are not known yet: their metadata are listed and fetched first.")
     limits = collect.limits_from(of)
-    with shown_at_the_desk("listing") as display:
+    with terminal_display("listing") as display:
         listed = listing.list_objects(
             lake, source, connection, limits, display, GONE_SHARE_MOST if known else 1.0
         )
     if listed.added or listed.gone or not known:
         err.print(listed.sentence)
-    with shown_at_the_desk("metadata") as display:
+    with terminal_display("metadata") as display:
         collect.collect_metadata(lake, source, connection, limits, display)
 
 
@@ -332,7 +332,7 @@ def _make_images(
         claim.demand_ours(folder, connection, SUFFIXES)
         if not lake.partitions("key_index"):
             _index_this_month(of, lake, source, connection)
-        with shown_at_the_desk(name) as display:
+        with terminal_display(name) as display:
             made = sets.make_image_set(lake, source, request, folder, connection, display)
     return made
 
@@ -343,7 +343,7 @@ def _index_this_month(of: Settings, lake: "Lake", source: Source, connection: An
 
     month = f"{datetime.now(UTC):%Y-%m-01}"
     err.print(f"No month is indexed yet: the key list of {month[:7]} is copied and indexed first.")
-    with shown_at_the_desk("key list") as display:
+    with terminal_display("key list") as display:
         monthly.sync_month(
             lake,
             source,
@@ -353,7 +353,7 @@ def _index_this_month(of: Settings, lake: "Lake", source: Source, connection: An
             err.print,
             display,
         )
-    with shown_at_the_desk("key index") as display:
+    with terminal_display("key index") as display:
         monthly.index_month(lake, month, connection, of.key_list_bytes_most, display)
 
 

@@ -11,7 +11,7 @@ from rich.table import Table
 
 from off_platform.cli.context import DONE, INCOMPLETE, WRONG, err, out, temporary_folder
 from off_platform.settings import settings
-from off_platform.storage.progress import duration, shown_at_the_desk
+from off_platform.storage.progress import duration, terminal_display
 
 if TYPE_CHECKING:
     from off_platform.imports.outputs.report import Group
@@ -58,7 +58,7 @@ def validate(
         # The copy has the form of the file; under another name programs would take it for another.
         _demand_ending(corrected, path.suffix.lower())
     with temporary_folder() as into:
-        with shown_at_the_desk("validating") as display:
+        with terminal_display("validating") as display:
             verdict = validate_import(path, into, display=display)
         groups = _groups(into)
         _tell(form, path, verdict, groups)

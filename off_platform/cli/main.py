@@ -33,7 +33,7 @@ from off_platform.cli.imports import import_, validate
 from off_platform.images import keys as image_keys
 from off_platform.settings import SANDBOX, settings
 from off_platform.storage.damaged_file import DamagedFileError
-from off_platform.storage.progress import duration, shown_at_the_desk
+from off_platform.storage.progress import duration, terminal_display
 from off_platform.storage.sql import literal
 
 if TYPE_CHECKING:
@@ -181,7 +181,7 @@ def index(
     made, made_odd = (path.with_name(path.name + ".part") for path in (to, odd))
     started = datetime.now(UTC)
     try:
-        with shown_at_the_desk("indexing") as display:
+        with terminal_display("indexing") as display:
             facts = write_key_index(
                 key_list, made, made_odd, settings().key_list_bytes_most, display
             )

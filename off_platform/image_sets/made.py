@@ -49,7 +49,7 @@ def set_metadata(made: Made) -> dict[str, dg.MetadataValue | str | int]:
         "contact_sheet": dg.MetadataValue.md(as_markdown(folder.read(SHEET))),
         "card": dg.MetadataValue.md(folder.read(CARD).decode().split("---\n", 2)[-1]),
         "gallery": dg.MetadataValue.path(folder.address(GALLERY)),
-        "lies_at": dg.MetadataValue.path(folder.address()),
+        "path": dg.MetadataValue.path(folder.address()),
         "chosen_from": f"{made.candidates:,} candidates of {made.chosen_from}",
         **({"too_few": made.shortfall} if made.shortfall else {}),
         "this_run": made.tally.sentence(),

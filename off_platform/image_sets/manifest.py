@@ -83,12 +83,12 @@ def manifest_table(missing_share_most: float) -> Table:
             Rule("none_corrupt", "Every object that came is whole.", tolerated=missing_share_most),
             Rule("none_failed", "No object failed for a reason that another run may mend."),
             Rule("md5_recorded", "The MD5 of every fetched object is recorded."),
-            Rule("md5_is_the_etag", "Where the ETag is an MD5, the fetched bytes have it."),
-            Rule("photos_have_their_size", "Width and height of every fetched photo were read from "
+            Rule("md5_matches_etag", "Where the ETag is an MD5, the fetched bytes have it."),
+            Rule("photo_sizes_read", "Width and height of every fetched photo were read from "
                  "its header."),
             Rule("sample_decoded", "The stated share of photos was decoded in full."),
-            Rule("stored_once", "No two objects lie in the same place."),
-            Rule("photos_differ", "No two photos of a set have the same bytes.", "warning"),
+            Rule("paths_unique", "No two objects lie in the same place."),
+            Rule("photos_unique", "No two photos of a set have the same bytes.", "warning"),
             Rule("ocr_succeeded", "Cloud Vision succeeded for the OCR results.", "warning",
                  tolerated=0.02),
         ),
@@ -133,16 +133,16 @@ _QUERIES = {
         "md5 IS NULL OR NOT regexp_full_match(md5, '[0-9a-f]{32}')",
     ),
     # Under SSE-KMS and SSE-C an ETag of 32 digits is no MD5: then not one of them is.
-    "md5_is_the_etag": (
+    "md5_matches_etag": (
         r"""status = 'fetched' AND regexp_full_match(etag, '"?[0-9a-f]{32}"?')""",
         "trim(etag, '\"') <> md5 AND bool_or(trim(etag, '\"') = md5) OVER ()",
     ),
-    "photos_have_their_size": (_PHOTO, "NOT coalesce(width > 0 AND height > 0, false)"),
-    "stored_once": (
+    "photo_sizes_read": (_PHOTO, "NOT coalesce(width > 0 AND height > 0, false)"),
+    "paths_unique": (
         "status = 'fetched'",
         'path IS NULL OR count(*) OVER (PARTITION BY path, "offset") > 1',
     ),
-    "photos_differ": (_PHOTO, "count(*) OVER (PARTITION BY md5) > 1"),
+    "photos_unique": (_PHOTO, "count(*) OVER (PARTITION BY md5) > 1"),
     "ocr_succeeded": ("status = 'fetched' AND kind = 'ocr'", "ocr_status = 'error'"),
 }
 

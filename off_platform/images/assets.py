@@ -155,7 +155,7 @@ def bucket_sync(
         data_version=dg.DataVersion(synced.snapshot.md5),
         metadata={
             "what": synced.sentence,
-            "missed": findings["no_month_missed"].note,
+            "missed": findings["no_month_missing"].note,
             "preview": preview,
             "copied": synced.copied,
             "keys": synced.snapshot.keys,
@@ -164,7 +164,7 @@ def bucket_sync(
             "md5": synced.snapshot.md5,
             "last_modified": dg.MetadataValue.timestamp(synced.snapshot.last_modified),
             "copied_at": dg.MetadataValue.timestamp(synced.snapshot.copied_at),
-            "lies_at": dg.MetadataValue.path(into.root.address(synced.snapshot.file)),
+            "path": dg.MetadataValue.path(into.root.address(synced.snapshot.file)),
             "dagster/partition_row_count": 1,
         },
         check_results=SNAPSHOTS.check_results("bucket_sync", findings),
@@ -218,7 +218,7 @@ def key_index(
                 "dagster/partition_row_count": facts.rows,
                 **{f"objects_{kind}": count for kind, count in facts.by_kind.items()},
                 "preview": previews.index_preview(connection, index, images_bucket.open()),
-                "lies_at": dg.MetadataValue.path(into.address(KEY_INDEX.name, (MONTH, month))),
+                "path": dg.MetadataValue.path(into.address(KEY_INDEX.name, (MONTH, month))),
             },
             check_results=KEY_INDEX.check_results(
                 "key_index",

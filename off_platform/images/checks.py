@@ -65,15 +65,15 @@ def of_snapshot(
     columns = ", ".join(column.name for column in SNAPSHOTS.columns)
     findings = validate(SNAPSHOTS, _batches(connection, f"SELECT {columns} FROM {rows}"))
     findings["key_list_not_shrunk"] = _shrunk(snapshot, before, shrunk_share_most)
-    findings["no_month_missed"] = _missed(since, month)
+    findings["no_month_missing"] = _missed(since, month)
     promised = MD5_ETAG.fullmatch(snapshot.etag)
-    findings["md5_is_the_etag"] = Finding(
+    findings["md5_matches_etag"] = Finding(
         broken=0 if promised is None else int(promised[1] != snapshot.md5),
         of=int(promised is not None),
         note=_etag_note(promised is not None, promised is not None and promised[1] == snapshot.md5),
     )
     elsewhere = f"{snapshot.copied_at:%Y-%m-01}" != month
-    findings["snapshot_of_its_month"] = Finding(broken=int(elsewhere), of=1)
+    findings["copied_in_its_month"] = Finding(broken=int(elsewhere), of=1)
     return findings
 
 
@@ -139,7 +139,7 @@ def of_index(
     few.add(odd if odd > facts.lines * oddities_share_most else 0, examples)
     few.note = f"{odd:,} of {facts.lines:,} lines are no keys; {oddities_share_most:.2%} may be."
     findings["few_oddities"] = few
-    findings["copies_and_ocr_go_with_photos"] = _companions(facts)
+    findings["photos_have_copies_and_ocr"] = _companions(facts)
     return findings
 
 
@@ -189,7 +189,7 @@ def of_products(
     findings["codes_unique"] = Finding(broken=again[0][0], of=facts.rows)
     findings["products_not_empty"] = Finding(broken=int(facts.rows == 0), of=facts.rows)
     later = f"last_modified > TIMESTAMPTZ '{now.isoformat()}'"
-    findings["not_from_the_future"] = Finding(broken=count(connection, rows, later), of=facts.rows)
+    findings["no_future_dates"] = Finding(broken=count(connection, rows, later), of=facts.rows)
     left_out = Finding(of=facts.rows + facts.rejected)
     left_out.add(facts.rejected, facts.reasons)
     findings["few_rows_without_a_code"] = left_out

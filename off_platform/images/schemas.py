@@ -39,10 +39,10 @@ SNAPSHOTS = Table(
             blocking=True,
         ),
         Rule("md5_recorded", "The MD5 of the copied key list is recorded."),
-        Rule("md5_is_the_etag", "The copied bytes are those that the ETag promises.", "warning"),
-        Rule("snapshot_of_its_month", "The key list was copied in the month it is filed under."),
+        Rule("md5_matches_etag", "The copied bytes are those that the ETag promises.", "warning"),
+        Rule("copied_in_its_month", "The key list was copied in the month it is filed under."),
         Rule(
-            "no_month_missed",
+            "no_month_missing",
             "Every month between this snapshot and the one before has a snapshot.",
             "warning",
         ),
@@ -109,7 +109,7 @@ KEY_INDEX = Table(
         Rule("layouts_known", "Every directory is of a known layout."),
         Rule("few_oddities", "No more than the set share of lines are no keys.", "warning"),
         Rule(
-            "copies_and_ocr_go_with_photos",
+            "photos_have_copies_and_ocr",
             "At least 95 % of the photos have their 400 px copy and their OCR result.",
             "warning",
         ),
@@ -195,7 +195,7 @@ PRODUCTS = Table(
         Rule("codes_in_normal_form", "Every code is in its normal form."),
         Rule("codes_unique", "Every product has one row."),
         Rule("products_not_empty", "The dump names at least one product.", blocking=True),
-        Rule("not_from_the_future", "Nothing was edited after the dump was read.", "warning"),
+        Rule("no_future_dates", "Nothing was edited after the dump was read.", "warning"),
         Rule(
             "few_rows_without_a_code",
             "No more than 1 % of the dump's rows have no usable code.",

@@ -193,7 +193,7 @@ def _made(
         metadata={
             "dagster/partition_row_count": int(number),
             **shown,
-            "lies_at": dg.MetadataValue.path(lake.address(table.name, partition)),
+            "path": dg.MetadataValue.path(lake.address(table.name, partition)),
         },
         check_results=results,
     )
@@ -229,7 +229,7 @@ def products_imported(lake: LakeResource) -> dg.MaterializeResult:
                 "imports": len(into.partitions(PRODUCTS_ACCEPTED.name)),
                 **previews.open_in_quarantine(connection, into),
                 "preview": table_preview(connection, f"FROM {rows}"),
-                "lies_at": dg.MetadataValue.path(into.address(PRODUCTS_IMPORTED.name)),
+                "path": dg.MetadataValue.path(into.address(PRODUCTS_IMPORTED.name)),
             },
             check_results=PRODUCTS_IMPORTED.check_results("products_imported", found),
         )

@@ -127,6 +127,10 @@ def of_imported(connection: "duckdb.DuckDBPyConnection", rows: str) -> Mapping[s
     photos = Finding(without, known)
     if not known:
         photos.note = "There is no key index yet, so photos are not known."
-    found = {SHAPE: Finding(shape, of), "products_once": Finding(twice, of), "have_photos": photos}
+    found = {
+        SHAPE: Finding(shape, of),
+        "products_unique": Finding(twice, of),
+        "have_photos": photos,
+    }
     assert found.keys() == {rule.id for rule in PRODUCTS_IMPORTED.rules}  # noqa: S101 - ours
     return found

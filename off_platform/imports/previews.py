@@ -42,7 +42,7 @@ def taken_in(taken: TakenIn, lake: Lake) -> dict[str, Any]:
     shown: dict[str, Any] = {
         "name": dg.MetadataValue.text(taken.name),
         "imported_at": dg.MetadataValue.timestamp(taken.imported_at),
-        "lies_at": dg.MetadataValue.path(of_import(lake, taken.key).address()),
+        "path": dg.MetadataValue.path(of_import(lake, taken.key).address()),
     }
     if taken.source is None:
         return {**shown, "refused": dg.MetadataValue.text(taken.refused)}
@@ -81,7 +81,7 @@ def report(
         "findings_by_rule": dg.MetadataValue.md(_by_rule(groups, verdict)),
         "report": dg.MetadataValue.path(folder.address(REPORT)),
         "files": ", ".join(names),
-        **({"about_the_corrected_copy": " ".join(notes)} if notes else {}),
+        **({"corrected_copy_notes": " ".join(notes)} if notes else {}),
         "seconds": verdict.seconds,
     }
 

@@ -105,7 +105,7 @@ class BarDisplay:
 
 
 @contextmanager
-def shown_at_the_desk(title: str) -> Iterator[Display]:
+def terminal_display(title: str) -> Iterator[Display]:
     """A bar where somebody looks, lines on standard error where nobody does (a pipe, a log)."""
     if not sys.stderr.isatty():
         yield LogDisplay(lambda line: sys.stderr.write(f"{title}: {line}\n"))

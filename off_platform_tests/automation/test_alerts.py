@@ -301,7 +301,7 @@ def test_missed_months_are_told_once_in_the_month_after(months: Months) -> None:
     months.copied(month)
     (body,) = months.server.bodies
     assert body["title"] == f"Warnings: bucket_sync, {month}"
-    told = f"no_month_missed: {first[:7]} to {last[:7]} were missed: the bucket keeps only its"
+    told = f"no_month_missing: {first[:7]} to {last[:7]} were missed: the bucket keeps only its"
     assert f"warning, bucket_sync: {told}" in body["text"]
     assert f"    {first[:7]}\n    {last[:7]}\n" in body["text"]
     assert missed_in(result).startswith(f"{first[:7]} to {last[:7]} were missed: ")

@@ -37,14 +37,14 @@ NAMES = tuple(table.name for table in TABLES)
 RULES = {(table.name, rule.id) for table in TABLES for rule in table.rules}
 # What the sandbox has wrong on purpose, and a thousandth of so few bins is none.
 WARNED = {
-    ("bin_objects", "keys_are_ids"),
+    ("bin_objects", "key_format"),
     ("bin_objects", "metadata_has_image"),
     ("bin_objects", "image_has_metadata"),
     ("bin_oddities", "few_oddities"),
-    ("bins", "items_as_expected"),
+    ("bins", "items_not_below_expected"),
     ("items", "one_variant"),
 }
-WRONG = {("bin_metadata", "json_is_json"), ("bin_metadata", "items_are_items")}
+WRONG = {("bin_metadata", "json_valid"), ("bin_metadata", "items_valid")}
 
 
 @dataclass
@@ -168,12 +168,12 @@ def test_a_failed_check_names_the_bins(month: Month, sandbox: Sandbox) -> None:
     }
     awkward = sandbox.bins.awkward
     for check, names in {
-        "json_is_json": ["a metadata file is an HTML page", "a metadata file was cut"],
-        "items_are_items": ["a quantity is a text"],
+        "json_valid": ["a metadata file is an HTML page", "a metadata file was cut"],
+        "items_valid": ["a quantity is a text"],
         "metadata_has_image": ["metadata have no photo"],
         "image_has_metadata": ["a photo has no metadata"],
-        "items_as_expected": ["more is expected than there is"],
-        "keys_are_ids": ["a key is no bin's"],
+        "items_not_below_expected": ["more is expected than there is"],
+        "key_format": ["a key is no bin's"],
     }.items():
         for name in names:
             (bin_id,) = awkward[name]
@@ -202,10 +202,10 @@ def test_a_sound_bucket_passes_every_check(
 def test_a_materialized_table_shows_itself(month: Month, name: str) -> None:
     told = month.house.told(name)
     with month.house.lake.connect() as connection:
-        rows = rows_of(connection, told["lies_at"])
+        rows = rows_of(connection, told["path"])
     assert told["dagster/row_count"] == len(rows) > 0
     assert told["preview"].startswith("| ")
-    assert told["lies_at"] == month.house.lake.address(name)
+    assert told["path"] == month.house.lake.address(name)
     if name in {"bins", "items", "bin_visits"}:
         assert "data:image/png;base64," in told["chart"]
 
@@ -274,7 +274,7 @@ def test_an_image_set_shows_its_contact_sheet_and_card(month: Month) -> None:
     assert told["contact_sheet"].startswith("![contact sheet](data:image/jpeg;base64,")
     assert told["card"].lstrip().startswith("# Image set few\n\nA few bins to look at.")
     assert LICENCE in told["card"]
-    folder = Path(told["lies_at"])
+    folder = Path(told["path"])
     assert told["gallery"] == str(folder / "gallery.html")
     assert "<img" in Path(told["gallery"]).read_text()
     assert told["chosen_from"] == "37 candidates of the table bins"
@@ -290,7 +290,7 @@ def test_options_are_overridden_for_a_run(month: Month) -> None:
     config = {"n": 3, "id_space": "pilot", "layout": "files", "most_quantity": 2}
     result = month.house.image_set("few", **config)
     assert failed_of(result) == {}
-    folder = Path(month.house.told("bin_image_set")["lies_at"])
+    folder = Path(month.house.told("bin_image_set")["path"])
     with month.house.lake.connect() as connection:
         labels = rows_of(connection, folder / "labels.parquet")
     assert len(labels) == 3

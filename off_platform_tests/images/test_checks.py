@@ -141,12 +141,12 @@ EXAMPLES: list[tuple[Table, str, Callable[[Reader], Findings], int]] = [
     (SNAPSHOTS, "md5_recorded", lambda r: r.snapshot(row={"md5": ""}), 1),
     (SNAPSHOTS, "md5_recorded", lambda r: r.snapshot(row={"md5": MD5.upper()}), 1),
     (SNAPSHOTS, "md5_recorded", lambda r: r.snapshot(row={"md5": f"{MD5}\n"}), 1),
-    (SNAPSHOTS, "md5_is_the_etag", lambda r: r.snapshot(etag='"' + "0" * 32 + '"'), 1),
-    (SNAPSHOTS, "md5_is_the_etag", lambda r: r.snapshot(etag="0" * 32), 1),
-    (SNAPSHOTS, "snapshot_of_its_month", lambda r: r.snapshot(month="2026-10-01"), 1),
-    (SNAPSHOTS, "snapshot_of_its_month", lambda r: r.snapshot(month="2025-11-01"), 1),
-    (SNAPSHOTS, "no_month_missed", lambda r: r.snapshot(BEFORE, since="2026-09-01"), 1),
-    (SNAPSHOTS, "no_month_missed", lambda r: r.snapshot(BEFORE, since="2025-08-01"), 14),
+    (SNAPSHOTS, "md5_matches_etag", lambda r: r.snapshot(etag='"' + "0" * 32 + '"'), 1),
+    (SNAPSHOTS, "md5_matches_etag", lambda r: r.snapshot(etag="0" * 32), 1),
+    (SNAPSHOTS, "copied_in_its_month", lambda r: r.snapshot(month="2026-10-01"), 1),
+    (SNAPSHOTS, "copied_in_its_month", lambda r: r.snapshot(month="2025-11-01"), 1),
+    (SNAPSHOTS, "no_month_missing", lambda r: r.snapshot(BEFORE, since="2026-09-01"), 1),
+    (SNAPSHOTS, "no_month_missing", lambda r: r.snapshot(BEFORE, since="2025-08-01"), 14),
     (SNAPSHOTS, SHAPE, lambda r: r.snapshot(row={"etag": None}), 1),
     (SNAPSHOTS, SHAPE, lambda r: r.snapshot(row={"copied_at": None}), 1),
     (KEY_INDEX, "every_line_accounted_for", lambda r: r.index(lines=103), 3),
@@ -163,9 +163,9 @@ EXAMPLES: list[tuple[Table, str, Callable[[Reader], Findings], int]] = [
     (KEY_INDEX, "layouts_known", lambda r: r.index({"layout": "new"}), 1),
     (KEY_INDEX, "few_oddities",
      lambda r: r.index(oddities=Counter({"an empty line": 1, "junk": 1}), rows=98), 2),
-    (KEY_INDEX, "copies_and_ocr_go_with_photos",
+    (KEY_INDEX, "photos_have_copies_and_ocr",
      lambda r: r.index(by_kind=Counter({"raw": 40, "400": 40, "ocr": 37})), 3),
-    (KEY_INDEX, "copies_and_ocr_go_with_photos", lambda r: r.index(by_kind=Counter(raw=5)), 5),
+    (KEY_INDEX, "photos_have_copies_and_ocr", lambda r: r.index(by_kind=Counter(raw=5)), 5),
     (KEY_INDEX, SHAPE, lambda r: r.index({"layout": None}), 1),
     (KEY_INDEX_ODDITIES, "lines_numbered", lambda r: r.oddities(line=0), 1),
     (KEY_INDEX_ODDITIES, SHAPE, lambda r: r.oddities(text=None), 1),
@@ -179,7 +179,7 @@ EXAMPLES: list[tuple[Table, str, Callable[[Reader], Findings], int]] = [
     (PRODUCTS, "codes_in_normal_form", lambda r: r.products([{**PRODUCT, "code": "12"}]), 1),
     (PRODUCTS, "codes_unique", lambda r: r.products([PRODUCT, PRODUCT, PRODUCT]), 2),
     (PRODUCTS, "products_not_empty", lambda r: r.products([]), 1),
-    (PRODUCTS, "not_from_the_future",
+    (PRODUCTS, "no_future_dates",
      lambda r: r.products([{**PRODUCT, "last_modified": datetime(2026, 11, 6, tzinfo=UTC)}]), 1),
     (PRODUCTS, "few_rows_without_a_code", lambda r: r.products(MANY, rejected=2), 2),
     (PRODUCTS, SHAPE, lambda r: r.products([{**PRODUCT, "code": None}, PRODUCT]), 1),
@@ -283,19 +283,19 @@ def test_a_shrunk_list_says_from_what_to_what(reader: Reader) -> None:
 def test_missed_months_are_named(
     reader: Reader, since: str, of: int, examples: list[str], note: str
 ) -> None:
-    found = reader.snapshot(BEFORE, since=since)["no_month_missed"]
+    found = reader.snapshot(BEFORE, since=since)["no_month_missing"]
     assert (found.broken, found.of, found.examples) == (len(examples), of, examples)
     assert found.note.startswith(note)
     assert found.note.endswith(".")
 
 
 def test_the_first_snapshot_has_missed_nothing(reader: Reader) -> None:
-    found = reader.snapshot()["no_month_missed"]
+    found = reader.snapshot()["no_month_missing"]
     assert (found.broken, found.note) == (0, "Nothing was missed: this is the first snapshot.")
 
 
 def test_an_etag_that_is_no_md5_is_said(reader: Reader) -> None:
-    assert "uploaded in parts" in reader.snapshot(etag='"0123-8"')["md5_is_the_etag"].note
+    assert "uploaded in parts" in reader.snapshot(etag='"0123-8"')["md5_matches_etag"].note
 
 
 def test_left_out_rows_are_told_with_their_reasons(reader: Reader) -> None:

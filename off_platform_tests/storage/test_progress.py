@@ -15,8 +15,8 @@ from off_platform.storage.progress import (
     LogDisplay,
     Tally,
     duration,
-    shown_at_the_desk,
     size,
+    terminal_display,
 )
 
 
@@ -113,7 +113,7 @@ def test_where_nobody_looks_lines_go_to_standard_error(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(LogDisplay.__init__, "__defaults__", (0.0,))
-    with shown_at_the_desk("Set milk") as display:
+    with terminal_display("Set milk") as display:
         display.show(tally_after(1, total=2, done=1))
     assert capsys.readouterr().err == "Set milk: 1 of 2 objects, 0 B, 1 objects/s, 1 s left\n"
 
@@ -124,7 +124,7 @@ def test_at_a_terminal_there_is_a_bar(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stderr", terminal)
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setenv("COLUMNS", "100")
-    with shown_at_the_desk("Set milk") as display:
+    with terminal_display("Set milk") as display:
         assert isinstance(display, BarDisplay)
         display.show(tally_after(1, total=2, done=2))
     assert "Set milk" in terminal.getvalue()

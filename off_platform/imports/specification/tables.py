@@ -156,7 +156,7 @@ PRODUCTS_IMPORTED = Table(
     ),
     (
         Rule(SHAPE, "The table has its columns, with their types.", blocking=True),
-        Rule("products_once", "Every product stands there once."),
+        Rule("products_unique", "Every product stands there once."),
         Rule("have_photos", "Products have photos in the bucket.", "warning", tolerated=0.5),
     ),
 )  # fmt: skip
