@@ -1,7 +1,7 @@
 """Every setting of the platform, from the environment and `.env`, with a default.
 
-This is the only reader of the environment. Credentials are no settings: a signed bucket or lake
-takes them from the ordinary AWS chain.
+This is the only reader of the environment. Credentials are not settings: a signed bucket or
+lake takes them from the standard AWS chain.
 """
 
 import difflib
@@ -41,7 +41,7 @@ ENV_FILE = ".env"
 
 
 class WrongSettingError(ValueError):
-    """A setting cannot be used; the message is one line: which, what is wrong, what is right."""
+    """A setting is invalid; the message is one line: which, what is wrong, what is valid."""
 
 
 # An address holds credentials before its host, or as a value of its query.
@@ -59,12 +59,12 @@ def _demand_no_credentials(value: str) -> None:
     if _USER_IN_ADDRESS.search(value):
         raise ValueError(
             "must not hold a user name or password, as addresses are written to cards and tables; "
-            "use the ordinary AWS chain with s3:// and OFF_PLATFORM_SOURCES_ACCESS=signed"
+            "use the standard AWS chain with s3:// and OFF_PLATFORM_SOURCES_ACCESS=signed"
         )
     if _SECRET_IN_QUERY.search(value):
         raise ValueError(
             "must not be signed or hold a token, as addresses are written to cards and tables; "
-            "use the ordinary AWS chain with s3:// and OFF_PLATFORM_SOURCES_ACCESS=signed"
+            "use the standard AWS chain with s3:// and OFF_PLATFORM_SOURCES_ACCESS=signed"
         )
 
 
@@ -135,7 +135,7 @@ class Settings(BaseSettings):
         description="Work on small generated copies of the buckets under var/sandbox.",
     )
     lake: Location = Field(
-        default="var/lake", description="Where tables and image sets lie: a folder or s3://."
+        default="var/lake", description="Location of tables and image sets: a folder or s3://."
     )
     images_bucket: Location = Field(
         default="s3://openfoodfacts-images", description="The Open Food Facts images bucket."
@@ -149,134 +149,141 @@ class Settings(BaseSettings):
         default="anonymous", description="How the source buckets are read."
     )
     sources_endpoint: Endpoint | None = Field(
-        default=None, description="Another S3 endpoint for the sources, such as http://host:9000."
+        default=None, description="Custom S3 endpoint of the sources, such as http://host:9000."
     )
     lake_region: str = Field(default="eu-west-3", description="Region of a lake on S3.")
     lake_endpoint: Endpoint | None = Field(
-        default=None, description="Another S3 endpoint for the lake, such as http://host:9000."
+        default=None, description="Custom S3 endpoint of the lake, such as http://host:9000."
     )
     products_dump: Location | None = Field(
         default=None,
-        description="Open Food Facts' database dump (CSV, Parquet or JSONL), a file or a URL.",
+        description="Open Food Facts' database dump (CSV, Parquet or JSONL): a file or a URL.",
     )
     inbox: Location | None = Field(
         default=None, description="Where producers' files arrive: a folder or s3://bucket/prefix."
     )
     import_folders: str = Field(
         default="",
-        description="Folders, separated by commas, from which a file may be named in the launchpad "
-        "of `import_file`, besides the inbox. The command line may name any file.",
+        description="Comma-separated folders, besides the inbox, whose files the launchpad of "
+        "`import_file` may import. The command line may import any file.",
     )
     image_sets: Path = Field(
         default=Path("image_sets.toml"), description="The file that declares the image sets."
     )
     layout: Literal["shards", "files"] = Field(
-        default="shards", description="How an image set's objects are put down."
+        default="shards", description="Layout of an image set's objects."
     )
     shard_samples: int = Field(
-        default=1000, ge=1, le=100_000, description="Samples in one tar shard, at most."
+        default=1000, ge=1, le=100_000, description="Maximum number of samples in one tar shard."
     )
     concurrency: int = Field(
-        default=64, ge=1, le=1024, description="Objects on their way at the same time."
+        default=64, ge=1, le=1024, description="Maximum number of objects fetched concurrently."
     )
-    attempts: int = Field(default=6, ge=1, le=100, description="Tries for one object, in all.")
+    attempts: int = Field(
+        default=6, ge=1, le=100, description="Maximum number of attempts per object."
+    )
     request_seconds: float = Field(
-        default=60, gt=0, description="A request that takes longer is given up and tried again."
+        default=60, gt=0, description="Timeout of a request, in seconds; then it is retried."
     )
     list_attempts: int = Field(
         default=8,
         ge=1,
         le=100,
-        description="Tries for a key list that is missing upstream; waits double from 1 s to 60 s.",
+        description="Attempts for a key list missing upstream; the delay doubles from 1 s to 60 s.",
     )
     object_bytes_most: int = Field(
-        default=64 * 2**20, ge=1024, description="A larger object is refused, in bytes."
+        default=64 * 2**20, ge=1024, description="Maximum size of an object, in bytes."
     )
     key_list_bytes_most: int = Field(
-        default=8 * 2**30, ge=1024, description="A key list that unpacks to more is refused."
+        default=8 * 2**30, ge=1024, description="Maximum unpacked size of a key list, in bytes."
     )
     decoded_share: Share = Field(
         default=0.01, description="Share of an image set's photos that are decoded in full."
     )
     keep_formats: bool = Field(
         default=False,
-        description="Keep whole PNG, WebP and GIF pictures that are named .jpg; otherwise they are "
-        "named as corrupt.",
+        description="Keep complete PNG, WebP and GIF images named .jpg; by default they are "
+        "reported as corrupt.",
     )
     missing_share_most: Share = Field(
-        default=0.05, description="A larger share of missing objects fails the set's check."
+        default=0.05, description="Maximum share of missing objects in an image set."
     )
     shrunk_share_most: Share = Field(
-        default=0.05, description="A key list that lost a larger share blocks what hangs on it."
+        default=0.05,
+        description="Maximum share of keys a key list may lose; beyond it the month stops.",
     )
     oddities_share_most: Share = Field(
-        default=0.001, description="A larger share of odd lines fails the index's check."
+        default=0.001, description="Maximum share of lines of a key list that are not keys."
     )
     bins_train_share: Share = Field(
-        default=0.8, description="Share of the bins that go to train, visit by visit."
+        default=0.8, description="Share of the bins in train; visits stay whole."
     )
     bins_validation_share: Share = Field(
-        default=0.1, description="Share of the bins that go to validation; the rest is test."
+        default=0.1, description="Share of the bins in validation; the rest is test."
     )
-    bins_split_seed: int = Field(
-        default=0, description="Another seed deals the bins out otherwise."
-    )
+    bins_split_seed: int = Field(default=0, description="Seed of the bin splits.")
     bins_published_list: Path | None = Field(
         default=None,
-        description="A validation list that others published (ABID's or Udacity's form): how much "
-        "a split by it would leak is told.",
+        description="A published validation list (format of ABID or Udacity), to report how much a "
+        "split by it would leak.",
     )
     gallery_samples: int = Field(
-        default=2000, ge=0, description="Samples shown in a set's gallery, at most."
+        default=2000, ge=0, description="Maximum number of samples in a set's gallery."
     )
     unattended: bool = Field(
         default=True,
-        description="Schedules, inbox and alerts run from the first start of the daemon; else "
-        "each is started in the UI.",
+        description="Start schedules, inbox and alerts with the daemon; otherwise start each of "
+        "them in the UI.",
     )
     monthly_cron: Cron = Field(
         default="0 3 4 * *",
-        description="When the month is made, as cron has it, in UTC: the 4th of a month at 3.",
+        description="Cron schedule of the monthly run, in UTC.",
     )
     alert_slack_webhook: SecretStr | None = Field(
         default=None,
-        description="Incoming webhook of Slack, or of what takes the same form. This and the "
-        "other secrets of alerts may be `secretsmanager:NAME`, a secret in AWS Secrets Manager.",
+        description="Incoming webhook of Slack or a compatible service. This and the other secrets "
+        "of alerts may be `secretsmanager:NAME`, a secret in AWS Secrets Manager.",
     )
     alert_webhook: SecretStr | None = Field(
         default=None,
-        description="Address that gets alerts as JSON: title, text, link, same_as, "
+        description="URL that receives alerts as JSON: title, text, link, same_as, "
         "idempotency_key.",
     )
     alert_email_to: str = Field(
-        default="", description="Who gets alerts by e-mail, separated by commas."
+        default="", description="Recipients of alerts by e-mail, separated by commas."
     )
     alert_email_from: str = Field(
-        default="off-platform@localhost", description="From whom they come."
+        default="off-platform@localhost", description="Sender address of alerts by e-mail."
     )
-    alert_smtp_host: str = Field(default="localhost", description="The mail server.")
+    alert_smtp_host: str = Field(default="localhost", description="Host of the mail server.")
     alert_smtp_port: int = Field(
-        default=587, ge=1, le=65_535, description="Its port; 465 with ssl, as a rule."
+        default=587, ge=1, le=65_535, description="Port of the mail server; usually 465 with ssl."
     )
     alert_smtp_security: Literal["starttls", "ssl", "none"] = Field(
-        default="starttls", description="How it is encrypted; none only for this machine's own."
+        default="starttls",
+        description="Encryption of the connection to the mail server; none only for localhost.",
     )
-    alert_smtp_user: str = Field(default="", description="Who logs in there; nobody by default.")
-    alert_smtp_password: SecretStr = Field(default=SecretStr(""), description="The password.")
+    alert_smtp_user: str = Field(
+        default="", description="User name at the mail server; no login by default."
+    )
+    alert_smtp_password: SecretStr = Field(
+        default=SecretStr(""), description="Password of that user."
+    )
     alert_sns_topic: str = Field(
-        default="", description="ARN of an AWS SNS topic, signed by the ordinary AWS chain."
+        default="", description="ARN of an AWS SNS topic that receives alerts."
     )
     alert_repeat_hours: float = Field(
-        default=24, ge=0, description="The same alert is not sent again within so many hours."
+        default=24, ge=0, description="Hours before the same alert is sent again."
     )
     alert_warning_share: Share = Field(
-        default=0.2, description="A warning that a larger share broke is worth an alert."
+        default=0.2, description="Share of rows above which a warning raises an alert."
     )
     alert_ui: Annotated[str, AfterValidator(_address_of_the_ui)] = Field(
-        default="", description="Address of the UI for links, such as https://dagster.example.org."
+        default="",
+        description="URL of the UI for links in alerts, such as https://dagster.example.org.",
     )
     duckdb_memory: Memory = Field(
-        default="512MB", description="Memory limit of DuckDB, which spills beyond it."
+        default="512MB", description="Memory limit of DuckDB; beyond it, data is spilled to disk."
     )
     threads: int = Field(default=2, ge=1, le=256, description="Threads of DuckDB.")
 
@@ -284,7 +291,7 @@ class Settings(BaseSettings):
     @classmethod
     def _no_more_than_all(cls, share: float, info: ValidationInfo) -> float:
         if share + info.data.get("bins_train_share", 0) > 1:
-            raise ValueError("with OFF_PLATFORM_BINS_TRAIN_SHARE it is more than all there is")
+            raise ValueError("together with OFF_PLATFORM_BINS_TRAIN_SHARE it exceeds 1")
         return share
 
     @model_validator(mode="before")
@@ -315,9 +322,7 @@ def settings() -> Settings:
     except ValidationError as error:
         raise WrongSettingError(_in_one_line(error)) from None
     except UnicodeDecodeError:
-        raise WrongSettingError(
-            f"{ENV_FILE} is no UTF-8 text; save it as UTF-8 (or ASCII)."
-        ) from None
+        raise WrongSettingError(f"{ENV_FILE} is not UTF-8 text; save it as UTF-8.") from None
     except SettingsError as error:
         raise WrongSettingError(f"The settings cannot be read: {error}.") from None
     _trust_one_bundle()
@@ -327,7 +332,7 @@ def settings() -> Settings:
 
 
 def _trust_one_bundle() -> None:
-    """Certificates that one library is told to trust are trusted by all.
+    """Makes all libraries trust the certificates that one of them is configured to trust.
 
     boto3 reads AWS_CA_BUNDLE, obstore SSL_CERT_FILE, requests REQUESTS_CA_BUNDLE.
     """
@@ -401,6 +406,6 @@ def _in_one_line(error: ValidationError) -> str:
     default = Settings.model_fields[field].default
     meaning = Settings.model_fields[field].description
     return (
-        f"OFF_PLATFORM_{field.upper()}={given!r} cannot be used: {wrong}. "
+        f"OFF_PLATFORM_{field.upper()}={given!r} is invalid: {wrong}. "
         f"{meaning} The default is {default!s}."
     )

@@ -90,7 +90,7 @@ def names_in(folder: str) -> list[str]:
 def test_the_first_time_the_bins_are_listed_and_fetched(fresh: Run, sandbox: Sandbox) -> None:
     code, out, err = fresh("--n", "all", "--id-space", "both", "--out", "photos")
     assert code == 0
-    assert "The bins are not known yet: their metadata are listed and fetched first." in err
+    assert "No bins are known yet; listing and fetching their metadata first." in err
     assert "53 metadata and 56 photos are listed; 109 objects are new or changed, 0 gone." in err
     assert "52 of 52 candidates, chosen from the table bins." in out
     assert "open gallery.html there" in out
@@ -291,7 +291,7 @@ def test_fewer_bins_than_asked_for_are_told(run: Run) -> None:
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        ([], "Name a declared SET, or give --out for one of your own."),
+        ([], "Name a declared SET, or give --out to build one of your own."),
         (
             ["nope"],
             "There is no image set 'nope' in image_sets.toml; declared are: none, there is no",
@@ -307,7 +307,7 @@ def test_fewer_bins_than_asked_for_are_told(run: Run) -> None:
         (["--id-space", "1", "--out", "x"], "'1' is not one of 'main', 'pilot', 'both'"),
         (["--layout", "zip", "--out", "x"], "'zip' is not one of 'shards', 'files'"),
         (["--kind", "raw", "--out", "x"], "No such option"),
-        (["--out", ""], "it is empty; name a folder"),
+        (["--out", ""], "must not be empty; name a folder"),
         (["--out", "x[1]"], "has one of * ? [ ] in it"),
     ],
 )

@@ -138,7 +138,7 @@ def test_an_address_without_credentials_is_used(
 
 def test_a_dotenv_file_in_another_encoding_is_one_sentence() -> None:
     Path(".env").write_bytes("OFF_PLATFORM_LAKE=é".encode("latin-1"))
-    with pytest.raises(WrongSettingError, match="no UTF-8 text"):
+    with pytest.raises(WrongSettingError, match="not UTF-8 text"):
         settings()
 
 

@@ -27,25 +27,21 @@ class BinChoice(BaseModel):
     n: int | None = Field(
         default=1000, ge=1, le=10**12, description="Number of photos; none for all."
     )
-    seed: int = Field(default=0, description="Another seed chooses other photos.")
+    seed: int = Field(default=0, description="Seed of the draw.")
     id_space: Literal["main", "pilot", "both"] = Field(
         default="main", description="main, pilot (the 1,200 unpadded ids) or both."
     )
     difficulty: Literal["moderate", "hard"] | None = Field(
-        default=None, description="moderate: fewer than 6 expected items; hard: the others."
+        default=None, description="moderate: fewer than 6 expected items; hard: 6 or more."
     )
-    least_quantity: int = Field(default=0, ge=0, description="At least so many expected items.")
-    most_quantity: int | None = Field(
-        default=None, ge=0, description="At most so many expected items."
-    )
+    least_quantity: int = Field(default=0, ge=0, description="Minimum expected quantity.")
+    most_quantity: int | None = Field(default=None, ge=0, description="Maximum expected quantity.")
     per_class: int | None = Field(
-        default=None, ge=1, description="At most so many photos of one expected quantity."
+        default=None, ge=1, description="Maximum number of photos per expected quantity."
     )
-    one_per_visit: bool = Field(
-        default=False, description="Only one photo of a bin's before and after."
-    )
+    one_per_visit: bool = Field(default=False, description="One photo per visit.")
     exact: bool = Field(
-        default=False, description="Only bins whose items' sum is the expected quantity."
+        default=False, description="Only bins whose items add up to the expected quantity."
     )
     asins: tuple[Code, ...] = Field(default=(), description="Only bins with one of these ASINs.")
     skus: tuple[Code, ...] = Field(default=(), description="Only bins with one of these FCSKUs.")
@@ -53,7 +49,7 @@ class BinChoice(BaseModel):
         default=None, description="Only bins of this split, see bin_splits."
     )
     keep_formats: bool = Field(
-        default=False, description="Keep PNG, WebP and GIF pictures that are named .jpg."
+        default=False, description="Keep PNG, WebP and GIF images named .jpg."
     )
 
     @model_validator(mode="after")

@@ -1,4 +1,4 @@
-"""What every command shares: where it speaks, its exit codes, the lake and buckets that are set."""
+"""What all commands share: consoles, exit codes, and the configured lake and buckets."""
 
 import os
 import stat
@@ -23,19 +23,19 @@ err = Console(stderr=True, emoji=False)
 
 
 def the_lake(of: Settings) -> "Lake":
-    """The lake that is set."""
+    """The configured lake."""
     from off_platform.storage.lake import Lake
 
     return Lake(of.lake, Access(of.lake_region, of.lake_endpoint, signed=True, retries=5))
 
 
 def images_bucket(of: Settings) -> Source:
-    """The images bucket that is set."""
+    """The configured images bucket."""
     return _bucket(of, of.images_bucket, of.images_region)
 
 
 def bins_bucket(of: Settings) -> Source:
-    """The bins bucket that is set."""
+    """The configured bins bucket."""
     return _bucket(of, of.bins_bucket, of.bins_region)
 
 
@@ -58,8 +58,8 @@ def temporary_folder() -> Iterator[Path]:
     about = own.lstat()
     if not stat.S_ISDIR(about.st_mode) or about.st_uid != os.getuid() or about.st_mode & 0o022:
         raise PermissionError(
-            f"{own} belongs to somebody else, or others may write there; remove it, or name "
-            "another temporary folder in TMPDIR."
+            f"{own} belongs to another user or is writable by others; remove it, or set "
+            "TMPDIR to another temporary folder."
         )
     with LocalFolder(own, own).scratch() as folder:
         yield folder

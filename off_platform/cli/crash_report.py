@@ -1,4 +1,4 @@
-"""An error that nobody foresaw: one sentence for the user, the traceback in a file for maintainers.
+"""An unexpected error: one sentence for the user, the traceback in a file for maintainers.
 
 What counts as foreseen is decided by the command line.
 """
@@ -30,8 +30,8 @@ def reported(error: BaseException) -> str:
         with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace") as file:
             file.write(text)
     except OSError as no_file:
-        return f"Unforeseen error: {what}. Its traceback could not be written: {no_file.strerror}."
-    return f"Unforeseen error: {what}. Please report it with the traceback in {path}."
+        return f"Unexpected error: {what}. Its traceback could not be written: {no_file.strerror}."
+    return f"Unexpected error: {what}. Please report it with the traceback in {path}."
 
 
 def masked(text: str) -> str:

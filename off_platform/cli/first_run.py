@@ -1,4 +1,4 @@
-"""The whole platform once, in this process, on whatever buckets are set; then what was made.
+"""Runs the whole platform once, in this process, on the configured buckets; prints a summary.
 
 Runs are Dagster's own and are kept, so that the UI shows them afterwards.
 """
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class Report:
-    """What a run came to."""
+    """The outcome of a run."""
 
     month: str
     image_set: str
@@ -39,17 +39,17 @@ class Report:
 
 
 def make_sandbox_ready() -> None:
-    """Makes the sandbox, where it is not there yet."""
+    """Creates the sandbox if it does not exist yet."""
     from off_platform.sandbox.make import make_sandbox
 
     make_sandbox(SANDBOX)
 
 
 def demand_set(settings: Settings, image_set: str) -> None:
-    """Sees to it that a set is declared, before anything is done.
+    """Ensures that a set is declared, before any work starts.
 
     Raises:
-        off_platform.image_sets.declared.UnknownSetError: it is not.
+        off_platform.image_sets.declared.UnknownSetError: it is not declared.
     """
     from off_platform.image_sets.declared import declared_choice
     from off_platform.images.choice import Choice
@@ -63,7 +63,7 @@ def run_once(settings: Settings, image_set: str, console: Console) -> Report:
     Args:
         settings: which buckets, which lake.
         image_set: name of a declared set.
-        console: where the steps are told.
+        console: where progress is printed.
     """
     from off_platform.definitions import definitions
 
@@ -71,13 +71,13 @@ def run_once(settings: Settings, image_set: str, console: Console) -> Report:
     defs = definitions(of=of_an_operator(settings))
     report = Report(f"{datetime.now(UTC):%Y-%m-01}", image_set)
     with opened_home(settings) as instance:
-        for job, partition, told in (
+        for job, partition, step in (
             ("monthly", report.month, "the month: key list indexed, products and bins read"),
             ("image_sets", image_set, f"the image set {image_set}: chosen, fetched, verified"),
         ):
-            with console.status(f"{told} ..."):
+            with console.status(f"{step} ..."):
                 result = run_job(defs, instance, job, partition)
-            _note(report, result, console, told)
+            _note(report, result, console, step)
         for path in sorted((SANDBOX / "inbox").glob("*.csv")) if settings.sandbox else ():
             with console.status(f"the import {path.name} ..."):
                 key, result = run_import(defs, instance, path)
@@ -87,7 +87,7 @@ def run_once(settings: Settings, image_set: str, console: Console) -> Report:
     return report
 
 
-def _note(report: Report, result: "dg.ExecuteInProcessResult", console: Console, told: str) -> None:
+def _note(report: Report, result: "dg.ExecuteInProcessResult", console: Console, step: str) -> None:
     evaluations = result.get_asset_check_evaluations()
     report.checks += len(evaluations)
     for evaluation in evaluations:
@@ -102,13 +102,13 @@ def _note(report: Report, result: "dg.ExecuteInProcessResult", console: Console,
             )
     report.broken |= not result.success
     mark = "[green]done[/]" if result.success else "[red]failed[/]"
-    console.print(f"  {mark}  {escape(told)}")
+    console.print(f"  {mark}  {escape(step)}")
     for sentence in failures(result):
         console.print(f"        {escape(sentence)}", soft_wrap=True, highlight=False)
 
 
-def tell(report: Report, settings: Settings, lake: "Lake", console: Console) -> None:
-    """The summary: what was made, where it lies, how to look at it."""
+def print_summary(report: Report, settings: Settings, lake: "Lake", console: Console) -> None:
+    """Prints the summary: what was made, where it is stored, how to view it."""
     from off_platform.storage.views import VIEWS
 
     folder = lake.root.address(f"{IMAGE_SETS}/{report.image_set}")
@@ -122,11 +122,11 @@ def tell(report: Report, settings: Settings, lake: "Lake", console: Console) -> 
         f"  data card       {escape(folder)}/README.md",
     )
     for line in (
-        f"[bold]Where it lies[/] (made in {duration(report.seconds)})",
+        f"[bold]Where it is stored[/] (made in {duration(report.seconds)})",
         f"  the lake        {escape(lake.root.address())}",
         *((f"  the image set   {escape(folder)}",) if has_set else ()),
         "",
-        "[bold]How to look at it[/]",
+        "[bold]How to view it[/]",
         *(of_set if has_set else ()),
         *(
             f"  import report   {escape(lake.root.address(f'imports/{key}/report.html'))}"
@@ -143,8 +143,8 @@ def _made(report: Report, lake: "Lake") -> Table:
     for column in ("table", "rows", "what it is"):
         table.add_column(column, justify="right" if column == "rows" else "left")
     with lake.connect() as connection:
-        for name, told, rows in _tables(report, lake, connection):
-            table.add_row(name, f"{rows:,}", told)
+        for name, description, rows in _tables(report, lake, connection):
+            table.add_row(name, f"{rows:,}", description)
     return table
 
 
@@ -153,7 +153,7 @@ def _tables(report: Report, lake: "Lake", connection: Any) -> list[tuple[str, st
     from off_platform.images import schemas
 
     month = ("month", report.month)
-    told: list[tuple[str, str, int]] = []
+    counted: list[tuple[str, str, int]] = []
     for table, partition in (
         (schemas.KEY_INDEX, month),
         (schemas.KEY_INDEX_ODDITIES, month),
@@ -164,13 +164,13 @@ def _tables(report: Report, lake: "Lake", connection: Any) -> list[tuple[str, st
         if lake.has(table.name, partition):
             rows = lake.rows_of(table.name, partition)
             count = connection.execute(f"SELECT count(*) FROM {rows}").fetchall()[0][0]
-            told.append((table.name, table.description, count))
+            counted.append((table.name, table.description, count))
     manifest = f"{IMAGE_SETS}/{report.image_set}/manifest.parquet"
     if lake.root.exists(manifest):
         rows = f"read_parquet({literal(lake.root.address(manifest))})"
         count = connection.execute(f"SELECT count(*) FROM {rows}").fetchall()[0][0]
-        told.append(("manifest", f"The objects of the image set {report.image_set}.", count))
-    return told
+        counted.append(("manifest", f"The objects of the image set {report.image_set}.", count))
+    return counted
 
 
 def _checked(report: Report) -> Table:

@@ -1,4 +1,4 @@
-"""`off-platform images` and `off-platform bins`: image sets at one's desk, without Dagster."""
+"""`off-platform images` and `off-platform bins`: image sets from the command line."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -26,9 +26,9 @@ from off_platform.storage.lake_layout import BIN_IMAGE_SETS, IMAGE_SETS
 from off_platform.storage.objects import Source
 from off_platform.storage.progress import size, terminal_display
 
-# A bucket that lost more of the bins is taken for another one.
+# A bucket that lost a larger share of the bins is assumed to be another bucket.
 GONE_SHARE_MOST = 0.5
-# Of the objects that are not there; the manifest has all.
+# Of missing objects; the manifest lists all.
 PROBLEMS_SHOWN = 5
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 def _folder(text: str) -> Path:
     """`--out ""` comes of an unset variable, and would be the current folder."""
     if not text.strip():
-        raise typer.BadParameter("it is empty; name a folder")
+        raise typer.BadParameter("must not be empty; name a folder")
     if Path(text).exists() and not Path(text).is_dir():
         raise typer.BadParameter(f"{text} is a file; name a folder")
     return Path(text)
@@ -48,13 +48,14 @@ def _folder(text: str) -> Path:
 
 def images(  # noqa: PLR0913, PLR0917 - each is an option of the command line
     image_set: Annotated[
-        str | None, typer.Argument(metavar="[SET]", help="A set of image_sets.toml.")
+        str | None,
+        typer.Argument(metavar="[SET]", help="Name of a set declared in image_sets.toml."),
     ] = None,
     to: Annotated[
         Path | None,
         typer.Option(
             "--out",
-            help="Folder for the set; the lake's by default.",
+            help="Output folder; by default inside the lake.",
             parser=_folder,
             metavar="FOLDER",
         ),
@@ -65,68 +66,68 @@ def images(  # noqa: PLR0913, PLR0917 - each is an option of the command line
     n: Annotated[
         str | None, typer.Option(help="Number of photos, or `all`.", show_default="1000")
     ] = None,
-    seed: Annotated[
-        int | None, typer.Option(help="Another seed chooses other photos.", show_default="0")
+    seed: Annotated[int | None, typer.Option(help="Seed of the draw.", show_default="0")] = None,
+    per_product: Annotated[
+        int | None, typer.Option(help="Maximum number of photos per product.")
     ] = None,
-    per_product: Annotated[int | None, typer.Option(help="Maximum per product; else none.")] = None,
     barcode_prefixes: Annotated[
-        list[str] | None, typer.Option("--barcode-prefix", help="Barcodes that start so.")
+        list[str] | None,
+        typer.Option("--barcode-prefix", help="Barcode prefixes, such as 301 or 20."),
     ] = None,
     image_ids: Annotated[
-        list[int] | None, typer.Option("--image-id", help="Only these image ids.")
+        list[int] | None, typer.Option("--image-id", help="Image ids, such as 1.")
     ] = None,
     last_editors: Annotated[
         list[str] | None,
-        typer.Option("--last-editor", help="Products last edited by one of these."),
+        typer.Option("--last-editor", help="Last editors of the products."),
     ] = None,
     edited_from: Annotated[
-        str | None, typer.Option(help="Last edited on this day or later, 2026-01-31.")
+        str | None, typer.Option(help="Earliest day of the last edit, such as 2026-01-31.")
     ] = None,
-    edited_until: Annotated[
-        str | None, typer.Option(help="Last edited on this day or earlier.")
-    ] = None,
+    edited_until: Annotated[str | None, typer.Option(help="Latest day of the last edit.")] = None,
     countries: Annotated[
-        list[str] | None, typer.Option("--country", help="Sold in one of these, en:france.")
+        list[str] | None, typer.Option("--country", help="Countries of sale, such as en:france.")
     ] = None,
     categories: Annotated[
-        list[str] | None, typer.Option("--category", help="Of one of these, en:spreads.")
+        list[str] | None, typer.Option("--category", help="Categories, such as en:spreads.")
     ] = None,
     languages: Annotated[
-        list[str] | None, typer.Option("--language", help="With one of these on it, fr.")
+        list[str] | None, typer.Option("--language", help="Languages on the product, such as fr.")
     ] = None,
     layout: Annotated[
         Literal["shards", "files"] | None,
-        typer.Option(help="WebDataset shards, or loose files.", show_default="shards"),
+        typer.Option(help="WebDataset shards or loose files.", show_default="shards"),
     ] = None,
     keep_formats: Annotated[
         bool | None,
-        typer.Option("--keep-formats", help="Keep PNG, WebP and GIF pictures named .jpg."),
+        typer.Option("--keep-formats", help="Keep PNG, WebP and GIF images named .jpg."),
     ] = None,
     month: Annotated[
-        str | None, typer.Option(help="Choose from the key index of 2026-11; else the newest.")
+        str | None,
+        typer.Option(help="Month of the key index, such as 2026-11; by default the newest."),
     ] = None,
 ) -> None:
-    """Make an image set: choose, fetch, verify, document. Run again to go on, or to refresh it.
+    """Build an image set: choose, fetch, verify, document. Run again to resume or to refresh it.
 
-    A declared SET can be varied by options; defaults hold where it has none. The filters by
-    editor, day, country, category and language need the table products. Options that may be given
-    more than once widen the choice.
+    Options override those of a declared SET. The filters by editor, day, country, category and
+    language need the table products. An option that is repeated accepts any of its values.
     """
     varied = {**locals(), "n": _number(n)}
     made = _make_images(settings(), image_set, to, varied)
-    _tell_made(made)
+    _print_made(made)
     raise typer.Exit(max(_code(made), _compare_views(settings())))
 
 
 def bins(  # noqa: PLR0913, PLR0917 - each is an option of the command line
     image_set: Annotated[
-        str | None, typer.Argument(metavar="[SET]", help="A set of image_sets.toml.")
+        str | None,
+        typer.Argument(metavar="[SET]", help="Name of a set declared in image_sets.toml."),
     ] = None,
     to: Annotated[
         Path | None,
         typer.Option(
             "--out",
-            help="Folder for the set; the lake's by default.",
+            help="Output folder; by default inside the lake.",
             parser=_folder,
             metavar="FOLDER",
         ),
@@ -134,28 +135,28 @@ def bins(  # noqa: PLR0913, PLR0917 - each is an option of the command line
     n: Annotated[
         str | None, typer.Option(help="Number of photos, or `all`.", show_default="1000")
     ] = None,
-    seed: Annotated[
-        int | None, typer.Option(help="Another seed chooses other photos.", show_default="0")
-    ] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of the draw.", show_default="0")] = None,
     id_space: Annotated[
         Literal["main", "pilot", "both"] | None,
-        typer.Option(help="Padded ids, or unpadded ones.", show_default="main"),
+        typer.Option(help="main (padded ids), pilot (unpadded ids) or both.", show_default="main"),
     ] = None,
     difficulty: Annotated[
-        Literal["moderate", "hard"] | None, typer.Option(help="Fewer than 6 items, or more.")
+        Literal["moderate", "hard"] | None,
+        typer.Option(help="moderate: fewer than 6 expected items; hard: 6 or more."),
     ] = None,
     least_quantity: Annotated[
-        int | None, typer.Option(help="Minimum of expected items.", show_default="0")
+        int | None, typer.Option(help="Minimum expected quantity.", show_default="0")
     ] = None,
-    most_quantity: Annotated[
-        int | None, typer.Option(help="Maximum of expected items; else none.")
+    most_quantity: Annotated[int | None, typer.Option(help="Maximum expected quantity.")] = None,
+    per_class: Annotated[
+        int | None, typer.Option(help="Maximum number of photos per expected quantity.")
     ] = None,
-    per_class: Annotated[int | None, typer.Option(help="Maximum per quantity; else none.")] = None,
     one_per_visit: Annotated[
-        bool | None, typer.Option("--one-per-visit", help="One photo of a before and after.")
+        bool | None, typer.Option("--one-per-visit", help="One photo per visit.")
     ] = None,
     exact: Annotated[
-        bool | None, typer.Option("--exact", help="Items' sum is the expected quantity.")
+        bool | None,
+        typer.Option("--exact", help="Only bins whose items add up to the expected quantity."),
     ] = None,
     asins: Annotated[
         list[str] | None, typer.Option("--asin", help="Bins with one of these ASINs.")
@@ -164,30 +165,29 @@ def bins(  # noqa: PLR0913, PLR0917 - each is an option of the command line
         list[str] | None, typer.Option("--sku", help="Bins with one of these FCSKUs.")
     ] = None,
     split: Annotated[
-        Literal["train", "validation", "test"] | None, typer.Option(help="Bins of this split.")
+        Literal["train", "validation", "test"] | None, typer.Option(help="Only bins of this split.")
     ] = None,
     layout: Annotated[
         Literal["shards", "files"] | None,
-        typer.Option(help="WebDataset shards, or loose files.", show_default="shards"),
+        typer.Option(help="WebDataset shards or loose files.", show_default="shards"),
     ] = None,
     keep_formats: Annotated[
         bool | None,
-        typer.Option("--keep-formats", help="Keep PNG, WebP and GIF pictures named .jpg."),
+        typer.Option("--keep-formats", help="Keep PNG, WebP and GIF images named .jpg."),
     ] = None,
     refresh: Annotated[  # noqa: FBT002 - an option of the command line
         bool,
-        typer.Option(help="List the bucket first, and fetch metadata that is new or changed."),
+        typer.Option(help="List the bucket first, and fetch new or changed metadata."),
     ] = True,
 ) -> None:
-    """Make an image set of bins: choose, fetch, verify, label. Run again to go on or refresh it.
+    """Build an image set of bins: choose, fetch, verify, label. Run again to resume or refresh it.
 
-    A declared SET can be varied by options; defaults hold where it has none.
-    The first time the bins' metadata are listed and fetched: all of them, 1.1 GB. Later runs list
-    the bucket and fetch what is new or changed.
+    Options override those of a declared SET. The first run lists and fetches the metadata of all
+    bins (1.1 GB). Later runs list the bucket and fetch what is new or changed.
     """
     varied = {**locals(), "n": _number(n)}
     made, whole = _make_bins(settings(), image_set, to, varied)
-    _tell_made(made)
+    _print_made(made)
     code = max(_code(made), DONE if whole else INCOMPLETE)
     raise typer.Exit(max(code, _compare_views(settings())))
 
@@ -205,7 +205,7 @@ def _make_bins(
     choice, description = (
         declared_choice(of.image_sets, choices.WING, choices.BinChoice, image_set)
         if image_set
-        else (choices.BinChoice(), "An image set made at one's desk.")
+        else (choices.BinChoice(), "An image set built from the command line.")
     )
     if varied["n"] == "all":
         varied |= {"n": None, "all": True}
@@ -225,7 +225,7 @@ def _make_bins(
 def _name_shared_bins(
     of: Settings, lake: "Lake", connection: Any, image_set: str | None, choice: Any
 ) -> bool:
-    """Says what a declared set shares with others that must not have it; whether it does."""
+    """Reports bins shared with declared sets that must not have them; whether there are any."""
     from off_platform.bins import declared_pairs
 
     if image_set is None:
@@ -277,7 +277,7 @@ def _list_and_fetch(
     from off_platform.bins import collect, listing
 
     if not known:
-        err.print("The bins are not known yet: their metadata are listed and fetched first.")
+        err.print("No bins are known yet; listing and fetching their metadata first.")
     limits = collect.limits_from(of)
     with terminal_display("listing") as display:
         listed = listing.list_objects(
@@ -295,14 +295,14 @@ def _demand_set_or_folder(image_set: str | None, to: Path | None) -> None:
     )
 
     if image_set is None and to is None:
-        raise UnusableChoiceError("Name a declared SET, or give --out for one of your own.")
+        raise UnusableChoiceError("Name a declared SET, or give --out to build one of your own.")
 
 
 def _set_folder(lake: "Lake", name: str, to: Path | None) -> "Folder":
     from off_platform.image_sets import building
     from off_platform.storage.folders import LocalFolder
 
-    # Nothing of ours but the set stays behind in a folder of the user's.
+    # Only the set itself remains in the user's folder.
     scratch = to / building.BUILDING / "scratch" if to else None
     return LocalFolder(to, scratch) if to else lake.root.below(name)
 
@@ -320,7 +320,7 @@ def _make_images(
     choice, description = (
         declared_choice(of.image_sets, choices.WING, choices.Choice, image_set)
         if image_set
-        else (choices.Choice(), "An image set made at one's desk.")
+        else (choices.Choice(), "An image set built from the command line.")
     )
     if varied["n"] == "all":
         varied |= {"n": None, "all": True}
@@ -342,7 +342,7 @@ def _index_this_month(of: Settings, lake: "Lake", source: Source, connection: An
     from off_platform.images import monthly
 
     month = f"{datetime.now(UTC):%Y-%m-01}"
-    err.print(f"No month is indexed yet: the key list of {month[:7]} is copied and indexed first.")
+    err.print(f"No month is indexed yet; copying and indexing the key list of {month[:7]} first.")
     with terminal_display("key list") as display:
         monthly.sync_month(
             lake,
@@ -382,20 +382,20 @@ def _compare_views(of: Settings) -> int:
 
 
 def _number(text: str | None) -> int | str | None:
-    """The number a person wrote; what is none stays as it is, and is refused with the options."""
+    """The number that was given; other text is kept and refused when the options are validated."""
     is_number = text is not None and text.isascii() and text.isdigit()
     return int(text) if is_number and text else text
 
 
 def _code(made: "Made") -> int:
-    """Whether all that was asked for is there, and as fresh as the bucket has it."""
+    """The exit code: whether everything requested is present and up to date."""
     objects = made.contents.by_status
     whole = objects.total() == objects["fetched"] and not made.contents.earlier
     whole = whole and not made.shortfall
     return DONE if whole else INCOMPLETE
 
 
-def _tell_made(made: "Made") -> None:
+def _print_made(made: "Made") -> None:
     table = Table("kind", "status", "objects", "size", show_edge=False)
     for tally in made.contents.tallies:
         table.add_row(tally.kind, tally.status, f"{tally.objects:,}", size(tally.size))
@@ -410,8 +410,8 @@ def _tell_made(made: "Made") -> None:
         err.print(f"{made.shortfall}.", highlight=False)
     if made.contents.earlier:
         err.print(
-            f"{made.contents.earlier:,} objects are copies of an earlier run, as fresh ones could "
-            "not be had.",
+            f"{made.contents.earlier:,} objects are copies from an earlier run, as current ones "
+            "could not be fetched.",
             highlight=False,
         )
     for problem in made.contents.problems[:PROBLEMS_SHOWN]:

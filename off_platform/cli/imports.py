@@ -1,4 +1,4 @@
-"""`off-platform validate` and `off-platform import`: product imports at one's desk."""
+"""`off-platform validate` and `off-platform import`: product imports from the command line."""
 
 import os
 import shutil
@@ -26,26 +26,27 @@ MOST_EXAMPLES = 50
 def validate(
     path: Annotated[Path, typer.Argument(help="A CSV, TSV, JSON or XLSX file, or a folder.")],
     report: Annotated[
-        Path | None, typer.Option(help="Write a page for the producer here, FILE.html.")
+        Path | None, typer.Option(help="Write the producer's report to this file (.html).")
     ] = None,
     corrected: Annotated[
-        Path | None, typer.Option(help="Write a copy with all certain proposals applied here.")
+        Path | None,
+        typer.Option(help="Write a copy with all certain proposals applied to this file."),
     ] = None,
     findings: Annotated[
-        Path | None, typer.Option(help="Write all findings here, FILE.csv or FILE.xlsx.")
+        Path | None, typer.Option(help="Write all findings to this file (.csv or .xlsx).")
     ] = None,
     form: Annotated[
         Literal["text", "json", "github"],
-        typer.Option("--format", help="For people, for programs, for GitHub's checks."),
+        typer.Option("--format", help="Output for people, for programs or for GitHub checks."),
     ] = "text",
 ) -> None:
-    """Check a product import, as the platform would; nothing is taken in.
+    """Check a product import without importing it.
 
-    PATH is a CSV, TSV, JSON or .xlsx file, or a folder of them that hold the same products, with
-    pictures in images/ beside.
+    PATH is a CSV, TSV, JSON or .xlsx file, or a folder of files about the same products, with
+    their pictures in images/.
 
     Exit codes: 0 all records are accepted, 1 some are not or the file itself breaks a rule, 2 the
-    file cannot be read as an import; others as `off-platform --help` says.
+    file cannot be read as an import; for the others see `off-platform --help`.
     """
     from off_platform.imports.outputs.report import outcome_of
     from off_platform.imports.validation import validate_import
@@ -61,7 +62,7 @@ def validate(
         with terminal_display("validating") as display:
             verdict = validate_import(path, into, display=display)
         groups = _groups(into)
-        _tell(form, path, verdict, groups)
+        _print_verdict(form, path, verdict, groups)
         if report:
             _write_report(into, verdict, report)
         if corrected:
@@ -72,14 +73,17 @@ def validate(
 
 
 def import_(
-    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Files or folders.")],
+    paths: Annotated[
+        list[Path], typer.Argument(metavar="PATH...", help="Files or folders to import.")
+    ],
 ) -> None:
-    """Take in product imports: keep each file, check it, write its report, tables and findings.
+    """Import files of products: keep each file, check it, write its report, tables and findings.
 
-    PATH... are files or folders as `validate` checks them. Each is a partition, name@first 8 of its
-    SHA-256, and a run of Dagster's job imports; the same file twice is looked at twice and taken in
-    once. Exit codes: 0 all records are accepted, 1 some are not or a file itself breaks a rule, 2 a
-    file cannot be read as an import; others as `off-platform --help` says.
+    PATH... are files or folders as in `validate`. Each becomes a partition, named after the file
+    and the first 8 digits of its SHA-256, and a run of Dagster's job imports; the same file twice
+    is checked twice and imported once. Exit codes: 0 all records are accepted, 1 some are not or a
+    file itself breaks a rule, 2 a file cannot be read as an import; for the others see
+    `off-platform --help`.
     """
     from off_platform.cli.imports_run import import_one
     from off_platform.imports.outputs.report import shown
@@ -103,27 +107,27 @@ def import_(
 
 
 def _demand_import(path: Path) -> None:
-    """A pipe or a device would be read without an end."""
+    """A pipe or a device could be read without end."""
     if not path.exists():
-        raise typer.BadParameter(f"there is no file or folder {path}")
+        raise typer.BadParameter(f"the file or folder {path} does not exist")
     if not path.is_file() and not path.is_dir():
-        raise typer.BadParameter(f"{path} is no ordinary file and no folder")
+        raise typer.BadParameter(f"{path} is neither a regular file nor a folder")
 
 
 def _demand_apart(path: Path, *written: Path | None) -> None:
-    """What is written must cost neither the producer's file nor anything that is no file."""
+    """Output must overwrite neither the producer's file nor anything that is not a file."""
     places = [to for to in written if to is not None]
     for to in places:
         folder = to.absolute().parent
         if not folder.is_dir() or (to.exists() and not to.is_file()):
-            raise typer.BadParameter(f"{to} is no place for a file: name one in a folder that is")
+            raise typer.BadParameter(f"{to} cannot be written: name a file in a folder that exists")
         if not os.access(folder, os.W_OK):
-            raise typer.BadParameter(f"{to} cannot be written: {folder} may not be changed")
+            raise typer.BadParameter(f"{to} cannot be written: the folder {folder} is read-only")
         is_inside = path.is_dir() and to.resolve().is_relative_to(path.resolve())
         if is_inside or (to.exists() and to.samefile(path)):
             raise typer.BadParameter(f"{to} is part of the import itself; name another file")
     if len({to.absolute() for to in places}) < len(places):
-        raise typer.BadParameter("the same file is named twice; each needs its own")
+        raise typer.BadParameter("the same file is named twice; each output needs its own")
 
 
 def _demand_ending(to: Path | None, *endings: str) -> None:
@@ -139,7 +143,7 @@ def _groups(into: Path) -> "list[Group]":
         return groups_of(connection, findings_in(into), MOST_EXAMPLES)
 
 
-def _tell(form: str, path: Path, verdict: "Verdict", groups: "list[Group]") -> None:
+def _print_verdict(form: str, path: Path, verdict: "Verdict", groups: "list[Group]") -> None:
     from off_platform.imports.outputs import verdict_forms
 
     if form == "json":
@@ -148,10 +152,10 @@ def _tell(form: str, path: Path, verdict: "Verdict", groups: "list[Group]") -> N
         for line in verdict_forms.as_github(path.as_posix(), verdict, groups):
             typer.echo(line)
     else:
-        _tell_a_person(path, verdict, groups)
+        _print_for_people(path, verdict, groups)
 
 
-def _tell_a_person(path: Path, verdict: "Verdict", groups: "list[Group]") -> None:
+def _print_for_people(path: Path, verdict: "Verdict", groups: "list[Group]") -> None:
     from off_platform.imports.outputs.report import outcome_of, sentence, shown, what_first
 
     colour = {"accepted": "green", "some": "yellow", "refused": "red"}[outcome_of(verdict)]
@@ -233,12 +237,12 @@ def _write_findings(into: Path, verdict: "Verdict", to: Path) -> None:
         written = there
     else:
         written = write_findings_xlsx(into, made)
-    left_out = f"the first {written:,} of {there:,} findings: a sheet holds no more, a .csv all"
+    left_out = f"the first {written:,} of {there:,} findings; use .csv for all"
     _put(made, to, "all findings" if written == there else left_out)
 
 
 def _put(made: Path, to: Path, what: str) -> None:
-    """In one step: nobody finds half a file."""
+    """Written in one step, so that no incomplete file is ever seen."""
     part = to.with_name(f".{to.name}.part")
     try:
         shutil.copyfile(made, part)

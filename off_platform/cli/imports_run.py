@@ -1,4 +1,4 @@
-"""One import by hand: its partition added, Dagster's job `imports` run for it, in this process.
+"""One import by hand: adds its partition and runs Dagster's job `imports` in this process.
 
 Runs are Dagster's own and are kept, so that the UI shows them afterwards.
 """
@@ -17,19 +17,19 @@ if TYPE_CHECKING:
 
 
 class ImportFailedError(OSError):
-    """The run ended before there was a verdict; the message says why."""
+    """The run ended without a verdict; the message says why."""
 
 
 @dataclass(frozen=True)
 class ImportDone:
-    """What became of an import.
+    """The outcome of an import.
 
     Attributes:
         key: its partition.
         sentence: the verdict.
-        report: where the page for the producer lies.
+        report: path of the producer's report.
         settled: older imports of which it settled or superseded records, and what of each is open.
-        failed_checks: name and sentence of each check of error level that failed.
+        failed_checks: name and message of each check of error level that failed.
         code: the command's exit code.
     """
 
@@ -42,10 +42,10 @@ class ImportDone:
 
 
 def import_one(settings: Settings, path: Path) -> ImportDone:
-    """Takes a file or folder in.
+    """Imports a file or folder.
 
     Raises:
-        ImportFailedError: something else than the file is wrong, such as a full disk.
+        ImportFailedError: a failure not caused by the file, such as a full disk.
     """
     from off_platform.definitions import definitions
 
@@ -59,7 +59,7 @@ def run_import(
     """Adds the partition of a file or folder and runs the job; gives the partition and the result.
 
     Raises:
-        OSError: the file is not there or may not be read.
+        OSError: the file does not exist or cannot be read.
     """
     from off_platform.imports.intake.taking_in import key_of
     from off_platform.partitions import IMPORTS
@@ -72,11 +72,11 @@ def run_import(
 
 def verdict_of(result: "dg.ExecuteInProcessResult") -> str:
     """The verdict in a sentence, or why there is none."""
-    told = _told(result)
-    return str(told["verdict"].value) if told else "; ".join(failures(result))
+    metadata = _report_metadata(result)
+    return str(metadata["verdict"].value) if metadata else "; ".join(failures(result))
 
 
-def _told(result: "dg.ExecuteInProcessResult") -> "Mapping[str, dg.MetadataValue[Any]]":
+def _report_metadata(result: "dg.ExecuteInProcessResult") -> "Mapping[str, dg.MetadataValue[Any]]":
     return {
         made.asset_key.to_user_string(): made.metadata
         for event in result.get_asset_materialization_events()
@@ -93,8 +93,8 @@ def _settled(result: "dg.ExecuteInProcessResult") -> list[str]:
 
 
 def _done(key: str, result: "dg.ExecuteInProcessResult") -> ImportDone:
-    told = _told(result)
-    if not told:
+    metadata = _report_metadata(result)
+    if not metadata:
         raise ImportFailedError("; ".join(failures(result)) or f"The run of {key} failed.")
     failed = [
         (evaluation.check_name, evaluation.description or "")
@@ -102,8 +102,13 @@ def _done(key: str, result: "dg.ExecuteInProcessResult") -> ImportDone:
         if not evaluation.passed and evaluation.severity.name == "ERROR"
     ]
     refused = any(name in {"readable", "header"} for name, _ in failed)
-    incomplete = told["quarantined"].value or told["findings_error"].value
+    incomplete = metadata["quarantined"].value or metadata["findings_error"].value
     code = WRONG if refused else INCOMPLETE if incomplete else DONE
     return ImportDone(
-        key, str(told["verdict"].value), str(told["report"].value), _settled(result), failed, code
+        key,
+        str(metadata["verdict"].value),
+        str(metadata["report"].value),
+        _settled(result),
+        failed,
+        code,
     )

@@ -1,4 +1,4 @@
-"""`off-platform`: the platform's functions at one's desk.
+"""`off-platform`: the platform's functions on the command line.
 
 Only `run` goes through Dagster; the other commands call the same functions without it.
 """
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from off_platform.storage.lake import Lake
 
 INTERRUPTED = 130
-STOPPED = "Stopped. Run the same command again to go on."
+STOPPED = "Stopped. Run the same command again to resume."
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -49,9 +49,9 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Open Food Facts images and Amazon's bin photos as tables and image sets.",
     epilog="Exit codes: 0 done; 1 done, but something is missing or a check failed; 2 an option, "
-    "setting or file is wrong, or a file of the lake is damaged; 3 a bucket or disk is out of "
-    "reach; 4 an unforeseen error, with its traceback in a file that is named; 130 stopped by "
-    "Ctrl-C. "
+    "setting or file is invalid, or a file of the lake is damaged; 3 a bucket or disk is not "
+    "reachable; 4 an unexpected error, whose traceback file is named in the message; 130 stopped "
+    "by Ctrl-C. "
     "Settings are environment variables or lines of .env: OFF_PLATFORM_LAKE, "
     "OFF_PLATFORM_IMAGES_BUCKET, OFF_PLATFORM_BINS_BUCKET and the others of docs/settings.md.",
 )
@@ -64,10 +64,10 @@ app.command("import")(import_)
 @app.command()
 def run(
     image_set: Annotated[
-        str, typer.Option("--set", help="The declared image set to make.")
+        str, typer.Option("--set", help="Name of the declared image set to build.")
     ] = "tryout",
 ) -> None:
-    """Run the whole platform once: the month, the products, one image set; then say what was made.
+    """Run the whole platform once: the month, the products, one image set; then print a summary.
 
     With OFF_PLATFORM_SANDBOX=1 it works on small generated copies of the buckets, offline.
     """
@@ -80,7 +80,7 @@ def run(
             first_run.make_sandbox_ready()
         out.print(f"  [green]done[/]  the sandbox, in {SANDBOX}")
     report = first_run.run_once(of, image_set, out)
-    first_run.tell(report, of, the_lake(of), out)
+    first_run.print_summary(report, of, the_lake(of), out)
     raise typer.Exit(INCOMPLETE if report.broken else DONE)
 
 
@@ -104,7 +104,7 @@ def ui() -> None:
 
 @app.command()
 def sandbox() -> None:
-    """Make the sandbox: small generated copies of the buckets, in var/sandbox."""
+    """Create the sandbox: small generated copies of the buckets, in var/sandbox."""
     from off_platform.automation import runs
     from off_platform.cli import first_run
 
@@ -115,7 +115,7 @@ def sandbox() -> None:
 
 @app.command()
 def home() -> None:
-    """Make Dagster's home and its tables; processes that start at once then find them made."""
+    """Create Dagster's home and its tables, before processes that use them start concurrently."""
     from off_platform.automation import runs
 
     out.print(f"Dagster's home is ready: {runs.prepared_home(settings()).absolute()}")
@@ -123,20 +123,22 @@ def home() -> None:
 
 @app.command()
 def keys(
-    barcodes: Annotated[list[str], typer.Argument(help="Digits, as on the package.")],
+    barcodes: Annotated[list[str], typer.Argument(help="Barcodes as printed on the package.")],
     layout: Annotated[
         Literal["current", "document"],
-        typer.Option(help="`document`: codes of fewer than 13 digits unsplit, as once was."),
+        typer.Option(
+            help="`document`: codes shorter than 13 digits are not split, as in older keys."
+        ),
     ] = "current",
 ) -> None:
-    """Show where a product's photos lie: directory, keys and URLs; ids from the newest key index.
+    """Show where a product's photos are stored: directory, keys, URLs (newest key index).
 
-    Without an index, image 1 stands for all.
+    Without an index, the keys of image 1 are shown as an example.
     """
     source, lake = images_bucket(settings()), the_lake(settings())
     for barcode in barcodes:
         directory = image_keys.directory(barcode, layout)
-        note = "" if check_digit_holds(barcode) else ", check digit does not hold"
+        note = "" if check_digit_holds(barcode) else ", wrong check digit"
         out.print(f"[bold]{barcode}[/]  {kind_of(barcode)}{note}", highlight=False)
         out.print(f"  directory  {directory}", highlight=False)
         for key in _known_keys(lake, barcode, directory):
@@ -156,22 +158,22 @@ def _known_keys(lake: "Lake", barcode: str, directory: str) -> list[str]:
             "ORDER BY image_id, kind = 'ocr', kind DESC"
         ).fetchall()
     if not found:
-        err.print(
-            f"  The key index of {months[-1][:7]} names no photo of it; image 1 stands for all."
-        )
+        err.print(f"  The key index of {months[-1][:7]} has no photo of it; image 1 is an example.")
     return [key for (key,) in found] or examples
 
 
 @app.command()
 def index(
-    key_list: Annotated[Path, typer.Argument(help="A key list, as the bucket writes it (gzip).")],
-    to: Annotated[Path, typer.Argument(metavar="OUT.parquet", help="The key index to write.")],
+    key_list: Annotated[Path, typer.Argument(help="Key list in the bucket's format (gzip).")],
+    to: Annotated[
+        Path, typer.Argument(metavar="OUT.parquet", help="Path of the key index to write.")
+    ],
 ) -> None:
-    """Parse a key list into a key index; lines that are no keys go beside it, none is dropped.
+    """Parse a key list into a key index; lines that are not keys go to a second file.
 
-    The key list is the bucket's data/data_keys.gz, as it was downloaded. Exit codes: 1 when more
-    lines are no keys than OFF_PLATFORM_ODDITIES_SHARE_MOST allows, 2 when none is a key; others as
-    `off-platform --help` says.
+    The key list is the bucket's data/data_keys.gz, as downloaded. Exit codes: 1 when more lines
+    are not keys than OFF_PLATFORM_ODDITIES_SHARE_MOST allows, 2 when no line is a key; for the
+    others see `off-platform --help`.
     """
     from off_platform.images.key_index import write_key_index
     from off_platform.images.key_list import RefusedKeyListError
@@ -196,43 +198,48 @@ def index(
     kinds = ", ".join(f"{count:,} {kind}" for kind, count in facts.by_kind.items())
     out.print(f"{facts.rows:,} keys ({kinds}) in {to}, in {took}.", highlight=False)
     for reason, count in facts.oddities.most_common():
-        out.print(f"  no keys: {count:,}, {escape(reason)}", highlight=False)
+        out.print(f"  not keys: {count:,}, {escape(reason)}", highlight=False)
     if facts.oddities:
-        out.print(f"  They are in {odd}.", highlight=False, soft_wrap=True)
+        out.print(f"  These lines are in {odd}.", highlight=False, soft_wrap=True)
     if not facts.sorted_and_unique:
-        err.print("The key list is not sorted, or repeats lines; the index is in the list's order.")
+        err.print(
+            "The key list is not sorted, or repeats lines; the index keeps the order of the list."
+        )
     share = facts.oddities.total() / facts.lines
     if share > settings().oddities_share_most:
         most = settings().oddities_share_most
-        err.print(f"{share:.2%} of the lines are no keys; {most:.2%} may be.", highlight=False)
+        err.print(
+            f"{share:.2%} of the lines are not keys; at most {most:.2%} are allowed.",
+            highlight=False,
+        )
         raise typer.Exit(INCOMPLETE)
 
 
 def _no_key(key_list: Path, facts: "KeyIndexFacts") -> str:
-    """What to say of a list without a single key."""
+    """The message for a list without a single key."""
     if not facts.lines:
         return f"The key list {key_list} is empty."
     reason, count = facts.oddities.most_common(1)[0]
-    return f"None of the {facts.lines:,} lines of {key_list} is a key: {count:,}, {reason}."
+    return f"No line of {key_list} is a key ({facts.lines:,} lines): {count:,}, {reason}."
 
 
 def _demand_place_for_index(key_list: Path, to: Path) -> None:
-    """A slip in the order of the two names must not cost the key list."""
+    """Swapped arguments must not overwrite the key list."""
     if not key_list.exists() or key_list.is_dir():
-        raise typer.BadParameter(f"there is no file {key_list}")
+        raise typer.BadParameter(f"the file {key_list} does not exist")
     if to.suffix != ".parquet" or to.is_dir():
-        raise typer.BadParameter(f"{to} is where the index goes: a file that ends in .parquet")
+        raise typer.BadParameter(f"the index {to} must be a file that ends in .parquet")
     if not to.parent.is_dir():
-        raise typer.BadParameter(f"there is no folder {to.parent}")
+        raise typer.BadParameter(f"the folder {to.parent} does not exist")
     if to.exists() and key_list.exists() and to.samefile(key_list):
         raise typer.BadParameter(f"{to} is the key list itself")
 
 
 @contextmanager
-def _errors_in_words() -> Iterator[None]:
-    """What can go wrong for a user as one sentence and an exit code, never a traceback."""
+def _errors_as_messages() -> Iterator[None]:
+    """Reports foreseen errors as one sentence and an exit code, never a traceback."""
     try:
-        with _foreseen_in_words():
+        with _foreseen_as_messages():
             yield
     except Exception as error:  # noqa: BLE001 - reported with its traceback, in a file
         if damaged := _damage_behind(error):
@@ -251,7 +258,7 @@ def _damage_behind(error: Exception) -> DamagedFileError | None:
 
 
 @contextmanager
-def _foreseen_in_words() -> Iterator[None]:
+def _foreseen_as_messages() -> Iterator[None]:
     try:
         yield
     except (KeyboardInterrupt, click.Abort):
@@ -260,7 +267,7 @@ def _foreseen_in_words() -> Iterator[None]:
         error.show()
         sys.exit(error.exit_code)
     except RuntimeError as error:
-        # DuckDB's word for a Ctrl-C that came in the middle of a query.
+        # DuckDB's message for a Ctrl-C during a query.
         if "Query interrupted" not in str(error):
             raise
         _stop(STOPPED, INTERRUPTED)
@@ -273,7 +280,7 @@ def _foreseen_in_words() -> Iterator[None]:
 
 
 def _of_disk(error: OSError) -> str:
-    """Our own errors are sentences; the system's get what it was about."""
+    """The message of our own errors; of the system's, with the file name."""
     if error.errno is None:
         return str(error)
     about = f": {error.filename}" if error.filename else ""
@@ -288,9 +295,9 @@ def _stop(sentence: str, code: int) -> None:
 
 def main() -> None:
     """The command line; see `off-platform --help`."""
-    with _errors_in_words():
+    with _errors_as_messages():
         code = app(standalone_mode=False)
-        # Typer turns Ctrl-C into this code without a word (typer/core.py, _main).
+        # Typer turns Ctrl-C into this code without a message (typer/core.py, _main).
         if code == INTERRUPTED:
             raise KeyboardInterrupt
         sys.exit(code)

@@ -35,5 +35,5 @@ def serve(settings: Settings) -> None:
 
 
 def _is_news(record: logging.LogRecord) -> bool:
-    """That the sandbox's home is not the working directory is meant so."""
+    """Drops the notice that the home is not the working directory, which is intended."""
     return "Found a dagster instance configuration value" not in record.getMessage()

@@ -36,35 +36,27 @@ class Choice(BaseModel):
 
     kind: SetKind = Field(
         default="400",
-        description="raw, 400 (px copies), ocr, or photos with their OCR: raw+ocr, 400+ocr.",
+        description="raw, 400 (px copies), ocr, or photos with OCR: raw+ocr, 400+ocr.",
     )
     n: int | None = Field(
-        default=1000, ge=1, le=MOST, description="Number of photos (or OCR results); none for all."
+        default=1000, ge=1, le=MOST, description="Number of photos or OCR results; none for all."
     )
-    seed: int = Field(default=0, description="Another seed chooses other photos.")
+    seed: int = Field(default=0, description="Seed of the draw.")
     per_product: int | None = Field(
-        default=None, ge=1, le=MOST, description="At most so many photos of one product."
+        default=None, ge=1, le=MOST, description="Maximum number of photos per product."
     )
     barcode_prefixes: tuple[Prefix, ...] = Field(
-        default=(), description="Only barcodes that start so, such as 301 or 20."
+        default=(), description="Barcode prefixes, such as 301 or 20."
     )
-    image_ids: tuple[int, ...] = Field(default=(), description="Only these image ids, such as 1.")
-    last_editors: Tags = Field(default=(), description="Only products last edited by one of these.")
-    edited_from: date | None = Field(default=None, description="Last edited on this day or later.")
-    edited_until: date | None = Field(
-        default=None, description="Last edited on this day or earlier."
-    )
-    countries: Tags = Field(
-        default=(), description="Only products sold in one of these, such as en:france."
-    )
-    categories: Tags = Field(
-        default=(), description="Only products of one of these categories, such as en:spreads."
-    )
-    languages: Tags = Field(
-        default=(), description="Only products with one of these languages, such as fr."
-    )
+    image_ids: tuple[int, ...] = Field(default=(), description="Image ids, such as 1.")
+    last_editors: Tags = Field(default=(), description="Last editors of the products.")
+    edited_from: date | None = Field(default=None, description="Earliest day of the last edit.")
+    edited_until: date | None = Field(default=None, description="Latest day of the last edit.")
+    countries: Tags = Field(default=(), description="Countries of sale, such as en:france.")
+    categories: Tags = Field(default=(), description="Categories, such as en:spreads.")
+    languages: Tags = Field(default=(), description="Languages on the product, such as fr.")
     keep_formats: bool = Field(
-        default=False, description="Keep PNG, WebP and GIF pictures that are named .jpg."
+        default=False, description="Keep PNG, WebP and GIF images named .jpg."
     )
 
     @model_validator(mode="after")

@@ -73,7 +73,7 @@ def test_the_launchpad_has_the_options_of_a_set_and_explains_them(
 ) -> None:
     choose_set(page, platform, "tryout")
     page.get_by_text("per_product").first.hover()
-    page.get_by_text("At most so many photos of one product.").first.wait_for()
+    page.get_by_text("Maximum number of photos per product.").first.wait_for()
 
 
 def test_a_set_shows_its_contact_sheet(page: "Page", platform: Platform, image_set: str) -> None:

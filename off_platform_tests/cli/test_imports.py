@@ -148,7 +148,7 @@ def test_findings_that_a_sheet_cannot_hold_are_told(
     monkeypatch.setattr("off_platform.imports.outputs.findings_sheet.XLSX_MOST_ROWS", 3)
     Path("x.csv").write_text(f'barcode,product_name,a,b,fat\n{NUTELLA},Nutella,1,2,"0,5"\n')
     _, _, err = run("validate", "x.csv", "--findings", "f.xlsx")
-    assert "Written: f.xlsx (the first 1 of 3 findings: a sheet holds no more, a .csv all)" in err
+    assert "Written: f.xlsx (the first 1 of 3 findings; use .csv for all)" in err
     _, _, err = run("validate", "x.csv", "--findings", "f.csv")
     assert "Written: f.csv (all findings)" in err
 
@@ -171,13 +171,13 @@ def test_a_folder_that_is_the_import_is_not_written_into(run: Run) -> None:
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (("none.csv",), "there is no file or folder none.csv"),
+        (("none.csv",), "the file or folder none.csv does not exist"),
         (("good.csv", "--corrected", "good.csv"), "good.csv is part of the import itself"),
         (("good.csv", "--report", "a.html", "--corrected", "a.html"), "is named twice"),
-        (("good.csv", "--report", "/dev/null"), "is no place for a file"),
-        (("/dev/zero",), "is no ordinary file"),
-        (("good.csv", "--report", "none/r.html"), "none/r.html is no place for a file"),
-        (("good.csv", "--report", "."), "is no place for a file"),
+        (("good.csv", "--report", "/dev/null"), "/dev/null cannot be written"),
+        (("/dev/zero",), "is neither a regular file nor a folder"),
+        (("good.csv", "--report", "none/r.html"), "none/r.html cannot be written"),
+        (("good.csv", "--report", "."), ". cannot be written"),
         (("good.csv", "--findings", "f.txt"), "must end in .csv or .xlsx"),
         (("good.csv", "--report", "r.txt"), "r.txt must end in .html or .htm"),
         (("good.csv", "--corrected", "c.xlsx"), "c.xlsx must end in .csv"),
@@ -278,7 +278,7 @@ def test_an_unforeseen_error_in_a_run_has_its_own_code(
 def test_imports_are_refused_before_any_is_taken_in(run: Run) -> None:
     code, _, err = run("import", "good.csv", "none.csv")
     assert code == 2
-    assert "there is no file or folder none.csv" in err
+    assert "the file or folder none.csv does not exist" in err
     assert not Path("var").exists()
 
 
