@@ -91,8 +91,8 @@ def _type(field: Field) -> str:
 
 
 def _rules(rules: Iterable[ImportRule]) -> list[str]:
-    rows = ((f"`{rule.id}`", rule.level, rule.sentence, rule.mend, rule.source) for rule in rules)
-    return _table(("rule", "level", "what holds", "how to mend it", "source"), rows)
+    rows = ((f"`{rule.id}`", rule.level, rule.sentence, rule.fix, rule.source) for rule in rules)
+    return _table(("rule", "level", "what holds", "how to fix it", "source"), rows)
 
 
 def settings_page() -> str:

@@ -170,7 +170,7 @@ def _what_to_do(run: RunEnded, link: str) -> str:
     # A run that failed before its checks has no report, and the producer no part in it.
     if run.job == "imports" and run.partition and run.checks:
         where = f"imports/{run.partition}/report.html in the lake"
-        return f"What to do: send the producer the report, {where}; it says how to mend each."
+        return f"What to do: send the producer the report, {where}; it says how to fix each."
     where = f" ({link})" if link else ""
     return f"What to do: open the run{where}; when its cause is gone, run it again, it goes on."
 

@@ -167,7 +167,7 @@ def _print_for_people(path: Path, verdict: "Verdict", groups: "list[Group]") -> 
     for number, group in enumerate(what_first(groups), 1):
         if number == 1:
             out.print("[bold]What to do first[/]")
-        out.print(f"  {number}. {escape(group.rule.mend)} ({group.counted})", highlight=False)
+        out.print(f"  {number}. {escape(group.rule.fix)} ({group.counted})", highlight=False)
     out.print(f"Took {duration(verdict.seconds)}.", style="dim", highlight=False)
 
 

@@ -81,7 +81,7 @@ def manifest_table(missing_share_most: float) -> Table:
             Rule("few_missing", "No more than the set share is missing or refused upstream.",
                  tolerated=missing_share_most),
             Rule("none_corrupt", "Every object that came is whole.", tolerated=missing_share_most),
-            Rule("none_failed", "No object failed for a reason that another run may mend."),
+            Rule("none_failed", "No object failed for a temporary reason."),
             Rule("md5_recorded", "The MD5 of every fetched object is recorded."),
             Rule("md5_matches_etag", "Where the ETag is an MD5, the fetched bytes have it."),
             Rule("photo_sizes_read", "Width and height of every fetched photo were read from "

@@ -128,7 +128,7 @@ def _spec(table: Table) -> dg.AssetSpec:
 def validated_import(
     context: dg.AssetExecutionContext, lake: LakeResource
 ) -> Iterator[dg.MaterializeResult]:
-    """Looks at every record: what may pass, what may not, why, and how to mend it.
+    """Looks at every record: what may pass, what may not, why, and how to fix it.
 
     One step, so that the report is there for a file that a blocking check stops, too.
     """

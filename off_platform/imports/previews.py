@@ -124,8 +124,8 @@ def _states(found: list[State]) -> str:
 
 def _first(groups: list[Group]) -> str:
     if not groups:
-        return "Nothing has to be mended."
-    return "\n".join(f"1. {group.rule.mend} ({group.counted})" for group in groups)
+        return "Nothing has to be fixed."
+    return "\n".join(f"1. {group.rule.fix} ({group.counted})" for group in groups)
 
 
 def _by_rule(groups: list[Group], verdict: Verdict) -> str:

@@ -41,9 +41,9 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
 @pytest.mark.parametrize(
     ("name", "code", "told"),
     [
-        ("good.csv", 0, "All of 1 record accepted."),
+        ("good.csv", 0, "1 record accepted."),
         ("some.csv", 1, "Of 2 records, 1 accepted and 1 in quarantine"),
-        ("bad.csv", 2, "Refused, no record was taken in. No column identifies the products"),
+        ("bad.csv", 2, "Refused; no record was imported. No column identifies the products"),
     ],
 )
 def test_the_verdict_is_told_and_is_the_exit_code(
@@ -203,7 +203,7 @@ def test_a_file_without_a_corrected_copy_says_why(run: Run) -> None:
 def test_an_import_is_taken_in_with_its_report(run: Run) -> None:
     code, out, _ = run("import", "good.csv", "some.csv")
     assert code == 1
-    assert "All of 1 record accepted." in out
+    assert "1 record accepted." in out
     assert "failed     numbers: Broken by 1 of 2, 50.00%: number_decimal_comma." in out
     kept = sorted(path.name for path in Path("var/lake/imports").iterdir())
     assert [name.split("@")[0] for name in kept] == ["good.csv", "some.csv"]
@@ -294,5 +294,5 @@ def test_a_refused_import_is_told_without_a_traceback(tmp_path: Path) -> None:
         check=False,
     )
     assert done.returncode == 2
-    assert "Refused, no record was taken in." in done.stdout
+    assert "Refused; no record was imported." in done.stdout
     assert "Traceback" not in done.stdout + done.stderr

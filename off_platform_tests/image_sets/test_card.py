@@ -226,7 +226,7 @@ def test_a_share_never_rounds_to_all_or_nothing() -> None:
 
 def test_it_names_what_could_not_be_had() -> None:
     card = data_card(FACTS)
-    assert "20 of 2,000 objects are not in the set. They are named here, and in" in card
+    assert "20 of 2,000 objects are not in the set. They are listed here, and in" in card
     assert "| `data/401/235/911/4319/1.400.jpg` | missing | Reason 4319. |" in card
 
 
@@ -235,14 +235,14 @@ def test_it_names_no_more_than_the_first_twenty() -> None:
     tallies = (*FACTS.tallies, CardTally(kind="400", status="corrupt", objects=1))
     card = data_card(replace(FACTS, problems=problems, tallies=tallies))
     assert (
-        "21 of 2,001 objects are not in the set. The first 20 are named here, all of them" in card
+        "21 of 2,001 objects are not in the set. The first 20 are listed here, all of them" in card
     )
     assert "data/last.jpg" not in card
 
 
 def test_a_complete_set_says_so() -> None:
     card = data_card(replace(FACTS, tallies=(FETCHED,), problems=()))
-    assert "Nothing: every object that was chosen is here." in card
+    assert "None: every chosen object is in the set." in card
 
 
 def test_it_says_how_large_the_photos_are() -> None:
@@ -255,8 +255,8 @@ def test_it_says_how_large_the_photos_are() -> None:
 def test_it_says_how_the_set_was_verified() -> None:
     card = data_card(FACTS)
     assert "- 1,970 objects have an MD5 that equals their ETag.\n- 7 objects were uploaded" in card
-    assert "- 3 objects could not be compared: their ETag says nothing of their bytes." in card
-    assert "- 98 of them were decoded to the last pixel." in card
+    assert "- 3 objects could not be compared: their ETag is not a checksum of their bytes." in card
+    assert "- 98 of them were decoded in full." in card
 
 
 def test_it_says_how_to_make_the_set_again() -> None:

@@ -163,7 +163,7 @@ def test_a_set_without_photos_has_all_its_pages(desk: Desk) -> None:
     desk.make(kind="ocr")
     folder = desk.folder()
     assert {CARD, GALLERY, SHEET, MANIFEST} <= set(folder.names())
-    assert "How large the photos are" not in folder.read(CARD).decode()
+    assert "Photo sizes" not in folder.read(CARD).decode()
     assert "data:image/jpeg" not in folder.read(GALLERY).decode()
 
 

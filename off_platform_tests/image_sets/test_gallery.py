@@ -174,8 +174,8 @@ def test_a_photo_that_cannot_be_drawn_says_why() -> None:
     assert page.all("img") == []
     assert [use["href"] for use in page.all("use")] == ["#damaged", "#damaged"]
     damaged, foreign = page.inside("p.reason")
-    assert damaged.startswith("not drawn The JPEG is damaged")
-    assert foreign == "not drawn The bytes are not a JPEG photo."
+    assert damaged.startswith("no preview The JPEG is damaged")
+    assert foreign == "no preview The bytes are not a JPEG photo."
 
 
 @pytest.mark.parametrize("status", ["missing", "refused", "corrupt", "failed", "unheard-of"])

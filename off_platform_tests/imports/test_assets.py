@@ -88,7 +88,7 @@ def test_a_good_file_is_taken_in(desk: Desk) -> None:
     ]
     kept = desk.lake.root.below(f"imports/{key_of(desk.root / 'files' / 'good.csv')}")
     assert kept.read("original/good.csv") == GOOD.encode()
-    assert b"All of 2 records accepted" in kept.read("report.html")
+    assert b"All 2 records accepted" in kept.read("report.html")
     assert kept.names() == ["findings.csv", "findings.xlsx", "original/good.csv", "report.html"]
 
 

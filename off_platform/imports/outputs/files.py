@@ -1,6 +1,6 @@
-"""What lies beside an import in the lake: the report, the findings as files, the corrected copy.
+"""The files stored with an import in the lake: report, findings as files, corrected copy.
 
-How each is written is in `report.py`, `findings_files.py`, `findings_sheet.py` and `corrected.py`.
+How each is written is in `report.py`, `findings_files.py`, `findings_sheet.py` and `corrected/`.
 """
 
 from pathlib import Path

@@ -1,6 +1,6 @@
 """The findings of an import as CSV, for a producer's own programs; as XLSX, `findings_sheet.py`.
 
-What stands in a producer's file is hostile: cells that a spreadsheet would take for a formula are
+The content of a producer's file is hostile: cells that a spreadsheet would take for a formula are
 neutralised.
 """
 

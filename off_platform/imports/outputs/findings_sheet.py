@@ -162,5 +162,5 @@ def _without_odd(text: str) -> str:
 
 
 def _note(row: int, findings: int) -> str:
-    told = f"A sheet holds no more than this; as CSV there are all {findings:,} findings."
-    return f'<row r="{row}"><c r="A{row}" t="inlineStr"><is><t>{told}</t></is></c></row>'
+    note = f"The sheet ends here; findings.csv contains all {findings:,} findings."
+    return f'<row r="{row}"><c r="A{row}" t="inlineStr"><is><t>{note}</t></is></c></row>'

@@ -1,7 +1,7 @@
-"""The report of an import for a person: one HTML page that opens from disk, without a network.
+"""The report of an import for people: one HTML page that opens from disk, without a network.
 
 The findings themselves are written in `findings_files.py` and `findings_sheet.py`, the corrected
-copy in `corrected.py`; the page's looks are in `templates/`.
+copy in `corrected/`; the page's template is in `templates/`.
 """
 
 import re
@@ -27,16 +27,16 @@ if TYPE_CHECKING:
 _CODE = re.compile("`([^`]+)`")
 MOST_EXAMPLES = 50
 MOST_FIRST = 5
-# What of a finding programs and people are shown.
+# Columns of a finding that are shown.
 OF_EXAMPLE = ("file", "row", "line", "sheet", "cell", "column", "value", "message", "proposal",
               "certain")  # fmt: skip
-# A finding of these checks may name the row of the header, which is no record.
+# A finding of these checks may name the row of the header, which is not a record.
 _OF_FILE = ("readable", "header", "file_format", "columns", "whole_file_damage")
 _RULES_OF_FILE = ", ".join(
     literal(rule.id) for rule in RULES if rule.check in _OF_FILE and rule.id != "barcode_damaged"
 )
 _ROW_OF_RECORD = f"CASE WHEN rule IN ({_RULES_OF_FILE}) THEN NULL ELSE row END"
-# Of a text in the page; the files beside have more.
+# Characters of a text in the page; the files of findings have more.
 MOST_CHARACTERS = 300
 
 
@@ -47,8 +47,8 @@ class Group:
     Attributes:
         rule: which.
         findings: how many.
-        records: how many records they are in, rows that cannot be read among them; 0 where they
-            are of the file or its header.
+        records: how many records they are in, unreadable rows included; 0 for findings on the file
+            or its header.
         certain: how many have a proposal that the corrected copy applies.
         examples: the first of them, as rows of `import_findings`.
     """
@@ -61,12 +61,12 @@ class Group:
 
     @property
     def counted(self) -> str:
-        """How many, in words."""
+        """The number of findings, with its noun."""
         return _counted(self.findings, "finding")
 
     @property
     def certain_counted(self) -> str:
-        """How many the corrected copy mends."""
+        """How many the corrected copy fixes."""
         return "all" if self.certain == self.findings else f"{self.certain:,}"
 
 
@@ -102,8 +102,8 @@ def groups_of(
 def records_by_product(connection: "duckdb.DuckDBPyConnection", by: str, findings: str) -> str:
     """SQL that counts findings and the records that they are in, for each product or none.
 
-    In an import of several files, a record stands in a row of each of them: of a product, the file
-    with most rows tells how many records there are. Without a product, every row is one of its own.
+    In an import of several files, a record has a row in each of them: the file with most rows of a
+    product gives the number of its records. Without a product, every row is a record of its own.
 
     Args:
         connection: to whatever holds them.
@@ -137,7 +137,7 @@ def records_by_product(connection: "duckdb.DuckDBPyConnection", by: str, finding
 
 
 def file_of(example: Mapping[str, Any], verdict: Verdict) -> str:
-    """The file that an example stands in; empty where the import is one file, or all of it meant.
+    """The file of an example; empty for an import of one file, or a finding on the whole import.
 
     Args:
         example: of a group.
@@ -150,7 +150,7 @@ def file_of(example: Mapping[str, Any], verdict: Verdict) -> str:
 
 
 def is_folder(verdict: Verdict) -> bool:
-    """Whether the import is several files."""
+    """Whether the import has several files."""
     return verdict.source is not None and verdict.source.format == "folder"
 
 
@@ -174,12 +174,12 @@ def write_report(folder: Path, verdict: Verdict, to: Path, notes: Sequence[str] 
         folder: where the import was validated into.
         verdict: of the import.
         to: the file to write.
-        notes: what is to be known of the corrected copy.
+        notes: remarks on the corrected copy.
     """
     with connected(folder) as connection:
         groups = groups_of(connection, findings_in(folder))
     if verdict.refused:
-        # There is no corrected copy of it.
+        # A refused file has no corrected copy.
         groups = [replace(group, certain=0) for group in groups]
     page = _environment().get_template("report.html.j2")
     to.write_text(
@@ -198,27 +198,28 @@ def write_report(folder: Path, verdict: Verdict, to: Path, notes: Sequence[str] 
 
 
 def what_first(groups: Iterable[Group]) -> list[Group]:
-    """What mends most: of the errors, those of the whole file, then those in most records."""
+    """What to fix first: of the errors, those of the whole file, then those in most records."""
     errors = [group for group in groups if group.rule.level == "error"]
     errors.sort(key=lambda group: (group.examples[0]["row"] is not None, -group.records))
     return errors[:MOST_FIRST]
 
 
 def sentence(verdict: Verdict) -> str:
-    """The verdict in a sentence or two."""
+    """The verdict in one or two sentences."""
     if verdict.refused:
-        return f"Refused, no record was taken in. {verdict.refused.message}"
+        return f"Refused; no record was imported. {verdict.refused.message}"
     records = _counted(verdict.records, "record")
+    all_records = records if verdict.records == 1 else f"All {records}"
     if not verdict.quarantined and outcome_of(verdict) == "some":
         errors = _counted(verdict.count("error"), "rule")
-        return f"All of {records} accepted, but the file itself breaks {errors}; correct them."
+        return f"{all_records} accepted, but the file itself breaks {errors}; fix the file."
     if not verdict.quarantined:
         warnings = verdict.count("warning")
         doubts = f", with {_counted(warnings, 'warning')}" if warnings else ""
-        return f"All of {records} accepted{doubts}."
+        return f"{all_records} accepted{doubts}."
     return (
         f"Of {records}, {verdict.accepted:,} accepted and {verdict.quarantined:,} in quarantine: "
-        "these break a rule and may not pass until they are mended."
+        "fix these and import the file again."
     )
 
 
@@ -239,7 +240,7 @@ def _facts(verdict: Verdict) -> dict[str, Any]:
         written.append(f"sheet '{source.sheet}'" if source.sheet else "")
         shown += [
             ("File", source.name),
-            ("Form", ", ".join(part for part in written if part)),
+            ("Format", ", ".join(part for part in written if part)),
             ("Size", size(source.bytes)),
             ("SHA-256", source.sha256),
         ]
@@ -282,12 +283,12 @@ def _environment() -> Environment:
 
 
 def coded(sentence: str) -> Markup:
-    """A sentence of ours as HTML: what stands between backticks is code."""
+    """One of our sentences as HTML: text in backticks becomes code."""
     return Markup(_CODE.sub(r"<code>\1</code>", str(escape(sentence))))  # noqa: S704 - escaped
 
 
 def shown(text: str) -> str:
-    """Bounded, and with characters that cannot be seen made visible."""
+    """Cuts a text to its bound and makes invisible characters visible."""
     cut = text if len(text) <= MOST_CHARACTERS else f"{text[:MOST_CHARACTERS]}..."
     return "".join(
         character if character.isprintable() or character == "\n" else f"\\u{ord(character):04x}"

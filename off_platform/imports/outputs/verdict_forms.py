@@ -25,7 +25,7 @@ def as_json(verdict: Verdict, groups: Sequence[Group]) -> str:
         groups: its findings by rule.
     """
     source = verdict.source
-    told: dict[str, Any] = {
+    described: dict[str, Any] = {
         "verdict": outcome_of(verdict),
         "sentence": sentence(verdict),
         "file": source.name if source else None,
@@ -38,7 +38,7 @@ def as_json(verdict: Verdict, groups: Sequence[Group]) -> str:
         "seconds": round(verdict.seconds, 3),
         "rules": [_rule(group) for group in groups],
     }
-    return json.dumps(told, ensure_ascii=False, indent=1)
+    return json.dumps(described, ensure_ascii=False, indent=1)
 
 
 def _rule(group: Group) -> dict[str, Any]:
@@ -47,7 +47,7 @@ def _rule(group: Group) -> dict[str, Any]:
         "level": group.rule.level,
         "heading": group.rule.heading,
         "sentence": group.rule.sentence,
-        "mend": group.rule.mend,
+        "fix": group.rule.fix,
         "findings": group.findings,
         "records": group.records,
         "certain": group.certain,
@@ -59,7 +59,7 @@ def as_github(path: str, verdict: Verdict, groups: Sequence[Group]) -> Iterator[
     """Commands for GitHub's log, one a line: the examples of each rule, then the verdict.
 
     Args:
-        path: of the file or folder, as it stands in the repository.
+        path: of the file or folder in the repository.
         verdict: of it.
         groups: its findings by rule.
     """

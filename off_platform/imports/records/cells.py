@@ -24,7 +24,7 @@ from off_platform.imports.records.typed_columns import (
     to_timestamps,
 )
 from off_platform.imports.specification.fields import Field, Place, Type
-from off_platform.imports.specification.rules import BY_ID, told
+from off_platform.imports.specification.rules import BY_ID, message_of
 from off_platform.imports.specification.schemas import failures, text_schema
 from off_platform.imports.values.barcodes.barcode import UPC_E_SHORT
 from off_platform.imports.values.reading import Reading
@@ -189,7 +189,7 @@ def _report(
     rules = np.array([reading.rule or "" for reading in readings])
     of_text = codes.to_numpy()
     messages = [
-        told(reading.rule, text, reading.detail) if reading.rule else None
+        message_of(reading.rule, text, reading.detail) if reading.rule else None
         for text, reading in zip(distinct, readings, strict=True)
     ]
     columns = {

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 from off_platform.imports.readers.batches import Found, Source
 from off_platform.imports.readers.cell_addresses import cells_of
 from off_platform.imports.records.typed_columns import cut
-from off_platform.imports.specification.rules import BY_ID, told
+from off_platform.imports.specification.rules import BY_ID, message_of
 from off_platform.imports.specification.tables import IMPORT_FINDINGS
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ class BatchFindings:
         level = BY_ID[rule].level
         if level == "error":
             self.broken[positions] = True
-        texts.setdefault("message", told(rule))
+        texts.setdefault("message", message_of(rule))
         length = len(positions)
         part = {name: _as_column(texts.get(name), length) for name in _TEXTS}
         self._parts.append(

@@ -20,7 +20,7 @@ from off_platform.imports.records.findings import BatchFindings
 from off_platform.imports.records.typed_columns import present
 from off_platform.imports.specification import schemas
 from off_platform.imports.specification.fields import BY_NAME
-from off_platform.imports.specification.rules import told
+from off_platform.imports.specification.rules import message_of
 
 Masks = dict[str, npt.NDArray[np.bool_]]
 
@@ -125,7 +125,7 @@ class _Report:
             field=names,
             value=texts,
             message=pc.binary_join_element_wise(
-                "'", texts, told(rule, "", _limit(rule, fields)).removeprefix("'"), ""
+                "'", texts, message_of(rule, "", _limit(rule, fields)).removeprefix("'"), ""
             ),
         )
 

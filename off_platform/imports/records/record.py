@@ -18,7 +18,7 @@ from off_platform.imports.records.identity import identify
 from off_platform.imports.records.nutrition import check_numbers
 from off_platform.imports.records.typed_columns import names_where, positions_of, present, text_maps
 from off_platform.imports.specification.fields import BY_NAME
-from off_platform.imports.specification.rules import MOST_SHOWN, told
+from off_platform.imports.specification.rules import MOST_SHOWN, message_of
 from off_platform.imports.specification.tables import PRODUCTS_ACCEPTED
 from off_platform.imports.values.nothing import names_a_product
 from off_platform.imports.values.quantities import amounts
@@ -84,7 +84,7 @@ def _demand_names(batch: Batch, columns: Columns, findings: BatchFindings) -> No
         column=column,
         field=name,
         value=written,
-        message=pc.coalesce(says, told(rule)),
+        message=pc.coalesce(says, message_of(rule)),
     )
 
 

@@ -130,7 +130,7 @@ def test_what_a_sheet_cannot_hold_is_told_in_its_last_row(
     assert found == written
     assert [row[1] for row in rows[1 : 1 + written]] == list(range(2, 2 + written))
     told = [row[0] for row in rows[1 + written :]]
-    note = f"A sheet holds no more than this; as CSV there are all {findings} findings."
+    note = f"The sheet ends here; findings.csv contains all {findings} findings."
     assert told == ([] if written == findings else [note])
     assert len(rows) <= most
 
@@ -147,7 +147,7 @@ def test_a_sheet_ends_before_it_is_larger_than_its_part_of_the_zip_may_be(
     assert 1_000 < written < 6_500
     assert [row[1] for row in rows[1 : 1 + written]] == list(range(2, 2 + written))
     assert [row[0] for row in rows[1 + written :] if row[0]] == [
-        "A sheet holds no more than this; as CSV there are all 6,500 findings."
+        "The sheet ends here; findings.csv contains all 6,500 findings."
     ]
     with zipfile.ZipFile(tmp_path / "findings.xlsx") as book:
         assert max(part.file_size for part in book.infolist()) < 2 << 20

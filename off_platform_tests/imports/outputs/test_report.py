@@ -187,10 +187,7 @@ def test_a_number_that_is_too_large_is_told_how_large_it_may_be(tmp_path: Path) 
             f"SELECT message FROM {findings_in(into)} WHERE rule = 'above_range'"
         ).fetchall()
     ((message,),) = messages
-    assert message == (
-        "'9999' breaks the rule that nutritional values are at most what is reasonable; "
-        "here that is 900 kcal."
-    )
+    assert message == ("'9999': the value is above the reasonable range; here that is 900 kcal.")
 
 
 def test_what_the_file_breaks_is_not_counted_as_records(tmp_path: Path) -> None:

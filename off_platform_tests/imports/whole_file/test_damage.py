@@ -197,4 +197,4 @@ def test_advice_on_numbers_says_what_is_proposed(lost: int, said: str, validate:
 
 def test_no_advice_says_that_digits_are_lost_where_they_may_be_proposed() -> None:
     may_propose = ("damage_scientific", "barcode_scientific", "barcode_damaged")
-    assert not [rule for rule in may_propose if "lost" in BY_ID[rule].mend]
+    assert not [rule for rule in may_propose if "lost" in BY_ID[rule].fix]

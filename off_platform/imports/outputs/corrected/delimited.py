@@ -67,7 +67,7 @@ class _Rewriter:
     def row(self, row: Row, raw: bytes) -> bytes:
         """A row's bytes in the copy."""
         if row.number < self._header_row:
-            # What stands there says which delimiter is used, or nothing.
+            # Its content names the delimiter, or nothing.
             return b"" if self._new != self._old and not row.is_empty else raw
         is_header = row.number == self._header_row
         corrections = {} if is_header or row.broken else self._certain.of(row.number)

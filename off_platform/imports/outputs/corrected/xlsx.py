@@ -129,7 +129,7 @@ class _Following:
 
 
 class _Editor:
-    """Copies the XML of a sheet and replaces what stands in some of its cells."""
+    """Copies the XML of a sheet and replaces the values of some of its cells."""
 
     def __init__(self, plan: _Plan, copy: Copy) -> None:
         self._plan, self._copy = plan, copy
