@@ -37,7 +37,7 @@ def import_rules() -> str:
         (
             "What a file of products must look like, and what is found in it: the "
             '"Data Formats Specification" of Open Food Facts, read strictly. '
-            "`off-platform validate FILE` tells all of it for a file of yours."
+            "`off-platform validate FILE` checks a file against it."
         ),
         "",
         (
@@ -111,7 +111,7 @@ def settings_page() -> str:
             "",
             (
                 "Environment variables, or lines of `.env` in the folder that the platform is "
-                "started in. Credentials are no settings: a signed bucket or lake takes them from "
+                "started in. Credentials are not settings: a signed bucket or lake takes them from "
                 "the ordinary AWS chain."
             ),
             "",

@@ -174,7 +174,7 @@ class Table:
 class Finding:
     """How often a rule was broken, of how many, with a few examples.
 
-    A `level` of its own stands above the rule's, where a check is made of rules of both levels.
+    Its own `level` overrides the rule's, where a check combines rules of both levels.
     """
 
     broken: int = 0
@@ -242,7 +242,7 @@ def validate(table: Table, batches: Iterable["pd.DataFrame"]) -> dict[str, Findi
     """Streams batches through a table's Pandera schema.
 
     Args:
-        table: which table they belong to; it has the rule `shape` for what is no value's fault.
+        table: which table they belong to; it has the rule `shape` for errors outside of values.
         batches: frames with a running index, so that examples can name their rows.
 
     Returns:

@@ -55,7 +55,7 @@ class LakeResource(dg.ConfigurableResource):  # type: ignore[type-arg]
 
 
 class BucketResource(dg.ConfigurableResource):  # type: ignore[type-arg]
-    """A public bucket, or what stands for it."""
+    """A public bucket, or its substitute."""
 
     url: str = Field(description="s3://bucket, a folder, or an address.")
     region: str = Field(description="Region of the bucket.")
@@ -96,7 +96,7 @@ def _in_force(settings: Settings) -> str:
     """What is set otherwise than by default, for the UI; secrets are starred by their type."""
     defaults = {name: field.default for name, field in Settings.model_fields.items()}
     changed = [
-        # What stands behind a question mark may sign an address.
+        # The query of an address may be a signature.
         f"- `OFF_PLATFORM_{name.upper()}` = `{str(value).split('?', 1)[0]}`"
         for name, value in settings
         if value != defaults[name]

@@ -344,7 +344,7 @@ def test_a_choice_that_nothing_fits_is_one_sentence(
 @pytest.mark.parametrize(
     ("toml", "sentence"),
     [
-        ("[bins.few", "is no TOML file"),
+        ("[bins.few", "is not a TOML file"),
         ("[bins.few]\nsplit = 'val'\n", "bins.few: the option split='val' is wrong"),
         ("[bins.few]\nkind = 'raw'\n", "The options are n, seed, id_space"),
         ("[bins.few]\nskus = 'ZZ00SANDBX'\n", "the option skus='ZZ00SANDBX' is wrong"),

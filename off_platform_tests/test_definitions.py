@@ -445,7 +445,7 @@ def test_the_month_that_runs_is_a_partition(run: Run) -> None:
 @pytest.mark.parametrize(
     ("declared", "sentence"),
     [
-        ("[images.tryout", "is no TOML file"),
+        ("[images.tryout", "is not a TOML file"),
         ("[breakfast]\nn = 1", "has the table 'breakfast'"),
         ('[images."../x"]', "cannot name an image set"),
     ],

@@ -1,6 +1,6 @@
 """An alert on its way: repeats are held back; what could not be sent waits and is sent later.
 
-What is remembered lies in the instance's key-value store: sensors on runs have no state of their
+State is stored in the instance's key-value store: sensors on runs have no state of their
 own, and go past a run whether or not its alert was sent. Where alerts go is `alert_senders.py`.
 """
 
@@ -46,7 +46,7 @@ class Waiting:
         since: when it could not first, seconds since 1970.
         tried: when it could not last.
         perhaps: how often it was handed over without an answer.
-        more: how many messages it stands for, where it sums up those that found no place.
+        more: how many messages it replaces, where it sums up those beyond the limit.
     """
 
     sender: str
@@ -84,7 +84,7 @@ def deliver(settings: Settings, instance: dg.DagsterInstance, message: Message) 
     for sender in senders:
         recently = time.time() - settings.alert_repeat_hours * _HOUR
         known = (sender.name, message.same_as) in waiting
-        if known or _told(instance, sender.name, message) > recently:
+        if known or _last_sent(instance, sender.name, message) > recently:
             continue
         if problem := _send(instance, sender, message):
             now = time.time()
@@ -103,7 +103,7 @@ def deliver(settings: Settings, instance: dg.DagsterInstance, message: Message) 
 def deliver_waiting(settings: Settings, instance: dg.DagsterInstance) -> str:
     """Sends what waits, what was tried longest ago first; each sender until it cannot.
 
-    What waits for a sender that is no longer set waits until it is set again.
+    Messages for a sender that is no longer configured wait until it is configured again.
 
     Returns:
         What became of it, a sentence.
@@ -121,7 +121,7 @@ def deliver_waiting(settings: Settings, instance: dg.DagsterInstance) -> str:
         if sender is None or is_held or time.monotonic() > until:
             continue
         # Sent already where a tick ended between sending and forgetting.
-        if _told(instance, each.sender, each.message) < each.since:
+        if _last_sent(instance, each.sender, each.message) < each.since:
             if problem := _send(instance, sender, each.message):
                 problems[each.sender] = str(problem)
                 perhaps = each.perhaps + isinstance(problem, PerhapsSentError)
@@ -149,7 +149,7 @@ def _told_key(sender: str, message: Message) -> str:
     return f"{_TOLD}/{sender}/{message.same_as}"
 
 
-def _told(instance: dg.DagsterInstance, sender: str, message: Message) -> float:
+def _last_sent(instance: dg.DagsterInstance, sender: str, message: Message) -> float:
     key = _told_key(sender, message)
     return float(instance.run_storage.get_cursor_values({key}).get(key, 0))
 
@@ -186,7 +186,7 @@ def _keep(instance: dg.DagsterInstance, waiting: Waiting) -> None:
 
 
 def _summed(before: Waiting | None, waiting: Waiting) -> Waiting:
-    """The message that stands for those without a place, with one more."""
+    """The message that sums up those beyond the limit, with one more."""
     more = before.more + 1 if before else 1
     titles = f"{before.message.text}\n" if before else ""
     message = Message(
@@ -222,5 +222,5 @@ def _forget(instance: dg.DagsterInstance, place: str, sent: Waiting) -> None:
 
 
 def _complain(problems: Iterable[str]) -> None:
-    if told := " ".join(dict.fromkeys(problems)):
-        raise NotSentError(told)
+    if message := " ".join(dict.fromkeys(problems)):
+        raise NotSentError(message)

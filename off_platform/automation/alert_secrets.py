@@ -15,7 +15,7 @@ NAMED = "secretsmanager:"
 
 
 class SecretNotReadError(OSError):
-    """The secret could not be had; the message says which and why, and holds nothing of it."""
+    """The secret could not be read; the message says which and why, without its content."""
 
 
 def revealed(text: str) -> str:

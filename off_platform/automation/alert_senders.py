@@ -18,7 +18,7 @@ TRIES = 3
 SECONDS = 15
 # 502 and 504: of a gateway that had no answer of the receiver.
 _OF_GATEWAYS = (502, 504)
-# SNS refuses longer subjects, and such as are no ASCII.
+# SNS refuses longer subjects, and those that are not ASCII.
 MOST_SUBJECT = 100
 
 

@@ -29,7 +29,7 @@ def alert_sensors(settings: Settings, *, running: bool) -> list[dg.SensorDefinit
     status = dg.DefaultSensorStatus.RUNNING if running else dg.DefaultSensorStatus.STOPPED
 
     # A reason to skip would end the tick after this run, however many more ended.
-    def tell(context: dg.RunStatusSensorContext) -> None:
+    def report(context: dg.RunStatusSensorContext) -> None:
         message = message_of(
             _ended(context), warning_share=settings.alert_warning_share, ui=settings.alert_ui
         )
@@ -46,7 +46,7 @@ def alert_sensors(settings: Settings, *, running: bool) -> list[dg.SensorDefinit
         "runs that succeeded.",
     )
     def on_success(context: dg.RunStatusSensorContext) -> None:
-        tell(context)
+        report(context)
 
     @dg.run_status_sensor(
         run_status=dg.DagsterRunStatus.FAILURE,
@@ -56,7 +56,7 @@ def alert_sensors(settings: Settings, *, running: bool) -> list[dg.SensorDefinit
         description="Tells of runs that failed, and why.",
     )
     def on_failure(context: dg.RunStatusSensorContext) -> None:
-        tell(context)
+        report(context)
 
     @dg.sensor(
         name="alert_on_late",
@@ -95,7 +95,7 @@ def _ended(context: dg.RunStatusSensorContext) -> RunEnded:
         if entry.dagster_event
     ]
     # An attempt that is followed by another has not decided what becomes of the run; what its
-    # checks found is told by it, as the next may go on behind them.
+    # checks found is reported by it, as the next may start after them.
     is_failed = run.status == dg.DagsterRunStatus.FAILURE and run.tags.get(WILL_RETRY) != "true"
     checks = [_failed(each) for each in evaluations if not each.passed]
     return RunEnded(

@@ -1,6 +1,6 @@
 """What is worth a message, and how it reads. Pure: who sends it is `alert_senders.py`.
 
-A run is told once: that it failed, the checks of error level that did, and warnings that are many.
+A run is reported once: its failure, failed checks of error level, and frequent warnings.
 """
 
 import hashlib
@@ -82,22 +82,22 @@ def message_of(run: RunEnded, *, warning_share: float, ui: str) -> Message | Non
         warning_share: a warning is worth a message when a larger share broke it.
         ui: address of the UI, or empty.
     """
-    told = [
+    reported = [
         check
         for check in run.checks
         if check.is_error or (check.share is not None and check.share > warning_share)
     ]
-    if not told and run.failed is None:
+    if not reported and run.failed is None:
         return None
-    told.sort(key=lambda check: (not check.is_error, check.asset, check.check))
+    reported.sort(key=lambda check: (not check.is_error, check.asset, check.check))
     about = f"{run.job}, {run.partition}" if run.partition else run.job
     link = f"{ui.rstrip('/')}/runs/{run.run_id}" if ui else ""
-    lines = [*_of_failure(run.failed), *_of_checks(told), _what_to_do(run, link)]
+    lines = [*_of_failure(run.failed), *_of_checks(reported), _what_to_do(run, link)]
     return Message(
-        _title(run, told, about),
+        _title(run, reported, about),
         bounded("\n".join(filter(None, lines))),
         link,
-        _same_as(run, told),
+        _same_as(run, reported),
     )
 
 
@@ -143,8 +143,8 @@ def _few(names: Sequence[str]) -> str:
     return ", ".join(names[:MOST_NAMES]) + (f" and {more} more" if more > 0 else "")
 
 
-def _title(run: RunEnded, told: Sequence[Failed], about: str) -> str:
-    errors = sum(check.is_error for check in told)
+def _title(run: RunEnded, reported: Sequence[Failed], about: str) -> str:
+    errors = sum(check.is_error for check in reported)
     if run.failed is not None and not errors:
         return f"Failed: {about}"
     counted = f"{errors} check{'' if errors == 1 else 's'} failed" if errors else "warnings"
@@ -155,14 +155,14 @@ def _of_failure(failed: str | None) -> list[str]:
     return [] if failed is None else [f"The run failed: {failed}"]
 
 
-def _of_checks(told: Sequence[Failed]) -> list[str]:
+def _of_checks(reported: Sequence[Failed]) -> list[str]:
     lines = []
-    for check in told[:MOST_CHECKS]:
+    for check in reported[:MOST_CHECKS]:
         level = "error" if check.is_error else "warning"
         lines.append(f"{level}, {check.asset}: {check.check}: {check.what}")
         lines += [f"    {example}" for example in check.examples[:MOST_EXAMPLES]]
-    if len(told) > MOST_CHECKS:
-        lines.append(f"... and {len(told) - MOST_CHECKS} more checks")
+    if len(reported) > MOST_CHECKS:
+        lines.append(f"... and {len(reported) - MOST_CHECKS} more checks")
     return lines
 
 
@@ -172,16 +172,16 @@ def _what_to_do(run: RunEnded, link: str) -> str:
         where = f"imports/{run.partition}/report.html in the lake"
         return f"What to do: send the producer the report, {where}; it says how to fix each."
     where = f" ({link})" if link else ""
-    return f"What to do: open the run{where}; when its cause is gone, run it again, it goes on."
+    return f"What to do: open the run{where}; once the cause is fixed, run it again; it resumes."
 
 
-def _same_as(run: RunEnded, told: Iterable[Failed]) -> str:
+def _same_as(run: RunEnded, reported: Iterable[Failed]) -> str:
     """The same job, of the same file or partition, with the same checks failing.
 
     Files of the same name with other bytes are others: two producers may use one name.
     """
     failure = re.sub(r"[0-9]+", "0", run.failed or "")
-    checks = (f"{check.asset}:{check.check}" for check in told)
+    checks = (f"{check.asset}:{check.check}" for check in reported)
     return _digest([run.job, run.partition or "", failure, *checks])
 
 

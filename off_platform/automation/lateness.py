@@ -63,14 +63,14 @@ def late_assets(
         most = f"may be {allowed[key].days} days old"
         name = key.to_user_string()
         if state == "FAIL" and made:
-            told = _told(datetime.fromtimestamp(made.timestamp, UTC), now)
-            late[name] = f"last made {told}; {most}"
+            ago = _ago(datetime.fromtimestamp(made.timestamp, UTC), now)
+            late[name] = f"last made {ago}; {most}"
         elif state == "UNKNOWN" and is_scheduled and now - record.updated_at > allowed[key]:
-            late[name] = f"never made, and looked for since {_told(record.updated_at, now)}; {most}"
+            late[name] = f"never made, and looked for since {_ago(record.updated_at, now)}; {most}"
         elif made and due and nodes[key].partitions_def == MONTHS:
             month = month_of(due)
             if month not in instance.get_materialized_partitions(key):
-                late[name] = f"{month[:7]} was not made; its schedule was due {_told(due, now)}"
+                late[name] = f"{month[:7]} was not made; its schedule was due {_ago(due, now)}"
     return late
 
 
@@ -93,5 +93,5 @@ def _window(node: Any) -> timedelta | None:
     return window.to_timedelta() if window else None
 
 
-def _told(moment: datetime, now: datetime) -> str:
+def _ago(moment: datetime, now: datetime) -> str:
     return f"{moment:%Y-%m-%d %H:%M} UTC, {(now - moment).days} days ago"

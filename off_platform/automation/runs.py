@@ -1,4 +1,4 @@
-"""Dagster's jobs run in this process: quietly, kept for the UI, and failures told as sentences."""
+"""Dagster's jobs run in this process: quietly, kept for the UI, with failures as sentences."""
 
 import builtins
 import re
@@ -20,7 +20,7 @@ ELSEWHERE = Path("var/dagster")
 # As pyproject.toml and workspace.yaml name it.
 CODE_LOCATION = "off_platform"
 _QUIET_INSTANCE = {"telemetry": {"enabled": False}, "nux": {"enabled": False}}
-# Where Dagster's state lies is said by its home there.
+# There, Dagster's home determines where its state is stored.
 _PLACES = ("storage", "local_artifact_storage", "compute_logs")
 _STORAGE = {"module": "off_platform.automation.state_storage", "class": "LockedSqliteStorage"}
 # Dagster and DuckDB keep Ctrl-C to themselves.
@@ -36,7 +36,7 @@ class UnforeseenRunError(RuntimeError):
 
 
 def home_of(settings: Settings) -> Path:
-    """Where Dagster's state lies: where `dagster.yaml` is, else below var; the sandbox's apart."""
+    """Dagster's state: where `dagster.yaml` is, else below var; the sandbox's is separate."""
     if not settings.sandbox and Path("dagster.yaml").exists():
         return Path.cwd()
     home = DAGSTER_HOME if settings.sandbox else ELSEWHERE

@@ -22,7 +22,7 @@ def month_of(moment: datetime) -> str:
     """
     month = f"{moment.astimezone(UTC):%Y-%m-01}"
     if month not in MONTHS.get_partition_keys(current_time=moment):
-        raise ValueError(f"{month} is no partition of the monthly assets.")
+        raise ValueError(f"{month} is not a partition of the monthly assets.")
     return month
 
 

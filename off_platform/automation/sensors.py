@@ -1,7 +1,7 @@
 """What is watched: the inbox of producers' files, and the key list for a new month.
 
-What lies in the inbox, and which of it is new, is told by the imports wing; alerts on runs are
-`alert_sensors.py`.
+The content of the inbox, and what is new in it, is determined by the imports wing; alerts on runs
+are in `alert_sensors.py`.
 """
 
 from collections.abc import Callable, Collection
@@ -22,7 +22,7 @@ class Arrived:
 
     Attributes:
         key: the import's partition.
-        place: where it lies, for the asset `import_file`.
+        place: its location, for the asset `import_file`.
         state: another one once the file is written or touched again.
     """
 
@@ -83,7 +83,7 @@ def inbox_sensor(
 
 
 def _request(arrived: Arrived, attempts: int) -> dg.RunRequest:
-    """The run of a file, after so many that ended without a verdict."""
+    """The run of a file, after a number of runs without a verdict."""
     more = f"/{attempts}" if attempts else ""
     return dg.RunRequest(
         run_key=f"{arrived.key}/{arrived.state}{more}",

@@ -34,7 +34,7 @@ def due_again(instance: dg.DagsterInstance, finished: set[str]) -> dict[str, int
         finished: partitions that have their report.
 
     Returns:
-        Where the file lies -> which attempt failed last, from 1.
+        Location of the file -> which attempt failed last, from 1.
     """
     failed = dg.RunsFilter(job_name=JOB, statuses=[dg.DagsterRunStatus.FAILURE])
     due: dict[str, int] = {}

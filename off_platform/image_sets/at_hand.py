@@ -32,7 +32,7 @@ def with_texts(
 
     Args:
         batches: rows of the plan in order.
-        texts: SQL of a table with key, md5, etag, last_modified and text, to stand after FROM.
+        texts: SQL of a table with key, md5, etag, last_modified and text, to use after FROM.
         batch_rows: rows in each batch that is given.
         connection: DuckDB that can read the table.
     """

@@ -1,7 +1,7 @@
 """A set under construction: the folder `.building` inside the set's own, and how it becomes that.
 
 The plan (which objects, in which order) is written down first, then each group of samples as it is
-done. A run that finds a plan equal to its own goes on with the groups that are left. What is done
+done. A run that finds a plan equal to its own resumes with the remaining groups. What is done
 is put in place by a list of moves, which a later run finishes if this one dies in between.
 """
 
@@ -122,7 +122,7 @@ def groups_left(folder: Folder, connection: "duckdb.DuckDBPyConnection") -> list
 
 
 def rows_name(group: int) -> str:
-    """Where the manifest's rows of a group lie while the set is built; placed last of a group."""
+    """Where the manifest's rows of a group are stored during the build; placed last of a group."""
     return f"{BUILDING}/{group:05d}{ROWS}"
 
 

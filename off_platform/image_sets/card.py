@@ -1,4 +1,4 @@
-"""The data card of an image set: the README.md that tells a stranger what the set is.
+"""The data card of an image set: the README.md that describes the set.
 
 Facts come in as plain values and Markdown goes out. Counting them from a manifest and writing
 the file happen elsewhere; how values are made harmless in Markdown is in `templates/markdown.py`.
@@ -13,7 +13,7 @@ from off_platform.image_sets.manifest import COLUMNS
 from off_platform.image_sets.templates.markdown import markdown_environment
 
 PROBLEMS_NAMED = 20
-"""So many objects that could not be had are named in the card; all are in the manifest."""
+"""Number of missing objects listed in the card; the manifest lists all."""
 
 _SUFFIX = re.compile(r"(?:\.[A-Za-z0-9]+)+")
 
@@ -35,13 +35,13 @@ class CardKind:
     photo: bool = True
 
     def __post_init__(self) -> None:
-        """Refuse a suffix that could not stand in the card's code.
+        """Refuse a suffix that cannot be used in the card's code.
 
         Raises:
             ValueError: When it is not made of dots, letters and digits.
         """
         if not _SUFFIX.fullmatch(self.suffix):
-            raise ValueError(f"{self.suffix!r} is no suffix such as '.400.jpg'")
+            raise ValueError(f"{self.suffix!r} is not a suffix such as '.400.jpg'")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +75,7 @@ class CardTally:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CardProblem:
-    """An object that could not be had: its key, its status, and the sentence that says why."""
+    """A missing object: its key, its status, and the sentence that says why."""
 
     key: str
     status: str
@@ -140,7 +140,7 @@ class CardFacts:
         samples: How many samples the set has.
         kinds: The kinds of objects in it.
         tallies: A line for each kind and status, in the order to be shown.
-        problems: Objects that could not be had, in the manifest's order; all, or the first.
+        problems: Missing objects, in the manifest's order; all, or the first.
         photo_sizes: A line for each kind of photo.
         shards: How many shards hold the objects; 0 when they are loose files.
         example: The name of one sample, for the section about file names.
@@ -152,9 +152,9 @@ class CardFacts:
         attribution: Whom to name.
         tags: Tags of the front matter; `image` and, with shards, `webdataset` are added.
         limits: What one should know before relying on the set, a sentence each.
-        unpacked: Whether packed objects stand unpacked in the shards.
+        unpacked: Whether packed objects are stored unpacked in the shards.
         asked: How many samples were asked for; None for all that fit.
-        earlier: How many objects are copies of an earlier run, as fresh ones could not be had.
+        earlier: Number of copies from an earlier run, where current objects could not be fetched.
         files: The wing's own files of the set, each with what it holds.
         reached: The classes, each with the number of samples chosen and of those with a photo.
         aside: How many samples are in `00000_incomplete.tar`, lacking objects or of other types.

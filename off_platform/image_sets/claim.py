@@ -1,6 +1,6 @@
 """The folder a set goes to: that it is one of ours, and that one run at a time works in it.
 
-Whatever lies there may be a user's own, or damaged. Files are replaced and removed only by names
+Files in the folder may be the user's, or damaged. Files are replaced and removed only by names
 that `building.is_ours` knows, and a manifest is read only once its columns and paths are a set's.
 """
 
@@ -73,7 +73,7 @@ def demand_ours(
         part = name.split("/")[1]
         if not _BEGUN.fullmatch(part) and not is_ours(part):
             raise UnusableFolderError(
-                f"{folder.address(name)} is no file of an image set; move it away, or name "
+                f"{folder.address(name)} is not a file of an image set; move it away, or name "
                 "another folder."
             )
 
@@ -120,7 +120,7 @@ def _described(sql: str) -> str:
 
 
 def _odd_rows(manifest: str, connection: duckdb.DuckDBPyConnection) -> str | None:
-    """What is wrong with rows that say where bytes lie; None when nothing is."""
+    """The problem with rows that locate bytes; None when there is none."""
     ((outside, senseless, twice),) = connection.execute(f"""
         SELECT any_value(path) FILTER (NOT regexp_full_match(path, '{_STORED}')),
             count(*) FILTER (status = 'fetched' AND NOT coalesce(path IS NOT NULL

@@ -1,6 +1,6 @@
 """The command line that makes a set again, with the settings it needs in front of it.
 
-What the options are is the wing's affair.
+The options themselves are left to the wing.
 """
 
 import shlex
@@ -46,7 +46,7 @@ def command_line(
 
 def _bucket_settings(wing: str, source: Source) -> dict[str, object]:
     if Path(source.url).is_relative_to(SANDBOX):
-        # With its own lake: the sandbox's snapshot is none of the public bucket's.
+        # With its own lake: the sandbox's snapshot is not one of the public bucket.
         return {"sandbox": 1}
     settings: dict[str, object] = {f"{wing}_bucket": source.url}
     if "://" in source.url and not source.url.startswith("file://"):

@@ -55,7 +55,7 @@ def thumbnail(photo: bytes, side: int) -> Image.Image:
         An RGB image, turned as its EXIF orientation says.
 
     Raises:
-        NotDrawableError: When the bytes are no JPEG, are damaged, or have over `MOST_PIXELS`.
+        NotDrawableError: When the bytes are not a JPEG, are damaged, or have over `MOST_PIXELS`.
     """
     try:
         return _small_and_upright(photo, side)
@@ -83,7 +83,7 @@ def contact_sheet(
     Args:
         photos: JPEG files; one that cannot be drawn becomes a grey crossed cell. No more than
             `most` are taken from it.
-        columns: How many photos stand in one row.
+        columns: Number of photos per row.
         side: Width and height of one cell, in pixels; photos keep their proportions inside it.
         most: How many photos are shown at most.
         max_bytes: The sheet is smaller than this.
@@ -132,7 +132,7 @@ def encoded(image: Image.Image, quality: int) -> bytes:
         The file's bytes, without any metadata.
     """
     file = BytesIO()
-    # Unless told otherwise, Pillow carries the comment of the photo over, up to 64 KB from outside.
+    # By default, Pillow carries the comment of the photo over, up to 64 KB from outside.
     image.save(file, "JPEG", quality=quality, optimize=True, comment=b"")
     return file.getvalue()
 
@@ -164,7 +164,7 @@ def _upright(image: Image.Image) -> Image.Image:
     try:
         turn = turns.get(image.getexif().get(_ORIENTATION_TAG, 1))
     except _DAMAGE:
-        # A photo whose EXIF is damaged is still worth seeing as it lies in the file.
+        # A photo whose EXIF is damaged is still worth showing unrotated.
         turn = None
     return image if turn is None else image.transpose(turn)
 

@@ -1,6 +1,6 @@
 """Is this a whole JPEG, is this a whole OCR result: answered from the bytes alone.
 
-Here lives what tells a whole object from a cut, damaged or foreign one, in one sentence for a
+Here complete objects are told apart from cut, damaged or foreign ones, in one sentence for a
 person. Fetching the bytes, comparing them with sizes and ETags, and what becomes of an object
 that is not whole live elsewhere. Bytes come from outside and may be hostile: no check raises
 because of them, each takes linear time at most, and every sentence is short and printable.
@@ -88,7 +88,7 @@ class Content:
             no response at all, or Cloud Vision failed; None otherwise.
         ocr_error: what Cloud Vision said when it failed; None otherwise.
         decoded: whether all of a photo was decoded.
-        format: of a picture that is no JPEG, such as PNG; None otherwise.
+        format: of an image that is not a JPEG, such as PNG; None otherwise.
     """
 
     problem: str | None = None
@@ -118,7 +118,7 @@ def check_for(kind: str) -> Callable[[bytes], Content]:
         kind: `raw`, `400` and `photo` are JPEGs, `ocr` is gzipped JSON, `metadata` is JSON.
 
     Raises:
-        ValueError: there is no such kind.
+        ValueError: the kind does not exist.
     """
     checks = {
         "raw": check_jpeg,
@@ -138,7 +138,7 @@ def check_json(data: bytes) -> Content:
         found = json.loads(data)
     except (ValueError, RecursionError):
         return Content(problem=_foreign(data, "not whole JSON"))
-    return Content() if isinstance(found, dict) else Content(problem="the JSON is no object")
+    return Content() if isinstance(found, dict) else Content(problem="the JSON is not an object")
 
 
 def check_jpeg(data: bytes) -> Content:
@@ -241,7 +241,7 @@ def _whole_frame(data: bytes, *, thorough: bool) -> _Frame:
 
 
 def _segments(data: bytes) -> Iterator[tuple[int, int, int]]:
-    """Markers with start and end of their segments, whatever lies between; raises at the end."""
+    """Markers with start and end of their segments, with any bytes between; raises at the end."""
     position, size = 2, len(data)
     while found := _MARKER.search(data, position):
         start = position = found.end()
@@ -365,7 +365,7 @@ def _unpacked(data: bytes, max_bytes: int) -> bytes:
 
 
 def _parsed(unpacked: bytes) -> object:
-    # A Python call for every object doubles the time: only where a field may stand twice.
+    # A Python call for every object doubles the time: only where a field may be repeated.
     hook = _refuse_twice if any(unpacked.count(field) > 1 for field in _OCR_FIELDS) else None
     try:
         # Readers of JSON may pass over a byte order mark (RFC 8259, section 8.1).
@@ -382,13 +382,13 @@ def _parsed(unpacked: bytes) -> object:
 
 
 def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no number of JSON")
+    raise ValueError(f"{name} is not a JSON number")
 
 
 def _refuse_twice(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     members = dict(pairs)
     if len(members) < len(pairs):
-        raise ValueError("a field stands twice in one object")
+        raise ValueError("a field appears twice in one object")
     return members
 
 

@@ -40,7 +40,7 @@ def declared_choice(path: Path, wing: str, model: type[Model], name: str) -> tup
     sets = declared_sets(path, wing)
     if name not in sets:
         known = ", ".join(sorted(sets)) or (
-            "none" if path.exists() else "none, there is no such file"
+            "none" if path.exists() else "none, the file does not exist"
         )
         raise UnknownSetError(f"There is no image set {name!r} in {path}; declared are: {known}.")
     options = dict(sets[name])
@@ -83,20 +83,20 @@ def checked_choice(model: type[Model], options: dict[str, Any], where: str) -> M
 
 
 def declared_sets(path: Path, wing: str) -> dict[str, dict[str, Any]]:
-    """The options of each set of a wing, by name; none when there is no such file.
+    """The options of each set of a wing, by name; none when the file does not exist.
 
     Raises:
-        WrongDeclarationError: it is no TOML, or a set's name or form is wrong.
+        WrongDeclarationError: it is not TOML, or a set's name or form is wrong.
     """
     if not path.exists():
         return {}
     try:
         tables = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise WrongDeclarationError(f"{path} is no TOML file: {error}.") from error
+        raise WrongDeclarationError(f"{path} is not a TOML file: {error}.") from error
     if unknown := tables.keys() - WINGS:
         raise WrongDeclarationError(
-            f"{path} has the table {min(unknown)!r}; sets stand below images or bins, "
+            f"{path} has the table {min(unknown)!r}; sets belong below images or bins, "
             "such as [images.breakfast]."
         )
     sets: Any = tables.get(wing, {})

@@ -53,7 +53,7 @@ def wanted_object(row: Row, how: "How") -> Wanted[Row, Content]:
 def with_copy_kept(outcome: Ended, how: "How") -> Ended:
     """The outcome; where a fresh copy cannot be had for now, as if the one at hand were unchanged.
 
-    Not so when the object is gone or damaged in the store: that is no passing trouble.
+    Not so when the object is gone or damaged in the store: that is not temporary.
     """
     row = outcome.tag
     passing = outcome.status in {"failed", "refused"}
@@ -199,14 +199,14 @@ class GroupMaker:
         return stored if whole else None
 
     def _as_stored(self, row: Row, data: bytes | None) -> bytes | None:
-        """OCR results stand unpacked in a shard, where readers look for `.json`."""
+        """OCR results are unpacked in a shard, where readers look for `.json`."""
         if data is not None and row["kind"] == "ocr" and self._how.layout == "shards":
             return gzip.decompress(data)
         return data
 
 
 class _Place:
-    """Whether the objects of a group lie in the set as it is just as they would be put down now."""
+    """Whether the set already stores the objects of a group exactly as this run would."""
 
     def __init__(self, name: str, layout: "Layout", *, arranged: bool) -> None:
         self._name, self._layout, self._arranged = name, layout, arranged
@@ -223,7 +223,7 @@ class _Place:
         return self._layout == "shards" or row["had_path"] == f"{building.LOOSE}/{row['file']}"
 
     def is_all_there(self, folder: Folder) -> bool:
-        """Whether nothing else lies there, and nothing was cut off."""
+        """Whether nothing else is there, and nothing was cut off."""
         if self._layout == "files":
             # Whether each file has its size is known already (`earlier.py`).
             return self._objects > 0

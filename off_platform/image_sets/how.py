@@ -30,7 +30,7 @@ def checked_layout(layout: str) -> Layout:
     """A layout by name.
 
     Raises:
-        UnusableChoiceError: there is no such layout.
+        UnusableChoiceError: the layout does not exist.
     """
     for known in get_args(Layout):
         if layout == known:

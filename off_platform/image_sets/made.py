@@ -1,4 +1,4 @@
-"""What a set that was made tells: at one's desk, and in the asset's metadata."""
+"""The outcome of building a set, for the command line and the asset's metadata."""
 
 from dataclasses import dataclass
 
@@ -16,11 +16,11 @@ class Made:
     """A set that was made.
 
     Attributes:
-        folder: where it lies.
+        folder: where it is stored.
         chosen_from: what was chosen from, such as the month of a key index.
         asked: how many samples were asked for; None for all that fit.
         candidates: how many samples fitted the options.
-        continued: whether an interrupted run was gone on with.
+        continued: whether an interrupted run was resumed.
         tally: what was fetched in this run.
         contents: what is in it.
     """

@@ -36,7 +36,7 @@ COLUMNS = (
     Column(
         "reason",
         "string",
-        "Why it was not fetched, or not afresh so that an earlier copy stands here, in a sentence.",
+        "Why it was not fetched, or why it is a copy from an earlier run, in a sentence.",
         nullable=True,
     ),
     Column("bytes", "int64", "Size of the object, in bytes.", nullable=True),
@@ -60,7 +60,7 @@ COLUMNS = (
 )
 
 NOT_IN_OLDER_ONES = frozenset({"shown_width", "shown_height", "orientation", "format"})
-"""Columns that manifests of earlier versions lack; their sets can be refreshed all the same."""
+"""Columns that manifests of earlier versions lack; their sets can still be refreshed."""
 
 
 def manifest_table(missing_share_most: float) -> Table:
@@ -75,19 +75,19 @@ def manifest_table(missing_share_most: float) -> Table:
         COLUMNS,
         (
             Rule(SHAPE, "The manifest has its columns, with their types.", blocking=True),
-            Rule("exactly_n_chosen", "As many samples were chosen as were asked for."),
+            Rule("exactly_n_chosen", "The number of chosen samples is the one requested."),
             Rule("every_object_accounted_for", "Each object of the choice has one row that says "
                  "what became of it."),
             Rule("few_missing", "No more than the set share is missing or refused upstream.",
                  tolerated=missing_share_most),
-            Rule("none_corrupt", "Every object that came is whole.", tolerated=missing_share_most),
+            Rule("none_corrupt", "Every fetched object is complete.", tolerated=missing_share_most),
             Rule("none_failed", "No object failed for a temporary reason."),
             Rule("md5_recorded", "The MD5 of every fetched object is recorded."),
             Rule("md5_matches_etag", "Where the ETag is an MD5, the fetched bytes have it."),
             Rule("photo_sizes_read", "Width and height of every fetched photo were read from "
                  "its header."),
             Rule("sample_decoded", "The stated share of photos was decoded in full."),
-            Rule("paths_unique", "No two objects lie in the same place."),
+            Rule("paths_unique", "Every object has its own path."),
             Rule("photos_unique", "No two photos of a set have the same bytes.", "warning"),
             Rule("ocr_succeeded", "Cloud Vision succeeded for the OCR results.", "warning",
                  tolerated=0.02),
@@ -126,13 +126,13 @@ _PHOTO = f"status = 'fetched' AND kind NOT IN {TEXT_KINDS}"
 _QUERIES = {
     "few_missing": ("true", "status IN ('missing', 'refused')"),
     "none_corrupt": ("status IN ('fetched', 'corrupt')", "status = 'corrupt'"),
-    # A copy of an earlier run has the reason for which there is no fresh one.
+    # A copy from an earlier run has the reason why there is no current one.
     "none_failed": ("true", "status = 'failed' OR (status = 'fetched' AND reason IS NOT NULL)"),
     "md5_recorded": (
         "status = 'fetched'",
         "md5 IS NULL OR NOT regexp_full_match(md5, '[0-9a-f]{32}')",
     ),
-    # Under SSE-KMS and SSE-C an ETag of 32 digits is no MD5: then not one of them is.
+    # Under SSE-KMS and SSE-C an ETag of 32 digits is not an MD5: then not one of them is.
     "md5_matches_etag": (
         r"""status = 'fetched' AND regexp_full_match(etag, '"?[0-9a-f]{32}"?')""",
         "trim(etag, '\"') <> md5 AND bool_or(trim(etag, '\"') = md5) OVER ()",

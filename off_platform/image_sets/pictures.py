@@ -19,7 +19,7 @@ from off_platform.image_sets.contents import Content
 if TYPE_CHECKING:
     from PIL.ImageFile import ImageFile
 
-# Decoding one of so many takes 256 MB; one picture at a time is decoded.
+# Decoding one of this size takes 256 MB; one picture at a time is decoded.
 MOST_PIXELS = 64_000_000
 _ONE_AT_A_TIME = threading.Lock()
 _ORIENTATION = 0x0112

@@ -35,7 +35,7 @@ class InSet:
     Attributes:
         samples: how many.
         tallies: objects and bytes by kind and status.
-        problems: the first objects that could not be had.
+        problems: the first missing objects.
         earlier: number of objects that are copies of an earlier run, for want of fresh ones.
     """
 
@@ -124,7 +124,7 @@ class Contents:
 
     @cached_property
     def earlier(self) -> int:
-        """Number of objects that are copies of an earlier run, as fresh ones could not be had."""
+        """Number of copies from an earlier run, where current objects could not be fetched."""
         query = f"FROM {self.rows} WHERE status = 'fetched' AND reason IS NOT NULL"
         return int(self._ask(f"SELECT count(*) {query}")[0][0])
 
@@ -135,7 +135,7 @@ class Contents:
         return self._count("md5", photos) - self._count("DISTINCT md5", photos)
 
     def problems(self, most: int) -> tuple[CardProblem, ...]:
-        """The first objects that could not be had."""
+        """The first missing objects."""
         found = self._ask(f"""SELECT key, status, reason FROM {self.rows}
             WHERE status <> 'fetched' ORDER BY position LIMIT {most}""")
         return tuple(

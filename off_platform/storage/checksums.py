@@ -55,7 +55,7 @@ def _etag_of(file: BinaryIO, part: int, count: int) -> str:
 def checksum_holds(store: "ObjectStore", key: str, file: BinaryIO, etag: str | None) -> bool | None:
     """Whether bytes have the checksum that S3 keeps of a whole object, which takes one request.
 
-    None where the store tells none that can be compared: none at all, one of the parts alone, or
+    None where the store reports none that can be compared: none at all, one of the parts alone, or
     CRC32C and CRC64NVME, which no library here computes.
 
     Args:
@@ -70,7 +70,7 @@ def checksum_holds(store: "ObjectStore", key: str, file: BinaryIO, etag: str | N
     for name, compute in _COMPUTED.items():
         promised = headers.get(f"x-amz-checksum-{name}", "")
         with suppress(binascii.Error):
-            # A dash and a number stand behind a checksum of checksums.
+            # A checksum of checksums ends in a dash and a number.
             if promised and "-" not in promised:
                 file.seek(0)
                 blocks = iter(lambda: file.read(_BLOCK_BYTES), b"")

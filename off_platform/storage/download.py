@@ -31,7 +31,7 @@ LONGEST_WAIT = 60.0
 
 
 class DownloadError(OSError):
-    """The object could not be had; the message is one sentence: which, and why."""
+    """The object could not be fetched; the message is one sentence: which, and why."""
 
 
 class GoneError(DownloadError):
@@ -90,8 +90,8 @@ def download(
 ) -> Seen:
     """Fetches an object into a file, which is in place only when it is whole.
 
-    What came before a cut, or before this process died, is kept beside the destination and goes on
-    from there with `If-Match`; if the object has changed meanwhile it is read afresh.
+    What arrived before a cut, or before this process died, is kept beside the destination; the
+    download resumes from there with `If-Match`. If the object has changed, it is read afresh.
 
     Raises:
         GoneError: it is missing or refused.
@@ -164,7 +164,7 @@ def _chunks(key: str, found: "GetResult") -> "Iterator[Bytes]":
 
 
 def _kept(part: Path) -> tuple[str | None, int]:
-    """ETag and length of a beginning that can be gone on from; nothing is asked for behind its end.
+    """ETag and length of a part from which to resume; nothing is requested behind its end.
 
     A part that is whole but was not put in place was not verified either, and is read afresh.
     """
@@ -187,8 +187,8 @@ def _forget(part: Path) -> None:
 def _demand_whole(part: Path, seen: Seen, damaged: set[str], store: "ObjectStore") -> None:
     """Length, MD5 where the ETag is one, and S3's checksum where it is one of parts.
 
-    Under SSE-KMS and SSE-C an ETag of 32 digits is no MD5: two downloads that agree are taken for
-    what is in the bucket. Whether that is damaged shows in its content.
+    Under SSE-KMS and SSE-C an ETag of 32 digits is not an MD5: two downloads that agree are
+    assumed to be what is in the bucket. Whether that is damaged shows in its content.
 
     Args:
         part: what came.

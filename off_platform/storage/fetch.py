@@ -1,6 +1,6 @@
 """One object: tried until it is there whole or will not come; many at once are `transfer.py`.
 
-Length and MD5 are compared here. What a whole object looks like is told by the caller's check.
+Length and MD5 are compared here. Whether an object is complete is decided by the caller's check.
 """
 
 import hashlib
@@ -30,12 +30,12 @@ Tag = TypeVar("Tag")
 Facts = TypeVar("Facts")
 
 # An ETag is the MD5 of the bytes unless the object was uploaded in parts (then it has a dash) or
-# encrypted under SSE-KMS or SSE-C (then it has 32 digits all the same).
+# encrypted under SSE-KMS or SSE-C (it has 32 digits there too).
 MD5_ETAG = re.compile(r'"?([0-9a-f]{32})"?')
 
 # So many times the tries of one object may meet a 503 before it counts as failed.
 PATIENCE = 10
-# A server that says nothing but 503 for so many seconds is not busy, it is gone.
+# A server that answers only 503 for this many seconds is not busy but down.
 LONGEST_BURST = 600.0
 # So many failures before anything comes through mean that the store is away.
 AWAY_AFTER = 50
@@ -104,7 +104,7 @@ class _SlowDownError(Exception):
 
 
 class _PassingError(Exception):
-    """A failure that another try may not meet: a cut connection, a flipped bit, a 500."""
+    """A failure that a retry may not meet: a cut connection, a flipped bit, a 500."""
 
 
 class _OtherChecksumError(_PassingError):
@@ -129,7 +129,7 @@ class Bounds:
     streak: "Streak"
 
     def end(self) -> None:
-        """Whoever waits goes on at once, to find that all has ended."""
+        """Wakes all waiting threads, which then see that work has ended."""
         self.throttle.end()
         self.window.end()
 
@@ -187,7 +187,7 @@ class _Rereads:
         self._counted = False
 
     def agree(self, came: Came) -> bool:
-        """Whether another read brought the same, in a store whose ETags are no MD5."""
+        """Whether another read brought the same, in a store whose ETags are not MD5s."""
         read = (came.md5, came.etag)
         if read not in self._seen:
             self._seen.add(read)
@@ -204,7 +204,7 @@ def fetch(
     """Tries until there is an outcome, the tries are used up, or all has ended.
 
     An object whose MD5 is the one promised is handed over as it came, for `looked_at`; so is one of
-    which two reads agree, in a store whose ETags are no MD5 (`Streak.etags_are_no_md5`).
+    which two reads agree, in a store whose ETags are not MD5s (`Streak.etags_are_no_md5`).
     """
     limits, throttle = bounds.limits, bounds.throttle
     reason, failures, refusals = "", 0, 0
@@ -216,7 +216,7 @@ def fetch(
         try:
             found = _judge(store, wanted, bounds)
         except _SlowDownError as error:
-            # A burst is the throttle's affair, and one of minutes must not use up the tries.
+            # A burst is left to the throttle; one of minutes must not use up the attempts.
             throttle.slow_down(grant)
             reason, refusals = str(error), refusals + 1
             if throttle.refused_seconds > LONGEST_BURST:
@@ -298,7 +298,7 @@ def md5_hex(data: bytes) -> str:
 
 
 def looked_at(wanted: Wanted[Tag, Facts], came: Came) -> Outcome[Tag, Facts]:
-    """What the caller's check says of an object that came as it lies in the store."""
+    """The caller's check on an object that arrived as it is in the store."""
     problem, facts = wanted.check(came.data)
     return Outcome(
         wanted.key,
@@ -348,7 +348,7 @@ def _ended(wanted: Wanted[Tag, Facts], status: Status, reason: str | None) -> Ou
 
 
 def _passing(error: Exception) -> Exception:
-    """What another try may mend; a 503 apart, which obstore tells only in its text."""
+    """Errors that a retry may avoid; obstore reports a 503 only in the text of the error."""
     text = in_one_line(error)
     if "status code: 503" in text or "status code: 429" in text:
         return _SlowDownError("the server asked to slow down (503)")

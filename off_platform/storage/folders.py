@@ -1,4 +1,4 @@
-"""A folder that files are put into in one step, on disk or in a bucket; the caller cannot tell.
+"""A folder that files are put into in one step, on disk or in a bucket.
 
 What the files mean is not known here: tables are `lake.py`, image sets `image_sets/build.py`.
 """
@@ -41,7 +41,7 @@ class Folder(ABC):
 
     @abstractmethod
     def move(self, name: str, to: str) -> None:
-        """Moves a file or folder over what was there; nothing to move is no error.
+        """Moves a file or folder over what was there; a missing source is not an error.
 
         Of a folder that was there, the files that have no namesake in the moved one are kept, so
         that a move that was interrupted can be made again.
@@ -49,7 +49,7 @@ class Folder(ABC):
 
     @abstractmethod
     def remove(self, name: str) -> None:
-        """Removes a file or a folder with all in it; nothing to remove is no error."""
+        """Removes a file or a folder with all in it; a missing target is not an error."""
 
     @abstractmethod
     def names(self, below: str = "") -> list[str]:
@@ -207,7 +207,7 @@ class LocalFolder(Folder):
         return {name: (self._root / name).stat().st_size for name in self.names(below)}
 
     def _walk(self, start: Path) -> Iterator[tuple[str, list[str], list[str]]]:
-        """As `os.walk`, with what stands before a file's name in a name; the scratch left out."""
+        """As `os.walk`, with the prefix of each file's name; without the scratch."""
         for folder, folders, files in os.walk(start):
             if self._scratch in (path := Path(folder), *path.parents):
                 folders.clear()
@@ -283,7 +283,7 @@ class LocalFolder(Folder):
             yield Path(folder)
 
     def _sweep(self) -> None:
-        """A run holds its scratch while it lives; where nothing can be held, age tells."""
+        """A run holds its scratch while it lives; where no lock is possible, age decides."""
         now = time.time()
         for left in self._scratch.iterdir():
             with suppress(FileNotFoundError, NotADirectoryError):

@@ -117,7 +117,7 @@ class Lake:
         return self.root.exists(_name(table, partition))
 
     def address(self, table: str, partition: tuple[str, str] | None = None) -> str:
-        """Where the table's file, or its partition's, lies.
+        """The location of the table's file, or of its partition's.
 
         Raises:
             NoSuchTableError: it is not there.
@@ -130,7 +130,7 @@ class Lake:
         return self.root.address(_name(table, partition))
 
     def rows_of(self, table: str, partition: tuple[str, str] | None = None) -> str:
-        """SQL for the rows of a table's file, to stand after FROM; raises as `address` does."""
+        """SQL for the rows of a table's file, to use after FROM; raises as `address` does."""
         return f"read_parquet({literal(self.address(table, partition))})"
 
     @contextmanager
@@ -145,7 +145,7 @@ class Lake:
     def prepare(
         self, connection: duckdb.DuckDBPyConnection, memory: str, threads: int, spill: Path
     ) -> None:
-        """Bounds a DuckDB connection and lets it read this lake, wherever it lies."""
+        """Bounds a DuckDB connection and lets it read this lake, on disk or S3."""
         _bound(connection, memory, threads, spill)
         self._let_read(connection)
 
@@ -175,7 +175,7 @@ class Lake:
         views.refresh(self.root, self._patterns, self.prepare)
 
     def view_of(self, table: str) -> str:
-        """SQL for what the view of a table shows, to stand after FROM.
+        """SQL for the content of a table's view, to use after FROM.
 
         Raises:
             NoSuchTableError: the table is not in the lake.
@@ -204,7 +204,7 @@ class Lake:
         """Each view's name and the pattern of the files it shows."""
         parts = (name for name in self.root.names(TABLES) if name.endswith(f"/{PART}"))
         tables = sorted({part.split("/")[1] for part in parts})
-        # Two stars stand for the folder of a partition, and for none.
+        # Two stars match the folder of a partition, or none.
         found = {table: f"{TABLES}/{table}/**/{PART}" for table in tables}
         for folder, view in ((IMAGE_SETS, "manifest"), (BIN_IMAGE_SETS, "bin_manifest")):
             sets = self.root.folders(folder)
@@ -217,7 +217,7 @@ class Lake:
 def bounded(
     spill: Path, memory: str = "512MB", threads: int = 2
 ) -> Iterator[duckdb.DuckDBPyConnection]:
-    """DuckDB in memory that takes no more than it may: what is too much lies on disk meanwhile.
+    """DuckDB in memory with a memory limit; it spills to disk beyond it.
 
     Args:
         spill: folder for it, which need not be there.

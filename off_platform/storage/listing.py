@@ -1,4 +1,4 @@
-"""What lies in a bucket below a prefix, listed in parallel: key, size, ETag, Last-Modified.
+"""The objects of a bucket below a prefix, listed in parallel: key, size, ETag, Last-Modified.
 
 A page that fails is asked for again from the last key on, so that no object is lost or listed
 twice, and a listing that cannot be finished never passes for a whole one. What the keys mean is the
@@ -84,7 +84,7 @@ def write_listing(
     Args:
         store: what is listed.
         parts: see `spans`.
-        folder: where the files are made; their names tell the order of the spans.
+        folder: where the files are made; their names give the order of the spans.
         concurrency: how many spans at the same time.
         attempts: tries for one page.
         display: where progress is shown.
@@ -93,7 +93,7 @@ def write_listing(
         The files, with the columns key, bytes, etag (or null) and last_modified (UTC).
 
     Raises:
-        ListingError: a page could not be had.
+        ListingError: a page could not be fetched.
     """
     tally, lock, ended = Tally(unit="keys listed"), Lock(), Event()
 
@@ -125,7 +125,7 @@ def _pages(
     store: "ObjectStore", span: Span, attempts: int, ended: Event
 ) -> "Iterator[list[ObjectMeta]]":
     """The pages of a span; after a failure they go on behind the last key."""
-    # Folders list in no order, so that nothing can be gone on from behind a key.
+    # Folders list in no order, so that a listing cannot resume behind a key.
     resumable = not isinstance(store, LocalStore)
 
     after, failures = span.after, 0

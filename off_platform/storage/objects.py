@@ -1,6 +1,6 @@
 """Opens a bucket or a folder as an object store, anonymous or signed, at any endpoint.
 
-One object or many of them are read by `transfer.py`; tables and image sets lie in `lake.py`.
+One object or many of them are read by `transfer.py`; tables and image sets are stored by `lake.py`.
 """
 
 import re
@@ -80,7 +80,7 @@ class Source:
 
     @property
     def address(self) -> str:
-        """What stands before a key in its `public_url`; for keys that need no quoting."""
+        """The prefix of a key in its `public_url`; for keys that need no quoting."""
         return self.public_url("0")[:-1]
 
 
@@ -114,7 +114,7 @@ def open_store(url: str, access: Access, *, make: bool = False) -> "ObjectStore"
         make: whether a folder that is not there is made.
 
     Raises:
-        UnusableLocationError: it is no such URL, or a folder that is not there.
+        UnusableLocationError: it is not such a URL, or the folder does not exist.
     """
     from obstore.store import LocalStore, MemoryStore
 
@@ -126,7 +126,7 @@ def open_store(url: str, access: Access, *, make: bool = False) -> "ObjectStore"
     if url.startswith("memory://"):
         return MemoryStore()
     if not url.startswith(("s3://", "http://", "https://")):
-        raise UnusableLocationError(f"{url!r} is no folder and no URL that can be opened.")
+        raise UnusableLocationError(f"{url!r} is neither a folder nor a URL that can be opened.")
     try:
         return _s3(url, access) if url.startswith("s3://") else _http(url, access)
     except UnusableLocationError:

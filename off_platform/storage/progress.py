@@ -1,6 +1,6 @@
 """How far a long piece of work is: counted here, shown as a bar at a terminal or as log lines.
 
-What is counted is the caller's affair; `transfer.py` counts objects and bytes.
+What is counted is left to the caller; `transfer.py` counts objects and bytes.
 """
 
 import sys
@@ -91,7 +91,7 @@ class BarDisplay:
     """A bar at a terminal."""
 
     def __init__(self, progress: "RichProgress", task: "TaskID") -> None:
-        """Takes rich's progress and the task that stands for this work."""
+        """Takes rich's progress and the task of this work."""
         self._progress, self._task = progress, task
         self._next = 0.0
 

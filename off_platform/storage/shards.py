@@ -22,7 +22,7 @@ class Container(Protocol):
         """Hands what was put down to the system."""
 
     def finish(self) -> None:
-        """Writes what stands behind the last member."""
+        """Writes the end of the archive."""
 
     def close(self) -> None:
         """Closes it; one that is not finished can be continued."""
@@ -79,14 +79,14 @@ class LooseFiles:
     def add(self, name: str, data: bytes) -> None:
         """See `Container.add`; a name that is more than a name is refused."""
         if "/" in name or name in {"", ".", ".."}:
-            raise ValueError(f"{name!r} is no file name")
+            raise ValueError(f"{name!r} is not a file name")
         (self._folder / name).write_bytes(data)
 
     def flush(self) -> None:
         """See `Container.flush`; each file is closed once it is written."""
 
     def finish(self) -> None:
-        """See `Container.finish`; nothing stands behind the files."""
+        """See `Container.finish`; nothing follows the files."""
 
     def close(self) -> None:
         """See `Container.close`."""

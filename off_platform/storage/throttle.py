@@ -2,7 +2,7 @@
 
 Many clients that back off one by one keep the server at its limit; here a burst of SlowDowns halves
 what is on its way and holds everything for a moment, and each success lets a little more through.
-A few refusals among many answers are no burst: whoever met one tries again, nobody else waits.
+A few refusals among many answers are not a burst: only the refused request is retried.
 """
 
 import random
@@ -58,7 +58,7 @@ class Throttle:
         return self._ended.is_set()
 
     def end(self) -> None:
-        """Whoever waits here goes on at once, to find that all has ended."""
+        """Wakes all waiting threads, which then see that work has ended."""
         with self._changed:
             self._ended.set()
             self._changed.notify_all()
@@ -95,9 +95,9 @@ class Throttle:
             self._changed.notify()
 
     def slow_down(self, grant: Grant) -> None:
-        """A request that was refused: in a burst everything waits, and half as much goes on then.
+        """A request that was refused: in a burst everything waits, then resumes at half the rate.
 
-        Requests that were on their way before the last halving tell nothing new, so that one burst
+        Requests sent before the last halving carry no new information, so that one burst
         halves once.
         """
         with self._changed:

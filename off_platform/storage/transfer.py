@@ -1,6 +1,6 @@
 """Many objects: fetched with bounds, verified, one outcome each, in order.
 
-What a whole object looks like is told by the caller's check; where the bytes go is his affair too
+Whether an object is complete is decided by the caller's check; where the bytes go is left to it too
 (`image_sets/build.py`). One object with its tries is `fetch.py`, a big one to a file `download.py`.
 """
 
@@ -39,7 +39,7 @@ WINDOW_BYTES = 32 * 2**20
 COUNTED_BYTES = 2**18
 MOST_PLACES = 4096
 LARGEST_BATCH = 16
-# Before the first outcome tells a mean, few objects are asked for: they may be large.
+# Before the first outcome gives a mean, few objects are asked for: they may be large.
 FIRST_MEAN_BYTES = 2 * 2**20
 # A store that answers sooner is near: so few threads keep it busy, and more of them would only wait
 # for the interpreter's lock (20,000 photos in 3.2 s with 6, in 3.7 s with 64).
@@ -49,7 +49,7 @@ THREADS_WHEN_NEAR = 6
 BATCH_SECONDS = 0.25
 # Batches that wait for a thread, at least.
 SPARE_BATCHES = 2
-# A batch has one object for so many that are done: 1 of the first 255, 16 from 2,048 on.
+# The size of a batch grows with the objects that are done: 1 of the first 255, 16 from 2,048 on.
 DONE_PER_UNDER_WAY = 128
 
 
@@ -110,7 +110,7 @@ class _Threads:
         return pool.submit(_fetch_batch, store, number, batch, bounds)
 
     def at_work(self, bounds: Bounds) -> int:
-        """How many threads there is work for: few until an answer tells how far the store is."""
+        """How many threads there is work for: few until the latency of the store is known."""
         quickest = bounds.streak.quickest
         return self._most if NEAR_SECONDS <= quickest < math.inf else self._few
 

@@ -15,7 +15,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 if TYPE_CHECKING:
     from off_platform.storage.objects import Access
 
-# A run puts a part, or gives up, within minutes; with the retries of a part it is no hour.
+# A run puts a part, or gives up, within minutes; with retries in less than an hour.
 QUIET = timedelta(hours=1)
 
 

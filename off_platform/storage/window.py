@@ -1,7 +1,7 @@
 """How many bytes may wait in memory for their turn, however the sizes of the objects change.
 
 Guesses from a mean fail when small objects are followed by large ones; here what really waits is
-counted. Whatever is next in turn goes on even when the window is full, so nothing waits for ever.
+counted. The next in turn proceeds even when the window is full, so nothing waits forever.
 """
 
 import threading
@@ -32,14 +32,14 @@ class Window:
             self._bytes += size
 
     def next_turn(self, batch: int, freed: int) -> None:
-        """It is this batch's turn; so many bytes of those before it wait no longer."""
+        """It is this batch's turn; the bytes of those before it no longer wait."""
         with self._changed:
             self._turn = batch
             self._bytes -= freed
             self._changed.notify_all()
 
     def end(self) -> None:
-        """Whoever waits here goes on at once: nothing has a turn any more."""
+        """Wakes all waiting threads: there are no turns any more."""
         with self._changed:
             self._ended = True
             self._changed.notify_all()

@@ -199,7 +199,7 @@ def test_what_cannot_be_done_is_one_sentence(run: Run, words: list[str], sentenc
 @pytest.mark.parametrize(
     ("toml", "sentence"),
     [
-        ("[images.few", "is no TOML file"),
+        ("[images.few", "is not a TOML file"),
         ("[photos.few]\n", "has the table 'photos'"),
         ("[images.few]\nnumber = 3\n", "The options are kind, n, seed"),
         ("[images.'../few']\n", "cannot name an image set"),

@@ -381,7 +381,7 @@ def test_zeros_behind_the_end_and_a_byte_order_mark_are_passed_over(data: bytes)
     assert check_ocr(data) == check_ocr(packed({}))
 
 
-NO_NUMBER = "is no number of JSON"
+NO_NUMBER = "is not a JSON number"
 DAMAGED_OCR = [
     (b"", "this is empty, but not gzipped"),
     (b'{"responses":[]}', "this is JSON, but not gzipped: it starts with '{\"responses\":[]}'"),
@@ -407,7 +407,7 @@ DAMAGED_OCR = [
     (gzipped(b'{"a": ' + b"9" * 5000 + b"}"), "the JSON is damaged: "),
     (gzipped(b'{"a":' * 100_000), "the JSON is nested too deeply to be read"),
     (gzipped(b"[" * 100_000 + b"]" * 100_000), "the JSON is nested too deeply to be read"),
-    (gzipped(b'{"responses": [], "responses": [{}]}'), "a field stands twice in one object"),
+    (gzipped(b'{"responses": [], "responses": [{}]}'), "a field appears twice in one object"),
     (packed([]), "unlike Cloud Vision's: the OCR result is a list, not an object"),
     (packed("text"), "unlike Cloud Vision's: the OCR result is a text, not an object"),
     (packed(None), "unlike Cloud Vision's: the OCR result is null, not an object"),

@@ -41,9 +41,9 @@ def test_no_file_and_an_empty_one_declare_nothing(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("data", "sentence"),
     [
-        (b"[images.teas", "is no TOML file: "),
-        (b"\xff\xfe", "is no TOML file: "),
-        (b"[images.a]\n[images.a]", "is no TOML file: "),
+        (b"[images.teas", "is not a TOML file: "),
+        (b"\xff\xfe", "is not a TOML file: "),
+        (b"[images.a]\n[images.a]", "is not a TOML file: "),
         (b"[breakfast]\nn = 3", "has the table 'breakfast'; sets stand below images or bins"),
         (b"n = 3", "has the table 'n'; sets stand below"),
         (b"images = 3", "each set must be a table such as [images.breakfast]"),

@@ -1,6 +1,6 @@
 """The template engine for Markdown: values cannot add markup, table cells, or front matter.
 
-The templates themselves lie beside this file; HTML pages have their own engine.
+The templates themselves are beside this file; HTML pages have their own engine.
 """
 
 import json
