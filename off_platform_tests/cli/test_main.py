@@ -120,7 +120,7 @@ def test_a_list_with_too_many_lines_that_are_no_keys_is_indexed_and_exits_with_1
     Path("list.gz").write_bytes(gzip.compress(lines))
     code, out, err = run("index", "list.gz", "index.parquet")
     assert code == 1
-    assert "no keys: 1" in out
+    assert "not keys: 1" in out
     assert "50.00% of the lines are not keys" in err
     assert Path("index.parquet").exists()
 
@@ -129,7 +129,7 @@ def test_a_list_without_a_key_is_refused(run: Run) -> None:
     Path("list.gz").write_bytes(gzip.compress(b"a\nb\n"))
     code, _, err = run("index", "list.gz", "index.parquet")
     assert code == 2
-    assert "None of the 2 lines of list.gz is a key" in err
+    assert "No line of list.gz is a key (2 lines)" in err
     assert not Path("index.parquet").exists()
 
 
