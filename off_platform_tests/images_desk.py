@@ -16,7 +16,7 @@ import duckdb
 
 from off_platform.image_sets.how import How, Layout
 from off_platform.images.choice import Choice
-from off_platform.images.image_set import Made, Request, make_image_set
+from off_platform.images.image_set import BuiltSet, Request, make_image_set
 from off_platform.images.key_index import KeyIndexFacts
 from off_platform.images.keys import KEY_LIST
 from off_platform.images.monthly import Asked, Bounds, Synced, index_month, sync_month
@@ -81,7 +81,7 @@ class Desk:
         display: Display | None = None,
         month: str | None = None,
         **options: Any,
-    ) -> Made:
+    ) -> BuiltSet:
         """Makes an image set of these options; all candidates by default."""
         choice = Choice.model_validate({"n": None, **options})
         request = Request(

@@ -24,6 +24,7 @@ from off_platform.bins.schemas import BIN_ITEMS, BIN_METADATA, BIN_SPLITS, BINS
 from off_platform.bins.splits import SplitShares, shares_from
 from off_platform.image_sets import building
 from off_platform.image_sets.build import build_groups
+from off_platform.image_sets.built_set import BuiltSet
 from off_platform.image_sets.card import CardKind
 from off_platform.image_sets.claim import claimed
 from off_platform.image_sets.command import command_line
@@ -35,7 +36,6 @@ from off_platform.image_sets.declared import (
 )
 from off_platform.image_sets.finish import About, finish, options_as_text
 from off_platform.image_sets.how import How, checked_layout
-from off_platform.image_sets.made import Made
 from off_platform.settings import Settings
 from off_platform.storage.folders import Folder
 from off_platform.storage.lake import Lake, NoSuchTableError
@@ -129,7 +129,7 @@ def make_bin_image_set(
     folder: Folder,
     connection: "duckdb.DuckDBPyConnection",
     display: Display | None = None,
-) -> Made:
+) -> BuiltSet:
     """Makes, continues or refreshes a set in a folder.
 
     Raises:
@@ -175,7 +175,7 @@ def make_bin_image_set(
             lambda to: write_exports(connection, _labelled(lake, to / MANIFEST), to),
         )
     asked = request.choice.n
-    return Made(folder, "the table bins", asked, candidates, continued, tally, contents)
+    return BuiltSet(folder, "the table bins", asked, candidates, continued, tally, contents)
 
 
 def _unknown_codes(

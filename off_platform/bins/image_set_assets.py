@@ -94,10 +94,10 @@ def bin_image_set_asset(settings: Settings) -> dg.AssetsDefinition:
         bins_bucket: BucketResource,
     ) -> dg.MaterializeResult:
         """Makes the set, goes on with it, or fetches what is new and changed."""
-        from off_platform.bins.alike import compare_neighbours
         from off_platform.bins.choice import BinChoice
         from off_platform.bins.image_set import make_bin_image_set, request_from
-        from off_platform.image_sets.made import set_metadata
+        from off_platform.bins.similar_photos import compare_neighbours
+        from off_platform.image_sets.built_set import set_metadata
         from off_platform.image_sets.manifest import check_manifest
         from off_platform.storage.lake_layout import BIN_IMAGE_SETS, MANIFEST
 

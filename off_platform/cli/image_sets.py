@@ -32,7 +32,7 @@ GONE_SHARE_MOST = 0.5
 PROBLEMS_SHOWN = 5
 
 if TYPE_CHECKING:
-    from off_platform.image_sets.made import Made
+    from off_platform.image_sets.built_set import BuiltSet
     from off_platform.storage.folders import Folder
     from off_platform.storage.lake import Lake
 
@@ -194,7 +194,7 @@ def bins(  # noqa: PLR0913, PLR0917 - each is an option of the command line
 
 def _make_bins(
     of: Settings, image_set: str | None, to: Path | None, varied: dict[str, Any]
-) -> "tuple[Made, bool]":
+) -> "tuple[BuiltSet, bool]":
     """The set, and whether all metadata that its bins could come from was read."""
     from off_platform.bins import choice as choices
     from off_platform.bins import image_set as sets
@@ -309,7 +309,7 @@ def _set_folder(lake: "Lake", name: str, to: Path | None) -> "Folder":
 
 def _make_images(
     of: Settings, image_set: str | None, to: Path | None, varied: dict[str, Any]
-) -> "Made":
+) -> "BuiltSet":
     from off_platform.image_sets import claim
     from off_platform.image_sets.declared import declared_choice, name_from
     from off_platform.images import choice as choices
@@ -387,7 +387,7 @@ def _number(text: str | None) -> int | str | None:
     return int(text) if is_number and text else text
 
 
-def _code(made: "Made") -> int:
+def _code(made: "BuiltSet") -> int:
     """The exit code: whether everything requested is present and up to date."""
     objects = made.contents.by_status
     whole = objects.total() == objects["fetched"] and not made.contents.earlier
@@ -395,7 +395,7 @@ def _code(made: "Made") -> int:
     return DONE if whole else INCOMPLETE
 
 
-def _print_made(made: "Made") -> None:
+def _print_made(made: "BuiltSet") -> None:
     table = Table("kind", "status", "objects", "size", show_edge=False)
     for tally in made.contents.tallies:
         table.add_row(tally.kind, tally.status, f"{tally.objects:,}", size(tally.size))

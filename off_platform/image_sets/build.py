@@ -9,10 +9,10 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from off_platform.image_sets import building
-from off_platform.image_sets.at_hand import AT_HAND, with_object
 from off_platform.image_sets.earlier import damaged_paths, losses
 from off_platform.image_sets.groups import Ended, GroupMaker, Row, wanted_object, with_copy_kept
 from off_platform.image_sets.how import How
+from off_platform.image_sets.lake_objects import IN_LAKE, with_object
 from off_platform.storage.folders import Folder
 from off_platform.storage.objects import Source
 from off_platform.storage.progress import Display, Tally
@@ -57,7 +57,7 @@ def build_groups(
         connection: DuckDB that can read the folder.
         display: where progress is shown.
         texts: SQL of a table with the bytes of some objects, which are not asked for, see
-            `at_hand.with_texts`.
+            `lake_objects.with_texts`.
 
     Returns:
         What was fetched, found unchanged, missing and so on in this run.
@@ -160,7 +160,7 @@ class _Watch:
         # better than one that does not answer.
         seen, failed, reason, damaged = 0, list[int](), "", 0
         for outcome in outcomes:
-            if outcome.tag[AT_HAND]:
+            if outcome.tag[IN_LAKE]:
                 yield outcome
                 continue
             seen += 1

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeGuard
 
-from off_platform.image_sets.at_hand import ROWS_AT_ONCE, with_texts
+from off_platform.image_sets.lake_objects import ROWS_AT_ONCE, with_texts
 from off_platform.image_sets.manifest import COLUMNS
 from off_platform.storage.folders import Folder
 from off_platform.storage.lake import copy_query
@@ -57,7 +57,7 @@ class Plan:
         name: of the set.
         query: SQL for its objects in order, with the columns sample (number from 0), stem, key,
             file (name when loose), member (name in a shard), kind, barcode, image_id; and
-            known_md5 where the lake has the bytes of some (`at_hand.py`).
+            known_md5 where the lake has the bytes of some (`lake_objects.py`).
         identity: all that decides which objects and bytes the set has: options, snapshot, source.
             An interrupted run is continued only under the same identity.
         group_samples: samples in one shard or folder.
@@ -138,7 +138,7 @@ def rows_to_fetch(
         folder: the set's.
         groups: by number.
         connection: DuckDB that can read the folder.
-        texts: SQL of a table with the bytes of some objects, see `at_hand.with_texts`.
+        texts: SQL of a table with the bytes of some objects, see `lake_objects.with_texts`.
     """
     plan = literal(folder.address(PLAN))
     wanted = ", ".join(map(str, groups)) or "NULL"

@@ -10,8 +10,8 @@ import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from off_platform.image_sets.at_hand import AT_HAND
 from off_platform.image_sets.building import BUILDING, LOOSE, set_aside
+from off_platform.image_sets.lake_objects import IN_LAKE
 from off_platform.image_sets.shard_order import loader_order
 from off_platform.storage.fetch import md5_hex
 from off_platform.storage.shards import Container, LooseFiles, TarShard
@@ -174,7 +174,7 @@ def _without_passing(rows: list[Row]) -> int:
     for number in range(len(rows) - 1, -1, -1):
         if rows[number]["status"] in _PASSING:
             good = number
-        elif not rows[number].get(AT_HAND):
+        elif not rows[number].get(IN_LAKE):
             break
     return good
 

@@ -9,8 +9,8 @@ from itertools import groupby
 from tarfile import BLOCKSIZE
 from typing import TYPE_CHECKING
 
-from off_platform.image_sets.at_hand import AT_HAND
 from off_platform.image_sets.building import BUILDING, PLAN, ROWS
+from off_platform.image_sets.lake_objects import IN_LAKE
 from off_platform.storage.folders import Folder
 from off_platform.storage.lake_layout import MANIFEST
 from off_platform.storage.sql import literal
@@ -99,8 +99,8 @@ def losses(folder: Folder, connection: "duckdb.DuckDBPyConnection") -> Losses:
                 r.status = 'fetched' AND r.reason IS NULL AS came
             FROM read_parquet({literal(folder.address(PLAN))}) AS p
             JOIN read_json({rows}, format = 'newline_delimited', columns = {{
-                position: 'BIGINT', status: 'VARCHAR', reason: 'VARCHAR', {AT_HAND}: 'BOOLEAN'}})
+                position: 'BIGINT', status: 'VARCHAR', reason: 'VARCHAR', {IN_LAKE}: 'BOOLEAN'}})
                 AS r USING (position)
             LEFT JOIN ({had}) AS h USING (key, kind)
-            WHERE NOT coalesce({AT_HAND}, false))""").fetchall()
+            WHERE NOT coalesce({IN_LAKE}, false))""").fetchall()
     return Losses(planned, came, of_set, lost, tuple(sorted(groups or ())), reason or "")

@@ -14,9 +14,9 @@ from tarfile import BLOCKSIZE
 from typing import TYPE_CHECKING, Any, Self
 
 from off_platform.image_sets import building
-from off_platform.image_sets.at_hand import AT_HAND
 from off_platform.image_sets.contents import Content, check_for, decode_jpeg
 from off_platform.image_sets.drafts import JOURNAL, Draft, draft_name, line
+from off_platform.image_sets.lake_objects import IN_LAKE
 from off_platform.image_sets.manifest import TEXT_KINDS
 from off_platform.image_sets.pictures import check_other_format, orientation_of
 from off_platform.image_sets.shard_order import loader_order
@@ -47,7 +47,7 @@ def wanted_object(row: Row, how: "How") -> Wanted[Row, Content]:
     # A photo that should be decoded now and was not before is fetched again, and so is what lies
     # otherwise packed in the other layout.
     afresh = (decoded and not row["had_decoded"]) or _is_packed_otherwise(row, how)
-    return Wanted(row["key"], row, judge, None if afresh else row["had_etag"], row[AT_HAND])
+    return Wanted(row["key"], row, judge, None if afresh else row["had_etag"], row[IN_LAKE])
 
 
 def with_copy_kept(outcome: Ended, how: "How") -> Ended:
@@ -286,7 +286,7 @@ def _facts_from_before(outcome: Ended) -> Row:
             )
         },
         "stored_bytes": row["had_bytes"],
-        AT_HAND: row[AT_HAND] is not None,
+        IN_LAKE: row[IN_LAKE] is not None,
     }  # fmt: skip
 
 
@@ -306,5 +306,5 @@ def _facts_of(outcome: Ended) -> Row:
         "orientation": orientation_of(outcome.data) if content.width and outcome.data else None,
         "decoded": content.decoded,
         "ocr_status": content.ocr_status,
-        AT_HAND: outcome.tag[AT_HAND] is not None,
+        IN_LAKE: outcome.tag[IN_LAKE] is not None,
     }

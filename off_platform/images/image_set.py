@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from off_platform.image_sets import building
 from off_platform.image_sets.build import build_groups
+from off_platform.image_sets.built_set import BuiltSet
 from off_platform.image_sets.card import CardKeyList, CardKind
 from off_platform.image_sets.claim import claimed
 from off_platform.image_sets.command import command_line
@@ -20,7 +21,6 @@ from off_platform.image_sets.declared import (
 )
 from off_platform.image_sets.finish import About, finish, options_as_text
 from off_platform.image_sets.how import How, checked_layout
-from off_platform.image_sets.made import Made
 from off_platform.images.choice import WING, Choice, candidates_query, choose
 from off_platform.images.keys import SUFFIXES
 from off_platform.images.monthly import NoSnapshotError, Snapshot, snapshot_of
@@ -147,7 +147,7 @@ def make_image_set(
     folder: Folder,
     connection: "duckdb.DuckDBPyConnection",
     display: Display | None = None,
-) -> Made:
+) -> BuiltSet:
     """Makes, continues or refreshes a set in a folder.
 
     Raises:
@@ -184,7 +184,7 @@ def make_image_set(
         contents = finish(folder, about, connection, request.gallery_samples)
     chosen_from = f"the key index of {month[:7]}"
     asked = request.choice.n
-    return Made(folder, chosen_from, asked, candidates, continued, tally, contents)
+    return BuiltSet(folder, chosen_from, asked, candidates, continued, tally, contents)
 
 
 def newest_month(lake: Lake) -> str:

@@ -80,7 +80,7 @@ def image_set_asset(settings: Settings) -> dg.AssetsDefinition:
         images_bucket: BucketResource,
     ) -> dg.MaterializeResult:
         """Makes the set, goes on with it, or fetches what is new and changed."""
-        from off_platform.image_sets.made import set_metadata
+        from off_platform.image_sets.built_set import set_metadata
         from off_platform.image_sets.manifest import check_manifest
         from off_platform.images.choice import Choice
         from off_platform.images.image_set import make_image_set, request_from

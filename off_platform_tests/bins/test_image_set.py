@@ -30,6 +30,7 @@ from off_platform.bins.image_set import (
 )
 from off_platform.image_sets.build import SourceUnreachableError
 from off_platform.image_sets.building import BUILDING, UnusableFolderError
+from off_platform.image_sets.built_set import BuiltSet, set_metadata
 from off_platform.image_sets.declared import (
     UnknownSetError,
     UnusableChoiceError,
@@ -38,7 +39,6 @@ from off_platform.image_sets.declared import (
     declared_choice,
     declared_sets,
 )
-from off_platform.image_sets.made import Made, set_metadata
 from off_platform.image_sets.manifest import check_manifest, manifest_table
 from off_platform.sandbox.make import Sandbox
 from off_platform.settings import Settings
@@ -94,7 +94,7 @@ class Sets:
         layout: str = "shards",
         folder: Folder | None = None,
         **options: Any,
-    ) -> Made:
+    ) -> BuiltSet:
         """Makes a set of these options."""
         into = folder or LocalFolder(self.root / to)
         request = request_of(layout=layout, **options)
@@ -463,7 +463,7 @@ def test_a_stopped_run_is_gone_on_with_and_fetches_only_the_rest(sets: Sets) -> 
     done = len(list((sets.root / "few" / BUILDING).glob("*.rows.jsonl")))
     assert done >= 2
     drafts = (sets.root / "few" / BUILDING).glob("*.draft/journal.jsonl")
-    kept = sum(draft.read_text().count('"at_hand": false') for draft in drafts)
+    kept = sum(draft.read_text().count('"in_lake": false') for draft in drafts)
     assert kept
     sets.server.requests.clear()
     made = sets.make(**ALL)

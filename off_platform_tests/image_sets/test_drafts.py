@@ -30,7 +30,7 @@ def after_a_stop(place: Path, objects: str) -> int:
                 "md5": stored and md5_hex(stored),
                 "offset": None,
                 "path": None,
-                "at_hand": letter == "h",
+                "in_lake": letter == "h",
             },
             f"{position}.jpg",
             stored,

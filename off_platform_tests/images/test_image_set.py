@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from off_platform.image_sets.built_set import set_metadata
 from off_platform.image_sets.declared import (
     NAME,
     UnknownSetError,
@@ -24,7 +25,6 @@ from off_platform.image_sets.declared import (
     declared_sets,
     name_from,
 )
-from off_platform.image_sets.made import set_metadata
 from off_platform.image_sets.manifest import check_manifest, manifest_table
 from off_platform.images import keys
 from off_platform.images.choice import WING, Choice

@@ -6,7 +6,7 @@ import io
 import pytest
 
 from off_platform.imports.values.barcodes.barcode import with_check_digit
-from off_platform.imports.values.nothing import MISSING
+from off_platform.imports.values.placeholders import MISSING
 from off_platform.imports.values.texts import repaired_text
 from off_platform_tests.imports.broken_records import table
 from off_platform_tests.imports.conftest import Validate

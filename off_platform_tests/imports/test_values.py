@@ -121,7 +121,7 @@ QUANTITIES: list[Case] = [
     ("400", "quantity_without_unit", None, False),
     ("100 galettes", "quantity_without_unit", None, False),
     *(
-        (text, "text_turned", None, False)
+        (text, "text_converted", None, False)
         for text in (
             "12:30",
             "12:30:00",

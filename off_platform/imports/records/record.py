@@ -20,7 +20,7 @@ from off_platform.imports.records.typed_columns import names_where, positions_of
 from off_platform.imports.specification.fields import BY_NAME
 from off_platform.imports.specification.rules import MOST_SHOWN, message_of
 from off_platform.imports.specification.tables import PRODUCTS_ACCEPTED
-from off_platform.imports.values.nothing import names_a_product
+from off_platform.imports.values.placeholders import names_a_product
 from off_platform.imports.values.quantities import amounts
 
 if TYPE_CHECKING:

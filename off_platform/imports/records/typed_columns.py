@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from off_platform.imports.specification.characters import NOT_SEEN, SPACES
 from off_platform.imports.values.geography.places import countries
-from off_platform.imports.values.nothing import MARKS, MISSING
+from off_platform.imports.values.placeholders import MARKS, MISSING
 
 if TYPE_CHECKING:
     import numpy.typing as npt

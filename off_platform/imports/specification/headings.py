@@ -114,7 +114,7 @@ HEADINGS: Mapping[str, str] = {
     "text_invisible_character": "The text contains invisible characters",
     "text_replacement_character": "Characters of the text were lost",
     "text_double_encoded": "Special characters are garbled",
-    "text_turned": "A date, time of day or truth value in place of a text",
+    "text_converted": "A date, time of day or truth value in place of a text",
     "missing_marker": "A placeholder for a missing value; the cell should be empty",
     "list_empty_part": "The list has empty parts",
     "file_not_read": "A file of the folder was not read",

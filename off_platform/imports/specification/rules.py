@@ -386,7 +386,7 @@ RULES: tuple[ImportRule, ...] = (
           "Export again in UTF-8; the characters shown as � are lost.", "Ensure UTF-8 encoding"),
     _rule("text_double_encoded", "texts", "warning", "Special characters are not garbled.",
           "Export again in UTF-8, or accept the repaired text.", "Ensure UTF-8 encoding"),
-    _rule("text_turned", "texts", "warning",
+    _rule("text_converted", "texts", "warning",
           "No text is a date, a time of day or a truth value.",
           "Format the column as text and enter the text from the package again."),
     _rule("missing_marker", "texts", "info", "Missing values are left empty.",

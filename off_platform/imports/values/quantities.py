@@ -9,8 +9,8 @@ import pyarrow.compute as pc
 
 from off_platform.imports.specification.characters import SPACES
 from off_platform.imports.values.reading import Reading, read_on
+from off_platform.imports.values.spreadsheet_conversions import converted_into
 from off_platform.imports.values.texts import repaired_text, text_sound
-from off_platform.imports.values.turned import turned_into
 from off_platform.imports.values.whole_columns import Column, matches, one_array
 
 if TYPE_CHECKING:
@@ -109,8 +109,8 @@ def _quantity(text: str) -> Reading:
         return Reading(text)
     if len(text) > _MOST_CONVERTED:
         return Reading(text, "quantity_without_unit")
-    if kind := turned_into(text):
-        return Reading(text, "text_turned", detail=f"it is {kind}")
+    if kind := converted_into(text):
+        return Reading(text, "text_converted", detail=f"it is {kind}")
     if not _NOT_METRIC.search(text):
         return Reading(text, "quantity_without_unit")
     # One pound and four ounces are one amount; "1/2" is no number 2.

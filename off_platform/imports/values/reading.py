@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from off_platform.imports.specification.characters import SPACES, without_invisible
 from off_platform.imports.specification.rules import BY_ID, LEVELS, MOST_SHOWN, Level
-from off_platform.imports.values.nothing import MARKS, MISSING
+from off_platform.imports.values.placeholders import MARKS, MISSING
 
 # What spreadsheets show for an error, in the language of whoever saved it; of a column that is too
 # narrow they show signs alone. RE2 reads it too.

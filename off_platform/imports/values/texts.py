@@ -15,7 +15,7 @@ from off_platform.imports.specification.characters import (
     SPACES,
     without_invisible,
 )
-from off_platform.imports.values.nothing import MARKS, MISSING
+from off_platform.imports.values.placeholders import MARKS, MISSING
 from off_platform.imports.values.reading import ERROR_VALUE, Reading, read_on, trimmed
 from off_platform.imports.values.whole_columns import Column, matches, one_array, sound_by_distinct
 

@@ -155,7 +155,7 @@ class XlsxReader(Reader):
                 case dt.date() | dt.time() | dt.timedelta() | bool() if name in self._texts:
                     kind = "a truth value" if isinstance(value, bool) else "a date or a time"
                     said = f"The cell {where} holds {kind}, {as_text(value)}, instead of a text."
-                    self._say(numbers[place], name, "text_turned", as_text(value), said)
+                    self._say(numbers[place], name, "text_converted", as_text(value), said)
                 case str() if value in ERROR_VALUES:
                     said = f"The cell {where} shows the spreadsheet's error {value}."
                     self._say(numbers[place], name, "cell_error_value", value, said)

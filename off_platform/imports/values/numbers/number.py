@@ -19,7 +19,7 @@ from off_platform.imports.values.numbers.other_digits import (
     with_latin_digits,
 )
 from off_platform.imports.values.reading import Reading, read_on, seen
-from off_platform.imports.values.turned import turned_into
+from off_platform.imports.values.spreadsheet_conversions import converted_into
 from off_platform.imports.values.whole_columns import Column, one_array, whole
 
 if TYPE_CHECKING:
@@ -214,7 +214,7 @@ def _of_fraction(text: str, value: Decimal) -> Reading:
 
 def _why_none(text: str, rest: str = "") -> str:
     """Why a text is not a number, as the end of a sentence; `rest` is what follows its digits."""
-    if kind := turned_into(text):
+    if kind := converted_into(text):
         return f"it is {kind}, which spreadsheets make of numbers"
     if _HEXADECIMAL.fullmatch(text):
         return f"it is {int(text, 16)} in hexadecimal"

@@ -1,4 +1,4 @@
-"""Neighbouring photos of different splits, compared as pictures: a check that knows no visits.
+"""Neighbouring photos of different splits, compared as images: a check that does not use visits.
 
 Visits and splits follow from the metadata (`visits.py`); here a sample of the photos themselves is
 looked at. A difference hash sees the same or nearly the same photo, not the same bin with something

@@ -1,6 +1,6 @@
-"""Texts that say nothing: marks and words for "missing", and no names of products. Pure.
+"""Placeholders: marks and words for a missing value, and texts that are not product names. Pure.
 
-Every word stands alone in its cell, in any case, with accents or without. Words that mean
+Every word is the whole content of its cell, in any case, with accents or without. Words that mean
 something in some field (`nd` is a language, `NC` New Caledonia, `todo` Spanish for everything,
 `No Name` a brand) are not among those of every field.
 """
@@ -10,14 +10,14 @@ import unicodedata
 import pyarrow as pa
 import pyarrow.compute as pc
 
-# Of nothing but these no text says anything, however often they are repeated.
+# A text of only these characters is a placeholder, however often they are repeated.
 MARKS = "-\u2010-\u2015?\u00bf\uff1f.\u2026_*/~\u00b7"
 _ABBREVIATED = (
     "n/a", "n.a.", "n. a.", "n/d", "n.d.", "n. d.", "n/c", "n.c.", "n.b.", "n.k.", "nr", "x",
     "tbd", "t.b.d.", "tba", "t.b.a.", "tbc", "t.b.c.",
     "k.a.", "k. a.", "k/a", "s.o.", "s. o.", "n.v.t.", "nvt", "b.d.", "b/d", "н/д", "н.д.",
 )  # fmt: skip
-# What programs write for nothing: Python, R, SQL, JavaScript, MySQL.
+# What programs write for missing values: Python, R, SQL, JavaScript, MySQL.
 _OF_PROGRAMS = ("nan", "-nan", "na", "<na>", "null", "(null)", "<null>", "undefined", "\\n")
 _SPELLED = (
     "unknown", "none", "not available", "not applicable", "not specified", "not known",

@@ -12,8 +12,8 @@ from off_platform.storage.progress import Tally
 
 
 @dataclass(frozen=True)
-class Made:
-    """A set that was made.
+class BuiltSet:
+    """A set that was built.
 
     Attributes:
         folder: where it is stored.
@@ -42,7 +42,7 @@ class Made:
         return f"{self.asked:,} were asked for; only {samples:,} fit"
 
 
-def set_metadata(made: Made) -> dict[str, dg.MetadataValue | str | int]:
+def set_metadata(made: BuiltSet) -> dict[str, dg.MetadataValue | str | int]:
     """Contact sheet, card, counts and places, for the UI."""
     folder, contents = made.folder, made.contents
     return {

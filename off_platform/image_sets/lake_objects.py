@@ -1,7 +1,7 @@
-"""Objects of a set whose bytes the lake has: put down from there, and not asked for again.
+"""Objects of a set whose bytes the lake has: written from there instead of fetched.
 
-A plan names them by their MD5 in its column `known_md5`. What is not there, or other than the plan
-says by now, is fetched like every other object.
+A plan names them by their MD5 in its column `known_md5`. Objects that are missing there, or
+differ from the plan by now, are fetched like every other object.
 """
 
 from collections.abc import Iterable, Iterator
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 # at 2 kB a text no more than 130 MB are held.
 ROWS_AT_ONCE = 65_536
 # Set in the rows of a plan, and in a journal's.
-AT_HAND = "at_hand"
+IN_LAKE = "in_lake"
 
 
 def with_texts(
@@ -50,13 +50,13 @@ def with_texts(
 
 
 def with_object(row: dict[str, Any]) -> dict[str, Any]:
-    """A row with its object under `AT_HAND`: None where its bytes are not known exactly."""
+    """A row with its object under `IN_LAKE`: None where its bytes are not known exactly."""
     text, etag, modified = (
         row.pop(f"known_{name}", None) for name in ("text", "etag", "last_modified")
     )
-    row[AT_HAND] = None
+    row[IN_LAKE] = None
     if text is not None and md5_hex(data := text.encode()) == row["known_md5"]:
-        row[AT_HAND] = Came(data, row["known_md5"], etag, modified and _moment(modified))
+        row[IN_LAKE] = Came(data, row["known_md5"], etag, modified and _moment(modified))
     return row
 
 

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from off_platform.bins.alike import BITS_ALIKE, compare_neighbours, difference_hash
 from off_platform.bins.choice import BinChoice
 from off_platform.bins.image_set import make_bin_image_set, request_from
 from off_platform.bins.schemas import NEIGHBOURS_DIFFER
+from off_platform.bins.similar_photos import BITS_ALIKE, compare_neighbours, difference_hash
 from off_platform.image_sets.contact_sheet import NotDrawableError
 from off_platform.quality import Finding
 from off_platform.settings import Settings

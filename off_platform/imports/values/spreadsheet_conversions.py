@@ -1,4 +1,4 @@
-"""What a spreadsheet makes of texts and numbers: times, dates and truth values. Pure.
+"""Texts and numbers that a spreadsheet converted to times, dates and truth values. Pure.
 
 `1.5` becomes the first of May where decimals have a comma, `12:30` half of a day. What cells of a
 workbook hold is known from their types (`readers/xlsx.py`); here are texts of other formats.
@@ -31,8 +31,8 @@ _KINDS = ((_TIME, "a time of day"), (_DATE, "a date"), (_TRUTH, "a truth value")
 _MOST_CHARACTERS = 24
 
 
-def turned_into(text: str) -> str:
-    """What a text has become: `a time of day`, `a date`, `a truth value`; empty for none of them.
+def converted_into(text: str) -> str:
+    """What a text was converted into: `a time of day`, `a date`, `a truth value`, or empty.
 
     Args:
         text: trimmed, of a field in which none of these means anything.
