@@ -408,7 +408,7 @@ def test_a_dump_that_is_not_there_says_where_it_should_be(
     house = house_at(products_dump=str(tmp_path / "dump.csv.gz"))
     result = house.run("products_dump")
     assert not result.success
-    assert "There is no products dump at" in failure_of(result, "products")
+    assert "There is no dump of products at" in failure_of(result, "products")
 
 
 def test_the_key_list_upstream_is_observed(house_at: HouseMaker) -> None:

@@ -144,9 +144,7 @@ def make_bin_image_set(
             lake.rows_of(table.name) for table in (BINS, BIN_ITEMS, BIN_SPLITS, BIN_METADATA)
         )
     except NoSuchTableError:
-        raise UnusableChoiceError(
-            "There are no bins to choose from yet; run the monthly job first."
-        ) from None
+        raise UnusableChoiceError("There are no bins yet; run the monthly job first.") from None
     fitting = candidates_query(request.choice, bins, items, splits)
     # Whole rows: labels say what they say, and photos and metadata of a set go with its labels.
     candidates, digest = connection.execute(
@@ -278,7 +276,7 @@ def described(metadata: bytes) -> tuple[str, str]:
 
 
 def command(request: Request, source: Source) -> str:
-    """The command line that makes the same set at one's desk."""
+    """The command that builds the same set from the command line."""
     words = []
     singular = {"asins": "--asin", "skus": "--sku"}
     for name, value in request.choice.model_dump(mode="json").items():

@@ -93,7 +93,7 @@ def bin_image_set_asset(settings: Settings) -> dg.AssetsDefinition:
         lake: LakeResource,
         bins_bucket: BucketResource,
     ) -> dg.MaterializeResult:
-        """Makes the set, goes on with it, or fetches what is new and changed."""
+        """Builds the set, resumes it, or fetches new and changed objects."""
         from off_platform.bins.choice import BinChoice
         from off_platform.bins.image_set import make_bin_image_set, request_from
         from off_platform.bins.similar_photos import compare_neighbours

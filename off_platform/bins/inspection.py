@@ -69,7 +69,7 @@ def _parsed(data: bytes) -> Any:
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise _OddError("not_utf8", f"it is no UTF-8 at byte {error.start:,}") from None
+        raise _OddError("not_utf8", f"it is not UTF-8 at byte {error.start:,}") from None
     start = text.lstrip()[:1]
     if not start:
         raise _OddError("empty", "it is empty")
@@ -83,7 +83,7 @@ def _parsed(data: bytes) -> Any:
     except json.JSONDecodeError as error:
         if error.pos >= len(text.rstrip()) or error.msg.startswith("Unterminated"):
             raise _OddError("truncated", f"it ends early, after {len(data):,} bytes") from None
-        raise _OddError("not_json", f"it is no JSON: {error.msg} at byte {error.pos:,}") from None
+        raise _OddError("not_json", f"it is not JSON: {error.msg} at byte {error.pos:,}") from None
     except UnicodeEncodeError:
         raise _OddError("lone_surrogate", "it has half a character, a lone surrogate") from None
     except RecursionError:
@@ -99,28 +99,28 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(found) != len(pairs):
         names = [name for name, _ in pairs]
         twice = next(name for name in names if names.count(name) > 1)
-        raise _OddError("duplicate_key", f"the key {_quoted(twice)} stands twice in one object")
+        raise _OddError("duplicate_key", f"the key {_quoted(twice)} appears twice in one object")
     return found
 
 
 def _no_number(constant: str) -> NoReturn:
-    raise _OddError("nan", f"{constant} stands where a number belongs")
+    raise _OddError("nan", f"{constant} is not a number")
 
 
 def _usable(top: Any) -> dict[str, dict[str, Any]]:
     """The items, once they can be rows of the tables."""
     if not isinstance(top, dict):
-        raise _OddError("not_an_object", "it is no JSON object")
+        raise _OddError("not_an_object", "it is not a JSON object")
     for name in ("BIN_FCSKU_DATA", "EXPECTED_QUANTITY"):
         if name not in top:
             raise _OddError("missing_field", f"it has no {name}")
     items = top["BIN_FCSKU_DATA"]
     if not isinstance(items, dict):
-        raise _OddError("items_not_an_object", "BIN_FCSKU_DATA is no JSON object")
+        raise _OddError("items_not_an_object", "BIN_FCSKU_DATA is not a JSON object")
     _whole_number(top["EXPECTED_QUANTITY"], "EXPECTED_QUANTITY", 0)
     for fcsku, item in items.items():
         if not isinstance(item, dict):
-            raise _OddError("item_not_an_object", f"the item {_quoted(fcsku)} is no JSON object")
+            raise _OddError("item_not_an_object", f"the item {_quoted(fcsku)} is not a JSON object")
         _usable_item(fcsku, item)
     return items
 
@@ -132,18 +132,18 @@ def _usable_item(fcsku: str, item: dict[str, Any]) -> None:
     for name in TEXTS:
         value = item.get(name)
         if value is not None and not isinstance(value, str):
-            raise _OddError("not_a_text", f"the {name} of {_quoted(fcsku)} is no text")
+            raise _OddError("not_a_text", f"the {name} of {_quoted(fcsku)} is not a text")
     for name in MEASURES:
         measure = item.get(name)
         if measure is not None and not _is_measure(measure):
             raise _OddError(
-                "not_a_measure", f"the {name} of {_quoted(fcsku)} is no number with a unit"
+                "not_a_measure", f"the {name} of {_quoted(fcsku)} is not a number with a unit"
             )
 
 
 def _whole_number(value: Any, what: str, least: int) -> None:
     if not isinstance(value, int) or isinstance(value, bool):
-        raise _OddError("quantity_not_a_number", f"{what} is no whole number")
+        raise _OddError("quantity_not_a_number", f"{what} is not a whole number")
     if not least <= value <= LARGEST:
         raise _OddError("too_large_number", f"{what} is beyond {least:,} to {LARGEST:,}")
 

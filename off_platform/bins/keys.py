@@ -38,7 +38,7 @@ def space_of(bin_id: str) -> IdSpace | None:
 
 
 def parse(key: str) -> BinKey | None:
-    """What a key says; None when it is no bin's."""
+    """The bin of a key; None when it is not a bin's."""
     for pattern, part in _KEYS:
         if (match := pattern.fullmatch(key)) and (space := space_of(match[1])):
             return BinKey(part, match[1], space)
@@ -46,12 +46,12 @@ def parse(key: str) -> BinKey | None:
 
 
 def metadata_key(bin_id: str) -> str:
-    """Where a bin's metadata lies in the bucket."""
+    """The key of a bin's metadata."""
     return f"{METADATA}{bin_id}.json"
 
 
 def image_key(bin_id: str) -> str:
-    """Where a bin's photo lies in the bucket."""
+    """The key of a bin's photo."""
     return f"{IMAGES}{bin_id}.jpg"
 
 

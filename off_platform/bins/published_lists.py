@@ -34,7 +34,7 @@ _EXPECTED = (
 
 
 class NotABinListError(ValueError):
-    """A file is no list of bins; the message is one sentence: which, where, what is wrong."""
+    """A file is not a list of bins; the message is one sentence: which, where, what is wrong."""
 
 
 class Leak(NamedTuple):
@@ -75,11 +75,13 @@ def read_list(path: Path) -> list[str]:
     except OSError as error:
         raise NotABinListError(f"{path} cannot be read: {error.strerror}.") from error
     if len(data) > MOST_BYTES:
-        raise NotABinListError(f"{path} is no list of bins: it has more than {MOST_BYTES:,} bytes.")
+        raise NotABinListError(
+            f"{path} is not a list of bins: it has more than {MOST_BYTES:,} bytes."
+        )
     try:
         return parse_list(data)
     except NotABinListError as error:
-        raise NotABinListError(f"{path} is no list of bins: {error}") from None
+        raise NotABinListError(f"{path} is not a list of bins: {error}") from None
 
 
 def parse_list(data: bytes) -> list[str]:
@@ -91,7 +93,7 @@ def parse_list(data: bytes) -> list[str]:
     try:
         text = data.removeprefix(_BYTE_ORDER_MARK).decode().strip()
     except UnicodeDecodeError:
-        raise NotABinListError(f"it is no text in UTF-8; {_EXPECTED}.") from None
+        raise NotABinListError(f"it is not UTF-8 text; {_EXPECTED}.") from None
     if not text:
         raise NotABinListError(f"it is empty; {_EXPECTED}.")
     if text.startswith("<"):
@@ -131,7 +133,7 @@ def _main_id(entry: str, line: int) -> str:
     # Some who make such lists write the number, others the padded id.
     if space_of(padded) != "main" or entry not in {padded, padded.lstrip("0")}:
         raise NotABinListError(
-            f"line {line}, {_shown(entry)}, is no number of a bin of the main set; {_EXPECTED}."
+            f"line {line}, {_shown(entry)}, is not a number of a bin of the main set; {_EXPECTED}."
         )
     return padded
 
@@ -180,7 +182,7 @@ def _id_of_path(path: object, name: str) -> str:
     match = _METADATA_PATH.fullmatch(path) if isinstance(path, str) else None
     if match is None or space_of(match[1]) is None:
         raise NotABinListError(
-            f"class {_shown(name)} has {_shown(path)}, which is no path of a bin's metadata."
+            f"class {_shown(name)} has {_shown(path)}, which is not a path of a bin's metadata."
         )
     return match[1]
 

@@ -21,13 +21,15 @@ def _shape(what: str) -> Rule:
 
 BIN_OBJECTS = Table(
     "bin_objects",
-    "What the bucket lists below metadata/ and bin-images/, a row an object.",
+    "The objects that the bucket lists below metadata/ and bin-images/, one row per object.",
     (
         Column("key", "string", "Key in the bucket."),
         Column(
             "part", "string", "`metadata` or `image`.", rule=SHAPE, one_of=("metadata", "image")
         ),
-        Column("id", "string", "The bin: the key's stem; null when it is none.", nullable=True),
+        Column(
+            "id", "string", "The bin: the key's stem; null when it is not an id.", nullable=True
+        ),
         Column("id_space", "string", "`main` or `pilot`; null when neither.", nullable=True),
         Column("bytes", "int64", "Its size, in bytes.", rule="objects_not_empty", least=1),
         Column("etag", "string", "Its ETag.", nullable=True),
@@ -56,62 +58,62 @@ BIN_OBJECTS = Table(
 
 BIN_METADATA = Table(
     "bin_metadata",
-    "The JSON of every bin as it stands, a row a metadata object.",
+    "The JSON of every bin, unchanged, one row per metadata object.",
     (
         Column("key", "string", "Key in the bucket."),
         Column("id", "string", "The bin.", rule="ids_valid", pattern=ID),
         Column("id_space", "string", "`main` or `pilot`.", rule="ids_valid", one_of=SPACES),
-        Column("etag", "string", "ETag of the object; null when it never came.", nullable=True),
+        Column("etag", "string", "ETag of the object; null if never fetched.", nullable=True),
         Column("last_modified", "timestamp", "When the bucket says it was written.", nullable=True),
         Column("bytes", "int64", "Size of the object, in bytes.", nullable=True),
         Column("md5", "string", "MD5 of the object's bytes.", nullable=True),
-        Column("text", "string", "The JSON as it came; null when it is not to be had.",
+        Column("text", "string", "The JSON as fetched; null when it could not be fetched.",
                nullable=True),
         Column("usable", "bool", "Whether the bin has rows in the other tables."),
         Column("oddity", "string", "Short name of what is odd.", nullable=True),
-        Column("reason", "string", "The same in a sentence.", nullable=True),
+        Column("reason", "string", "The oddity in a sentence.", nullable=True),
     ),
     (
         _shape("The metadata"),
         Rule("ids_valid", "Every id is one of the main or of the pilot set."),
         Rule("every_object_accounted_for", "Every listed metadata object has its row."),
-        Rule("all_fetched", "None is missing, refused or failed.", tolerated=0.001),
+        Rule("all_fetched", "No object is missing, refused or failed.", tolerated=0.001),
         Rule("json_valid", "The text is complete, valid JSON, and not HTML."),
         Rule("items_valid", "Items are objects, with whole numbers as quantities."),
         Rule("json_keys_unique", "No JSON object has the same key twice."),
         Rule("fields_known", "Top-level and item fields are exactly those known.", "warning"),
         Rule("pilot_image_name_matches", "In the pilot set image_fname is the name of the image."),
-        Rule("md5_matches_etag", "Where the ETag is an MD5, the fetched bytes have it."),
+        Rule("md5_matches_etag", "Where the ETag is an MD5, it matches the fetched bytes."),
     ),
 )  # fmt: skip
 
 BIN_ODDITIES = Table(
     "bin_oddities",
-    "Every object that is odd or could not be used, with the reason; none is dropped in silence.",
+    "Every object that is odd or unusable, with the reason.",
     (
         Column("key", "string", "Key in the bucket."),
-        Column("id", "string", "The bin, where the key tells one.", nullable=True),
+        Column("id", "string", "The bin, if the key names one.", nullable=True),
         Column("oddity", "string", "Short name of what is odd."),
-        Column("usable", "bool", "Whether the bin has rows in the other tables all the same."),
-        Column("reason", "string", "The same in a sentence."),
+        Column("usable", "bool", "Whether the bin nevertheless has rows in the other tables."),
+        Column("reason", "string", "The oddity in a sentence."),
     ),
     (
         _shape("The table of oddities"),
-        Rule("few_oddities", "No more than a thousandth of the objects is odd.", "warning",
+        Rule("few_oddities", "At most a thousandth of the objects is odd.", "warning",
              tolerated=0.001),
     ),
 )  # fmt: skip
 
 BINS = Table(
     "bins",
-    "A row a bin: how many items are expected, how many its inventory has, and its photo.",
+    "One row per bin: expected quantity, quantity in its inventory, and its photo.",
     (
-        Column("id", "string", "The bin: a text, as `1` and `00001` are different bins.",
+        Column("id", "string", "The bin, as text: `1` and `00001` are different bins.",
                rule="ids_valid", pattern=ID),
         Column("id_space", "string", "`main` or `pilot`.", rule="ids_valid", one_of=SPACES),
         Column("position", "int64", "The id's number, counted within its space.", least=1,
                rule=SHAPE),
-        Column("expected_quantity", "int64", "Items that the photo should show.", least=0,
+        Column("expected_quantity", "int64", "Number of items that the photo should show.", least=0,
                rule=SHAPE),
         Column("items_quantity", "int64", "Sum of the items' quantities."),
         Column("difference", "int64", "Expected minus sum of the items."),
@@ -140,28 +142,28 @@ BINS = Table(
 
 BIN_ITEMS = Table(
     "bin_items",
-    "A row an item of a bin's inventory.",
+    "One row per item of a bin's inventory.",
     (
         Column("bin_id", "string", "The bin.", rule=SHAPE, pattern=ID),
         Column("id_space", "string", "`main` or `pilot`.", rule=SHAPE, one_of=SPACES),
-        Column("fcsku", "string", "Key of the item; mostly its ASIN."),
+        Column("fcsku", "string", "Key of the item; usually its ASIN."),
         Column("asin", "string", "ASIN or ISBN-10.", nullable=True),
-        Column("quantity", "int64", "How many of it.", rule="quantity_positive", least=1),
-        Column("length", "double", "Longest side as given, mostly in inches.", nullable=True),
-        Column("width", "double", "Middle side as given, mostly in inches.", nullable=True),
-        Column("height", "double", "Shortest side as given, mostly in inches.", nullable=True),
-        Column("length_mm", "double", "Longest side, in millimetres; null: unknown unit.",
+        Column("quantity", "int64", "Quantity of the item.", rule="quantity_positive", least=1),
+        Column("length", "double", "Longest side as given, usually in inches.", nullable=True),
+        Column("width", "double", "Middle side as given, usually in inches.", nullable=True),
+        Column("height", "double", "Shortest side as given, usually in inches.", nullable=True),
+        Column("length_mm", "double", "Longest side, in millimetres; null if the unit is unknown.",
                nullable=True),
-        Column("width_mm", "double", "Middle side, in millimetres; null: unknown unit.",
+        Column("width_mm", "double", "Middle side, in millimetres; null if the unit is unknown.",
                nullable=True),
-        Column("height_mm", "double", "Shortest side, in millimetres; null: unknown unit.",
+        Column("height_mm", "double", "Shortest side, in millimetres; null if the unit is unknown.",
                nullable=True),
-        Column("weight", "double", "Weight as given, mostly in pounds.", nullable=True),
-        Column("weight_g", "double", "Weight, in grams; null: unknown unit.",
+        Column("weight", "double", "Weight as given, usually in pounds.", nullable=True),
+        Column("weight_g", "double", "Weight, in grams; null if the unit is unknown.",
                nullable=True),
         Column("unit_length", "string", "Unit of the sides as given, mostly `IN`; several where "
                "they differ.", nullable=True),
-        Column("unit_weight", "string", "Unit of the weight as given, mostly `pounds`.",
+        Column("unit_weight", "string", "Unit of the weight as given, usually `pounds`.",
                nullable=True),
         Column("name", "string", "Name as given.", nullable=True),
         Column("normalized_name", "string", "normalizedName as given; the pilot set has none.",
@@ -172,7 +174,7 @@ BIN_ITEMS = Table(
     (
         _shape("The table of items"),
         Rule("quantity_positive", "Every quantity is 1 or more."),
-        Rule("units_known", "Sides and weights have a unit that is known."),
+        Rule("units_known", "Sides and weights have a known unit."),
         Rule("sides_in_order", "length_mm >= width_mm >= height_mm."),
         Rule("sides_all_or_none", "Length, width and height are given together or not at all."),
         Rule("sides_positive", "Sides and weights are not negative."),
@@ -184,16 +186,16 @@ BIN_ITEMS = Table(
 
 ITEMS = Table(
     "items",
-    "A row an ASIN: where it lies, what it is called, how large it is.",
+    "One row per ASIN: its bins, its name, its size.",
     (
         Column("asin", "string", "ASIN or ISBN-10."),
-        Column("bins", "int64", "Bins that it lies in.", least=1, rule=SHAPE),
+        Column("bins", "int64", "Number of bins that contain it.", least=1, rule=SHAPE),
         Column("units", "int64", "Units in all bins."),
         Column("name", "string", "Its most common name, cleaned.", nullable=True),
         Column("length", "double", "Most common longest side, in inches.", nullable=True),
         Column("width", "double", "Most common middle side, in inches.", nullable=True),
         Column("height", "double", "Most common shortest side, in inches.", nullable=True),
-        Column("variants", "int64", "Different pairs of name and sides.", least=1, rule=SHAPE),
+        Column("variants", "int64", "Number of pairs of name and sides.", least=1, rule=SHAPE),
         Column("heaviest", "double", "Largest weight given, in pounds.", nullable=True),
         Column("largest", "double", "Largest volume given, in cubic inches.", nullable=True),
     ),
@@ -210,7 +212,7 @@ ITEMS = Table(
 BIN_VISITS = Table(
     "bin_visits",
     "One row per visit: photos of one bin taken after one another, found by neighbouring ids that "
-    "share an item, or of which one is empty and the other would stand alone.",
+    "share an item, or of which one is empty and the other would be alone.",
     (
         Column("visit_id", "string", "Id of its first bin.", rule=SHAPE, pattern=ID),
         Column("first", "string", "Its first bin."),
@@ -230,11 +232,11 @@ BIN_VISITS = Table(
 
 BIN_SPLITS = Table(
     "bin_splits",
-    "Train, validation and test: a visit goes as a whole to one of them.",
+    "Train, validation and test: a visit belongs to one of them as a whole.",
     (
         Column("id", "string", "The bin.", rule=SHAPE, pattern=ID),
         Column("visit_id", "string", "Its visit.", rule=SHAPE, pattern=ID),
-        Column("expected_quantity", "int64", "Items that the photo should show."),
+        Column("expected_quantity", "int64", "Number of items that the photo should show."),
         Column("split", "string", "`train`, `validation` or `test`.", rule="splits_known",
                one_of=SPLITS),
         Column("random_split", "string", "A split by the same shares that knows no visits, "

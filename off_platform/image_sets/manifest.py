@@ -83,7 +83,7 @@ def manifest_table(missing_share_most: float) -> Table:
             Rule("none_corrupt", "Every fetched object is complete.", tolerated=missing_share_most),
             Rule("none_failed", "No object failed for a temporary reason."),
             Rule("md5_recorded", "The MD5 of every fetched object is recorded."),
-            Rule("md5_matches_etag", "Where the ETag is an MD5, the fetched bytes have it."),
+            Rule("md5_matches_etag", "Where the ETag is an MD5, it matches the fetched bytes."),
             Rule("photo_sizes_read", "Width and height of every fetched photo were read from "
                  "its header."),
             Rule("sample_decoded", "The stated share of photos was decoded in full."),

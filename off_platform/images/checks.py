@@ -137,7 +137,9 @@ def of_index(
     examples = [f"{number:,} lines: {reason}" for reason, number in facts.oddities.most_common()]
     few = Finding(of=facts.lines)
     few.add(odd if odd > facts.lines * oddities_share_most else 0, examples)
-    few.note = f"{odd:,} of {facts.lines:,} lines are no keys; {oddities_share_most:.2%} may be."
+    few.note = (
+        f"{odd:,} of {facts.lines:,} lines are not keys; at most {oddities_share_most:.2%} may be."
+    )
     findings["few_oddities"] = few
     findings["photos_have_copies_and_ocr"] = _companions(facts)
     return findings
@@ -154,7 +156,7 @@ def _companions(facts: KeyIndexFacts) -> Finding:
 
 
 def of_oddities(connection: "duckdb.DuckDBPyConnection", rows: str) -> dict[str, Finding]:
-    """What was found among the lines that are no keys."""
+    """Findings on the lines that are not keys."""
     return validate(
         KEY_INDEX_ODDITIES, _batches(connection, f"SELECT line, text, reason FROM {rows}")
     )

@@ -69,7 +69,7 @@ _OTHER_MAGICS = {
     b"\x81\x99\xe2\x6d": "a MongoDB archive",
     b"<": "an HTML or XML page",
     b"[": "one JSON array, not a JSON object a line",
-    b"{": "JSON, but its first lines are no products with a `code`",
+    b"{": "JSON, but its first lines are not products with a `code`",
     b"": "text whose first line does not name a column `code` between tabs",
 }
 _ROWS = "dump_rows"
@@ -93,7 +93,7 @@ _LANGUAGES = (
 
 
 class UnknownDumpError(ValueError):
-    """The file is no dump that can be read to its end; the message is one sentence for a person."""
+    """The file is not a dump that can be read to its end; the message is one sentence."""
 
 
 @dataclass(frozen=True)
@@ -310,7 +310,7 @@ def _source_sql(dump: _Dump) -> str:
         reader = _csv_sql(dump, compression)
     if dump.shape == "jsonl":
         nothing = " AND ".join(f"{name} IS NULL" for name in dump.forms)
-        fault = f"CASE WHEN {nothing} THEN 'the line is no JSON object of a product' END"
+        fault = f"CASE WHEN {nothing} THEN 'the line is not a JSON object of a product' END"
         types = {name: "VARCHAR" if form == "text" else "JSON" for name, form in dump.forms.items()}
         reader = (
             f"read_json({path}, format='newline_delimited', columns={types}, ignore_errors=true, "

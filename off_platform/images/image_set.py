@@ -135,7 +135,7 @@ def _month(text: str | None) -> str | None:
     found = re.fullmatch(r"([0-9]{4}-(?:0[1-9]|1[0-2]))(-01)?", text) if text else None
     if text and not found:
         raise UnusableChoiceError(
-            f"{text[:40]!r} is no month; write it as 2026-11 or by its first day, 2026-11-01."
+            f"{text[:40]!r} is not a month; write it as 2026-11 or by its first day, 2026-11-01."
         )
     return f"{found[1]}-01" if found else None
 
@@ -303,7 +303,7 @@ def _about(
 
 
 def command(request: Request, source: Source, month: str) -> str:
-    """The command line that makes the same set at one's desk."""
+    """The command that builds the same set from the command line."""
     words = []
     for name, value in request.choice.model_dump(mode="json").items():
         option = f"--{name.replace('_', '-')}"

@@ -79,7 +79,7 @@ def image_set_asset(settings: Settings) -> dg.AssetsDefinition:
         lake: LakeResource,
         images_bucket: BucketResource,
     ) -> dg.MaterializeResult:
-        """Makes the set, goes on with it, or fetches what is new and changed."""
+        """Builds the set, resumes it, or fetches new and changed objects."""
         from off_platform.image_sets.built_set import set_metadata
         from off_platform.image_sets.manifest import check_manifest
         from off_platform.images.choice import Choice

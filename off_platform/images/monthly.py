@@ -35,7 +35,7 @@ class NoSnapshotError(LookupError):
 
 @dataclass(frozen=True)
 class Snapshot:
-    """A month's key list as it lies in the lake; the columns of the table `snapshots`."""
+    """A month's key list as stored in the lake; the columns of the table `snapshots`."""
 
     url: str
     etag: str
@@ -191,7 +191,7 @@ def _filed_anew(
 def _past(lake: Lake, asked: Asked, have: Snapshot | None) -> Synced:
     is_whole = have is not None and lake.root.exists(have.file)
     if have and is_whole and not asked.replace:
-        return Synced(have, copied=False, sentence="The month is past; its snapshot stands.")
+        return Synced(have, copied=False, sentence="The month is past; its snapshot is kept.")
     what = "no snapshot"
     if have:
         what = "a snapshot that cannot be replaced" if is_whole else f"lost its file {have.file}"
@@ -206,7 +206,7 @@ def _kept(have: Snapshot, seen: Seen) -> str:
         return "The key list has not changed since it was copied; nothing was copied."
     return (
         f"There is a newer key list upstream ({seen.last_modified:%Y-%m-%d %H:%M}); the month's "
-        "snapshot stands. Run with replace to take the newer one."
+        "snapshot is kept. Run with replace to take the newer one."
     )
 
 

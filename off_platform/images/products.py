@@ -76,7 +76,7 @@ def _at_hand(
         path = local_folder(location)
         if not path.is_file():
             raise NoDumpError(
-                f"There is no products dump at {path}; check OFF_PLATFORM_PRODUCTS_DUMP."
+                f"There is no dump of products at {path}; check OFF_PLATFORM_PRODUCTS_DUMP."
             )
         yield path
         return

@@ -8,7 +8,7 @@ from off_platform.quality import SHAPE, Column, Rule, Table
 _NORMAL_FORM = "[0-9]{8}|[0-9]{13,24}"
 _SHAPE = Rule(
     SHAPE,
-    "The table has just its columns, with their types, and no value is missing.",
+    "The table has exactly its columns, with their types, and no missing values.",
     blocking=True,
 )
 _DIRECTORY = "(?:[0-9]{3}/[0-9]{3}/[0-9]{3}/[0-9]{4,15}|[0-9]{1,12})"
@@ -16,7 +16,7 @@ _KEY = rf"data/{_DIRECTORY}/[0-9]{{1,9}}(?:\.400\.jpg|\.jpg|\.json\.gz)"
 
 SNAPSHOTS = Table(
     "snapshots",
-    "The key list as copied in one month: what it was, and when it was copied.",
+    "The key list as copied in one month, with its properties and the time of the copy.",
     (
         Column("url", "string", "Where the key list was copied from."),
         Column("etag", "string", "Its ETag upstream, as the bucket gave it."),
@@ -35,15 +35,15 @@ SNAPSHOTS = Table(
         Rule("key_list_not_empty", "The key list names at least one object.", blocking=True),
         Rule(
             "key_list_not_shrunk",
-            "The key list lost no more than the set share of its keys since the snapshot before.",
+            "The key list lost at most the set share of its keys since the previous snapshot.",
             blocking=True,
         ),
         Rule("md5_recorded", "The MD5 of the copied key list is recorded."),
-        Rule("md5_matches_etag", "The copied bytes are those that the ETag promises.", "warning"),
+        Rule("md5_matches_etag", "The MD5 of the copied bytes matches the ETag.", "warning"),
         Rule("copied_in_its_month", "The key list was copied in the month it is filed under."),
         Rule(
             "no_month_missing",
-            "Every month between this snapshot and the one before has a snapshot.",
+            "No month is missing between this snapshot and the previous one.",
             "warning",
         ),
         _SHAPE,
@@ -52,7 +52,7 @@ SNAPSHOTS = Table(
 
 KEY_INDEX = Table(
     "key_index",
-    "A row an object of a snapshot, sorted by key.",
+    "One row per object of a snapshot, sorted by key.",
     (
         Column(
             "key",
@@ -85,7 +85,7 @@ KEY_INDEX = Table(
         Column(
             "layout",
             "string",
-            "Directory of today (`current`), unsplit (`document`), with needless zeros (`other`).",
+            "Directory: today's (`current`), unsplit (`document`), with extra zeros (`other`).",
             rule="layouts_known",
             one_of=("current", "document", "other"),
         ),
@@ -94,7 +94,7 @@ KEY_INDEX = Table(
         _SHAPE,
         Rule(
             "every_line_accounted_for",
-            "Rows of the index and oddities together are the lines of the key list.",
+            "The rows of the index and of the oddities add up to the lines of the key list.",
             blocking=True,
         ),
         Rule("keys_sorted", "The key list is sorted, byte by byte.", "warning"),
@@ -107,7 +107,7 @@ KEY_INDEX = Table(
         Rule("image_ids_not_negative", "Every image id is a number from 0 on."),
         Rule("kinds_known", "There are raw, 400 and ocr objects, and nothing else."),
         Rule("layouts_known", "Every directory is of a known layout."),
-        Rule("few_oddities", "No more than the set share of lines are no keys.", "warning"),
+        Rule("few_oddities", "At most the set share of lines is not a key.", "warning"),
         Rule(
             "photos_have_copies_and_ocr",
             "At least 95 % of the photos have their 400 px copy and their OCR result.",
@@ -118,20 +118,20 @@ KEY_INDEX = Table(
 
 KEY_INDEX_ODDITIES = Table(
     "key_index_oddities",
-    "The lines of a snapshot that are no keys; none is dropped.",
+    "The lines of a snapshot that are not keys.",
     (
         Column(
             "line", "int64", "Line number in the key list, from 1.", rule="lines_numbered", least=1
         ),
         Column("text", "string", "The line, cut to 500 characters."),
-        Column("reason", "string", "Why it is no key."),
+        Column("reason", "string", "Why it is not a key."),
     ),
-    (Rule("lines_numbered", "Every odd line is named by its number."), _SHAPE),
+    (Rule("lines_numbered", "Every odd line has its line number."), _SHAPE),
 )
 
 KEY_CHANGES = Table(
     "key_changes",
-    "What came to and left the key list since the snapshot before, by product and kind.",
+    "Objects added to and removed from the key list since the last snapshot, by product and kind.",
     (
         Column(
             "barcode",
@@ -168,7 +168,7 @@ KEY_CHANGES = Table(
 
 PRODUCTS = Table(
     "products",
-    "The facts of Open Food Facts' database dump that images are chosen by, a row a product.",
+    "The facts of Open Food Facts' database dump that images are chosen by, one row per product.",
     (
         Column(
             "code",
@@ -180,7 +180,7 @@ PRODUCTS = Table(
         Column("last_editor", "string", "Who edited it last.", nullable=True),
         Column("last_modified", "timestamp", "When it was edited last.", nullable=True),
         Column("last_image", "date", "Day of the newest photo.", nullable=True),
-        Column("photos", "int32", "Number of photos, where the dump tells.", nullable=True),
+        Column("photos", "int32", "Number of photos, if the dump has it.", nullable=True),
         Column(
             "countries",
             "list<string>",

@@ -126,7 +126,7 @@ def of_imported(connection: "duckdb.DuckDBPyConnection", rows: str) -> Mapping[s
         FROM {rows}""").fetchall()
     photos = Finding(without, known)
     if not known:
-        photos.note = "There is no key index yet, so photos are not known."
+        photos.note = "There is no key index yet, so photos are unknown."
     found = {
         SHAPE: Finding(shape, of),
         "products_unique": Finding(twice, of),

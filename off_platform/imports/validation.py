@@ -160,7 +160,7 @@ def _stage(
     staging: Staging,
     verdict: Verdict,
 ) -> None:
-    """Writes a batch: what may pass, what may not, and what was found."""
+    """Writes a batch: accepted records, rejected records and findings."""
     findings = records.findings
     broken = pa.array(findings.broken)
     passing = pa.array(~findings.broken)
@@ -235,7 +235,7 @@ def _refuse(
     verdict: Verdict,
     connection: "duckdb.DuckDBPyConnection",
 ) -> None:
-    """A file of which no record can be looked at; what can still be told about it is."""
+    """A file of which no record can be read; what is known about it is still reported."""
     found = error.found
     verdict.refused, verdict.accepted, verdict.quarantined = found, 0, 0
     # Of a folder, the file that is meant; damage across its files is not looked for.

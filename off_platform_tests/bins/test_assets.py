@@ -332,7 +332,7 @@ def test_a_set_before_the_first_month_says_what_to_run(
 ) -> None:
     result = house_at(str(sandbox.bins.folder)).image_set("few")
     assert not result.success
-    assert "There are no bins to choose from yet; run the monthly job first." in failure_of(result)
+    assert "There are no bins yet; run the monthly job first." in failure_of(result)
 
 
 def test_a_published_list_has_its_leak_told(month: Month, tmp_path: Path) -> None:

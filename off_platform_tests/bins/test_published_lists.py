@@ -70,15 +70,15 @@ def test_lists_that_are_read(data: bytes, ids: list[str]) -> None:
     [
         (b"", "it is empty"),
         (b" \n\n", "it is empty"),
-        (b"\xff\xd8\xff\xe0", "it is no text in UTF-8"),
+        (b"\xff\xd8\xff\xe0", "it is not UTF-8 text"),
         (b"\n\n<!DOCTYPE html>\n<html>", "it is a web page"),
-        (b"4\nfive\n", "line 2, 'five', is no number"),
-        (b"4\n0\n", "line 2, '0', is no number"),
-        (b"4\n-5\n", "line 2, '-5', is no number"),
-        (b"1000000\n", "line 1, '1000000', is no number"),
-        (b"000012\n", "line 1, '000012', is no number"),
-        (b"012\n", "line 1, '012', is no number"),
-        (b"4 5 6\n", "line 1, '4 5 6', is no number"),
+        (b"4\nfive\n", "line 2, 'five', is not a number"),
+        (b"4\n0\n", "line 2, '0', is not a number"),
+        (b"4\n-5\n", "line 2, '-5', is not a number"),
+        (b"1000000\n", "line 1, '1000000', is not a number"),
+        (b"000012\n", "line 1, '000012', is not a number"),
+        (b"012\n", "line 1, '012', is not a number"),
+        (b"4 5 6\n", "line 1, '4 5 6', is not a number"),
         ("\N{ARABIC-INDIC DIGIT FOUR}\n".encode(), "is no number"),
         (b"4\n00004\n", "it names the bin 00004 twice"),
         (b"9" * 100_000, "line 1, '" + "9" * 60 + "'..., is no number"),
@@ -86,11 +86,14 @@ def test_lists_that_are_read(data: bytes, ids: list[str]) -> None:
         (b'{"1": ' + b"9" * 5000 + b"}", "its JSON is broken"),
         (b'{"1": ' + b"[" * 100_000 + b"]" * 100_000 + b"}", "its JSON is too deep"),
         (b'{"1": "data/metadata/00035.json"}', "class '1' has no list of paths"),
-        (b'{"1": [35]}', "class '1' has a int, which is no path"),
-        (b'{"1": ["data/bin-images/00035.jpg"]}', "'data/bin-images/00035.jpg', which is no path"),
-        (b'{"1": ["data/metadata/0.json"]}', "which is no path"),
-        (b'{"1": ["data/metadata/00035.json.bak"]}', "which is no path"),
-        (b'{"1": ["metadata/00035.json\\n"]}', "which is no path"),
+        (b'{"1": [35]}', "class '1' has a int, which is not a path"),
+        (
+            b'{"1": ["data/bin-images/00035.jpg"]}',
+            "'data/bin-images/00035.jpg', which is not a path",
+        ),
+        (b'{"1": ["data/metadata/0.json"]}', "which is not a path"),
+        (b'{"1": ["data/metadata/00035.json.bak"]}', "which is not a path"),
+        (b'{"1": ["metadata/00035.json\\n"]}', "which is not a path"),
         (b'{"1": ["metadata/00035.json"], "2": ["metadata/00035.json"]}', "the bin 00035 twice"),
         (b'{"1": [], "1": ["metadata/00035.json"]}', "it names a class twice"),
         (b'["data/metadata/00035.json"]', "entry 1 is not a place"),
@@ -137,7 +140,9 @@ def test_numbers_become_the_padded_ids(numbers: list[int]) -> None:
 def test_a_file_is_named_in_the_sentence(tmp_path: Path) -> None:
     path = tmp_path / "list.txt"
     path.write_text("<html>")
-    with pytest.raises(NotABinListError, match=r"list\.txt is no list of bins: it is a web page"):
+    with pytest.raises(
+        NotABinListError, match=r"list\.txt is not a list of bins: it is a web page"
+    ):
         read_list(path)
     with pytest.raises(NotABinListError, match=r"none\.txt cannot be read: No such file"):
         read_list(tmp_path / "none.txt")

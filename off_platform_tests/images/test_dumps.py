@@ -438,7 +438,7 @@ def test_malformed_lines_of_json_are_counted(reader: Reader) -> None:
     dump = reader.made(b"\n".join(lines))
     assert [row["code"] for row in reader.rows(dump)] == ["20065034", "20065035"]
     assert reader.rejected() == {
-        "the line is no JSON object of a product": 4,
+        "the line is not a JSON object of a product": 4,
         "the code holds more than digits": 2,
         "the code is empty": 1,
     }
@@ -465,8 +465,8 @@ def test_a_line_of_json_without_end_is_refused(
         (b"PK\x03\x04\x14\x00\x06\x00", r"an Excel workbook \(xlsx\)"),
         (b"\x81\x99\xe2\x6d\0\0", "a MongoDB archive"),
         (b'[{"code": "1"}]', "one JSON array"),
-        (b'{"products": []}', "no products with a `code`"),
-        (b'{\n  "code": "1"\n}', "no products with a `code`"),
+        (b'{"products": []}', "not products with a `code`"),
+        (b'{\n  "code": "1"\n}', "not products with a `code`"),
         (b"barcode\tlc\n1\tfr\n", "does not name a column `code`"),
         (b'"code","lc"\n"1","fr"\n', "does not name a column `code` between tabs"),
         (bytes(range(200)), "does not name a column `code`"),

@@ -93,7 +93,7 @@ def test_no_file_says_where_it_should_be(desk: Desk, tmp_path: Path) -> None:
     with pytest.raises(NoDumpError) as told:
         make_products(desk.lake, str(path), SETTINGS, desk.connection)
     assert str(told.value) == (
-        f"There is no products dump at {path}; check OFF_PLATFORM_PRODUCTS_DUMP."
+        f"There is no dump of products at {path}; check OFF_PLATFORM_PRODUCTS_DUMP."
     )
     with pytest.raises(NoDumpError):
         make_products(desk.lake, str(tmp_path), SETTINGS, desk.connection)

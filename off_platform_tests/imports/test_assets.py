@@ -214,7 +214,7 @@ def test_an_import_can_be_looked_at_again_without_its_file(desk: Desk) -> None:
 
 @pytest.mark.parametrize(
     ("key", "told"),
-    [("none.csv@00000000", "hand its file in"), ("../../x@00000000", "is no import")],
+    [("none.csv@00000000", "hand its file in"), ("../../x@00000000", "is not an import")],
 )
 def test_an_import_that_was_never_handed_in_says_so(desk: Desk, key: str, told: str) -> None:
     result = desk.run(key, None)

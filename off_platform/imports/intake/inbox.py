@@ -174,7 +174,7 @@ def _digest(text: str) -> str:
 
 
 def _place(inbox: Source, name: str) -> str:
-    """Where an entry lies: an absolute path, or a URL."""
+    """Location of an entry: an absolute path, or a URL."""
     if is_local(inbox.url):
         return str(local_folder(inbox.url) / name)
     return f"{inbox.url.rstrip('/')}/{name}"
@@ -214,7 +214,7 @@ def _downloaded(inbox: Source, name: str, to: Path) -> Path:
     for key in below or [name]:
         place = to / Path(*key.split("/")[1:]) if below else to
         if not place.resolve().is_relative_to(to.parent.resolve()):
-            raise OSError(f"{key[:80]!r} is no name of a file.")
+            raise OSError(f"{key[:80]!r} is not a file name.")
         place.parent.mkdir(parents=True, exist_ok=True)
         download(inbox.store, key, place)
     return to

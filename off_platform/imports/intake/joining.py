@@ -58,7 +58,7 @@ def open_whole(path: Path, scratch: Path | None = None) -> Reader:
             into; by default the system's own, which nobody sweeps after a run that was killed.
 
     Raises:
-        UnreadableError: it is no import, and what it is; of which file stands in the message.
+        UnreadableError: it is not an import, and what it is; of which file stands in the message.
     """
     return JoinedReader(path, scratch) if path.is_dir() else open_import(path)
 

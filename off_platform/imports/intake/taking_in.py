@@ -37,7 +37,7 @@ _MOST_NAME = 60
 
 
 class NotTakenInError(LookupError):
-    """There is no such import; the message says what to do."""
+    """The import does not exist; the message says what to do."""
 
 
 class OtherFileError(ValueError):
@@ -228,5 +228,5 @@ def of_import(lake: Lake, key: str) -> Folder:
         NotTakenInError: the key is none.
     """
     if not KEY.fullmatch(key):
-        raise NotTakenInError(f"{key[:80]!r} is no import; imports are called name@12345678.")
+        raise NotTakenInError(f"{key[:80]!r} is not an import; imports are named name@12345678.")
     return lake.root.below(f"{KEPT}/{key}")

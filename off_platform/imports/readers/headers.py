@@ -62,7 +62,7 @@ def read_header(
     )
     doubled = [name for name, count in Counter(names).items() if count > 1]
     if doubled:
-        refuse("doubled_header", f"{len(doubled):,} column names stand there more than once: "
+        refuse("doubled_header", f"{len(doubled):,} column names are not unique: "
                f"{', '.join(repr(name[:40]) for name in doubled[:5])}.", doubled[0])  # fmt: skip
     return names, [
         Found(

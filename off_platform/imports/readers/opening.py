@@ -21,7 +21,7 @@ def open_import(path: Path, *, encoding: str | None = None) -> Reader:
             UTF-8; nothing that is read so may be taken in.
 
     Raises:
-        UnreadableError: it is no import, and what it is.
+        UnreadableError: it is not an import, and what it is.
         OSError: it is not there, may not be read, or is not a file.
     """
     _demand_file(path)

@@ -144,5 +144,5 @@ def _of_unknown(name: str) -> Found:
     hint = f" Did you mean '{nearest}'?" if nearest else ""
     return Found(
         None, name, "unknown_column", name if is_named(name) else None,
-        f"The column '{shown}' is none of the document's and is not imported.{hint}", nearest,
+        f"The column '{shown}' is not in the specification and was ignored.{hint}", nearest,
     )  # fmt: skip

@@ -65,14 +65,14 @@ PRODUCTS_ACCEPTED = Table(
 
 PRODUCTS_QUARANTINED = Table(
     "products_quarantined",
-    "The records of an import that may not pass, as they stand in the file.",
+    "The rejected records of an import, as in the file.",
     (
         Column("row", "int64", "Row of the record in the file; the header is row 1."),
-        Column("product", "string", "Its identifier as it stands.", nullable=True),
+        Column("product", "string", "Its identifier as in the file.", nullable=True),
         Column(
             "normal_form",
             "string",
-            "The product as `products_accepted` names it, from the barcode as it stands or as it "
+            "The product as `products_accepted` names it, from the barcode as given or as it "
             "is certainly meant; null when the record names none.",
             nullable=True,
         ),
@@ -103,7 +103,7 @@ PRODUCTS_QUARANTINED = Table(
 
 IMPORT_FINDINGS = Table(
     "import_findings",
-    "A row a finding: one rule broken by one record, or by the file.",
+    "One row per finding: one rule broken by one record, or by the file.",
     (
         Column("file", "string", "Name of the file."),
         Column("row", "int64", "Row in the file; in JSON, the place in the list. Null when it is "
@@ -117,29 +117,29 @@ IMPORT_FINDINGS = Table(
         Column("field", "string", "The document's name of it.", nullable=True),
         Column("rule", "string", "The rule."),
         Column("level", "string", "`error`, `warning` or `info`.", one_of=LEVELS),
-        Column("value", "string", "What stands in the file, up to 500 characters.", nullable=True),
-        Column("message", "string", "What is wrong, for a person."),
-        Column("proposal", "string", "What could stand there instead; empty for nothing.",
+        Column("value", "string", "The value in the file, up to 500 characters.", nullable=True),
+        Column("message", "string", "What is wrong, for people."),
+        Column("proposal", "string", "The proposed value; empty to leave the cell empty.",
                nullable=True),
-        Column("certain", "bool", "Whether the proposal may be applied without asking."),
-        Column("product", "string", "The record's identifier as it stands.", nullable=True),
+        Column("certain", "bool", "Whether the proposal can be applied without review."),
+        Column("product", "string", "The record's identifier as in the file.", nullable=True),
     ),
 )  # fmt: skip
 
 IMPORTS = Table(
     "imports",
-    "What was handed in: one row an import, of the file as it came.",
+    "The imports: one row per import, with the properties of its file.",
     (
-        Column("name", "string", "Name of the file or folder, as it came."),
-        Column("imported_at", "timestamp", "When it was first taken in."),
+        Column("name", "string", "Name of the file or folder."),
+        Column("imported_at", "timestamp", "When it was first imported."),
         Column("format", "string", "`csv`, `tsv`, `json`, `json_lines`, `xlsx` or `folder`; null "
                "when it cannot be read.", nullable=True),
-        Column("bytes", "int64", "Its size.", nullable=True),
-        Column("sha256", "string", "Of its bytes.", nullable=True),
-        Column("encoding", "string", "Of text formats.", nullable=True),
-        Column("delimiter", "string", "Of CSV and TSV.", nullable=True),
-        Column("sheet", "string", "Of XLSX: the one that is read.", nullable=True),
-        Column("columns", "list<string>", "The header, as it is written.", nullable=True),
+        Column("bytes", "int64", "Size in bytes.", nullable=True),
+        Column("sha256", "string", "SHA-256 of the file.", nullable=True),
+        Column("encoding", "string", "Encoding, of text formats.", nullable=True),
+        Column("delimiter", "string", "Delimiter, of CSV and TSV.", nullable=True),
+        Column("sheet", "string", "Sheet that is read, of XLSX.", nullable=True),
+        Column("columns", "list<string>", "The header as in the file.", nullable=True),
         Column("refused", "string", "Why it cannot be read; null when it can.", nullable=True),
     ),
 )  # fmt: skip
@@ -156,7 +156,7 @@ PRODUCTS_IMPORTED = Table(
     ),
     (
         Rule(SHAPE, "The table has its columns, with their types.", blocking=True),
-        Rule("products_unique", "Every product stands there once."),
+        Rule("products_unique", "Every product has one row."),
         Rule("have_photos", "Products have photos in the bucket.", "warning", tolerated=0.5),
     ),
 )  # fmt: skip

@@ -246,7 +246,7 @@ class IdentifierSurvey:
         return Found(
             None, self.column, "damage_extra_digit", None,
             f"A {which} was {place} {self._share(count)} barcodes in '{self.column}'; "
-            f"without it their check digits hold, as they stand only {self.sound:,} do.",
+            f"without it their check digits are valid, with it only {self.sound:,} are.",
             f"the {end} {which} removed", certain=True,
         )  # fmt: skip
 

@@ -59,7 +59,7 @@ def test_parts_and_batches_need_not_fit(size: int) -> None:
     findings = pa.concat_tables(each for _, each in made)
     assert quarantined["row"].to_pylist() == findings["row"].to_pylist() == rows
     assert findings["message"].to_pylist() == [
-        f"The product id:P stands in row 2 already, and again in row {row}." for row in rows
+        f"The product id:P is in row 2 already, and again in row {row}." for row in rows
     ]
     # Of a folder, each question looks through all records.
     assert reader.asked == [2 * len(rows[at : at + size]) for at in range(0, len(rows), size)]

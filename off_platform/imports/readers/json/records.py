@@ -62,7 +62,7 @@ class JsonReader(Reader):
             if not isinstance(item, dict):
                 raise UnreadableError(
                     Found(number, None, "json_not_records", None,
-                          f"Item {number:,} of the list is no object but {_kind(item)}.",
+                          f"Item {number:,} of the list is not an object but {_kind(item)}.",
                           line=line)
                 )  # fmt: skip
             flat = self._flat(number, item)
@@ -203,7 +203,7 @@ def _batch(waiting: list[tuple[int, int, Flat]]) -> Batch:
 
 
 def _doubled(row: int, column: str) -> Found:
-    message = f"'{column[:80]}' stands twice in one object."
+    message = f"'{column[:80]}' appears twice in one object."
     return Found(row, column, "json_duplicate_key", None, message)
 
 

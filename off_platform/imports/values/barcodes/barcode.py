@@ -142,7 +142,7 @@ def _barcode(text: str, *, gtin: bool) -> Reading:
         return Reading(None, "barcode_not_digits")
     inner = _of_digits(cleaned, gtin=gtin)
     if inner.value is None:
-        detail = f"and its digits alone, {cleaned}, are no barcode either"
+        detail = f"and its digits alone, {cleaned}, are not a barcode either"
         return Reading(None, "barcode_not_digits", detail=detail)
     # Six digits have no check digit to hold.
     certain = len(cleaned) != UPC_E_SHORT
@@ -156,7 +156,7 @@ def _of_digits(code: str, *, gtin: bool) -> Reading:
         return _gtin_elsewhere(code) if len(code) == GTIN_14 else _wrong_length(code)
     if len(code) == UPC_E_SHORT:
         expanded = expanded_upc_e(code) or ""
-        detail = f"with number system 0 it stands for {expanded}"
+        detail = f"with number system 0 it expands to {expanded}"
         return Reading(code, "barcode_short_upc_e", f"0{code}{expanded[-1:]}", detail=detail)
     if not candidates(code) or (len(code) != EAN_8 and not _holds(code)):
         detail = f"with these digits it would end in {_check_digit(code[:-1])}"
