@@ -429,7 +429,7 @@ def test_the_help_names_every_option() -> None:
     shown = subprocess.run(  # noqa: S603 - our own command
         [command, "bins", "--help"], capture_output=True, text=True, check=True
     ).stdout
-    assert "Make an image set of bins" in shown
+    assert "Build an image set of bins" in shown
     for option in (
         "out", "n", "seed", "id-space", "difficulty", "least-quantity", "most-quantity",
         "per-class", "one-per-visit", "exact", "asin", "sku", "split", "layout", "keep-formats",

@@ -492,7 +492,7 @@ def test_a_location_with_wrong_declarations_ends_in_the_sentence(tmp_path: Path)
         loaded.stderr.strip()
         .split("\n")[-1]
         .endswith(
-            "image_sets.toml has the table 'breakfast'; sets stand below images or bins, such as "
+            "image_sets.toml has the table 'breakfast'; sets belong below images or bins, such as "
             "[images.breakfast]."
         )
     )

@@ -42,7 +42,7 @@ def test_the_report_names_what_is_wrong(page: "Page", platform: Platform, bad_im
     report = platform.root / "lake" / "imports" / bad_import / "report.html"
     elsewhere = open_from_disk(page, report)
     page.get_by_text("20,5 g of fat").first.wait_for()
-    page.get_by_text("Write the number of the package, or leave the cell empty.").first.wait_for()
+    page.get_by_text("Write the number from the package, or leave the cell empty.").first.wait_for()
     # What stands in the file is shown, and is no markup.
     page.get_by_text("<img id=hostile src=x onerror=alert(1)>").first.wait_for()
     assert page.locator("#hostile").count() == 0

@@ -57,7 +57,7 @@ def test_the_verdict_is_told_and_is_the_exit_code(
 def test_a_person_is_told_where_what_and_what_to_do(run: Run) -> None:
     _, out, _ = run("validate", "some.csv")
     assert "line 2 (fat_g): '30,9' -> '30.9'" in out
-    assert "1. Write a period instead of the comma. (1 finding)" in out
+    assert "1. Use a period instead of the comma. (1 finding)" in out
 
 
 @pytest.mark.usefixtures("run")

@@ -249,7 +249,7 @@ def test_it_says_how_large_the_photos_are() -> None:
     card = data_card(FACTS)
     assert "| `400` | 980 | width | 120 | 300 | 400 |" in card
     assert "| `400` | 980 | height | 88 | 399.5 | 400 |" in card
-    assert "How large" not in data_card(replace(FACTS, photo_sizes=()))
+    assert "Photo sizes" not in data_card(replace(FACTS, photo_sizes=()))
 
 
 def test_it_says_how_the_set_was_verified() -> None:
@@ -288,7 +288,7 @@ def test_one_shard_is_no_range() -> None:
 
 @pytest.mark.parametrize("suffix", ["jpg", "", '.jpg"', ".jp g", "../x", ".jpg\n"])
 def test_a_suffix_that_is_none_is_refused(suffix: str) -> None:
-    with pytest.raises(ValueError, match="is no suffix"):
+    with pytest.raises(ValueError, match="is not a suffix"):
         CardKind(name="400", meaning="", suffix=suffix)
 
 

@@ -86,7 +86,7 @@ def test_a_refresh_that_would_lose_most_leaves_the_set(
         return
     # Twice, because what the first run did must not pass for done in the second.
     for _ in range(2):
-        with pytest.raises(WrongSourceError, match=rf"of {had} objects that the set has") as told:
+        with pytest.raises(WrongSourceError, match=rf"of {had} objects of the set") as told:
             desk.make(**LOOSE, group_samples=1)
         assert "make the set in a new folder" in str(told.value)
         now = tree(path_of(desk))
@@ -136,7 +136,7 @@ def test_an_object_that_fails_keeps_its_copy(
     assert {name: tree(path_of(desk))[name] for name in stored} == {
         name: before[name] for name in stored
     }
-    assert f"{len(failed)} are copies of an earlier run" in (
+    assert f"{len(failed)} objects of the set are copies from an earlier run" in (
         desk.folder().read("README.md").decode()
     )
     # And the next run fetches them.

@@ -264,7 +264,7 @@ def test_a_large_set_is_cut_and_says_so() -> None:
 
     destination = io.StringIO()
     assert write_gallery(items(), destination, FACTS) == asked == 2_000
-    sentence = "2,000 of 30,000 samples are shown here; all are in <code>manifest.parquet</code>."
+    sentence = "2,000 of 30,000 samples are shown here; <code>manifest.parquet</code> lists all."
     assert sentence in destination.getvalue()
 
 

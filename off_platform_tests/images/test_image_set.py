@@ -271,7 +271,7 @@ def test_the_card_has_the_command_with_month_and_bucket(desk: Desk) -> None:
     card = desk.folder().read("README.md").decode()
     assert f"OFF_PLATFORM_SOURCES_ENDPOINT={desk.source.access.endpoint} " in card
     assert f"--month {MONTH} " in card
-    assert "must have the snapshot of `2026-11`" in card
+    assert "must contain the snapshot of `2026-11`" in card
 
 
 def test_fewer_than_were_asked_for_is_said(desk: Desk) -> None:

@@ -126,7 +126,7 @@ def test_loose_files_are_files(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["", ".", "..", "a/b", "/a", "../a", "a/"])
 def test_loose_files_are_no_paths(tmp_path: Path, name: str) -> None:
     files = LooseFiles(tmp_path / "00000")
-    with pytest.raises(ValueError, match="no file name"):
+    with pytest.raises(ValueError, match="not a file name"):
         files.add(name, b"mine")
     assert [path.name for path in tmp_path.rglob("*")] == ["00000"]
 
