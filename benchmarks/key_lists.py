@@ -14,6 +14,7 @@ from itertools import islice
 from pathlib import Path
 from random import Random
 
+from off_platform.barcodes.text import with_check_digit
 from off_platform.images.keys import KEY_LIST, directory
 
 SEED = 20261003
@@ -87,19 +88,14 @@ def _directories(random: Random, products: int) -> list[str]:
 def _code(random: Random, digits: str) -> str:
     luck = random.random()
     if luck < EAN_8_SHARE:
-        return _with_check_digit(digits[-7:])
+        return with_check_digit(digits[-7:])
     if luck < EAN_8_SHARE + LONG_SHARE:
         return "1" + digits + _digits(random, 5)
-    return _with_check_digit(digits)
+    return with_check_digit(digits)
 
 
 def _digits(random: Random, count: int) -> str:
     return f"{random.randrange(10**count):0{count}d}"
-
-
-def _with_check_digit(digits: str) -> str:
-    weighted = 3 * sum(map(int, digits[-1::-2])) + sum(map(int, digits[-2::-2]))
-    return f"{digits}{-weighted % 10}"
 
 
 def write_earlier_key_list(path: Path, of: Path) -> None:

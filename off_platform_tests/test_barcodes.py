@@ -1,12 +1,41 @@
-"""Barcodes: what is one, how it is spelt, whether its check digit holds."""
+"""Barcodes: what is one, how it is written, whether its check digit holds; in all three forms."""
 
+from collections.abc import Callable, Iterator
+from typing import TypeVar
+
+import duckdb
+import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from stdnum import ean
 
-from off_platform.barcodes import NotABarcodeError, check_digit_holds, kind_of, normal_form
+from off_platform.barcodes import columns, sql
+from off_platform.barcodes.text import (
+    NotABarcodeError,
+    check_digit_holds,
+    digits_of,
+    expanded_upc_e,
+    kind_of,
+    least_padded,
+    normal_form,
+    with_check_digit,
+)
+
+Answer = TypeVar("Answer")
 
 CODES = st.from_regex(r"[0-9]{1,24}", fullmatch=True).filter(lambda code: code.strip("0"))
+# Of every length, with zeros in front, with check digits that hold; UPC-E; and other texts.
+TEXTS = st.one_of(
+    st.from_regex(r"0{0,9}[0-9]{0,18}", fullmatch=True),
+    st.from_regex(r"0{0,3}[0-9]{5,13}", fullmatch=True).map(with_check_digit),
+    st.from_regex(r"[01][0-9]{5}[0-4]?", fullmatch=True),
+    st.from_regex(r"[01][0-9]{6}", fullmatch=True).map(
+        lambda code: code + (expanded_upc_e(code[1:]) or "")[-1:]
+    ),
+    st.text(st.characters(exclude_categories=["Cs"]), max_size=20),
+    st.sampled_from(["0" * 24 + "1", "9" * 24, "٣٠١٧", "\u00b2", "1\n", "7" * 3000]),
+)
 
 
 @pytest.mark.parametrize(
@@ -63,3 +92,72 @@ def test_zeros_in_front_do_not_make_another_product(code: str, zeros: int) -> No
 def test_kind_and_check_digit(code: str, kind: str, holds: bool) -> None:  # noqa: FBT001
     assert kind_of(code) == kind
     assert check_digit_holds(code) is holds
+
+
+# One for each way in which zeros are left out.
+UPC_E = {
+    "01234505": "012000003455",
+    "01234531": "012300000451",
+    "01234543": "012340000053",
+    "04252614": "042100005264",
+    "01234565": "012345000065",
+}
+
+
+def test_upc_e_expands_as_the_specification_says() -> None:
+    assert {code: expanded_upc_e(code) for code in UPC_E} == UPC_E
+    assert {code: expanded_upc_e(code[1:7]) for code in UPC_E} == UPC_E
+    assert expanded_upc_e("04252615") is None
+    assert expanded_upc_e("24252614") is None
+    assert [*map(expanded_upc_e, ("00000030", "00000040", "000003"))] == [None] * 3
+
+
+@pytest.fixture(scope="module")
+def connection() -> Iterator[duckdb.DuckDBPyConnection]:
+    with duckdb.connect() as made:
+        yield made
+
+
+def answers(function: Callable[[str], Answer], texts: list[str]) -> list[Answer | None]:
+    """What the form for one text says of each; None where it raises."""
+
+    def answer(text: str) -> Answer | None:
+        try:
+            return function(text)
+        except NotABarcodeError:
+            return None
+
+    return [answer(text) for text in texts]
+
+
+@settings(max_examples=200)
+@given(texts=st.lists(TEXTS, max_size=12))
+@example(texts=["", "0", "0" * 6, "0" * 8, "0" * 14])
+@example(texts=[*UPC_E, *UPC_E.values(), *(code[1:7] for code in UPC_E), "00000030", "000003"])
+def test_the_three_forms_agree_with_one_another_and_check_digits_with_stdnum(
+    connection: duckdb.DuckDBPyConnection, texts: list[str]
+) -> None:
+    refused = [code is None for code in answers(digits_of, texts)]
+    forms = answers(normal_form, texts)
+    holds = answers(check_digit_holds, texts)
+    bare = answers(lambda text: least_padded(digits_of(text)), texts)
+    query = f"SELECT {sql.normal_form('code')}, {sql.fault('code')} IS NOT NULL"
+    rows = "FROM (SELECT unnest($1::VARCHAR[]) AS code)"
+    in_sql = connection.execute(f"{query} {rows}", [texts]).fetchall()
+    assert in_sql == [*zip(forms, refused, strict=True)]
+    # As batches come: wide or not, sliced, with absent ones.
+    for kind in (pa.string(), pa.large_string()):
+        column = pa.array([None, "?", *texts, None], kind)[2:]
+        assert columns.expanded_upc_e(column).to_pylist() == [*map(expanded_upc_e, texts), None]
+        in_vectors = [
+            columns.normal_forms(column).to_pylist(),
+            columns.least_padded(column).to_pylist(),
+            columns.check_digits_hold(column).tolist(),
+        ]
+        assert not in_vectors[2].pop()
+        for expected, found in zip((forms, bare, holds), in_vectors, strict=True):
+            for one, several, no_barcode in zip(expected, found, refused, strict=False):
+                assert no_barcode or one == several
+    for text, one, no_barcode in zip(texts, holds, refused, strict=True):
+        if not no_barcode and len(text) in {8, 12, 13, 14}:
+            assert one == ean.is_valid(text)

@@ -15,7 +15,7 @@ import click
 import typer
 from rich.markup import escape
 
-from off_platform.barcodes import check_digit_holds, kind_of, normal_form
+from off_platform.barcodes.text import check_digit_holds, kind_of, normal_form
 from off_platform.cli import crash_report
 from off_platform.cli.context import (
     DONE,

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
+from off_platform.barcodes.text import MOST_DIGITS
 from off_platform.image_sets.declared import UnusableChoiceError
-from off_platform.images.keys import SUFFIXES, Kind
+from off_platform.images.keys import Kind, key_sql
 from off_platform.stable_order import SPREAD, WORD, mix, with_mix, words
 from off_platform.storage.sql import literal
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 # As image_sets.toml has it.
 WING = "images"
 SetKind = Literal["raw", "400", "ocr", "raw+ocr", "400+ocr"]
-Prefix = Annotated[str, StringConstraints(pattern=r"^[0-9]{1,24}$")]
+Prefix = Annotated[str, StringConstraints(pattern=f"^[0-9]{{1,{MOST_DIGITS}}}$")]
 # The pattern also refuses what is no Unicode, as a terminal can hand it over.
 Tag = Annotated[str, StringConstraints(min_length=1, max_length=300, pattern=r"^[^\x00]*$")]
 Tags = tuple[Tag, ...]
@@ -188,11 +189,7 @@ def _objects_query(choice: Choice, index: str) -> str:
 
 # Reading the keys of 7.5 million photos to keep 1,000 would take as long as all the rest: the key
 # of today's layout follows from its parts.
-_CODE = "(CASE length(barcode) WHEN 8 THEN '00000' ELSE '' END || barcode)"
-_CURRENT_KEY = f"""concat('data/', {_CODE}[1:3], '/', {_CODE}[4:6], '/', {_CODE}[7:9], '/',
-    {_CODE}[10:], '/', image_id, CASE kind {
-    " ".join(f"WHEN {literal(kind)} THEN {literal(suffix)}" for kind, suffix in SUFFIXES.items())
-} END)"""
+_CURRENT_KEY = key_sql("barcode", "image_id", "kind")
 
 
 def _keys_elsewhere(index: str) -> str:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Literal
 
 import duckdb
 
-from off_platform.barcodes import EAN_8_DIGITS, EAN_13_DIGITS, MOST_DIGITS
+from off_platform.barcodes import sql as barcode_sql
 from off_platform.storage.sql import literal
 
 if TYPE_CHECKING:
@@ -168,21 +168,6 @@ def facts_of(dump: Path) -> set[str]:
     return {fact for fact, (_, names) in FACTS.items() if not forms.keys().isdisjoint(names)}
 
 
-def normal_form_sql(column: str) -> str:
-    """The SQL twin of `barcodes.normal_form`; null where that raises.
-
-    Args:
-        column: SQL of a VARCHAR, usually a column's name. Never text from outside.
-    """
-    digits = f"ltrim({column}, '0')"
-    return f"""CASE
-    WHEN NOT regexp_full_match({column}, '[0-9]+') THEN NULL
-    WHEN length({column}) > {MOST_DIGITS} OR {digits} = '' THEN NULL
-    WHEN length({digits}) <= {EAN_8_DIGITS} THEN lpad({digits}, {EAN_8_DIGITS}, '0')
-    WHEN length({digits}) < {EAN_13_DIGITS} THEN lpad({digits}, {EAN_13_DIGITS}, '0')
-    ELSE {digits} END"""
-
-
 def _recognised(dump: Path) -> _Dump:
     with dump.open("rb") as file:
         magic = file.read(4)
@@ -278,12 +263,8 @@ def _rows_sql(dump: _Dump) -> str:
     return f"""
 WITH source AS ({_source_sql(dump)})
 SELECT
-  CASE WHEN fault IS NOT NULL THEN fault
-    WHEN coalesce(code, '') = '' THEN 'the code is empty'
-    WHEN NOT regexp_full_match(code, '[0-9]+') THEN 'the code holds more than digits'
-    WHEN length(code) > {MOST_DIGITS} THEN 'the code has more than {MOST_DIGITS} digits'
-    WHEN ltrim(code, '0') = '' THEN 'the code is all zeros' END AS reason,
-  CASE WHEN fault IS NULL THEN {normal_form_sql("code")} END AS code,
+  coalesce(fault, {barcode_sql.fault("code")}) AS reason,
+  CASE WHEN fault IS NULL THEN {barcode_sql.normal_form("code")} END AS code,
   coalesce(NULLIF(trim(last_editor), ''), NULLIF(trim(last_modified_by), '')) AS last_editor,
   {_MOMENT.format("last_modified_t")} AS last_modified,
   coalesce(

@@ -9,26 +9,28 @@ one by one through `keys.py`, which is the rule. Month against month is `key_cha
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from off_platform.barcodes.text import EAN_8, EAN_13
 from off_platform.images import key_list, keys
 from off_platform.images.schemas import KEY_INDEX, KEY_INDEX_ODDITIES
 from off_platform.storage.progress import Display, Tally
 
-KINDS: tuple[keys.Kind, ...] = ("raw", "400", "ocr")
-LAYOUTS: tuple[keys.Layout, ...] = ("current", "document", "other")
+KINDS: tuple[keys.Kind, ...] = get_args(keys.Kind)
+LAYOUTS: tuple[keys.Layout, ...] = get_args(keys.Layout)
 
-# `data/401/235/911/4303/`: where the name starts when the code has 13 digits.
-DIRECTORY_BYTES = 22
+# `data/401/235/911/4303/`: codes of 13 digits, which nearly all have.
+THIRTEEN_DIGITS = replace(keys.SPLIT, most=EAN_13)
+DIRECTORY_BYTES = len(THIRTEEN_DIGITS.of(""))
 # A code of at most 8 significant digits starts with five zeros when padded to 13.
-SHORT_CODE = "00000"
+SHORT_CODE = "0" * (EAN_13 - EAN_8)
 LONGEST_SHOWN = 500
 
 
@@ -175,8 +177,9 @@ def _parse(lines: pa.BinaryArray, lines_before: int) -> tuple[pa.Table, list[Odd
 def _directories(lines: pa.BinaryArray) -> tuple[np.ndarray[Any, Any], pa.StringArray]:
     """For each row the number of its run of equal directories, or -1; and each run's barcode."""
     runs = pc.run_end_encode(pc.binary_slice(lines, 0, DIRECTORY_BYTES))
-    fits = pc.match_substring_regex(runs.values, THIRTEEN_DIGITS)
-    joined = pc.replace_substring(pc.binary_slice(runs.values, 5, DIRECTORY_BYTES), b"/", b"")
+    fits = pc.match_substring_regex(runs.values, f"^{THIRTEEN_DIGITS.pattern}$")
+    digits = pc.binary_slice(runs.values, len(keys.PREFIX), DIRECTORY_BYTES)
+    joined = pc.replace_substring(digits, b"/", b"")
     codes = pc.if_else(fits, joined, b"").cast(pa.string())
     short = pc.starts_with(codes, SHORT_CODE)
     barcodes = pc.if_else(short, pc.utf8_slice_codeunits(codes, len(SHORT_CODE)), codes)
@@ -186,9 +189,6 @@ def _directories(lines: pa.BinaryArray) -> tuple[np.ndarray[Any, Any], pa.String
     ).astype(np.int32)
     lengths = np.diff(runs.run_ends.to_numpy(), prepend=0)
     return np.repeat(numbers, lengths), barcodes
-
-
-THIRTEEN_DIGITS = r"^data/[0-9]{3}/[0-9]{3}/[0-9]{3}/[0-9]{4}/$"
 
 
 def _names(lines: pa.BinaryArray) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:

@@ -1,15 +1,18 @@
-"""Barcode to directory, directory to barcode, key to its parts. Pure: one key at a time.
+"""The layout of the images bucket's keys as data; keys made from their parts, and parsed. Pure.
 
-The whole key list at once is parsed by `key_index.py`, which must agree with this module; a test
-holds the two together. The sources are the images bucket's document, as Open Food Facts publishes
-it, and for the layout of today its server's pull request 10472.
+All forms come from that data: the patterns, the key of one object in Python, the keys of a table in
+SQL. A whole list is parsed by `key_index.py`, with the same patterns. The sources are the
+images bucket's document, as Open Food Facts publishes it, and for the layout of today, which came
+in 2024, its server's pull request 10472.
 """
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from off_platform.barcodes import EAN_13_DIGITS, MOST_DIGITS, digits_of, normal_form
+from off_platform.barcodes.text import EAN_13, MOST_DIGITS, digits_of, normal_form
+from off_platform.storage.sql import literal
 
 Kind = Literal["raw", "400", "ocr"]
 Layout = Literal["current", "document", "other"]
@@ -23,15 +26,57 @@ SUFFIXES: dict[Kind, str] = {"raw": ".jpg", "400": ".400.jpg", "ocr": ".json.gz"
 # A tenth digit would not fit the index's 32-bit image_id; the largest seen ids have four digits.
 MOST_ID_DIGITS = 9
 
+
+@dataclass(frozen=True, slots=True)
+class Directory:
+    """How a layout writes the digits of a barcode as a directory.
+
+    Attributes:
+        cuts: after how many digits there is a slash, beside the one at the end.
+        least: number of digits to which zeros are put in front.
+        most: largest number of digits.
+    """
+
+    cuts: tuple[int, ...]
+    least: int
+    most: int
+
+    @property
+    def pattern(self) -> str:
+        """A regular expression that matches the directory from start to end."""
+        sizes = (
+            f"{end - start}" if end else f"{self.least - start},{self.most - start}"
+            for start, end in self._groups
+        )
+        return PREFIX + "".join(f"[0-9]{{{size}}}/" for size in sizes)
+
+    def of(self, code: str) -> str:
+        """The directory of a barcode, with `data/` before and a slash behind."""
+        code = code.zfill(self.least)
+        return PREFIX + "".join(f"{code[start:end]}/" for start, end in self._groups)
+
+    def sql(self, code: str) -> str:
+        """The same in SQL of DuckDB, of a column of barcodes."""
+        padded = f"(repeat('0', {self.least} - length({code})) || {code})"
+        groups = (f"{padded}[{start + 1}:{end or ''}], '/'" for start, end in self._groups)
+        return f"concat('{PREFIX}', {', '.join(groups)})"
+
+    @property
+    def _groups(self) -> Iterator[tuple[int, int | None]]:
+        return zip((0, *self.cuts), (*self.cuts, None), strict=True)
+
+
 # Three groups of 3 digits and "one group of 4 digits", as documented. A code of more than 13
 # digits keeps a longer last group, as 990530101113758685 does in the published list.
-SPLIT_DIRECTORY = re.compile(
-    rf"data/([0-9]{{3}})/([0-9]{{3}})/([0-9]{{3}})/([0-9]{{4,{MOST_DIGITS - 9}}})/"
-)
+SPLIT = Directory(cuts=(3, 6, 9), least=EAN_13, most=MOST_DIGITS)
 # As documented, "for barcodes with fewer digits (like EAN8), the directory path is not split".
-UNSPLIT_DIRECTORY = re.compile(r"data/([0-9]{1,12})/")
-NAME = re.compile(rf"([0-9]{{1,{MOST_ID_DIGITS}}})(\.400\.jpg|\.jpg|\.json\.gz)")
+UNSPLIT = Directory(cuts=(), least=1, most=EAN_13 - 1)
 
+_SUFFIX = "|".join(map(re.escape, SUFFIXES.values()))
+NAME = f"[0-9]{{1,{MOST_ID_DIGITS}}}(?:{_SUFFIX})"
+KEY = f"(?:{SPLIT.pattern}|{UNSPLIT.pattern}){NAME}"
+
+_SPLIT, _UNSPLIT, _NAME = (re.compile(each) for each in (SPLIT.pattern, UNSPLIT.pattern, NAME))
 _KIND_OF_SUFFIX: dict[str, Kind] = {suffix: kind for kind, suffix in SUFFIXES.items()}
 
 
@@ -62,22 +107,35 @@ def directory(barcode: str, layout: Layout = "current") -> str:
             `other` cannot be asked for.
 
     Raises:
-        off_platform.barcodes.NotABarcodeError: see `off_platform.barcodes.digits_of`.
+        off_platform.barcodes.text.NotABarcodeError: see `off_platform.barcodes.text.digits_of`.
     """
     code = digits_of(barcode)
-    if layout == "document" and len(code) < EAN_13_DIGITS:
-        return f"{PREFIX}{code}/"
-    code = code.lstrip("0").zfill(EAN_13_DIGITS)
-    return f"{PREFIX}{code[:3]}/{code[3:6]}/{code[6:9]}/{code[9:]}/"
+    if layout == "document" and len(code) <= UNSPLIT.most:
+        return UNSPLIT.of(code)
+    return SPLIT.of(code.lstrip("0"))
 
 
 def key(barcode: str, image_id: int, kind: Kind, layout: Layout = "current") -> str:
     """The key of one object: directory, image id and the suffix of its kind.
 
     Raises:
-        off_platform.barcodes.NotABarcodeError: see `directory`.
+        off_platform.barcodes.text.NotABarcodeError: see `directory`.
     """
     return f"{directory(barcode, layout)}{image_id}{SUFFIXES[kind]}"
+
+
+def key_sql(barcode: str, image_id: str, kind: str, directory: Directory = SPLIT) -> str:
+    """The keys of a table's objects, in SQL of DuckDB.
+
+    Args:
+        barcode: SQL of the barcodes, for the layout of today in normal form; never text from
+            outside, like the others.
+        image_id: SQL of whole numbers from 0 on.
+        kind: SQL of the kinds.
+        directory: `SPLIT` for the layout of today.
+    """
+    suffixes = " ".join(f"WHEN {literal(k)} THEN {literal(s)}" for k, s in SUFFIXES.items())
+    return f"concat({directory.sql(barcode)}, {image_id}, CASE {kind} {suffixes} END)"
 
 
 def parse(text: str) -> Key:
@@ -85,15 +143,13 @@ def parse(text: str) -> Key:
 
     Raises:
         NotAKeyError: it is not built as the document says.
-        off_platform.barcodes.NotABarcodeError: never; an all-zero directory is a `NotAKeyError`.
+        off_platform.barcodes.text.NotABarcodeError: never; all zeros are a `NotAKeyError`.
     """
     where, slash, name = text.rpartition("/")
     named = parse_name(name)
-    split = SPLIT_DIRECTORY.fullmatch(where + slash)
-    unsplit = UNSPLIT_DIRECTORY.fullmatch(where + slash)
-    found = split or unsplit
-    code = "".join(found.groups()) if found else ""
-    if not named or not code.strip("0"):
+    unsplit = _UNSPLIT.fullmatch(where + slash)
+    code = where.removeprefix(PREFIX).replace("/", "")
+    if not named or not _is_directory(where + slash) or not code.strip("0"):
         raise NotAKeyError(f"{text[:120]!r} is no key: {reason_against(text)}.")
     layout: Layout = "document" if unsplit else "other"
     if text == key(normal_form(code), *named):
@@ -102,9 +158,9 @@ def parse(text: str) -> Key:
 
 
 def parse_name(name: str) -> tuple[int, Kind] | None:
-    """Image id and kind that the last part of a key tells, or None when it is no such name."""
-    named = NAME.fullmatch(name)
-    return (int(named[1]), _KIND_OF_SUFFIX[named[2]]) if named else None
+    """Image id and kind of the last part of a key, or None when it is not such a name."""
+    image_id, dot, suffix = name.partition(".")
+    return (int(image_id), _KIND_OF_SUFFIX[dot + suffix]) if _NAME.fullmatch(name) else None
 
 
 def reason_against(text: str) -> str:
@@ -124,7 +180,7 @@ def reason_against(text: str) -> str:
 
 
 def _is_directory(text: str) -> bool:
-    return bool(SPLIT_DIRECTORY.fullmatch(text) or UNSPLIT_DIRECTORY.fullmatch(text))
+    return bool(_SPLIT.fullmatch(text) or _UNSPLIT.fullmatch(text))
 
 
 def file_name(text: str) -> str:

@@ -3,16 +3,17 @@
 How they are checked is `off_platform/quality.py`.
 """
 
+from typing import get_args
+
+from off_platform.barcodes.text import NORMAL_FORM
+from off_platform.images.keys import KEY, Kind, Layout
 from off_platform.quality import SHAPE, Column, Rule, Table
 
-_NORMAL_FORM = "[0-9]{8}|[0-9]{13,24}"
 _SHAPE = Rule(
     SHAPE,
     "The table has exactly its columns, with their types, and no missing values.",
     blocking=True,
 )
-_DIRECTORY = "(?:[0-9]{3}/[0-9]{3}/[0-9]{3}/[0-9]{4,15}|[0-9]{1,12})"
-_KEY = rf"data/{_DIRECTORY}/[0-9]{{1,9}}(?:\.400\.jpg|\.jpg|\.json\.gz)"
 
 SNAPSHOTS = Table(
     "snapshots",
@@ -59,14 +60,14 @@ KEY_INDEX = Table(
             "string",
             "The object's key in the bucket.",
             rule="keys_well_formed",
-            pattern=_KEY,
+            pattern=KEY,
         ),
         Column(
             "barcode",
             "string",
             "The product, in normal form: 8 digits, or 13 and more.",
             rule="barcodes_in_normal_form",
-            pattern=_NORMAL_FORM,
+            pattern=NORMAL_FORM,
         ),
         Column(
             "image_id",
@@ -80,14 +81,14 @@ KEY_INDEX = Table(
             "string",
             "`raw` as sent, `400` the 400 px copy, `ocr` the OCR result.",
             rule="kinds_known",
-            one_of=("raw", "400", "ocr"),
+            one_of=get_args(Kind),
         ),
         Column(
             "layout",
             "string",
             "Directory: today's (`current`), unsplit (`document`), with extra zeros (`other`).",
             rule="layouts_known",
-            one_of=("current", "document", "other"),
+            one_of=get_args(Layout),
         ),
     ),
     (
@@ -138,14 +139,14 @@ KEY_CHANGES = Table(
             "string",
             "The product.",
             rule="barcodes_in_normal_form",
-            pattern=_NORMAL_FORM,
+            pattern=NORMAL_FORM,
         ),
         Column(
             "kind",
             "string",
             "Kind of the objects.",
             rule="kinds_known",
-            one_of=("raw", "400", "ocr"),
+            one_of=get_args(Kind),
         ),
         Column(
             "change",
@@ -175,7 +176,7 @@ PRODUCTS = Table(
             "string",
             "The product, in normal form.",
             rule="codes_in_normal_form",
-            pattern=_NORMAL_FORM,
+            pattern=NORMAL_FORM,
         ),
         Column("last_editor", "string", "Who edited it last.", nullable=True),
         Column("last_modified", "timestamp", "When it was edited last.", nullable=True),

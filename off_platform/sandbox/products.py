@@ -5,8 +5,7 @@ The words come from `assortment.py`; where its photos lie is decided in `images_
 
 from dataclasses import dataclass
 
-from stdnum import ean
-
+from off_platform.barcodes.text import with_check_digit
 from off_platform.sandbox.assortment import (
     BRANDS,
     COUNTRIES,
@@ -78,7 +77,7 @@ def invented_code(seed: int, number: int) -> str:
     luck = chance(seed, "code", number)
     # 7919 has no factor in common with 10000, so that no two numbers share their last digits.
     digits = f"2{luck.randrange(10)}{luck.randrange(10**6):06d}{number * 7919 % 10_000:04d}"
-    return digits + ean.calc_check_digit(digits)
+    return with_check_digit(digits)
 
 
 def product(seed: int, number: int, *, code: str | None = None, month: int = 0) -> Product:

@@ -13,16 +13,15 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from off_platform.barcodes import NotABarcodeError, normal_form
+from off_platform.barcodes.text import normal_form
 from off_platform.images import dumps
 from off_platform.images.dumps import (
     FACTS,
     UnknownDumpError,
     facts_of,
-    normal_form_sql,
     products_query,
     rejected_query,
 )
@@ -525,24 +524,6 @@ def test_a_missing_file_stays_a_missing_file(tmp_path: Path) -> None:
 
 
 digit_texts = st.text("0123456789", max_size=27)
-any_texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
-
-
-@settings(max_examples=50)
-@given(st.lists(digit_texts | any_texts, min_size=1, max_size=50))
-@example(["0", "", "٣٠١٧", "1\n", "00000001", "123456789", "0" * 24 + "1", "²", "9" * 24])
-def test_the_normal_form_in_sql_is_the_one_in_python(
-    shared: duckdb.DuckDBPyConnection, codes: list[str]
-) -> None:
-    def in_python(code: str) -> str | None:
-        try:
-            return normal_form(code)
-        except NotABarcodeError:
-            return None
-
-    query = f"SELECT {normal_form_sql('code')} FROM (SELECT unnest($1::VARCHAR[]) AS code)"
-    found = [row[0] for row in shared.execute(query, [codes]).fetchall()]
-    assert found == [in_python(code) for code in codes]
 
 
 @settings(max_examples=15)

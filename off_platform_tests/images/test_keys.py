@@ -1,17 +1,25 @@
 """Keys: the document's sentences about directories and names, and the layout of today."""
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import duckdb
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from off_platform.barcodes import normal_form
+from off_platform.barcodes.text import normal_form
 from off_platform.images import keys
 
 CODES = st.from_regex(r"[0-9]{1,24}", fullmatch=True).filter(lambda code: code.strip("0"))
 KINDS = st.sampled_from(["raw", "400", "ocr"])
+IDS = st.integers(0, 999_999_999)
+Parts = tuple[str, int, keys.Kind]
+
+
+def parts_of(codes: st.SearchStrategy[str]) -> st.SearchStrategy[list[Parts]]:
+    return st.lists(st.tuples(codes, IDS, KINDS), min_size=1, max_size=20)
 
 
 def test_the_documents_own_example() -> None:
@@ -41,12 +49,53 @@ def test_image_ids_that_look_like_the_small_copy_are_raw(image_id: int) -> None:
     assert keys.parse(f"data/401/235/911/4303/{image_id}.400.jpg").kind == "400"
 
 
-@given(CODES, st.integers(0, 999_999_999), KINDS, st.sampled_from(["current", "document"]))
+@given(CODES, IDS, KINDS, st.sampled_from(["current", "document"]))
 def test_a_key_leads_back_to_its_parts(
     barcode: str, image_id: int, kind: keys.Kind, layout: keys.Layout
 ) -> None:
     parsed = keys.parse(keys.key(barcode, image_id, kind, layout))
     assert (parsed.barcode, parsed.image_id, parsed.kind) == (normal_form(barcode), image_id, kind)
+
+
+@pytest.fixture(scope="module")
+def connection() -> Iterator[duckdb.DuckDBPyConnection]:
+    with duckdb.connect() as made:
+        yield made
+
+
+@settings(max_examples=60)
+@given(
+    st.tuples(st.just("current"), parts_of(CODES.map(normal_form)))
+    | st.tuples(st.just("document"), parts_of(CODES.map(lambda code: f"1{code[:11]}")))
+)
+def test_both_layouts_are_written_alike_in_sql_match_the_pattern_and_are_parsed(
+    connection: duckdb.DuckDBPyConnection, listed: tuple[keys.Layout, list[Parts]]
+) -> None:
+    layout, parts = listed
+    written = [keys.key(*each, layout) for each in parts]
+    directory = keys.UNSPLIT if layout == "document" else keys.SPLIT
+    columns = "unnest($1) AS code, unnest($2) AS id, unnest($3) AS kind"
+    query = f"SELECT {keys.key_sql('code', 'id', 'kind', directory)} FROM (SELECT {columns})"
+    in_sql = connection.execute(query, [*map(list, zip(*parts, strict=True))]).fetchall()
+    assert in_sql == [(text,) for text in written]
+    assert all(re.fullmatch(keys.KEY, text) for text in written)
+    assert [keys.parse(text) for text in written] == [
+        keys.Key(normal_form(code), image_id, kind, layout) for code, image_id, kind in parts
+    ]
+
+
+def parses(text: str) -> bool:
+    try:
+        keys.parse(text)
+    except keys.NotAKeyError:
+        return False
+    return True
+
+
+@given(st.from_regex(r"data/[0-9/]{1,30}/[0-9]{1,11}(\.400)?\.(jpg|json\.gz|json)", fullmatch=True))
+def test_the_pattern_of_the_table_is_the_rule_of_the_parser(text: str) -> None:
+    zeros = re.fullmatch("data/[0/]+", text[: text.rindex("/")])
+    assert parses(text) == (bool(re.fullmatch(keys.KEY, text)) and not zeros)
 
 
 @pytest.mark.parametrize(

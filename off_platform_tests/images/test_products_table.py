@@ -7,7 +7,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from off_platform.barcodes import normal_form
+from off_platform.barcodes.text import normal_form
 from off_platform.images.dumps import UnknownDumpError
 from off_platform.images.products import NoDumpError, make_products
 from off_platform.images.schemas import PRODUCTS

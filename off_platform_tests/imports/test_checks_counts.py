@@ -6,10 +6,10 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
+from off_platform.barcodes.text import with_check_digit
 from off_platform.imports import checks
 from off_platform.imports.specification.tables import ACCEPTED, QUARANTINED
 from off_platform.imports.validation import validate_import
-from off_platform.imports.values.barcodes.barcode import with_check_digit
 from off_platform.imports.whole_file.staging import connected, findings_in
 from off_platform.quality import Finding
 from off_platform.storage.sql import literal

@@ -5,7 +5,7 @@ import io
 
 import pytest
 
-from off_platform.imports.values.barcodes.barcode import with_check_digit
+from off_platform.barcodes.text import with_check_digit
 from off_platform.imports.values.placeholders import MISSING
 from off_platform.imports.values.texts import repaired_text
 from off_platform_tests.imports.broken_records import table

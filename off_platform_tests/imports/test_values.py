@@ -3,7 +3,7 @@
 import pytest
 
 from off_platform.imports.specification.rules import BY_ID
-from off_platform.imports.values.barcodes.barcode import barcode, candidates, expanded_upc_e
+from off_platform.imports.values.barcodes.barcode import barcode, candidates
 from off_platform.imports.values.geography.places import countries, language_code, languages
 from off_platform.imports.values.numbers.number import energy_pair, number
 from off_platform.imports.values.quantities import quantity
@@ -110,6 +110,8 @@ BARCODES: list[Case] = [
     ("0000000000000", "barcode_all_zeros", None, False),
     ("20065034", "barcode_restricted", None, False),
     ("425261", "barcode_short_upc_e", "04252614", False),
+    ("000003", "barcode_all_zeros", None, False),
+    ("00000030", "barcode_check_digit", None, False),
     ("-", "missing_marker", "", True),
 ]
 
@@ -376,15 +378,6 @@ def test_a_gtin_takes_14_digits_and_may_be_of_a_case() -> None:
     assert barcode("03017620422003", gtin=True) == Reading("03017620422003")
     assert barcode("10000000000007", gtin=True).rule == "barcode_trade_unit"
     assert barcode("10000000000007").rule == "barcode_length"
-
-
-def test_upc_e_expands_as_the_specification_says() -> None:
-    # One for each way in which zeros are left out.
-    pairs = {"01234505": "012000003455", "01234531": "012300000451", "01234543": "012340000053",
-             "04252614": "042100005264", "01234565": "012345000065"}  # fmt: skip
-    assert {code: expanded_upc_e(code) for code in pairs} == pairs
-    assert expanded_upc_e("04252615") is None
-    assert expanded_upc_e("24252614") is None
 
 
 def test_eight_digits_keep_both_of_their_meanings() -> None:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from off_platform.barcodes import check_digit_holds
+from off_platform.barcodes.text import check_digit_holds
 from off_platform.images import keys
 from off_platform.sandbox.images_plan import JUNK, LEAST_PRODUCTS, plan
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from off_platform.barcodes import normal_form
+from off_platform.barcodes.text import normal_form
 from off_platform.images import keys
 from off_platform.sandbox.images_bucket import ImagesBucket
 from off_platform.sandbox.products_dump import make_products_dump, tag

@@ -13,6 +13,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from off_platform.barcodes.text import UPC_E_SHORT
 from off_platform.imports.readers.batches import Batch
 from off_platform.imports.records.columns import Columns
 from off_platform.imports.records.explanation import Explanation
@@ -26,7 +27,6 @@ from off_platform.imports.records.typed_columns import (
 from off_platform.imports.specification.fields import Field, Place, Type
 from off_platform.imports.specification.rules import BY_ID, message_of
 from off_platform.imports.specification.schemas import failures, text_schema
-from off_platform.imports.values.barcodes.barcode import UPC_E_SHORT
 from off_platform.imports.values.reading import Reading
 
 if TYPE_CHECKING:

@@ -3,19 +3,17 @@
 Whether a barcode is sound is decided in `values/barcodes/`.
 """
 
-from collections.abc import Callable
-
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from off_platform.barcodes import EAN_8_DIGITS, EAN_13_DIGITS, normal_form
+from off_platform.barcodes import columns as barcode_columns
+from off_platform.barcodes.text import EAN_8, UPC_E_SHORT
 from off_platform.imports.readers.batches import Batch
 from off_platform.imports.records.cells import Cell
 from off_platform.imports.records.columns import Columns
 from off_platform.imports.records.findings import BatchFindings
 from off_platform.imports.records.typed_columns import cut, positions_of, present
 from off_platform.imports.specification.fields import BARCODES, BY_NAME
-from off_platform.imports.values.barcodes.barcode import UPC_E_SHORT, expanded_upc_e
 
 OWN_ID = "id:"
 # Excel leaves 7 digits and more of an EAN-8 or longer barcode that begins with zeros.
@@ -79,14 +77,9 @@ def identify(
 
 
 def normal_forms(codes: pa.StringArray) -> pa.StringArray:
-    """`barcodes.normal_form` of sound barcodes; UPC-E of 6 digits is written out first."""
-    codes = _written_out(codes)
-    significant = pc.ascii_ltrim(codes, "0")
-    return pc.if_else(
-        pc.less_equal(pc.binary_length(significant), EAN_8_DIGITS),
-        pc.ascii_lpad(significant, EAN_8_DIGITS, "0"),
-        pc.ascii_lpad(significant, EAN_13_DIGITS, "0"),
-    )
+    """The normal form of sound barcodes; UPC-E of 6 digits is expanded first."""
+    short = _of_length(codes, UPC_E_SHORT)
+    return barcode_columns.normal_forms(pc.coalesce(barcode_columns.expanded_upc_e(short), codes))
 
 
 def known_forms(
@@ -109,7 +102,7 @@ def _form_of(texts: pa.StringArray) -> pa.StringArray:
     """The normal forms of codes, sound or not; null of all else, and of zeros alone."""
     inner = pc.utf8_trim_whitespace(texts)
     forms = normal_forms(pc.if_else(pc.match_substring_regex(inner, _CODE), inner, None))
-    return pc.if_else(pc.equal(forms, "0" * EAN_8_DIGITS), None, forms)
+    return pc.if_else(pc.equal(forms, "0" * EAN_8), None, forms)
 
 
 def other_readings(codes: pa.StringArray) -> pa.StringArray:
@@ -117,29 +110,12 @@ def other_readings(codes: pa.StringArray) -> pa.StringArray:
 
     "EAN-8 and UPC-E cannot be told apart": both candidates are kept.
     """
-    eight = pc.equal(pc.binary_length(codes), EAN_8_DIGITS)
-    if not pc.any(eight).as_py():
-        return pa.nulls(len(codes), pa.string())
-    return _mapped(pc.if_else(eight, codes, None), _upc_e_form)
+    eight = _of_length(codes, EAN_8)
+    return barcode_columns.normal_forms(barcode_columns.expanded_upc_e(eight))
 
 
-def _upc_e_form(code: str) -> str | None:
-    expanded = expanded_upc_e(code)
-    return normal_form(expanded) if expanded else None
-
-
-def _written_out(codes: pa.StringArray) -> pa.StringArray:
-    short = pc.equal(pc.binary_length(codes), UPC_E_SHORT)
-    if not pc.any(short).as_py():
-        return codes
-    return pc.coalesce(_mapped(pc.if_else(short, codes, None), expanded_upc_e), codes)
-
-
-def _mapped(codes: pa.StringArray, of: Callable[[str], str | None]) -> pa.StringArray:
-    encoded = codes.dictionary_encode()
-    return pa.array([of(code) for code in encoded.dictionary.to_pylist()], pa.string()).take(
-        encoded.indices
-    )
+def _of_length(codes: pa.StringArray, length: int) -> pa.StringArray:
+    return pc.if_else(pc.equal(pc.binary_length(codes), length), codes, None)
 
 
 def _report_missing(batch: Batch, columns: Columns, findings: BatchFindings) -> None:

@@ -17,15 +17,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from off_platform.barcodes import MOST_DIGITS
+from off_platform.barcodes.columns import check_digits_hold, expanded_upc_e, least_padded
+from off_platform.barcodes.text import EAN_8, EAN_13, MOST_DIGITS, UPC_A, UPC_E_SHORT
 from off_platform.imports.readers.batches import Found
-from off_platform.imports.values.barcodes.barcode import (
-    EAN_8,
-    EAN_13,
-    UPC_A,
-    UPC_E_SHORT,
-    barcode_checks,
-)
 from off_platform.imports.values.barcodes.damaged import WHOLE, Damage
 
 if TYPE_CHECKING:
@@ -46,8 +40,8 @@ LEAST_UNFINISHED = 10
 # The second is what Excel makes of the first when the column is shown as a number again.
 _SCIENTIFIC = r"^\s*[0-9](?:[.,][0-9]+)?[eE]\+?[0-9]{1,3}\s*$|^[1-9][0-9]{2,6}0{6,}$"
 _ALL_DIGITS = r"^\s*(?P<first>[0-9])[.,](?P<rest>[0-9]+)[eE]\+?(?P<power>[0-9]{1,2})\s*$"
-_FRACTION = r"^\s*[0-9]{5,24}[.,]0+\s*$"
-_DIGITS = r"^[0-9]{2,24}$"
+_FRACTION = rf"^\s*[0-9]{{5,{MOST_DIGITS}}}[.,]0+\s*$"
+_DIGITS = rf"^[0-9]{{2,{MOST_DIGITS}}}$"
 # A UPC-A or EAN-13 without its leading zeros, an EAN-8 without its one.
 _SHORTENED = (7, 9, 10, 11)
 # Each kind of code without its last digit; 13 digits are a whole code outside of `gtin`.
@@ -129,7 +123,7 @@ class IdentifierSurvey:
             self.repaired[damage] += _count(holds)
             for counted in pc.value_counts(digit.filter(holds)).to_pylist():
                 self.extra[damage, counted["values"]] += counted["counts"]
-        bare = _unpadded(digits)
+        bare = least_padded(digits)
         holds = pc.and_(
             pa.array(self._sound(bare, anywhere=True)), pc.less(pc.binary_length(bare), length)
         )
@@ -141,9 +135,10 @@ class IdentifierSurvey:
             return np.zeros(0, dtype=bool)
         lengths = WHOLE if self.gtin or anywhere else WHOLE[:-1]
         whole = pc.is_in(pc.binary_length(codes), pa.array(lengths, pa.int32()))
-        # Of 8 digits it knows UPC-E, too.
-        holds = check_digits_hold(codes) | np.asarray(barcode_checks(codes, gtin=True))
-        sound: npt.NDArray[np.bool_] = whole.to_numpy(zero_copy_only=False) & holds
+        upc_e = expanded_upc_e(codes).is_valid().to_numpy(zero_copy_only=False)
+        sound: npt.NDArray[np.bool_] = whole.to_numpy(zero_copy_only=False) & (
+            check_digits_hold(codes) | upc_e
+        )
         return sound
 
     @property
@@ -294,21 +289,6 @@ def repair_query(found: Iterable[Found]) -> str:
     return ""
 
 
-def check_digits_hold(codes: pa.StringArray) -> "npt.NDArray[np.bool_]":
-    """Whether the last digit of each is the GS1 check digit of those before it.
-
-    Args:
-        codes: of up to 24 digits; leading zeros count for nothing.
-    """
-    if not len(codes):
-        return np.zeros(0, dtype=bool)
-    padded = pc.ascii_lpad(codes, MOST_DIGITS, "0")
-    digits = np.frombuffer(padded.buffers()[2], dtype=np.uint8, count=len(padded) * MOST_DIGITS)
-    weights = np.where(np.arange(MOST_DIGITS)[::-1] % 2, 3, 1)
-    sums = (digits.reshape(-1, MOST_DIGITS) - ord("0")) @ weights
-    return np.asarray(sums % 10 == 0)
-
-
 def _written_out(scientific: pa.StringArray) -> pa.StringArray:
     """The digits of those that have all of them, as `values/barcodes/` proposes them."""
     parts = pc.drop_null(pc.extract_regex(scientific, _ALL_DIGITS))
@@ -317,15 +297,6 @@ def _written_out(scientific: pa.StringArray) -> pa.StringArray:
     )
     power = pc.struct_field(parts, "power").cast("int32")
     return digits.filter(pc.equal(pc.binary_length(digits), pc.add(power, 1)))
-
-
-def _unpadded(codes: pa.StringArray) -> pa.StringArray:
-    """The codes with no more leading zeros than their kind has; as `_bare`."""
-    bare = pc.ascii_ltrim(codes, "0")
-    for length in reversed(WHOLE):
-        fits = pc.less_equal(pc.binary_length(bare), length)
-        codes = pc.if_else(fits, pc.ascii_lpad(bare, length, "0"), codes)
-    return codes
 
 
 def _count(flags: pa.BooleanArray) -> int:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from PIL import Image, UnidentifiedImageError
 
-from off_platform.barcodes import normal_form
+from off_platform.barcodes.text import normal_form
 from off_platform.imports.readers.batches import Found
 from off_platform.imports.readers.folder_files import PICTURES, is_own_folder, is_plain
 from off_platform.imports.whole_file.staging import Staging

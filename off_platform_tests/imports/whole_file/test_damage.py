@@ -7,8 +7,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pytest
 
+from off_platform.barcodes.text import with_check_digit
 from off_platform.imports.specification.rules import BY_ID
-from off_platform.imports.values.barcodes.barcode import with_check_digit
 from off_platform.imports.values.barcodes.damaged import repaired_code
 from off_platform.imports.whole_file.damage import IdentifierSurvey
 from off_platform_tests.imports.conftest import Validate

@@ -1,29 +1,29 @@
 """Barcodes as producers write them, and what short ones stand for. Pure.
 
-Kinds and the normal form by which products are told apart are in `off_platform.barcodes`; what
-happened to the barcodes of a whole file is in `damage.py`.
+Kinds, check digits and the normal form that identifies a product are in `off_platform.barcodes`;
+what happened to the barcodes of a whole file is in `whole_file/damage.py`.
 """
 
 import re
 import unicodedata
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
-from stdnum import ean
 
-from off_platform.barcodes import check_digit_holds
+from off_platform.barcodes.columns import SameLength, by_length
+from off_platform.barcodes.text import (
+    EAN_8,
+    EAN_13,
+    GTIN_14,
+    UPC_A,
+    UPC_E_SHORT,
+    check_digit_holds,
+    expanded_upc_e,
+    with_check_digit,
+)
 from off_platform.imports.specification.characters import SPACES
 from off_platform.imports.values.reading import Reading, read_on, seen
-from off_platform.imports.values.whole_columns import Column, one_array
+from off_platform.imports.values.whole_columns import Bools, Column, matches, one_array
 
-if TYPE_CHECKING:
-    import numpy.typing as npt
-
-    from off_platform.imports.values.whole_columns import Bools
-
-UPC_E_SHORT, EAN_8, UPC_A, EAN_13, GTIN_14 = 6, 8, 12, 13, 14
 LENGTHS = (UPC_E_SHORT, EAN_8, UPC_A, EAN_13)
 # Digits that a code has left after leading zeros were lost -> how many it had.
 _BEFORE_LOSS = {7: EAN_8, 9: UPC_A, 10: UPC_A, 11: UPC_A}
@@ -51,50 +51,9 @@ def barcode(text: str, *, gtin: bool = False) -> Reading:
         gtin: whether the field takes 14 digits.
 
     Returns:
-        The digits, as many as there are; `off_platform.barcodes.normal_form` compares them.
+        The digits, as many as there are; `off_platform.barcodes.text.normal_form` compares them.
     """
     return read_on(seen(text), lambda inner: _barcode(inner, gtin=gtin))
-
-
-def expanded_upc_e(code: str) -> str | None:
-    """The UPC-A that a UPC-E stands for.
-
-    GS1 General Specifications, 5.2.2.4: UPC-E leaves out zeros, its last digit but the check digit
-    tells where they were.
-
-    Args:
-        code: 8 digits, or the 6 between number system 0 and check digit.
-
-    Returns:
-        12 digits; None when the code is no UPC-E, as with another number system than 0 and 1, or a
-        check digit that does not hold.
-    """
-    if not _DIGITS.fullmatch(code) or len(code) not in (UPC_E_SHORT, EAN_8):
-        return None
-    short = len(code) == UPC_E_SHORT
-    system, six, check = ("0", code, None) if short else (code[0], code[1:7], code[7])
-    if system not in "01":
-        return None
-    last = six[5]
-    if last in "012":
-        body = six[:2] + last + "0000" + six[2:5]
-    elif last == "3":
-        body = six[:3] + "00000" + six[3:5]
-    elif last == "4":
-        body = six[:4] + "00000" + six[4]
-    else:
-        body = six[:5] + "0000" + last
-    whole_code = system + body + _check_digit(system + body)
-    return whole_code if check in (None, whole_code[-1]) else None
-
-
-def with_check_digit(body: str) -> str:
-    """A code without its last digit, with the check digit that belongs there.
-
-    Args:
-        body: only digits.
-    """
-    return body + _check_digit(body)
 
 
 def candidates(code: str) -> tuple[str, ...]:
@@ -114,7 +73,7 @@ def candidates(code: str) -> tuple[str, ...]:
     return (*own, expanded) if expanded else own
 
 
-def barcode_checks(column: Column, *, gtin: bool = False) -> "Bools":
+def barcode_checks(column: Column, *, gtin: bool = False) -> Bools:
     """Which texts of a column are barcodes about which nothing is to be said.
 
     Args:
@@ -122,12 +81,9 @@ def barcode_checks(column: Column, *, gtin: bool = False) -> "Bools":
         gtin: whether the field takes 14 digits.
     """
     texts = one_array(column)
-    starts, lengths = _places(texts)
-    sound: Bools = lengths == 0
-    for length in (EAN_8, UPC_A, EAN_13, *((GTIN_14,) if gtin else ())):
-        rows = np.flatnonzero(lengths == length)
-        if len(rows):
-            sound[rows] = _sound_of_length(_digits(texts, starts[rows], length))
+    sound = matches(texts, "^$", absent=True)
+    for codes in by_length(texts, (EAN_8, UPC_A, EAN_13, *((GTIN_14,) if gtin else ()))):
+        sound[codes.rows] = ~codes.zeros & _sound(codes)
     return sound
 
 
@@ -150,16 +106,16 @@ def _barcode(text: str, *, gtin: bool) -> Reading:
 
 
 def _of_digits(code: str, *, gtin: bool) -> Reading:
-    if not code.strip("0"):
+    upc_a = expanded_upc_e(code) if len(code) == UPC_E_SHORT else code
+    if not upc_a or not code.strip("0"):
         return Reading(None, "barcode_all_zeros")
     if len(code) not in LENGTHS and not (gtin and len(code) == GTIN_14):
         return _gtin_elsewhere(code) if len(code) == GTIN_14 else _wrong_length(code)
     if len(code) == UPC_E_SHORT:
-        expanded = expanded_upc_e(code) or ""
-        detail = f"with number system 0 it expands to {expanded}"
-        return Reading(code, "barcode_short_upc_e", f"0{code}{expanded[-1:]}", detail=detail)
+        detail = f"with number system 0 it expands to {upc_a}"
+        return Reading(code, "barcode_short_upc_e", f"0{code}{upc_a[-1]}", detail=detail)
     if not candidates(code) or (len(code) != EAN_8 and not _holds(code)):
-        detail = f"with these digits it would end in {_check_digit(code[:-1])}"
+        detail = f"with these digits it would end in {with_check_digit(code[:-1])[-1]}"
         return Reading(None, "barcode_check_digit", detail=detail)
     if len(code) == GTIN_14 and code[0] != "0":
         return Reading(code, "barcode_trade_unit", detail=f"its indicator is {code[0]}")
@@ -214,68 +170,14 @@ def _holds(code: str) -> bool:
     return bool(code.strip("0")) and check_digit_holds(code)
 
 
-def _check_digit(body: str) -> str:
-    return str(ean.calc_check_digit(body))
-
-
-def _places(texts: Column) -> "tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]":
-    """Where each text begins in the column's bytes, and how many it has; absent ones have none."""
-    width = np.int64 if pa.types.is_large_string(texts.type) else np.int32
-    offsets = np.frombuffer(texts.buffers()[1] or b"", dtype=width)
-    starts = offsets[texts.offset : texts.offset + len(texts)].astype(np.int64)
-    lengths = pc.binary_length(texts).fill_null(0).to_numpy(zero_copy_only=False)
-    return starts, lengths.astype(np.int64)
-
-
-def _digits(
-    texts: Column, starts: "npt.NDArray[np.int64]", length: int
-) -> "list[npt.NDArray[np.uint8]]":
-    """The digits at each place, a vector a place; what is no digit is above 9."""
-    characters = np.frombuffer(texts.buffers()[2], dtype=np.uint8)
-    return [characters[starts + place] - np.uint8(ord("0")) for place in range(length)]
-
-
-def _sound_of_length(digits: "list[npt.NDArray[np.uint8]]") -> Any:
-    """Of codes of one length, a vector a place."""
-    only_digits = np.logical_and.reduce([place <= 9 for place in digits])  # noqa: PLR2004 - digits
-    not_zero = np.logical_or.reduce([place > 0 for place in digits])
-    holds = _sum(digits) % 10 == 0
-    if len(digits) == EAN_8:
-        own = digits[0] == 2  # noqa: PLR2004 - digits of the specification
-        holds = ~own & (holds | _upc_e_holds(digits))
-        return np.logical_and.reduce([only_digits, not_zero, holds])
-    zero = np.zeros_like(digits[0])
-    indicator, first, second = ([zero] * (GTIN_14 - len(digits)) + digits)[:3]
+def _sound(codes: SameLength) -> Bools:
+    """Which have a check digit that holds, and are numbers of products; see `_of_digits`."""
+    if len(codes.digits) == EAN_8:
+        shops_own: Bools = codes.digits[0] == 2  # noqa: PLR2004 - a digit
+        return ~shops_own & (codes.holds | codes.upc_a[1])
+    zero = np.zeros_like(codes.digits[0])
+    padded = [zero] * (GTIN_14 - len(codes.digits)) + codes.digits
+    indicator, first, second = padded[:3]
     restricted = (first == 2) | ((first == 0) & ((second == 2) | (second == 4)))  # noqa: PLR2004
-    return np.logical_and.reduce([only_digits, not_zero, holds, indicator == 0, ~restricted])
-
-
-def _sum(digits: "list[npt.NDArray[np.uint8]]") -> "npt.NDArray[np.uint16]":
-    """The GS1 weighted sum, from the right: the check digit once, the next thrice, and so on."""
-    total = np.zeros(len(digits[0]), dtype=np.uint16)
-    for place, digit in enumerate(reversed(digits)):
-        total += digit * np.uint16(3 if place % 2 else 1)
-    return total
-
-
-def _upc_e_holds(digits: "list[npt.NDArray[np.uint8]]") -> "Bools":
-    """Whether 8 digits are a UPC-E with a check digit that holds; see `expanded_upc_e`."""
-    system, *six, check = digits
-    a, b, c, d, e, last = six
-    zero = np.zeros_like(a)
-    cases = [last <= 2, last == 3, last == 4]  # noqa: PLR2004 - digits of the specification
-
-    def place(
-        *digit: "npt.NDArray[np.uint8]",
-    ) -> "npt.NDArray[np.uint8]":
-        return np.select(cases, list(digit[:3]), digit[3])
-
-    expanded = [
-        system, a, b,
-        place(last, c, c, c), place(zero, zero, d, d), place(zero, zero, zero, e),
-        zero, zero,
-        place(c, zero, zero, zero), place(d, d, zero, zero), place(e, e, e, last),
-        check,
-    ]  # fmt: skip
-    holds: Bools = (system <= 1) & (_sum(expanded) % 10 == 0)
-    return holds
+    sound: Bools = codes.holds & (indicator == 0) & ~restricted
+    return sound

@@ -7,21 +7,20 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Literal
 
-from off_platform.imports.specification.rules import BY_ID
-from off_platform.imports.values.barcodes.barcode import (
+from off_platform.barcodes.text import (
     EAN_8,
-    EAN_13,
-    GTIN_14,
-    UPC_A,
+    KIND_OF_LENGTH,
     UPC_E_SHORT,
-    barcode,
+    least_padded,
     with_check_digit,
 )
+from off_platform.imports.specification.rules import BY_ID
+from off_platform.imports.values.barcodes.barcode import barcode
 from off_platform.imports.values.reading import Reading
 
 # What a spreadsheet wrote for digits that it had lost; one check digit in ten holds by chance.
 EXPANDED = r"^\s*[1-9][0-9]{2,6}0{6,}\s*$"
-WHOLE = (EAN_8, UPC_A, EAN_13, GTIN_14)
+WHOLE = tuple(KIND_OF_LENGTH)
 
 Damage = Literal[
     "scientific", "shortened", "appended", "prefixed", "padded", "unfinished", "fraction"
@@ -84,15 +83,10 @@ def _without_fraction(text: str, gtin: bool) -> str | None:  # noqa: FBT001 - of
     return next((each for each in padded if barcode(each, gtin=gtin).value), code)
 
 
-def _bare(text: str) -> str:
-    digits = text.lstrip("0")
-    return digits.zfill(next((each for each in WHOLE if len(digits) <= each), len(digits)))
-
-
 _REPAIRS: Mapping[Damage, Callable[[str, bool], str | None]] = {
     "appended": _of_digits(lambda text: text[:-1]),
     "prefixed": _of_digits(lambda text: text[1:]),
-    "padded": _of_digits(_bare),
+    "padded": _of_digits(least_padded),
     "unfinished": _of_digits(with_check_digit),
     "fraction": _without_fraction,
 }

@@ -1,0 +1,25 @@
+"""SQL of DuckDB for columns of barcodes: the functions of `text.py` in a query.
+
+Every argument is SQL of a VARCHAR, usually a column's name. Never text from outside.
+"""
+
+from off_platform.barcodes.text import EAN_8, EAN_13, MOST_DIGITS
+
+
+def fault(column: str) -> str:
+    """Why `text.digits_of` refuses a code, in a few words; null where it does not."""
+    return f"""CASE
+    WHEN coalesce({column}, '') = '' THEN 'the code is empty'
+    WHEN NOT regexp_full_match({column}, '[0-9]+') THEN 'the code holds more than digits'
+    WHEN length({column}) > {MOST_DIGITS} THEN 'the code has more than {MOST_DIGITS} digits'
+    WHEN ltrim({column}, '0') = '' THEN 'the code is all zeros' END"""
+
+
+def normal_form(column: str) -> str:
+    """`text.normal_form`; null where that raises."""
+    digits = f"ltrim({column}, '0')"
+    return f"""CASE
+    WHEN ({fault(column)}) IS NOT NULL THEN NULL
+    WHEN length({digits}) <= {EAN_8} THEN lpad({digits}, {EAN_8}, '0')
+    WHEN length({digits}) < {EAN_13} THEN lpad({digits}, {EAN_13}, '0')
+    ELSE {digits} END"""
