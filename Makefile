@@ -27,9 +27,9 @@ interruptible = trap : INT; $(1) || [ $$? = 130 ]
 help:  ## Show these commands.
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
 
-setup: $(READY)  ## Set up .venv with everything, in the versions of the lock.
+setup: $(READY)  ## Set up .venv with the locked versions.
 
-run: setup  ## Run the platform once on the sandbox, without a network, and say what was made.
+run: setup  ## Run the platform once on the sandbox, offline, and print a summary.
 	@$(call interruptible,OFF_PLATFORM_SANDBOX=1 $(BIN)/off-platform run)
 
 ui: setup  ## Open Dagster's UI at localhost:3000; OFF_PLATFORM_SANDBOX=1 for the sandbox.
@@ -40,22 +40,22 @@ month: setup  ## Run this month, as the schedule would: key list, index, changes
 	@. $(BIN)/activate && $(SANDBOX) dg launch --job monthly \
 		--partition $$(date -u +%Y-%m-01)
 
-test: setup  ## Run all tests but those in a browser and of the loaders.
+test: setup  ## Run all tests except those of the browser and the loaders.
 	@$(BIN)/pytest -n auto -m "not browser and not loaders"
 
-coverage: setup  ## Run the tests of `make test` and say which lines they run; takes half as long again.
+coverage: setup  ## Run the tests of `make test` with coverage; takes 1.5 times as long.
 	@$(BIN)/pytest -n auto -m "not browser and not loaders" --cov=off_platform --cov-report=term:skip-covered
 
-quick: setup  ## Run the tests that take less than ten seconds each.
+quick: setup  ## Run only tests that take less than ten seconds.
 	@$(BIN)/pytest -n auto -m "not slow and not loaders"
 
-browser: chromium $(BROWSER_READY)  ## Run the tests in a real browser, which needs Chromium (apt-get install chromium).
+browser: chromium $(BROWSER_READY)  ## Run the tests in a real browser; needs Chromium (apt-get install chromium).
 	@$(BIN)/pytest -m browser
 
 loaders: $(LOADERS_READY)  ## Load image sets with Hugging Face datasets and webdataset.
 	@$(BIN)/pytest -m loaders
 
-screenshots: chromium $(BROWSER_READY)  ## Renew the pictures of the README, from the sandbox.
+screenshots: chromium $(BROWSER_READY)  ## Update the pictures of the README from the sandbox.
 	@$(BIN)/python -m off_platform_tests.browser.screenshots
 
 check: setup  ## Formatter, linter, type checker, definitions.
@@ -64,17 +64,17 @@ check: setup  ## Formatter, linter, type checker, definitions.
 	@$(BIN)/mypy
 	@. $(BIN)/activate && dg check defs && dg check toml
 
-format: setup  ## Format the code, and mend what the linter can.
+format: setup  ## Format the code and apply the linter's fixes.
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
-benchmarks: setup  ## Compare with the tools one would use instead; see benchmarks/README.md.
+benchmarks: setup  ## Compare with alternative tools; see benchmarks/README.md.
 	@$(BIN)/python -m benchmarks
 
-docs: setup  ## Renew the pages of docs/ that are made from the code.
+docs: setup  ## Update the pages of docs/ generated from the code.
 	@$(BIN)/python -m off_platform.documentation
 
-lock:  ## Renew the lock within the bounds of pyproject.toml.
+lock:  ## Update the lock within the bounds of pyproject.toml.
 	@python3 -m venv var/lock && var/lock/bin/pip install --quiet uv
 	@var/lock/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 \
 		--generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --no-header \
@@ -89,7 +89,7 @@ lock:  ## Renew the lock within the bounds of pyproject.toml.
 		--generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --no-header \
 		--constraint $(LOCK) --group pyproject.toml:loaders --output-file $(LOADERS_LOCK)
 
-clean:  ## Remove .venv and what the sandbox made; the lake in var/lake stays.
+clean:  ## Remove .venv and the sandbox; the lake in var/lake stays.
 	@rm -rf $(VENV) var/sandbox
 
 chromium:

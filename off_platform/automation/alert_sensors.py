@@ -42,7 +42,7 @@ def alert_sensors(settings: Settings, *, running: bool) -> list[dg.SensorDefinit
         name="alert_on_checks",
         minimum_interval_seconds=SECONDS,
         default_status=status,
-        description="Tells of failed checks of error level, and of warnings that are many, in "
+        description="Reports failed checks of error level, and frequent warnings, in "
         "runs that succeeded.",
     )
     def on_success(context: dg.RunStatusSensorContext) -> None:
@@ -53,7 +53,7 @@ def alert_sensors(settings: Settings, *, running: bool) -> list[dg.SensorDefinit
         name="alert_on_failure",
         minimum_interval_seconds=SECONDS,
         default_status=status,
-        description="Tells of runs that failed, and why.",
+        description="Reports failed runs and their causes.",
     )
     def on_failure(context: dg.RunStatusSensorContext) -> None:
         report(context)
@@ -62,7 +62,7 @@ def alert_sensors(settings: Settings, *, running: bool) -> list[dg.SensorDefinit
         name="alert_on_late",
         minimum_interval_seconds=LATE_SECONDS,
         default_status=status,
-        description="Tells of assets that are older than their freshness policy allows.",
+        description="Reports assets that are older than their freshness policy allows.",
     )
     def on_late(context: dg.SensorEvaluationContext) -> dg.SkipReason:
         repository = context.repository_def
@@ -77,7 +77,7 @@ def alert_sensors(settings: Settings, *, running: bool) -> list[dg.SensorDefinit
         name="unsent_alerts",
         minimum_interval_seconds=SECONDS,
         default_status=status,
-        description="Sends the alerts that could not be sent when they came up.",
+        description="Retries alerts that could not be sent.",
     )
     def unsent(context: dg.SensorEvaluationContext) -> dg.SkipReason:
         return dg.SkipReason(deliver_waiting(settings, context.instance))

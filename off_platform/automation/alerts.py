@@ -75,7 +75,7 @@ class Message:
 
 
 def message_of(run: RunEnded, *, warning_share: float, ui: str) -> Message | None:
-    """The message of a run; None when there is nothing to say.
+    """The message of a run; None when there is nothing to report.
 
     Args:
         run: that ended.
@@ -111,8 +111,8 @@ def late_message(assets: Mapping[str, str], *, ui: str) -> Message:
     lines = [f"- {name}: {what}" for name, what in sorted(assets.items())]
     link = f"{ui.rstrip('/')}/assets" if ui else ""
     lines.append(
-        "What to do: look whether daemon, schedules and sensors run, whether the last runs failed, "
-        "and, for imports, whether files still come."
+        "What to do: check that daemon, schedules and sensors are running, whether the last runs "
+        "failed, and, for imports, whether files still arrive."
     )
     digest = _digest(["late", *sorted(assets)])
     return Message(f"Late: {_few(sorted(assets))}", bounded("\n".join(lines)), link, digest)
@@ -124,7 +124,7 @@ def tick_message(name: str, number: int, why: str | None, *, ui: str) -> Message
     Args:
         name: of it.
         number: how many times it began to fail.
-        why: the error's own sentence; None when it works again.
+        why: the message of the error; None when it works again.
         ui: address of the UI, or empty.
     """
     link = f"{ui.rstrip('/')}/automation" if ui else ""
@@ -132,8 +132,8 @@ def tick_message(name: str, number: int, why: str | None, *, ui: str) -> Message
         digest = _digest(["works again", name, str(number)])
         return Message(f"Works again: {name}", f"{name} is evaluated without errors.", link, digest)
     text = (
-        f"Each evaluation of {name} fails: {why}\nNothing that it starts comes until this is gone. "
-        "What to do: correct the cause; it is evaluated again by itself."
+        f"Each evaluation of {name} fails: {why}\nIt starts nothing until this is fixed. "
+        "What to do: fix the cause; it is evaluated again automatically."
     )
     return Message(f"Fails: {name}", bounded(text), link, _digest(["fails", name, str(number)]))
 
@@ -170,7 +170,7 @@ def _what_to_do(run: RunEnded, link: str) -> str:
     # A run that failed before its checks has no report, and the producer no part in it.
     if run.job == "imports" and run.partition and run.checks:
         where = f"imports/{run.partition}/report.html in the lake"
-        return f"What to do: send the producer the report, {where}; it says how to fix each."
+        return f"What to do: send the report, {where}, to the producer; it says how to fix each."
     where = f" ({link})" if link else ""
     return f"What to do: open the run{where}; once the cause is fixed, run it again; it resumes."
 

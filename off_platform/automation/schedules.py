@@ -41,8 +41,7 @@ def schedules(*, monthly_cron: str, running: bool) -> list[dg.ScheduleDefinition
         cron_schedule=monthly_cron,
         execution_timezone="UTC",
         default_status=status,
-        description="Once a month: copies and indexes the month's key list, and "
-        "brings the bins up to date.",
+        description="Once a month: copies and indexes the key list, and updates the bins.",
     )
     def monthly_schedule(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
         month = month_of(context.scheduled_execution_time)
@@ -54,6 +53,6 @@ def schedules(*, monthly_cron: str, running: bool) -> list[dg.ScheduleDefinition
         cron_schedule=DAILY_CRON,
         execution_timezone="UTC",
         default_status=status,
-        description="Every day: looks at the key list upstream, which costs one request.",
+        description="Every day: observes the key list upstream, with one request.",
     )
     return [monthly_schedule, daily]

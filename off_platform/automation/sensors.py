@@ -61,8 +61,8 @@ def inbox_sensor(
         name="inbox_sensor",
         minimum_interval_seconds=INBOX_SECONDS,
         default_status=_status(running=running),
-        description="Takes in each new file of the inbox, once it is whole; the inbox itself is "
-        "never altered.",
+        description="Imports each new file of the inbox once it is complete; the inbox is never "
+        "modified.",
     )
     def inbox(context: dg.SensorEvaluationContext) -> dg.SensorResult:
         # What was imported by the command line needs no run.
@@ -99,7 +99,7 @@ def key_list_sensor(*, running: bool) -> dg.AutomationConditionSensorDefinition:
         name="key_list_sensor",
         target=dg.AssetSelection.tag(RUNS, "monthly"),
         default_status=_status(running=running),
-        description="Makes the month as soon as its key list is seen upstream and has no snapshot.",
+        description="Builds the month as soon as a key list without a snapshot is seen upstream.",
     )
 
 

@@ -33,7 +33,7 @@ def tick_sensor(settings: Settings, *, status: dg.DefaultSensorStatus) -> dg.Sen
         name="alert_on_ticks",
         minimum_interval_seconds=SECONDS,
         default_status=status,
-        description="Reports sensors and schedules that fail themselves, and that they work again.",
+        description="Reports failing sensors and schedules, and their recovery.",
     )
     def on_ticks(context: dg.SensorEvaluationContext) -> dg.SkipReason:
         changed = [

@@ -61,7 +61,7 @@ def bin_objects(
     lake: LakeResource,
     bins_bucket: BucketResource,
 ) -> dg.MaterializeResult:
-    """Lists the bucket; one that has not changed costs the listing and nothing more."""
+    """Lists the bucket; if nothing changed, only the listing is repeated."""
     from off_platform.bins import checks
     from off_platform.bins.collect import limits_from
     from off_platform.bins.listing import list_objects
@@ -87,7 +87,7 @@ def bin_metadata(
     lake: LakeResource,
     bins_bucket: BucketResource,
 ) -> dg.MaterializeResult:
-    """Fetches the metadata that are new or changed."""
+    """Fetches new and changed metadata."""
     from off_platform.bins import checks
     from off_platform.bins.collect import collect_metadata, limits_from
 
@@ -107,7 +107,7 @@ def bin_metadata(
 
 @_table_asset(BIN_ODDITIES, ["bin_objects", "bin_metadata"])
 def bin_oddities(lake: LakeResource) -> dg.MaterializeResult:
-    """Names everything that is odd or could not be used."""
+    """Lists every object that is odd or unusable."""
     from off_platform.bins import checks, tables
 
     into = lake.open()
@@ -156,7 +156,7 @@ def items(lake: LakeResource) -> dg.MaterializeResult:
 
 @_table_asset(BIN_VISITS, ["bins", "bin_items"])
 def bin_visits(lake: LakeResource) -> dg.MaterializeResult:
-    """Tells which photos are of one bin, moments apart."""
+    """Finds photos of the same bin, taken moments apart."""
     from off_platform.bins import checks, previews, tables
 
     into = lake.open()
@@ -169,7 +169,7 @@ def bin_visits(lake: LakeResource) -> dg.MaterializeResult:
 
 @_table_asset(BIN_SPLITS, ["bins"])
 def bin_splits(settings: SettingsParam, lake: LakeResource) -> dg.MaterializeResult:
-    """Deals the bins out to train, validation and test, visit by visit."""
+    """Assigns whole visits to train, validation and test."""
     from off_platform.bins import checks, tables
     from off_platform.bins.declared_pairs import declared_choices
 
@@ -192,7 +192,7 @@ def _result(
     findings: Mapping[str, Finding],
     more: Mapping[str, Any] | None = None,
 ) -> dg.MaterializeResult:
-    """What every table's asset reports: rows, preview, place, checks."""
+    """The result of every table's asset: rows, preview, path, checks."""
     rows = lake.rows_of(table.name)
     ((number,),) = connection.execute(f"SELECT count(*) FROM {rows}").fetchall()
     return dg.MaterializeResult(

@@ -1,4 +1,4 @@
-"""The asset `bin_image_set`, a partition each declared set, and the options of its launchpad.
+"""The asset `bin_image_set`, with one partition per declared set, and its launchpad options.
 
 What it does is in `image_set.py`; the manifest and its rules are `image_sets/manifest.py`.
 """
@@ -31,10 +31,10 @@ def _described(option: str) -> str:
 
 
 class BinImageSetConfig(dg.Config):
-    """Options of an image set; what is left out stays as `image_sets.toml` declares it."""
+    """Options of an image set; by default those declared in `image_sets.toml`."""
 
     n: int | None = Field(default=None, description=_described("n"))
-    all: bool = Field(default=False, description="Take all there are, whatever n says.")
+    all: bool = Field(default=False, description="Take all samples and ignore n.")
     seed: int | None = Field(default=None, description=_described("seed"))
     id_space: str | None = Field(default=None, description=_described("id_space"))
     difficulty: str | None = Field(default=None, description=_described("difficulty"))
@@ -65,7 +65,7 @@ def _sets_at_hand(lake: "Lake", settings: Settings, name: str) -> "dict[str, Fol
 
 
 def bin_image_set_asset(settings: Settings) -> dg.AssetsDefinition:
-    """The asset `bin_image_set` with a partition each declared set, as the settings have them.
+    """The asset `bin_image_set` with one partition per declared set of the settings.
 
     Raises:
         off_platform.image_sets.declared.WrongDeclarationError: the declaring file is wrong.

@@ -168,7 +168,7 @@ def _chosen(connection: "duckdb.DuckDBPyConnection", rows: str, samples: int | N
     wanted = found if samples is None else samples
     finding = Finding(broken=abs(wanted - found) + objects - keys, of=wanted)
     if found < wanted:
-        finding.note = f"{wanted:,} samples were asked for, and there are only {found:,}."
+        finding.note = f"{wanted:,} samples were requested, but there are only {found:,}."
     return finding
 
 

@@ -71,7 +71,7 @@ class SyncConfig(dg.Config):
             group_name=GROUP,
             owners=OWNERS,
             kinds={"s3"},
-            description="The bucket's key list: which objects there are. Only the current one "
+            description="The bucket's key list: the keys of its objects. Only the current list "
             "exists.",
             metadata={"key": KEY_LIST},
         )
@@ -80,7 +80,7 @@ class SyncConfig(dg.Config):
 def data_keys(
     context: dg.AssetExecutionContext, images_bucket: BucketResource, settings: SettingsParam
 ) -> dg.ObserveResult:
-    """Looks at the key list upstream; a new ETag is a new data version."""
+    """Observes the key list upstream; a new ETag is a new data version."""
     from off_platform.storage.download import look_patiently
 
     source = images_bucket.open()
@@ -291,7 +291,7 @@ def key_changes(context: dg.AssetExecutionContext, lake: LakeResource) -> dg.Mat
 def products(
     context: dg.AssetExecutionContext, settings: SettingsParam, lake: LakeResource
 ) -> dg.MaterializeResult:
-    """Reads the dump that the settings name; without one it says so, and so do filters."""
+    """Reads the configured dump; without one, the filters over products fail with a message."""
     from off_platform.images import checks
     from off_platform.images.products import make_products
 

@@ -87,13 +87,13 @@ def _shrunk(snapshot: Snapshot, before: Snapshot | None, most: float) -> Finding
     if before is None:
         return Finding(note=_FIRST)
     lost = max(before.keys - snapshot.keys, 0)
-    note = f"{snapshot.keys:,} keys after {before.keys:,}; {most:.1%} may go."
+    note = f"{snapshot.keys:,} keys after {before.keys:,}; at most {most:.1%} may be removed."
     return Finding(broken=lost if lost > before.keys * most else 0, of=before.keys, note=note)
 
 
 def _missed(since: str | None, month: str) -> Finding:
     if since is None:
-        return Finding(note="Nothing was missed: this is the first snapshot.")
+        return Finding(note="No month is missing: this is the first snapshot.")
     missed = missed_months(since, month)
     found = Finding(of=len(missed) + 1)
     found.add(len(missed), (each[:7] for each in missed))
@@ -104,7 +104,7 @@ def _missed(since: str | None, month: str) -> Finding:
             "key list, so no snapshot can be made any more."
         )
     else:
-        found.note = f"Nothing was missed: the snapshot before is {since[:7]}'s."
+        found.note = f"No month is missing: the previous snapshot is {since[:7]}'s."
     return found
 
 

@@ -1,4 +1,4 @@
-"""The asset `image_set`, a partition each declared set, and the options of its launchpad.
+"""The asset `image_set`, with one partition per declared set, and its launchpad options.
 
 What it does is in `image_set.py`; the manifest and its rules are `image_sets/manifest.py`.
 """
@@ -23,11 +23,11 @@ def _described(option: str) -> str:
 
 
 class ImageSetConfig(dg.Config):
-    """Options of an image set; what is left out stays as `image_sets.toml` declares it."""
+    """Options of an image set; by default those declared in `image_sets.toml`."""
 
     kind: str | None = Field(default=None, description=_described("kind"))
     n: int | None = Field(default=None, description=_described("n"))
-    all: bool = Field(default=False, description="Take all there are, whatever n says.")
+    all: bool = Field(default=False, description="Take all samples and ignore n.")
     seed: int | None = Field(default=None, description=_described("seed"))
     per_product: int | None = Field(default=None, description=_described("per_product"))
     barcode_prefixes: list[str] | None = Field(
@@ -52,7 +52,7 @@ class ImageSetConfig(dg.Config):
 
 
 def image_set_asset(settings: Settings) -> dg.AssetsDefinition:
-    """The asset `image_set` with a partition each declared set, as the settings have them.
+    """The asset `image_set` with one partition per declared set of the settings.
 
     Raises:
         off_platform.image_sets.declared.WrongDeclarationError: the declaring file is wrong.

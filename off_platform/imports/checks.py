@@ -45,7 +45,7 @@ def of_accepted(
             found.note = f"Broken by {_what(found, records, of_file)}: {rules}."
             found.examples += _examples(connection, findings, check, verdict)
         elif infos:
-            found.note = f"Holds; {infos:,} times something was changed or assumed: {rules}."
+            found.note = f"Passed; {infos:,} values were changed or assumed: {rules}."
     return {SHAPE: _shape(connection, accepted), **made}
 
 

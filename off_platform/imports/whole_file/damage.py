@@ -1,4 +1,4 @@
-"""What happened to a whole file: programs that damaged all its identifiers in one way.
+"""Damage of a whole file: programs that changed all its identifiers in the same way.
 
 A column is damaged when one repair makes nearly all of its codes sound while as they stand they are
 sound no more often than by chance. Then none of its codes is taken as it stands, not even one whose
@@ -209,27 +209,27 @@ class IdentifierSurvey:
             None, self.column, "damage_scientific", None,
             f"A spreadsheet turned {self._share(self.scientific)} barcodes in '{self.column}' into "
             f"numbers like 7,6223E+12; {self._digits_left()}. Export again, and format the column "
-            "as text before the file is opened or saved.",
+            "as text before you open or save the file.",
         )  # fmt: skip
 
     def _digits_left(self) -> str:
         """What is left of the codes, as findings of single codes propose it."""
         if not self.written_out:
-            return "their digits are lost and cannot be brought back"
+            return "their digits are lost and cannot be recovered"
         if self.written_out == self.scientific:
-            return "all digits are still there and proposed, to be compared with the packages"
+            return "all digits are still there and proposed; compare them with the packages"
         return (
             f"{self.written_out:,} of these still have all their digits, which are proposed; those "
-            "of the others are lost and cannot be brought back"
+            "of the others are lost and cannot be recovered"
         )
 
     def _lost_zeros(self) -> Found:
         return Found(
             None, self.column, "damage_lost_zeros", None,
             f"{self._share(self.shortened)} barcodes in '{self.column}' lost their leading zeros, "
-            "as when a program reads them as numbers; with the zeros back in front the check "
-            f"digits of {self.repairable:,} hold.",
-            "the zeros put back in front", certain=True,
+            "as when a program reads them as numbers; with the zeros restored, the check "
+            f"digits of {self.repairable:,} are valid.",
+            "the zeros restored", certain=True,
         )  # fmt: skip
 
     def _extra_digit(self, damage: Damage) -> Found:
@@ -250,7 +250,7 @@ class IdentifierSurvey:
         return Found(
             None, self.column, "damage_extra_digit", None,
             f"Zeros were put before {self._share(count)} barcodes in '{self.column}'; without "
-            "them they have the length of a barcode and their check digits hold.",
+            "them they have the length of a barcode and valid check digits.",
             "the zeros in front removed", certain=True,
         )  # fmt: skip
 
@@ -266,7 +266,7 @@ class IdentifierSurvey:
         return Found(
             None, self.column, "damage_lost_check_digit", None,
             f"{self._share(self.unfinished)} barcodes in '{self.column}' are one digit short and "
-            f"the check digits of only {self.sound:,} hold, as when the last digit, the check "
+            f"only {self.sound:,} check digits are valid, as when the last digit, the check "
             "digit, was cut off.",
             "the check digit appended",
         )  # fmt: skip
