@@ -32,7 +32,7 @@ class Rule:
         id: the check's name.
         sentence: what must hold, for people.
         level: `error` or `warning`.
-        blocking: whether what hangs on the table must not go on; only for findings that make the
+        blocking: whether downstream assets are skipped; only for findings that make the
             table meaningless.
         tolerated: share of rows that may break it before the check fails.
     """

@@ -1,6 +1,6 @@
 """`bin_metadata`: the JSON of every bin as it stands, fetched where the listing has what is new.
 
-Only new and changed objects are fetched, and put down part by part, so that a run that was killed
+Only new and changed objects are fetched, and written part by part, so that a run that was killed
 resumes where it stopped. What the bucket lists is `listing.py`; what the JSON says `inventory.py`.
 """
 
@@ -51,7 +51,7 @@ class Collected:
     Attributes:
         tally: objects by what became of them.
         rows: of the table now.
-        changed: whether the table was made anew.
+        changed: whether the table was rewritten.
     """
 
     tally: Tally

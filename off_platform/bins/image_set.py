@@ -62,7 +62,7 @@ LIMITS = tuple(
 Contents of some bin images may not match the recorded inventory: items are misplaced now and then.
 A few bins expect more items than their inventory lists; the labels have both numbers.
 Neighbouring ids are often one bin moments apart: split by visit, or take the labels' split.
-Photos are blurred, items lie behind one another and behind the tape across the bin.
+Photos are blurred; items hide each other and are partly hidden by the tape across the bin.
 The bucket does not change any more, and its licence forbids commercial use.
 """.splitlines()
 )

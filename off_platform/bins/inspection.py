@@ -1,6 +1,6 @@
 """Can the metadata of a bin be read: answered from its bytes, strictly, in about 20 µs.
 
-What makes it unusable is told apart from what is merely odd, which is counted and let pass. What
+What makes it unusable is distinguished from what is merely odd, which is counted and accepted. What
 the values mean is `inventory.py`; which of them break a rule is `checks.py`.
 """
 
@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, NoReturn
 from off_platform.bins.keys import space_of
 from off_platform.bins.units import is_known
 
-# Larger numbers are no quantities, and would not fit the tables.
+# Larger numbers are not quantities, and would not fit the tables.
 LARGEST = 2**31 - 1
 TOP_FIELDS = frozenset({"BIN_FCSKU_DATA", "EXPECTED_QUANTITY"})
 ITEM_FIELDS = frozenset(

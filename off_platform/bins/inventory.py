@@ -36,7 +36,7 @@ def _resolved(name: str) -> str:
     try:
         return html.unescape(name)
     except ValueError:
-        # Of Python's own bound on the digits of a whole number: no entity has so many.
+        # Of Python's own bound on the digits of a whole number: no entity has this many.
         return name
 
 

@@ -12,7 +12,7 @@ Part = Literal["metadata", "image"]
 
 METADATA = "metadata/"
 IMAGES = "bin-images/"
-# The main set is padded to five digits, and goes on with six; the pilot set is not padded.
+# The main set is padded to five digits, and continues with six; the pilot set is not padded.
 MAIN = "[0-9]{4}[1-9]|[0-9]{3}[1-9]0|[0-9]{2}[1-9]00|[0-9][1-9]000|[1-9]0000|[1-9][0-9]{5}"
 PILOT = "[1-9][0-9]{0,3}"
 _MAIN, _PILOT = re.compile(MAIN), re.compile(PILOT)

@@ -6,7 +6,7 @@ a mistake on the way from them to `bin_splits` shows.
 
 
 def neighbours_query(metadata: str, splits: str) -> str:
-    """Neighbours of the main set that show one bin as far as metadata can tell, by split.
+    """Neighbours of the main set that show one bin according to metadata, by split.
 
     Columns: earlier, later (ids), across (whether they are in different splits).
 

@@ -32,7 +32,7 @@ def bins_chart(connection: "duckdb.DuckDBPyConnection", bins: str) -> dg.Markdow
 
 
 def items_chart(connection: "duckdb.DuckDBPyConnection", items: str) -> dg.MarkdownMetadataValue:
-    """The items that lie in most bins, as bars."""
+    """The items in most bins, as bars."""
     found = connection.execute(f"""
         SELECT coalesce(name, asin)[:{MOST_NAME}], bins FROM {items}
         ORDER BY bins DESC, asin LIMIT {TOP_ITEMS}""").fetchall()

@@ -3,7 +3,7 @@
 ABID's `random_val.txt` has a number a line, counted from 1 over the main set. Udacity's
 `file_list.json` has paths of metadata by class: `{"1": ["data/metadata/00035.json"]}`. ABID's
 counting lists have pairs of a place, counted from 0, and a quantity: `[[34, 1]]`.
-A file comes from outside: it is bounded, and what is no such list is refused in one sentence.
+A file comes from outside: it is bounded, and anything else is refused with one sentence.
 """
 
 import json
@@ -67,7 +67,7 @@ def read_list(path: Path) -> list[str]:
     """The ids of a list in any of the forms, in its order.
 
     Raises:
-        NotABinListError: the file cannot be read, is too large, or is no list of bins.
+        NotABinListError: the file cannot be read, is too large, or is not a list of bins.
     """
     try:
         with path.open("rb") as file:
@@ -88,7 +88,7 @@ def parse_list(data: bytes) -> list[str]:
     """The ids of a list in any of the forms, in its order.
 
     Raises:
-        NotABinListError: it is in none of the forms, names a bin twice, or names what is no bin.
+        NotABinListError: it is in none of the formats, names a bin twice, or names something else.
     """
     try:
         text = data.removeprefix(_BYTE_ORDER_MARK).decode().strip()

@@ -73,7 +73,7 @@ def compare_neighbours(
         try:
             first, second = (difference_hash(_bytes_of(photo, folders)) for photo in pair)
         except (NotDrawableError, FileNotFoundError):
-            # Found by other rules, or the other set is being made anew.
+            # Found by other rules, or the other set is being rebuilt.
             continue
         finding.of += 1
         if (apart := (first ^ second).bit_count()) <= BITS_ALIKE:

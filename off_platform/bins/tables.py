@@ -75,7 +75,7 @@ def make_oddities(lake: Lake, connection: "duckdb.DuckDBPyConnection") -> int:
         connection,
         f"""
         SELECT key, id, 'id_no_number' AS oddity, false AS usable,
-            'the key is that of no bin: its stem is no id' AS reason
+            'the key is not that of a bin: its stem is not an id' AS reason
         FROM {objects} WHERE id IS NULL
         UNION ALL SELECT key, id, 'no_image', true, 'there is no photo of this bin'
         {has_bin} = 'metadata' AND id NOT IN (SELECT id {has_bin} = 'image')

@@ -13,7 +13,7 @@ neighbour that is in a visit already, at most 5 % of those pairs; and what shows
 items in it.
 """
 
-# A visit of three goes on over a bin that cannot be read: of 338 visits of three the first and the
+# A visit of three continues over a bin that cannot be read: of 338 visits of three the first and the
 # last share an item in 332. No visit of four was seen, so two such bins end a visit.
 LONGEST_STEP = 2
 
@@ -21,7 +21,7 @@ LONGEST_STEP = 2
 def visits_query(bins: str, bin_items: str) -> str:
     """The visit of every bin, as id and visit_id: the id of the visit's first bin.
 
-    A bin of the main set goes on with the visit of the bin before it when both share an item; when
+    A bin of the main set continues the visit of the bin before it when both share an item; when
     the id between them has no row, because its metadata is missing or unreadable, with that of the
     bin before that. An empty bin joins each direct neighbour that would otherwise stand alone; on
     both sides, as either may be its own. Bins of the pilot set stand alone.

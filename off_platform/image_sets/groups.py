@@ -1,6 +1,6 @@
 """Groups of samples: a shard or a folder of loose files each, and the manifest's rows for it.
 
-What is asked of the store for an object and what is put down of the answer; which groups there are
+What is requested from the store for an object and what is written of the answer; which groups there are
 and when to give up is `build.py`.
 """
 
@@ -119,7 +119,7 @@ class GroupMaker:
         self._folder.remove(draft_name(number))
 
     def flush(self) -> None:
-        """What was put down so far survives this process."""
+        """Ensures that what was written so far survives this process."""
         for draft in self._drafts.values():
             draft.flush()
 
@@ -230,7 +230,7 @@ class _Place:
         return all(_ends_at(folder, name, _end(name, rows)) for name, rows in self._files(folder))
 
     def _files(self, folder: Folder) -> Iterator[tuple[str, list[Row]]]:
-        """The group's files, each with its rows in the order in which they would be put down."""
+        """The group's files, each with its rows in the order in which they would be written."""
         shard, aside = list(range(len(self._rows))), list[int]()
         if self._arranged:
             there = [(row["member"], row["had_path"] is not None) for row in self._rows]

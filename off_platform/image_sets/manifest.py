@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import duckdb
     import pandas as pd
 
-# What is no photo is what a sample's photo is about.
+# Objects other than photos describe the sample's photo.
 TEXT_KINDS = ("ocr", "metadata")
 STATUSES = ("fetched", "missing", "refused", "corrupt", "failed")
 BATCH_ROWS = 50_000

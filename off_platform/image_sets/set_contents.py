@@ -177,7 +177,7 @@ class Contents:
         )
 
     def rows_by_sample(self, samples: int) -> Iterator[list[dict[str, Any]]]:
-        """The manifest's rows of the first samples, a list a sample, each with its group.
+        """The manifest's rows of the first samples, one list per sample, each with its group.
 
         Without the times: Arrow makes them with pandas, which takes 0.2 s and 50 MB to load.
         """

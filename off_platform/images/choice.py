@@ -193,7 +193,7 @@ _CURRENT_KEY = key_sql("barcode", "image_id", "kind")
 
 
 def _keys_elsewhere(index: str) -> str:
-    """The keys of objects that do not lie where today's layout has them.
+    """The keys of objects that are not where today's layout has them.
 
     Of several keys of one layout the first in byte order is taken, whatever the order of the rows.
     """

@@ -23,7 +23,7 @@ from off_platform.storage.sql import literal
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-# The columns of the table `products`: type, and which columns of a dump tell it, the best first.
+# The columns of the table `products`: type, and the columns of a dump that hold it, the best first.
 FACTS = {
     "code": ("VARCHAR", ("code",)),
     "last_editor": ("VARCHAR", ("last_editor", "last_modified_by")),
@@ -34,9 +34,9 @@ FACTS = {
     "categories": ("VARCHAR[]", ("categories_tags",)),
     "languages": ("VARCHAR[]", ("languages_codes", "languages_tags", "lang", "lc")),
 }
-# A longer line of JSON is no product; DuckDB keeps two buffers of this size a thread.
+# A longer line of JSON is not a product; DuckDB keeps two buffers of this size per thread.
 _MOST_BYTES = 32 * 1024 * 1024
-# So many unreadable lines are no damage, they are another kind of file.
+# This many unreadable lines mean another kind of file, not damage.
 MOST_UNREADABLE_LINES = 100_000
 
 _WANTED = tuple(dict.fromkeys(name for _, names in FACTS.values() for name in names))
@@ -119,12 +119,12 @@ def products_query(connection: "DuckDBPyConnection", dump: Path) -> str:
         dump: a local file; its content decides what it is, not its ending.
 
     Returns:
-        SQL that gives the columns of `FACTS`, a row a product, in the order of `code`. Of several
+        SQL that gives the columns of `FACTS`, one row per product, in the order of `code`. Of several
         rows of one product the one modified last is taken. A fact that the dump lacks is null in
         every row; a list that a product has nothing of is empty.
 
     Raises:
-        UnknownDumpError: it is no dump, or one that is cut off or damaged.
+        UnknownDumpError: it is not a dump, or one that is cut off or damaged.
     """
     found = _recognised(dump)
     for table in (_ROWS, _UNREADABLE, f"{_UNREADABLE}_scans"):
@@ -162,7 +162,7 @@ def facts_of(dump: Path) -> set[str]:
         dump: a local file. Of JSON Lines the first thousand lines are looked at, else the header.
 
     Raises:
-        UnknownDumpError: it is no dump.
+        UnknownDumpError: it is not a dump.
     """
     forms = _recognised(dump).forms
     return {fact for fact, (_, names) in FACTS.items() if not forms.keys().isdisjoint(names)}

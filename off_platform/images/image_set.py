@@ -50,7 +50,7 @@ LIMITS = tuple(
     """\
 Some recent photos are likely missing: the bucket is synchronized monthly with Open Food Facts.
 The key list can name objects that are gone, and does not yet name the newest.
-Objects can be replaced under the same key: the manifest's ETag and MD5 tell which version is here.
+Objects can be replaced under the same key: the manifest's ETag and MD5 identify the version in the set.
 OCR results are a machine's, unchecked; some hold no text, and for a few Cloud Vision failed.
 Photos are as contributors sent them: blurred, turned, several products in one, people among them.
 """.splitlines()
@@ -200,15 +200,15 @@ def newest_month(lake: Lake) -> str:
 
 
 def _products(lake: Lake, choice: Choice, connection: "duckdb.DuckDBPyConnection") -> str | None:
-    """SQL for the products, once they tell what the choice asks; a dump may lack a column."""
+    """SQL for the products, with the columns that the choice needs; a dump may lack a column."""
     if not choice.columns_of_products or not lake.has(PRODUCTS.name):
         return None
     rows = lake.rows_of(PRODUCTS.name)
     for column in sorted(choice.columns_of_products):
         if not _count(connection, f"FROM {rows} WHERE {column} IS NOT NULL LIMIT 1"):
             raise UnusableChoiceError(
-                f"This choice filters by {column}, which the products dump does not tell; "
-                "take another dump (JSONL and Parquet tell all) or leave that filter out."
+                f"This choice filters by {column}, which the products dump does not have; "
+                "use another dump (JSONL and Parquet have all) or omit that filter."
             )
     return rows
 
@@ -216,7 +216,7 @@ def _products(lake: Lake, choice: Choice, connection: "duckdb.DuckDBPyConnection
 def _with_names(objects: str) -> str:
     """The chosen objects with the names they get: the document's when loose, short in a shard.
 
-    A sample's stem is its photo's, also where its OCR result lies in another directory.
+    A sample's stem is its photo's, also where its OCR result is in another directory.
     """
     return f"""
         SELECT sample, first_value(split_part(file, '.', 1)) OVER (

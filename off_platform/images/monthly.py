@@ -48,7 +48,7 @@ class Snapshot:
 
     @property
     def file(self) -> str:
-        """Its name in the lake: lists that are the same lie there once, whatever the month."""
+        """Its name in the lake: identical lists are stored once, whatever the month."""
         return f"{LISTS}/{self.md5}.gz"
 
 
@@ -150,7 +150,7 @@ def sync_month(
     Raises:
         NoSnapshotError: the month is past and has no snapshot, or is to be replaced.
         off_platform.storage.download.DownloadError: the list is missing upstream or cannot be read.
-        off_platform.images.key_list.RefusedKeyListError: what came is no whole key list.
+        off_platform.images.key_list.RefusedKeyListError: the file is not a complete key list.
     """
     have = snapshot_of(lake, asked.month, connection)
     if not asked.is_now:

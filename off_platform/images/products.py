@@ -46,16 +46,16 @@ def make_products(
     """Replaces the table with what a dump says.
 
     Args:
-        lake: where the table lies.
+        lake: where the table is stored.
         location: path or URL of the dump.
         settings: how URLs are reached.
         connection: DuckDB that can read the lake.
         display: shows the progress of fetching a URL.
 
     Raises:
-        NoDumpError: a path at which there is no file.
+        NoDumpError: the path does not exist.
         off_platform.storage.download.DownloadError: a URL that cannot be fetched.
-        off_platform.images.dumps.UnknownDumpError: it is no dump of Open Food Facts.
+        off_platform.images.dumps.UnknownDumpError: it is not a dump of Open Food Facts.
     """
     with _at_hand(lake, location, settings, display) as path:
         query = f"""SELECT * REPLACE (last_modified AT TIME ZONE 'UTC' AS last_modified)

@@ -95,7 +95,7 @@ def download(
 
     Raises:
         GoneError: it is missing or refused.
-        DownloadError: so many tries after one another brought nothing of it or nothing whole, or
+        DownloadError: several attempts in a row brought nothing of it or nothing complete, or
             the disk is full.
     """
     part = destination.with_name(destination.name + ".part")

@@ -171,7 +171,7 @@ class Streak:
         return attempts if self.store_was_there or self.failed < AWAY_AFTER else 1
 
     def add(self, *, failed: bool) -> None:
-        """Notes how an object ended. Threads may miss each other's: nothing hangs on the count."""
+        """Notes how an object ended. Threads may miss each other's, as the count is only a hint."""
         if failed:
             self.failed += 1
         else:

@@ -1,7 +1,7 @@
 """The lake: tables as Parquet, one file a partition, replaced whole; DuckDB over them.
 
 `off_platform.duckdb` at the lake's root holds nothing but views, one a table, and is itself
-replaced whole, so that other programs can read it while runs go on.
+replaced whole, so that other programs can read it during runs.
 """
 
 from collections.abc import Callable, Iterator

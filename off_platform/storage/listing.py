@@ -2,7 +2,7 @@
 
 A page that fails is asked for again from the last key on, so that no object is lost or listed
 twice, and a listing that cannot be finished never passes for a whole one. What the keys mean is the
-caller's affair.
+caller.
 """
 
 import random
@@ -124,7 +124,7 @@ def _count(tally: Tally, lock: Lock, keys: int, display: Display | None) -> None
 def _pages(
     store: "ObjectStore", span: Span, attempts: int, ended: Event
 ) -> "Iterator[list[ObjectMeta]]":
-    """The pages of a span; after a failure they go on behind the last key."""
+    """The pages of a span; after a failure they resume behind the last key."""
     # Folders list in no order, so that a listing cannot resume behind a key.
     resumable = not isinstance(store, LocalStore)
 

@@ -13,13 +13,13 @@ BUFFER_BYTES = 2**20
 
 
 class Container(Protocol):
-    """Where a group of members is put down."""
+    """Where a group of members is written."""
 
     def add(self, name: str, data: bytes) -> int | None:
         """Puts a member down; its offset where the container is one file."""
 
     def flush(self) -> None:
-        """Hands what was put down to the system."""
+        """Flushes what was written to the system."""
 
     def finish(self) -> None:
         """Writes the end of the archive."""

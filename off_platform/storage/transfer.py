@@ -160,7 +160,7 @@ class _Row(Generic[Tag, Facts]):
             self._under_way += len(batch)
 
     def wait(self) -> None:
-        """Returns once the first batch has ended; meanwhile others go on."""
+        """Returns once the first batch has ended; others continue meanwhile."""
         while not self.batches[0].done():
             self._note_ended(self._ended.get())
             self.fill(waiting=True)

@@ -95,7 +95,7 @@ def _differences(
     except FileNotFoundError:
         found = {}
     except duckdb.Error:
-        # Damaged, or of another DuckDB's version; it holds nothing that is not made anew.
+        # Damaged, or of another DuckDB's version; everything in it is rebuilt.
         copy.unlink()
         return list(patterns), []
     missing = [name for name in patterns if found.get(name) != query_of(root, patterns, name)]

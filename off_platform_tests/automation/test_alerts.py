@@ -313,7 +313,7 @@ def test_a_month_after_a_month_is_not_told(months: Months) -> None:
         desk.sync(since)
     result = months.copied(month)
     assert months.server.bodies == []
-    told = f"Nothing was missed: the snapshot before is {since[:7]}'s."
+    told = f"No month is missing: the previous snapshot is {since[:7]}'s."
     assert missed_in(result) == told
 
 

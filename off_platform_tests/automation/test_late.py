@@ -88,7 +88,7 @@ def test_a_late_asset_is_told_once_with_its_age_and_what_to_do(watched: Watched)
     assert body["title"] == "Late: bucket_sync"
     told = f"- bucket_sync: last made {moment:%Y-%m-%d %H:%M} UTC, 48 days ago; may be 37 days old"
     assert told in body["text"]
-    assert "What to do: look whether daemon, schedules and sensors run" in body["text"]
+    assert "What to do: check that daemon, schedules and sensors are running" in body["text"]
     assert body["link"] == "http://ui/assets"
     assert watched.tick().skip_message == "Told before: Late: bucket_sync"
     assert watched.webhook.bodies == [body]

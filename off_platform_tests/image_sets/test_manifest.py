@@ -183,7 +183,7 @@ def test_too_few_is_said_in_a_sentence(
     connection: duckdb.DuckDBPyConnection, tmp_path: Path
 ) -> None:
     found = check(connection, tmp_path, PHOTOS, samples=1000)["exactly_n_chosen"]
-    assert found.note == "1,000 samples were asked for, and there are only 20."
+    assert found.note == "1,000 samples were requested, but there are only 20."
     found = check(connection, tmp_path, PHOTOS)["sample_decoded"]
     assert found.note == "5 of 20 photos were decoded in full."
 

@@ -275,7 +275,7 @@ def test_a_shrunk_list_says_from_what_to_what(reader: Reader) -> None:
 @pytest.mark.parametrize(
     ("since", "of", "examples", "note"),
     [
-        ("2026-10-01", 1, [], "Nothing was missed: the snapshot before is 2026-10's."),
+        ("2026-10-01", 1, [], "No month is missing: the previous snapshot is 2026-10's."),
         ("2026-09-01", 2, ["2026-10"], "2026-10 was missed: the bucket keeps only its current key"),
         ("2026-07-01", 4, ["2026-08", "2026-09", "2026-10"], "2026-08 to 2026-10 were missed: "),
     ],
@@ -291,7 +291,7 @@ def test_missed_months_are_named(
 
 def test_the_first_snapshot_has_missed_nothing(reader: Reader) -> None:
     found = reader.snapshot()["no_month_missing"]
-    assert (found.broken, found.note) == (0, "Nothing was missed: this is the first snapshot.")
+    assert (found.broken, found.note) == (0, "No month is missing: this is the first snapshot.")
 
 
 def test_an_etag_that_is_no_md5_is_said(reader: Reader) -> None:

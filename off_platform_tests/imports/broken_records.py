@@ -236,7 +236,7 @@ FILES: tuple[Broken, ...] = (
     whole("damage_scientific", many(*["7,6223E+12"] * 3), column="barcode",
           beside=("barcode_scientific",) * 3),
     whole("damage_lost_zeros", many(*(code.lstrip("0") for code in UPC_A)), column="barcode",
-          proposal="the zeros put back in front", certain=True,
+          proposal="the zeros restored", certain=True,
           beside=("barcode_lost_zero",) * 3),
     whole("damage_extra_digit", many(*(f"{code}0" for code in EAN_13)), column="barcode",
           proposal="the last digit 0 removed", certain=True, beside=("barcode_damaged",) * 3),

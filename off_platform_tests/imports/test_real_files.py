@@ -74,7 +74,7 @@ def test_barcodes_that_excel_made_numbers_are_diagnosed_for_the_whole_file(
     )
     assert share(spoilt, len(codes)) in damage["message"]
     assert (damage["column"], damage["proposal"]) == ("code", None)
-    assert "cannot be brought back" in damage["message"]
+    assert "cannot be recovered" in damage["message"]
 
 
 def test_lost_zeros_are_diagnosed_for_the_whole_file(

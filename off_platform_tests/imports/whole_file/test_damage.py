@@ -180,8 +180,8 @@ def _scientific(codes: list[str], lost: int) -> str:
 
 
 @pytest.mark.parametrize(("lost", "said"), [
-    (20, "; their digits are lost and cannot be brought back. Export again"),
-    (0, "; all digits are still there and proposed, to be compared with the packages. Export"),
+    (20, "; their digits are lost and cannot be recovered. Export again"),
+    (0, "; all digits are still there and proposed; compare them with the packages. Export"),
     (5, "; 15 of these still have all their digits, which are proposed; those of the others are"),
 ])  # fmt: skip
 def test_advice_on_numbers_says_what_is_proposed(lost: int, said: str, validate: Validate) -> None:
