@@ -56,21 +56,21 @@ KINDS = (
     CardKind(name="photo", meaning="the photo of the bin", suffix=".jpg"),
     CardKind(name="metadata", meaning="what should be in the bin", suffix=".json", photo=False),
 )
-# A sentence a line.
+# One sentence per line.
 LIMITS = tuple(
     """\
-Contents of some bin images may not match the recorded inventory: items are misplaced now and then.
-A few bins expect more items than their inventory lists; the labels have both numbers.
-Neighbouring ids are often one bin moments apart: split by visit, or take the labels' split.
+Contents of some bin images may not match the recorded inventory: items are sometimes misplaced.
+For a few bins, the expected quantity exceeds the inventory; the labels have both numbers.
+Neighbouring ids often show one bin moments apart: split by visit, or use the labels' split.
 Photos are blurred; items hide each other and are partly hidden by the tape across the bin.
-The bucket does not change any more, and its licence forbids commercial use.
+The bucket no longer changes, and its licence forbids commercial use.
 """.splitlines()
 )
 
 
 # Each of the set's own files, with what it holds.
 FILES = (
-    ("labels.parquet", ("one row per bin whose photo is there: id, id_space, expected_quantity, "
+    ("labels.parquet", ("one row per bin with its photo: id, id_space, expected_quantity, "
      "items_quantity, difference (expected minus items), skus, difficulty, visit_id, split.")),
     ("abid_metadata.json", "ABID's list of metadata: place i is bin i + 1 of the main set."),
     ("abid_random_trainset.txt", "ABID's random_train.txt: one number of a bin per line, from 1."),

@@ -13,8 +13,8 @@ neighbour that is in a visit already, at most 5 % of those pairs; and what shows
 items in it.
 """
 
-# A visit of three continues over a bin that cannot be read: of 338 visits of three the first and the
-# last share an item in 332. No visit of four was seen, so two such bins end a visit.
+# A visit of three continues over a bin that cannot be read: of 338 visits of three the first
+# and the last share an item in 332. No visit of four was seen, so two such bins end a visit.
 LONGEST_STEP = 2
 
 

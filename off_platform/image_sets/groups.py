@@ -1,7 +1,7 @@
 """Groups of samples: a shard or a folder of loose files each, and the manifest's rows for it.
 
-What is requested from the store for an object and what is written of the answer; which groups there are
-and when to give up is `build.py`.
+What is requested from the store for an object and what is written of the answer. The choice of
+groups, and when to give up, are in `build.py`.
 """
 
 import gzip

@@ -119,7 +119,7 @@ def products_query(connection: "DuckDBPyConnection", dump: Path) -> str:
         dump: a local file; its content decides what it is, not its ending.
 
     Returns:
-        SQL that gives the columns of `FACTS`, one row per product, in the order of `code`. Of several
+        SQL that gives the columns of `FACTS`, one row per product, ordered by `code`. Of several
         rows of one product the one modified last is taken. A fact that the dump lacks is null in
         every row; a list that a product has nothing of is empty.
 

@@ -42,17 +42,17 @@ ABOUT_URL = "https://world.openfoodfacts.org/data"
 
 MEANINGS = {
     "raw": "the photo as sent by the contributor",
-    "400": "the photo made 400 pixels large",
+    "400": "the photo scaled to 400 pixels",
     "ocr": "Google Cloud Vision's OCR result of the photo",
 }
-# A sentence a line.
+# One sentence per line.
 LIMITS = tuple(
     """\
 Some recent photos are likely missing: the bucket is synchronized monthly with Open Food Facts.
-The key list can name objects that are gone, and does not yet name the newest.
-Objects can be replaced under the same key: the manifest's ETag and MD5 identify the version in the set.
-OCR results are a machine's, unchecked; some hold no text, and for a few Cloud Vision failed.
-Photos are as contributors sent them: blurred, turned, several products in one, people among them.
+The key list may name objects that no longer exist, and lacks the newest ones.
+Objects can be replaced under the same key: ETag and MD5 in the manifest identify the version.
+OCR results are unchecked; some contain no text, and for a few Cloud Vision failed.
+Photos are as contributed: some are blurred or rotated, show several products, or show people.
 """.splitlines()
 )
 

@@ -1,8 +1,8 @@
 """The objects of a bucket below a prefix, listed in parallel: key, size, ETag, Last-Modified.
 
 A page that fails is asked for again from the last key on, so that no object is lost or listed
-twice, and a listing that cannot be finished never passes for a whole one. What the keys mean is the
-caller.
+twice, and a listing that cannot be finished never passes for a whole one. The meaning of the keys
+is left to the caller.
 """
 
 import random

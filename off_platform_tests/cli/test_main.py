@@ -220,7 +220,7 @@ def test_a_filter_that_the_dump_cannot_answer_is_one_sentence(run: Run, sandbox:
     assert run("images", "--country", "en:france", "--n", "2", "--out", "x")[0] in {0, 1}
     code, _, err = run("images", "--language", "fr", "--n", "2", "--out", "x")
     assert code == 2
-    assert "filters by languages, which the products dump does not tell" in err
+    assert "filters by languages, which the products dump does not have" in err
 
 
 def test_a_wrong_setting_is_one_sentence(run: Run) -> None:
