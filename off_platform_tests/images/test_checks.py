@@ -268,7 +268,7 @@ def test_only_what_makes_a_table_meaningless_blocks() -> None:
 
 def test_a_shrunk_list_says_from_what_to_what(reader: Reader) -> None:
     found = reader.snapshot(BEFORE, keys=94)["key_list_not_shrunk"]
-    assert found.note == "94 keys after 100; 5.0% may go."
+    assert found.note == "94 keys after 100; at most 5.0% may be removed."
     assert "first snapshot" in reader.snapshot()["key_list_not_shrunk"].note
 
 
