@@ -296,7 +296,7 @@ def test_a_month_may_be_written_short(run: Run) -> None:
 def test_an_empty_folder_name_is_refused(run: Run) -> None:
     code, _, err = run("images", "--n", "2", "--out", "")
     assert code == 2
-    assert "it is empty" in err
+    assert "must not be empty" in err
 
 
 def test_a_folder_with_other_things_is_refused_before_anything_is_fetched(run: Run) -> None:
@@ -319,7 +319,7 @@ def test_fewer_photos_than_asked_for_are_told(run: Run) -> None:
     [
         ("list.gz", "ends in .parquet"),
         ("folder.parquet", "ends in .parquet"),
-        ("none/x.parquet", "no folder none"),
+        ("none/x.parquet", "the folder none does not exist"),
         ("same.parquet", "the key list itself"),
     ],
 )
