@@ -83,7 +83,7 @@ LINE = st.one_of(
     ),
 )
 # An empty last line cannot be told from a newline at the end, and is none.
-LISTS = st.lists(LINE, min_size=1, max_size=25).filter(lambda lines: lines[-1] != b"")
+LISTS = st.lists(LINE, min_size=1, max_size=25).filter(lambda lines: lines[-1].strip(b"\r"))
 
 Rows = list[dict[str, Any]]
 
