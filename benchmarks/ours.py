@@ -85,7 +85,7 @@ def _chosen(lake: Lake, connection: "duckdb.DuckDBPyConnection", photos: int) ->
 def image_set(lake: str, url: str, folder: str, layout: str, photos: str, gallery: str) -> None:
     """A whole image set of a bucket, every object compared with length and MD5 and looked at."""
     from off_platform.image_sets.how import How  # noqa: PLC0415 - only this step
-    from off_platform.images.choice import Choice  # noqa: PLC0415 - the same
+    from off_platform.images.choice import Choice, MonthOptions  # noqa: PLC0415 - the same
     from off_platform.images.image_set import Request, make_image_set  # noqa: PLC0415 - the same
     from off_platform.storage.folders import LocalFolder  # noqa: PLC0415 - the same
 
@@ -98,6 +98,7 @@ def image_set(lake: str, url: str, folder: str, layout: str, photos: str, galler
         group_samples=1000,
         how=How("files" if layout == "files" else "shards"),
         gallery_samples=int(gallery),
+        run=MonthOptions(),
     )
     with into.connect() as connection:
         made = make_image_set(into, source, request, LocalFolder(Path(folder)), connection)

@@ -1,4 +1,4 @@
-"""The pages of `docs/` that are made from what the code says, by `make docs`.
+"""The pages of `docs/` and the comments of `image_sets.toml` that are made by `make docs`.
 
 Tests hold that they are current. The other pages of `docs/` are written by hand.
 """
@@ -8,8 +8,13 @@ from itertools import groupby
 from operator import attrgetter
 from pathlib import Path
 
+from pydantic import BaseModel
+
 from off_platform.bins import schemas as bins
+from off_platform.bins.choice import BinChoice
+from off_platform.image_sets.options import RunOptions, options_of
 from off_platform.images import schemas as images
+from off_platform.images.choice import Choice, MonthOptions
 from off_platform.imports.specification import tables as imports
 from off_platform.imports.specification.fields import FIELDS, Field
 from off_platform.imports.specification.rules import CHECKS, RULES, ImportRule
@@ -17,12 +22,14 @@ from off_platform.quality import Column, Table
 from off_platform.settings import Settings
 
 DOCS = Path("docs")
+DECLARED = Path("image_sets.toml")
 _HEAD = "<!-- Made by `make docs`. -->\n\n"
 
 
 def pages() -> Mapping[str, str]:
     """Each page's name and text."""
     return {
+        "image_sets.md": image_sets_page(),
         "import_rules.md": import_rules(),
         "settings.md": settings_page(),
         "tables.md": tables_page(),
@@ -120,6 +127,61 @@ def settings_page() -> str:
     )
 
 
+def image_sets_page() -> str:
+    """Every option of an image set."""
+    lines = [
+        "# Options of image sets",
+        "",
+        (
+            "A set is declared in `image_sets.toml`. Each option can be varied for a run: on the "
+            "command line, or in Dagster's launchpad. On the command line an option of several "
+            f"values is given once for each. {_NEEDS_PRODUCTS}"
+        ),
+        "",
+    ]
+    for wing, (choice, run) in _CHOICES.items():
+        lines += [f"## {wing}", "", *_options(choice), ""]
+        lines += ["Of a run, not declared:", "", *_options(run), ""]
+    return _page(lines)
+
+
+def _options(model: type[BaseModel]) -> list[str]:
+    rows = (
+        (
+            f"`{option.name}`",
+            f"`{option.flag}`",
+            "" if option.shown_default is None else f"`{option.shown_default}`",
+            option.described,
+        )
+        for option in options_of(model)
+    )
+    return _table(("option", "command line", "default", "what it is"), rows)
+
+
+_CHOICES: Mapping[str, tuple[type[BaseModel], type[BaseModel]]] = {
+    "images": (Choice, MonthOptions),
+    "bins": (BinChoice, RunOptions),
+}
+_NEEDS_PRODUCTS = "Filters of products need a products dump, OFF_PLATFORM_PRODUCTS_DUMP."
+
+
+def with_reference(declarations: str) -> str:
+    """The text of `image_sets.toml` with the options of its sets as comments before the first."""
+    lines = [
+        "# The image sets of this platform: one table per set, [images.NAME] or [bins.NAME].",
+        "# Each is a partition of the asset `image_set` or `bin_image_set`; to build one from the",
+        "# command line, run `off-platform images NAME` or `off-platform bins NAME`.",
+        f"# {_NEEDS_PRODUCTS}",
+    ]
+    for wing, (choice, _) in _CHOICES.items():
+        lines += ["#", f"# Options of [{wing}.*], all with defaults:"]
+        described = [("description", "A sentence for people.")]
+        described += [(option.name, option.described) for option in options_of(choice)]
+        lines += [f"#   {name:<16}  {what}" for name, what in described]
+    sets = declarations[declarations.index("\n[") :]
+    return "\n".join(lines) + "\n" + sets
+
+
 def tables_page() -> str:
     """Every table of the lake, with its columns and checks."""
     lines = [
@@ -201,6 +263,8 @@ def main() -> None:
     DOCS.mkdir(exist_ok=True)
     for name, text in pages().items():
         (DOCS / name).write_text(text, encoding="utf-8")
+    text = DECLARED.read_text(encoding="utf-8")
+    DECLARED.write_text(with_reference(text), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -113,6 +113,7 @@ def _cron(value: str) -> str:
 Location = Annotated[str, AfterValidator(_location)]
 Memory = Annotated[str, AfterValidator(_memory)]
 Endpoint = Annotated[str, AfterValidator(_endpoint)]
+Layout = Literal["shards", "files"]
 Cron = Annotated[str, AfterValidator(_cron)]
 Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -170,9 +171,7 @@ class Settings(BaseSettings):
     image_sets: Path = Field(
         default=Path("image_sets.toml"), description="The file that declares the image sets."
     )
-    layout: Literal["shards", "files"] = Field(
-        default="shards", description="Layout of an image set's objects."
-    )
+    layout: Layout = Field(default="shards", description="Layout of an image set's objects.")
     shard_samples: int = Field(
         default=1000, ge=1, le=100_000, description="Maximum number of samples in one tar shard."
     )

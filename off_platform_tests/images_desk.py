@@ -14,12 +14,13 @@ from typing import Any
 
 import duckdb
 
-from off_platform.image_sets.how import How, Layout
-from off_platform.images.choice import Choice
+from off_platform.image_sets.how import How
+from off_platform.images.choice import Choice, MonthOptions
 from off_platform.images.image_set import BuiltSet, Request, make_image_set
 from off_platform.images.key_index import KeyIndexFacts
 from off_platform.images.keys import KEY_LIST
 from off_platform.images.monthly import Asked, Bounds, Synced, index_month, sync_month
+from off_platform.settings import Layout
 from off_platform.storage.folders import Folder
 from off_platform.storage.lake import Lake
 from off_platform.storage.lake_layout import IMAGE_SETS, MANIFEST
@@ -91,7 +92,7 @@ class Desk:
             group_samples,
             How(layout, self.limits, decoded_share, choice.keep_formats),
             gallery_samples=30,
-            month=month,
+            run=MonthOptions(layout=layout, month=month),
         )
         into = folder or self.folder(name)
         return make_image_set(self.lake, self.source, request, into, self.connection, display)

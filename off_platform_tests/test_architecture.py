@@ -19,7 +19,7 @@ FLOORS = (
     {"automation", "images", "bins", "imports", "sandbox"},
     {"image_sets", "quality", "partitions", "resources", "previews"},
     {"storage", "stable_order"},
-    {"settings", "barcodes"},
+    {"settings", "barcodes", "words"},
 )
 ROOMS_OF_IMPORTS = (
     "specification",

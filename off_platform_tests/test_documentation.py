@@ -1,11 +1,12 @@
 """The documentation: made pages are current, links lead somewhere, settings are all told."""
 
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
 
-from off_platform.documentation import pages
+from off_platform.documentation import pages, with_reference
 from off_platform.imports.specification.rules import RULES
 from off_platform.settings import Settings
 
@@ -22,6 +23,12 @@ LINK = re.compile(r"\]\(([^)\s]+)\)")
 def test_made_pages_are_current(name: str) -> None:
     path = ROOT / "docs" / name
     assert path.read_text(encoding="utf-8") == pages()[name], "run make docs"
+
+
+def test_the_declared_sets_are_headed_by_all_options() -> None:
+    text = (ROOT / "image_sets.toml").read_text(encoding="utf-8")
+    assert with_reference(text) == text, "run make docs"
+    assert tomllib.loads(with_reference(text)) == tomllib.loads(text)
 
 
 def test_producers_are_told_every_rule() -> None:

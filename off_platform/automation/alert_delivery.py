@@ -21,6 +21,7 @@ from off_platform.automation.alert_senders import (
 )
 from off_platform.automation.alerts import Message, bounded
 from off_platform.settings import Settings
+from off_platform.words import counted
 
 # For each sender; those beyond are counted and summed up in one message.
 MOST_WAITING = 500
@@ -201,7 +202,7 @@ def _summed(before: Waiting | None, waiting: Waiting) -> Waiting:
 
 
 def _summary_title(more: int, sender: str) -> str:
-    return f"{more:,} more alert{'' if more == 1 else 's'}, while {sender} was out of reach"
+    return f"{counted(more, 'more alert')}, while {sender} was out of reach"
 
 
 def _put(instance: dg.DagsterInstance, place: str, waiting: Waiting) -> None:

@@ -8,6 +8,8 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from off_platform.words import counted
+
 # Senders have limits of their own; Slack's is 40,000 characters, a person's is shorter.
 MOST_CHECKS = 12
 MOST_TEXT = 6_000
@@ -147,8 +149,8 @@ def _title(run: RunEnded, reported: Sequence[Failed], about: str) -> str:
     errors = sum(check.is_error for check in reported)
     if run.failed is not None and not errors:
         return f"Failed: {about}"
-    counted = f"{errors} check{'' if errors == 1 else 's'} failed" if errors else "warnings"
-    return f"{counted.capitalize()}: {about}"
+    what = f"{counted(errors, 'check')} failed" if errors else "Warnings"
+    return f"{what}: {about}"
 
 
 def _of_failure(failed: str | None) -> list[str]:

@@ -63,8 +63,8 @@ def bin_objects(
 ) -> dg.MaterializeResult:
     """Lists the bucket; if nothing changed, only the listing is repeated."""
     from off_platform.bins import checks
-    from off_platform.bins.collect import limits_from
     from off_platform.bins.listing import list_objects
+    from off_platform.storage.transfer import limits_from
 
     into = lake.open()
     with lake.query(into) as connection:
@@ -89,7 +89,8 @@ def bin_metadata(
 ) -> dg.MaterializeResult:
     """Fetches new and changed metadata."""
     from off_platform.bins import checks
-    from off_platform.bins.collect import collect_metadata, limits_from
+    from off_platform.bins.collect import collect_metadata
+    from off_platform.storage.transfer import limits_from
 
     into = lake.open()
     with lake.query(into) as connection:

@@ -6,11 +6,12 @@ The order is stable (`stable_order.py`), so a larger n keeps what a smaller one 
 
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import Field, StringConstraints, model_validator
 
 from off_platform.bins.keys import METADATA
 from off_platform.bins.schemas import HARD_FROM
 from off_platform.bins.splits import PILOT_OFFSET
+from off_platform.image_sets.options import SetChoice
 from off_platform.stable_order import WORD, with_mix, words
 from off_platform.storage.sql import literal
 
@@ -19,20 +20,14 @@ WING = "bins"
 Code = Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=r"^[^\x00]*$")]
 
 
-class BinChoice(BaseModel):
+class BinChoice(SetChoice):
     """What an image set of the bins bucket takes."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    n: int | None = Field(
-        default=1000, ge=1, le=10**12, description="Number of photos; none for all."
-    )
-    seed: int = Field(default=0, description="Seed of the draw.")
     id_space: Literal["main", "pilot", "both"] = Field(
-        default="main", description="main, pilot (the 1,200 unpadded ids) or both."
+        default="main", description="Padded ids, or the 1,200 unpadded ones of the pilot."
     )
     difficulty: Literal["moderate", "hard"] | None = Field(
-        default=None, description="moderate: fewer than 6 expected items; hard: 6 or more."
+        default=None, description="Fewer than 6 expected items, or more."
     )
     least_quantity: int = Field(default=0, ge=0, description="Minimum expected quantity.")
     most_quantity: int | None = Field(default=None, ge=0, description="Maximum expected quantity.")
@@ -43,13 +38,10 @@ class BinChoice(BaseModel):
     exact: bool = Field(
         default=False, description="Only bins whose items add up to the expected quantity."
     )
-    asins: tuple[Code, ...] = Field(default=(), description="Only bins with one of these ASINs.")
-    skus: tuple[Code, ...] = Field(default=(), description="Only bins with one of these FCSKUs.")
+    asins: tuple[Code, ...] = Field(default=(), description="Bins with one of these ASINs.")
+    skus: tuple[Code, ...] = Field(default=(), description="Bins with one of these FCSKUs.")
     split: Literal["train", "validation", "test"] | None = Field(
         default=None, description="Only bins of this split, see bin_splits."
-    )
-    keep_formats: bool = Field(
-        default=False, description="Keep PNG, WebP and GIF images named .jpg."
     )
 
     @model_validator(mode="after")

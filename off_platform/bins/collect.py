@@ -15,7 +15,6 @@ import pyarrow.parquet as pq
 
 from off_platform.bins.inspection import SOUND, Look, inspect
 from off_platform.bins.schemas import BIN_METADATA, BIN_OBJECTS
-from off_platform.settings import Settings
 from off_platform.storage.lake import Lake
 from off_platform.storage.objects import Source
 from off_platform.storage.progress import Display, Tally
@@ -37,11 +36,6 @@ METADATA_BYTES_MOST = 2**20
 # with 64 at once and 30 ms of latency.
 MORE_AT_ONCE = 4
 BATCH_ROWS = 4096
-
-
-def limits_from(settings: Settings) -> Limits:
-    """The bounds of fetching, as the settings have them."""
-    return Limits(settings.concurrency, settings.attempts, settings.object_bytes_most)
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,6 @@ labels in others' forms are `exports.py`.
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,24 +17,16 @@ from off_platform.bins.choice import (
     known_query,
     objects_query,
 )
-from off_platform.bins.collect import limits_from
 from off_platform.bins.exports import LABELS, write_exports
 from off_platform.bins.schemas import BIN_ITEMS, BIN_METADATA, BIN_SPLITS, BINS
-from off_platform.bins.splits import SplitShares, shares_from
-from off_platform.image_sets import building
-from off_platform.image_sets.build import build_groups
+from off_platform.bins.splits import SHARES
 from off_platform.image_sets.built_set import BuiltSet
 from off_platform.image_sets.card import CardKind
-from off_platform.image_sets.claim import claimed
-from off_platform.image_sets.command import command_line
-from off_platform.image_sets.declared import (
-    UnusableChoiceError,
-    checked_choice,
-    demand_name,
-    varied_description,
-)
-from off_platform.image_sets.finish import About, finish, options_as_text
-from off_platform.image_sets.how import How, checked_layout
+from off_platform.image_sets.declared import UnusableChoiceError
+from off_platform.image_sets.finish import About
+from off_platform.image_sets.options import RunOptions
+from off_platform.image_sets.request import Chosen, make_set, requested
+from off_platform.image_sets.request import Request as SetRequest
 from off_platform.settings import Settings
 from off_platform.storage.folders import Folder
 from off_platform.storage.lake import Lake, NoSuchTableError
@@ -83,43 +74,14 @@ FILES = (
 )  # fmt: skip
 
 
-@dataclass(frozen=True)
-class Request:
-    """A set to make: its name, choice and description, how it is built, how splits are dealt."""
-
-    name: str
-    choice: BinChoice
-    description: str
-    group_samples: int
-    how: How
-    gallery_samples: int
-    shares: SplitShares
+Request = SetRequest[BinChoice, RunOptions]
 
 
 def request_from(
     settings: Settings, name: str, choice: BinChoice, description: str, varied: dict[str, Any]
 ) -> Request:
-    """A set to make, with options varied for this time; what is None is as it was.
-
-    Raises:
-        UnusableChoiceError: an option is wrong.
-    """
-    options = choice.model_dump()
-    options |= {key: value for key, value in varied.items() if key in options and value is not None}
-    if varied.get("all"):
-        options["n"] = None
-    options["keep_formats"] |= settings.keep_formats
-    made = checked_choice(BinChoice, options, name)
-    layout = checked_layout(varied.get("layout") or settings.layout)
-    return Request(
-        demand_name(name),
-        made,
-        varied_description(description, choice, made),
-        settings.shard_samples,
-        How(layout, limits_from(settings), settings.decoded_share, made.keep_formats),
-        settings.gallery_samples,
-        shares_from(settings),
-    )
+    """A set to make, with options varied for this time; see `requested`."""
+    return requested(settings, name, choice, description, varied, RunOptions, *SHARES)
 
 
 def make_bin_image_set(
@@ -155,25 +117,19 @@ def make_bin_image_set(
         raise UnusableChoiceError(
             f"{request.name}: no bin fits the options{why}; nothing was changed."
         )
-    plan = building.Plan(
-        request.name,
+    chosen = Chosen(
         objects_query(request.choice, fitting),
-        _identity(source, request, int(digest)),
-        request.group_samples,
-    )
-    with claimed(folder, connection, [kind.name for kind in KINDS]):
-        continued = building.begin(folder, plan, connection)
+        # A plan of before, whose rows do not name what is at hand, is not continued.
+        {"bins": int(digest), "metadata": BIN_METADATA.name},
+        candidates,
+        "the table bins",
+        [kind.name for kind in KINDS],
         # The metadata is that which the labels were made from, and not asked for again.
-        tally = build_groups(folder, source, request.how, connection, display, texts)
-        contents = finish(
-            folder,
-            _about(source, request, candidates, partial(_reached, connection, bins)),
-            connection,
-            request.gallery_samples,
-            lambda to: write_exports(connection, _labelled(lake, to / MANIFEST), to),
-        )
-    asked = request.choice.n
-    return BuiltSet(folder, "the table bins", asked, candidates, continued, tally, contents)
+        texts,
+        lambda to: write_exports(connection, _labelled(lake, to / MANIFEST), to),
+    )
+    about = _about(source, request, candidates, partial(_reached, connection, bins))
+    return make_set(source, request, chosen, about, folder, connection, display)
 
 
 def _unknown_codes(
@@ -189,18 +145,6 @@ def _unknown_codes(
     named = ", ".join(map(repr, unknown[:UNKNOWN_NAMED]))
     more = f" and {len(unknown) - UNKNOWN_NAMED:,} more" if len(unknown) > UNKNOWN_NAMED else ""
     return f": no bin has {named}{more}" if unknown else ""
-
-
-def _identity(source: Source, request: Request, digest: int) -> dict[str, Any]:
-    return {
-        "choice": request.choice.model_dump(mode="json"),
-        "bins": digest,
-        "source": source.url,
-        "layout": request.how.layout,
-        "decoded_share": request.how.decoded_share,
-        # A plan of before, whose rows do not name what is at hand, is not continued.
-        "metadata": BIN_METADATA.name,
-    }
 
 
 def _labelled(lake: Lake, manifest: Path) -> str:
@@ -237,16 +181,10 @@ def _about(
     candidates: int,
     reached: Callable[[str], tuple[tuple[str, int, int], ...]],
 ) -> About:
-    options = request.choice.model_dump(mode="json", exclude_defaults=True)
     return About(
-        name=request.name,
-        title=f"Image set {request.name}",
-        description=request.description,
+        **request.facts(source),
         source=f"Amazon Bin Image Dataset ({source.url})",
         source_url=ABOUT_URL,
-        address=source.address,
-        options=options_as_text({"n": request.choice.n or "all", **options}),
-        seed=request.choice.seed,
         candidates=candidates,
         key_list=None,
         kinds=KINDS,
@@ -257,7 +195,6 @@ def _about(
         attribution=ATTRIBUTION,
         tags=("counting", "warehouse"),
         limits=LIMITS,
-        asked=request.choice.n,
         files=FILES,
         reached=reached,
         describe=described,
@@ -276,32 +213,5 @@ def described(metadata: bytes) -> tuple[str, str]:
 
 
 def command(request: Request, source: Source) -> str:
-    """The command that builds the same set from the command line."""
-    words = []
-    singular = {"asins": "--asin", "skus": "--sku"}
-    for name, value in request.choice.model_dump(mode="json").items():
-        option = singular.get(name, f"--{name.replace('_', '-')}")
-        if name == "n":
-            words += [option, str(value or "all")]
-        elif value is True:
-            words.append(option)
-        elif isinstance(value, list):
-            words += [word for each in value for word in (option, str(each))]
-        elif value is not None and value is not False:
-            words += [option, str(value)]
-    line = command_line(WING, words, request.name, source, request.how, request.group_samples)
-    return " ".join([*_split_settings(request.shares), line])
-
-
-def _split_settings(shares: SplitShares) -> list[str]:
-    """The settings of the splits that are not the default, as assignments."""
-    values = {
-        "bins_train_share": shares.train,
-        "bins_validation_share": shares.validation,
-        "bins_split_seed": shares.seed,
-    }
-    return [
-        f"OFF_PLATFORM_{setting.upper()}={value}"
-        for setting, value in values.items()
-        if value != Settings.model_fields[setting].default
-    ]
+    """The command line that makes the same set."""
+    return request.command(WING, source)

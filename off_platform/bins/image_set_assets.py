@@ -7,13 +7,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import dagster as dg
-from pydantic import Field
 
 from off_platform.bins.assets import GROUP, OWNERS, SettingsParam
-from off_platform.bins.choice import WING
+from off_platform.bins.choice import WING, BinChoice
 from off_platform.bins.schemas import NEIGHBOURS_DIFFER
 from off_platform.image_sets.declared import declared_choice, declared_sets
+from off_platform.image_sets.launchpad import with_options
 from off_platform.image_sets.manifest import manifest_table
+from off_platform.image_sets.options import RunOptions
 from off_platform.partitions import RUNS, image_sets
 from off_platform.resources import BucketResource, LakeResource
 from off_platform.settings import Settings
@@ -24,37 +25,13 @@ if TYPE_CHECKING:
     from off_platform.storage.lake import Lake
 
 
-def _described(option: str) -> str:
-    from off_platform.bins.choice import BinChoice
-
-    return f"{BinChoice.model_fields[option].description} Left out: as declared."
-
-
+@with_options(BinChoice, RunOptions)
 class BinImageSetConfig(dg.Config):
     """Options of an image set; by default those declared in `image_sets.toml`."""
-
-    n: int | None = Field(default=None, description=_described("n"))
-    all: bool = Field(default=False, description="Take all samples and ignore n.")
-    seed: int | None = Field(default=None, description=_described("seed"))
-    id_space: str | None = Field(default=None, description=_described("id_space"))
-    difficulty: str | None = Field(default=None, description=_described("difficulty"))
-    least_quantity: int | None = Field(default=None, description=_described("least_quantity"))
-    most_quantity: int | None = Field(default=None, description=_described("most_quantity"))
-    per_class: int | None = Field(default=None, description=_described("per_class"))
-    one_per_visit: bool | None = Field(default=None, description=_described("one_per_visit"))
-    exact: bool | None = Field(default=None, description=_described("exact"))
-    asins: list[str] | None = Field(default=None, description=_described("asins"))
-    skus: list[str] | None = Field(default=None, description=_described("skus"))
-    split: str | None = Field(default=None, description=_described("split"))
-    keep_formats: bool | None = Field(default=None, description=_described("keep_formats"))
-    layout: str | None = Field(
-        default=None, description="shards or files. Left out: as the settings have it."
-    )
 
 
 def _sets_at_hand(lake: "Lake", settings: Settings, name: str) -> "dict[str, Folder]":
     """The folders of the declared sets that were made in the lake; of this one in any case."""
-    from off_platform.bins.choice import WING
     from off_platform.storage.lake_layout import BIN_IMAGE_SETS, MANIFEST
 
     folders = {
@@ -94,7 +71,6 @@ def bin_image_set_asset(settings: Settings) -> dg.AssetsDefinition:
         bins_bucket: BucketResource,
     ) -> dg.MaterializeResult:
         """Builds the set, resumes it, or fetches new and changed objects."""
-        from off_platform.bins.choice import BinChoice
         from off_platform.bins.image_set import make_bin_image_set, request_from
         from off_platform.bins.similar_photos import compare_neighbours
         from off_platform.image_sets.built_set import set_metadata

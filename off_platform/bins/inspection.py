@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, NoReturn
 
 from off_platform.bins.keys import space_of
 from off_platform.bins.units import is_known
+from off_platform.words import quoted
 
 # Larger numbers are not quantities, and would not fit the tables.
 LARGEST = 2**31 - 1
@@ -21,7 +22,6 @@ ITEM_FIELDS = frozenset(
 PILOT_ITEM_FIELDS = ITEM_FIELDS - {"normalizedName"}
 TEXTS = ("asin", "name", "normalizedName")
 MEASURES = ("height", "length", "width", "weight")
-MOST_QUOTED = 60
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
 
@@ -99,7 +99,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(found) != len(pairs):
         names = [name for name, _ in pairs]
         twice = next(name for name in names if names.count(name) > 1)
-        raise _OddError("duplicate_key", f"the key {_quoted(twice)} appears twice in one object")
+        raise _OddError("duplicate_key", f"the key {quoted(twice)} appears twice in one object")
     return found
 
 
@@ -120,24 +120,24 @@ def _usable(top: Any) -> dict[str, dict[str, Any]]:
     _whole_number(top["EXPECTED_QUANTITY"], "EXPECTED_QUANTITY", 0)
     for fcsku, item in items.items():
         if not isinstance(item, dict):
-            raise _OddError("item_not_an_object", f"the item {_quoted(fcsku)} is not a JSON object")
+            raise _OddError("item_not_an_object", f"the item {quoted(fcsku)} is not a JSON object")
         _usable_item(fcsku, item)
     return items
 
 
 def _usable_item(fcsku: str, item: dict[str, Any]) -> None:
     if "quantity" not in item:
-        raise _OddError("missing_field", f"the item {_quoted(fcsku)} has no quantity")
-    _whole_number(item["quantity"], f"the quantity of {_quoted(fcsku)}", -LARGEST)
+        raise _OddError("missing_field", f"the item {quoted(fcsku)} has no quantity")
+    _whole_number(item["quantity"], f"the quantity of {quoted(fcsku)}", -LARGEST)
     for name in TEXTS:
         value = item.get(name)
         if value is not None and not isinstance(value, str):
-            raise _OddError("not_a_text", f"the {name} of {_quoted(fcsku)} is not a text")
+            raise _OddError("not_a_text", f"the {name} of {quoted(fcsku)} is not a text")
     for name in MEASURES:
         measure = item.get(name)
         if measure is not None and not _is_measure(measure):
             raise _OddError(
-                "not_a_measure", f"the {name} of {_quoted(fcsku)} is not a number with a unit"
+                "not_a_measure", f"the {name} of {quoted(fcsku)} is not a number with a unit"
             )
 
 
@@ -173,7 +173,7 @@ def _odd_fields(top: dict[str, Any], items: dict[str, dict[str, Any]], bin_id: s
     fields = PILOT_ITEM_FIELDS if is_pilot else ITEM_FIELDS
     for fcsku, item in items.items():
         if item.keys() != fields:
-            return _difference(f"the item {_quoted(fcsku)}", item.keys(), fields)
+            return _difference(f"the item {quoted(fcsku)}", item.keys(), fields)
     return _unknown_unit(items)
 
 
@@ -183,20 +183,16 @@ def _unknown_unit(items: dict[str, dict[str, Any]]) -> Look | None:
             measure = item[name]
             if measure and not is_known(name, measure["unit"] or ""):
                 unit = measure["unit"]
-                has = f"has the unknown unit {_quoted(unit)}" if unit else "has no unit"
-                reason = f"the {name} of {_quoted(fcsku)} {has}"
+                has = f"has the unknown unit {quoted(unit)}" if unit else "has no unit"
+                reason = f"the {name} of {quoted(fcsku)} {has}"
                 return Look(usable=True, oddity="unknown_unit", reason=reason)
     return None
 
 
 def _difference(what: str, found: Any, known: frozenset[str]) -> Look | None:
     if more := sorted(found - known):
-        reason = f"{what} has the unknown field {_quoted(more[0])}"
+        reason = f"{what} has the unknown field {quoted(more[0])}"
         return Look(usable=True, oddity="unknown_field", reason=reason)
     if fewer := sorted(known - found):
         return Look(usable=True, oddity="missing_field", reason=f"{what} has no {fewer[0]}")
     return None
-
-
-def _quoted(name: str) -> str:
-    return ascii(name[:MOST_QUOTED])

@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from off_platform.bins.keys import space_of
 from off_platform.bins.splits import leak_query
+from off_platform.words import quoted
 
 if TYPE_CHECKING:
     import duckdb
 
 # The whole set is 4 MB as numbers and 16 MB as paths.
 MOST_BYTES = 32 * 1024 * 1024
-LONGEST_SHOWN = 60
 # A place of a counting list is an id less one; ids have six digits at most.
 LAST_PLACE = 999_999
 PAIR = 2
@@ -200,4 +200,4 @@ def _shown(value: object) -> str:
     """A text as it can stand in a sentence; of anything else what it is, for it may be vast."""
     if not isinstance(value, str):
         return f"a {type(value).__name__}"
-    return repr(value) if len(value) <= LONGEST_SHOWN else f"{value[:LONGEST_SHOWN]!r}..."
+    return quoted(value)

@@ -11,6 +11,8 @@ from off_platform.stable_order import WORD, with_mix, words
 
 # The pilot set's positions are counted anew; in the order they come behind those of the main set.
 PILOT_OFFSET = 2**31
+# Settings that deal the bins out.
+SHARES = ("bins_train_share", "bins_validation_share", "bins_split_seed")
 _NUMBER = f"position + CASE WHEN id_space = 'pilot' THEN {PILOT_OFFSET} ELSE 0 END"
 
 

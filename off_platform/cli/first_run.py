@@ -16,8 +16,8 @@ from off_platform.automation.runs import failures, of_an_operator, opened_home, 
 from off_platform.cli.imports_run import run_import, verdict_of
 from off_platform.settings import SANDBOX, Settings
 from off_platform.storage.lake_layout import IMAGE_SETS
-from off_platform.storage.progress import duration
 from off_platform.storage.sql import literal
+from off_platform.words import duration
 
 if TYPE_CHECKING:
     import dagster as dg

@@ -4,12 +4,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.markup import escape
 from rich.table import Table
 
+from off_platform.bins.choice import WING as BINS
+from off_platform.bins.choice import BinChoice
 from off_platform.cli.context import (
     DONE,
     INCOMPLETE,
@@ -20,11 +22,22 @@ from off_platform.cli.context import (
     out,
     the_lake,
 )
+from off_platform.cli.set_options import taking
+from off_platform.image_sets.declared import (
+    Model,
+    UnusableChoiceError,
+    declared_choice,
+    name_from,
+)
+from off_platform.image_sets.options import RunOptions
+from off_platform.images.choice import WING as IMAGES
+from off_platform.images.choice import Choice, MonthOptions
 from off_platform.settings import Settings, settings
 from off_platform.storage.damaged_file import DamagedFileError
 from off_platform.storage.lake_layout import BIN_IMAGE_SETS, IMAGE_SETS
 from off_platform.storage.objects import Source
-from off_platform.storage.progress import size, terminal_display
+from off_platform.storage.progress import terminal_display
+from off_platform.words import size
 
 # A bucket that lost a larger share of the bins is assumed to be another bucket.
 GONE_SHARE_MOST = 0.5
@@ -46,176 +59,69 @@ def _folder(text: str) -> Path:
     return Path(text)
 
 
-def images(  # noqa: PLR0913, PLR0917 - each is an option of the command line
-    image_set: Annotated[
-        str | None,
-        typer.Argument(metavar="[SET]", help="Name of a set declared in image_sets.toml."),
-    ] = None,
-    to: Annotated[
-        Path | None,
-        typer.Option(
-            "--out",
-            help="Output folder; by default inside the lake.",
-            parser=_folder,
-            metavar="FOLDER",
-        ),
-    ] = None,
-    kind: Annotated[
-        str | None, typer.Option(help="raw, 400, ocr, raw+ocr or 400+ocr.", show_default="400")
-    ] = None,
-    n: Annotated[
-        str | None, typer.Option(help="Number of photos, or `all`.", show_default="1000")
-    ] = None,
-    seed: Annotated[int | None, typer.Option(help="Seed of the draw.", show_default="0")] = None,
-    per_product: Annotated[
-        int | None, typer.Option(help="Maximum number of photos per product.")
-    ] = None,
-    barcode_prefixes: Annotated[
-        list[str] | None,
-        typer.Option("--barcode-prefix", help="Barcode prefixes, such as 301 or 20."),
-    ] = None,
-    image_ids: Annotated[
-        list[int] | None, typer.Option("--image-id", help="Image ids, such as 1.")
-    ] = None,
-    last_editors: Annotated[
-        list[str] | None,
-        typer.Option("--last-editor", help="Last editors of the products."),
-    ] = None,
-    edited_from: Annotated[
-        str | None, typer.Option(help="Earliest day of the last edit, such as 2026-01-31.")
-    ] = None,
-    edited_until: Annotated[str | None, typer.Option(help="Latest day of the last edit.")] = None,
-    countries: Annotated[
-        list[str] | None, typer.Option("--country", help="Countries of sale, such as en:france.")
-    ] = None,
-    categories: Annotated[
-        list[str] | None, typer.Option("--category", help="Categories, such as en:spreads.")
-    ] = None,
-    languages: Annotated[
-        list[str] | None, typer.Option("--language", help="Languages on the product, such as fr.")
-    ] = None,
-    layout: Annotated[
-        Literal["shards", "files"] | None,
-        typer.Option(help="WebDataset shards or loose files.", show_default="shards"),
-    ] = None,
-    keep_formats: Annotated[
-        bool | None,
-        typer.Option("--keep-formats", help="Keep PNG, WebP and GIF images named .jpg."),
-    ] = None,
-    month: Annotated[
-        str | None,
-        typer.Option(help="Month of the key index, such as 2026-11; by default the newest."),
-    ] = None,
-) -> None:
+Set = Annotated[
+    str | None,
+    typer.Argument(metavar="[SET]", help="Name of a set declared in image_sets.toml."),
+]
+To = Annotated[
+    Path | None,
+    typer.Option(
+        "--out",
+        help="Output folder; by default inside the lake.",
+        parser=_folder,
+        metavar="FOLDER",
+    ),
+]
+
+
+@taking(Choice, MonthOptions)
+def images(image_set: Set = None, to: To = None, **varied: Any) -> None:
     """Build an image set: choose, fetch, verify, document. Run again to resume or to refresh it.
 
     Options override those of a declared SET. The filters by editor, day, country, category and
     language need the table products. An option that is repeated accepts any of its values.
     """
-    varied = {**locals(), "n": _number(n)}
     made = _make_images(settings(), image_set, to, varied)
     _print_made(made)
     raise typer.Exit(max(_code(made), _compare_views(settings())))
 
 
-def bins(  # noqa: PLR0913, PLR0917 - each is an option of the command line
-    image_set: Annotated[
-        str | None,
-        typer.Argument(metavar="[SET]", help="Name of a set declared in image_sets.toml."),
-    ] = None,
-    to: Annotated[
-        Path | None,
-        typer.Option(
-            "--out",
-            help="Output folder; by default inside the lake.",
-            parser=_folder,
-            metavar="FOLDER",
-        ),
-    ] = None,
-    n: Annotated[
-        str | None, typer.Option(help="Number of photos, or `all`.", show_default="1000")
-    ] = None,
-    seed: Annotated[int | None, typer.Option(help="Seed of the draw.", show_default="0")] = None,
-    id_space: Annotated[
-        Literal["main", "pilot", "both"] | None,
-        typer.Option(help="main (padded ids), pilot (unpadded ids) or both.", show_default="main"),
-    ] = None,
-    difficulty: Annotated[
-        Literal["moderate", "hard"] | None,
-        typer.Option(help="moderate: fewer than 6 expected items; hard: 6 or more."),
-    ] = None,
-    least_quantity: Annotated[
-        int | None, typer.Option(help="Minimum expected quantity.", show_default="0")
-    ] = None,
-    most_quantity: Annotated[int | None, typer.Option(help="Maximum expected quantity.")] = None,
-    per_class: Annotated[
-        int | None, typer.Option(help="Maximum number of photos per expected quantity.")
-    ] = None,
-    one_per_visit: Annotated[
-        bool | None, typer.Option("--one-per-visit", help="One photo per visit.")
-    ] = None,
-    exact: Annotated[
-        bool | None,
-        typer.Option("--exact", help="Only bins whose items add up to the expected quantity."),
-    ] = None,
-    asins: Annotated[
-        list[str] | None, typer.Option("--asin", help="Bins with one of these ASINs.")
-    ] = None,
-    skus: Annotated[
-        list[str] | None, typer.Option("--sku", help="Bins with one of these FCSKUs.")
-    ] = None,
-    split: Annotated[
-        Literal["train", "validation", "test"] | None, typer.Option(help="Only bins of this split.")
-    ] = None,
-    layout: Annotated[
-        Literal["shards", "files"] | None,
-        typer.Option(help="WebDataset shards or loose files.", show_default="shards"),
-    ] = None,
-    keep_formats: Annotated[
-        bool | None,
-        typer.Option("--keep-formats", help="Keep PNG, WebP and GIF images named .jpg."),
-    ] = None,
-    refresh: Annotated[  # noqa: FBT002 - an option of the command line
+@taking(BinChoice, RunOptions)
+def bins(
+    image_set: Set = None,
+    to: To = None,
+    *,
+    refresh: Annotated[
         bool,
         typer.Option(help="List the bucket first, and fetch new or changed metadata."),
     ] = True,
+    **varied: Any,
 ) -> None:
     """Build an image set of bins: choose, fetch, verify, label. Run again to resume or refresh it.
 
     Options override those of a declared SET. The first run lists and fetches the metadata of all
     bins (1.1 GB). Later runs list the bucket and fetch what is new or changed.
     """
-    varied = {**locals(), "n": _number(n)}
-    made, whole = _make_bins(settings(), image_set, to, varied)
+    made, whole = _make_bins(settings(), image_set, to, varied, refresh=refresh)
     _print_made(made)
     code = max(_code(made), DONE if whole else INCOMPLETE)
     raise typer.Exit(max(code, _compare_views(settings())))
 
 
 def _make_bins(
-    of: Settings, image_set: str | None, to: Path | None, varied: dict[str, Any]
+    of: Settings, image_set: str | None, to: Path | None, varied: dict[str, Any], *, refresh: bool
 ) -> "tuple[BuiltSet, bool]":
     """The set, and whether all metadata that its bins could come from was read."""
-    from off_platform.bins import choice as choices
     from off_platform.bins import image_set as sets
     from off_platform.image_sets import claim
-    from off_platform.image_sets.declared import declared_choice, name_from
 
-    _demand_set_or_folder(image_set, to)
-    choice, description = (
-        declared_choice(of.image_sets, choices.WING, choices.BinChoice, image_set)
-        if image_set
-        else (choices.BinChoice(), "An image set built from the command line.")
-    )
-    if varied["n"] == "all":
-        varied |= {"n": None, "all": True}
-    name = image_set or name_from(to)
-    request = sets.request_from(of, name, choice, description, varied)
+    name, choice, description = _declared(of, BINS, BinChoice, image_set, to)
+    request = sets.request_from(of, name, choice, description, _numbered(varied))
     lake, source = the_lake(of), bins_bucket(of)
     folder = _set_folder(lake, f"{BIN_IMAGE_SETS}/{name}", to)
     with lake.connect(of.duckdb_memory, of.threads) as connection, _views_compared(lake):
         claim.demand_ours(folder, connection, [kind.name for kind in sets.KINDS])
-        whole = _renew_bins(of, lake, source, connection, request.choice.id_space, varied)
+        whole = _renew_bins(of, lake, source, connection, request.choice.id_space, refresh=refresh)
         with terminal_display(name) as display:
             made = sets.make_bin_image_set(lake, source, request, folder, connection, display)
         shared = _name_shared_bins(of, lake, connection, image_set, request.choice)
@@ -244,7 +150,8 @@ def _renew_bins(
     source: Source,
     connection: Any,
     id_space: str,
-    varied: dict[str, Any],
+    *,
+    refresh: bool,
 ) -> bool:
     """Lists the bucket, fetches what is new or changed, and makes the tables that follow from it.
 
@@ -254,7 +161,7 @@ def _renew_bins(
     from off_platform.bins import collect, listing, splits, tables
 
     known = lake.has("bin_splits")
-    if varied["refresh"] or not known:
+    if refresh or not known:
         _list_and_fetch(of, lake, source, connection, known=known)
     else:
         err.print(
@@ -275,10 +182,11 @@ def _list_and_fetch(
     of: Settings, lake: "Lake", source: Source, connection: Any, *, known: bool
 ) -> None:
     from off_platform.bins import collect, listing
+    from off_platform.storage.transfer import limits_from
 
     if not known:
         err.print("No bins are known yet; listing and fetching their metadata first.")
-    limits = collect.limits_from(of)
+    limits = limits_from(of)
     with terminal_display("listing") as display:
         listed = listing.list_objects(
             lake, source, connection, limits, display, GONE_SHARE_MOST if known else 1.0
@@ -289,13 +197,15 @@ def _list_and_fetch(
         collect.collect_metadata(lake, source, connection, limits, display)
 
 
-def _demand_set_or_folder(image_set: str | None, to: Path | None) -> None:
-    from off_platform.image_sets.declared import (
-        UnusableChoiceError,
-    )
-
-    if image_set is None and to is None:
+def _declared(
+    of: Settings, wing: str, model: "type[Model]", image_set: str | None, to: Path | None
+) -> "tuple[str, Model, str]":
+    """Name, options and description of a declared set, or of one that goes to a folder."""
+    if image_set:
+        return (image_set, *declared_choice(of.image_sets, wing, model, image_set))
+    if to is None:
         raise UnusableChoiceError("Name a declared SET, or give --out to build one of your own.")
+    return name_from(to), model(), "An image set built from the command line."
 
 
 def _set_folder(lake: "Lake", name: str, to: Path | None) -> "Folder":
@@ -311,21 +221,11 @@ def _make_images(
     of: Settings, image_set: str | None, to: Path | None, varied: dict[str, Any]
 ) -> "BuiltSet":
     from off_platform.image_sets import claim
-    from off_platform.image_sets.declared import declared_choice, name_from
-    from off_platform.images import choice as choices
     from off_platform.images import image_set as sets
     from off_platform.images.keys import SUFFIXES
 
-    _demand_set_or_folder(image_set, to)
-    choice, description = (
-        declared_choice(of.image_sets, choices.WING, choices.Choice, image_set)
-        if image_set
-        else (choices.Choice(), "An image set built from the command line.")
-    )
-    if varied["n"] == "all":
-        varied |= {"n": None, "all": True}
-    name = image_set or name_from(to)
-    request = sets.request_from(of, name, choice, description, varied)
+    name, choice, description = _declared(of, IMAGES, Choice, image_set, to)
+    request = sets.request_from(of, name, choice, description, _numbered(varied))
     lake, source = the_lake(of), images_bucket(of)
     folder = _set_folder(lake, f"{IMAGE_SETS}/{name}", to)
     with lake.connect(of.duckdb_memory, of.threads) as connection, _views_compared(lake):
@@ -381,10 +281,10 @@ def _compare_views(of: Settings) -> int:
     return DONE
 
 
-def _number(text: str | None) -> int | str | None:
-    """The number that was given; other text is kept and refused when the options are validated."""
-    is_number = text is not None and text.isascii() and text.isdigit()
-    return int(text) if is_number and text else text
+def _numbered(varied: dict[str, Any]) -> dict[str, Any]:
+    """With the number of photos as one; what is none is refused with the options."""
+    n = varied["n"]
+    return {**varied, "n": int(n) if n and n.isascii() and n.isdigit() else n}
 
 
 def _code(made: "BuiltSet") -> int:

@@ -11,7 +11,8 @@ from rich.table import Table
 
 from off_platform.cli.context import DONE, INCOMPLETE, WRONG, err, out, temporary_folder
 from off_platform.settings import settings
-from off_platform.storage.progress import duration, terminal_display
+from off_platform.storage.progress import terminal_display
+from off_platform.words import duration, quoted, visible
 
 if TYPE_CHECKING:
     from off_platform.imports.outputs.report import Group
@@ -86,7 +87,6 @@ def import_(
     `off-platform --help`.
     """
     from off_platform.cli.imports_run import import_one
-    from off_platform.imports.outputs.report import shown
 
     for path in paths:
         _demand_import(path)
@@ -94,7 +94,7 @@ def import_(
     for path in paths:
         with out.status(f"{path.name} ..."):
             done = import_one(of, path)
-        name, said = (escape(shown(text)) for text in (path.name, done.sentence))
+        name, said = (escape(visible(text)) for text in (path.name, done.sentence))
         out.print(f"[bold]{name}[/]  {said}", highlight=False)
         out.print(f"  partition  {done.key}", highlight=False)
         out.print(f"  report     {escape(done.report)}", highlight=False, soft_wrap=True)
@@ -156,11 +156,11 @@ def _print_verdict(form: str, path: Path, verdict: "Verdict", groups: "list[Grou
 
 
 def _print_for_people(path: Path, verdict: "Verdict", groups: "list[Group]") -> None:
-    from off_platform.imports.outputs.report import outcome_of, sentence, shown, what_first
+    from off_platform.imports.outputs.report import outcome_of, sentence, what_first
 
     colour = {"accepted": "green", "some": "yellow", "refused": "red"}[outcome_of(verdict)]
-    said = escape(shown(sentence(verdict)))
-    name = escape(shown(path.name))
+    said = escape(visible(sentence(verdict)))
+    name = escape(visible(path.name))
     out.print(f"[bold]{name}[/]  [{colour}]{said}[/]", highlight=False)
     if groups:
         out.print(_as_table(groups, verdict))
@@ -172,8 +172,6 @@ def _print_for_people(path: Path, verdict: "Verdict", groups: "list[Group]") -> 
 
 
 def _as_table(groups: "list[Group]", verdict: "Verdict") -> Table:
-    from off_platform.imports.outputs.report import shown
-
     table = Table("level", "rule", "findings", "for example", show_edge=False)
     for group in groups:
         colour = COLOURS[group.rule.level]
@@ -181,7 +179,7 @@ def _as_table(groups: "list[Group]", verdict: "Verdict") -> Table:
             f"[{colour}]{group.rule.level}[/]",
             group.rule.id,
             f"{group.findings:,}",
-            escape(shown(_example(group, verdict))),
+            escape(visible(_example(group, verdict))),
         )
     return table
 
@@ -196,12 +194,8 @@ def _example(group: "Group", verdict: "Verdict") -> str:
     at = f"{named}: " if named else ""
     if first["value"] is None:
         return at + str(first["message"])
-    proposal = f" -> {_short(first['proposal'])!r}" if first["proposal"] is not None else ""
-    return f"{at}{_short(first['value'])!r}{proposal}"
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= MOST_VALUE else f"{text[:MOST_VALUE]}..."
+    texts = (first["value"], first["proposal"])
+    return at + " -> ".join(quoted(text, MOST_VALUE) for text in texts if text is not None)
 
 
 def _write_report(into: Path, verdict: "Verdict", to: Path) -> None:
@@ -214,7 +208,6 @@ def _write_report(into: Path, verdict: "Verdict", to: Path) -> None:
 
 def _write_corrected(path: Path, into: Path, verdict: "Verdict", to: Path) -> None:
     from off_platform.imports.outputs.corrected.copy import NoCopyError, write_corrected
-    from off_platform.imports.outputs.report import shown
 
     made = into / "corrected"
     try:
@@ -224,7 +217,7 @@ def _write_corrected(path: Path, into: Path, verdict: "Verdict", to: Path) -> No
         return
     _put(made, to, f"the corrected copy, cells corrected: {copy.corrected:,}")
     for note in copy.notes():
-        err.print(escape(shown(note)), highlight=False)
+        err.print(escape(visible(note)), highlight=False)
 
 
 def _write_findings(into: Path, verdict: "Verdict", to: Path) -> None:

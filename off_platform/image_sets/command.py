@@ -4,6 +4,7 @@ The options themselves are left to the wing.
 """
 
 import shlex
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,12 @@ if TYPE_CHECKING:
 
 
 def command_line(
-    wing: str, options: list[str], name: str, source: Source, how: "How", group_samples: int
+    wing: str,
+    options: list[str],
+    name: str,
+    source: Source,
+    how: "How",
+    settings: Mapping[str, object],
 ) -> str:
     """A command line for a shell.
 
@@ -25,14 +31,14 @@ def command_line(
         name: of the set, and of the folder it goes to.
         source: the bucket.
         how: layout, and share that is decoded.
-        group_samples: samples in one shard or folder.
+        settings: others that decide what the set has, by name.
 
     Returns:
         Settings that are not the default, as assignments, then the command; all quoted.
     """
     values: dict[str, object] = {
+        **settings,
         **_bucket_settings(wing, source),
-        "shard_samples": group_samples,
         "decoded_share": how.decoded_share,
     }
     assignments = [

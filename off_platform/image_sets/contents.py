@@ -20,6 +20,8 @@ from typing import Any, Literal, NamedTuple, NoReturn, TypeVar
 
 from PIL.JpegImagePlugin import JpegImageFile
 
+from off_platform.words import escaped
+
 OcrStatus = Literal["text", "no text", "empty", "error"]
 MAX_OCR_BYTES = 64 * 1024 * 1024
 
@@ -27,7 +29,6 @@ _MAX_SEGMENTS = 5_000
 # Each scan costs the decoder a pass over the whole picture; encoders write about ten.
 _MAX_SCANS = 100
 _MAX_GZIP_MEMBERS = 100
-_MAX_QUOTED = 200
 
 # Pillow refuses a photo of more pixels, and with it the loaders that decode by Pillow.
 MOST_PIXELS = 178_956_970
@@ -312,7 +313,7 @@ def _decode(data: bytes, frame: _Frame) -> bool:
             picture.load()
             size = size if picture.size == drafted else picture.size
     except (OSError, SyntaxError, ValueError, EOFError, struct.error) as error:
-        raise _NotWholeError(f"the JPEG cannot be decoded: {_printable(str(error))}") from error
+        raise _NotWholeError(f"the JPEG cannot be decoded: {escaped(str(error))}") from error
     if size != (frame.width, frame.height):
         found = f"{size[0]:,} x {size[1]:,}"
         raise _NotWholeError(f"the JPEG's header says {pixels}, the picture has {found}")
@@ -328,7 +329,7 @@ def _read_ocr(data: bytes, max_bytes: int) -> tuple[Content, str]:
     error = document.get("error") or (response or {}).get("error")
     if error:
         message = error.get("message") if isinstance(error, dict) else error
-        said = _printable(message) if isinstance(message, str) else "it did not say why"
+        said = escaped(message) if isinstance(message, str) else "it did not say why"
         return Content(ocr_status="error", ocr_error=said), ""
     if response is None:
         return Content(ocr_status="empty"), ""
@@ -350,7 +351,7 @@ def _unpacked(data: bytes, max_bytes: int) -> bytes:
         try:
             parts.append(member.decompress(rest, left + 1))
         except zlib.error as error:
-            raise _NotWholeError(f"the gzip file is damaged: {_printable(str(error))}") from error
+            raise _NotWholeError(f"the gzip file is damaged: {escaped(str(error))}") from error
         left -= len(parts[-1])
         if left < 0 or len(parts) > _MAX_GZIP_MEMBERS:
             bound = f"{max_bytes:,} bytes or {_MAX_GZIP_MEMBERS} members"
@@ -377,7 +378,7 @@ def _parsed(unpacked: bytes) -> object:
         raise _NotWholeError("the JSON is nested too deeply to be read") from error
     except ValueError as error:
         if unpacked.lstrip()[:1] in (b"{", b"["):
-            raise _NotWholeError(f"the JSON is damaged: {_printable(str(error))}") from error
+            raise _NotWholeError(f"the JSON is damaged: {escaped(str(error))}") from error
         raise _NotWholeError(f"unpacked, {_foreign(unpacked, 'not JSON')}") from error
 
 
@@ -417,9 +418,3 @@ def _foreign(data: bytes, contrast: str) -> str:
     names = (name for pattern, name in _FORMATS if pattern.match(data))
     start = repr(data[:16])[1:]
     return f"this is {next(names, 'of no known format')}, {contrast}: it starts with {start}"
-
-
-def _printable(words: str) -> str:
-    """Somebody else's words, escaped where they cannot be printed, and short."""
-    shown = repr(words[: _MAX_QUOTED + 1])[1:-1]
-    return shown if len(shown) <= _MAX_QUOTED else f"{shown[:_MAX_QUOTED]}..."

@@ -71,14 +71,14 @@ def checked_choice(model: type[Model], options: dict[str, Any], where: str) -> M
         return model.model_validate(options)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
+        said = first["msg"].removeprefix("Value error, ")
         if not first["loc"]:
-            said = first["msg"].removeprefix("Value error, ")
             raise UnusableChoiceError(f"{where}: {said}.") from None
         option = ".".join(map(str, first["loc"]))
         known = ", ".join(model.model_fields)
         hint = f" The options are {known}." if first["type"] == "extra_forbidden" else ""
         raise UnusableChoiceError(
-            f"{where}: the option {option}={first['input']!r} is wrong: {first['msg']}.{hint}"
+            f"{where}: the option {option}={first['input']!r} is wrong: {said}.{hint}"
         ) from None
 
 

@@ -18,7 +18,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from off_platform.image_sets.contact_sheet import NotDrawableError, encoded, thumbnail
-from off_platform.image_sets.templates.values import printable, web_address, written_size
+from off_platform.words import readable, size, web_address
 
 STATUSES = ("fetched", "missing", "refused", "corrupt", "failed")
 """What can become of an object, the best first."""
@@ -248,7 +248,7 @@ def _card(item: GalleryItem) -> _Card:
         thumbnail=picture,
         width=width,
         height=height,
-        problem=problem and printable(problem, _MOST_REASON),
+        problem=problem and readable(problem, _MOST_REASON),
         objects=[_shown_object(each) for each in item.objects],
     )
 
@@ -256,13 +256,13 @@ def _card(item: GalleryItem) -> _Card:
 def _shown_object(each: GalleryObject) -> dict[str, Any]:
     measures = [
         f"{each.width:,} \u00d7 {each.height:,}" if each.width and each.height else "",
-        written_size(each.size) if each.size is not None else "",
+        size(each.size) if each.size is not None else "",
     ]
     return {
         "kind": each.kind,
         "status": each.status,
         "key": each.key,
-        "reason": each.reason and printable(each.reason, _MOST_REASON),
+        "reason": each.reason and readable(each.reason, _MOST_REASON),
         "measures": " \u00b7 ".join(filter(None, measures)),
         "url": web_address(each.url),
         "file": _link_to_file(each),
@@ -301,15 +301,15 @@ def _environment() -> Environment:
         finalize=_fit_for_file,
     )
     environment.filters["amount"] = "{:,}".format
-    environment.filters["size"] = written_size
-    environment.filters["text"] = partial(printable, most=_MOST_TEXT)
+    environment.filters["size"] = size
+    environment.filters["text"] = partial(readable, most=_MOST_TEXT)
     environment.filters["web_address"] = web_address
     return environment
 
 
 def _fit_for_file(value: object) -> object:
     if isinstance(value, str) and not hasattr(value, "__html__"):
-        return printable(value, max(len(value), 1))
+        return readable(value, max(len(value), 1))
     return "" if value is None else value
 
 

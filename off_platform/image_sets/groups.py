@@ -26,7 +26,8 @@ from off_platform.storage.transfer import Outcome, Wanted, transfer
 if TYPE_CHECKING:
     from obstore.store import ObjectStore
 
-    from off_platform.image_sets.how import How, Layout
+    from off_platform.image_sets.how import How
+    from off_platform.settings import Layout
 
 Row = dict[str, Any]
 Ended = Outcome[Row, Content]

@@ -5,13 +5,15 @@ photos are ordered by an integer mix of barcode, image id and seed (`stable_orde
 first n are taken, so a larger n keeps what a smaller one chose. Fetching is `image_sets/`.
 """
 
+import re
 from datetime import date
 from typing import TYPE_CHECKING, Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from off_platform.barcodes.text import MOST_DIGITS
 from off_platform.image_sets.declared import UnusableChoiceError
+from off_platform.image_sets.options import MOST, RunOptions, SetChoice
 from off_platform.images.keys import Kind, key_sql
 from off_platform.stable_order import SPREAD, WORD, mix, with_mix, words
 from off_platform.storage.sql import literal
@@ -26,23 +28,15 @@ Prefix = Annotated[str, StringConstraints(pattern=f"^[0-9]{{1,{MOST_DIGITS}}}$")
 # The pattern also refuses what is no Unicode, as a terminal can hand it over.
 Tag = Annotated[str, StringConstraints(min_length=1, max_length=300, pattern=r"^[^\x00]*$")]
 Tags = tuple[Tag, ...]
-# More than there will ever be; what is multiplied with it still fits 64 bits.
-MOST = 10**12
 
 
-class Choice(BaseModel):
+class Choice(SetChoice):
     """What an image set of this bucket takes."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     kind: SetKind = Field(
         default="400",
-        description="raw, 400 (px copies), ocr, or photos with OCR: raw+ocr, 400+ocr.",
+        description="Photos as sent, 400 px copies, OCR results, or photos with OCR.",
     )
-    n: int | None = Field(
-        default=1000, ge=1, le=MOST, description="Number of photos or OCR results; none for all."
-    )
-    seed: int = Field(default=0, description="Seed of the draw.")
     per_product: int | None = Field(
         default=None, ge=1, le=MOST, description="Maximum number of photos per product."
     )
@@ -56,9 +50,6 @@ class Choice(BaseModel):
     countries: Tags = Field(default=(), description="Countries of sale, such as en:france.")
     categories: Tags = Field(default=(), description="Categories, such as en:spreads.")
     languages: Tags = Field(default=(), description="Languages on the product, such as fr.")
-    keep_formats: bool = Field(
-        default=False, description="Keep PNG, WebP and GIF images named .jpg."
-    )
 
     @model_validator(mode="after")
     def _some_day_fits(self) -> Self:
@@ -92,6 +83,23 @@ class Choice(BaseModel):
             "languages": self.languages,
         }
         return {column for column, asked in needed.items() if asked}
+
+
+def _first_day(month: str) -> str:
+    """A month as its first day, however it was written."""
+    found = re.fullmatch(r"([0-9]{4}-(?:0[1-9]|1[0-2]))(-01)?", month)
+    if not found:
+        raise ValueError("write a month as 2026-11 or by its first day, 2026-11-01")
+    return f"{found[1]}-01"
+
+
+class MonthOptions(RunOptions):
+    """What can be asked of one run, and is not declared with a set."""
+
+    month: Annotated[str, AfterValidator(_first_day)] | None = Field(
+        default=None,
+        description="Month of the key index, such as 2026-11; by default the newest.",
+    )
 
 
 def candidates_query(choice: Choice, index: str, products: str | None) -> str:

@@ -3,25 +3,15 @@
 Which photos are chosen is `choice.py`; fetching and showing, whatever the bucket, `image_sets/`.
 """
 
-import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from off_platform.image_sets import building
-from off_platform.image_sets.build import build_groups
 from off_platform.image_sets.built_set import BuiltSet
 from off_platform.image_sets.card import CardKeyList, CardKind
-from off_platform.image_sets.claim import claimed
-from off_platform.image_sets.command import command_line
-from off_platform.image_sets.declared import (
-    UnusableChoiceError,
-    checked_choice,
-    demand_name,
-    varied_description,
-)
-from off_platform.image_sets.finish import About, finish, options_as_text
-from off_platform.image_sets.how import How, checked_layout
-from off_platform.images.choice import WING, Choice, candidates_query, choose
+from off_platform.image_sets.declared import UnusableChoiceError
+from off_platform.image_sets.finish import About
+from off_platform.image_sets.request import Chosen, make_set, requested
+from off_platform.image_sets.request import Request as SetRequest
+from off_platform.images.choice import WING, Choice, MonthOptions, candidates_query, choose
 from off_platform.images.keys import SUFFIXES
 from off_platform.images.monthly import NoSnapshotError, Snapshot, snapshot_of
 from off_platform.images.schemas import KEY_INDEX, PRODUCTS
@@ -30,7 +20,6 @@ from off_platform.storage.folders import Folder
 from off_platform.storage.lake import Lake
 from off_platform.storage.objects import Source
 from off_platform.storage.progress import Display
-from off_platform.storage.transfer import Limits
 
 if TYPE_CHECKING:
     import duckdb
@@ -57,54 +46,14 @@ Photos are as contributed: some are blurred or rotated, show several products, o
 )
 
 
-@dataclass(frozen=True)
-class Request:
-    """A set to make.
-
-    Attributes:
-        name: of the set.
-        choice: which objects it takes.
-        description: what it is, in a sentence.
-        group_samples: samples in one shard or folder.
-        how: layout, bounds, share decoded.
-        gallery_samples: samples shown in the gallery.
-        month: of the key index to choose from; the newest by default.
-    """
-
-    name: str
-    choice: Choice
-    description: str
-    group_samples: int
-    how: How
-    gallery_samples: int
-    month: str | None = None
+Request = SetRequest[Choice, MonthOptions]
 
 
 def request_from(
     settings: Settings, name: str, choice: Choice, description: str, varied: dict[str, Any]
 ) -> Request:
-    """A set to make, with options varied for this time; what is None is as it was.
-
-    Raises:
-        UnusableChoiceError: an option is wrong.
-    """
-    options = choice.model_dump()
-    options |= {key: value for key, value in varied.items() if key in options and value is not None}
-    if varied.get("all"):
-        options["n"] = None
-    options["keep_formats"] |= settings.keep_formats
-    made = checked_choice(Choice, options, name)
-    layout = checked_layout(varied.get("layout") or settings.layout)
-    limits = Limits(settings.concurrency, settings.attempts, settings.object_bytes_most)
-    return Request(
-        demand_name(name),
-        made,
-        varied_description(description, choice, made),
-        settings.shard_samples,
-        How(layout, limits, settings.decoded_share, made.keep_formats),
-        settings.gallery_samples,
-        _month(varied.get("month")),
-    )
+    """A set to make, with options varied for this time; see `requested`."""
+    return requested(settings, name, choice, description, varied, MonthOptions)
 
 
 def _hint(choice: Choice, products: str | None, connection: "duckdb.DuckDBPyConnection") -> str:
@@ -130,16 +79,6 @@ def _hint(choice: Choice, products: str | None, connection: "duckdb.DuckDBPyConn
     return hints
 
 
-def _month(text: str | None) -> str | None:
-    """A month as its first day, however it was written."""
-    found = re.fullmatch(r"([0-9]{4}-(?:0[1-9]|1[0-2]))(-01)?", text) if text else None
-    if text and not found:
-        raise UnusableChoiceError(
-            f"{text[:40]!r} is not a month; write it as 2026-11 or by its first day, 2026-11-01."
-        )
-    return f"{found[1]}-01" if found else None
-
-
 def make_image_set(
     lake: Lake,
     source: Source,
@@ -158,7 +97,7 @@ def make_image_set(
         off_platform.image_sets.building.UnusableFolderError: the folder holds something else.
         off_platform.storage.locks.FolderInUseError: another run is at work in the folder.
     """
-    month = request.month or newest_month(lake)
+    month = request.run.month or newest_month(lake)
     snapshot = snapshot_of(lake, month, connection)
     if snapshot is None:
         months = ", ".join(other[:7] for other in lake.partitions(KEY_INDEX.name)) or "none"
@@ -171,20 +110,15 @@ def make_image_set(
             f"{request.name}: no object of {month[:7]} fits the options; nothing was changed."
             f"{_hint(request.choice, products, connection)}"
         )
-    plan = building.Plan(
-        request.name,
+    chosen = Chosen(
         _with_names(choose(connection, request.choice, index, products)),
-        _identity(source, request, snapshot) | _identity_of(products, request.choice, connection),
-        request.group_samples,
+        {"key_list": snapshot.md5, **_identity_of(products, request.choice, connection)},
+        candidates,
+        f"the key index of {month[:7]}",
+        SUFFIXES,
     )
-    with claimed(folder, connection, SUFFIXES):
-        continued = building.begin(folder, plan, connection)
-        tally = build_groups(folder, source, request.how, connection, display)
-        about = _about(source, request, month, snapshot, candidates)
-        contents = finish(folder, about, connection, request.gallery_samples)
-    chosen_from = f"the key index of {month[:7]}"
-    asked = request.choice.n
-    return BuiltSet(folder, chosen_from, asked, candidates, continued, tally, contents)
+    about = _about(source, request, month, snapshot, candidates)
+    return make_set(source, request, chosen, about, folder, connection, display)
 
 
 def newest_month(lake: Lake) -> str:
@@ -227,16 +161,6 @@ def _with_names(objects: str) -> str:
         ORDER BY sample, kind = 'ocr'"""
 
 
-def _identity(source: Source, request: Request, snapshot: Snapshot) -> dict[str, Any]:
-    return {
-        "choice": request.choice.model_dump(mode="json"),
-        "key_list": snapshot.md5,
-        "source": source.url,
-        "layout": request.how.layout,
-        "decoded_share": request.how.decoded_share,
-    }
-
-
 def _identity_of(
     products: str | None, choice: Choice, connection: "duckdb.DuckDBPyConnection"
 ) -> dict[str, Any]:
@@ -260,20 +184,12 @@ def _count(connection: "duckdb.DuckDBPyConnection", query: str) -> int:
 def _about(
     source: Source, request: Request, month: str, snapshot: Snapshot, candidates: int
 ) -> About:
-    options = request.choice.model_dump(mode="json", exclude_defaults=True)
     shards = request.how.layout == "shards"
     suffixes = {"ocr": ".json"} if shards else {"400": ".400.jpg", "ocr": ".json.gz"}
     return About(
-        name=request.name,
-        title=f"Image set {request.name}",
-        description=request.description,
+        **request.facts(source, "kind"),
         source=f"Open Food Facts images ({source.url})",
         source_url=ABOUT_URL,
-        address=source.address,
-        options=options_as_text(
-            {"kind": request.choice.kind, "n": request.choice.n or "all", **options}
-        ),
-        seed=request.choice.seed,
         candidates=candidates,
         key_list=CardKeyList(
             month=month[:7],
@@ -298,33 +214,9 @@ def _about(
         attribution=ATTRIBUTION,
         tags=("food", "products"),
         limits=LIMITS,
-        asked=request.choice.n,
     )
 
 
 def command(request: Request, source: Source, month: str) -> str:
-    """The command that builds the same set from the command line."""
-    words = []
-    for name, value in request.choice.model_dump(mode="json").items():
-        option = f"--{name.replace('_', '-')}"
-        if name == "n":
-            words += [option, str(value or "all")]
-        elif isinstance(value, list):
-            words += [word for each in value for word in (_singular(option), str(each))]
-        elif value is True:
-            words.append(option)
-        elif value is not None and value is not False:
-            words += [option, str(value)]
-    words += ["--month", month]
-    return command_line(WING, words, request.name, source, request.how, request.group_samples)
-
-
-def _singular(option: str) -> str:
-    return {
-        "--barcode-prefixes": "--barcode-prefix",
-        "--image-ids": "--image-id",
-        "--last-editors": "--last-editor",
-        "--countries": "--country",
-        "--categories": "--category",
-        "--languages": "--language",
-    }[option]
+    """The command line that makes the same set."""
+    return request.command(WING, source, "--month", month)

@@ -81,13 +81,13 @@ def import_file(
     from off_platform.imports.intake.inbox import fetched
     from off_platform.imports.intake.taking_in import record, take_in
 
-    into, key = lake.open(), context.partition_key
+    into, key, sha256 = lake.open(), context.partition_key, ""
     if config.path:
         demand_allowed(config.path, settings.inbox, settings.import_folders)
         with fetched(config.path, inbox_source(settings)) as path:
-            take_in(into, path, key)
+            sha256 = take_in(into, path, key)
     with lake.query(into) as connection:
-        taken = record(into, key, connection)
+        taken = record(into, key, connection, sha256=sha256)
     return dg.MaterializeResult(
         data_version=dg.DataVersion(taken.source.sha256 if taken.source else key),
         metadata=previews.taken_in(taken, into),
@@ -139,9 +139,13 @@ def validated_import(
 
     into, key = lake.open(), context.partition_key
     partition = (IMPORT, key)
-    with into.root.scratch() as made, original(into, key) as path:
+    with into.root.scratch() as made, original(into, key) as (path, sha256):
         verdict = validate_import(
-            path, made, display=LogDisplay(context.log.info), beside=not_kept(into, key)
+            path,
+            made,
+            display=LogDisplay(context.log.info),
+            beside=not_kept(into, key),
+            sha256=sha256,
         )
         names, notes = beside.write_beside(into, key, path, made, verdict)
         for table, file in STAGED:

@@ -6,13 +6,14 @@ Which rules there are, and of which check, is in `rules.py`; who finds them, `va
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from off_platform.imports.outputs.report import file_of, records_by_product, shown
+from off_platform.imports.outputs.report import file_of, records_by_product
 from off_platform.imports.readers.cell_addresses import where
 from off_platform.imports.specification.rules import CHECKS, LEVELS, RULES, rules_of
 from off_platform.imports.specification.tables import PRODUCTS_IMPORTED
 from off_platform.imports.validation import Verdict
 from off_platform.quality import MOST_EXAMPLES, SHAPE, Finding
 from off_platform.storage.sql import literal
+from off_platform.words import visible
 
 if TYPE_CHECKING:
     import duckdb
@@ -102,9 +103,9 @@ def _examples(
 def _example(found: Mapping[str, Any], verdict: Verdict) -> str:
     """One line; what stands in the file is shown as a program would write it."""
     value, proposal = found["value"], found["proposal"]
-    file = shown(file_of(found, verdict)).replace("\n", " ")
+    file = visible(file_of(found, verdict)).replace("\n", " ")
     at = [file] if file else []
-    at.append(shown(where(found)) or "file")
+    at.append(visible(where(found)) or "file")
     what = f": {value!r}" if value is not None else ""
     better = f" -> {proposal!r}" if proposal is not None else ""
     return f"{', '.join(at)}{what}{better} ({found['rule']})"

@@ -17,7 +17,7 @@ from off_platform.imports.intake.joining import open_whole
 from off_platform.imports.readers.batches import Batch, Found, Reader, Source, UnreadableError
 from off_platform.imports.readers.delimited.opening import likely_encoding
 from off_platform.imports.readers.folder_files import not_read
-from off_platform.imports.readers.opening import open_import, shown_name
+from off_platform.imports.readers.opening import open_import, sha256_of, shown_name
 from off_platform.imports.readers.reading_ahead import read_ahead
 from off_platform.imports.records.columns import Columns, columns_of, demand_identifier
 from off_platform.imports.records.explanation import Explanation
@@ -84,6 +84,7 @@ def validate_import(
     now: float | None = None,
     display: Display | None = None,
     beside: Sequence[Found] = (),
+    sha256: str | None = None,
 ) -> Verdict:
     """Looks at a whole import and writes its tables.
 
@@ -94,6 +95,7 @@ def validate_import(
         now: Unix seconds, for timestamps in the future; the clock's by default.
         display: where progress is shown.
         beside: what was found of the whole import before, such as files that were not kept.
+        sha256: of it, where that is known; see `sha256_of`.
 
     Returns:
         The verdict. That a file cannot be read is one, too.
@@ -103,7 +105,7 @@ def validate_import(
     explanation = Explanation(int(time.time() if now is None else now))
     with connected(into) as connection:
         try:
-            reader = open_whole(path, into)
+            reader = open_whole(path, into, sha256 or sha256_of(path))
             verdict.source = reader.source
             _validate(reader, path, staging, verdict, connection, explanation, display)
         except UnreadableError as error:
@@ -145,7 +147,8 @@ def _validate(
     if damaged and not explanation.damaged:
         # What all codes together tell is known only now: they are looked at again, as damaged.
         verdict.forget_records()
-        again, knowing = open_whole(path, staging.folder), replace(explanation, damaged=damaged)
+        again = open_whole(path, staging.folder, reader.source.sha256)
+        knowing = replace(explanation, damaged=damaged)
         _validate(again, path, staging, verdict, connection, knowing, display)
         return
     _settle(reader, path, staging, verdict, connection, columns, surveys)

@@ -12,6 +12,7 @@ from itertools import islice
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Generic
 
+from off_platform.settings import Settings
 from off_platform.storage.fetch import (
     Bounds,
     Came,
@@ -32,12 +33,19 @@ from off_platform.storage.window import Window
 if TYPE_CHECKING:
     from obstore.store import ObjectStore
 
-__all__ = ["Limits", "Outcome", "Wanted", "transfer"]
+__all__ = ["Limits", "Outcome", "Wanted", "limits_from", "transfer"]
 
 # What may wait in memory for its turn; at 25 kB an object 1,280 of them, at 400 kB 80.
 WINDOW_BYTES = 32 * 2**20
 COUNTED_BYTES = 2**18
 MOST_PLACES = 4096
+
+
+def limits_from(settings: Settings) -> Limits:
+    """The bounds of fetching, as the settings have them."""
+    return Limits(settings.concurrency, settings.attempts, settings.object_bytes_most)
+
+
 LARGEST_BATCH = 16
 # Before the first outcome gives a mean, few objects are asked for: they may be large.
 FIRST_MEAN_BYTES = 2 * 2**20

@@ -315,7 +315,7 @@ def test_fewer_bins_than_declared_fail_a_check_and_are_told(month: Month) -> Non
     ("name", "config", "sentence"),
     [
         ("few", {"split": "val"}, "few: the option split='val' is wrong"),
-        ("few", {"layout": "zip"}, "layout='zip' is wrong: it is shards or files."),
+        ("few", {"layout": "zip"}, "layout='zip' is wrong: Input should be 'shards' or 'files'."),
         ("odd", {}, "odd: no bin fits the options: no bin has 'B0NOSUCH01'"),
     ],
 )

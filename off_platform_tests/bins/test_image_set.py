@@ -648,7 +648,7 @@ def test_a_set_that_is_not_declared_names_those_that_are(tmp_path: Path) -> None
         ({"skus": ["x" * 101]}, "skus.0="),
         ({"asins": ["a\0"]}, "asins.0="),
         ({"asins": ["\ud800"]}, "asins.0="),
-        ({"sku": ["B00TEST001"]}, "The options are n, seed, id_space"),
+        ({"sku": ["B00TEST001"]}, "The options are n, seed, keep_formats, id_space"),
     ],
 )
 def test_a_wrong_option_is_told_in_a_sentence(options: dict[str, Any], words: str) -> None:
@@ -732,11 +732,11 @@ def test_the_command_makes_the_same_choice() -> None:
             {"shard_samples": 7, "bins_split_seed": -3},
             [
                 "OFF_PLATFORM_BINS_SPLIT_SEED=-3",
+                "OFF_PLATFORM_SHARD_SAMPLES=7",
                 "OFF_PLATFORM_BINS_BUCKET=s3://my-bucket",
                 "OFF_PLATFORM_BINS_REGION=eu-west-1",
                 "OFF_PLATFORM_SOURCES_ENDPOINT=http://host:9000",
                 "OFF_PLATFORM_SOURCES_ACCESS=signed",
-                "OFF_PLATFORM_SHARD_SAMPLES=7",
             ],
         ),
         (

@@ -81,7 +81,7 @@ def test_lists_that_are_read(data: bytes, ids: list[str]) -> None:
         (b"4 5 6\n", "line 1, '4 5 6', is not a number"),
         ("\N{ARABIC-INDIC DIGIT FOUR}\n".encode(), "is not a number"),
         (b"4\n00004\n", "it names the bin 00004 twice"),
-        (b"9" * 100_000, "line 1, '" + "9" * 60 + "'..., is not a number"),
+        (b"9" * 100_000, "line 1, '" + "9" * 60 + "...', is not a number"),
         (b'{"1": ["data/metadata/00035.json"', "its JSON is broken"),
         (b'{"1": ' + b"9" * 5000 + b"}", "its JSON is broken"),
         (b'{"1": ' + b"[" * 100_000 + b"]" * 100_000 + b"}", "its JSON is too deep"),

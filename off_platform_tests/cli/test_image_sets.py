@@ -1,34 +1,72 @@
-"""What the help of `images` and `bins` says of defaults is what a choice without options takes."""
+"""What the command line and the launchpad offer for a set is what the models declare."""
 
 from typing import Any
 
 import pytest
 import typer.main
+from pydantic import BaseModel
 
 from off_platform.bins.choice import BinChoice
+from off_platform.bins.image_set_assets import BinImageSetConfig
 from off_platform.cli.main import app
-from off_platform.images.choice import Choice
-from off_platform.settings import Settings
+from off_platform.image_sets.options import RunOptions, options_of
+from off_platform.images.choice import Choice, MonthOptions
+from off_platform.images.image_set_assets import ImageSetConfig
 
-CHOICES = {"images": Choice(), "bins": BinChoice()}
+MODELS: dict[str, tuple[type[BaseModel], type[BaseModel]]] = {
+    "images": (Choice, MonthOptions),
+    "bins": (BinChoice, RunOptions),
+}
+CONFIGS = {"images": ImageSetConfig, "bins": BinImageSetConfig}
+OF_THE_COMMAND = {"to", "refresh"}
 
 
 def _options(command: str) -> dict[str, Any]:
-    """The options of a command by name, each with the default that its help shows."""
+    """The options of a command by name."""
     made = typer.main.get_command(app).commands[command]  # type: ignore[attr-defined]
-    return {each.name: each.show_default for each in made.params if each.opts[0][:1] == "-"}
+    return {each.name: each for each in made.params if each.opts[0][:1] == "-"}
 
 
-@pytest.mark.parametrize("command", CHOICES)
-def test_the_defaults_of_the_help_are_those_of_a_choice(command: str) -> None:
-    shown, choice = _options(command), CHOICES[command].model_dump()
-    assert shown.keys() >= choice.keys()
-    said = {name: default for name, default in shown.items() if isinstance(default, str)}
-    layout = Settings.model_fields["layout"].default
-    assert said.pop("layout") == layout
-    # Nothing, none and no are no defaults to show.
-    assert said == {
-        name: str(value)
-        for name, value in choice.items()
-        if value is not None and value != () and value is not False
-    }
+@pytest.mark.parametrize("command", MODELS)
+def test_the_help_shows_the_options_and_defaults_of_the_models(command: str) -> None:
+    shown = _options(command)
+    fields = {name: field for each in MODELS[command] for name, field in each.model_fields.items()}
+    assert shown.keys() - OF_THE_COMMAND == fields.keys()
+    for name, field in fields.items():
+        assert shown[name].help.startswith(str(field.description).removesuffix("."))
+        # Nothing, none and no are no defaults to show.
+        is_nothing = field.default is None or field.default is False or field.default == ()
+        assert shown[name].show_default == (False if is_nothing else str(field.default))
+
+
+@pytest.mark.parametrize("command", MODELS)
+def test_what_may_be_chosen_is_offered(command: str) -> None:
+    shown = _options(command)
+    for option in (option for each in MODELS[command] for option in options_of(each)):
+        choices = getattr(shown[option.name].type, "choices", ())
+        assert tuple(choices) == option.values
+        assert shown[option.name].multiple == option.several
+        assert all(value in option.described for value in option.values)
+
+
+@pytest.mark.parametrize("command", MODELS)
+def test_the_launchpad_has_the_options_of_the_models(command: str) -> None:
+    config = CONFIGS[command]
+    options = {each.name: each for model in MODELS[command] for each in options_of(model)}
+    assert config.model_fields.keys() == {*options, "all"}
+    for name, option in options.items():
+        assert str(config.model_fields[name].description).startswith(option.described)
+    assert not any(config().model_dump().values())
+    assert config().to_fields_dict().keys() == config.model_fields.keys()
+
+
+def test_flags_are_singular_where_an_option_takes_several_values() -> None:
+    flags = [option.flag for option in options_of(Choice) if option.several]
+    assert flags == [
+        "--barcode-prefix",
+        "--image-id",
+        "--last-editor",
+        "--country",
+        "--category",
+        "--language",
+    ]

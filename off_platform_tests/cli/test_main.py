@@ -180,7 +180,10 @@ def test_a_declared_set_goes_into_the_lake_with_a_view(run: Run) -> None:
     [
         (["images", "nope"], "There is no image set 'nope' in image_sets.toml"),
         (["images"], "Name a declared SET"),
-        (["images", "--kind", "raww", "--out", "x"], "the option kind='raww' is wrong"),
+        (
+            ["images", "--kind", "raww", "--out", "x"],
+            "Invalid value for '--kind': 'raww' is not one of 'raw', '400'",
+        ),
         (["images", "--n", "ten", "--out", "x"], "the option n='ten' is wrong"),
         (["images", "--n", "0", "--out", "x"], "the option n=0 is wrong"),
         (["images", "--edited-from", "yesterday", "--out", "x"], "edited_from='yesterday'"),
@@ -201,7 +204,7 @@ def test_what_cannot_be_done_is_one_sentence(run: Run, words: list[str], sentenc
     [
         ("[images.few", "is not a TOML file"),
         ("[photos.few]\n", "has the table 'photos'"),
-        ("[images.few]\nnumber = 3\n", "The options are kind, n, seed"),
+        ("[images.few]\nnumber = 3\n", "The options are n, seed, keep_formats, kind"),
         ("[images.'../few']\n", "cannot name an image set"),
         ("[images]\nfew = 3\n", "each set must be a table"),
     ],

@@ -154,7 +154,7 @@ def test_a_card_shows_photo_barcode_key_and_size() -> None:
     page = page_of(item(picture=photo()))
     assert page.inside("h2.title") == ["4012359114301"]
     assert page.inside("p.key")[0] == "data/401/235/911/4301/1.400.jpg"
-    assert page.inside("p.measures")[0] == "400 \u00d7 300 \u00b7 23.7 KB"
+    assert page.inside("p.measures")[0] == "400 \u00d7 300 \u00b7 23.7 kB"
     (image,) = page.all("img")
     assert (image["width"], image["height"], image["loading"]) == ("240", "180", "lazy")
     source = image["src"]

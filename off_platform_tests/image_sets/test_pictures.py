@@ -163,7 +163,7 @@ def test_formats_are_kept_wherever_it_is_asked_for(tmp_path: Path) -> None:
     plain, kept, varied = Settings(), Settings(keep_formats=True), {"keep_formats": True}
     assert ImageSetConfig(**varied).model_dump().items() >= varied.items()
     assert BinImageSetConfig(**varied).model_dump().items() >= varied.items()
-    keeping: list[images.Request | bins.Request] = [
+    keeping = [
         images.request_from(plain, "some", photos, "", {}),
         images.request_from(plain, "some", Choice(), "", varied),
         images.request_from(kept, "some", Choice(), "", {}),
@@ -174,12 +174,7 @@ def test_formats_are_kept_wherever_it_is_asked_for(tmp_path: Path) -> None:
     for request in keeping:
         assert (request.how.keep_formats, request.choice.keep_formats) == (True, True)
         source = Source("s3://somewhere")
-        made = (
-            images.command(request, source, "2026-11")
-            if isinstance(request, images.Request)
-            else bins.command(request, source)
-        )
-        assert " --keep-formats " in made
+        assert " --keep-formats " in request.command("images", source)
     for request in (
         images.request_from(plain, "some", Choice(), "", {}),
         bins.request_from(plain, "some", BinChoice(), "", {}),

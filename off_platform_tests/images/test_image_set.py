@@ -104,7 +104,7 @@ def test_an_unknown_set_names_those_that_are(declaring: Callable[[str], Path]) -
         ({"edited_from": "soon"}, ["edited_from='soon'"]),
         ({"countries": "en:france"}, ["countries='en:france'"]),
         ({"last_editors": ["\ud800"]}, ["last_editors.0"]),
-        ({"country": ["en:france"]}, ["country=", "The options are kind, n, seed"]),
+        ({"country": ["en:france"]}, ["country=", "The options are n, seed, keep_formats, kind"]),
     ],
 )
 def test_a_wrong_option_is_told_in_a_sentence(options: dict[str, Any], words: list[str]) -> None:
@@ -144,7 +144,7 @@ def test_options_are_varied_for_a_run(varied: dict[str, Any], expected: dict[str
     choice = Choice(kind="raw", n=100, seed=3, countries=("en:france",))
     request = request_from(SETTINGS, "teas", choice, "Teas.", varied)
     assert request.choice == choice.model_copy(update=expected)
-    assert request.month == varied.get("month")
+    assert request.run.month == varied.get("month")
     assert (request.how.layout, request.group_samples) == (SETTINGS.layout, SETTINGS.shard_samples)
     assert request.how.limits.concurrency == SETTINGS.concurrency
     assert request_from(SETTINGS, "teas", choice, "", {"layout": "files"}).how.layout == "files"
@@ -194,9 +194,9 @@ def _request(**options: Any) -> Request:
 
 def test_the_command_makes_the_same_choice() -> None:
     options = {
-        "kind": "raw+ocr",
         "n": 12,
         "seed": -7,
+        "kind": "raw+ocr",
         "per_product": 2,
         "barcode_prefixes": ["20", "301"],
         "image_ids": [1, 400],
@@ -237,11 +237,11 @@ def test_the_command_makes_the_same_choice() -> None:
             Source("s3://my-bucket/deep", Access("eu-west-1", "http://host:9000", signed=True)),
             {"shard_samples": 7, "decoded_share": 0.5},
             [
+                "OFF_PLATFORM_SHARD_SAMPLES=7",
                 "OFF_PLATFORM_IMAGES_BUCKET=s3://my-bucket/deep",
                 "OFF_PLATFORM_IMAGES_REGION=eu-west-1",
                 "OFF_PLATFORM_SOURCES_ENDPOINT=http://host:9000",
                 "OFF_PLATFORM_SOURCES_ACCESS=signed",
-                "OFF_PLATFORM_SHARD_SAMPLES=7",
                 "OFF_PLATFORM_DECODED_SHARE=0.5",
             ],
         ),

@@ -1,6 +1,8 @@
 """The assets of the imports wing: a file in, tables, checks and report out; again, and over all."""
 
+import hashlib
 import shutil
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -65,12 +67,56 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
         yield Desk(tmp_path, instance)
 
 
+class Digests:
+    """How often a file was read for its digest, by name."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Counts from here on."""
+        self.by_name: Counter[str] = Counter()
+        digest = hashlib.file_digest
+
+        def counted(file: Any, name: Any) -> Any:
+            self.by_name[Path(file.name).name] += 1
+            return digest(file, name)
+
+        monkeypatch.setattr(hashlib, "file_digest", counted)
+
+
 def checks_of(result: dg.ExecuteInProcessResult) -> dict[str, dg.AssetCheckEvaluation]:
     return {
         found.check_name: found
         for found in result.get_asset_check_evaluations()
         if found.asset_key == dg.AssetKey("products_accepted")
     }
+
+
+TWICE = f"{SOME}{NUTELLA},Nutella,30.9\n{NUTELLA},Nutella,30.9\n"
+WRITTEN_BY_EXCEL = HEADER + "".join(f"7.6222E+12,Oreo {number},20.5\n" for number in range(400))
+
+
+@pytest.mark.parametrize("text", [GOOD, TWICE, WRITTEN_BY_EXCEL])
+def test_a_file_is_read_for_its_digest_once_in_each_place(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    digests = Digests(monkeypatch)
+    assert "products_accepted" in str(desk.hand_in("some.csv", text).get_asset_check_evaluations())
+    # The producer's, the copy of it that is kept, and what the next step finds kept.
+    assert digests.by_name == {"some.csv": 3}
+    key = key_of(desk.root / "files" / "some.csv")
+    digests.by_name.clear()
+    desk.run(key, None)
+    assert digests.by_name == {"some.csv": 2}
+
+
+def test_files_of_a_folder_are_read_for_their_digest_once_in_each_place(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    digests, folder = Digests(monkeypatch), desk.root / "several"
+    folder.mkdir()
+    (folder / "a.csv").write_text(GOOD)
+    (folder / "b.csv").write_text(f"barcode,brands\n{NUTELLA},Ferrero\n")
+    assert desk.run(key_of(folder), folder).success
+    assert digests.by_name == {"a.csv": 3, "b.csv": 3}
 
 
 def test_a_good_file_is_taken_in(desk: Desk) -> None:

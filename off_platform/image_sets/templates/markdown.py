@@ -10,7 +10,7 @@ from functools import cache
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from off_platform.image_sets.templates.values import printable, web_address, written_size
+from off_platform.words import readable, size, web_address
 
 _SPECIAL = re.compile(r"[\\`*_\[\]|~$@]|:(?=//)|(?<=www)\.", re.IGNORECASE)
 _LINE_START = re.compile(r"^(?:[-+=#]|\d+(?=[.)](?:\s|$)))")
@@ -50,7 +50,7 @@ def markdown_environment() -> Environment:
         "link": _link,
         "pixels": "{:,g}".format,
         "share": _share,
-        "size": written_size,
+        "size": size,
         "size_category": _size_category,
         "yaml": _yaml,
     }
@@ -62,7 +62,7 @@ def _markdown(text: str) -> Markup:
 
 
 def _one_line(value: object) -> str:
-    return " ".join(printable(str(value)).split())
+    return " ".join(readable(str(value)).split())
 
 
 def _plain(value: object) -> Markup:
@@ -83,7 +83,7 @@ def _code(value: object) -> Markup:
 
 
 def _fenced(value: str, language: str) -> Markup:
-    text = printable(value, 20_000)
+    text = readable(value, 20_000)
     longest = max((len(run) for run in re.findall("`+", text)), default=0)
     fence = "`" * max(3, longest + 1)
     return _markdown(f"{fence}{language}\n{text}\n{fence}")

@@ -30,7 +30,7 @@ from off_platform.imports.readers.batches import (
     batch_of,
 )
 from off_platform.imports.readers.folder_files import data_files
-from off_platform.imports.readers.opening import open_import, sha256_of, shown_name
+from off_platform.imports.readers.opening import open_import, shown_name
 from off_platform.imports.records.columns import Columns, columns_of, demand_identifier
 from off_platform.imports.records.identity import normal_forms
 from off_platform.imports.records.same_values import said_by
@@ -49,18 +49,21 @@ MOST_SHOWN = 60
 _GROUP_ROWS = 10_000
 
 
-def open_whole(path: Path, scratch: Path | None = None) -> Reader:
+def open_whole(path: Path, scratch: Path | None = None, sha256: str = "") -> Reader:
     """Opens a file, or a folder of files as one import.
 
     Args:
         path: the file or folder.
         scratch: where it lies on disk while it is joined, such as the folder that it is validated
             into; by default the system's own, which nobody sweeps after a run that was killed.
+        sha256: of it, see `sha256_of`.
 
     Raises:
         UnreadableError: it is not an import, and what it is; of which file stands in the message.
     """
-    return JoinedReader(path, scratch) if path.is_dir() else open_import(path)
+    if path.is_dir():
+        return JoinedReader(path, scratch, sha256)
+    return open_import(path, sha256=sha256)
 
 
 class JoinedReader(Reader):
@@ -68,7 +71,7 @@ class JoinedReader(Reader):
 
     header_row = HEADER
 
-    def __init__(self, folder: Path, scratch: Path | None = None) -> None:
+    def __init__(self, folder: Path, scratch: Path | None = None, sha256: str = "") -> None:
         """Opens all of them; see `open_whole`."""
         self._files = data_files(folder)
         if not self._files:
@@ -84,7 +87,7 @@ class JoinedReader(Reader):
                 shown_name(folder),
                 "folder",
                 sum(source.bytes for source in sources),
-                sha256_of(folder),
+                sha256,
                 header=tuple(header),
             )
         )

@@ -24,6 +24,7 @@ from off_platform.imports.readers.opening import sha256_of
 from off_platform.imports.specification.tables import IMPORT, IMPORTS
 from off_platform.storage.folders import Folder
 from off_platform.storage.lake import Lake
+from off_platform.words import file_name
 
 if TYPE_CHECKING:
     import duckdb
@@ -82,8 +83,11 @@ def key_from(file: str, sha256: str) -> str:
     return f"{name}@{sha256[:_SHA_DIGITS]}"
 
 
-def take_in(lake: Lake, path: Path, key: str) -> None:
+def take_in(lake: Lake, path: Path, key: str) -> str:
     """Keeps a file or folder in the lake, unchanged; one that is there whole stays.
+
+    Returns:
+        Its SHA-256.
 
     Raises:
         OtherFileError: it is not what the key names.
@@ -102,7 +106,8 @@ def take_in(lake: Lake, path: Path, key: str) -> None:
             made.mkdir()
             shutil.copyfile(path, copy)
         # Of the copy, as the producer may change the file meanwhile.
-        found = key_from(path.name, sha256_of(copy))
+        sha256 = sha256_of(copy)
+        found = key_from(path.name, sha256)
         if found != key:
             raise OtherFileError(f"{path} is {found}, not {key}: it was changed since.")
         # In a bucket, a run that was killed may have put some of the files.
@@ -110,6 +115,7 @@ def take_in(lake: Lake, path: Path, key: str) -> None:
             folder.place(made, ORIGINAL)
         if passed_over:
             folder.write(NOT_KEPT, json.dumps(sorted(passed_over)).encode())
+    return sha256
 
 
 def _sizes(made: Path) -> dict[str, int]:
@@ -123,14 +129,10 @@ def _not_plain(root: Path, passed_over: list[str]) -> Callable[[str, list[str]],
     def ignored(folder: str, names: list[str]) -> set[str]:
         paths = [Path(folder, name) for name in names]
         left_out = [path for path in paths if not (is_plain(path) or is_own_folder(path))]
-        passed_over.extend(_shown(path.relative_to(root).as_posix()) for path in left_out)
+        passed_over.extend(file_name(path.relative_to(root).as_posix()) for path in left_out)
         return {path.name for path in left_out}
 
     return ignored
-
-
-def _shown(name: str) -> str:
-    return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 def not_kept(lake: Lake, key: str) -> list[Found]:
@@ -152,17 +154,25 @@ def record(
     key: str,
     connection: "duckdb.DuckDBPyConnection",
     now: datetime | None = None,
+    sha256: str = "",
 ) -> TakenIn:
     """Notes in the table `imports` what a kept import is, and when it was first taken in.
+
+    Args:
+        lake: that it is kept in.
+        key: of the import.
+        connection: to the lake.
+        now: the clock's by default.
+        sha256: of what was kept in this run, see `original`.
 
     Raises:
         NotTakenInError: it is not kept.
     """
     source, refused = None, ""
-    with original(lake, key) as path:
+    with original(lake, key, sha256) as (path, known):
         name = path.name
         try:
-            source = open_whole(path).source
+            source = open_whole(path, sha256=known).source
         except UnreadableError as error:
             refused = str(error)
     taken = TakenIn(key, name, source, refused, imported_at(lake, key, connection) or _now(now))
@@ -200,8 +210,13 @@ def imported_at(lake: Lake, key: str, connection: "duckdb.DuckDBPyConnection") -
 
 
 @contextmanager
-def original(lake: Lake, key: str) -> Iterator[Path]:
-    """The kept file or folder, as one of this machine.
+def original(lake: Lake, key: str, sha256: str = "") -> Iterator[tuple[Path, str]]:
+    """The kept file or folder, as one of this machine, and its SHA-256.
+
+    Args:
+        lake: that it is kept in.
+        key: of the import.
+        sha256: of what was kept in this run; without it all bytes are read, to know they are whole.
 
     Raises:
         NotTakenInError: it is not kept, or not all of it.
@@ -213,12 +228,13 @@ def original(lake: Lake, key: str) -> Iterator[Path]:
         )
     with folder.local_folder(ORIGINAL) as kept:
         (path,) = kept.iterdir()
-        if not sha256_of(path).startswith(key.rpartition("@")[2]):
+        sha256 = sha256 or sha256_of(path)
+        if not sha256.startswith(key.rpartition("@")[2]):
             raise NotTakenInError(
                 f"The import {key} is not whole in the lake, as its taking in was interrupted; "
                 "hand its file in again with off-platform import."
             )
-        yield path
+        yield path, sha256
 
 
 def of_import(lake: Lake, key: str) -> Folder:

@@ -18,8 +18,8 @@ from off_platform.imports.readers.cell_addresses import place
 from off_platform.imports.specification.rules import BY_ID, LEVELS, RULES, ImportRule
 from off_platform.imports.validation import Verdict
 from off_platform.imports.whole_file.staging import connected, findings_in
-from off_platform.storage.progress import size
 from off_platform.storage.sql import literal
+from off_platform.words import counted, size, visible
 
 if TYPE_CHECKING:
     import duckdb
@@ -36,8 +36,6 @@ _RULES_OF_FILE = ", ".join(
     literal(rule.id) for rule in RULES if rule.check in _OF_FILE and rule.id != "barcode_damaged"
 )
 _ROW_OF_RECORD = f"CASE WHEN rule IN ({_RULES_OF_FILE}) THEN NULL ELSE row END"
-# Characters of a text in the page; the files of findings have more.
-MOST_CHARACTERS = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +60,7 @@ class Group:
     @property
     def counted(self) -> str:
         """The number of findings, with its noun."""
-        return _counted(self.findings, "finding")
+        return counted(self.findings, "finding")
 
     @property
     def certain_counted(self) -> str:
@@ -208,14 +206,14 @@ def sentence(verdict: Verdict) -> str:
     """The verdict in one or two sentences."""
     if verdict.refused:
         return f"Refused; no record was imported. {verdict.refused.message}"
-    records = _counted(verdict.records, "record")
+    records = counted(verdict.records, "record")
     all_records = records if verdict.records == 1 else f"All {records}"
     if not verdict.quarantined and outcome_of(verdict) == "some":
-        errors = _counted(verdict.count("error"), "rule")
+        errors = counted(verdict.count("error"), "rule")
         return f"{all_records} accepted, but the file itself breaks {errors}; fix the file."
     if not verdict.quarantined:
         warnings = verdict.count("warning")
-        doubts = f", with {_counted(warnings, 'warning')}" if warnings else ""
+        doubts = f", with {counted(warnings, 'warning')}" if warnings else ""
         return f"{all_records} accepted{doubts}."
     return (
         f"Of {records}, {verdict.accepted:,} accepted and {verdict.quarantined:,} in quarantine: "
@@ -264,10 +262,6 @@ def _facts(verdict: Verdict) -> dict[str, Any]:
     }
 
 
-def _counted(count: int, what: str) -> str:
-    return f"{count:,} {what}{'' if count == 1 else 's'}"
-
-
 @cache
 def _environment() -> Environment:
     environment = Environment(
@@ -277,7 +271,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         undefined=StrictUndefined,
     )
-    environment.filters["shown"] = shown
+    environment.filters["shown"] = visible
     environment.filters["coded"] = coded
     return environment
 
@@ -285,12 +279,3 @@ def _environment() -> Environment:
 def coded(sentence: str) -> Markup:
     """One of our sentences as HTML: text in backticks becomes code."""
     return Markup(_CODE.sub(r"<code>\1</code>", str(escape(sentence))))  # noqa: S704 - escaped
-
-
-def shown(text: str) -> str:
-    """Cuts a text to its bound and makes invisible characters visible."""
-    cut = text if len(text) <= MOST_CHARACTERS else f"{text[:MOST_CHARACTERS]}..."
-    return "".join(
-        character if character.isprintable() or character == "\n" else f"\\u{ord(character):04x}"
-        for character in cut
-    )

@@ -50,7 +50,7 @@ class Source:
         name: the file's name without its folder.
         format: `csv`, `tsv`, `json`, `json_lines` or `xlsx`; `folder` for several files.
         bytes: its size.
-        sha256: of its bytes, as hexadecimal digits.
+        sha256: of its bytes, as hexadecimal digits; empty where nobody has asked for it.
         encoding: of text formats.
         byte_order_mark: whether the text begins with one.
         delimiter: of CSV and TSV.

@@ -2,7 +2,6 @@
 
 import errno
 import hashlib
-import os
 from pathlib import Path
 
 from off_platform.imports.readers.batches import Reader, Source
@@ -10,22 +9,24 @@ from off_platform.imports.readers.delimited.opening import open_delimited
 from off_platform.imports.readers.json.records import open_json
 from off_platform.imports.readers.recognising import recognise
 from off_platform.imports.readers.xlsx.workbook import open_xlsx
+from off_platform.words import file_name
 
 
-def open_import(path: Path, *, encoding: str | None = None) -> Reader:
+def open_import(path: Path, *, encoding: str | None = None, sha256: str = "") -> Reader:
     """Opens a file.
 
     Args:
         path: the file.
         encoding: to read CSV and TSV in, for looking at what else is wrong with a text that is no
             UTF-8; nothing that is read so may be taken in.
+        sha256: of the file, for `Source`; it takes a pass over the file, so it is handed on.
 
     Raises:
         UnreadableError: it is not an import, and what it is.
         OSError: it is not there, may not be read, or is not a file.
     """
     _demand_file(path)
-    source = Source(shown_name(path), "", path.stat().st_size, sha256_of(path))
+    source = Source(shown_name(path), "", path.stat().st_size, sha256)
     match recognise(path):
         case "xlsx":
             return open_xlsx(path, source)
@@ -37,7 +38,7 @@ def open_import(path: Path, *, encoding: str | None = None) -> Reader:
 
 def shown_name(path: Path) -> str:
     """The file's name without its folder, as UTF-8; names may hold any bytes."""
-    return os.fsencode(path.name).decode("utf-8", "replace")
+    return file_name(path.name)
 
 
 def sha256_of(path: Path) -> str:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from off_platform.imports.specification.headings import HEADINGS
+from off_platform.words import shortened
 
 Level = Literal["error", "warning", "info"]
 LEVELS: tuple[Level, ...] = ("error", "warning", "info")
@@ -429,8 +430,7 @@ def message_of(rule_id: str, value: str | None = None, detail: str = "") -> str:
     """
     heading = BY_ID[rule_id].heading
     if value is not None:
-        shown = value if len(value) <= MOST_SHOWN else f"{value[:MOST_SHOWN]}..."
         # A name of a field or format at the beginning stays as it is.
         heading = heading if heading[1:2].isupper() else heading[0].lower() + heading[1:]
-        heading = f"'{shown}': {heading}"
+        heading = f"'{shortened(value, MOST_SHOWN)}': {heading}"
     return f"{heading}{f'; {detail}' if detail else ''}."

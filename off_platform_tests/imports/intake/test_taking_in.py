@@ -15,6 +15,7 @@ from off_platform.imports.intake.taking_in import (
     KEY,
     NotTakenInError,
     OtherFileError,
+    key_from,
     key_of,
     original,
     take_in,
@@ -44,7 +45,8 @@ def several(root: Path) -> Path:
 
 def kept(lake: Lake, key: str) -> dict[str, str]:
     """The files of a folder in the lake."""
-    with original(lake, key) as path:
+    with original(lake, key) as (path, sha256):
+        assert key_from(path.name, sha256) == key
         return {each.name: each.read_text() for each in path.iterdir()}
 
 

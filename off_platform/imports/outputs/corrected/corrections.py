@@ -7,6 +7,7 @@ from operator import itemgetter
 from pathlib import Path
 
 from off_platform.imports.whole_file.staging import connected, findings_in
+from off_platform.words import counted
 
 MOST_NAMED = 5
 _BATCH_ROWS = 10_000
@@ -34,8 +35,7 @@ class Places:
     def __str__(self) -> str:
         """How many there are and where, such as `2 cells (Products!C2, Products!C3)`."""
         more = ", ..." if self.count > len(self.first) else ""
-        cells = "cell" if self.count == 1 else "cells"
-        return f"{self.count:,} {cells} ({', '.join(self.first)}{more})"
+        return f"{counted(self.count, 'cell')} ({', '.join(self.first)}{more})"
 
 
 @dataclass(slots=True)

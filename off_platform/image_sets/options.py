@@ -1,0 +1,137 @@
+"""The options of an image set: the models that declare them, and what is read from the models.
+
+Name, type, default and description of an option are in its model alone. The launchpad, the command
+line, the docs and the reference in `image_sets.toml` are made from what `options_of` reads there.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+from types import NoneType
+from typing import Annotated, Any, Literal, get_args, get_origin
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from off_platform.settings import Layout, Settings
+
+# More than there will ever be; what is multiplied with it still fits 64 bits.
+MOST = 10**12
+_PLURALS = (("ies$", "y"), ("xes$", "x"), ("s$", ""))
+
+
+class SetChoice(BaseModel):
+    """What an image set of any bucket takes."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    n: int | None = Field(default=1000, ge=1, le=MOST, description="Number of photos, or `all`.")
+    seed: int = Field(default=0, description="Seed of the draw.")
+    keep_formats: bool = Field(
+        default=False, description="Keep PNG, WebP and GIF images named .jpg."
+    )
+
+
+class RunOptions(BaseModel):
+    """What can be asked of one run, and is not declared with a set."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    layout: Layout = Field(
+        default=Settings.model_fields["layout"].default,
+        description="WebDataset shards or loose files.",
+    )
+
+
+@dataclass(frozen=True)
+class Option:
+    """An option, as its model declares it.
+
+    Attributes:
+        name: in the model, the launchpad and `image_sets.toml`.
+        type: of one value: `int`, `bool`, `str` or a `Literal`; dates are written as texts.
+        several: whether it takes any number of values.
+        optional: whether it may be None.
+        default: without it.
+        description: a sentence.
+    """
+
+    name: str
+    type: Any
+    several: bool
+    optional: bool
+    default: Any
+    description: str
+
+    @property
+    def flag(self) -> str:
+        """On the command line, where an option of several values is given once for each."""
+        name = self.name
+        if self.several:
+            ending, singular = next(each for each in _PLURALS if re.search(each[0], name))
+            name = re.sub(ending, singular, name)
+        return f"--{name.replace('_', '-')}"
+
+    @property
+    def values(self) -> tuple[str, ...]:
+        """All that it may be; empty where that is no list."""
+        return get_args(self.type) if get_origin(self.type) is Literal else ()
+
+    @property
+    def plain_type(self) -> Any:
+        """Its type where no `Literal` can be: a text."""
+        return str if self.values else self.type
+
+    @property
+    def described(self) -> str:
+        """The description, with all that the option may be."""
+        listed = f": {', '.join(self.values)}." if self.values else "."
+        return f"{self.description.removesuffix('.')}{listed}"
+
+    @property
+    def takes_all(self) -> bool:
+        """Whether None, which takes all, is another value than the default; written `all`."""
+        return self.optional and self.default is not None
+
+    @property
+    def shown_default(self) -> str | None:
+        """The default as it is written; None where it is nothing, none or no."""
+        nothing = self.default is None or self.default is False or self.default == ()
+        return None if nothing else str(self.default)
+
+    def words(self, value: Any) -> list[str]:
+        """The words of a command line that give a value as JSON has it."""
+        if self.several:
+            return [word for each in value for word in (self.flag, str(each))]
+        if self.type is bool:
+            return [self.flag] if value else []
+        if value is None:
+            return [self.flag, "all"] if self.takes_all else []
+        return [self.flag, str(value)]
+
+
+def options_of(model: type[BaseModel]) -> Iterator[Option]:
+    """The options that a model declares, in its order."""
+    for name, field in model.model_fields.items():
+        arms = get_args(field.annotation)
+        optional = NoneType in arms
+        kind = next(arm for arm in arms if arm is not NoneType) if optional else field.annotation
+        several = get_origin(kind) is tuple
+        one = get_args(kind)[0] if several else kind
+        one = get_args(one)[0] if get_origin(one) is Annotated else one
+        yield Option(
+            name,
+            str if one is date else one,
+            several,
+            optional,
+            field.default,
+            field.description or "",
+        )
+
+
+def command_words(choice: BaseModel) -> list[str]:
+    """The words of a command line that make the same choice."""
+    values = choice.model_dump(mode="json")
+    return [
+        word for option in options_of(type(choice)) for word in option.words(values[option.name])
+    ]
