@@ -294,7 +294,7 @@ def test_fewer_bins_than_asked_for_are_told(run: Run) -> None:
         ([], "Name a declared SET, or give --out to build one of your own."),
         (
             ["nope"],
-            "There is no image set 'nope' in image_sets.toml; declared are: none, there is no",
+            "There is no image set 'nope' in image_sets.toml; declared are: none, the file does",
         ),
         (["../few"], "There is no image set '../few'"),
         (["--n", "ten", "--out", "x"], "the option n='ten' is wrong"),
