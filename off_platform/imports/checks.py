@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING, Any
 
 from off_platform.imports.outputs.report import file_of, records_by_product
 from off_platform.imports.readers.cell_addresses import where
-from off_platform.imports.specification.rules import CHECKS, LEVELS, RULES, rules_of
+from off_platform.imports.specification.fields import FIELDS
+from off_platform.imports.specification.rules import BY_ID, CHECKS, LEVELS, RULES, rules_of
+from off_platform.imports.specification.schemas import (
+    BOUNDED_TYPES,
+    NUMBERS,
+    accepted_schema,
+    derive,
+    derived_schema,
+    failures,
+    number_schema,
+)
 from off_platform.imports.specification.tables import PRODUCTS_IMPORTED
 from off_platform.imports.validation import Verdict
 from off_platform.quality import MOST_EXAMPLES, SHAPE, Finding
@@ -18,6 +28,12 @@ from off_platform.words import visible
 if TYPE_CHECKING:
     import duckdb
 
+BATCH_ROWS = 50_000
+_NAME = """coalesce(product_name, list_extract(list_filter(map_entries(by_language),
+    lambda entry: starts_with(entry.key, 'product_name_')), 1).value) AS name"""
+_BOUNDED = (field.name for field in FIELDS if field.type in BOUNDED_TYPES)
+# The columns that have bounds, and the record's first name in any language.
+_ENFORCED = ", ".join(("row", "product", _NAME, *_BOUNDED))
 NOT_LOOKED_AT = "Not looked at, as the file was refused: see the checks readable and header."
 
 
@@ -47,7 +63,59 @@ def of_accepted(
             found.examples += _examples(connection, findings, check, verdict)
         elif infos:
             found.note = f"Passed; {infos:,} values were changed or assumed: {rules}."
+    for check, broken in enforced(connection, accepted).items():
+        _add_enforced(made[check], broken)
     return {SHAPE: _shape(connection, accepted), **made}
+
+
+def enforced(connection: "duckdb.DuckDBPyConnection", accepted: str) -> dict[str, Finding]:
+    """What the specification's schemas find in records that were accepted, by check.
+
+    Nothing, unless a reader let pass what breaks a rule of error level. Independent of the readers:
+    the schemas are made from the fields and rules (`specification/schemas.py`).
+
+    Args:
+        connection: DuckDB that can read the lake.
+        accepted: SQL for the rows of `products_accepted`.
+    """
+    found: dict[str, Finding] = {}
+    ((of, twice),) = connection.execute(
+        f"SELECT count(*), count(*) - count(DISTINCT product) FROM {accepted}"
+    ).fetchall()
+    if twice:
+        _enforced_of(found, "duplicate_product", of).add(twice, [])
+    batches = connection.sql(f"SELECT {_ENFORCED} FROM {accepted}").to_arrow_reader(BATCH_ROWS)
+    for batch in batches:
+        frame = batch.to_pandas()
+        numbers = frame[[field.name for field in NUMBERS]].astype("float64")
+        checked = (
+            (accepted_schema(), frame),
+            (number_schema(), numbers),
+            (derived_schema(), derive(numbers)),
+        )
+        for schema, part in checked:
+            for rule, group in failures(schema, part).groupby("check"):
+                if BY_ID[str(rule)].level == "error":
+                    rows = frame["row"].loc[group["index"].drop_duplicates()]
+                    examples = [f"row {row} ({rule})" for row in rows[:MOST_EXAMPLES]]
+                    _enforced_of(found, str(rule), of).add(len(rows), examples)
+    return found
+
+
+def _enforced_of(found: dict[str, Finding], rule: str, of: int) -> Finding:
+    return found.setdefault(BY_ID[rule].check, Finding(of=of))
+
+
+def _add_enforced(found: Finding, broken: Finding) -> None:
+    """An accepted record that breaks the specification fails its check, whatever was found else."""
+    examples = f" ({', '.join(broken.examples)})" if broken.examples else ""
+    note = (
+        f"{broken.broken:,} of {broken.of:,} accepted records break it{examples}, which validation "
+        "should have found: please report it."
+    )
+    found.broken, found.level = found.broken + broken.broken, "error"
+    found.note = f"{found.note} {note}".strip()
+    found.examples = [*broken.examples, *found.examples][:MOST_EXAMPLES]
 
 
 def _nothing(check: str, verdict: Verdict) -> Finding:

@@ -6,10 +6,9 @@ concerns several columns of a record is in `records.py`.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -26,11 +25,7 @@ from off_platform.imports.records.typed_columns import (
 )
 from off_platform.imports.specification.fields import Field, Place, Type
 from off_platform.imports.specification.rules import BY_ID, message_of
-from off_platform.imports.specification.schemas import failures, text_schema
 from off_platform.imports.values.reading import Reading
-
-if TYPE_CHECKING:
-    import numpy.typing as npt
 
 
 @dataclass(slots=True)
@@ -73,24 +68,19 @@ def read_cells(
 
 def _failing(
     batch: Batch, wanted: dict[str, Place], explanation: Explanation
-) -> "dict[str, npt.NDArray[np.int64]]":
+) -> dict[str, npt.NDArray[np.int64]]:
     """The positions of the texts about which there is something to say, by column."""
-    frame = pd.DataFrame(
-        {name: pd.arrays.ArrowExtensionArray(batch.columns[name]) for name in wanted}
-    )
-    schema = text_schema(
-        tuple((name, place.field) for name, place in wanted.items()), explanation.sound
-    )
-    failed = failures(schema, frame)
-    return {
-        str(name): group["index"].to_numpy() for name, group in failed.groupby("column", sort=False)
+    odd = {
+        name: np.flatnonzero(~explanation.sound(place.field, batch.columns[name]))
+        for name, place in wanted.items()
     }
+    return {name: positions for name, positions in odd.items() if len(positions)}
 
 
 def _report_numbers(
     batch: Batch,
     wanted: dict[str, Place],
-    failing: "dict[str, npt.NDArray[np.int64]]",
+    failing: dict[str, npt.NDArray[np.int64]],
     explanation: Explanation,
     findings: BatchFindings,
 ) -> None:
@@ -120,9 +110,7 @@ def _report_numbers(
         )
 
 
-def _errors(
-    texts: pa.StringArray, field: Field, explanation: Explanation
-) -> "npt.NDArray[np.bool_]":
+def _errors(texts: pa.StringArray, field: Field, explanation: Explanation) -> npt.NDArray[np.bool_]:
     """Which texts break a rule of error level."""
     encoded = texts.dictionary_encode()
     distinct = encoded.dictionary.to_pylist()
@@ -135,7 +123,7 @@ def _read(
     raw: pa.StringArray,
     column: str,
     place: Place,
-    failing: "npt.NDArray[np.int64] | None",
+    failing: npt.NDArray[np.int64] | None,
     explanation: Explanation,
     findings: BatchFindings,
 ) -> Cell:
@@ -147,7 +135,7 @@ def _cleaned(
     raw: pa.StringArray,
     column: str,
     place: Place,
-    failing: "npt.NDArray[np.int64]",
+    failing: npt.NDArray[np.int64],
     explanation: Explanation,
     findings: BatchFindings,
 ) -> pa.StringArray:
@@ -180,7 +168,7 @@ def _report(
     readings: Sequence[Reading],
     distinct: Sequence[str],
     codes: pa.Int32Array,
-    failing: "npt.NDArray[np.int64]",
+    failing: npt.NDArray[np.int64],
     column: str,
     place: Place,
     findings: BatchFindings,

@@ -14,12 +14,22 @@ INVISIBLE = (
     f"[{ALWAYS_UNSEEN}]|(?:^|[\\x00-\u024f])[\u200c\u200d]+|[\u200c\u200d]+(?:[\\x00-\u024f]|$)"
     f"|^[^{_DIRECTED}]*[\u200e\u200f\u061c][^{_DIRECTED}]*$"
 )
+# Of no text, but for tab and line ends.
+CONTROLS = "\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f"
 # Line and paragraph separators, which spreadsheets show as nothing or as a box.
 LINES = "\u2028\u2029"
 # Text of nothing but these says nothing: white space, and what is invisible.
 NOT_SEEN = (
     "".join(chr(code) for code in range(0x3001) if chr(code).isspace())
     + "\u200b\u200c\u200d\u200e\u200f\u2060\u00ad\ufeff"
+)
+# An address with http or https and a host.
+_UNSEEN = f"{CONTROLS}{SPACES}{ALWAYS_UNSEEN}\ufffd"
+HOST_LABEL = f"[^\\x00-,/:-@\\[-\\^`{{-\\x7f.{_UNSEEN}]+"
+# Python and RE2 read it alike. No user name: it only makes another host look like the right one.
+URL = (
+    rf"[hH][tT][tT][pP][sS]?://(?:(?:{HOST_LABEL}\.)*{HOST_LABEL}\.?|\[[0-9a-fA-F:.]+\])(?::[0-9]{{1,5}})?"
+    rf"(?:[/?#][^\"<>\\^`{{|}}{_UNSEEN}]*)?"
 )
 _INVISIBLE = re.compile(f"{INVISIBLE}|[{LINES}]".replace("$", r"\Z"))
 _ALWAYS = re.compile(f"[{ALWAYS_UNSEEN}]")

@@ -1,8 +1,8 @@
-"""Pandera schemas, built from the fields and rules of the document.
+"""Pandera schemas, built from the fields and rules of the document. A check is named by its rule.
 
-Three of them, run over every batch: texts as they stand in the file, a column each; numbers, a
-field each; and what follows from several numbers of one record. A check is named by the rule that
-it enforces, or by the type of the text that is then explained by `values/`.
+Numbers, and what follows from several numbers of one record, are checked so in every batch. All
+three schemas are checked once more on the table of accepted records (`checks.py`): there they are
+the gate behind the readers of `values/`, which judge texts as they stand, and say why.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -13,7 +13,9 @@ import pandas as pd
 import pandera.pandas as pa_pandera
 import pyarrow as pa
 
-from off_platform.imports.specification.fields import FIELDS, Field
+from off_platform.barcodes.columns import check_digits_hold, expanded_upc_e
+from off_platform.imports.specification.characters import URL
+from off_platform.imports.specification.fields import FIELDS, Field, Type, language_codes
 from off_platform.imports.specification.rules import BY_ID
 
 # Open Food Facts' own limits (openfoodfacts-server, DataQualityFood.pm): g per 100 g, and kJ.
@@ -35,32 +37,82 @@ FLOAT_NOISE = 1e-9
 NUMBERS: tuple[Field, ...] = tuple(field for field in FIELDS if field.type == "number")
 
 
+# What a barcode that was accepted has: UPC-E without its number system and check digit, EAN-8 or
+# UPC-E, UPC-A, EAN-13, GTIN-14.
+BARCODE_LENGTHS = (6, 8, 12, 13, 14)
+# Six digits have no check digit.
+_CHECKED = "|".join(f"[0-9]{{{length}}}" for length in BARCODE_LENGTHS[1:])
+
+
 @cache
-def text_schema(
-    columns: tuple[tuple[str, Field], ...], sound: Callable[[Field, Any], Any]
-) -> pa_pandera.DataFrameSchema:
-    """Whether the texts of a batch are sound as they stand.
+def accepted_schema() -> pa_pandera.DataFrameSchema:
+    """What the texts of accepted records fulfil, whichever reader let them pass.
 
-    Args:
-        columns: the file's columns, with the field that each is.
-        sound: says of every text of a column whether there is nothing at all to say about it.
-
-    Returns:
-        A schema whose failures name the row and the column.
+    Columns are fields of the document, `product`, and `name`, the first of the record's names in
+    any language. Numbers are `number_schema` and `derived_schema`.
     """
+    columns = {"product": _text(_must_be_there("identifier_missing"))}
+    columns |= {"name": _text(_must_be_there("product_name_missing"))}
+    for field in FIELDS:
+        if checks := _TEXT_CHECKS.get(field.type):
+            columns[field.name] = _text(*checks())
+    return pa_pandera.DataFrameSchema(columns)
 
-    def check(field: Field) -> pa_pandera.Check:
-        return pa_pandera.Check(
-            lambda texts: pd.Series(sound(field, pa.array(texts)), index=texts.index),
-            error=field.type,
-        )
 
-    return pa_pandera.DataFrameSchema(
-        {
-            column: pa_pandera.Column(None, [check(field)], nullable=True)
-            for column, field in columns
-        }
+def _text(*checks: pa_pandera.Check) -> pa_pandera.Column:
+    return pa_pandera.Column(None, list(checks), nullable=True, required=False)
+
+
+def _must_be_there(rule_id: str) -> pa_pandera.Check:
+    return pa_pandera.Check(
+        lambda texts: texts.fillna("") != "", ignore_na=False, error=_rule(rule_id)
     )
+
+
+def _of_pattern(rule_id: str, pattern: str) -> pa_pandera.Check:
+    # `$` would let a newline at the end pass.
+    return pa_pandera.Check.str_matches(rf"^(?:{pattern})\Z", error=_rule(rule_id))
+
+
+def _barcode_checks() -> list[pa_pandera.Check]:
+    lengths = "|".join(f".{{{length}}}" for length in BARCODE_LENGTHS)
+    return [
+        _of_pattern("barcode_not_digits", "[0-9]*"),
+        _of_pattern("barcode_length", lengths),
+        _of_pattern("barcode_all_zeros", "(?:.|\n)*[^0](?:.|\n)*"),
+        pa_pandera.Check(_check_digits, error=_rule("barcode_check_digit")),
+    ]
+
+
+def _check_digits(codes: "pd.Series[str]") -> "pd.Series[bool]":
+    """Of what has digits, and the length of a barcode with a check digit."""
+    texts = pa.array(codes.to_numpy(dtype=object), pa.string())
+    upc_e = expanded_upc_e(texts).is_valid().to_numpy(zero_copy_only=False)
+    holds = pd.Series(check_digits_hold(texts) | upc_e, index=codes.index)
+    return holds | ~codes.str.fullmatch(_CHECKED)
+
+
+def _language_checks() -> list[pa_pandera.Check]:
+    return [pa_pandera.Check.isin(language_codes(), error=_rule("language_unknown"))]
+
+
+def _languages_checks() -> list[pa_pandera.Check]:
+    def known(lists: "pd.Series[Any]") -> "pd.Series[bool]":
+        parts = lists.explode()
+        holds = parts.isin(language_codes()) | parts.isna()
+        return holds.groupby(level=0).all()
+
+    return [pa_pandera.Check(known, error=_rule("language_unknown"))]
+
+
+_TEXT_CHECKS: Mapping[Type, Callable[[], list[pa_pandera.Check]]] = {
+    "barcode": _barcode_checks,
+    "language": _language_checks,
+    "languages": _languages_checks,
+    "url": lambda: [_of_pattern("not_a_url", URL)],
+}
+# Of the others every text is possible, or what is wrong with them is a warning.
+BOUNDED_TYPES = (*_TEXT_CHECKS, "number")
 
 
 @cache
@@ -185,7 +237,7 @@ def failures(schema: pa_pandera.DataFrameSchema, frame: pd.DataFrame) -> pd.Data
         frame: with a plain index, 0 to its length.
 
     Returns:
-        `column`, `check` (the rule, or the type of text) and `index` of every value that fails.
+        `column`, `check` (the rule) and `index` of every value that fails.
 
     Raises:
         RuntimeError: a check itself failed, or the frame has other columns: a bug of ours.

@@ -10,6 +10,7 @@ from ftfy import fix_encoding_and_explain
 from ftfy.fixes import fix_c1_controls
 
 from off_platform.imports.specification.characters import (
+    CONTROLS,
     INVISIBLE,
     LINES,
     SPACES,
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
 
     from off_platform.imports.values.whole_columns import Bools
 
-# Of no text, but for tab and line ends.
-CONTROLS = "\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f"
 _CONTROL = re.compile(f"[{CONTROLS}]")
 # A lone surrogate is what is left of a character, too; columns cannot hold one.
 _LOST = re.compile("[\ufffd\ud800-\udfff]")

@@ -3,23 +3,15 @@
 import re
 from typing import TYPE_CHECKING
 
-from off_platform.imports.specification.characters import ALWAYS_UNSEEN, SPACES
+from off_platform.imports.specification.characters import HOST_LABEL, URL
 from off_platform.imports.values.reading import Reading, read_on, seen
-from off_platform.imports.values.texts import CONTROLS
 from off_platform.imports.values.whole_columns import Column, whole
 
 if TYPE_CHECKING:
     from off_platform.imports.values.whole_columns import Bools
 
-_UNSEEN = f"{CONTROLS}{SPACES}{ALWAYS_UNSEEN}\ufffd"
-_LABEL = f"[^\\x00-,/:-@\\[-\\^`{{-\\x7f.{_UNSEEN}]+"
-# Python and RE2 read it alike. No user name: it only makes another host look like the right one.
-URL = (
-    rf"[hH][tT][tT][pP][sS]?://(?:(?:{_LABEL}\.)*{_LABEL}\.?|\[[0-9a-fA-F:.]+\])(?::[0-9]{{1,5}})?"
-    rf"(?:[/?#][^\"<>\\^`{{|}}{_UNSEEN}]*)?"
-)
 _URL = re.compile(URL)
-_BARE = re.compile(rf"(?:(?:www\.)|(?:{_LABEL}\.)+[A-Za-z]{{2,24}}/)", re.IGNORECASE)
+_BARE = re.compile(rf"(?:(?:www\.)|(?:{HOST_LABEL}\.)+[A-Za-z]{{2,24}}/)", re.IGNORECASE)
 _MOST_MENDED = 2_000
 
 
