@@ -16,7 +16,7 @@ from off_platform.words import duration, quoted, visible
 
 if TYPE_CHECKING:
     from off_platform.imports.outputs.report import Group
-    from off_platform.imports.validation import Verdict
+    from off_platform.imports.whole_file.verdict import Verdict
 
 COLOURS = {"error": "red", "warning": "yellow", "info": "blue"}
 MOST_VALUE = 40

@@ -20,7 +20,7 @@ from off_platform.imports.specification.schemas import (
     number_schema,
 )
 from off_platform.imports.specification.tables import PRODUCTS_IMPORTED
-from off_platform.imports.validation import Verdict
+from off_platform.imports.whole_file.verdict import Verdict
 from off_platform.quality import MOST_EXAMPLES, SHAPE, Finding
 from off_platform.storage.sql import literal
 from off_platform.words import visible

@@ -25,7 +25,7 @@ from off_platform.imports.still_open import (
     states,
     still_open,
 )
-from off_platform.imports.validation import Verdict
+from off_platform.imports.whole_file.verdict import Verdict
 from off_platform.previews import markdown_table, table_preview
 from off_platform.storage.derived_views import OPEN, SETTLED, SUPERSEDED
 from off_platform.storage.lake import Lake

@@ -9,7 +9,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from off_platform.imports.specification.tables import ACCEPTED, FINDINGS, QUARANTINED
-from off_platform.imports.validation import Verdict, validate_import
+from off_platform.imports.validation import validate_import
+from off_platform.imports.whole_file.verdict import Verdict
 
 DOCUMENTS = Path(__file__).resolve().parents[3] / "shared" / "documents"
 # June 2025, whatever the clock says.

@@ -18,7 +18,8 @@ from off_platform.imports.outputs.report import write_report
 from off_platform.imports.readers.batches import Batch, Reader, Source
 from off_platform.imports.readers.opening import open_import
 from off_platform.imports.specification.tables import ACCEPTED, FINDINGS, QUARANTINED
-from off_platform.imports.validation import Verdict, validate_import
+from off_platform.imports.validation import validate_import
+from off_platform.imports.whole_file.verdict import Verdict
 
 # June 2025, whatever the clock says.
 NOW = 1_750_000_000

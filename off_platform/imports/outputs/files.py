@@ -10,7 +10,7 @@ from off_platform.imports.outputs.corrected.copy import NoCopyError, ending_of, 
 from off_platform.imports.outputs.findings_files import write_findings_csv
 from off_platform.imports.outputs.findings_sheet import write_findings_xlsx
 from off_platform.imports.outputs.report import write_report
-from off_platform.imports.validation import Verdict
+from off_platform.imports.whole_file.verdict import Verdict
 from off_platform.storage.lake import Lake
 
 REPORT = "report.html"

@@ -16,8 +16,8 @@ from markupsafe import Markup, escape
 
 from off_platform.imports.readers.cell_addresses import place
 from off_platform.imports.specification.rules import BY_ID, LEVELS, RULES, ImportRule
-from off_platform.imports.validation import Verdict
 from off_platform.imports.whole_file.staging import connected, findings_in
+from off_platform.imports.whole_file.verdict import Verdict
 from off_platform.storage.sql import literal
 from off_platform.words import counted, size, visible
 

@@ -11,7 +11,7 @@ from typing import Any
 from off_platform.imports.outputs.report import OF_EXAMPLE, Group, file_of, outcome_of, sentence
 from off_platform.imports.readers.cell_addresses import where
 from off_platform.imports.specification.rules import Level
-from off_platform.imports.validation import Verdict
+from off_platform.imports.whole_file.verdict import Verdict
 
 # GitHub's words for the levels: "Workflow commands for GitHub Actions".
 _COMMANDS: Mapping[Level, str] = {"error": "error", "warning": "warning", "info": "notice"}

@@ -11,7 +11,7 @@ from off_platform.imports.outputs.corrected.corrections import Certain, Copy, No
 from off_platform.imports.outputs.corrected.delimited import copy_delimited
 from off_platform.imports.outputs.corrected.json import copy_json
 from off_platform.imports.outputs.corrected.xlsx import copy_xlsx
-from off_platform.imports.validation import Verdict
+from off_platform.imports.whole_file.verdict import Verdict
 
 __all__ = ["Copy", "NoCopyError", "ending_of", "write_corrected"]
 
