@@ -1,7 +1,7 @@
 """A file that somebody hands in -> accepted records, quarantined records, findings.
 
-The flow alone: formats are read in `readers/`, records in `records.py`; the tables are written in
-`staging.py`. Memory does not grow with the file.
+The flow alone: formats are read in `readers/`, records in `records/`; the tables are written in
+`whole_file/staging.py`. Memory does not grow with the file.
 """
 
 import time

@@ -2,7 +2,7 @@
 
 The columns are some of the dump's own, in its order and tab separated; where the products come
 from stands in `products.py`. One code is written with 14 digits and a leading zero, as elder
-entries are, so that only the normal form of `barcodes.py` joins it with the bucket.
+entries are, so that only the normal form of `barcodes/` joins it with the bucket.
 """
 
 import gzip

@@ -290,7 +290,7 @@ def test_a_month_may_be_written_short(run: Run) -> None:
     assert run("images", "--n", "2", "--out", "first")[0] == 0
     code, _, err = run("images", "--n", "2", "--out", "set", "--month", "2020-1")
     assert code == 2
-    assert "write it as 2026-11" in err
+    assert "write a month as 2026-11" in err
     code, _, err = run("images", "--n", "2", "--out", "set", "--month", "2020-01")
     assert code == 2
     assert f"2020-01 has no snapshot; months with a key index: {datetime.now(UTC):%Y-%m}." in err

@@ -125,7 +125,7 @@ def test_the_card_tells_the_sets_figures(desk: Desk) -> None:
     command = re.search(r"off-platform images .*", card)
     assert command
     assert command[0] == (
-        "off-platform images --kind 400+ocr --n 20 --seed 4 --image-id 1 --image-id 2 "
+        "off-platform images --n 20 --seed 4 --kind 400+ocr --image-id 1 --image-id 2 "
         "--image-id 400 --month 2026-11-01 --layout shards --out tryout"
     )
     # Nothing that differs from run to run or from machine to machine.

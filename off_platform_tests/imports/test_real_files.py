@@ -89,7 +89,7 @@ def test_lost_zeros_are_diagnosed_for_the_whole_file(
     refused, damage = made.findings
     assert (refused["column"], refused["proposal"]) == ("gtin_upc", "gtin")
     assert share(len(shortened), len(codes)) in damage["message"]
-    assert f"digits of {sum(map(holds, shortened)):,} hold" in damage["message"]
+    assert f"digits of {sum(map(holds, shortened)):,} are valid" in damage["message"]
 
 
 def test_lost_zeros_are_put_back_once_the_columns_have_names(

@@ -1,7 +1,7 @@
 """One batch of texts, column by column: what each cell means, and what is to be said about it.
 
 Vectors decide which texts are sound; only the distinct others are explained one by one. What
-concerns several columns of a record is in `records.py`.
+concerns several columns of a record is in `record.py`.
 """
 
 from collections.abc import Sequence

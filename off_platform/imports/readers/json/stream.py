@@ -1,6 +1,6 @@
 """JSON as it streams by: one record of the file after another, never the whole; faults by place.
 
-Python's own parser reads the records; what they mean is in `json_records.py`.
+Python's own parser reads the records; what they mean is in `json/records.py`.
 """
 
 import codecs
