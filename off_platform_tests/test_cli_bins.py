@@ -15,6 +15,7 @@ import pytest
 from off_platform.bins.inspection import inspect
 from off_platform.sandbox.make import Sandbox
 from off_platform.settings import Settings
+from off_platform.storage import fetch
 from off_platform.storage.views import VIEWS
 from off_platform_tests.command_line import Run, command_line
 from off_platform_tests.images_desk import tree
@@ -246,8 +247,10 @@ def test_metadata_that_cannot_be_read_is_counted_and_tried_again(run: Run, reada
     ids=["404", "503"],
 )
 def test_metadata_that_does_not_come_is_counted_and_tried_again(
-    fresh: Run, readable: Path, faults: Faults, oddity: str
+    fresh: Run, readable: Path, faults: Faults, oddity: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # A store that goes on refusing some objects is waited for during minutes.
+    monkeypatch.setattr(fetch, "PATIENCE", 2)
     keys = [f"metadata/{path.name}" for path in (readable / "metadata").iterdir()]
     with S3Server({"bins": readable}, faults=faults) as server:
         hit = sum(server.fault_of(key) is not None for key in keys if PADDED.search(key))
