@@ -142,16 +142,16 @@ def _send(instance: dg.DagsterInstance, sender: Sender, message: Message) -> Not
         sender.send(message)
     except NotSentError as error:
         return error
-    instance.run_storage.set_cursor_values({_told_key(sender.name, message): str(time.time())})
+    instance.run_storage.set_cursor_values({_sent_key(sender.name, message): str(time.time())})
     return None
 
 
-def _told_key(sender: str, message: Message) -> str:
+def _sent_key(sender: str, message: Message) -> str:
     return f"{_TOLD}/{sender}/{message.same_as}"
 
 
 def _last_sent(instance: dg.DagsterInstance, sender: str, message: Message) -> float:
-    key = _told_key(sender, message)
+    key = _sent_key(sender, message)
     return float(instance.run_storage.get_cursor_values({key}).get(key, 0))
 
 

@@ -73,9 +73,8 @@ def bin_image_set_asset(settings: Settings) -> dg.AssetsDefinition:
         """Builds the set, resumes it, or fetches new and changed objects."""
         from off_platform.bins.image_set import make_bin_image_set, request_from
         from off_platform.bins.similar_photos import compare_neighbours
-        from off_platform.image_sets.built_set import set_metadata
-        from off_platform.image_sets.manifest import check_manifest
-        from off_platform.storage.lake_layout import BIN_IMAGE_SETS, MANIFEST
+        from off_platform.image_sets.built_set import set_result
+        from off_platform.storage.lake_layout import BIN_IMAGE_SETS
 
         into, name = lake.open(), context.partition_key
         choice, description = declared_choice(settings.image_sets, WING, BinChoice, name)
@@ -87,19 +86,12 @@ def bin_image_set_asset(settings: Settings) -> dg.AssetsDefinition:
                 LogDisplay(context.log.info),
             )  # fmt: skip
             into.refresh_views()
-            findings = check_manifest(
-                connection,
-                table,
-                folder.address(MANIFEST),
-                samples=request.choice.n,
-                decoded_share=request.how.decoded_share,
-            )
-            findings[NEIGHBOURS_DIFFER.id] = compare_neighbours(
+            neighbours = compare_neighbours(
                 into, connection, name, _sets_at_hand(into, settings, name)
             )
-            return dg.MaterializeResult(
-                metadata=set_metadata(made),
-                check_results=table.check_results("bin_image_set", findings),
-            )
+            return set_result(
+                "bin_image_set", table, made, request.how.decoded_share, connection,
+                {NEIGHBOURS_DIFFER.id: neighbours},
+            )  # fmt: skip
 
     return bin_image_set

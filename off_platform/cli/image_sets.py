@@ -263,6 +263,7 @@ def _views_compared(lake: "Lake") -> Iterator[None]:
     try:
         yield
     except Exception:
+        # That error is reported; damage found while making the views would only hide it.
         with suppress(DamagedFileError, OSError):
             lake.refresh_views()
         raise

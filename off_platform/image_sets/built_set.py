@@ -1,14 +1,22 @@
 """The outcome of building a set, for the command line and the asset's metadata."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
 from off_platform.image_sets.contact_sheet import as_markdown
 from off_platform.image_sets.finish import CARD, GALLERY, SHEET
+from off_platform.image_sets.manifest import check_manifest
 from off_platform.image_sets.set_contents import InSet
+from off_platform.quality import Finding, Table
 from off_platform.storage.folders import Folder
+from off_platform.storage.lake_layout import MANIFEST
 from off_platform.storage.progress import Tally
+
+if TYPE_CHECKING:
+    import duckdb
 
 
 @dataclass(frozen=True)
@@ -59,3 +67,34 @@ def set_metadata(made: BuiltSet) -> dict[str, dg.MetadataValue | str | int]:
         **{f"objects_{status}": count for status, count in contents.by_status.items()},
         "dagster/partition_row_count": contents.by_status.total(),
     }
+
+
+def set_result(
+    asset: str,
+    table: Table,
+    made: BuiltSet,
+    decoded_share: float,
+    connection: "duckdb.DuckDBPyConnection",
+    more: Mapping[str, Finding] | None = None,
+) -> "dg.MaterializeResult[Any]":
+    """What the asset of a set reports: its metadata, and the checks of its manifest.
+
+    Args:
+        asset: its name.
+        table: the manifest, with the rules of the wing.
+        made: the set.
+        decoded_share: share of photos that should be decoded.
+        connection: DuckDB that can read the folder.
+        more: findings of the wing's own rules.
+    """
+    found = check_manifest(
+        connection,
+        table,
+        made.folder.address(MANIFEST),
+        samples=made.asked,
+        decoded_share=decoded_share,
+    )
+    return dg.MaterializeResult(
+        metadata=set_metadata(made),
+        check_results=table.check_results(asset, {**found, **(more or {})}),
+    )

@@ -1,6 +1,6 @@
 """Is this a whole JPEG, is this a whole OCR result: answered from the bytes alone.
 
-Here complete objects are told apart from cut, damaged or foreign ones, in one sentence for a
+Here complete objects are distinguished from cut, damaged or foreign ones, in one sentence for a
 person. Fetching the bytes, comparing them with sizes and ETags, and what becomes of an object
 that is not whole live elsewhere. Bytes come from outside and may be hostile: no check raises
 because of them, each takes linear time at most, and every sentence is short and printable.

@@ -129,7 +129,7 @@ def products_query(connection: "DuckDBPyConnection", dump: Path) -> str:
     found = _recognised(dump)
     for table in (_ROWS, _UNREADABLE, f"{_UNREADABLE}_scans"):
         connection.execute(f"DROP TABLE IF EXISTS temp.{table}").fetchall()
-    with _damage_told(dump):
+    with _damage_named(dump):
         connection.execute(f"CREATE TEMP TABLE {_ROWS} AS {_rows_sql(found)}").fetchall()
     if found.shape == "csv":
         _keep_unreadable_lines(connection, dump)
@@ -172,7 +172,7 @@ def _recognised(dump: Path) -> _Dump:
     with dump.open("rb") as file:
         magic = file.read(4)
     gzipped = magic.startswith(b"\x1f\x8b")
-    with _damage_told(dump):
+    with _damage_named(dump):
         if magic == b"PAR1":
             return _recognised_parquet(dump)
         with gzip.open(dump) if gzipped else dump.open("rb") as file:
@@ -229,7 +229,7 @@ def _recognised_parquet(dump: Path) -> _Dump:
 
 
 @contextmanager
-def _damage_told(dump: Path) -> Iterator[None]:
+def _damage_named(dump: Path) -> Iterator[None]:
     """Turn what readers say of a damaged file into one sentence; a full disk stays what it is."""
     try:
         yield

@@ -50,10 +50,9 @@ def image_set_asset(settings: Settings) -> dg.AssetsDefinition:
         images_bucket: BucketResource,
     ) -> dg.MaterializeResult:
         """Builds the set, resumes it, or fetches new and changed objects."""
-        from off_platform.image_sets.built_set import set_metadata
-        from off_platform.image_sets.manifest import check_manifest
+        from off_platform.image_sets.built_set import set_result
         from off_platform.images.image_set import make_image_set, request_from
-        from off_platform.storage.lake_layout import IMAGE_SETS, MANIFEST
+        from off_platform.storage.lake_layout import IMAGE_SETS
 
         into, name = lake.open(), context.partition_key
         choice, description = declared_choice(settings.image_sets, WING, Choice, name)
@@ -65,16 +64,6 @@ def image_set_asset(settings: Settings) -> dg.AssetsDefinition:
                 LogDisplay(context.log.info),
             )  # fmt: skip
             into.refresh_views()
-            findings = check_manifest(
-                connection,
-                table,
-                folder.address(MANIFEST),
-                samples=request.choice.n,
-                decoded_share=request.how.decoded_share,
-            )
-            return dg.MaterializeResult(
-                metadata=set_metadata(made),
-                check_results=table.check_results("image_set", findings),
-            )
+            return set_result("image_set", table, made, request.how.decoded_share, connection)
 
     return image_set

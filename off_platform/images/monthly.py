@@ -185,7 +185,9 @@ def _filed_anew(
     snapshot = same or _copy(lake, source, bounds, display)
     _file(lake, month, snapshot)
     what = "is the one copied before" if same else "was copied"
-    return Synced(snapshot, copied=not same, sentence=f"The key list {what}: {_told(snapshot)}.")
+    return Synced(
+        snapshot, copied=not same, sentence=f"The key list {what}: {_described(snapshot)}."
+    )
 
 
 def _past(lake: Lake, asked: Asked, have: Snapshot | None) -> Synced:
@@ -210,7 +212,7 @@ def _kept(have: Snapshot, seen: Seen) -> str:
     )
 
 
-def _told(snapshot: Snapshot) -> str:
+def _described(snapshot: Snapshot) -> str:
     return f"{snapshot.keys:,} keys in {snapshot.bytes:,} bytes"
 
 

@@ -198,8 +198,8 @@ def _with_text(planned: BinPlan) -> dict[str, Any]:
     """The metadata of a bin with its first item's quantity written as a text."""
     said = top(planned.items)
     first = planned.items[0]
-    told = {**first.fields, "quantity": str(first.quantity)}
-    return {**said, "BIN_FCSKU_DATA": {**said["BIN_FCSKU_DATA"], first.fcsku: told}}
+    doubled = {**first.fields, "quantity": str(first.quantity)}
+    return {**said, "BIN_FCSKU_DATA": {**said["BIN_FCSKU_DATA"], first.fcsku: doubled}}
 
 
 def _first_altered(planned: BinPlan, *, fcsku: str | None = None, **fields: Any) -> BinPlan:

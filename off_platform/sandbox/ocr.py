@@ -107,35 +107,40 @@ def _text(blocks: Sequence[Block]) -> str:
 
 def _full_text(blocks: Sequence[Block], language: str, size: tuple[int, int]) -> Json:
     """The text by page, block, paragraph, word and symbol."""
-    told = {"detectedLanguages": [{"languageCode": language, "confidence": 1}]}
+    detected = {"detectedLanguages": [{"languageCode": language, "confidence": 1}]}
     page = {
         "property": {"detectedLanguages": [{"languageCode": language, "confidence": 0.92}]},
         "width": size[0],
         "height": size[1],
-        "blocks": [_block(block, language, told) for block in blocks],
+        "blocks": [_block(block, language, detected) for block in blocks],
     }
     return {"pages": [page], "text": _text(blocks)}
 
 
-def _block(block: Block, language: str, told: Json) -> Json:
+def _block(block: Block, language: str, detected: Json) -> Json:
     box = _polygon(_hull(word for line in block for word in line))
     words: list[Json] = []
     for line in block:
         end = "LINE_BREAK" if line is block[-1] else "EOL_SURE_SPACE"
         ends = ["SPACE"] * (len(line) - 1) + [end]
         words += [_word(*each, language) for each in zip(line, ends, strict=True)]
-    paragraph = {"property": told, "boundingBox": box, "words": words}
-    return {"property": told, "boundingBox": box, "paragraphs": [paragraph], "blockType": "TEXT"}
+    paragraph = {"property": detected, "boundingBox": box, "words": words}
+    return {
+        "property": detected,
+        "boundingBox": box,
+        "paragraphs": [paragraph],
+        "blockType": "TEXT",
+    }
 
 
 def _word(word: Word, end: str, language: str) -> Json:
-    told = {"detectedLanguages": [{"languageCode": language}]}
+    detected = {"detectedLanguages": [{"languageCode": language}]}
     symbols = [
-        {"property": told, "boundingBox": _polygon(_slice(word, place)), "text": letter}
+        {"property": detected, "boundingBox": _polygon(_slice(word, place)), "text": letter}
         for place, letter in enumerate(word.text)
     ]
-    symbols[-1]["property"] = {**told, "detectedBreak": {"type": end}}
-    return {"property": told, "boundingBox": _polygon(word.corners), "symbols": symbols}
+    symbols[-1]["property"] = {**detected, "detectedBreak": {"type": end}}
+    return {"property": detected, "boundingBox": _polygon(word.corners), "symbols": symbols}
 
 
 def _slice(word: Word, place: int) -> Corners:

@@ -198,7 +198,7 @@ class LocalFolder(Folder):
     def names(self, below: str = "") -> list[str]:
         """See `Folder.names`; the scratch is not listed."""
         found = (
-            f"{start}{file}" for start, _, files in self._walk(self._path(below)) for file in files
+            f"{start}{file}" for start, files in self._walk(self._path(below)) for file in files
         )
         return sorted(found)
 
@@ -206,14 +206,14 @@ class LocalFolder(Folder):
         """See `Folder.sizes`."""
         return {name: (self._root / name).stat().st_size for name in self.names(below)}
 
-    def _walk(self, start: Path) -> Iterator[tuple[str, list[str], list[str]]]:
-        """As `os.walk`, with the prefix of each file's name; without the scratch."""
+    def _walk(self, start: Path) -> Iterator[tuple[str, list[str]]]:
+        """The files of each folder, after what precedes them in a name; not of the scratch."""
         for folder, folders, files in os.walk(start):
             if self._scratch in (path := Path(folder), *path.parents):
                 folders.clear()
                 continue
             inside = path.relative_to(self._root).as_posix()
-            yield "" if inside == "." else f"{inside}/", folders, files
+            yield "" if inside == "." else f"{inside}/", files
 
     def entries(self) -> list[str]:
         """See `Folder.entries`."""

@@ -301,8 +301,8 @@ def test_missed_months_are_told_once_in_the_month_after(months: Months) -> None:
     months.copied(month)
     (body,) = months.server.bodies
     assert body["title"] == f"Warnings: bucket_sync, {month}"
-    told = f"no_month_missing: {first[:7]} to {last[:7]} were missed: the bucket keeps only its"
-    assert f"warning, bucket_sync: {told}" in body["text"]
+    missed = f"no_month_missing: {first[:7]} to {last[:7]} were missed: the bucket keeps only its"
+    assert f"warning, bucket_sync: {missed}" in body["text"]
     assert f"    {first[:7]}\n    {last[:7]}\n" in body["text"]
     assert missed_in(result).startswith(f"{first[:7]} to {last[:7]} were missed: ")
 
@@ -313,8 +313,8 @@ def test_a_month_after_a_month_is_not_told(months: Months) -> None:
         desk.sync(since)
     result = months.copied(month)
     assert months.server.bodies == []
-    told = f"No month is missing: the previous snapshot is {since[:7]}'s."
-    assert missed_in(result) == told
+    sentence = f"No month is missing: the previous snapshot is {since[:7]}'s."
+    assert missed_in(result) == sentence
 
 
 def test_without_a_sender_it_says_so() -> None:

@@ -77,7 +77,7 @@ class House:
             raise_on_error=False,
         )
 
-    def told(self, asset: str) -> dict[str, Any]:
+    def shown(self, asset: str) -> dict[str, Any]:
         """The metadata of an asset's newest materialization."""
         event = self.instance.get_latest_materialization_event(dg.AssetKey(asset))
         assert event
@@ -194,20 +194,20 @@ def test_a_sound_bucket_passes_every_check(
     assert result.success
     assert failed_of(result) == {}
     assert len(result.get_asset_check_evaluations()) == len(RULES)
-    assert house.told("bin_oddities")["dagster/row_count"] == 0
+    assert house.shown("bin_oddities")["dagster/row_count"] == 0
     assert failed_of(house.image_set("few")) == {}
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_materialized_table_shows_itself(month: Month, name: str) -> None:
-    told = month.house.told(name)
+    shown = month.house.shown(name)
     with month.house.lake.connect() as connection:
-        rows = rows_of(connection, told["path"])
-    assert told["dagster/row_count"] == len(rows) > 0
-    assert told["preview"].startswith("| ")
-    assert told["path"] == month.house.lake.address(name)
+        rows = rows_of(connection, shown["path"])
+    assert shown["dagster/row_count"] == len(rows) > 0
+    assert shown["preview"].startswith("| ")
+    assert shown["path"] == month.house.lake.address(name)
     if name in {"bins", "items", "bin_visits"}:
-        assert "data:image/png;base64," in told["chart"]
+        assert "data:image/png;base64," in shown["chart"]
 
 
 def test_a_second_month_says_that_nothing_changed_and_costs_one_listing(month: Month) -> None:
@@ -221,10 +221,10 @@ def test_a_second_month_says_that_nothing_changed_and_costs_one_listing(month: M
     assert failed_of(result).keys() == WARNED | WRONG
     pages = listings_of(month.server)
     assert len(month.server.requests) == len(pages) == len(set(pages)) == month.listings
-    assert month.house.told("bin_objects")["what"] == (
+    assert month.house.shown("bin_objects")["what"] == (
         "56 metadata and 56 photos are listed; nothing has changed since the listing before."
     )
-    assert month.house.told("bin_metadata")["this_run"] == "Nothing has changed."
+    assert month.house.shown("bin_metadata")["this_run"] == "Nothing has changed."
     # A gigabyte of metadata is not even written again.
     assert [path.stat().st_mtime_ns for path in largest] == written
     after = tree(Path(month.house.settings.lake))
@@ -246,9 +246,9 @@ def test_a_new_bin_is_all_that_the_next_month_fetches(
         assert house.month().success
         fetched = [seen.path for seen in server.requests if "list-type" not in seen.path]
     assert fetched == [f"/{BUCKET}/metadata/00099.json"]
-    assert "2 objects are new or changed, 0 gone" in house.told("bin_objects")["what"]
-    bins = month.house.told("bins")["dagster/row_count"]
-    assert house.told("bins")["dagster/row_count"] == bins + 1
+    assert "2 objects are new or changed, 0 gone" in house.shown("bin_objects")["what"]
+    bins = month.house.shown("bins")["dagster/row_count"]
+    assert house.shown("bins")["dagster/row_count"] == bins + 1
 
 
 def test_an_empty_bucket_stops_the_month_and_leaves_the_tables(
@@ -270,19 +270,19 @@ def test_an_image_set_shows_its_contact_sheet_and_card(month: Month) -> None:
     result = month.house.image_set("few")
     assert result.success
     assert failed_of(result) == {}
-    told = month.house.told("bin_image_set")
-    assert told["contact_sheet"].startswith("![contact sheet](data:image/jpeg;base64,")
-    assert told["card"].lstrip().startswith("# Image set few\n\nA few bins to look at.")
-    assert LICENCE in told["card"]
-    folder = Path(told["path"])
-    assert told["gallery"] == str(folder / "gallery.html")
-    assert "<img" in Path(told["gallery"]).read_text()
-    assert told["chosen_from"] == "37 candidates of the table bins"
-    assert (told["samples"], told["objects_fetched"]) == (7, 14)
+    shown = month.house.shown("bin_image_set")
+    assert shown["contact_sheet"].startswith("![contact sheet](data:image/jpeg;base64,")
+    assert shown["card"].lstrip().startswith("# Image set few\n\nA few bins to look at.")
+    assert LICENCE in shown["card"]
+    folder = Path(shown["path"])
+    assert shown["gallery"] == str(folder / "gallery.html")
+    assert "<img" in Path(shown["gallery"]).read_text()
+    assert shown["chosen_from"] == "37 candidates of the table bins"
+    assert (shown["samples"], shown["objects_fetched"]) == (7, 14)
     with month.house.lake.connect() as connection:
         rows = rows_of(connection, folder / MANIFEST)
-        assert told["bytes"] == sum(row["bytes"] for row in rows)
-        assert told["dagster/partition_row_count"] == len(rows) == 14
+        assert shown["bytes"] == sum(row["bytes"] for row in rows)
+        assert shown["dagster/partition_row_count"] == len(rows) == 14
         assert len(rows_of(connection, folder / "labels.parquet")) == 7
 
 
@@ -290,7 +290,7 @@ def test_options_are_overridden_for_a_run(month: Month) -> None:
     config = {"n": 3, "id_space": "pilot", "layout": "files", "most_quantity": 2}
     result = month.house.image_set("few", **config)
     assert failed_of(result) == {}
-    folder = Path(month.house.told("bin_image_set")["path"])
+    folder = Path(month.house.shown("bin_image_set")["path"])
     with month.house.lake.connect() as connection:
         labels = rows_of(connection, folder / "labels.parquet")
     assert len(labels) == 3
@@ -299,7 +299,7 @@ def test_options_are_overridden_for_a_run(month: Month) -> None:
     assert len(list((folder / "00000").iterdir())) == 6
     # The next run makes it again as it is declared.
     assert month.house.image_set("few").success
-    assert month.house.told("bin_image_set")["samples"] == 7
+    assert month.house.shown("bin_image_set")["samples"] == 7
     assert not (folder / "00000").exists()
 
 
@@ -307,8 +307,8 @@ def test_fewer_bins_than_declared_fail_a_check_and_are_told(month: Month) -> Non
     result = month.house.image_set("many")
     assert result.success
     assert failed_of(result).keys() == {("bin_image_set", "exactly_n_chosen")}
-    told = month.house.told("bin_image_set")
-    assert told["too_few"] == f"100,000 were asked for; only {told['samples']} fit"
+    shown = month.house.shown("bin_image_set")
+    assert shown["too_few"] == f"100,000 were asked for; only {shown['samples']} fit"
 
 
 @pytest.mark.parametrize(
@@ -342,7 +342,7 @@ def test_a_published_list_has_its_leak_told(month: Month, tmp_path: Path) -> Non
     settings = month.house.settings.model_copy(update={"bins_published_list": listed})
     house = House(settings, month.house.instance)
     assert house.month("bin_splits").success
-    assert house.told("bin_splits")["published_list"] == (
+    assert house.shown("bin_splits")["published_list"] == (
         "Of 1 listed bins 1 are at hand; 1 of them (100.0%) have a photo of the same visit in "
         "train."
     )

@@ -1,4 +1,4 @@
-"""Which files a run may be told to take in: those of the inbox, and of the folders that are set.
+"""Which files a run may take in: those of the inbox, and of the folders that are set.
 
 Whoever may start runs in the UI names a path on the server; the file would be kept and shown.
 """

@@ -128,7 +128,9 @@ class JoinedReader(Reader):
             self._origins.put_down(made, self._scratch)
             for number in range(len(self._files)):
                 _sort(number, Path(folder), made)
-            self._found += [_told(each, self._files[at]) for at, each in found.of_whole_files()]
+            self._found += [
+                _with_file(each, self._files[at]) for at, each in found.of_whole_files()
+            ]
             yield from self._joined(made, found, FIRST + records, rows)
             for lost in found.of_lost_rows(FIRST + records, rows):
                 self._found += lost
@@ -289,11 +291,11 @@ _NO_ROWS = "(SELECT NULL::BIGINT AS row, NULL::BIGINT AS line, NULL::VARCHAR AS 
 
 def _of_file(error: UnreadableError, file: Path, source: Source | None) -> UnreadableError:
     """What one file of the folder is refused for, with the file's name."""
-    beside = [_told(each, file) for each in error.beside]
-    return UnreadableError(_told(error.found, file), beside, file, source)
+    beside = [_with_file(each, file) for each in error.beside]
+    return UnreadableError(_with_file(error.found, file), beside, file, source)
 
 
-def _told(found: Found, file: Path) -> Found:
+def _with_file(found: Found, file: Path) -> Found:
     return replace(found, message=f"{shown_name(file)}: {found.message}")
 
 

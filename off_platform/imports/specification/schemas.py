@@ -146,7 +146,7 @@ def _bounds(field: Field) -> list[pa_pandera.Check]:
 
 
 def _off_limit(field: Field) -> float | None:
-    """In the field's unit; energy whose unit is not told has none."""
+    """In the field's unit; energy without a known unit has none."""
     if field.unit == "kJ":
         return OFF_MOST_KJ
     grams = GRAMS_IN.get(field.unit or "")

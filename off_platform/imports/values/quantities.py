@@ -85,7 +85,7 @@ def amounts(column: Column) -> tuple[pa.Array, pa.Array]:
         column: texts such as `400g` or `6 x 125 g`.
 
     Returns:
-        The amounts, of all pieces together, and `g` or `ml`; null where it cannot be told.
+        The amounts, of all pieces together, and `g` or `ml`; null where it is not known.
     """
     found = pc.extract_regex(one_array(column), _AMOUNT)
     count, size, prefix, unit = (

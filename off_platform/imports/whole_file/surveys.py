@@ -1,6 +1,6 @@
 """What only all records of a file together tell: spoilt identifiers, and mixed ways of yes and no.
 
-How each is told is in `damage.py` and `booleans.py`.
+How each is recognised is in `damage.py` and `booleans.py`.
 """
 
 from dataclasses import dataclass, field

@@ -36,7 +36,7 @@ _DIGITS = re.compile("[0-9]+")
 _SCIENTIFIC = re.compile(r"([0-9])(?:[.,]([0-9]*))?[eE]\+?([0-9]{1,3})")
 _FRACTION = re.compile(r"([0-9]+)[.,]0+")
 _THOUSANDS = re.compile(r"[0-9]{1,3}(?:,[0-9]{3})+")
-# Spaces, dashes, dots; quotes and equals signs by which spreadsheets are told that it is text;
+# Spaces, dashes, dots; quotes and equals signs that mark it as text for spreadsheets;
 # characters that cannot be seen.
 _AROUND = re.compile(
     f"[{SPACES}.\u00b7'\"`\u2018\u2019=*\u200b-\u200f\u2060\ufeff\u00ad_\u2010-\u2015\u2212-]+"
@@ -57,7 +57,7 @@ def barcode(text: str, *, gtin: bool = False) -> Reading:
 
 
 def candidates(code: str) -> tuple[str, ...]:
-    """What a code of 6 or 8 digits may stand for: EAN-8 and UPC-E cannot be told apart.
+    """What a code of 6 or 8 digits may stand for: EAN-8 and UPC-E look alike.
 
     Args:
         code: only digits.
