@@ -184,3 +184,15 @@ def test_rows_without_height_are_hidden(tmp_path: Path, row: str, is_plain: bool
     (found,) = found_in(path)
 
     assert "row 2 and column A ('barcode')" in found.message
+
+
+def test_a_sheet_with_a_wrong_checksum_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "x.xlsx"
+    by_openpyxl(path, (), ((), ()))
+    name = b"xl/worksheets/sheet1.xml"
+    packed = bytearray(path.read_bytes())
+    # Its entry in the directory, with the checksum 16 bytes in and the name 46; ZIP's own layout.
+    entry = packed.index(b"PK\x01\x02" + packed[packed.rindex(name) - 42 : packed.rindex(name)])
+    packed[entry + 16] ^= 0xFF
+    path.write_bytes(packed)
+    assert [each["rule"] for each in examine(path, tmp_path / "made").findings] == ["xlsx_damaged"]
