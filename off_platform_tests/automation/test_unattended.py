@@ -56,16 +56,14 @@ def test_a_file_in_the_inbox_is_imported_within_two_looks(platform: Platform) ->
 
 
 def test_a_bad_file_raises_one_message_and_one_mail_with_its_rows(platform: Platform) -> None:
-    before = len(platform.webhook.bodies), len(platform.mails)
     key = platform.hand_in("bad.csv", BAD)
-    about = lambda: [body for body in platform.webhook.bodies if key in body["title"]]  # noqa: E731
-    platform.wait("the message", lambda: bool(about()))
-    platform.wait("the mail", lambda: len(platform.mails) > before[1])
-    (body,) = about()
-    assert "line 2 (fat_g): '20,5 g of fat'" in body["text"]
-    mails = [mail for mail in platform.mails if key in str(mail["Subject"])]
-    assert len(mails) == 1
-    assert "line 2 (fat_g)" in mails[0].get_content()
+    # Other alerts, as the month's, may arrive at any moment.
+    messages = lambda: [body for body in platform.webhook.bodies if key in body["title"]]  # noqa: E731
+    mails = lambda: [mail for mail in platform.mails if key in str(mail["Subject"])]  # noqa: E731
+    platform.wait("the message and the mail", lambda: bool(messages() and mails()))
+    (message,), (mail,) = messages(), mails()
+    assert "line 2 (fat_g): '20,5 g of fat'" in message["text"]
+    assert "line 2 (fat_g)" in mail.get_content()
     # A file of the same name with other bytes is another one; each is reported once.
     again = platform.hand_in("bad.csv", f"{BAD}\n")
     platform.wait(
@@ -110,7 +108,8 @@ def test_graphql_answers_what_a_user_asks(platform: Platform) -> None:
     )
     (node,) = told["assetNodes"]
     assert node["groupName"] == "imports"
-    assert node["partitionStats"]["numMaterialized"] == 5
+    imported = {key for key, status in platform.runs("imports") if status == "SUCCESS"}
+    assert node["partitionStats"]["numMaterialized"] == len(imported)
     checks = node["assetChecksOrError"]["checks"]
     latest = {each["name"]: each["executionForLatestMaterialization"] for each in checks}
     assert len(latest) == 26
