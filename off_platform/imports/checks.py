@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from off_platform.imports.outputs.report import file_of, records_by_product
 from off_platform.imports.readers.cell_addresses import where
-from off_platform.imports.specification.fields import FIELDS
+from off_platform.imports.specification.fields import BY_NAME, FIELDS
 from off_platform.imports.specification.rules import BY_ID, CHECKS, LEVELS, RULES, rules_of
 from off_platform.imports.specification.schemas import (
     BOUNDED_TYPES,
@@ -32,9 +32,16 @@ BATCH_ROWS = 50_000
 _NAME = """coalesce(product_name, list_extract(list_filter(map_entries(by_language),
     lambda entry: starts_with(entry.key, 'product_name_')), 1).value) AS name"""
 _BOUNDED = [field.name for field in FIELDS if field.type in BOUNDED_TYPES]
-_NAMED = ("row", "product", "name")
-# The columns that have bounds, and the record's first name in any language.
-_ENFORCED = ", ".join(("row", "product", _NAME, *_BOUNDED))
+_NAMED = ("row", "product", "other_reading", "name")
+# The columns that have bounds, timestamps in Unix seconds, and the first name in any language.
+_ENFORCED = ", ".join(
+    f"epoch({name})::BIGINT AS {name}"
+    if name in BY_NAME and BY_NAME[name].type == "timestamp"
+    else _NAME
+    if name == "name"
+    else name
+    for name in (*_NAMED, *_BOUNDED)
+)
 NOT_LOOKED_AT = "Not looked at, as the file was refused: see the checks readable and header."
 
 

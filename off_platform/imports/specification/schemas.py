@@ -13,9 +13,15 @@ import pandas as pd
 import pandera.pandas as pa_pandera
 import pyarrow as pa
 
-from off_platform.barcodes.columns import check_digits_hold, expanded_upc_e
+from off_platform.barcodes.columns import check_digits_hold, expanded_upc_e, normal_forms
 from off_platform.imports.specification.characters import URL
-from off_platform.imports.specification.fields import FIELDS, Field, Type, language_codes
+from off_platform.imports.specification.fields import (
+    BARCODES,
+    FIELDS,
+    Field,
+    Type,
+    language_codes,
+)
 from off_platform.imports.specification.rules import BY_ID
 
 # Open Food Facts' own limits (openfoodfacts-server, DataQualityFood.pm): g per 100 g, and kJ.
@@ -40,6 +46,8 @@ NUMBERS: tuple[Field, ...] = tuple(field for field in FIELDS if field.type == "n
 # What a barcode that was accepted has: UPC-E without its number system and check digit, EAN-8 or
 # UPC-E, UPC-A, EAN-13, GTIN-14.
 BARCODE_LENGTHS = (6, 8, 12, 13, 14)
+# Unix seconds of ten digits at most, which end in the year 2286; milliseconds have thirteen.
+SECONDS_END = 10**10
 # Six digits have no check digit.
 _CHECKED = "|".join(f"[0-9]{{{length}}}" for length in BARCODE_LENGTHS[1:])
 
@@ -49,14 +57,31 @@ def accepted_schema() -> pa_pandera.DataFrameSchema:
     """What the texts of accepted records fulfil, whichever reader let them pass.
 
     Columns are fields of the document, `product`, and `name`, the first of the record's names in
-    any language. Numbers are `number_schema` and `derived_schema`.
+    any language; timestamps are Unix seconds. Numbers are `number_schema` and `derived_schema`.
     """
     columns = {"product": _text(_must_be_there("identifier_missing"))}
     columns |= {"name": _text(_must_be_there("product_name_missing"))}
     for field in FIELDS:
         if checks := _TEXT_CHECKS.get(field.type):
             columns[field.name] = _text(*checks())
-    return pa_pandera.DataFrameSchema(columns)
+    rule = _rule("identifiers_disagree")
+    agree = pa_pandera.Check(_identifiers_agree, ignore_na=False, error=rule)
+    return pa_pandera.DataFrameSchema(columns, checks=agree)
+
+
+def _identifiers_agree(records: pd.DataFrame) -> "pd.Series[bool]":
+    """Whether each barcode of a record is its product, or the other reading of its eight digits."""
+    agree = pd.Series(True, index=records.index)  # noqa: FBT003 - a value
+    readings = [records[name] for name in ("product", "other_reading") if name in records]
+    for name in [name for name in BARCODES if name in records]:
+        codes = pa.array(records[name], pa.string(), from_pandas=True)
+        same = records[name].isna()
+        for form in (codes, expanded_upc_e(codes)):
+            normal = pd.Series(normal_forms(form).to_pandas().to_numpy(), index=records.index)
+            for reading in readings:
+                same |= normal.notna() & (normal == reading)
+        agree &= same
+    return agree
 
 
 def _text(*checks: pa_pandera.Check) -> pa_pandera.Column:
@@ -105,10 +130,16 @@ def _languages_checks() -> list[pa_pandera.Check]:
     return [pa_pandera.Check(known, error=_rule("language_unknown"))]
 
 
+def _timestamp_checks() -> list[pa_pandera.Check]:
+    error = _rule("timestamp_milliseconds")
+    return [pa_pandera.Check.lt(SECONDS_END, error=error), pa_pandera.Check.ge(0, error=error)]
+
+
 _TEXT_CHECKS: Mapping[Type, Callable[[], list[pa_pandera.Check]]] = {
     "barcode": _barcode_checks,
     "language": _language_checks,
     "languages": _languages_checks,
+    "timestamp": _timestamp_checks,
     "url": lambda: [_of_pattern("not_a_url", URL)],
 }
 # Of the others every text is possible, or what is wrong with them is a warning.
@@ -129,7 +160,8 @@ def number_schema() -> pa_pandera.DataFrameSchema:
 
 
 def _bounds(field: Field) -> list[pa_pandera.Check]:
-    checks = [pa_pandera.Check.ge(0, error=_rule("negative"))]
+    finite = pa_pandera.Check.lt(float("inf"), error=_rule("number_not_finite"))
+    checks = [finite, pa_pandera.Check.ge(0, error=_rule("negative"))]
     if field.most is not None:
         checks.append(pa_pandera.Check.le(field.most, error=_rule("above_range")))
     limit = _off_limit(field)
