@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import unquote
 
 from dotenv import dotenv_values
 from dotenv.parser import parse_stream
@@ -29,7 +30,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 SCHEMES = ("s3://", "file://", "http://", "https://", "memory://")
 SANDBOX = Path("var/sandbox")
 # Of variables whose values are credentials: ours, AWS's, Postgres' and most others'.
-_SECRET_NAME = re.compile(r"SECRET|PASSW|PWD|TOKEN|WEBHOOK|CREDENTIAL|ACCESS_KEY|API_KEY")
+_SECRET_NAME = re.compile(r"SECRET|PASSW|PWD|TOKEN|WEBHOOK|ALERTS|CREDENTIAL|ACCESS_KEY|API_KEY")
 IN_SANDBOX = {
     "lake": str(SANDBOX / "lake"),
     "images_bucket": str(SANDBOX / "openfoodfacts-images"),
@@ -37,6 +38,14 @@ IN_SANDBOX = {
     "products_dump": str(SANDBOX / "products.csv.gz"),
 }
 PREFIX = "OFF_PLATFORM_"
+TOPIC = "arn:aws:sns:eu-west-3:123456789012:alerts"
+_RECEIVER = re.compile(
+    r"(?!arn:|secretsmanager:)[A-Za-z][A-Za-z0-9+.-]*://\S+|arn:aws[a-z-]*:sns:[a-z0-9-]+:[0-9]+:\S+"
+    r"|secretsmanager:\S+"
+)
+_BETWEEN_RECEIVERS = re.compile(r"\s+|,(?=[A-Za-z][A-Za-z0-9+.-]*:)")
+# A token in the path of a URL, say; the whole URL is in no message.
+_PARTS_OF_URLS = re.compile(r"[\s,/?&=:@#]+")
 ENV_FILE = ".env"
 
 
@@ -108,6 +117,22 @@ def _cron(value: str) -> str:
             "must have five fields, such as 0 3 4 * *: minute, hour, day, month, weekday"
         )
     return value
+
+
+def _alerts(value: SecretStr) -> SecretStr:
+    for number, entry in enumerate(_split(value), 1):
+        if not _RECEIVER.fullmatch(entry):
+            raise ValueError(
+                f"receiver {number} must be a URL of apprise such as mailtos://..., the ARN of a "
+                f"topic such as {TOPIC}, or secretsmanager:NAME"
+            )
+    return value
+
+
+def _split(receivers: SecretStr) -> list[str]:
+    # A comma separates only before a scheme: addresses of mail in a URL have commas between them.
+    parts = _BETWEEN_RECEIVERS.split(receivers.get_secret_value())
+    return [part.strip(",") for part in parts if part.strip(",")]
 
 
 Location = Annotated[str, AfterValidator(_location)]
@@ -238,38 +263,11 @@ class Settings(BaseSettings):
         default="0 3 4 * *",
         description="Cron schedule of the monthly run, in UTC.",
     )
-    alert_slack_webhook: SecretStr | None = Field(
-        default=None,
-        description="Incoming webhook of Slack or a compatible service. This and the other secrets "
-        "of alerts may be `secretsmanager:NAME`, a secret in AWS Secrets Manager.",
-    )
-    alert_webhook: SecretStr | None = Field(
-        default=None,
-        description="URL that receives alerts as JSON: title, text, link, same_as, "
-        "idempotency_key.",
-    )
-    alert_email_to: str = Field(
-        default="", description="Recipients of alerts by e-mail, separated by commas."
-    )
-    alert_email_from: str = Field(
-        default="off-platform@localhost", description="Sender address of alerts by e-mail."
-    )
-    alert_smtp_host: str = Field(default="localhost", description="Host of the mail server.")
-    alert_smtp_port: int = Field(
-        default=587, ge=1, le=65_535, description="Port of the mail server; usually 465 with ssl."
-    )
-    alert_smtp_security: Literal["starttls", "ssl", "none"] = Field(
-        default="starttls",
-        description="Encryption of the connection to the mail server; none only for localhost.",
-    )
-    alert_smtp_user: str = Field(
-        default="", description="User name at the mail server; no login by default."
-    )
-    alert_smtp_password: SecretStr = Field(
-        default=SecretStr(""), description="Password of that user."
-    )
-    alert_sns_topic: str = Field(
-        default="", description="ARN of an AWS SNS topic that receives alerts."
+    alerts: Annotated[SecretStr, AfterValidator(_alerts)] = Field(
+        default=SecretStr(""),
+        description="Receivers of alerts, separated by spaces, commas or lines: URLs of apprise "
+        "(`slack://...`, `mailtos://...`, `jsons://...`), ARNs of AWS SNS topics, or "
+        "`secretsmanager:NAME`, a secret in AWS Secrets Manager that holds such a URL.",
     )
     alert_repeat_hours: float = Field(
         default=24, ge=0, description="Hours before the same alert is sent again."
@@ -285,6 +283,11 @@ class Settings(BaseSettings):
         default="512MB", description="Memory limit of DuckDB; beyond it, data is spilled to disk."
     )
     threads: int = Field(default=2, ge=1, le=256, description="Threads of DuckDB.")
+
+    @property
+    def alert_receivers(self) -> list[str]:
+        """Where alerts go, one a receiver; secrets."""
+        return _split(self.alerts)
 
     @field_validator("bins_validation_share")
     @classmethod
@@ -365,11 +368,9 @@ def _settle_what_the_sandbox_replaces() -> None:
 def secret_texts() -> list[str]:
     """Values of the environment and `.env` that no file of ours may hold, the longest first."""
     values = {**dotenv_values(ENV_FILE), **os.environ}
-    return sorted(
-        {value for name, value in values.items() if value and _SECRET_NAME.search(name.upper())},
-        key=len,
-        reverse=True,
-    )
+    whole = {value for name, value in values.items() if value and _SECRET_NAME.search(name.upper())}
+    parts = {part for value in whole if "://" in value for part in _PARTS_OF_URLS.split(value)}
+    return sorted(whole | parts | {unquote(part) for part in parts}, key=len, reverse=True)
 
 
 def _demand_readable() -> None:
@@ -400,10 +401,10 @@ def _in_one_line(error: ValidationError) -> str:
     first = error.errors(include_url=False, include_context=False)[0]
     field = str(first["loc"][0]) if first["loc"] else "sandbox"
     wrong = first["msg"].removeprefix("Value error, ")
-    given = first["input"]
+    setting = Settings.model_fields[field]
+    given = first["input"] if setting.annotation is not SecretStr else "***"
     given = without_credentials(given) if isinstance(given, str) else given
-    default = Settings.model_fields[field].default
-    meaning = Settings.model_fields[field].description
+    default, meaning = setting.default, setting.description
     return (
         f"OFF_PLATFORM_{field.upper()}={given!r} is invalid: {wrong}. "
         f"{meaning} The default is {default!s}."

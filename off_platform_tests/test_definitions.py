@@ -501,7 +501,7 @@ def test_a_location_with_wrong_declarations_ends_in_the_sentence(tmp_path: Path)
 def test_the_settings_in_force_are_shown_without_secrets() -> None:
     of = Settings(
         _env_file=None, inbox="inbox", products_dump="https://x.org/dump.csv?version=hidden",
-        alert_webhook="https://x.org/secret",
+        alerts="jsons://x.org/secret",
     )  # fmt: skip
     shown = definitions(of=of).get_repository_def().get_top_level_resources()["settings"]
     told = str(shown.description)

@@ -7,8 +7,9 @@ own, and go past a run whether or not its alert was sent. Where alerts go is `al
 import json
 import threading
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from queue import Empty, SimpleQueue
 from uuid import uuid4
 
 import dagster as dg
@@ -28,7 +29,8 @@ MOST_WAITING = 500
 # What may have arrived is sent again with back-off: after 10, 20 and 40 minutes, then no more.
 MOST_REPEATS = 3
 REPEAT_SECONDS = 600
-# Dagster ends a tick after 60 s; a sender that does not answer takes up to 45 of them.
+# Dagster ends a tick after 60 s; a receiver that answers later is not waited for.
+SECONDS_TO_SEND = 40
 SECONDS_A_TICK = 10
 _TOLD = "off_platform/alert"
 _UNSENT = "off_platform/unsent"
@@ -81,21 +83,23 @@ def deliver(settings: Settings, instance: dg.DagsterInstance, message: Message) 
     message = replace(message, key=uuid4().hex)
     waits = _waiting(instance, [sender.name for sender in senders])
     waiting = {(each.sender, each.message.same_as) for each in waits.values()}
-    problems, sent = [], 0
-    for sender in senders:
-        recently = time.time() - settings.alert_repeat_hours * _HOUR
-        known = (sender.name, message.same_as) in waiting
-        if known or _last_sent(instance, sender.name, message) > recently:
-            continue
-        if problem := _send(instance, sender, message):
+    recently = time.time() - settings.alert_repeat_hours * _HOUR
+    due = [
+        (sender, message)
+        for sender in senders
+        if (sender.name, message.same_as) not in waiting
+        and _last_sent(instance, sender.name, message) <= recently
+    ]
+    problems = []
+    for name, problem in _sent(instance, due):
+        if problem:
             now = time.time()
             perhaps = int(isinstance(problem, PerhapsSentError))
-            _keep(instance, Waiting(sender.name, message, now, now, perhaps))
+            had = replace(message, had=problem.had)
+            _keep(instance, Waiting(name, had, now, now, perhaps))
             problems.append(str(problem))
-        else:
-            sent += 1
     _complain(problems)
-    if sent:
+    if due:
         return None
     is_waiting = any(same_as == message.same_as for _, same_as in waiting)
     return f"{'Waits to be sent' if is_waiting else 'Told before'}: {message.title}"
@@ -115,35 +119,81 @@ def deliver_waiting(settings: Settings, instance: dg.DagsterInstance) -> str:
     senders = {sender.name: sender for sender in senders_from(settings)}
     problems: dict[str, str] = {}
     sent, until = 0, time.monotonic() + SECONDS_A_TICK
-    waits = _waiting(instance, senders)
-    for slot, each in sorted(waits.items(), key=lambda found: found[1].tried):
-        sender = senders.get(each.sender)
-        is_held = sender is None or each.sender in problems or each.due > time.time()
-        if sender is None or is_held or time.monotonic() > until:
-            continue
+    waits = _due(instance, senders)
+    while waits and time.monotonic() < until:
+        # One of each receiver at a time: one that is late holds up no other.
+        first = {each.sender: (slot, each) for slot, each in reversed(waits)}
+        waits = [found for found in waits if found not in first.values()]
         # Sent already where a tick ended between sending and forgetting.
-        if _last_sent(instance, each.sender, each.message) < each.since:
-            if problem := _send(instance, sender, each.message):
-                problems[each.sender] = str(problem)
+        todo = [
+            (senders[name], each.message)
+            for name, (_, each) in first.items()
+            if _last_sent(instance, name, each.message) < each.since
+        ]
+        answers = dict(_sent(instance, todo))
+        sent += sum(problem is None for problem in answers.values())
+        for name, (slot, each) in first.items():
+            if problem := answers.get(name):
+                problems[name] = str(problem)
+                waits = [(place, other) for place, other in waits if other.sender != name]
                 perhaps = each.perhaps + isinstance(problem, PerhapsSentError)
                 if perhaps <= MOST_REPEATS:
-                    _put(instance, slot, replace(each, tried=time.time(), perhaps=perhaps))
+                    had = replace(each.message, had=problem.had)
+                    tried = replace(each, message=had, tried=time.time(), perhaps=perhaps)
+                    _put(instance, slot, tried)
                     continue
-            else:
-                sent += 1
-        _forget(instance, slot, each)
+            _forget(instance, slot, each)
     _complain(problems.values())
     return f"Sent of what waited: {sent}." if sent else "No alert waits."
 
 
-def _send(instance: dg.DagsterInstance, sender: Sender, message: Message) -> NotSentError | None:
-    """Sends, and remembers when; gives what went wrong."""
+def _due(instance: dg.DagsterInstance, senders: Iterable[str]) -> list[tuple[str, Waiting]]:
+    """What may be sent now, by its place, what was tried longest ago first."""
+    found = [(slot, each) for slot, each in _waiting(instance, senders).items()]
+    due = [(slot, each) for slot, each in found if each.due <= time.time()]
+    return sorted(due, key=lambda place: place[1].tried)
+
+
+def _sent(
+    instance: dg.DagsterInstance, todo: Sequence[tuple[Sender, Message]]
+) -> Iterator[tuple[str, NotSentError | None]]:
+    """Sends to several receivers at the same time, and remembers when.
+
+    Yields:
+        The name of each as it answers, and what went wrong.
+    """
+    answers: SimpleQueue[tuple[str, NotSentError | None]] = SimpleQueue()
+    left = {sender.name: message for sender, message in todo}
+    for sender, message in todo:
+        # A daemon: one that never ends must not keep the process from its end.
+        send = threading.Thread(target=_send, args=(sender, message, answers), daemon=True)
+        send.start()
+    until = time.monotonic() + SECONDS_TO_SEND
+    while left:
+        try:
+            name, problem = answers.get(timeout=max(0, until - time.monotonic()))
+        except Empty:
+            name, problem = next(iter(left)), None
+            problem = PerhapsSentError(f"The alert was handed over by {name}, and no answer came.")
+        message = left.pop(name)
+        if problem is None:
+            sent_at = {_sent_key(name, message): str(time.time())}
+            instance.run_storage.set_cursor_values(sent_at)
+        yield name, problem
+
+
+def _send(
+    sender: Sender, message: Message, answers: "SimpleQueue[tuple[str, NotSentError | None]]"
+) -> None:
+    """Sends in a thread of its own; gives what went wrong."""
+    problem: NotSentError | None = None
     try:
         sender.send(message)
     except NotSentError as error:
-        return error
-    instance.run_storage.set_cursor_values({_sent_key(sender.name, message): str(time.time())})
-    return None
+        problem = error
+    except Exception as error:  # noqa: BLE001 - its message may hold the URL
+        problem = NotSentError(f"The alert was not sent by {sender.name}: {type(error).__name__}.")
+    answers.put((sender.name, problem))
 
 
 def _sent_key(sender: str, message: Message) -> str:

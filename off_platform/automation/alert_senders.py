@@ -1,41 +1,65 @@
-"""Where alerts go: Slack and what understands its form, a webhook, e-mail, AWS SNS.
+"""Where alerts go: the services that apprise knows by their URLs, and topics of AWS SNS.
 
-Each tries a few times and then says so, without its address: that is a secret, often.
+A URL is a secret: no message and no log of what is here contains one. What could not be sent is
+kept, and sent again, by `alert_delivery.py`.
 """
 
-import smtplib
-import ssl
+import difflib
+import hashlib
+import re
+import warnings
+from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
-from email.message import EmailMessage
+from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, Protocol
+from urllib.parse import urlsplit
 
-from off_platform.automation.alert_secrets import SecretNotReadError, revealed
+from off_platform.automation.alert_outcomes import heard
+from off_platform.automation.alert_secrets import NAMED, SecretNotReadError, revealed
 from off_platform.automation.alerts import Message
-from off_platform.settings import Settings
+from off_platform.settings import TOPIC, Settings, WrongSettingError
 
-TRIES = 3
+# Of a request, to connect and to answer, unless the URL has `cto` and `rto`.
 SECONDS = 15
-# 502 and 504: of a gateway that had no answer of the receiver.
-_OF_GATEWAYS = (502, 504)
 # SNS refuses longer subjects, and those that are not ASCII.
 MOST_SUBJECT = 100
+# Their URLs hold keys of AWS, which belong in the standard AWS chain.
+_WITH_AWS_KEYS = {"sns", "ses", "awswhatsapp"}
+_OF_THIS_MACHINE = {"localhost", "127.0.0.1", "::1"}
+# What apprise's JSON has is renamed or left out (an empty name) by these; a URL may change them.
+_JSON_FIELDS = {"message": "text", "version": "", "attachments": "", "type": ""}
+# In Discord or Mattermost these reach everybody; a zero-width space takes that from them.
+_MENTION = re.compile(r"@(?=(?:everyone|here|channel|all)\b)", re.IGNORECASE)
 
 
 class NotSentError(OSError):
-    """An alert could not be sent; the message says by whom and why, and holds no secret."""
+    """An alert could not be sent; the message says by whom and why, and holds no secret.
+
+    Attributes:
+        had: digests of those recipients of one URL that accepted it.
+    """
+
+    def __init__(self, said: str, had: tuple[str, ...] = ()) -> None:
+        """A sentence, and who has the alert nevertheless."""
+        super().__init__(said)
+        self.had = had
 
 
 class PerhapsSentError(NotSentError):
     """All was handed over and no answer came in time: the receiver may have the alert."""
 
 
+class WrongUrlError(ValueError):
+    """apprise cannot send to a URL; the message says why, without the URL."""
+
+
 class Sender(Protocol):
-    """Sends a message to one place."""
+    """Sends a message to one receiver."""
 
     @property
     def name(self) -> str:
-        """What people call the place."""
+        """What people call the receiver."""
 
     def send(self, message: Message) -> None:
         """Sends it.
@@ -47,96 +71,40 @@ class Sender(Protocol):
 
 
 @dataclass(frozen=True)
-class SlackWebhook:
-    """An incoming webhook of Slack, Mattermost, Rocket.Chat or whatever else takes `text`."""
+class Service:
+    """A service of apprise, by its URL or the name of the secret that holds the URL."""
 
-    url: str
-    name: str = "slack"
-
-    def send(self, message: Message) -> None:
-        """See `Sender.send`."""
-        # Slack's own escapes: nothing of a producer's file becomes a link or a mention.
-        text = message.text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-        title = message.title.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-        link = f"\n<{message.link}|Open the run>" if message.link else ""
-        _post(self.name, self.url, {"text": f"*{title}*\n{text}{link}"}, message.key)
-
-
-@dataclass(frozen=True)
-class Webhook:
-    """Any address that takes JSON: `title`, `text`, `link`, `same_as`, `idempotency_key`."""
-
-    url: str
-    name: str = "webhook"
+    url: str = field(repr=False)
+    name: str
 
     def send(self, message: Message) -> None:
         """See `Sender.send`."""
-        _post(
-            self.name,
-            self.url,
-            {
-                "title": message.title,
-                "text": message.text,
-                "link": message.link,
-                "same_as": message.same_as,
-                "idempotency_key": message.key,
-            },
-            message.key,
-        )
+        from apprise import Apprise, NotifyFormat, NotifyType
 
-
-@dataclass(frozen=True)
-class Email:
-    """E-mail by SMTP, encrypted unless the server is this machine's."""
-
-    host: str
-    port: int
-    security: str
-    user: str
-    password: str
-    sender: str
-    to: tuple[str, ...]
-    name: str = "e-mail"
-
-    def send(self, message: Message) -> None:
-        """See `Sender.send`."""
-        password = _revealed(self.name, self.password)
-        mail = EmailMessage()
-        mail["Subject"] = " ".join(message.title.split())
-        mail["From"], mail["To"] = self.sender, ", ".join(self.to)
-        if message.key:
-            mail["Message-ID"] = f"<{message.key}@off-platform>"
-        mail.set_content(f"{message.text}\n\n{message.link}".rstrip() + "\n")
-        failure: Exception | None = None
-        for _ in range(TRIES):
-            try:
-                self._deliver(mail, password)
-            except PerhapsSentError:
-                raise
-            except (OSError, smtplib.SMTPException) as error:
-                failure = error
-            else:
-                return
-        raise NotSentError(f"The alert was not sent by {self.name}: {type(failure).__name__}.")
-
-    def _deliver(self, mail: EmailMessage, password: str) -> None:
-        context = ssl.create_default_context()
-        if self.security == "ssl":
-            with smtplib.SMTP_SSL(self.host, self.port, timeout=SECONDS, context=context) as server:
-                self._hand_over(server, mail, password)
-            return
-        with smtplib.SMTP(self.host, self.port, timeout=SECONDS) as server:
-            if self.security == "starttls":
-                server.starttls(context=context)
-            self._hand_over(server, mail, password)
-
-    def _hand_over(self, server: smtplib.SMTP, mail: EmailMessage, password: str) -> None:
-        if self.user:
-            server.login(self.user, password)
         try:
-            server.send_message(mail)
-        except (TimeoutError, smtplib.SMTPServerDisconnected) as error:
-            raise _no_answer(self.name, error) from None
+            service = service_of(revealed(self.url))
+        except (SecretNotReadError, WrongUrlError) as error:
+            raise NotSentError(f"The alert was not sent by {self.name}: {error}.") from None
+        had = _without_repeats(service, message)
+        title, body = _written(service, message)
+        receiver = Apprise(asset=service.asset)
+        receiver.add(service)
+        with heard() as outcome:
+            is_sent = receiver.notify(
+                body=body,
+                title=title,
+                notify_type=NotifyType.WARNING,
+                body_format=NotifyFormat.TEXT,
+            )
+        if not is_sent and outcome.is_unanswered:
+            raise PerhapsSentError(
+                f"The alert was handed over by {self.name}, and no answer came: {outcome.reason}.",
+                tuple(had),
+            )
+        if not is_sent:
+            raise NotSentError(
+                f"The alert was not sent by {self.name}: {outcome.reason}.", tuple(had)
+            )
 
 
 @dataclass(frozen=True)
@@ -144,116 +112,172 @@ class Sns:
     """A topic of AWS SNS, signed by the ordinary AWS chain."""
 
     topic: str
-    name: str = "SNS"
+    name: str = "sns"
 
     def send(self, message: Message) -> None:
         """See `Sender.send`."""
         import boto3
         from botocore.config import Config
-        from botocore.exceptions import (
-            BotoCoreError,
-            ClientError,
-            ReadTimeoutError,
-        )
+        from botocore.exceptions import BotoCoreError, ClientError, ReadTimeoutError
 
-        subject = message.title.encode("ascii", "replace").decode()[:MOST_SUBJECT]
-        body = f"{message.text}\n\n{message.link}".rstrip()
+        subject = " ".join(message.title.encode("ascii", "replace").decode().split())
+        # One attempt: boto3 would repeat what got no answer.
+        config = Config(retries={"total_max_attempts": 1}, read_timeout=SECONDS)
         try:
-            # One attempt: boto3 would repeat what got no answer.
-            config = Config(retries={"total_max_attempts": 1}, read_timeout=SECONDS)
-            region = self.topic.split(":")[3]
-            client = boto3.client("sns", region_name=region, config=config)
-            client.publish(TopicArn=self.topic, Subject=" ".join(subject.split()), Message=body)
+            client = boto3.client("sns", region_name=self.topic.split(":")[3], config=config)
+            client.publish(
+                TopicArn=self.topic,
+                Subject=subject[:MOST_SUBJECT],
+                Message=f"{message.text}\n\n{message.link}".rstrip(),
+            )
         except ReadTimeoutError as error:
-            raise _no_answer(self.name, error) from None
-        except (BotoCoreError, ClientError, IndexError) as error:
+            raise PerhapsSentError(
+                f"The alert was handed over by {self.name}, and no answer came: "
+                f"{type(error).__name__}."
+            ) from None
+        except (BotoCoreError, ClientError) as error:
             raise NotSentError(
                 f"The alert was not sent by {self.name}: {type(error).__name__}."
             ) from None
 
 
-def _revealed(name: str, secret: str) -> str:
-    try:
-        return revealed(secret)
-    except SecretNotReadError as error:
-        raise NotSentError(f"The alert was not sent by {name}: {error}.") from None
+def service_of(url: str) -> Any:
+    """Apprise's service of a URL, with our timeouts, and without redirects and own retries.
 
+    Raises:
+        WrongUrlError: apprise does not know it, or it is not safe.
+    """
+    from apprise import Apprise, AppriseAsset, OverflowMode
 
-def _no_answer(name: str, error: Exception) -> PerhapsSentError:
-    return PerhapsSentError(
-        f"The alert was handed over by {name}, and no answer came: {type(error).__name__}."
-    )
-
-
-def _post(name: str, url: str, body: Mapping[str, Any], key: str) -> None:
-    import requests
-    from requests.adapters import HTTPAdapter
-    from urllib3.util import Retry
-
-    address = _revealed(name, url)
-    # Not after a read timeout, nor after answers of a gateway whose receiver may have it.
-    again = Retry(
-        TRIES - 1, read=0, backoff_factor=0.5, status_forcelist=(429, 503),
-        allowed_methods=None, raise_on_status=False,
-    )  # fmt: skip
-    with requests.Session() as session:
-        for scheme in ("http://", "https://"):
-            session.mount(scheme, HTTPAdapter(max_retries=again))
-        try:
-            answer = session.post(
-                address, json=body, timeout=SECONDS, allow_redirects=False,
-                headers={"Idempotency-Key": key} if key else None,
-            )  # fmt: skip
-        except requests.RequestException as error:
-            if _is_unanswered(error):
-                raise _no_answer(name, error) from None
-            raise NotSentError(
-                f"The alert was not sent by {name}: {type(error).__name__}."
-            ) from None
-    if answer.status_code in _OF_GATEWAYS:
-        raise PerhapsSentError(
-            f"The alert of {name} may be lost: it answered {answer.status_code}."
+    scheme = url.partition(":")[0].lower()
+    if scheme in _WITH_AWS_KEYS:
+        raise WrongUrlError(
+            f"{scheme}:// holds keys of AWS; name the topic by its ARN, such as {TOPIC}, and leave "
+            "the keys to the standard AWS chain"
         )
-    if not answer.ok:
-        raise NotSentError(f"The alert was not sent by {name}: it answered {answer.status_code}.")
-
-
-def _is_unanswered(error: Exception) -> bool:
-    """Whether a request was on its way when it failed; urllib3 names that in what it raises."""
-    from requests.exceptions import ConnectTimeout, ReadTimeout
-    from urllib3.exceptions import (
-        MaxRetryError,
-        ProtocolError,
-        ReadTimeoutError,
+    asset = AppriseAsset(
+        app_id="Off Platform",
+        app_desc="Off Platform",
+        http_redirects=False,
+        async_mode=False,
+        service_timeout=0,
     )
+    services = _services()
+    with heard():
+        service: Any = Apprise.instantiate(url, asset=asset)
+    if service is None:
+        raise WrongUrlError(_why_unknown(scheme, services))
+    is_open = getattr(service, "secure_mode", "") == "insecure" and service.password
+    if is_open and service.host not in _OF_THIS_MACHINE:
+        raise WrongUrlError(f"{scheme}:// would send its password unencrypted; use {scheme}s://")
+    # A retry of apprise's own would repeat what got no answer.
+    service.retry = 0
+    if not _has(url, "cto"):
+        service.socket_connect_timeout = SECONDS
+    if not _has(url, "rto"):
+        service.socket_read_timeout = SECONDS
+    if not _has(url, "overflow"):
+        # As is, a service with a limit would refuse a long text for ever.
+        service.overflow_mode = OverflowMode.TRUNCATE
+    return service
 
-    if isinstance(error, ConnectTimeout):
-        return False
-    cause = error.args[0] if error.args else None
-    if isinstance(cause, MaxRetryError):
-        cause = cause.reason
-    return isinstance(error, ReadTimeout) or isinstance(cause, ReadTimeoutError | ProtocolError)
+
+def _has(url: str, name: str) -> bool:
+    return f"&{name}=" in f"&{url.partition('?')[2]}"
+
+
+@cache
+def _services() -> dict[str, str]:
+    """The schemes that apprise knows, each with the page that describes its URLs."""
+    from apprise.manager_plugins import NotificationManager
+
+    with warnings.catch_warnings():
+        # apprise looks whether Python has `imghdr` still.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        plugins: Any = NotificationManager()  # type: ignore[no-untyped-call]
+        return {scheme: str(plugins[scheme].setup_url) for scheme in sorted(plugins.schemas())}
+
+
+def _why_unknown(scheme: str, services: Mapping[str, str]) -> str:
+    if scheme in services:
+        return f"apprise cannot read this {scheme}:// URL; {services[scheme]} has its form"
+    if scheme in ("http", "https"):
+        return (
+            f"{scheme}:// is the address of no service that apprise knows; a webhook that takes "
+            f"JSON is {'jsons' if scheme == 'https' else 'json'}://"
+        )
+    near = difflib.get_close_matches(scheme, services, 1)
+    return f"apprise has no service {scheme}://" + (f"; {near[0]}:// may be meant" if near else "")
+
+
+def _without_repeats(service: Any, message: Message) -> set[str]:
+    """Has a service pass over the recipients that have the alert; gives them, as it goes on."""
+    had = set(message.had)
+
+    def is_delivered(key: Any, per_message: bool = False) -> bool:  # noqa: ARG001, FBT001, FBT002 - apprise's
+        return _digest(key) in had
+
+    def mark_delivered(key: Any, per_message: bool = False) -> None:  # noqa: ARG001, FBT001, FBT002 - apprise's
+        had.add(_digest(key))
+
+    service.is_delivered = is_delivered
+    service.mark_delivered = mark_delivered
+    return had
+
+
+def _digest(recipient: object) -> str:
+    return hashlib.sha256(repr(recipient).encode()).hexdigest()[:16]
+
+
+def _written(service: Any, message: Message) -> tuple[str, str]:
+    """Title and body for a service; webhooks get the other fields, and the key of the alert."""
+    if message.key and "headers" in service.template_kwargs:
+        service.headers = {"Idempotency-Key": message.key, **service.headers}
+    if "payload" in service.template_kwargs:
+        fields = {
+            "link": message.link,
+            "same_as": message.same_as,
+            "idempotency_key": message.key,
+        }
+        if service.schema in ("json", "jsons"):
+            fields |= _JSON_FIELDS
+        service.payload_extras = {**fields, **service.payload_extras}
+        return message.title, message.text
+    body = f"{message.text}\n\n{message.link}".rstrip()
+    return " ".join(_quiet(message.title).split()), _quiet(body)
+
+
+def _quiet(text: str) -> str:
+    return _MENTION.sub("@\u200b", text)
 
 
 def senders_from(settings: Settings) -> list[Sender]:
-    """The senders that are set; several at once."""
+    """The receivers that are set.
+
+    Each is called by its scheme, and a further one of the same scheme by its number, too: what
+    waits for a receiver is sent once its URL is corrected.
+    """
     found: list[Sender] = []
-    if settings.alert_slack_webhook:
-        found.append(SlackWebhook(settings.alert_slack_webhook.get_secret_value()))
-    if settings.alert_webhook:
-        found.append(Webhook(settings.alert_webhook.get_secret_value()))
-    if settings.alert_email_to:
-        found.append(
-            Email(
-                settings.alert_smtp_host,
-                settings.alert_smtp_port,
-                settings.alert_smtp_security,
-                settings.alert_smtp_user,
-                settings.alert_smtp_password.get_secret_value(),
-                settings.alert_email_from,
-                tuple(each.strip() for each in settings.alert_email_to.split(",") if each.strip()),
-            )
-        )
-    if settings.alert_sns_topic:
-        found.append(Sns(settings.alert_sns_topic))
+    seen: Counter[str] = Counter()
+    for entry in settings.alert_receivers:
+        is_topic = entry.startswith("arn:")
+        kind = "sns" if is_topic else entry if entry.startswith(NAMED) else urlsplit(entry).scheme
+        seen[kind] += 1
+        name = kind if seen[kind] == 1 else f"{kind}-{seen[kind]}"
+        found.append(Sns(entry, name) if is_topic else Service(entry, name))
     return found
+
+
+def demand_known(settings: Settings) -> None:
+    """Refuses receivers that no alert could be sent to; a named secret is read when it is used.
+
+    Raises:
+        WrongSettingError: which, and why, without its URL.
+    """
+    for number, entry in enumerate(settings.alert_receivers, 1):
+        if entry.startswith(("arn:", NAMED)):
+            continue
+        try:
+            service_of(entry)
+        except WrongUrlError as error:
+            raise WrongSettingError(f"OFF_PLATFORM_ALERTS, receiver {number}: {error}.") from None

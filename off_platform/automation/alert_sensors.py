@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 import dagster as dg
 
 from off_platform.automation.alert_delivery import deliver, deliver_waiting
+from off_platform.automation.alert_senders import demand_known
 from off_platform.automation.alerts import Failed, RunEnded, late_message, message_of
 from off_platform.automation.lateness import late_assets
 from off_platform.automation.runs import first_cause, own_sentence
@@ -25,7 +26,12 @@ _EXAMPLE = re.compile(r"^- `(.*)`$", re.MULTILINE)
 
 
 def alert_sensors(settings: Settings, *, running: bool) -> list[dg.SensorDefinition]:
-    """On runs that succeeded or failed, assets that are late, sensors that fail; unsent alerts."""
+    """On runs that succeeded or failed, assets that are late, sensors that fail; unsent alerts.
+
+    Raises:
+        off_platform.settings.WrongSettingError: no alert could be sent to a receiver that is set.
+    """
+    demand_known(settings)
     status = dg.DefaultSensorStatus.RUNNING if running else dg.DefaultSensorStatus.STOPPED
 
     # A reason to skip would end the tick after this run, however many more ended.

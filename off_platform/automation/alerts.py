@@ -67,6 +67,7 @@ class Message:
         link: into the UI; empty where its address is not set.
         same_as: two messages with the same are repeats of each other.
         key: of this alert alone; each try to send it has the same.
+        had: digests of those recipients of a receiver that accepted it.
     """
 
     title: str
@@ -74,6 +75,7 @@ class Message:
     link: str
     same_as: str
     key: str = ""
+    had: Sequence[str] = ()
 
 
 def message_of(run: RunEnded, *, warning_share: float, ui: str) -> Message | None:

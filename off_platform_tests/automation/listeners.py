@@ -10,6 +10,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from socketserver import StreamRequestHandler, ThreadingTCPServer
 from typing import Any
 
+from off_platform_tests.waiting import PATIENCE_SECONDS
+
 
 class Listener:
     """A server on this machine that keeps what it is sent."""
@@ -20,7 +22,19 @@ class Listener:
         self.answers: list[int] = []
         self.keys: list[str | None] = []
         self.is_late = False
-        self.url = ""
+        self.received = threading.Event()
+        self.answers_after: threading.Event | None = None
+        self.port = 0
+
+    @property
+    def url(self) -> str:
+        """As a receiver of JSON."""
+        return f"json://127.0.0.1:{self.port}/hooks/s3cr3t-t0ken"
+
+    @property
+    def chat(self) -> str:
+        """As a server of Mattermost."""
+        return f"mmost://127.0.0.1:{self.port}/s3cr3t-t0ken"
 
 
 @contextmanager
@@ -34,6 +48,9 @@ def listening() -> Iterator[Listener]:
             if status == 200:
                 kept.bodies.append(json.loads(data))
                 kept.keys.append(self.headers["Idempotency-Key"])
+            kept.received.set()
+            if kept.answers_after and not kept.answers_after.wait(PATIENCE_SECONDS):
+                return
             if kept.is_late:
                 # No answer: the one who asks gives up, and closes the connection.
                 self.rfile.read(1)
@@ -46,13 +63,13 @@ def listening() -> Iterator[Listener]:
             """Nothing on standard error."""
 
     with _served(ThreadingHTTPServer(("127.0.0.1", 0), Handler)) as port:
-        kept.url = f"http://127.0.0.1:{port}/hooks/s3cr3t-t0ken"
+        kept.port = port
         yield kept
 
 
 @contextmanager
-def mailbox() -> Iterator[tuple[int, list[EmailMessage]]]:
-    """A mail server that speaks just enough SMTP."""
+def mailbox(*, full: list[str] | None = None) -> Iterator[tuple[int, list[EmailMessage]]]:
+    """A mail server that speaks just enough SMTP; it refuses mail to those whose box is full."""
     mails: list[EmailMessage] = []
 
     class Handler(StreamRequestHandler):
@@ -64,7 +81,9 @@ def mailbox() -> Iterator[tuple[int, list[EmailMessage]]]:
                     self.wfile.write(b"354 go on\r\n")
                     data = b"".join(iter(self.rfile.readline, b".\r\n"))
                     mails.append(message_from_bytes(data, policy=policy.default))  # type: ignore[arg-type]
-                self.wfile.write(b"221 bye\r\n" if word == b"QUIT" else b"250 ok\r\n")
+                is_full = any(f"<{each}>".encode() in line for each in full or ())
+                answers = {b"QUIT": b"221 bye", b"RCPT": b"452 full" if is_full else b"250 ok"}
+                self.wfile.write(answers.get(word, b"250 ok") + b"\r\n")
                 if word == b"QUIT":
                     return
 

@@ -177,12 +177,15 @@ def running_platform(
     with ExitStack() as stack:
         webhook = stack.enter_context(listening())
         smtp_port, mails = stack.enter_context(mailbox())
+        mail = f"mailto://127.0.0.1:{smtp_port}?from=off@example.org&to=somebody@example.org"
         settings = {
-            "LAKE": "lake", "IMAGES_BUCKET": str(images), "BINS_BUCKET": str(bins),
-            "INBOX": "inbox", "MONTHLY_CRON": NEVER, "ALERT_WEBHOOK": webhook.url,
-            "ALERT_EMAIL_TO": "somebody@example.org", "ALERT_SMTP_HOST": "127.0.0.1",
-            "ALERT_SMTP_PORT": str(smtp_port), "ALERT_SMTP_SECURITY": "none",
-        }  # fmt: skip
+            "LAKE": "lake",
+            "IMAGES_BUCKET": str(images),
+            "BINS_BUCKET": str(bins),
+            "INBOX": "inbox",
+            "MONTHLY_CRON": NEVER,
+            "ALERTS": f"{webhook.url}\n{mail}",
+        }
         environment = {f"OFF_PLATFORM_{name}": value for name, value in settings.items()}
         environment["DAGSTER_HOME"] = str(root)
         (root / "environment.json").write_text(json.dumps(environment))

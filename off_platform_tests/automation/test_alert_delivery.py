@@ -19,7 +19,7 @@ from off_platform.automation.alert_senders import NotSentError
 from off_platform.automation.alert_sensors import alert_sensors
 from off_platform.automation.alerts import Message
 from off_platform.settings import Settings
-from off_platform_tests.automation.listeners import Listener, listening
+from off_platform_tests.automation.listeners import Listener, listening, mailbox
 
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 RETRY = {"dagster/retry_number": "1"}
@@ -47,15 +47,14 @@ class Desk:
     """A platform whose sensors tick as Dagster's daemon has them tick."""
 
     instance: dg.DagsterInstance
-    slack: Listener
+    chat: Listener
     webhook: Listener
     cursors: dict[str, str | None] = field(default_factory=dict)
 
     @property
     def settings(self) -> Settings:
         """Two places to send to."""
-        slack, webhook = self.slack.url, self.webhook.url
-        return Settings(_env_file=None, alert_slack_webhook=slack, alert_webhook=webhook)
+        return Settings(_env_file=None, alerts=f"{self.chat.chat}, {self.webhook.url}")
 
     def run(self, *, passes: bool = True, dies: bool = False, **tags: str) -> None:
         """A run comes to its end."""
@@ -90,6 +89,11 @@ class Desk:
         ticked = self.repository.get_sensor_def("unsent_alerts").evaluate_tick(context)
         return str(ticked.skip_message)
 
+    def deliver(self, title: str = "one", settings: Settings | None = None) -> str | None:
+        """Sends an alert."""
+        message = Message(title, "text", "", title)
+        return deliver(settings or self.settings, self.instance, message)
+
     @property
     def told(self) -> list[str]:
         """The titles that the webhook has."""
@@ -99,11 +103,11 @@ class Desk:
 @pytest.fixture
 def desk(tmp_path: Path) -> Iterator[Desk]:
     with (
-        listening() as slack,
+        listening() as chat,
         listening() as webhook,
         dg.DagsterInstance.ephemeral(tempdir=str(tmp_path)) as instance,
     ):
-        found = Desk(instance, slack, webhook)
+        found = Desk(instance, chat, webhook)
         for name in ("alert_on_checks", "alert_on_failure"):
             found.tick(name)
         yield found
@@ -113,8 +117,8 @@ def test_what_one_sender_could_not_send_it_sends_later_and_once(desk: Desk) -> N
     desk.run(passes=False)
     desk.webhook.answers = [404, 404]
     (error,) = desk.tick("alert_on_checks")
-    assert "not sent by webhook: it answered 404" in error
-    assert (len(desk.slack.bodies), desk.told) == (1, [])
+    assert "not sent by json: it answered 404" in error
+    assert (len(desk.chat.bodies), desk.told) == (1, [])
     # Dagster has gone past the run.
     assert desk.tick("alert_on_checks") == []
     assert desk.told == []
@@ -122,7 +126,7 @@ def test_what_one_sender_could_not_send_it_sends_later_and_once(desk: Desk) -> N
         desk.send_waiting()
     assert desk.send_waiting() == "Sent of what waited: 1."
     assert desk.send_waiting() == "No alert waits."
-    assert (len(desk.slack.bodies), desk.told) == (1, ["1 check failed: tables"])
+    assert (len(desk.chat.bodies), desk.told) == (1, ["1 check failed: tables"])
 
 
 def test_what_waits_is_no_repeat_and_what_was_sent_late_is(desk: Desk) -> None:
@@ -134,7 +138,7 @@ def test_what_waits_is_no_repeat_and_what_was_sent_late_is(desk: Desk) -> None:
     desk.run(passes=False)
     assert desk.tick("alert_on_checks") == []
     assert desk.send_waiting() == "No alert waits."
-    assert (len(desk.slack.bodies), len(desk.told)) == (1, 1)
+    assert (len(desk.chat.bodies), len(desk.told)) == (1, 1)
 
 
 def test_a_tick_that_ended_between_sending_and_forgetting_sends_nothing_twice(desk: Desk) -> None:
@@ -142,7 +146,7 @@ def test_a_tick_that_ended_between_sending_and_forgetting_sends_nothing_twice(de
     desk.webhook.answers = [404]
     with pytest.raises(NotSentError):
         deliver(desk.settings, desk.instance, message)
-    keys = {f"off_platform/unsent/webhook/{number}" for number in range(MOST_WAITING)}
+    keys = {f"off_platform/unsent/json/{number}" for number in range(MOST_WAITING)}
     kept = desk.instance.run_storage.get_cursor_values(keys)
     assert len(kept) == 1
     deliver_waiting(desk.settings, desk.instance)
@@ -172,7 +176,7 @@ def test_what_finds_no_place_is_summed_up_with_its_number(
             deliver(desk.settings, desk.instance, Message(f"{number}", "text", "", f"{number}"))
     while deliver_waiting(desk.settings, desk.instance) != "No alert waits.":
         pass
-    more = "2 more alerts, while webhook was out of reach"
+    more = "2 more alerts, while json was out of reach"
     assert sorted(desk.told) == ["0", "1", "2", more]
     (summary,) = [body["text"] for body in desk.webhook.bodies if body["title"] == more]
     assert summary == "- 3\n- 4"
@@ -180,14 +184,14 @@ def test_what_finds_no_place_is_summed_up_with_its_number(
 
 def test_each_receiver_has_its_own_places(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(alert_delivery, "MOST_WAITING", 2)
-    desk.webhook.answers, desk.slack.answers = [404] * 2, [404] * 2
+    desk.webhook.answers, desk.chat.answers = [404] * 2, [404] * 2
     for number in range(2):
         with pytest.raises(NotSentError):
             deliver(desk.settings, desk.instance, Message(f"{number}", "text", "", f"{number}"))
     while deliver_waiting(desk.settings, desk.instance) != "No alert waits.":
         pass
     assert sorted(desk.told) == ["0", "1"]
-    assert len(desk.slack.bodies) == 2
+    assert len(desk.chat.bodies) == 2
 
 
 def test_a_receiver_that_answers_late_has_an_alert_once(
@@ -224,8 +228,8 @@ def test_what_waits_for_a_sender_that_is_not_set_waits_until_it_is(desk: Desk) -
     desk.webhook.answers = [404]
     with pytest.raises(NotSentError):
         deliver(desk.settings, desk.instance, Message("one", "text", "", "one"))
-    only_slack = Settings(_env_file=None, alert_slack_webhook=desk.slack.url)
-    assert deliver_waiting(only_slack, desk.instance) == "No alert waits."
+    only_chat = Settings(_env_file=None, alerts=desk.chat.chat)
+    assert deliver_waiting(only_chat, desk.instance) == "No alert waits."
     assert desk.told == []
     assert deliver_waiting(desk.settings, desk.instance) == "Sent of what waited: 1."
     assert desk.told == ["one"]
@@ -264,3 +268,40 @@ def test_the_last_attempt_says_that_the_run_failed(desk: Desk) -> None:
     desk.tick("alert_on_failure")
     assert desk.told == ["Failed: tables"]
     assert "The run failed: table: no space left" in desk.webhook.bodies[0]["text"]
+
+
+def test_a_receiver_that_is_late_holds_up_no_other(desk: Desk) -> None:
+    # The first to be sent to answers once the other has the alert.
+    desk.chat.answers_after = desk.webhook.received
+    assert desk.deliver() is None
+    assert (len(desk.chat.bodies), desk.told) == (1, ["one"])
+
+
+def test_what_waits_for_a_receiver_that_is_late_holds_up_no_other(desk: Desk) -> None:
+    desk.chat.answers, desk.webhook.answers = [404], [404]
+    with pytest.raises(NotSentError):
+        desk.deliver()
+    desk.chat.answers_after = desk.webhook.received
+    assert desk.send_waiting() == "Sent of what waited: 2."
+
+
+def test_a_recipient_whose_box_is_full_has_the_mail_later_and_the_others_once(desk: Desk) -> None:
+    full = ["b@x.org"]
+    with mailbox(full=full) as (port, mails):
+        mail = f"mailto://127.0.0.1:{port}?from=off@x.org&to=a@x.org,b@x.org,c@x.org"
+        settings = Settings(_env_file=None, alerts=mail)
+        with pytest.raises(NotSentError, match="not sent by mailto"):
+            desk.deliver(settings=settings)
+        with pytest.raises(NotSentError, match="not sent by mailto"):
+            deliver_waiting(settings, desk.instance)
+        full.clear()
+        assert deliver_waiting(settings, desk.instance) == "Sent of what waited: 1."
+    assert [mail["To"] for mail in mails] == ["a@x.org", "c@x.org", "b@x.org"]
+
+
+def test_what_waits_is_sent_once_the_url_is_corrected(desk: Desk) -> None:
+    desk.webhook.answers = [401]
+    with pytest.raises(NotSentError):
+        desk.deliver()
+    right = Settings(_env_file=None, alerts=f"{desk.webhook.url}?+Authorization=right")
+    assert deliver_waiting(right, desk.instance) == "Sent of what waited: 1."

@@ -9,7 +9,7 @@ import requests
 from moto.server import ThreadedMotoServer
 
 from off_platform.automation.alert_secrets import revealed
-from off_platform.automation.alert_senders import Email, NotSentError, SlackWebhook, Webhook
+from off_platform.automation.alert_senders import NotSentError, Service
 from off_platform.automation.alerts import Message
 from off_platform_tests.automation.listeners import listening
 
@@ -45,21 +45,24 @@ def test_a_named_secret_is_read_by_name_and_by_arn(secrets: Any) -> None:
 def test_an_alert_goes_where_the_secret_says_also_once_it_is_rotated(secrets: Any) -> None:
     with listening() as first, listening() as second:
         secrets.create_secret(Name="hook", SecretString=first.url)
-        Webhook("secretsmanager:hook").send(MESSAGE)
+        receiver = Service("secretsmanager:hook", "hook")
+        receiver.send(MESSAGE)
         secrets.put_secret_value(SecretId="hook", SecretString=second.url)
-        Webhook("secretsmanager:hook").send(MESSAGE)
+        receiver.send(MESSAGE)
         assert [len(first.bodies), len(second.bodies)] == [1, 1]
 
 
 @pytest.mark.usefixtures("secrets")
 def test_an_alert_whose_secret_is_not_there_is_not_sent_and_says_why() -> None:
-    for sender in (
-        Webhook("secretsmanager:hook"),
-        SlackWebhook("secretsmanager:hook"),
-        Email("localhost", 1, "none", "me", "secretsmanager:hook", "a@b", ("c@d",)),
-    ):
-        with pytest.raises(NotSentError, match=r"secret hook .*: ResourceNotFoundException"):
-            sender.send(MESSAGE)
+    with pytest.raises(NotSentError, match=r"secret hook .*: ResourceNotFoundException"):
+        Service("secretsmanager:hook", "hook").send(MESSAGE)
+
+
+def test_a_secret_that_is_no_url_is_refused_without_it(secrets: Any) -> None:
+    secrets.create_secret(Name="hook", SecretString="jsno://s3cr3t")
+    with pytest.raises(NotSentError, match="no service jsno://; json:// may be meant") as caught:
+        Service("secretsmanager:hook", "hook").send(MESSAGE)
+    assert "s3cr3t" not in str(caught.value)
 
 
 def test_what_names_no_secret_is_itself() -> None:

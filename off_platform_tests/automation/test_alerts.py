@@ -1,24 +1,14 @@
-"""Alerts: what is worth one, how it reads, where it goes, once, and never with a secret."""
+"""Alerts: what is worth one, and how it reads."""
 
 import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import boto3
 import dagster as dg
 import pytest
-from moto import mock_aws
 
 from off_platform.automation.alert_delivery import deliver
-from off_platform.automation.alert_senders import (
-    Email,
-    NotSentError,
-    SlackWebhook,
-    Sns,
-    Webhook,
-    senders_from,
-)
 from off_platform.automation.alert_sensors import alert_sensors
 from off_platform.automation.alerts import MOST_TEXT, Failed, Message, RunEnded, message_of
 from off_platform.definitions import definitions
@@ -27,7 +17,7 @@ from off_platform.partitions import MONTHS
 from off_platform.sandbox.make import Sandbox
 from off_platform.settings import Settings
 from off_platform.storage.objects import Source
-from off_platform_tests.automation.listeners import Listener, listening, mailbox
+from off_platform_tests.automation.listeners import Listener, listening
 from off_platform_tests.images_desk import desk_at
 
 MESSAGE = Message("2 checks failed: imports, x.csv", "error, a <b>: row 2", "http://ui/runs/1", "k")
@@ -98,88 +88,6 @@ def test_which_messages_are_repeats(other: RunEnded, same: bool) -> None:  # noq
     assert (first.same_as == second.same_as) is same
 
 
-def test_slack_gets_text_in_which_nothing_is_markup() -> None:
-    with listening() as server:
-        SlackWebhook(server.url).send(MESSAGE)
-    assert server.bodies == [
-        {"text": "*2 checks failed: imports, x.csv*\nerror, a &lt;b&gt;: row 2\n"
-                 "<http://ui/runs/1|Open the run>"}
-    ]  # fmt: skip
-
-
-def test_a_webhook_gets_json() -> None:
-    with listening() as server:
-        Webhook(server.url).send(MESSAGE)
-    assert server.bodies == [
-        {
-            "title": MESSAGE.title,
-            "text": MESSAGE.text,
-            "link": MESSAGE.link,
-            "same_as": "k",
-            "idempotency_key": MESSAGE.key,
-        }
-    ]
-
-
-def test_a_busy_server_is_tried_again() -> None:
-    with listening() as server:
-        server.answers = [503, 429]
-        Webhook(server.url).send(MESSAGE)
-        assert len(server.bodies) == 1
-
-
-@pytest.mark.parametrize("answers", [[404], [500, 500, 500]])
-def test_what_cannot_be_sent_says_so_without_the_address(answers: list[int]) -> None:
-    with listening() as server:
-        server.answers = list(answers)
-        with pytest.raises(NotSentError) as caught:
-            SlackWebhook(server.url).send(MESSAGE)
-    assert "not sent by slack" in str(caught.value)
-    assert "s3cr3t" not in "".join(map(str, (caught.value, caught.value.__cause__)))
-
-
-def test_an_e_mail_is_delivered() -> None:
-    with mailbox() as (port, mails):
-        Email("127.0.0.1", port, "none", "", "", "a@x.org", ("b@x.org", "c@x.org")).send(MESSAGE)
-    (mail,) = mails
-    assert (mail["Subject"], mail["To"]) == (MESSAGE.title, "b@x.org, c@x.org")
-    assert "row 2" in mail.get_content()
-    assert MESSAGE.link in mail.get_content()
-
-
-def test_an_e_mail_demands_encryption_unless_told_otherwise() -> None:
-    # The server here cannot encrypt.
-    with mailbox() as (port, mails), pytest.raises(NotSentError, match="e-mail"):
-        Email("127.0.0.1", port, "starttls", "u", "s3cr3t", "a@x.org", ("b@x.org",)).send(MESSAGE)
-    assert mails == []
-
-
-def test_a_topic_of_sns_gets_the_message(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "testing")
-    with mock_aws():
-        queue = boto3.client("sqs", region_name="eu-west-3").create_queue(QueueName="q")["QueueUrl"]
-        sns = boto3.client("sns", region_name="eu-west-3")
-        topic = sns.create_topic(Name="alerts")["TopicArn"]
-        arn = "arn:aws:sqs:eu-west-3:123456789012:q"
-        sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
-        Sns(topic).send(MESSAGE)
-        found = boto3.client("sqs", region_name="eu-west-3").receive_message(QueueUrl=queue)
-        assert "row 2" in found["Messages"][0]["Body"]
-        with pytest.raises(NotSentError, match="SNS"):
-            Sns("arn:aws:sns:eu-west-3:123456789012:none").send(MESSAGE)
-
-
-def test_secrets_are_shown_nowhere() -> None:
-    settings = Settings(
-        _env_file=None,
-        alert_slack_webhook="https://x/s3cr3t",
-        alert_smtp_password="s3cr3t",  # noqa: S106 - not a real one
-    )
-    assert "s3cr3t" not in repr(settings)
-    assert [each.name for each in senders_from(settings)] == ["slack"]
-
-
 HEADER = "barcode,product_name,fat_g\n"
 
 
@@ -229,7 +137,7 @@ def test_a_bad_import_is_told_once(tmp_path: Path, instance: dg.DagsterInstance,
             _env_file=None,
             lake=str(tmp_path / "lake"),
             import_folders=str(tmp_path),
-            alert_webhook=server.url,
+            alerts=server.url,
         )
         result = import_of(settings, instance, bad, tmp_path)
         tick(settings, result, instance)
@@ -249,7 +157,7 @@ def test_a_good_import_is_not_told(tmp_path: Path, instance: dg.DagsterInstance)
             _env_file=None,
             lake=str(tmp_path / "lake"),
             import_folders=str(tmp_path),
-            alert_webhook=server.url,
+            alerts=server.url,
         )
         result = import_of(settings, instance, f"{HEADER}3017620422003,A,1\n", tmp_path)
         tick(settings, result, instance)
@@ -283,7 +191,7 @@ def months(tmp_path: Path, instance: dg.DagsterInstance, sandbox: Sandbox) -> It
             _env_file=None,
             lake=str(tmp_path / "lake"),
             images_bucket=images,
-            alert_webhook=server.url,
+            alerts=server.url,
         )
         yield Months(settings, instance, server)
 

@@ -73,7 +73,7 @@ def watched(tmp_path: Path) -> Iterator[Watched]:
         listening() as webhook,
         dg.DagsterInstance.ephemeral(tempdir=str(tmp_path)) as instance,
     ):
-        settings = Settings(_env_file=None, alert_webhook=webhook.url, alert_ui="http://ui")
+        settings = Settings(_env_file=None, alerts=webhook.url, alert_ui="http://ui")
         yield Watched(webhook, settings, instance)
 
 
@@ -126,7 +126,7 @@ def test_what_could_not_be_sent_fails_the_tick_and_waits(watched: Watched) -> No
     watched.made("bucket_sync", 48, MONTH)
     watched.look()
     watched.webhook.answers = [404]
-    with pytest.raises(NotSentError, match="not sent by webhook: it answered 404"):
+    with pytest.raises(NotSentError, match="not sent by json: it answered 404"):
         watched.tick()
     assert watched.webhook.bodies == []
     assert watched.tick().skip_message == "Waits to be sent: Late: bucket_sync"

@@ -60,7 +60,7 @@ class Desk:
                 error=info, selector_id=of.selector_id, end_timestamp=self.time,
             )
         )  # fmt: skip
-        settings = Settings(_env_file=None, alert_webhook=self.webhook.url)
+        settings = Settings(_env_file=None, alerts=self.webhook.url)
         sensor = tick_sensor(settings, status=dg.DefaultSensorStatus.RUNNING)
         sensor(dg.build_sensor_context(self.instance))
 
