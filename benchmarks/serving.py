@@ -15,7 +15,7 @@ def served(bucket: Path, *options: object) -> Iterator[str]:
     """Gives the server's address."""
     words = ("--bucket", "bucket", "--warm", "--kept-mib", KEPT_MIB, *options)
     with subprocess.Popen(
-        python("off_platform_tests.s3_server", bucket, *words),
+        python("off_platform_tests.s3.server", bucket, *words),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         cwd=REPOSITORY,

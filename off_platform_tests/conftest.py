@@ -1,5 +1,6 @@
 """Fixtures that every part of the tests shares: real files of others, sandboxes, a desk."""
 
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -8,9 +9,10 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from off_platform.sandbox.make import Sandbox, make_sandbox
+from off_platform.storage.locks import locked
 from off_platform.storage.objects import Source
 from off_platform_tests.images_desk import BUCKET, Desk, desk_at, source_of
-from off_platform_tests.s3_server import S3Server
+from off_platform_tests.s3.server import S3Server
 
 # No test asserts a time, nor does hypothesis: a slow machine finds what a fast one does.
 settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -32,16 +34,25 @@ def real_data() -> Callable[[str], Path]:
     return locate
 
 
+def _sandbox(factory: pytest.TempPathFactory, name: str, month: int) -> Sandbox:
+    """The smallest sandbox, made once for all workers that run tests at the same time."""
+    base = factory.getbasetemp()
+    shared = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "sandboxes"
+    shared.mkdir(exist_ok=True)
+    with locked(shared, wait=True):
+        return make_sandbox(shared / name, products=12, bins=40, month=month)
+
+
 @pytest.fixture(scope="session")
 def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Sandbox:
     """The smallest sandbox in its first month; to be looked at only."""
-    return make_sandbox(tmp_path_factory.mktemp("sandbox") / "first", products=12, bins=40)
+    return _sandbox(tmp_path_factory, "first", 0)
 
 
 @pytest.fixture(scope="session")
 def later_sandbox(tmp_path_factory: pytest.TempPathFactory) -> Sandbox:
     """The same a month later; to be looked at only."""
-    return make_sandbox(tmp_path_factory.mktemp("sandbox") / "later", products=12, bins=40, month=1)
+    return _sandbox(tmp_path_factory, "later", 1)
 
 
 @pytest.fixture

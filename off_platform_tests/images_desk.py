@@ -27,7 +27,7 @@ from off_platform.storage.lake_layout import IMAGE_SETS, MANIFEST
 from off_platform.storage.objects import Access, Source
 from off_platform.storage.progress import Display
 from off_platform.storage.transfer import Limits
-from off_platform_tests.s3_server import S3Server
+from off_platform_tests.s3.server import S3Server
 
 BUCKET = "openfoodfacts-images"
 REGION = "eu-west-3"

@@ -15,11 +15,11 @@ import pytest
 from off_platform.bins.inspection import inspect
 from off_platform.sandbox.make import Sandbox
 from off_platform.settings import Settings
-from off_platform.storage import fetch
+from off_platform.storage import fetch, throttle
 from off_platform.storage.views import VIEWS
 from off_platform_tests.command_line import Run, command_line
 from off_platform_tests.images_desk import tree
-from off_platform_tests.s3_server import Faults, S3Server
+from off_platform_tests.s3.server import Faults, S3Server
 
 SETTINGS = {f"OFF_PLATFORM_{name.upper()}" for name in Settings.model_fields}
 PADDED = re.compile(r"/\d{5,}\.json")
@@ -251,6 +251,7 @@ def test_metadata_that_does_not_come_is_counted_and_tried_again(
 ) -> None:
     # A store that goes on refusing some objects is waited for during minutes.
     monkeypatch.setattr(fetch, "PATIENCE", 2)
+    monkeypatch.setattr(throttle, "LONGEST_PAUSE", throttle.FIRST_PAUSE)
     keys = [f"metadata/{path.name}" for path in (readable / "metadata").iterdir()]
     with S3Server({"bins": readable}, faults=faults) as server:
         hit = sum(server.fault_of(key) is not None for key in keys if PADDED.search(key))

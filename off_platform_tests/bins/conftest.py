@@ -17,7 +17,7 @@ from off_platform.bins.splits import SplitShares
 from off_platform.storage.lake import Lake
 from off_platform.storage.objects import Access, Source
 from off_platform.storage.transfer import Limits
-from off_platform_tests.s3_server import S3Server
+from off_platform_tests.s3.server import S3Server
 
 BUCKET = "aft-vbi-pds"
 RealData = Callable[[str], Path]

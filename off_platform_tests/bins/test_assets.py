@@ -18,7 +18,7 @@ from off_platform.storage.lake import Lake
 from off_platform.storage.lake_layout import MANIFEST
 from off_platform_tests.bins.conftest import BUCKET
 from off_platform_tests.images_desk import rows_of, tree
-from off_platform_tests.s3_server import S3Server
+from off_platform_tests.s3.server import S3Server
 
 DECLARED = """
 [bins.few]

@@ -14,7 +14,7 @@ from off_platform.storage.objects import Access, Source
 from off_platform.storage.transfer import Limits
 from off_platform_tests.bins.conftest import BUCKET, LIMITS, BinsDesk
 from off_platform_tests.interruptions import StoppingFolder
-from off_platform_tests.s3_server import Faults, S3Server
+from off_platform_tests.s3.server import Faults, S3Server
 
 EMPTY = json.dumps({"BIN_FCSKU_DATA": {}, "EXPECTED_QUANTITY": 0})
 

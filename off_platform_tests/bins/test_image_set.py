@@ -50,7 +50,7 @@ from off_platform.storage.objects import Access, Source
 from off_platform_tests.bins.conftest import BUCKET, BinsDesk
 from off_platform_tests.images_desk import rows_of, tree
 from off_platform_tests.interruptions import Kills, StoppingFolder, forks
-from off_platform_tests.s3_server import Faults, S3Server
+from off_platform_tests.s3.server import Faults, S3Server
 
 PROJECT = Path(__file__).resolve().parents[2]
 SETTINGS = Settings(_env_file=None, shard_samples=7, attempts=3)
@@ -513,15 +513,17 @@ def _make_at(lake_folder: Path, source: Source, to: Path) -> None:
         )
 
 
-@pytest.mark.slow
-def test_killed_processes_end_with_the_same_bytes(sets: Sets) -> None:
+@pytest.mark.parametrize(
+    "times", [pytest.param(3, marks=pytest.mark.slow), pytest.param(20, marks=pytest.mark.soak)]
+)
+def test_killed_processes_end_with_the_same_bytes(sets: Sets, times: int) -> None:
     sets.server.faults = Faults(latency_seconds=0.01)
     lake, context, luck = Path(sets.desk.lake.root.address()), forks(), random.Random(7)
     sets.make("whole", **ALL)
     begun = time.monotonic()
     sets.make("timed", **ALL)
     longest = 1.5 * (time.monotonic() - begun) + 0.3
-    kills = Kills(8, longest, luck)
+    kills = Kills(times, longest, luck)
     for number in kills.rounds():
         to = sets.root / f"killed-{number}"
         for _ in range(luck.choice((1, 1, 2))):

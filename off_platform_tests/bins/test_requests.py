@@ -7,7 +7,7 @@ import pytest
 
 from off_platform.sandbox.make import make_bins_bucket
 from off_platform_tests.command_line import command_line
-from off_platform_tests.s3_server import S3Server
+from off_platform_tests.s3.server import S3Server
 
 ROOT = Path(__file__).resolve().parents[2]
 

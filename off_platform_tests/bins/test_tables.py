@@ -12,7 +12,7 @@ from off_platform.bins.splits import SplitShares
 from off_platform.bins.tables import unknown_units
 from off_platform_tests.bins.conftest import BinsDesk
 from off_platform_tests.bins.test_collect import fill
-from off_platform_tests.s3_server import S3Server
+from off_platform_tests.s3.server import S3Server
 
 Real = tuple[BinsDesk, S3Server]
 FIRST_2000 = "length({}) = 5 AND {} <= '02000'"

@@ -30,7 +30,7 @@ from off_platform_tests.images_desk import (
     tree,
 )
 from off_platform_tests.interruptions import Kills, StoppingFolder, at_a_desk, forks
-from off_platform_tests.s3_server import Faults, S3Server, changed
+from off_platform_tests.s3.server import Faults, S3Server, changed
 
 BOTH = {"kind": "400+ocr", "layout": "shards"}
 LOOSE = {"kind": "raw+ocr", "layout": "files"}
@@ -624,10 +624,10 @@ def _kill_and_go_on(desk: Desk, tmp_path: Path, times: int) -> None:
 
 def test_killed_runs_end_with_the_same_bytes(desk: Desk, server: S3Server, tmp_path: Path) -> None:
     server.faults = Faults(latency_seconds=0.01)
-    _kill_and_go_on(desk, tmp_path, 5)
+    _kill_and_go_on(desk, tmp_path, 3)
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_many_killed_runs_end_with_the_same_bytes(
     desk: Desk, server: S3Server, tmp_path: Path
 ) -> None:

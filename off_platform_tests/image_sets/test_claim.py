@@ -19,7 +19,7 @@ from off_platform.storage.locks import FolderInUseError, locked
 from off_platform.storage.progress import Tally
 from off_platform_tests.images_desk import Desk, tree
 from off_platform_tests.interruptions import forks
-from off_platform_tests.s3_server import S3Server
+from off_platform_tests.s3.server import S3Server
 from off_platform_tests.waiting import PATIENCE_SECONDS
 
 

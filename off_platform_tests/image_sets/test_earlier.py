@@ -15,7 +15,7 @@ from off_platform.storage.lake_layout import MANIFEST
 from off_platform.storage.objects import Access, Source
 from off_platform.storage.transfer import Limits
 from off_platform_tests.images_desk import BUCKET, Desk, desk_at, source_of, tree
-from off_platform_tests.s3_server import Faults, S3Server
+from off_platform_tests.s3.server import Faults, S3Server
 
 BOTH = {"kind": "400+ocr", "layout": "shards"}
 LOOSE = {"kind": "raw+ocr", "layout": "files"}

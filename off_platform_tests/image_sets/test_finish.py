@@ -23,7 +23,7 @@ from off_platform.image_sets.set_contents import Contents
 from off_platform.sandbox.make import Sandbox
 from off_platform.storage.lake_layout import MANIFEST
 from off_platform_tests.images_desk import BUCKET, Desk, desk_at, source_of, tree
-from off_platform_tests.s3_server import Faults, S3Server
+from off_platform_tests.s3.server import Faults, S3Server
 
 
 @pytest.fixture

@@ -46,7 +46,7 @@ from off_platform_tests.images_desk import (
     write_list,
 )
 from off_platform_tests.interruptions import Kills, StoppingFolder, at_a_desk, forks
-from off_platform_tests.s3_server import Faults, S3Server
+from off_platform_tests.s3.server import Faults, S3Server
 
 LIST_PATH = f"/{BUCKET}/{KEY_LIST}"
 OTHER_LIST = [keys.key("3017620422003", number, "raw").encode() for number in range(1, 8)]
@@ -526,16 +526,29 @@ def _index(desk: Desk) -> None:
     desk.index(NEXT_MONTH)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("work", [_sync, _index])
-def test_many_killed_months_end_the_same(
-    desk: Desk, server: S3Server, bucket: Path, tmp_path: Path, work: Callable[[Desk], None]
+@pytest.mark.parametrize(
+    ("times", "keys"),
+    [
+        pytest.param(3, 20_000, marks=pytest.mark.slow),
+        pytest.param(20, 150_000, marks=pytest.mark.soak),
+    ],
+)
+def test_killed_months_end_the_same(
+    desk: Desk,
+    server: S3Server,
+    bucket: Path,
+    tmp_path: Path,
+    work: Callable[[Desk], None],
+    times: int,
+    keys: int,
 ) -> None:
-    lines = [f"data/301/762/{n // 10_000:03d}/{n % 10_000:04d}/1.jpg" for n in range(150_000)]
+    lines = [f"data/301/762/{n // 10_000:03d}/{n % 10_000:04d}/1.jpg" for n in range(keys)]
     write_list(bucket, (line.encode() for line in lines[::-1]))
     desk.month()
     desk.sync(NEXT_MONTH)
-    write_list(bucket, (line.encode() for line in [*lines[75_000:], *lines[:70_000]]))
+    half = keys // 2
+    write_list(bucket, (line.encode() for line in [*lines[half:], *lines[: half - 1000]]))
     if work is _index:
         desk.sync(NEXT_MONTH, replace=True)
     server.faults = Faults(latency_seconds=0.05)
@@ -547,7 +560,7 @@ def test_many_killed_months_end_the_same(
         longest = 1.5 * (time.monotonic() - begun) + 0.3
         a_month_anew(straight)
         whole = lasting(straight)
-    kills, context = Kills(20, longest, random.Random(1)), forks()
+    kills, context = Kills(times, longest, random.Random(1)), forks()
     for number in kills.rounds():
         lake = Path(shutil.copytree(before, tmp_path / f"killed-{number}"))
         kills.try_one(context, at_a_desk, work, lake, desk.source)

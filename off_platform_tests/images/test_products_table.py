@@ -15,7 +15,7 @@ from off_platform.sandbox.make import PRODUCTS_DUMP, Sandbox
 from off_platform.settings import Settings
 from off_platform.storage.download import DownloadError
 from off_platform_tests.images_desk import Desk, rows_of
-from off_platform_tests.s3_server import Faults, S3Server
+from off_platform_tests.s3.server import Faults, S3Server
 
 SETTINGS = Settings(_env_file=None, attempts=3)
 

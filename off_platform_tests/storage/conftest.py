@@ -1,9 +1,17 @@
-"""A server that reads signatures, for all tests of `storage`."""
+"""S3 as others have made it, for all tests of `storage`: moto's server, which reads signatures."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
 
+import boto3
 import pytest
 from moto.server import ThreadedMotoServer
+
+from off_platform_tests.s3.server import S3Server
+from off_platform_tests.storage.serving import BUCKET, Moto
+
+Serve = Callable[[Path], S3Server | Moto]
 
 
 @pytest.fixture(scope="session")
@@ -21,3 +29,36 @@ def _credentials(monkeypatch: pytest.MonkeyPatch) -> None:
     """The ordinary AWS chain has credentials."""
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
+
+
+@pytest.fixture(params=["double", "moto"])
+def serve(request: pytest.FixtureRequest) -> Iterator[Serve]:
+    """Serves the files of a folder as a bucket, once by the double and once by moto's server.
+
+    For tests whose result is S3's promise alone. moto answers conditions, ranges, copies, uploads
+    in parts and checksums as S3 does; unlike the double it has no faults, keeps no record of
+    requests, cannot have ETags that are no MD5, and reads what is not public only signed. Tests
+    that need one of these take the double.
+    """
+    with ExitStack() as stack:
+        if request.param == "double":
+            yield lambda folder: stack.enter_context(S3Server({BUCKET: folder}))
+            return
+        request.getfixturevalue("_credentials")
+        url = request.getfixturevalue("signed_server")
+        client = boto3.client("s3", endpoint_url=url, region_name="us-east-1")
+        stack.callback(client.close)
+        client.create_bucket(Bucket=BUCKET)
+
+        def filled(folder: Path) -> Moto:
+            for path in filter(Path.is_file, folder.rglob("*")):
+                key = path.relative_to(folder).as_posix()
+                client.put_object(Bucket=BUCKET, Key=key, Body=path.read_bytes())
+            return Moto(url)
+
+        yield filled
+        for page in client.get_paginator("list_objects_v2").paginate(Bucket=BUCKET):
+            found = [{"Key": row["Key"]} for row in page.get("Contents", ())]
+            if found:
+                client.delete_objects(Bucket=BUCKET, Delete={"Objects": found})
+        client.delete_bucket(Bucket=BUCKET)

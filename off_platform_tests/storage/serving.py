@@ -3,12 +3,13 @@
 import hashlib
 import random
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from off_platform.storage.objects import Access, open_store
 from off_platform.storage.transfer import Limits, Outcome, Wanted, transfer
-from off_platform_tests.s3_server import Fault, S3Server, changed
+from off_platform_tests.s3.server import Fault, S3Server, changed
 
 if TYPE_CHECKING:
     from obstore.store import ObjectStore
@@ -38,11 +39,26 @@ def put_down(folder: Path, objects: Mapping[str, bytes]) -> Path:
     return folder
 
 
-def open_at(server: S3Server, seconds: float = 30, prefix: str = "") -> "ObjectStore":
+@dataclass(frozen=True)
+class Moto:
+    """A bucket at moto's server, which is read signed and has no faults."""
+
+    url: str
+
+    def fault_of(self, key: str) -> Fault | None:
+        """None, whatever the key."""
+        del key
+
+
+def access_to(server: S3Server | Moto, seconds: float = 30) -> Access:
+    """How a server is reached: without retries."""
+    signed = isinstance(server, Moto)
+    return Access(endpoint=server.url, request_seconds=seconds, signed=signed)
+
+
+def open_at(server: S3Server | Moto, seconds: float = 30, prefix: str = "") -> "ObjectStore":
     """The server's bucket as `transfer` and `download` want it: without retries of its own."""
-    return open_store(
-        f"s3://{BUCKET}/{prefix}", Access(endpoint=server.url, request_seconds=seconds)
-    )
+    return open_store(f"s3://{BUCKET}/{prefix}", access_to(server, seconds))
 
 
 def whole(data: bytes) -> tuple[str | None, int]:
@@ -68,7 +84,7 @@ def md5(data: bytes) -> str:
 
 
 def demand_all_accounted_for(
-    outcomes: Iterable[Ended], objects: Mapping[str, bytes], server: S3Server
+    outcomes: Iterable[Ended], objects: Mapping[str, bytes], server: S3Server | Moto
 ) -> None:
     """One outcome each, in order: right bytes, or the end that the object's fault must have."""
     rest = iter(outcomes)

@@ -24,8 +24,9 @@ from off_platform.storage.download import (
 )
 from off_platform.storage.objects import Access, Source, open_store
 from off_platform.storage.progress import Tally
-from off_platform_tests.s3_server import Faults, S3Server, changed
-from off_platform_tests.storage.serving import BUCKET, md5, open_at, put_down
+from off_platform_tests.s3.server import Faults, S3Server, changed
+from off_platform_tests.storage.conftest import Serve
+from off_platform_tests.storage.serving import BUCKET, Moto, md5, open_at, put_down
 from off_platform_tests.waiting import PATIENCE_SECONDS, wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -40,6 +41,12 @@ def server(tmp_path: Path) -> Iterator[S3Server]:
     folder = put_down(tmp_path / "bucket", {KEY: LARGE})
     with S3Server({BUCKET: folder}) as server:
         yield server
+
+
+@pytest.fixture
+def either(serve: Serve, tmp_path: Path) -> S3Server | Moto:
+    """The large object at the double, and at moto's server."""
+    return serve(put_down(tmp_path / "bucket", {KEY: LARGE}))
 
 
 @pytest.fixture
@@ -79,12 +86,12 @@ def asked(server: S3Server) -> list[tuple[str | None, str | None, int]]:
     return [(seen.range, seen.if_match, seen.status) for seen in server.requests]
 
 
-def test_an_object_is_put_in_place_whole(server: S3Server, destination: Path) -> None:
+def test_an_object_is_put_in_place_whole(either: S3Server | Moto, destination: Path) -> None:
     destination.write_bytes(b"old")
-    seen = download(open_at(server), KEY, destination)
+    seen = download(open_at(either), KEY, destination)
     demand_in_place(destination, LARGE)
     assert (seen.key, seen.etag, seen.bytes) == (KEY, f'"{md5(LARGE)}"', len(LARGE))
-    assert seen == look(open_at(server), KEY)
+    assert seen == look(open_at(either), KEY)
     assert md5_of(destination) == md5(LARGE)
 
 
@@ -94,9 +101,7 @@ def test_an_empty_object_is_a_file_too(tmp_path: Path, destination: Path) -> Non
     demand_in_place(destination, b"")
 
 
-def test_a_cut_download_goes_on_where_it_was(
-    server: S3Server, destination: Path, waits: list[float]
-) -> None:
+def test_a_cut_download_resumes(server: S3Server, destination: Path, waits: list[float]) -> None:
     server.faults = Faults(cut=1.0)
     download(open_at(server), KEY, destination)
     demand_in_place(destination, LARGE)
@@ -166,7 +171,9 @@ def test_what_a_killed_process_got_is_kept(server: S3Server, destination: Path) 
     assert asked(server) == [(None, None, 200), (f"bytes={have}-", etag, 206)]
 
 
-def test_only_what_is_left_is_counted_as_fetched(server: S3Server, destination: Path) -> None:
+def test_only_what_is_left_is_counted_as_fetched(
+    either: S3Server | Moto, destination: Path
+) -> None:
     shown: list[tuple[int, int]] = []
 
     class Recorder:
@@ -178,7 +185,7 @@ def test_only_what_is_left_is_counted_as_fetched(server: S3Server, destination: 
             shown.append((tally.done, tally.bytes))
 
     kept(destination, LARGE[:MEGABYTE], f'"{md5(LARGE)}"')
-    download(open_at(server), KEY, destination, display=Recorder())
+    download(open_at(either), KEY, destination, display=Recorder())
     assert shown[-1] == (len(LARGE), len(LARGE) - MEGABYTE)
     assert shown == sorted(shown)
 
@@ -202,10 +209,10 @@ def test_a_part_that_no_note_explains_is_not_used(
 
 @pytest.mark.parametrize("extra", [b"", b"more"])
 def test_a_part_that_is_whole_or_longer_is_read_afresh(
-    server: S3Server, destination: Path, extra: bytes
+    either: S3Server | Moto, destination: Path, extra: bytes
 ) -> None:
     kept(destination, LARGE + extra, f'"{md5(LARGE)}"')
-    download(open_at(server), KEY, destination)
+    download(open_at(either), KEY, destination)
     demand_in_place(destination, LARGE)
 
 
@@ -254,7 +261,7 @@ def test_two_downloads_that_agree_are_what_an_encrypted_bucket_has(
     assert seen.etag != f'"{md5(LARGE)}"'
 
 
-def test_a_missing_object_is_told_at_once(server: S3Server, destination: Path) -> None:
+def test_a_missing_object_is_reported_at_once(server: S3Server, destination: Path) -> None:
     with pytest.raises(GoneError, match=r"^data/none is not there\.$"):
         download(open_at(server), "data/none", destination)
     with pytest.raises(GoneError, match=r"^data/none is not there\.$"):
@@ -262,7 +269,7 @@ def test_a_missing_object_is_told_at_once(server: S3Server, destination: Path) -
     assert [seen.method for seen in server.requests] == ["GET", "HEAD"]
 
 
-def test_a_refused_object_is_told_at_once(tmp_path: Path, destination: Path) -> None:
+def test_a_refused_object_is_reported_at_once(tmp_path: Path, destination: Path) -> None:
     with S3Server({BUCKET: tmp_path}, missing_is_forbidden=True) as server:
         sentence = rf"^{KEY} is refused by the bucket, or is not there\.$"
         with pytest.raises(GoneError, match=sentence):
@@ -273,7 +280,7 @@ def test_a_refused_object_is_told_at_once(tmp_path: Path, destination: Path) -> 
 
 
 @pytest.mark.parametrize("key", ["data/keys", "data/401/416/412.gz"])
-def test_a_dead_server_is_told_in_a_sentence_whatever_the_key(
+def test_a_dead_server_is_one_sentence_whatever_the_key(
     destination: Path, waits: list[float], key: str
 ) -> None:
     store = open_store("s3://images", Access(endpoint="http://127.0.0.1:9"))
@@ -285,11 +292,11 @@ def test_a_dead_server_is_told_in_a_sentence_whatever_the_key(
 
 
 def test_a_destination_in_no_folder_is_not_taken_for_a_missing_object(
-    server: S3Server, tmp_path: Path, waits: list[float]
+    either: S3Server | Moto, tmp_path: Path, waits: list[float]
 ) -> None:
     destination = tmp_path / "nowhere" / "keys.gz"
     with pytest.raises(DownloadError, match="could not be written: No such file") as refused:
-        download(open_at(server), KEY, destination)
+        download(open_at(either), KEY, destination)
     assert not isinstance(refused.value, GoneError)
     assert waits == []
 
@@ -301,7 +308,7 @@ resource.setrlimit(resource.RLIMIT_FSIZE, (5 * 2**20, 5 * 2**20))
 """
 
 
-def test_a_full_disk_is_told_and_leaves_the_old_file_alone(
+def test_a_full_disk_is_reported_and_leaves_the_old_file_alone(
     server: S3Server, destination: Path
 ) -> None:
     destination.write_bytes(b"old")

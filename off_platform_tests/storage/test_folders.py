@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import boto3
 import obstore
 import pytest
 from hypothesis import given, settings
@@ -15,9 +16,9 @@ from obstore.store import MemoryStore
 from off_platform.storage.folders import BucketFolder, Folder, LocalFolder
 from off_platform.storage.locks import FolderInUseError
 from off_platform.storage.objects import Access, open_store
-from off_platform_tests.s3_server import S3Server
+from off_platform_tests.s3.server import S3Server
 
-KINDS = ["local", "bucket", "bucket with prefix", "memory"]
+KINDS = ["local", "bucket", "bucket with prefix", "memory", "bucket at moto"]
 
 
 @pytest.fixture(params=KINDS)
@@ -28,6 +29,15 @@ def folder(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Folder]:
         yield LocalFolder(place)
     elif request.param == "memory":
         yield BucketFolder(MemoryStore(), "memory://")
+    elif request.param == "bucket at moto":
+        request.getfixturevalue("_credentials")
+        address = request.getfixturevalue("signed_server")
+        client = boto3.client("s3", endpoint_url=address, region_name="us-east-1")
+        client.create_bucket(Bucket="folders")
+        client.close()
+        # Of its own, so that nothing of other tests is in it.
+        url = f"s3://folders/{tmp_path.name}"
+        yield BucketFolder(open_store(url, Access(endpoint=address, signed=True)), url)
     else:
         place.mkdir()
         prefix = "/lakes/one" if "prefix" in request.param else ""

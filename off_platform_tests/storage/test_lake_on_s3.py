@@ -13,7 +13,7 @@ import pytest
 from off_platform.storage.bucket_files import BucketFiles, ReplacedError
 from off_platform.storage.lake import Lake, WrongColumnsError
 from off_platform.storage.objects import Access, open_store
-from off_platform_tests.s3_server import S3Server
+from off_platform_tests.s3.server import S3Server
 
 COLUMNS = pa.schema([("code", pa.string()), ("fat", pa.float64())])
 NOVEMBER, DECEMBER = ("month", "2026-11-01"), ("month", "2026-12-01")

@@ -24,7 +24,8 @@ from off_platform.storage import listing
 from off_platform.storage.listing import ListingError, Span, spans, write_listing
 from off_platform.storage.objects import Access, open_store
 from off_platform.storage.progress import Tally
-from off_platform_tests.s3_server import Faults, S3Server
+from off_platform_tests.s3.server import Faults, S3Server
+from off_platform_tests.storage.conftest import Serve
 from off_platform_tests.storage.serving import BUCKET, md5, open_at, put_down
 from off_platform_tests.waiting import PATIENCE_SECONDS
 
@@ -168,11 +169,10 @@ def test_a_folder_without_objects_is_an_empty_table() -> None:
     assert table.schema.names == ["key", "bytes", "etag", "last_modified"]
 
 
-def test_columns_say_what_the_bucket_says(tmp_path: Path) -> None:
-    with S3Server({BUCKET: put_down(tmp_path, {f"{FOLDER}1.json": BODY})}) as server:
-        store = open_at(server)
-        table = listed(store, spans(FOLDER))
-        modified = obstore.head(store, f"{FOLDER}1.json")["last_modified"]
+def test_columns_say_what_the_bucket_says(serve: Serve, tmp_path: Path) -> None:
+    store = open_at(serve(put_down(tmp_path, {f"{FOLDER}1.json": BODY})))
+    table = listed(store, spans(FOLDER))
+    modified = obstore.head(store, f"{FOLDER}1.json")["last_modified"]
     types = [pa.string(), pa.int64(), pa.string(), pa.timestamp("us", tz="UTC")]
     assert table.schema.types == types
     etag = f'"{md5(BODY)}"'

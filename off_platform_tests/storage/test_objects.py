@@ -19,7 +19,7 @@ from off_platform.storage.objects import (
     open_store,
 )
 from off_platform.storage.transfer import Limits, Outcome
-from off_platform_tests.s3_server import Faults, S3Server
+from off_platform_tests.s3.server import Faults, S3Server
 from off_platform_tests.storage.serving import fetch_all, put_down
 
 KEY = "data/401/235/911/4303/1.jpg"

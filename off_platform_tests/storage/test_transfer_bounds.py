@@ -11,7 +11,7 @@ import pytest
 from off_platform.storage import fetch as fetch_module
 from off_platform.storage import transfer as transfer_module
 from off_platform.storage.transfer import Limits, Wanted, transfer
-from off_platform_tests.s3_server import Faults, S3Server
+from off_platform_tests.s3.server import Faults, S3Server
 from off_platform_tests.storage.serving import (
     BUCKET,
     FEW_TRIES,

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from off_platform.storage.objects import Access, open_store
 from off_platform.storage.transfer import Limits, transfer
-from off_platform_tests.s3_server import Fault, Faults, S3Server
+from off_platform_tests.s3.server import Fault, Faults, S3Server
 from off_platform_tests.storage.serving import (
     BUCKET,
     demand_all_accounted_for,
@@ -27,7 +27,7 @@ BAD_DAY = Faults(slow_down=0.1, cut=0.03, flip=0.01, change=0.01, missing=0.01, 
 ROOT = Path(__file__).resolve().parents[2]
 
 
-@pytest.mark.parametrize("count", [2_000, pytest.param(8_000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("count", [1_000, pytest.param(8_000, marks=pytest.mark.soak)])
 def test_after_a_bad_day_every_object_is_accounted_for(tmp_path: Path, count: int) -> None:
     objects = random_objects(count)
     with S3Server({BUCKET: put_down(tmp_path, objects)}, faults=BAD_DAY) as server:
@@ -110,7 +110,7 @@ def most_memory(server: S3Server, count: int) -> float:
 def test_memory_does_not_grow_with_the_number_of_objects(tmp_path: Path) -> None:
     folder = put_down(tmp_path, {f"{number}.jpg": bytes(10_000) for number in range(100)})
     with S3Server({BUCKET: folder}, record=False) as server:
-        few, many = most_memory(server, 4_000), most_memory(server, 24_000)
+        few, many = most_memory(server, 2_000), most_memory(server, 12_000)
     assert many < 300
     assert many < few * 1.5
 

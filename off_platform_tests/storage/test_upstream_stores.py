@@ -15,8 +15,8 @@ from obstore import exceptions
 from obstore.fsspec import FsspecStore
 from obstore.store import S3Store
 
-from off_platform_tests.s3_clients import PHOTO, small_bucket
-from off_platform_tests.s3_server import Faults, S3Server
+from off_platform_tests.s3.clients import PHOTO, small_bucket
+from off_platform_tests.s3.server import Faults, S3Server
 
 
 @pytest.fixture

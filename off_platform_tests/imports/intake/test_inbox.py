@@ -9,7 +9,7 @@ from off_platform.imports.intake import inbox as module
 from off_platform.imports.intake.inbox import Look, entries, fetched, look
 from off_platform.imports.intake.taking_in import key_of
 from off_platform.storage.objects import Access, Source
-from off_platform_tests.s3_server import S3Server
+from off_platform_tests.s3.server import S3Server
 
 
 def looks(source: Source, count: int, cursor: str | None = None) -> list[Look]:

@@ -13,9 +13,8 @@ from dataclasses import dataclass
 from email.utils import formatdate
 from io import BufferedReader, BytesIO
 from pathlib import Path
-from typing import Protocol
 
-from off_platform_tests.s3_answers import Answer, Pieces, S3Error, head
+from off_platform_tests.s3.answers import Answer, Pieces, S3Error, head
 
 KEPT_OBJECT_BYTES = 1024**2
 MULTIPART_ABOVE_BYTES = 32 * 1024**2
@@ -23,15 +22,6 @@ PART_BYTES = 8 * 1024**2
 NANOSECONDS = 1_000_000_000
 # A file with such a name is being written and no object yet.
 UNFINISHED = ".s3-server-"
-
-Signature = tuple[int, int, int]
-
-
-class Readable(Protocol):
-    """Whatever hands out its bytes one part after the other."""
-
-    def read(self, size: int, /) -> bytes:
-        """Up to `size` bytes; empty at the end."""
 
 
 def plain_etag(data: bytes) -> str:
@@ -41,11 +31,10 @@ def plain_etag(data: bytes) -> str:
 
 def multipart_etag(parts: list[bytes]) -> str:
     """The quoted ETag that S3 makes of the MD5 digests of an object's parts."""
-    whole = _md5(b"".join(parts)).hexdigest()
-    return f'"{whole}-{len(parts)}"'
+    return f'"{_md5(b"".join(parts)).hexdigest()}-{len(parts)}"'
 
 
-def file_etag(file: Readable, *, multipart: bool) -> str:
+def _file_etag(file: BufferedReader | BytesIO, *, multipart: bool) -> str:
     """The quoted ETag of an open file, as uploaded in one request or in parts of 8 MiB."""
     parts = iter(lambda: file.read(PART_BYTES), b"")
     if multipart:
@@ -64,17 +53,21 @@ def _md5(data: bytes) -> "hashlib._Hash":
 class Stored:
     """An object as it is now.
 
-    `signature` tells its file from a later one, and is None where bytes stand in for the file;
-    `kept` is the whole answer to a GET request, with the object from byte `offset` on.
+    Attributes:
+        path: of its file.
+        size: in bytes.
+        modified_ns: when it was last written.
+        etag: quoted.
+        signature: tells its file from a later one; None where bytes stand in for the file.
+        whole: the answer to a GET request for all of it, kept of a small object.
     """
 
     path: str
     size: int
     modified_ns: int
     etag: str
-    signature: Signature | None
-    kept: Answer | None = None
-    offset: int = 0
+    signature: tuple[int, int, int] | None
+    whole: Answer | None = None
 
     @property
     def modified(self) -> int:
@@ -82,9 +75,8 @@ class Stored:
         return self.modified_ns // NANOSECONDS
 
     def keep(self, data: bytes) -> None:
-        """Keep its bytes in memory, behind the head of their answer."""
-        start = self.head()
-        self.kept, self.offset = Answer(200, start + data), len(start)
+        """Keeps its bytes in memory, behind the head of their answer."""
+        self.whole = Answer(200, self.head() + data)
 
     def head(self, span: tuple[int, int] | None = None) -> bytes:
         """The head of an answer with all of it, or with the bytes of `span` (start, stop)."""
@@ -106,20 +98,14 @@ class Stored:
         Raises:
             OSError: its file went away.
         """
-        start, stop = span or (0, self.size)
-        if self.kept is not None:
-            return Pieces(self.kept.data, start, stop, offset=self.offset)
-        return Pieces(os.open(self.path, os.O_RDONLY), start, stop)
+        source = os.open(self.path, os.O_RDONLY) if self.whole is None else self.read()
+        return Pieces(source, *(span or (0, self.size)))
 
-    def read(self, span: tuple[int, int] | None = None) -> bytes:
-        """Its bytes, all or those of `span`."""
-        pieces, parts = self.pieces(span), []
-        try:
-            while part := pieces.read():
-                parts.append(part)
-        finally:
-            pieces.close()
-        return b"".join(parts)
+    def read(self) -> bytes:
+        """All its bytes."""
+        if self.whole is None:
+            return Path(self.path).read_bytes()
+        return self.whole.data[len(self.whole.data) - self.size :]
 
 
 class Bucket:
@@ -129,13 +115,11 @@ class Bucket:
     """
 
     def __init__(
-        self, folder: Path, *, kept_bytes: int, multipart_etags: bool, encrypted: bool = False
+        self, folder: Path, *, kept_bytes: int, multipart_etags: bool, encrypted: bool
     ) -> None:
-        """Serve `folder`, keeping up to `kept_bytes` of small objects in memory."""
+        """Serves `folder`, keeping up to `kept_bytes` of small objects in memory."""
         self._folder = os.fspath(folder.resolve())
-        self._room = kept_bytes
-        self._multipart_etags = multipart_etags
-        self._encrypted = encrypted
+        self._room, self._multipart_etags, self._encrypted = kept_bytes, multipart_etags, encrypted
         self._stored: dict[str, Stored] = {}
 
     def find(self, key: str) -> Stored | None:
@@ -148,11 +132,10 @@ class Bucket:
             return None
         try:
             facts = os.stat(path)  # noqa: PTH116 - a Path costs more than the call, every request
-        except (OSError, ValueError):
+        except OSError:
             self._forget(key)
             return None
-        signature = (facts.st_mtime_ns, facts.st_size, facts.st_ino)
-        if stored is not None and stored.signature == signature:
+        if stored is not None and stored.signature == _signature(facts):
             return stored
         return self._load(key, path) if stat.S_ISREG(facts.st_mode) else None
 
@@ -171,12 +154,12 @@ class Bucket:
         return sorted(key for key in found if self._path(key) is not None)
 
     def warm(self) -> None:
-        """Read every object once, so that the first requests are as fast as all others."""
+        """Reads every object once, so that the first requests are as fast as all others."""
         for key in self.keys(""):
             self.find(key)
 
     def write(self, key: str, data: bytes, *, etag: str | None = None) -> Stored:
-        """Put `data` down as the object `key`, in one step; `etag` where it is not to be derived.
+        """Puts `data` down as the object `key`, in one step; `etag` where it is not to be derived.
 
         Raises:
             S3Error: a folder cannot hold such a key (400), or holds a key in its way (409).
@@ -189,11 +172,10 @@ class Bucket:
         except (FileExistsError, IsADirectoryError, NotADirectoryError):
             message = "A folder cannot hold both a key and keys below it."
             raise S3Error(409, "OperationAborted", message) from None
-        self._forget(key)
         return self._load(key, path, etag)
 
     def replace(self, key: str, data: bytes) -> None:
-        """Let `data` stand in for the object `key`, with a later Last-Modified; no file changes.
+        """Lets `data` stand in for the object `key`, with a later Last-Modified; no file changes.
 
         Raises:
             KeyError: there is no such object.
@@ -201,22 +183,21 @@ class Bucket:
         old = self.find(key)
         if old is None:
             raise KeyError(key)
-        modified_ns = max(time.time_ns(), old.modified_ns + NANOSECONDS)
         self._forget(key)
-        etag = multipart_etag([_md5(data).digest()])
-        if not self._has_multipart_etag(len(data)):
-            etag = plain_etag(data)
-        stored = Stored(old.path, len(data), modified_ns, etag, None)
+        modified_ns = max(time.time_ns(), old.modified_ns + NANOSECONDS)
+        stored = Stored(
+            old.path, len(data), modified_ns, self._etag(BytesIO(data), len(data)), None
+        )
         stored.keep(data)
         self._stored[key] = stored
 
     def delete(self, key: str) -> None:
-        """Delete the object `key`, if it is there, and the folders that this leaves empty."""
+        """Deletes the object `key`, if it is there, and the folders that this leaves empty."""
         path = self._path(key)
         self._forget(key)
         if path is None:
             return
-        with suppress(OSError, ValueError):
+        with suppress(OSError):
             Path(path).unlink()
             for folder in Path(path).parents:
                 if os.fspath(folder) == self._folder:
@@ -224,15 +205,13 @@ class Bucket:
                 folder.rmdir()
 
     def _path(self, key: str) -> str | None:
-        for part in key.split("/"):
-            if part in {"", ".", ".."} or part.startswith(UNFINISHED):
-                return None
-        if "\0" in key or (not key.isascii() and not _is_unicode(key)):
-            return None
-        return f"{self._folder}/{key}"
+        odd = any(part in {"", ".", ".."} or UNFINISHED in part for part in key.split("/"))
+        return None if odd or "\0" in key else f"{self._folder}/{key}"
 
-    def _has_multipart_etag(self, size: int) -> bool:
-        return self._multipart_etags or size > MULTIPART_ABOVE_BYTES
+    def _etag(self, file: BufferedReader | BytesIO, size: int) -> str:
+        multipart = self._multipart_etags or size > MULTIPART_ABOVE_BYTES
+        etag = _file_etag(file, multipart=multipart)
+        return plain_etag(etag.encode()) if self._encrypted else etag
 
     def _load(self, key: str, path: str, etag: str | None = None) -> Stored:
         self._forget(key)
@@ -241,12 +220,9 @@ class Bucket:
             facts = os.fstat(file.fileno())
             size = facts.st_size
             kept = file.read() if size <= min(KEPT_OBJECT_BYTES, self._room) else None
-            if etag is None:
-                content = BufferedReader(file) if kept is None else BytesIO(kept)
-                etag = file_etag(content, multipart=self._has_multipart_etag(size))
-                etag = plain_etag(etag.encode()) if self._encrypted else etag
-        signature = (facts.st_mtime_ns, size, facts.st_ino)
-        stored = Stored(path, size, facts.st_mtime_ns, etag, signature)
+            content = BufferedReader(file) if kept is None else BytesIO(kept)
+            etag = etag or self._etag(content, size)
+        stored = Stored(path, size, facts.st_mtime_ns, etag, _signature(facts))
         if kept is not None and len(kept) == size:
             stored.keep(kept)
             self._room -= size
@@ -255,16 +231,12 @@ class Bucket:
 
     def _forget(self, key: str) -> None:
         stored = self._stored.pop(key, None)
-        if stored is not None and stored.kept is not None and stored.signature is not None:
+        if stored is not None and stored.whole is not None and stored.signature is not None:
             self._room += stored.size
 
 
-def _is_unicode(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
+def _signature(facts: os.stat_result) -> tuple[int, int, int]:
+    return facts.st_mtime_ns, facts.st_size, facts.st_ino
 
 
 def _put_down(path: Path, data: bytes) -> None:

@@ -1,36 +1,27 @@
-"""What the test S3 server answers to a request, faults included.
-
-Requests come parsed and answers go out as bytes: sockets and threads are elsewhere.
-"""
+"""What is answered to a request, faults included; sockets and threads are elsewhere."""
 
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from off_platform_tests.s3_answers import (
+from off_platform_tests.s3.answers import (
     Answer,
     Ending,
     S3Error,
-    access_denied,
-    error_answer,
     no_such_key,
     not_implemented,
     plain_answer,
     precondition_failed,
     slow_down,
-    xml_answer,
 )
-from off_platform_tests.s3_buckets import Bucket, Stored
-from off_platform_tests.s3_faults import Fault, FaultLedger, Faults, changed
-from off_platform_tests.s3_listings import MAX_PAGE_SIZE, Listings
-from off_platform_tests.s3_requests import Request, byte_range, failed_condition, place_of
-from off_platform_tests.s3_writes import Writes
+from off_platform_tests.s3.buckets import Bucket, Stored
+from off_platform_tests.s3.faults import Fault, FaultLedger, Faults, changed
+from off_platform_tests.s3.listings import MAX_PAGE_SIZE, Listings
+from off_platform_tests.s3.requests import Request, byte_range, names_etag
+from off_platform_tests.s3.writes import Writes
 
 KEPT_BYTES = 256 * 1024**2
-NOT_MODIFIED = {"If-None-Match", "If-Modified-Since"}
-# Asking for these of an object must not be answered with the object.
-SUBRESOURCES = {"acl", "attributes", "legal-hold", "retention", "tagging", "torrent", "uploadId"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,7 +51,7 @@ class Burst:
     requests: int = 0
 
     def begin(self, seconds: float, requests: int) -> None:
-        """Turn away everything for `seconds` from now, and the next `requests`."""
+        """Turns away everything for `seconds` from now, and the next `requests`."""
         self.until, self.requests = time.monotonic() + seconds, requests
 
     def hits(self) -> bool:
@@ -75,7 +66,7 @@ class Service:
     """Answers requests for some buckets; not for several threads at once."""
 
     def __init__(self, folders: Mapping[str, Path], faults: Faults, options: Options) -> None:
-        """Serve each folder under its bucket's name."""
+        """Serves each folder under its bucket's name."""
         self.faults = faults
         self.burst = Burst()
         # Requests that wait for their latency now, and how many there were whenever one came.
@@ -103,16 +94,15 @@ class Service:
             error = refused
         except OSError as failed:
             error = S3Error(500, "InternalError", f"The folder failed: {failed.strerror}.")
-        return error_answer(error, with_body=request.method != "HEAD")
+        return error.answer(with_body=request.method != "HEAD")
 
     def _answer(self, request: Request) -> Answer:
         if self.burst.hits():
             raise slow_down(self.faults.retry_after_seconds)
-        name, key = place_of(request.target)
+        name, key = request.place
         bucket = self.buckets.get(name)
         if bucket is None:
-            message = "The specified bucket does not exist"
-            raise S3Error(404, "NoSuchBucket", message, details={"BucketName": name})
+            raise S3Error(404, "NoSuchBucket", "The specified bucket does not exist")
         if not key:
             return self._answer_for_bucket(name, bucket, request)
         fault = self.faults.fault_of(key)
@@ -120,18 +110,12 @@ class Service:
             raise slow_down(self.faults.retry_after_seconds)
         if request.method not in {"GET", "HEAD"}:
             return self._writes.answer(name, key, request)
-        if "?" in request.target and not SUBRESOURCES.isdisjoint(request.query):
-            raise not_implemented()
         return self._read(name, key, request, fault)
 
     def _answer_for_bucket(self, name: str, bucket: Bucket, request: Request) -> Answer:
         query = request.query
-        if request.method == "HEAD":
-            return plain_answer(200, {"x-amz-bucket-region": "us-east-1"})
         if request.method == "GET" and query.get("list-type") == "2":
             return self._listings.answer(name, bucket, query)
-        if request.method == "GET" and "location" in query:
-            return xml_answer(200, "<LocationConstraint/>")
         if request.method == "POST" and "delete" in query:
             return self._writes.delete_many(name, request)
         raise not_implemented()
@@ -139,12 +123,13 @@ class Service:
     def _read(self, name: str, key: str, request: Request, fault: Fault | None) -> Answer:
         stored = None if fault is Fault.MISSING else self.buckets[name].find(key)
         if stored is None:
-            raise access_denied() if self._options.missing_is_forbidden else no_such_key(key)
-        failed = failed_condition(request.headers, stored.etag, stored.modified)
-        if failed in NOT_MODIFIED:
+            if self._options.missing_is_forbidden:
+                raise S3Error(403, "AccessDenied", "Access Denied")
+            raise no_such_key()
+        if not names_etag(request.headers.get("if-match", "*"), stored.etag):
+            raise precondition_failed()
+        if names_etag(request.headers.get("if-none-match", ""), stored.etag):
             return plain_answer(304, {"ETag": stored.etag})
-        if failed:
-            raise precondition_failed(failed)
         span = byte_range(request.headers.get("range"), stored.size)
         if request.method == "HEAD":
             return Answer(200 if span is None else 206, stored.head(span))
@@ -184,8 +169,6 @@ class Service:
 
 def whole_answer(stored: Stored, span: tuple[int, int] | None) -> Answer:
     """An answer with all of an object, or with the bytes of `span` (start, stop) of it."""
-    if stored.kept is None:
-        return Answer(200 if span is None else 206, stored.head(span), stored.pieces(span))
-    if span is None:
-        return stored.kept
-    return Answer(206, stored.head(span) + stored.read(span))
+    if span is None and stored.whole is not None:
+        return stored.whole
+    return Answer(200 if span is None else 206, stored.head(span), stored.pieces(span))

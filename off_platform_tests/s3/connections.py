@@ -1,18 +1,14 @@
-"""One HTTP/1.1 connection of the test S3 server: keep-alive, pipelining, back pressure.
-
-What is answered is s3_service's; listening, threads and stopping are s3_server's.
-"""
+"""One HTTP/1.1 connection: kept alive, requests answered in order, as fast as they are taken."""
 
 import asyncio
 from collections.abc import Callable
 from typing import cast
 
-from off_platform_tests.s3_answers import PIECE_BYTES, Answer, Ending, Pieces, S3Error, error_answer
-from off_platform_tests.s3_requests import Request, parse_head, take_body
-from off_platform_tests.s3_service import Service
+from off_platform_tests.s3.answers import PIECE_BYTES, Answer, Ending, Pieces, S3Error
+from off_platform_tests.s3.requests import Request, parse_head, take_body
+from off_platform_tests.s3.service import Service
 
 MAX_HEAD_BYTES = 64 * 1024
-MAX_UNREAD_BYTES = 1024**2
 WRITE_BUFFER_BYTES = 4 * PIECE_BYTES
 HEAD_END = b"\r\n\r\n"
 
@@ -23,7 +19,7 @@ class Connection(asyncio.Protocol):
     """Reads requests and sends their answers one after the other, in the order they came."""
 
     def __init__(self, service: Service, watcher: Watcher, open_ones: "set[Connection]") -> None:
-        """Answer by `service`, tell `watcher` of each status, be in `open_ones` while open."""
+        """Answers by `service`, hands each status to `watcher`, is in `open_ones` while open."""
         self._service = service
         self._watcher = watcher
         self._open_ones = open_ones
@@ -32,18 +28,17 @@ class Connection(asyncio.Protocol):
         self._answer: Answer | None = None
         self._waits = False
         self._full = False
-        self._holds_back = False
         self._timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Begin with a new connection."""
+        """Begins with a new connection."""
         # uvloop's transports are asyncio's by what they do, not by class.
         self._transport = cast("asyncio.Transport", transport)
         self._transport.set_write_buffer_limits(high=WRITE_BUFFER_BYTES)
         self._open_ones.add(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Let go of everything; `exc` is why, which no test asks for."""
+        """Lets go of everything; `exc` is why, which no test asks for."""
         del exc
         self._open_ones.discard(self)
         self._unread.clear()
@@ -56,24 +51,20 @@ class Connection(asyncio.Protocol):
         self._answer = None
 
     def abort(self) -> None:
-        """Close at once, whatever is still to be sent."""
+        """Closes at once, whatever is still to be sent."""
         self._transport.abort()
 
     def data_received(self, data: bytes) -> None:
-        """Take what the client sent, and answer what is whole."""
+        """Takes what the client sent, and answers what is whole."""
         self._unread += data
-        if not self._is_busy:
-            self._serve()
-        elif not self._holds_back and len(self._unread) > MAX_UNREAD_BYTES:
-            self._holds_back = True
-            self._transport.pause_reading()
+        self._serve()
 
     def pause_writing(self) -> None:
-        """Send no more until the client has taken some."""
+        """Sends no more until the client has taken some."""
         self._full = True
 
     def resume_writing(self) -> None:
-        """Go on where `pause_writing` stopped."""
+        """Goes on where `pause_writing` stopped."""
         # Not at once: asyncio's transport breaks when it is closed within this call.
         asyncio.get_running_loop().call_soon(self._go_on)
 
@@ -92,10 +83,10 @@ class Connection(asyncio.Protocol):
             try:
                 request = self._next_request()
             except S3Error as refused:
-                self._send(error_answer(refused, with_body=True), keeps_alive=False)
+                self._send(refused.answer(with_body=True), keeps_alive=False)
                 return
             if request is None:
-                break
+                return
             if seconds := self._service.faults.latency_seconds:
                 self._waits = True
                 self._service.waiting += 1
@@ -104,9 +95,6 @@ class Connection(asyncio.Protocol):
                 self._timer = loop.call_later(seconds, self._reply_late, request)
             else:
                 self._reply(request)
-        if self._holds_back and not (self._is_busy or self._transport.is_closing()):
-            self._holds_back = False
-            self._transport.resume_reading()
 
     def _next_request(self) -> Request | None:
         if self._request is None:
@@ -117,8 +105,6 @@ class Connection(asyncio.Protocol):
                 return None
             self._request = parse_head(bytes(self._unread[:end]))
             del self._unread[: end + len(HEAD_END)]
-            if "expect" in self._request.headers and not self._unread:
-                self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         request = self._request
         if not take_body(request, self._unread):
             return None

@@ -1,4 +1,4 @@
-"""The faults of the test S3 server: which objects they hit, and what a client then sees."""
+"""The faults: which objects they hit, and what a client then sees."""
 
 import gzip
 import http.client
@@ -14,11 +14,10 @@ import obstore
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from obstore.exceptions import GenericError
 from PIL import Image
 
-from off_platform_tests.s3_clients import PHOTO, address_of, ask, boto_of, small_bucket, store_of
-from off_platform_tests.s3_server import Fault, Faults, S3Server, changed
+from off_platform_tests.s3.clients import PHOTO, address_of, ask, small_bucket, store_of
+from off_platform_tests.s3.server import Fault, Faults, S3Server, changed
 from off_platform_tests.waiting import PATIENCE_SECONDS
 
 README = "/images/readme"
@@ -69,12 +68,6 @@ def test_the_same_seed_and_key_have_the_same_fault(key: str, seed: int) -> None:
     assert Faults(seed=seed).fault_of(key) is None
 
 
-def test_another_seed_hits_other_objects() -> None:
-    keys = [f"data/{number}.jpg" for number in range(200)]
-    hit = [{key for key in keys if Faults(cut=0.3, seed=seed).fault_of(key)} for seed in (1, 2)]
-    assert hit[0] != hit[1]
-
-
 @pytest.mark.parametrize(("cut", "flip"), [(-0.1, 0.0), (-0.1, 0.2), (1.1, 0.0), (0.6, 0.5)])
 def test_shares_that_are_none_are_refused(cut: float, flip: float) -> None:
     with pytest.raises(ValueError, match="shares of the faults"):
@@ -88,12 +81,6 @@ def test_a_cut_body_ends_after_half_and_is_whole_the_next_time(
         answer, body = raw(server, README)
         assert (answer.status, answer.headers["Content-Length"], body) == (200, "5", b"he")
         assert raw(server, README)[1] == b"hello"
-
-
-def test_the_number_of_spoiled_answers_can_be_chosen(served: Callable[..., S3Server]) -> None:
-    with served(cut=1.0, only_first_attempts=3) as server:
-        bodies = [raw(server, README)[1] for _ in range(4)]
-    assert bodies == [b"he", b"he", b"he", b"hello"]
 
 
 def test_a_cut_hits_streams_from_disk_and_ranges_too(tmp_path: Path) -> None:
@@ -177,26 +164,6 @@ def test_slow_down_turns_the_first_requests_away(served: Callable[..., S3Server]
         assert [ask(server, README)[0] for _ in range(3)] == [503, 200, 200]
 
 
-def test_boto3_tries_again_after_slow_downs(served: Callable[..., S3Server]) -> None:
-    with served(slow_down=1.0, slow_down_burst=1) as server, boto_of(server) as boto:
-        assert boto.get_object(Bucket="images", Key="readme")["Body"].read() == b"hello"
-        assert server.counts() == {("GET", 503): 1, ("GET", 200): 1}
-
-
-def test_obstore_goes_on_where_a_body_was_cut(served: Callable[..., S3Server]) -> None:
-    with served(cut=1.0) as server:
-        assert obstore.get(store_of(server), "readme").bytes().to_bytes() == b"hello"
-        assert [seen.range for seen in server.requests] == [None, "bytes=2-4"]
-
-
-def test_obstore_does_not_join_two_states_of_an_object(served: Callable[..., S3Server]) -> None:
-    with served(change=1.0) as server:
-        found = obstore.get(store_of(server), "readme")
-        with pytest.raises(GenericError):
-            found.bytes()
-        assert obstore.get(store_of(server), "readme").bytes().to_bytes() == changed(b"hello")
-
-
 def test_everything_can_be_slowed_down_for_some_requests(
     served: Callable[..., S3Server],
 ) -> None:
@@ -212,13 +179,6 @@ def test_everything_can_be_slowed_down_for_some_time(served: Callable[..., S3Ser
         server.slow_down_for(0.05)
         time.sleep(0.1)
         assert ask(server, README)[0] == 200
-
-
-def test_every_answer_waits_for_the_latency(served: Callable[..., S3Server]) -> None:
-    with served(latency_seconds=0.1) as server:
-        start = time.monotonic()
-        assert [ask(server, README)[2] for _ in range(2)] == [b"hello"] * 2
-        assert time.monotonic() - start >= 0.2
 
 
 def test_latencies_of_connections_pass_side_by_side(served: Callable[..., S3Server]) -> None:

@@ -1,32 +1,21 @@
-"""Clients for tests that talk to the test S3 server: obstore, boto3, and plain requests.
-
-And a small bucket to talk about; the server itself is s3_server's.
-"""
+"""Clients of the double for its own tests, and a small bucket to ask it for."""
 
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
-import boto3
-from botocore import UNSIGNED
-from botocore.client import Config
 from obstore.store import S3Store
 
-from off_platform_tests.s3_server import S3Server
+from off_platform_tests.s3.server import S3Server
 from off_platform_tests.waiting import PATIENCE_SECONDS
 
 BUCKET = "images"
 PHOTO = "data/301/762/042/2003/1.jpg"
 ODD_KEYS = ["odd/a b+c&d<e>.json", "odd/%2e%2e", "odd/über/\N{BANANA}", "odd/10.jpg", "odd/2.jpg"]
-KEYS = sorted([*ODD_KEYS, PHOTO, "data/data_keys.gz", "readme"], key=str.encode)
-HELLO_ETAG = '"5d41402abc4b2a76b9719d911017c592"'
 
 
 def small_bucket(folder: Path) -> Path:
-    """Write the objects KEYS into a new folder; `readme` holds hello, `data_keys.gz` nothing."""
+    """Writes a few objects into a new folder; `readme` holds hello, `data_keys.gz` nothing."""
     contents = {PHOTO: bytes(range(256)) * 4, "data/data_keys.gz": b"", "readme": b"hello"}
     contents |= {key: key.encode() for key in ODD_KEYS}
     for key, data in contents.items():
@@ -51,15 +40,6 @@ def store_of(server: S3Server, bucket: str = BUCKET) -> S3Store:
         virtual_hosted_style_request=False,
         skip_signature=True,
     )
-
-
-@contextmanager
-def boto_of(server: S3Server) -> Iterator[Any]:
-    """A boto3 client without credentials."""
-    config = Config(signature_version=UNSIGNED, s3={"addressing_style": "path"})
-    client = boto3.client("s3", endpoint_url=server.url, region_name="eu-west-3", config=config)
-    yield client
-    client.close()
 
 
 def ask(

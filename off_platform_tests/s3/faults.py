@@ -1,7 +1,4 @@
-"""The faults that the test S3 server commits on demand, and which objects they hit.
-
-Pure: no HTTP and no files. What a fault looks like on the wire is s3_service's.
-"""
+"""The faults that are committed on demand, and which objects they hit; no HTTP and no files."""
 
 import gzip
 import hashlib
@@ -59,7 +56,7 @@ class Faults:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        """Refuse shares that are none.
+        """Refuses shares that are none.
 
         Raises:
             ValueError: a share is outside 0 to 1, or all of them are more than 1 together.
@@ -101,7 +98,7 @@ class FaultLedger:
     """How often each object's fault was committed already."""
 
     def __init__(self) -> None:
-        """Start with nothing committed."""
+        """Starts with nothing committed."""
         self._committed: Counter[tuple[str, str]] = Counter()
 
     def due(self, bucket: str, key: str, times: int) -> bool:
