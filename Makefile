@@ -19,10 +19,13 @@ endif
 export DAGSTER_HOME := $(CURDIR)
 export DAGSTER_DISABLE_TELEMETRY := 1
 
+# A worker takes neighbours, which share what their module or package makes once.
+IN_PARALLEL := -n auto --dist worksteal
+
 # The command says itself that it was stopped by Ctrl-C; make would add a line.
 interruptible = trap : INT; $(1) || [ $$? = 130 ]
 
-.PHONY: help setup run ui month test coverage quick browser loaders screenshots chromium check format docs lock benchmarks clean
+.PHONY: help setup run ui month test coverage quick soak browser loaders screenshots chromium check format docs lock benchmarks clean
 
 help:  ## Show these commands.
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -40,14 +43,17 @@ month: setup  ## Run this month, as the schedule would: key list, index, changes
 	@. $(BIN)/activate && $(SANDBOX) dg launch --job monthly \
 		--partition $$(date -u +%Y-%m-01)
 
-test: setup  ## Run all tests except those of the browser and the loaders.
-	@$(BIN)/pytest -n auto -m "not browser and not loaders"
+test: setup  ## Run all tests except those of soak, browser and loaders.
+	@$(BIN)/pytest $(IN_PARALLEL) -m "not soak and not browser and not loaders"
 
 coverage: setup  ## Run the tests of `make test` with coverage; takes 1.5 times as long.
-	@$(BIN)/pytest -n auto -m "not browser and not loaders" --cov=off_platform --cov-report=term:skip-covered
+	@$(BIN)/pytest $(IN_PARALLEL) -m "not soak and not browser and not loaders" --cov=off_platform --cov-report=term:skip-covered
 
 quick: setup  ## Run only tests that take less than ten seconds.
-	@$(BIN)/pytest -n auto -m "not slow and not loaders"
+	@$(BIN)/pytest $(IN_PARALLEL) -m "not slow and not soak and not loaders"
+
+soak: setup  ## Run the long tests: a platform left alone for days' work, many kills, many files.
+	@$(BIN)/pytest $(IN_PARALLEL) -m soak
 
 browser: chromium $(BROWSER_READY)  ## Run the tests in a real browser; needs Chromium (apt-get install chromium).
 	@$(BIN)/pytest -m browser

@@ -21,7 +21,11 @@ PRELOADED = (
     "isal.igzip",
     "matplotlib",
     "obstore.store",
+    "off_platform.automation.runs",
+    "off_platform.cli.main",
     "off_platform.images.image_set",
+    "off_platform.imports.outputs.report",
+    "off_platform.imports.validation",
     "PIL.Image",
     "pyarrow.compute",
     "pyarrow.parquet",
@@ -98,13 +102,15 @@ class Kills:
 
     def try_one(
         self, context: ForkServerContext, work: Callable[..., None], *arguments: Any
-    ) -> None:
-        """Runs a function of a module in a process, and kills it at a moment."""
+    ) -> bool:
+        """Runs a function of a module in a process, and kills it at a moment; whether at work."""
         seconds = self._luck.uniform(0.01, self._longest)
-        if run_and_kill(context, work, seconds, *arguments):
+        killed = run_and_kill(context, work, seconds, *arguments)
+        if killed:
             self.killed += 1
         else:
             self._longest = seconds
+        return killed
 
 
 def at_a_desk(step: Callable[[Desk], object], lake: Path, source: Source) -> None:

@@ -218,7 +218,7 @@ def test_concurrent_runs_on_sqlite(tmp_path: Path, sandbox: Sandbox) -> None:
     runs_at_once(tmp_path, {}, sandbox)
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_concurrent_runs_on_postgres(
     tmp_path: Path, sandbox: Sandbox, postgres: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -4,8 +4,8 @@ import logging
 import os
 import shutil
 import sqlite3
-import subprocess
-import sys
+import traceback
+from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
 import dagster as dg
@@ -18,43 +18,42 @@ from dagster._daemon.auto_run_reexecution.event_log_consumer import (
 from off_platform.automation import runs
 from off_platform.settings import Settings
 from off_platform.storage.locks import FolderInUseError, locked
+from off_platform_tests.interruptions import forks
+from off_platform_tests.waiting import PATIENCE_SECONDS
 
 PROJECT = Path(__file__).resolve().parents[1]
 AT_ONCE = 6
-# Each waits for the end of its input, which all have from one pipe.
-OPENS = """
-import sys, dagster as dg
-from off_platform.automation import runs
-from off_platform.settings import Settings
-print("ready", flush=True)
-sys.stdin.read()
-if sys.argv[1] == "dagster":
-    with dg.DagsterInstance.get() as instance:
-        instance.all_instigator_state()
-else:
-    with runs.opened_home(Settings()) as instance:
-        instance.all_instigator_state()
-"""
 
 
-def opened_at_once(folder: Path, how: str, environment: dict[str, str]) -> list[str]:
+def open_home(folder: Path, how: str, begins: Barrier) -> None:
+    """What a process does: opens a home, at the same moment as others; says why it could not."""
+    os.chdir(folder)
+    if how == "dagster":
+        os.environ["DAGSTER_HOME"] = str(folder)
+    begins.wait(PATIENCE_SECONDS)
+    try:
+        opened = dg.DagsterInstance.get() if how == "dagster" else runs.opened_home(Settings())
+        with opened as instance:
+            instance.all_instigator_state()
+    except BaseException:
+        (folder / f"{os.getpid()}.failed").write_text(traceback.format_exc())
+        raise
+
+
+def opened_at_once(folder: Path, how: str) -> list[str]:
     """What is said by each of the processes that failed to open a home at the same moment."""
-    end, begin = os.pipe()
+    context = forks()
+    begins = context.Barrier(AT_ONCE)
     started = [
-        subprocess.Popen(  # noqa: S603 - this Python
-            [sys.executable, "-W", "ignore", "-c", OPENS, how],
-            cwd=folder, stdin=end, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-            env={**os.environ, "PYTHONPATH": str(PROJECT), **environment},
-        )
-        for _ in range(AT_ONCE)
-    ]  # fmt: skip
-    os.close(end)
+        context.Process(target=open_home, args=(folder, how, begins)) for _ in range(AT_ONCE)
+    ]
     for each in started:
-        assert each.stdout is not None
-        assert each.stdout.readline() == "ready\n"
-    os.close(begin)
-    said = [each.communicate()[1] for each in started]
-    return [text for text, each in zip(said, started, strict=True) if each.returncode]
+        each.start()
+    for each in started:
+        each.join(PATIENCE_SECONDS)
+    said = [path.read_text() for path in folder.glob("*.failed")]
+    assert len(said) == sum(each.exitcode != 0 for each in started)
+    return said
 
 
 def revisions(folder: Path) -> list[int]:
@@ -66,16 +65,14 @@ def revisions(folder: Path) -> list[int]:
     return found
 
 
-@pytest.mark.slow
 def test_daemon_and_webserver_may_start_in_a_home_that_nobody_has_made(tmp_path: Path) -> None:
     shutil.copy(PROJECT / "dagster.yaml", tmp_path)
-    assert not opened_at_once(tmp_path, "dagster", {"DAGSTER_HOME": str(tmp_path)})
+    assert not opened_at_once(tmp_path, "dagster")
     assert revisions(tmp_path) == [1, 1, 1]
 
 
-@pytest.mark.slow
 def test_first_commands_may_start_at_once_where_there_is_nothing(tmp_path: Path) -> None:
-    assert not opened_at_once(tmp_path, "ours", {})
+    assert not opened_at_once(tmp_path, "ours")
     assert revisions(tmp_path) == [1, 1, 1]
 
 

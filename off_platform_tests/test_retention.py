@@ -54,13 +54,24 @@ DEFINITIONS = dg.Definitions(
 )
 
 
+@pytest.fixture(scope="module")
+def fresh_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home in which nothing has run; to be copied only."""
+    home = tmp_path_factory.mktemp("fresh")
+    shutil.copy(PROJECT / "dagster.yaml", home)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(home)
+        with dg.DagsterInstance.from_config(str(home)):
+            return home
+
+
 @pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def home(fresh_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """One machine as it is set up by the project, which keeps its state where it is started."""
-    shutil.copy(PROJECT / "dagster.yaml", tmp_path)
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
-    return tmp_path
+    home = Path(shutil.copytree(fresh_home, tmp_path / "home"))
+    monkeypatch.chdir(home)
+    monkeypatch.setenv("DAGSTER_HOME", str(home))
+    return home
 
 
 @pytest.fixture
@@ -205,11 +216,11 @@ def test_the_command_says_what_it_did(
     assert said().startswith(f"0 runs that ended before {half_a_year_ago}")
     assert said("--days", "0", "--dry-run").startswith("2 runs that ended before")
     script = [sys.executable, PROJECT / "deploy" / "forget_old_runs.py", "--days", "0"]
-    told = subprocess.run(  # noqa: S603 - our own script
+    done = subprocess.run(  # noqa: S603 - our own script
         script, capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=True
     )
-    assert "2 runs that ended before" in told.stdout
-    assert " are forgotten; 1 stay" in told.stdout
+    assert "2 runs that ended before" in done.stdout
+    assert " are forgotten; 1 stay" in done.stdout
     assert said("--days", "0").startswith("0 runs that ended before")
 
 

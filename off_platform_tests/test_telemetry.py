@@ -10,8 +10,13 @@ import pytest
 PROJECT = Path(__file__).resolve().parents[1]
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("words", [["list", "defs"], ["check", "defs"]])
+@pytest.mark.parametrize(
+    "words",
+    [
+        pytest.param(["list", "defs"], marks=pytest.mark.slow),
+        pytest.param(["check", "defs"], marks=pytest.mark.soak),
+    ],
+)
 def test_dg_leaves_nothing_in_the_users_home(tmp_path: Path, words: list[str]) -> None:
     own = tmp_path / "own"
     own.mkdir()

@@ -27,6 +27,7 @@ from off_platform_tests.waiting import PATIENCE_SECONDS, wait_until
 
 # The month is made by a click, or a condition.
 NEVER = "0 0 29 2 *"
+OFTEN = "off_platform_tests.automation.often"
 PROJECT = Path(__file__).resolve().parents[2]
 
 
@@ -49,9 +50,9 @@ class Platform:
             {"Content-Type": "application/json"},
         )
         with urllib.request.urlopen(request, timeout=PATIENCE_SECONDS) as answer:  # noqa: S310 - the same
-            told: dict[str, Any] = json.load(answer)
-        assert "errors" not in told, told
-        return dict(told["data"])
+            found: dict[str, Any] = json.load(answer)
+        assert "errors" not in found, found
+        return dict(found["data"])
 
     def runs(self, job: str) -> list[tuple[str | None, str]]:
         """Partition and status of a job's runs, the newest first."""
@@ -172,8 +173,11 @@ def running_platform(
         monthly_cron: gives when the month is made, asked when the daemon is about to start.
     """
     (root / "inbox").mkdir()
-    for name in ("dagster.yaml", "workspace.yaml", "image_sets.toml"):
+    for name in ("dagster.yaml", "image_sets.toml"):
         shutil.copy(PROJECT / name, root / name)
+    workspace = (PROJECT / "workspace.yaml").read_text()
+    location = workspace.replace("off_platform.definitions", OFTEN)
+    (root / "workspace.yaml").write_text(location)
     with ExitStack() as stack:
         webhook = stack.enter_context(listening())
         smtp_port, mails = stack.enter_context(mailbox())

@@ -1,17 +1,12 @@
-"""The whole platform under Dagster's own daemon and webserver, with nobody watching."""
+"""The platform under Dagster's own daemon and webserver while files arrive unattended."""
 
-import os
-import signal
-import time
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from off_platform.sandbox.make import Sandbox
 from off_platform_tests.automation.platform import Platform, running_platform
 
-MONTH = f"{datetime.now(UTC):%Y-%m-01}"
 HEADER = "barcode,product_name,fat_g\n"
 GOOD = f"{HEADER}3017620422003,Nutella,30.9\n"
 BAD = f'{HEADER}7622210449283,Oreo,"20,5 g of fat"\n'
@@ -19,30 +14,11 @@ BAD = f'{HEADER}7622210449283,Oreo,"20,5 g of fat"\n'
 pytestmark = pytest.mark.slow
 
 
-def soon(started: float) -> str:
-    """A minute that comes once while the tests run, as cron has it.
-
-    Args:
-        started: when the webserver was started, which takes about as long as the daemon will.
-    """
-    margin = 75 + 5 * (time.monotonic() - started)
-    moment = datetime.now(UTC) + timedelta(seconds=margin)
-    return f"{moment.minute} {moment.hour} * * *"
-
-
 @pytest.fixture(scope="module")
 def platform(tmp_path_factory: pytest.TempPathFactory, sandbox: Sandbox) -> Iterator[Platform]:
     root = tmp_path_factory.mktemp("unattended")
-    images, bins = sandbox.images.folder, sandbox.bins.folder
-    started = time.monotonic()
-    with running_platform(root, images, bins, monthly_cron=lambda: soon(started)) as running:
+    with running_platform(root, sandbox.images.folder, sandbox.bins.folder) as running:
         yield running
-
-
-def test_the_month_is_made_by_its_schedule_once(platform: Platform) -> None:
-    platform.wait("the month", lambda: (MONTH, "SUCCESS") in platform.runs("monthly"))
-    assert platform.runs("monthly") == [(MONTH, "SUCCESS")]
-    assert platform.rows(f"SELECT count(*) > 0 FROM key_index WHERE month = '{MONTH}'") == [(True,)]
 
 
 def test_a_file_in_the_inbox_is_imported_within_two_looks(platform: Platform) -> None:
@@ -75,38 +51,14 @@ def test_a_bad_file_raises_one_message_and_one_mail_with_its_rows(platform: Plat
     assert len(titles) == 2
 
 
-def test_the_daemon_may_die_in_the_middle(platform: Platform) -> None:
-    rows = "".join(f"P{number},Name {number},1\n" for number in range(100_000))
-    key = platform.hand_in("long.csv", f"product_id,product_name,fat_g\n{rows}")
-    platform.wait(
-        "the run",
-        lambda: any(found == key for found, _ in platform.runs("imports")),
-    )
-    os.killpg(platform.daemon.pid, signal.SIGKILL)
-    platform.daemon.wait()
-    platform.daemon = platform.start_daemon()
-    other = platform.hand_in("after.csv", GOOD.replace("Nutella", "Nutella again"))
-    for each in (key, other):
-        platform.wait(
-            f"the import {each}",
-            lambda each=each: (each, "SUCCESS") in platform.runs("imports"),  # type: ignore[misc]
-        )
-    assert platform.rows("SELECT count(*), count(DISTINCT product) FROM products_imported") == [
-        (100_001, 100_001)
-    ]
-    statuses = [status for found, status in platform.runs("imports") if found == key]
-    assert statuses.count("SUCCESS") == 1
-    assert platform.runs("monthly") == [(MONTH, "SUCCESS")]
-
-
 def test_graphql_answers_what_a_user_asks(platform: Platform) -> None:
-    told = platform.ask(
+    answer = platform.ask(
         """query { assetNodes(assetKeys: [{path: ["products_accepted"]}]) {
             groupName partitionStats { numMaterialized numFailed }
             assetChecksOrError { ... on AssetChecks { checks { name
                 executionForLatestMaterialization { status } } } } } }"""
     )
-    (node,) = told["assetNodes"]
+    (node,) = answer["assetNodes"]
     assert node["groupName"] == "imports"
     imported = {key for key, status in platform.runs("imports") if status == "SUCCESS"}
     assert node["partitionStats"]["numMaterialized"] == len(imported)

@@ -2,40 +2,46 @@
 
 import os
 import random
-import subprocess
+import shutil
 import sys
 import time
+from multiprocessing.context import ForkServerContext
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import pytest
 
+from off_platform.cli import main as cli
+from off_platform_tests.interruptions import Kills, forks, run_and_kill
 from off_platform_tests.waiting import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.slow
 
-RECORDS = 30_000
+RECORDS = 10_000
 ROWS = "".join(
     f"P{number:06d},Name {number},{'lots' if number % 100 == 0 else 1}\n"
     for number in range(RECORDS)
 )
-KILLS = 5
+KILLS = 4
 
 
-def start(root: Path) -> "subprocess.Popen[bytes]":
-    environment = {
-        "PATH": os.environ["PATH"],
-        "HOME": str(root),
-        "OFF_PLATFORM_LAKE": str(root / "lake"),
-    }
-    return subprocess.Popen(  # noqa: S603 - our own program
-        [Path(sys.executable).with_name("off-platform"), "import", str(root / "long.csv")],
-        cwd=root,
-        env=environment,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
+def import_at(root: Path) -> None:
+    """What a process does: the command, in a folder; it ends with 1, as there are findings."""
+    os.chdir(root)
+    os.environ["OFF_PLATFORM_LAKE"] = str(root / "lake")
+    sys.argv = ["off-platform", "import", "long.csv"]
+    try:
+        cli.main()
+    except SystemExit as ended:
+        sys.exit(0 if ended.code == 1 else f"the import ended with {ended.code}")
+
+
+def import_whole(context: ForkServerContext, root: Path) -> float:
+    """Runs the command to its end; gives the seconds it took."""
+    begun = time.monotonic()
+    assert not run_and_kill(context, import_at, PATIENCE_SECONDS, root)
+    return time.monotonic() - begun
 
 
 def contents(root: Path) -> dict[str, Any]:
@@ -62,24 +68,17 @@ ROWS_OF_FILE = f"product_id,product_name,fat_g\n{ROWS}"
 
 
 def test_a_killed_import_is_finished_by_the_next(tmp_path: Path) -> None:
-    luck, roots = random.Random(3), [tmp_path / "whole", tmp_path / "killed"]
+    whole, timed, killed = roots = [tmp_path / name for name in ("whole", "timed", "killed")]
     for root in roots:
         root.mkdir()
         (root / "long.csv").write_text(ROWS_OF_FILE)
-    begun = time.monotonic()
-    assert start(roots[0]).wait(PATIENCE_SECONDS) == 1
-    longest, killed = time.monotonic() - begun, 0
-    while killed < KILLS:
-        process = start(roots[1])
-        waited = luck.uniform(0.3, 0.95) * longest
-        time.sleep(waited)
-        if process.poll() is None:
-            killed += 1
-        else:
-            # Others kept the machine busy while the whole one was timed.
-            longest = waited
-        process.kill()
-        process.wait(PATIENCE_SECONDS)
-    assert start(roots[1]).wait(PATIENCE_SECONDS) == 1
-    assert contents(roots[1]) == contents(roots[0])
-    assert contents(roots[0])["products_accepted"][0][0] == RECORDS - RECORDS // 100
+    context = forks()
+    # The first also waits for what the others are forked from.
+    import_whole(context, whole)
+    kills = Kills(KILLS, import_whole(context, timed), random.Random(3))
+    for _ in kills.rounds():
+        if not kills.try_one(context, import_at, killed):
+            shutil.rmtree(killed / "lake")
+    import_whole(context, killed)
+    assert contents(killed) == contents(whole)
+    assert contents(whole)["products_accepted"][0][0] == RECORDS - RECORDS // 100

@@ -15,7 +15,7 @@ import pytest
 from off_platform_tests.imports.broken_records import NUTELLA, OREO
 from off_platform_tests.imports.made_files import csv_of, demand_consistent, examine
 
-QUICK, MANY = 200, 2_000
+QUICK, MANY = 100, 2_000
 # Apart, so that all cores have a share.
 SEEDS = range(2, 6)
 MOST_LINES, MOST_COLUMNS = 6, 24
@@ -176,7 +176,7 @@ def test_damaged_files_end_in_a_verdict(seeds: Seeds, tmp_path: Path) -> None:
     assert len(ends) > 6
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 @pytest.mark.parametrize("seed", SEEDS)
 def test_many_damaged_files_end_in_a_verdict(seed: int, seeds: Seeds, tmp_path: Path) -> None:
     ends = Counter(outcomes(seeds, MANY // len(SEEDS), seed, tmp_path))

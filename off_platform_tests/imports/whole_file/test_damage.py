@@ -92,7 +92,7 @@ def test_sound_columns_raise_no_alarm() -> None:
             assert rules(column) == []
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_ten_thousand_sound_columns_raise_no_alarm() -> None:
     """2,000 of each kind; and columns of which one code in five is wrong."""
     for kind in KINDS:
