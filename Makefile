@@ -52,8 +52,9 @@ coverage: setup  ## Run the tests of `make test` with coverage; takes 1.5 times 
 quick: setup  ## Run only tests that take less than ten seconds.
 	@$(BIN)/pytest $(IN_PARALLEL) -m "not slow and not soak and not loaders"
 
-soak: setup  ## Run the long tests: a platform left alone for days' work, many kills, many files.
+soak: setup  ## Run the long tests: a daemon for many minutes, many kills, thousands of files.
 	@$(BIN)/pytest $(IN_PARALLEL) -m soak
+	@$(BIN)/pytest $(IN_PARALLEL) -m hypothesis --hypothesis-profile thorough
 
 browser: chromium $(BROWSER_READY)  ## Run the tests in a real browser; needs Chromium (apt-get install chromium).
 	@$(BIN)/pytest -m browser

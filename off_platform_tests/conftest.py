@@ -15,7 +15,9 @@ from off_platform_tests.images_desk import BUCKET, Desk, desk_at, source_of
 from off_platform_tests.s3.server import S3Server
 
 # No test asserts a time, nor does hypothesis: a slow machine finds what a fast one does.
-settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("unhurried", UNHURRIED, max_examples=50)
+settings.register_profile("thorough", UNHURRIED, max_examples=500)
 settings.load_profile("unhurried")
 
 REAL_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"

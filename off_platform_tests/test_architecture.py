@@ -36,6 +36,7 @@ MOST_MODULES = 9
 HEAVY = {"numpy", "pandas", "pyarrow", "pandera", "duckdb", "obstore", "jinja2", "boto3", "PIL"}
 
 
+@cache
 def modules() -> dict[str, Path]:
     found = {}
     for path in ROOT.rglob("*.py"):

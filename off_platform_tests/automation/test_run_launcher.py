@@ -57,8 +57,8 @@ def process() -> "Iterator[tuple[subprocess.Popen[str], Worker]]":
 
 
 @pytest.fixture
-def launcher() -> Iterator[WatchfulRunLauncher]:
-    with dg.DagsterInstance.ephemeral() as instance:
+def launcher(tmp_path: Path) -> Iterator[WatchfulRunLauncher]:
+    with dg.DagsterInstance.local_temp(str(tmp_path)) as instance:
         found = WatchfulRunLauncher()
         found.register_instance(instance)
         yield found

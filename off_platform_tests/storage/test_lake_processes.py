@@ -17,7 +17,7 @@ from off_platform_tests.waiting import PATIENCE_SECONDS
 ROOT = Path(__file__).resolve().parents[2]
 COLUMNS = pa.schema([("code", pa.string())])
 # Of a reader, while another process writes.
-LOOKS = 40
+LOOKS = 20
 NOVEMBER = ("month", "2026-11-01")
 
 
@@ -166,7 +166,7 @@ with lake.connect() as connection:
 """
 
 
-def test_a_full_disk_is_told_and_leaves_the_old_file_alone(lake: Lake) -> None:
+def test_a_full_disk_is_reported_and_leaves_the_old_file_alone(lake: Lake) -> None:
     put(lake, None, "old")
     before = files(lake)
     with python(lake, LITTLE_ROOM) as process:
