@@ -1,1 +1,1 @@
-"""The promises of off_platform, told as tests; the folders mirror the package."""
+"""The promises of off_platform, as tests; the folders mirror the package."""

@@ -68,7 +68,7 @@ class Desk:
         return self.index(month)
 
     def folder(self, name: str = "tryout") -> Folder:
-        """Where the set of a name lies."""
+        """Where the set of a name is stored."""
         return self.lake.root.below(f"{IMAGE_SETS}/{name}")
 
     def make(

@@ -30,7 +30,7 @@ DEPLOY = PROJECT / "deploy"
 BIN = Path(sys.executable).parent
 LOOK, OPERATE = "platform.example.org", "operators.example.org"
 VIEWER, OPERATOR = "viewer:looks", "operator:works"
-# Where nginx writes unless it is told, which not everybody may.
+# Where nginx writes by default, which not everybody may.
 OWN_FOLDERS = "access_log off; " + " ".join(
     f"{name}_temp_path {name};" for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
 )

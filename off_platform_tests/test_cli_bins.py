@@ -178,7 +178,7 @@ def test_the_cards_command_makes_the_same_set(run: Run, tmp_path: Path) -> None:
     assert tree(tmp_path / "few") == made
 
 
-def test_what_could_not_be_had_is_named_and_told_by_the_code(run: Run, readable: Path) -> None:
+def test_missing_objects_are_named_and_are_the_exit_code(run: Run, readable: Path) -> None:
     bucket = Path(shutil.copytree(readable, "bucket"))
     (bucket / "bin-images" / "00001.jpg").unlink()
     code, out, err = run("--n", "all", "--no-refresh", "--out", "photos", BINS_BUCKET="bucket")
@@ -286,7 +286,7 @@ def test_a_bucket_of_which_most_is_gone_leaves_the_tables(run: Run, readable: Pa
     assert {**after, VIEWS: ""} == {**before, VIEWS: ""}
 
 
-def test_fewer_bins_than_asked_for_are_told(run: Run) -> None:
+def test_fewer_bins_than_asked_for_are_reported(run: Run) -> None:
     code, _, err = run("--n", "100000", "--out", "photos")
     assert code == 1
     assert "100,000 were asked for; only 37 fit." in err

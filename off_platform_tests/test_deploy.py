@@ -196,13 +196,13 @@ def runs_at_once(root: Path, environment: Mapping[str, str], sandbox: Sandbox) -
     assert first.returncode == 0, said
     running = [start("import", f"{number}.csv") for number in (1, 1, 2, 3)]
     running += [start("run", "--set", "few") for _ in range(2)]
-    told = [process.communicate(timeout=PATIENCE_SECONDS)[0] for process in running]
+    said = [process.communicate(timeout=PATIENCE_SECONDS)[0] for process in running]
     codes = [process.returncode for process in running]
-    assert codes[:4] == [0, 0, 0, 0], told
-    assert "database is locked" not in "".join(told)
+    assert codes[:4] == [0, 0, 0, 0], said
+    assert "database is locked" not in "".join(said)
     # The set's folder is held by one run at a time; the other says so.
-    assert set(codes[4:]) <= {0, 1}, told
-    assert 0 in codes[4:] or any("Another run is at work" in each for each in told), told
+    assert set(codes[4:]) <= {0, 1}, said
+    assert 0 in codes[4:] or any("Another run is at work" in each for each in said), said
     with duckdb.connect(root / "lake" / "off_platform.duckdb", read_only=True) as lake:
         assert lake.execute(
             "SELECT count(*), count(DISTINCT product) FROM products_imported"

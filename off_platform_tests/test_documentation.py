@@ -1,4 +1,4 @@
-"""The documentation: made pages are current, links lead somewhere, settings are all told."""
+"""The documentation: made pages are current, links lead somewhere, all settings are described."""
 
 import re
 import tomllib

@@ -100,17 +100,17 @@ def test_viewers_come_to_the_read_only_webserver_and_operators_to_the_other(
     proxy: Proxy, echoes: dict[str, int]
 ) -> None:
     for host in (LOOK, "127.0.0.1", "webserver", "operators", "x-operators.example.org"):
-        told = proxy.ask("/", Host=host).json
-        assert told["port"] == echoes["webserver-read-only"], host
+        found = proxy.ask("/", Host=host).json
+        assert found["port"] == echoes["webserver-read-only"], host
     assert proxy.ask("/", host=OPERATE, user=OPERATOR).json["port"] == echoes["webserver"]
 
 
-def test_the_webserver_is_told_the_address_and_not_the_password(proxy: Proxy) -> None:
-    told = proxy.ask("/runs/1?x=%2F..%2F").json
-    assert told["path"] == "/runs/1?x=%2F..%2F"
-    assert told["Host"] == f"{LOOK}:{proxy.port}"
-    assert told["X-Forwarded-Proto"] == "https"
-    assert "Authorization" not in told
+def test_the_webserver_gets_the_address_and_not_the_password(proxy: Proxy) -> None:
+    found = proxy.ask("/runs/1?x=%2F..%2F").json
+    assert found["path"] == "/runs/1?x=%2F..%2F"
+    assert found["Host"] == f"{LOOK}:{proxy.port}"
+    assert found["X-Forwarded-Proto"] == "https"
+    assert "Authorization" not in found
 
 
 def test_who_comes_by_http_is_sent_to_https_on_the_same_port(proxy: Proxy) -> None:
@@ -267,8 +267,8 @@ def test_operators_start_runs_and_viewers_follow_them_by_websocket(served: Serve
             ... on PipelineRunLogsSubscriptionSuccess { run { runId } } } }"""
         start = {"id": "1", "type": "start", "payload": {"query": query % run_id}}
         socket_of_ui.send(json.dumps(start))
-        told = json.loads(socket_of_ui.recv(30))
-    assert told["payload"]["data"]["pipelineRunLogs"]["run"]["runId"] == run_id
+        found = json.loads(socket_of_ui.recv(30))
+    assert found["payload"]["data"]["pipelineRunLogs"]["run"]["runId"] == run_id
 
 
 @pytest.mark.slow

@@ -92,5 +92,5 @@ def test_durations_are_for_people(seconds: float, text: str) -> None:
 def test_a_duration_says_the_time_to_the_minute_it_shows(seconds: int) -> None:
     words = duration(seconds).split()
     unit = {"h": 3600, "min": 60, "s": 1}
-    told = sum(int(n) * unit[name] for n, name in zip(words[::2], words[1::2], strict=True))
-    assert 0 <= seconds - told < (60 if "h" in words else 1)
+    shown = sum(int(n) * unit[name] for n, name in zip(words[::2], words[1::2], strict=True))
+    assert 0 <= seconds - shown < (60 if "h" in words else 1)

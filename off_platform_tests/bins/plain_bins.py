@@ -85,7 +85,7 @@ def leak_by_hand(split_of: Mapping[str, str], visits: Mapping[str, str]) -> tupl
 def make_tables(
     connection: "duckdb.DuckDBPyConnection", bins: Iterable[PlainBin]
 ) -> tuple[str, str]:
-    """Makes the tables `bins` (with the visits told by hand) and `bin_items`; gives their names."""
+    """Makes the tables `bins` (with the visits found by hand) and `bin_items`; their names."""
     listed = list(bins)
     visits = visits_by_hand(listed)
     columns = {

@@ -319,7 +319,7 @@ def test_fewer_bins_than_declared_fail_a_check_and_are_told(month: Month) -> Non
         ("odd", {}, "odd: no bin fits the options: no bin has 'B0NOSUCH01'"),
     ],
 )
-def test_what_cannot_be_made_is_told_in_a_sentence(
+def test_what_cannot_be_made_is_one_sentence(
     month: Month, name: str, config: dict[str, Any], sentence: str
 ) -> None:
     result = month.house.image_set(name, **config)

@@ -47,7 +47,7 @@ class Bin(NamedTuple):
 
     @property
     def visit_id(self) -> str:
-        """The visit; the bin alone where none is told."""
+        """The visit; the bin alone where there is none."""
         return self.visit or self.id
 
     @property

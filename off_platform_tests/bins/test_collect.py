@@ -72,7 +72,7 @@ def test_the_time_of_the_listing_is_known_also_where_nothing_is_new(
 def test_one_request_per_object_that_is_new_and_no_head(
     bins_desk: BinsDesk, bins_bucket: Path
 ) -> None:
-    """Listing tells size, ETag and time: nothing is asked for to learn them."""
+    """Listing gives size, ETag and time: nothing is asked for to learn them."""
     ids = [f"{number:05d}" for number in range(1, 41)]
     fill(bins_bucket, *ids)
     with S3Server({BUCKET: bins_bucket}) as server:

@@ -565,16 +565,16 @@ def test_a_choice_that_nothing_fits_changes_nothing(
 ) -> None:
     sets.make(**TINY)
     before = tree(sets.root / "few")
-    with pytest.raises(UnusableChoiceError) as told:
+    with pytest.raises(UnusableChoiceError) as refused:
         sets.make(**options)
-    assert str(told.value) == sentence
+    assert str(refused.value) == sentence
     assert tree(sets.root / "few") == before
 
 
 def test_many_unknown_codes_are_not_all_named(sets: Sets) -> None:
-    with pytest.raises(UnusableChoiceError) as told:
+    with pytest.raises(UnusableChoiceError) as refused:
         sets.make(skus=[f"B0NOSUCH{number:02d}" for number in range(40)])
-    assert "'B0NOSUCH00', 'B0NOSUCH01', 'B0NOSUCH02' and 37 more" in str(told.value)
+    assert "'B0NOSUCH00', 'B0NOSUCH01', 'B0NOSUCH02' and 37 more" in str(refused.value)
 
 
 def test_a_known_code_among_unknown_ones_is_enough(sets: Sets) -> None:
@@ -653,10 +653,10 @@ def test_a_set_that_is_not_declared_names_those_that_are(tmp_path: Path) -> None
         ({"sku": ["B00TEST001"]}, "The options are n, seed, keep_formats, id_space"),
     ],
 )
-def test_a_wrong_option_is_told_in_a_sentence(options: dict[str, Any], words: str) -> None:
-    with pytest.raises(UnusableChoiceError) as told:
+def test_a_wrong_option_is_one_sentence(options: dict[str, Any], words: str) -> None:
+    with pytest.raises(UnusableChoiceError) as refused:
         checked_choice(BinChoice, options, "here")
-    sentence = str(told.value)
+    sentence = str(refused.value)
     assert sentence.startswith("here: the option ")
     assert words in sentence
     assert "\n" not in sentence

@@ -1,4 +1,4 @@
-"""The tables of genuine metadata, against figures told from the JSON in plain Python."""
+"""The tables of genuine metadata, against figures taken from the JSON in plain Python."""
 
 import html
 import json
@@ -86,7 +86,7 @@ def test_asins_are_summed_up(real: Real, metadata: dict[str, Any]) -> None:
     assert metadata
 
 
-def test_figures_are_told_as_others_publish_them(real: Real, metadata: dict[str, Any]) -> None:
+def test_figures_are_those_that_others_publish(real: Real, metadata: dict[str, Any]) -> None:
     desk = real[0]
     bins = f"(FROM {desk.lake.rows_of('bins')} WHERE {of_first('id')})"
     items = f"(FROM {desk.lake.rows_of('bin_items')} WHERE {of_first('bin_id')})"

@@ -51,7 +51,7 @@ def connection() -> Iterator[duckdb.DuckDBPyConnection]:
 
 
 def visits(connection: duckdb.DuckDBPyConnection, bins: list[PlainBin]) -> dict[str, str]:
-    """The visits that the query tells; a bin told twice would be lost, so they are counted."""
+    """The visits that the query gives; a bin given twice would be lost, so they are counted."""
     rows = connection.execute(visits_query(*make_tables(connection, bins))).fetchall()
     assert len(rows) == len(bins)
     return dict(rows)
@@ -152,9 +152,9 @@ def test_visits_are_those_told_by_hand(
 @given(bins=some_bins())
 def test_a_row_a_visit(connection: duckdb.DuckDBPyConnection, bins: list[PlainBin]) -> None:
     by_visit: dict[str, list[PlainBin]] = {}
-    told = visits_by_hand(bins)
+    expected = visits_by_hand(bins)
     for each in sorted(bins, key=lambda one: one.position):
-        by_visit.setdefault(told[each.id], []).append(each)
+        by_visit.setdefault(expected[each.id], []).append(each)
     expected = {
         (
             visit,

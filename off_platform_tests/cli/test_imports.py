@@ -39,22 +39,22 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
 
 
 @pytest.mark.parametrize(
-    ("name", "code", "told"),
+    ("name", "code", "shown"),
     [
         ("good.csv", 0, "1 record accepted."),
         ("some.csv", 1, "Of 2 records, 1 accepted and 1 in quarantine"),
         ("bad.csv", 2, "Refused; no record was imported. No column identifies the products"),
     ],
 )
-def test_the_verdict_is_told_and_is_the_exit_code(
-    run: Run, name: str, code: int, told: str
+def test_the_verdict_is_shown_and_is_the_exit_code(
+    run: Run, name: str, code: int, shown: str
 ) -> None:
     found, out, _ = run("validate", name)
     assert found == code
-    assert told in out
+    assert shown in out
 
 
-def test_a_person_is_told_where_what_and_what_to_do(run: Run) -> None:
+def test_a_person_reads_where_what_and_what_to_do(run: Run) -> None:
     _, out, _ = run("validate", "some.csv")
     assert "line 2 (fat_g): '30,9' -> '30.9'" in out
     assert "1. Use a period instead of the comma. (1 finding)" in out
@@ -86,12 +86,12 @@ def test_what_a_killed_command_left_is_removed_by_the_next(tmp_path: Path) -> No
 
 def test_programs_get_json(run: Run) -> None:
     code, out, _ = run("validate", "some.csv", "--format", "json")
-    told = json.loads(out)
+    shown = json.loads(out)
     assert code == 1
-    assert (told["verdict"], told["records"], told["accepted"], told["quarantined"]) == (
+    assert (shown["verdict"], shown["records"], shown["accepted"], shown["quarantined"]) == (
         "some", 2, 1, 1,
     )  # fmt: skip
-    (rule,) = [each for each in told["rules"] if each["level"] == "error"]
+    (rule,) = [each for each in shown["rules"] if each["level"] == "error"]
     assert rule["rule"] == "number_decimal_comma"
     assert rule["examples"] == [
         {
@@ -103,20 +103,20 @@ def test_programs_get_json(run: Run) -> None:
 
 
 @pytest.mark.parametrize(
-    ("form", "told"),
+    ("form", "shown"),
     [
         ("text", "b.csv, line 2 (fat_g): '30,9' -> '30.9'"),
         ("json", '"file": "b.csv"'),
         ("github", "::error file=several/b.csv,line=2,title=number_decimal_comma::"),
     ],
 )
-def test_a_finding_in_a_folder_is_told_with_its_file(run: Run, form: str, told: str) -> None:
+def test_a_finding_in_a_folder_is_shown_with_its_file(run: Run, form: str, shown: str) -> None:
     Path("several").mkdir()
     Path("several/a.csv").write_text(f"barcode,product_name\n{NUTELLA},Nutella\n")
     Path("several/b.csv").write_text(f'barcode,fat_g\n{NUTELLA},"30,9"\n')
     code, out, _ = run("validate", "several", "--format", form)
     assert code == 1
-    assert told in out
+    assert shown in out
 
 
 def test_github_gets_commands_that_no_file_can_forge(run: Run) -> None:
@@ -153,7 +153,7 @@ def test_findings_that_a_sheet_cannot_hold_are_told(
     assert "Written: f.csv (all findings)" in err
 
 
-def test_a_terminal_is_told_nothing_that_it_would_obey(run: Run) -> None:
+def test_a_terminal_gets_nothing_that_it_would_obey(run: Run) -> None:
     Path("x.csv").write_text(f"barcode,product_name,\x1b[31mred\x07\n{NUTELLA},\x1b]0;x\x07,1\n")
     _, out, err = run("validate", "x.csv")
     assert "\\u001b[31mred" in out
@@ -169,7 +169,7 @@ def test_a_folder_that_is_the_import_is_not_written_into(run: Run) -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "shown"),
     [
         (("none.csv",), "the file or folder none.csv does not exist"),
         (("good.csv", "--corrected", "good.csv"), "good.csv is part of the import itself"),
@@ -185,11 +185,11 @@ def test_a_folder_that_is_the_import_is_not_written_into(run: Run) -> None:
     ],
 )
 def test_slips_are_one_sentence_and_cost_nothing(
-    run: Run, words: tuple[str, ...], told: str
+    run: Run, words: tuple[str, ...], shown: str
 ) -> None:
     code, _, err = run("validate", *words)
     assert code == 2
-    assert told in err
+    assert shown in err
     assert {path.name: path.read_text() for path in Path().iterdir()} == FILES
 
 
@@ -282,7 +282,7 @@ def test_imports_are_refused_before_any_is_taken_in(run: Run) -> None:
     assert not Path("var").exists()
 
 
-def test_a_refused_import_is_told_without_a_traceback(tmp_path: Path) -> None:
+def test_a_refused_import_is_reported_without_a_traceback(tmp_path: Path) -> None:
     (tmp_path / "bad.csv").write_text(BAD)
     done = subprocess.run(  # noqa: S603 - our own program
         [Path(sys.executable).with_name("off-platform"), "import", "bad.csv"],

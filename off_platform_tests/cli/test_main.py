@@ -217,7 +217,7 @@ def test_a_wrong_declaration_is_one_sentence(run: Run, toml: str, sentence: str)
 
 
 def test_a_filter_that_the_dump_cannot_answer_is_one_sentence(run: Run, sandbox: Sandbox) -> None:
-    """The CSV dump tells countries and no languages."""
+    """The CSV dump has countries and no languages."""
     Path("image_sets.toml").write_text("[images.few]\nn = 4\n")
     run("run", "--set", "few", PRODUCTS_DUMP=str(sandbox.products_dump))
     assert run("images", "--country", "en:france", "--n", "2", "--out", "x")[0] in {0, 1}
@@ -347,7 +347,7 @@ def test_a_set_that_is_not_declared_stops_the_run_before_it_begins(run: Run) -> 
     assert not Path("lake").exists()
 
 
-def test_a_key_list_that_is_missing_in_a_folder_is_told_at_once(run: Run) -> None:
+def test_a_key_list_that_is_missing_in_a_folder_is_reported_at_once(run: Run) -> None:
     Path("empty").mkdir()
     code, _, err = run(
         "images", "--n", "2", "--out", "set", IMAGES_BUCKET="empty", LIST_ATTEMPTS="8"

@@ -177,7 +177,7 @@ def test_a_photo_and_its_ocr_share_their_stem_whatever_their_layouts(
 
 
 def marks(folder: Path) -> dict[str, tuple[int, int]]:
-    """What tells a file that was written again from one that was not, of shards and loose files."""
+    """What differs in a file that was written again, of shards and loose files."""
     return {
         path.relative_to(folder).as_posix(): (path.stat().st_ino, path.stat().st_mtime_ns)
         for path in folder.rglob("*")
@@ -195,7 +195,7 @@ def test_a_second_run_fetches_and_writes_nothing(
     server.requests.clear()
     again = desk.make(**options)
     assert answers(server)[304] == by_status["fetched"]
-    # What is corrupt upstream is looked at again: it may have been mended.
+    # What is corrupt upstream is looked at again: it may have been repaired.
     assert answers(server)[200] == by_status["corrupt"]
     assert again.tally.by_end["fetched"] == 0
     assert not again.continued
@@ -426,9 +426,9 @@ def test_a_server_that_is_gone_leaves_the_set_as_it_is(
     alive = desk.source
     with S3Server({BUCKET: sandbox.images.folder}) as gone:
         desk.source = source_of(gone)
-    with pytest.raises(SourceUnreachableError) as told:
+    with pytest.raises(SourceUnreachableError) as refused:
         desk.make(**BOTH, group_samples=group_samples)
-    sentence = str(told.value)
+    sentence = str(refused.value)
     assert "failed" in sentence
     assert "What was done before is kept." in sentence
     assert "\n" not in sentence

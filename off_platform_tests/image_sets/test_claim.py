@@ -29,8 +29,8 @@ def desk(month_desk: Desk) -> Desk:
     return month_desk
 
 
-def in_a_sentence(told: pytest.ExceptionInfo[Exception]) -> str:
-    sentence = str(told.value)
+def in_a_sentence(refused: pytest.ExceptionInfo[Exception]) -> str:
+    sentence = str(refused.value)
     assert "\n" not in sentence
     assert sentence.endswith(".")
     return sentence
@@ -47,9 +47,9 @@ def test_a_folder_of_the_user_is_refused_before_anything_is_fetched(
     folder.write(own, b"years of work")
     before = tree(tmp_path / "mine")
     server.requests.clear()
-    with pytest.raises(UnusableFolderError, match="name an") as told:
+    with pytest.raises(UnusableFolderError, match="name an") as refused:
         desk.make(kind="400", n=3, folder=folder)
-    assert str(tmp_path / "mine") in in_a_sentence(told)
+    assert str(tmp_path / "mine") in in_a_sentence(refused)
     assert tree(tmp_path / "mine") == before
     assert not server.requests
 
@@ -58,9 +58,9 @@ def test_a_folder_of_the_user_is_refused_before_anything_is_fetched(
 def test_a_folder_that_would_be_read_as_a_pattern_is_refused(
     desk: Desk, tmp_path: Path, name: str
 ) -> None:
-    with pytest.raises(UnusableFolderError, match="name another folder") as told:
+    with pytest.raises(UnusableFolderError, match="name another folder") as refused:
         desk.make(kind="400", n=3, folder=LocalFolder(tmp_path / "sets" / name))
-    in_a_sentence(told)
+    in_a_sentence(refused)
 
 
 def test_an_empty_folder_and_a_new_one_are_taken(desk: Desk, tmp_path: Path) -> None:
@@ -119,9 +119,9 @@ def test_a_foreign_or_damaged_manifest_touches_nothing(
     damage(tmp_path / "set" / MANIFEST)
     before = tree(tmp_path / "set")
     server.requests.clear()
-    with pytest.raises(UnusableFolderError, match=r"manifest\.parquet is damaged or no") as told:
+    with pytest.raises(UnusableFolderError, match=r"manifest\.parquet is damaged or no") as refused:
         desk.make(kind="400", n=2, folder=folder)
-    in_a_sentence(told)
+    in_a_sentence(refused)
     assert tree(tmp_path / "set") == before
     assert not server.requests
 
@@ -146,9 +146,9 @@ def test_a_damaged_list_of_moves_moves_and_removes_nothing(
     folder.write("diary.txt", b"secret")
     folder.write(building.MOVES, json.dumps(moves).encode() if moves is not None else b"{")
     before = tree(tmp_path / "set")
-    with pytest.raises(UnusableFolderError, match=r"moves\.json is damaged") as told:
+    with pytest.raises(UnusableFolderError, match=r"moves\.json is damaged") as refused:
         desk.make(kind="400", n=2, folder=folder)
-    in_a_sentence(told)
+    in_a_sentence(refused)
     assert tree(tmp_path / "set") == before
 
 
@@ -172,16 +172,16 @@ class Second:
     def __init__(self, desk: Desk, folder: LocalFolder) -> None:
         """Takes the desk and the folder."""
         self.desk, self.folder = desk, folder
-        self.told: list[str] = []
+        self.sentences: list[str] = []
 
     def show(self, tally: Tally) -> None:
         """See `Display`."""
         if tally.done == 1:
             with self.desk.lake.connect() as connection:
                 second = Desk(self.desk.lake, self.desk.source, connection)
-                with pytest.raises(FolderInUseError) as told:
+                with pytest.raises(FolderInUseError) as refused:
                     second.make(kind="400", n=9, seed=4, folder=LocalFolder(self.at))
-            self.told.append(in_a_sentence(told))
+            self.sentences.append(in_a_sentence(refused))
 
     @property
     def at(self) -> Path:
@@ -193,7 +193,7 @@ def test_a_second_run_in_the_same_folder_is_refused(desk: Desk, tmp_path: Path) 
     folder = LocalFolder(tmp_path / "straight" / "tryout")
     second = Second(desk, folder)
     desk.make(kind="400", n=9, folder=folder, display=second)
-    assert second.told == [
+    assert second.sentences == [
         f"Another run is at work in {folder.address()}; wait for its end, or take another folder."
     ]
     desk.make(kind="400", n=9)

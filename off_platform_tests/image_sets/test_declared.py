@@ -55,13 +55,13 @@ def test_no_file_and_an_empty_one_declare_nothing(tmp_path: Path) -> None:
         (b'[images.""]', "'' cannot name an image set"),
     ],
 )
-def test_a_wrong_file_is_told_in_a_sentence(tmp_path: Path, data: bytes, sentence: str) -> None:
+def test_a_wrong_file_is_one_sentence(tmp_path: Path, data: bytes, sentence: str) -> None:
     path = tmp_path / "image_sets.toml"
     path.write_bytes(data)
-    with pytest.raises(WrongDeclarationError) as told:
+    with pytest.raises(WrongDeclarationError) as refused:
         declared_sets(path, "images")
-    assert sentence in str(told.value)
-    assert "\n" not in str(told.value)
+    assert sentence in str(refused.value)
+    assert "\n" not in str(refused.value)
 
 
 @pytest.mark.parametrize("name", ["a", "0", "tryout", "a-b_c", "9" * 63])

@@ -50,10 +50,10 @@ def test_another_bucket_does_not_empty_a_set(
     desk.make(**options)
     before, right = tree(path_of(desk)), desk.source
     desk.source = emptied(bucket, 1)
-    with pytest.raises(WrongSourceError, match=r"^none of \d+ objects was found at ") as told:
+    with pytest.raises(WrongSourceError, match=r"^none of \d+ objects was found at ") as refused:
         desk.make(**options)
-    assert str(bucket) in str(told.value)
-    assert "\n" not in str(told.value)
+    assert str(bucket) in str(refused.value)
+    assert "\n" not in str(refused.value)
     assert tree(path_of(desk)) == before
     desk.source = right
     desk.make(**options)
@@ -65,9 +65,9 @@ def test_a_first_set_of_nothing_but_missing_objects_is_an_error(
 ) -> None:
     (key, *_) = sandbox.images.awkward["listed_but_gone"]
     parsed = keys.parse(key)
-    with pytest.raises(WrongSourceError, match="none of 1 objects was found at s3://") as told:
+    with pytest.raises(WrongSourceError, match="none of 1 objects was found at s3://") as refused:
         desk.make(kind="raw", barcode_prefixes=[parsed.barcode], image_ids=[parsed.image_id])
-    assert "the bucket has no such object" in str(told.value)
+    assert "the bucket has no such object" in str(refused.value)
     assert not desk.folder().names()
 
 
@@ -86,9 +86,9 @@ def test_a_refresh_that_would_lose_most_leaves_the_set(
         return
     # Twice, because what the first run did must not pass for done in the second.
     for _ in range(2):
-        with pytest.raises(WrongSourceError, match=rf"of {had} objects of the set") as told:
+        with pytest.raises(WrongSourceError, match=rf"of {had} objects of the set") as refused:
             desk.make(**LOOSE, group_samples=1)
-        assert "make the set in a new folder" in str(told.value)
+        assert "make the set in a new folder" in str(refused.value)
         now = tree(path_of(desk))
         assert {name: now[name] for name in before} == before
         assert all(name.startswith(building.BUILDING) for name in now.keys() - before.keys())
@@ -143,8 +143,8 @@ def test_an_object_that_fails_keeps_its_copy(
     server.faults = Faults()
     desk.make(**options)
     assert all((row["reason"] is None) == (row["status"] == "fetched") for row in desk.manifest())
-    mended = md5s(desk.manifest())
-    assert {key for key, md5 in md5s(rows).items() if mended[key] != md5} == changed
+    repaired = md5s(desk.manifest())
+    assert {key for key, md5 in md5s(rows).items() if repaired[key] != md5} == changed
 
 
 def md5s(rows: list[dict[str, Any]]) -> dict[str, str]:
@@ -206,7 +206,7 @@ def test_all_objects_of_a_shard_that_is_not_as_large_as_it_was_are_fetched_afres
     path = path_of(desk) / "00001.tar"
     data = bytearray(path.read_bytes())
     row = next(r for r in desk.manifest() if r["path"] == path.name and r["kind"] == "ocr")
-    # An OCR result stands unpacked, so that no MD5 tells that it rotted.
+    # An OCR result stands unpacked, so that no MD5 shows that it rotted.
     data[row["offset"] + 20] ^= 1
     path.write_bytes(data + b"\0" * 512)
     of_shard = {row["key"] for row in desk.manifest() if row["path"] == path.name}
@@ -228,6 +228,6 @@ def test_two_sets_of_loose_files_are_not_mixed_in_a_bucket(
             desk.month()
             for seed in (1, 2):
                 desk.make(kind="400", layout="files", n=6, group_samples=3, seed=seed)
-                lies = {name for name in desk.folder().names() if "/" in name}
-                assert lies == {row["path"] for row in desk.manifest() if row["path"]}
+                stored = {name for name in desk.folder().names() if "/" in name}
+                assert stored == {row["path"] for row in desk.manifest() if row["path"]}
             assert desk.folder().exists(MANIFEST)

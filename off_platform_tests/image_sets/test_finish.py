@@ -111,7 +111,7 @@ def test_bytes_are_found_in_both_layouts(desk: Desk, sandbox: Sandbox, layout: A
     assert contents_of(desk).bytes_of(last | {"group": 0}) is None
 
 
-def test_the_card_tells_the_sets_figures(desk: Desk) -> None:
+def test_the_card_shows_the_sets_figures(desk: Desk) -> None:
     made = desk.make(kind="400+ocr", n=20, seed=4, image_ids=[1, 2, 400])
     card = desk.folder().read(CARD).decode()
     rows = desk.manifest()

@@ -445,9 +445,9 @@ def test_a_filter_without_products_says_what_is_missing(
     connection: duckdb.DuckDBPyConnection, folder: Path
 ) -> None:
     index = write_index(folder / "few.parquet", shelf(3, 1))
-    with pytest.raises(UnusableChoiceError) as told:
+    with pytest.raises(UnusableChoiceError) as refused:
         chosen(connection, index, last_editors=["anna"], edited_until="2026-01-01")
-    sentence = str(told.value)
+    sentence = str(refused.value)
     assert "last_editor, last_modified" in sentence
     assert "OFF_PLATFORM_PRODUCTS_DUMP" in sentence
     assert "\n" not in sentence

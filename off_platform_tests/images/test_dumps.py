@@ -179,8 +179,8 @@ def test_the_published_json_lines(real_data: Callable[[str], Path], reader: Read
 
 def test_the_published_parquet(real_data: Callable[[str], Path], reader: Reader) -> None:
     dump = real_data("off/exports/food_products_1000.parquet")
-    told = ["code", *(name for _, names in FACTS.values() for name in names)]
-    wanted = [name for name in pq.read_schema(dump).names if name in told]
+    kept = ["code", *(name for _, names in FACTS.values() for name in names)]
+    wanted = [name for name in pq.read_schema(dump).names if name in kept]
     rows = pq.read_table(dump, columns=wanted).to_pylist()
     expected = sorted_by_code(map(from_published_parquet, rows))
     assert reader.rows(dump) == expected
@@ -374,7 +374,7 @@ def test_times_are_utc_whatever_the_session(reader: Reader) -> None:
 
 
 @pytest.mark.parametrize(
-    ("told", "languages"),
+    ("of_dump", "languages"),
     [
         ({"languages_codes": {"nl": 1, "fr": 4, "xx": 1, "zh-tw": 1}, "lang": "de"}, ["fr", "nl"]),
         (
@@ -389,16 +389,16 @@ def test_times_are_utc_whatever_the_session(reader: Reader) -> None:
 )
 def test_languages_from_whatever_tells_them(
     reader: Reader,
-    told: dict[str, object],
+    of_dump: dict[str, object],
     languages: list[str],
 ) -> None:
-    (row,) = reader.rows(reader.jsonl({"code": NUTELLA} | told))
+    (row,) = reader.rows(reader.jsonl({"code": NUTELLA} | of_dump))
     assert row["languages"] == languages
 
 
 def test_a_list_that_a_product_has_nothing_of_is_empty_and_not_unknown(reader: Reader) -> None:
-    told = [["en:france", " ", None], None, "en:france"]
-    dump = reader.jsonl(*({"code": str(at), "countries_tags": t} for at, t in enumerate(told, 1)))
+    tags = [["en:france", " ", None], None, "en:france"]
+    dump = reader.jsonl(*({"code": str(at), "countries_tags": t} for at, t in enumerate(tags, 1)))
     found = reader.rows(dump)
     assert [row["countries"] for row in found] == [["en:france"], [], []]
     assert [row["categories"] for row in found] == [None, None, None]

@@ -107,10 +107,10 @@ def test_an_unknown_set_names_those_that_are(declaring: Callable[[str], Path]) -
         ({"country": ["en:france"]}, ["country=", "The options are n, seed, keep_formats, kind"]),
     ],
 )
-def test_a_wrong_option_is_told_in_a_sentence(options: dict[str, Any], words: list[str]) -> None:
-    with pytest.raises(UnusableChoiceError) as told:
+def test_a_wrong_option_is_one_sentence(options: dict[str, Any], words: list[str]) -> None:
+    with pytest.raises(UnusableChoiceError) as refused:
         checked_choice(Choice, options, "here")
-    sentence = str(told.value)
+    sentence = str(refused.value)
     assert sentence.startswith("here: the option ")
     assert "\n" not in sentence
     for word in words:
@@ -318,9 +318,9 @@ def test_a_month_that_is_not_there(desk: Desk) -> None:
 def test_a_choice_that_nothing_fits_changes_nothing(desk: Desk) -> None:
     desk.month()
     desk.make(n=3)
-    with pytest.raises(UnusableChoiceError) as told:
+    with pytest.raises(UnusableChoiceError) as refused:
         desk.make(barcode_prefixes=["99999"])
-    assert str(told.value) == (
+    assert str(refused.value) == (
         "tryout: no object of 2026-11 fits the options; nothing was changed."
     )
     assert len(desk.manifest()) == 3

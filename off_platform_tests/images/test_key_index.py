@@ -82,7 +82,7 @@ LINE = st.one_of(
         st.integers(0, 255).filter(lambda byte: byte != ord("\n")),
     ),
 )
-# An empty last line cannot be told from a newline at the end, and is none.
+# An empty last line cannot be distinguished from a newline at the end, and is none.
 LISTS = st.lists(LINE, min_size=1, max_size=25).filter(lambda lines: lines[-1].strip(b"\r"))
 
 Rows = list[dict[str, Any]]

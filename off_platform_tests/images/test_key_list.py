@@ -126,14 +126,14 @@ def test_any_flipped_bit_is_refused_or_changes_nothing(put: Callable[[bytes], Pa
         (gzip.compress(gzip.compress(PLAIN, mtime=0), mtime=0), "is gzipped twice"),
     ],
 )
-def test_something_else_is_told_in_a_sentence(
+def test_something_else_is_one_sentence(
     put: Callable[[bytes], Path], data: bytes, sentence: str
 ) -> None:
-    with pytest.raises(RefusedKeyListError) as told:
+    with pytest.raises(RefusedKeyListError) as refused:
         inspect(put(data), MOST)
-    assert str(told.value).startswith("The key list ")
-    assert sentence in str(told.value)
-    assert "\n" not in str(told.value)
+    assert str(refused.value).startswith("The key list ")
+    assert sentence in str(refused.value)
+    assert "\n" not in str(refused.value)
 
 
 def _bomb(unit: bytes, times: int) -> bytes:
@@ -148,9 +148,9 @@ def _refused_in(path: Path, most: int) -> tuple[str, int]:
     """The sentence and the bytes of memory that a refusal takes."""
     tracemalloc.start()
     try:
-        with pytest.raises(RefusedKeyListError) as told:
+        with pytest.raises(RefusedKeyListError) as refused:
             inspect(path, most)
-        return str(told.value), tracemalloc.get_traced_memory()[1]
+        return str(refused.value), tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
 

@@ -120,7 +120,7 @@ def test_no_list_is_filed_under_another_month(desk: Desk, server: S3Server, mont
     asked = monthly.Asked(month, today=date(2026, 11, 30))
     bounds = monthly.Bounds(2**30, 1, 1)
     for replace in (False, True):
-        with pytest.raises(NoSnapshotError) as told:
+        with pytest.raises(NoSnapshotError) as refused:
             monthly.sync_month(
                 desk.lake,
                 desk.source,
@@ -128,8 +128,8 @@ def test_no_list_is_filed_under_another_month(desk: Desk, server: S3Server, mont
                 desk.connection,
                 bounds,
             )
-        assert str(told.value).startswith(f"{month[:7]} has no snapshot: ")
-        assert "\n" not in str(told.value)
+        assert str(refused.value).startswith(f"{month[:7]} has no snapshot: ")
+        assert "\n" not in str(refused.value)
     assert server.requests == []
     assert lake_tree(desk) == {}
 
@@ -261,9 +261,9 @@ def test_a_list_that_stays_missing(desk: Desk, bucket: Path, waits: list[float])
     desk.month()
     before = lake_tree(desk)
     (bucket / KEY_LIST).unlink()
-    with pytest.raises(GoneError) as told:
+    with pytest.raises(GoneError) as refused:
         desk.sync(NEXT_MONTH, tries=8)
-    assert str(told.value) == f"{KEY_LIST} is not there."
+    assert str(refused.value) == f"{KEY_LIST} is not there."
     # "Waits double from 1 s to 60 s, so that eight tries take two minutes."
     assert waits == [1, 2, 4, 8, 16, 32, 60]
     assert lake_tree(desk) == before
@@ -287,9 +287,9 @@ def test_a_server_that_is_not_there(desk: Desk, sandbox: Sandbox, waits: list[fl
     before = lake_tree(desk)
     with S3Server({BUCKET: sandbox.images.folder}) as gone:
         desk.source = source_of(gone)
-    with pytest.raises(DownloadError, match=f"{KEY_LIST} could not be read: ") as told:
+    with pytest.raises(DownloadError, match=f"{KEY_LIST} could not be read: ") as refused:
         desk.sync(NEXT_MONTH)
-    assert "\n" not in str(told.value)
+    assert "\n" not in str(refused.value)
     assert len(waits) == 2
     assert lake_tree(desk) == before
 

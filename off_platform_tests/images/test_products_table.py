@@ -90,9 +90,9 @@ def test_a_dump_at_an_address(
 
 def test_no_file_says_where_it_should_be(desk: Desk, tmp_path: Path) -> None:
     path = tmp_path / "nothing.csv.gz"
-    with pytest.raises(NoDumpError) as told:
+    with pytest.raises(NoDumpError) as refused:
         make_products(desk.lake, str(path), SETTINGS, desk.connection)
-    assert str(told.value) == (
+    assert str(refused.value) == (
         f"There is no dump of products at {path}; check OFF_PLATFORM_PRODUCTS_DUMP."
     )
     with pytest.raises(NoDumpError):

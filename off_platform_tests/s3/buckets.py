@@ -58,7 +58,7 @@ class Stored:
         size: in bytes.
         modified_ns: when it was last written.
         etag: quoted.
-        signature: tells its file from a later one; None where bytes stand in for the file.
+        signature: differs from that of a later file; None where bytes stand in for the file.
         whole: the answer to a GET request for all of it, kept of a small object.
     """
 

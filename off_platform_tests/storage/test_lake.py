@@ -272,7 +272,7 @@ def test_manifests_of_image_sets_are_one_view(lake: Lake) -> None:
 
 
 def lake_file(lake: Lake, image_set: str) -> Path:
-    """Where the manifest of an image set lies, its folder made."""
+    """The path of the manifest of an image set, its folder made."""
     path = Path(lake.root.address(f"image_sets/{image_set}/manifest.parquet"))
     path.parent.mkdir(parents=True)
     return path

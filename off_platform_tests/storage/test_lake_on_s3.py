@@ -164,7 +164,7 @@ def test_a_query_asks_for_a_small_table_once(server: S3Server) -> None:
 
 
 def test_a_table_that_was_replaced_is_read_anew(server: S3Server) -> None:
-    """Within the same second and of the same size, so that neither of them tells."""
+    """Within the same second and of the same size, so that neither of them differs."""
     lake = Lake("s3://lake", Access(endpoint=server.url))
     with lake.connect() as connection:
         for code in "12345":

@@ -205,7 +205,7 @@ def test_a_person_finds_an_object(url: str, access: Access, key: str, found: str
     assert found == source.address + quote(key)
 
 
-def test_local_places_are_told_from_others() -> None:
+def test_local_places_are_distinguished_from_others() -> None:
     local = ["var/lake", "/lake", "file:///lake", "~/lake", "lake:1"]
     others = ["s3://lake", "http://host", "https://host", "memory://"]
     assert [is_local(url) for url in [*local, *others]] == [True] * 5 + [False] * 4

@@ -210,7 +210,7 @@ def compare_with(data: bytes) -> Callable[[bytes], tuple[str | None, int]]:
 
 
 @pytest.mark.parametrize(("forever", "status"), [(False, "fetched"), (True, "corrupt")])
-def test_without_an_md5_another_read_tells_a_flip_from_a_damaged_object(
+def test_without_an_md5_another_read_distinguishes_a_flip_from_a_damaged_object(
     folder: Path, *, forever: bool, status: str
 ) -> None:
     faults = Faults(flip=1.0, flip_forever=forever)

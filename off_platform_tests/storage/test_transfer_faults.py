@@ -106,7 +106,7 @@ def most_memory(server: S3Server, count: int) -> float:
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="Linux tells the memory there")
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="Linux reports the memory there")
 def test_memory_does_not_grow_with_the_number_of_objects(tmp_path: Path) -> None:
     folder = put_down(tmp_path, {f"{number}.jpg": bytes(10_000) for number in range(100)})
     with S3Server({BUCKET: folder}, record=False) as server:

@@ -50,15 +50,15 @@ def store_of(server: S3Server, retries: int = 0) -> S3Store:
         ({"if_match": '"0"', "range": {"offset": 99}}, "readme", exceptions.PreconditionError),
     ],
 )
-def test_obstore_tells_these_answers_by_class(
+def test_obstore_has_a_class_for_these_answers(
     folder: Path, options: Any, key: str, error: type[Exception]
 ) -> None:
-    """`transfer` and `download` tell what became of an object by it."""
+    """`transfer` and `download` decide by it what became of an object."""
     with S3Server({"images": folder}) as server, pytest.raises(error):
         obstore.get(store_of(server), key, options=options)
 
 
-def test_obstore_tells_a_refusal_by_class(folder: Path) -> None:
+def test_obstore_has_a_class_for_a_refusal(folder: Path) -> None:
     with S3Server({"images": folder}, missing_is_forbidden=True) as server:
         with pytest.raises(exceptions.PermissionDeniedError):
             obstore.get(store_of(server), "none")
@@ -66,7 +66,7 @@ def test_obstore_tells_a_refusal_by_class(folder: Path) -> None:
             obstore.head(store_of(server), "none")
 
 
-def test_obstore_tells_slow_down_only_in_its_text(folder: Path) -> None:
+def test_obstore_names_slow_down_only_in_its_text(folder: Path) -> None:
     """With a class of its own, `transfer` need not look for the text."""
     with S3Server({"images": folder}) as server:
         server.slow_down_for(requests=1)

@@ -1,6 +1,7 @@
 """Texts and lists of texts: whether they are clean, and what they were before damage. Pure."""
 
 import re
+from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -103,10 +104,7 @@ def lists_sound(column: Column, *, said: str = "") -> "Bools":
 def _sound(column: Column, *, said: str, odd: str) -> "Bools":
     """Which texts have neither what is always odd, nor signs of double encoding that are some."""
     texts = one_array(column)
-    missing = "|".join(_any_case(word) for word in MISSING if word != said)
-    pattern = f"^[{SPACES}]|[{SPACES}]$|[{CONTROLS}\ufffd{LINES}]|{INVISIBLE}"
-    pattern += f"|^(?:{missing}|{ERROR_VALUE}|[{MARKS}][{MARKS}{SPACES}]*)$"
-    sound = ~matches(texts, pattern + odd, absent=False)
+    sound = ~matches(texts, _always_odd(said) + odd, absent=False)
     beyond_ascii = pc.fill_null(pc.invert(pc.string_is_ascii(texts)), fill_value=False)
     rows = np.flatnonzero(sound & beyond_ascii.to_numpy(zero_copy_only=False))
     if len(rows):
@@ -114,6 +112,13 @@ def _sound(column: Column, *, said: str, odd: str) -> "Bools":
     if len(rows):
         sound[rows] = sound_by_distinct(texts.take(pa.array(rows)), repaired_text)
     return sound
+
+
+@cache
+def _always_odd(said: str) -> str:
+    missing = "|".join(_any_case(word) for word in MISSING if word != said)
+    pattern = f"^[{SPACES}]|[{SPACES}]$|[{CONTROLS}\ufffd{LINES}]|{INVISIBLE}"
+    return f"{pattern}|^(?:{missing}|{ERROR_VALUE}|[{MARKS}][{MARKS}{SPACES}]*)$"
 
 
 def _any_case(word: str) -> str:
