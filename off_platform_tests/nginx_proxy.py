@@ -23,7 +23,7 @@ from typing import Any
 import pytest
 from websockets.sync.client import ClientConnection, connect
 
-from off_platform_tests.waiting import PATIENCE_SECONDS
+from off_platform_tests.waiting import PATIENCE_SECONDS, end_with_the_tests
 
 PROJECT = Path(__file__).resolve().parents[1]
 DEPLOY = PROJECT / "deploy"
@@ -176,6 +176,7 @@ def running(
         process = subprocess.Popen(  # noqa: S603 - nginx, and Dagster's own programs
             command, cwd=folder, stdout=output, stderr=output,
             env={"PATH": f"{BIN}:/usr/bin:/bin", "HOME": str(folder), **environment},
+            preexec_fn=end_with_the_tests,  # noqa: PLW1509 - before any thread is started there
         )  # fmt: skip
     try:
         wait_for(port, process, folder / log)

@@ -1,9 +1,13 @@
-"""Waiting for a result, however slow the machine: no test asserts a time.
+"""Waiting for a result, however slow the machine, and programs that do not outlive the tests.
 
-What waits for other processes waits as long as something moves, and fails once nothing has moved
-for long. What cannot be watched gets `PATIENCE_SECONDS`, an end for what hangs.
+No test asserts a time. What waits for other processes waits as long as something moves, and fails
+once nothing has moved for long. What cannot be watched gets `PATIENCE_SECONDS`, an end for what
+hangs.
 """
 
+import ctypes
+import signal
+import sys
 import time
 from collections.abc import Callable
 
@@ -14,6 +18,14 @@ STILL_SECONDS = 300.0
 # However much still moves.
 LONGEST_SECONDS = 3600.0
 LOOK_SECONDS = 0.5
+# Of Linux' prctl: the signal that a process gets when the one that started it is gone.
+PARENT_DEATH_SIGNAL = 1
+
+
+def end_with_the_tests() -> None:
+    """For `preexec_fn`: Linux ends the program when the tests were killed and cannot."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PARENT_DEATH_SIGNAL, signal.SIGTERM)
 
 
 def wait_until(

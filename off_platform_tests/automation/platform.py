@@ -23,7 +23,7 @@ import pytest
 
 from off_platform.imports.intake.taking_in import key_of
 from off_platform_tests.automation.listeners import Listener, listening, mailbox
-from off_platform_tests.waiting import PATIENCE_SECONDS, wait_until
+from off_platform_tests.waiting import PATIENCE_SECONDS, end_with_the_tests, wait_until
 
 # The month is made by a click, or a condition.
 NEVER = "0 0 29 2 *"
@@ -134,6 +134,7 @@ def _started(name: str, *words: str, root: Path, log: str) -> "subprocess.Popen[
             stderr=output,
             env=_environment(root),
             start_new_session=True,
+            preexec_fn=end_with_the_tests,  # noqa: PLW1509 - before any thread is started there
         )
 
 

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from off_platform.storage.lake import Lake
-from off_platform_tests.waiting import PATIENCE_SECONDS
+from off_platform_tests.waiting import PATIENCE_SECONDS, end_with_the_tests
 
 ROOT = Path(__file__).resolve().parents[2]
 COLUMNS = pa.schema([("code", pa.string())])
@@ -63,7 +63,11 @@ def python(lake: Lake, program: str, *arguments: str) -> "subprocess.Popen[str]"
     """A program that finds the lake as `lake`, in a process of its own."""
     command = [sys.executable, "-c", START + program, lake.url, json.dumps(arguments)]
     return subprocess.Popen(  # noqa: S603 - our own program
-        command, cwd=ROOT, stdout=subprocess.PIPE, text=True
+        command,
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
+        preexec_fn=end_with_the_tests,  # noqa: PLW1509 - before any thread is started there
     )
 
 
