@@ -191,6 +191,7 @@ def test_missing_objects_are_named_and_are_the_exit_code(run: Run, readable: Pat
     assert len(labels) == 36
 
 
+@pytest.mark.slow
 def test_a_second_run_has_what_is_new_changed_and_gone(run: Run, readable: Path) -> None:
     bucket = Path(shutil.copytree(readable, "bucket"))
     assert run("--n", "all", "--out", "photos", BINS_BUCKET="bucket")[0] == 0
@@ -218,6 +219,7 @@ def test_a_second_run_has_what_is_new_changed_and_gone(run: Run, readable: Path)
             assert json.load(file)["EXPECTED_QUANTITY"] == quantity
 
 
+@pytest.mark.slow
 def test_metadata_that_cannot_be_read_is_counted_and_tried_again(run: Run, readable: Path) -> None:
     bucket = Path(shutil.copytree(readable, "bucket"))
     spoiled = sorted((bucket / "metadata").glob("0000*.json"))[:3]
@@ -238,6 +240,7 @@ def test_metadata_that_cannot_be_read_is_counted_and_tried_again(run: Run, reada
     assert "could not be read" not in err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("faults", "oddity"),
     [

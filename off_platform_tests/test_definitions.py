@@ -349,6 +349,7 @@ def _last_months_snapshot(house: House, lines: list[bytes]) -> None:
     (folder / KEY_LIST).write_bytes(now)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("more", "passes"), [(4, True), (5, False)])
 def test_a_list_that_shrank_too_much_goes_no_further(
     house_at: HouseMaker, *, more: int, passes: bool
@@ -373,6 +374,7 @@ def test_a_list_that_shrank_too_much_goes_no_further(
         assert not started & {"key_index", "key_changes"}
 
 
+@pytest.mark.slow
 def test_a_newer_list_replaces_the_snapshot_when_asked(house_at: HouseMaker) -> None:
     house = house_at()
     assert house.run("monthly", THIS_MONTH, only=MONTH_TABLES).success
@@ -387,6 +389,7 @@ def test_a_newer_list_replaces_the_snapshot_when_asked(house_at: HouseMaker) -> 
     assert house.materialized("key_index_oddities")["dagster/partition_row_count"] == 3
 
 
+@pytest.mark.slow
 def test_without_a_dump_products_say_so_and_filters_too(house_at: HouseMaker) -> None:
     house = house_at(products_dump=None)
     result = house.run("products_dump")

@@ -65,12 +65,14 @@ def revisions(folder: Path) -> list[int]:
     return found
 
 
+@pytest.mark.slow
 def test_daemon_and_webserver_may_start_in_a_home_that_nobody_has_made(tmp_path: Path) -> None:
     shutil.copy(PROJECT / "dagster.yaml", tmp_path)
     assert not opened_at_once(tmp_path, "dagster")
     assert revisions(tmp_path) == [1, 1, 1]
 
 
+@pytest.mark.slow
 def test_first_commands_may_start_at_once_where_there_is_nothing(tmp_path: Path) -> None:
     assert not opened_at_once(tmp_path, "ours")
     assert revisions(tmp_path) == [1, 1, 1]

@@ -113,6 +113,7 @@ def files(home: Path, run_id: str) -> list[Path]:
     return [path for path in home.rglob(f"*{run_id}*") if path.is_dir() or path.suffix == ".db"]
 
 
+@pytest.mark.slow
 def test_superseded_and_failed_runs_go_and_the_ui_shows_the_same(
     home: Path, instance: dg.DagsterInstance
 ) -> None:
@@ -185,6 +186,7 @@ def test_the_last_run_of_all_stays_so_that_its_numbers_are_not_given_again(
     assert forget(instance) == Forgotten(failed[:1], failed[1:])
 
 
+@pytest.mark.slow
 def test_stopped_in_the_middle_it_goes_on_the_next_time(
     home: Path, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -201,6 +203,7 @@ def test_stopped_in_the_middle_it_goes_on_the_next_time(
     assert not any(files(home, each) for each in runs[:2])
 
 
+@pytest.mark.slow
 def test_the_command_says_what_it_did(
     instance: dg.DagsterInstance, capsys: pytest.CaptureFixture[str]
 ) -> None:

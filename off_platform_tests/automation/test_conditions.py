@@ -191,6 +191,7 @@ def test_an_index_made_by_hand_brings_the_changes_up_to_date(conditions: Conditi
     assert conditions.asked() == of({"key_changes"})
 
 
+@pytest.mark.slow
 def test_a_whole_run_leaves_nothing_to_ask_for(tmp_path: Path, sandbox: Sandbox) -> None:
     with dg.DagsterInstance.ephemeral(tempdir=str(tmp_path)) as instance:
         settings = Settings(

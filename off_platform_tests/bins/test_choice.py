@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import duckdb
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -321,7 +321,6 @@ OPTIONS = st.fixed_dictionaries(
 
 
 @given(OPTIONS)
-@settings(max_examples=80)
 def test_quantities_that_exclude_each_other_are_refused(options: dict[str, Any]) -> None:
     if _quantities_can_fit(options):
         BinChoice.model_validate(options)
@@ -331,7 +330,6 @@ def test_quantities_that_exclude_each_other_are_refused(options: dict[str, Any])
 
 
 @given(LISTED, OPTIONS.filter(_quantities_can_fit))
-@settings(max_examples=80)
 def test_every_option_agrees_with_the_rules_by_hand(
     connection: duckdb.DuckDBPyConnection, bins: list[Bin], options: dict[str, Any]
 ) -> None:

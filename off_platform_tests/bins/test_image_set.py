@@ -438,6 +438,7 @@ def test_a_bucket_out_of_reach_leaves_the_set_as_it_is(sets: Sets) -> None:
     assert tree(sets.root / "few") == before
 
 
+@pytest.mark.slow
 def test_a_run_stopped_at_any_change_ends_with_the_same_bytes(sets: Sets) -> None:
     sets.make("whole", **TINY)
     stops = 0

@@ -11,7 +11,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from off_platform.bins import inventory
@@ -233,7 +233,6 @@ ITEMS = st.builds(
 )
 
 
-@settings(max_examples=40)
 @given(st.lists(st.dictionaries(TEXTS, ITEMS, max_size=4), max_size=8))
 def test_what_is_found_usable_is_in_the_tables_as_it_was(inventories: list[dict[str, Row]]) -> None:
     bins = [bin_of(f"{number:05d}", items) for number, items in enumerate(inventories, 1)]

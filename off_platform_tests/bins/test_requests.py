@@ -12,6 +12,7 @@ from off_platform_tests.s3.server import S3Server
 ROOT = Path(__file__).resolve().parents[2]
 
 
+@pytest.mark.slow
 def test_the_set_tryout_asks_little_of_a_lake_in_a_bucket(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:

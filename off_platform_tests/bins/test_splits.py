@@ -94,7 +94,6 @@ SHARES = st.tuples(st.integers(0, 100), st.integers(0, 100), st.integers()).map(
 )
 
 
-@settings(max_examples=40)
 @given(number=st.integers(0, 120), seed=st.integers(0, 1000), shares=SHARES)
 def test_no_visit_is_parted(
     connection: duckdb.DuckDBPyConnection, number: int, seed: int, shares: SplitShares
@@ -228,7 +227,6 @@ def test_what_a_leak_is(
     assert connection.execute(leak_query(table, "side")).fetchall() == [leak]
 
 
-@settings(max_examples=40)
 @given(
     sides=st.lists(
         st.tuples(st.sampled_from("abcdef"), st.sampled_from(SPLITS)), min_size=1, max_size=20

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from off_platform.bins.visits import bin_visits_query, visits_query
@@ -140,7 +140,6 @@ def test_what_a_visit_is(
     assert visits(connection, bins) == together
 
 
-@settings(max_examples=150)
 @given(bins=some_bins())
 def test_visits_are_those_told_by_hand(
     connection: duckdb.DuckDBPyConnection, bins: list[PlainBin]
@@ -148,7 +147,6 @@ def test_visits_are_those_told_by_hand(
     assert visits(connection, bins) == visits_by_hand(bins)
 
 
-@settings(max_examples=60)
 @given(bins=some_bins())
 def test_a_row_a_visit(connection: duckdb.DuckDBPyConnection, bins: list[PlainBin]) -> None:
     by_visit: dict[str, list[PlainBin]] = {}

@@ -60,6 +60,7 @@ def test_a_person_reads_where_what_and_what_to_do(run: Run) -> None:
     assert "1. Use a period instead of the comma. (1 finding)" in out
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("run")
 def test_what_a_killed_command_left_is_removed_by_the_next(tmp_path: Path) -> None:
     temporary = tmp_path / "temporary"
@@ -200,6 +201,7 @@ def test_a_file_without_a_corrected_copy_says_why(run: Run) -> None:
     assert not Path("c.csv").exists()
 
 
+@pytest.mark.slow
 def test_an_import_is_taken_in_with_its_report(run: Run) -> None:
     code, out, _ = run("import", "good.csv", "some.csv")
     assert code == 1
@@ -214,6 +216,7 @@ TIMELINE = """query($filter: RunsFilter!) { runsOrError(filter: $filter) { ... o
     pipelineName status repositoryOrigin { repositoryName repositoryLocationName } } } } }"""
 
 
+@pytest.mark.slow
 def test_a_run_of_the_command_line_is_shown_as_one_of_the_code_location(run: Run) -> None:
     """Asked as the UI asks: its timeline leaves out a run without an origin."""
     assert run("import", "good.csv")[0] == 0
@@ -247,6 +250,7 @@ def asked(home: Path, query: str, of: dict[str, object]) -> dict[str, Any]:
     return dict(answer.data)
 
 
+@pytest.mark.slow
 def test_a_command_that_died_is_left_to_its_user(run: Run, tmp_path: Path) -> None:
     """The daemon ends its run and reports it, and does not start it with rights of its own."""
     shutil.copy(PROJECT / "dagster.yaml", tmp_path)
@@ -282,6 +286,7 @@ def test_imports_are_refused_before_any_is_taken_in(run: Run) -> None:
     assert not Path("var").exists()
 
 
+@pytest.mark.slow
 def test_a_refused_import_is_reported_without_a_traceback(tmp_path: Path) -> None:
     (tmp_path / "bad.csv").write_text(BAD)
     done = subprocess.run(  # noqa: S603 - our own program

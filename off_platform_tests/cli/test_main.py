@@ -216,6 +216,7 @@ def test_a_wrong_declaration_is_one_sentence(run: Run, toml: str, sentence: str)
     assert sentence in err
 
 
+@pytest.mark.slow
 def test_a_filter_that_the_dump_cannot_answer_is_one_sentence(run: Run, sandbox: Sandbox) -> None:
     """The CSV dump has countries and no languages."""
     Path("image_sets.toml").write_text("[images.few]\nn = 4\n")

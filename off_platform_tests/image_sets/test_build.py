@@ -550,6 +550,7 @@ def _stop_everywhere(desk: Desk, first: Row | None, then: Row, tmp_path: Path) -
     raise AssertionError("a run makes no thousand changes")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("first", "then"),
     [
@@ -622,6 +623,7 @@ def _kill_and_go_on(desk: Desk, tmp_path: Path, times: int) -> None:
         shutil.rmtree(lake)
 
 
+@pytest.mark.slow
 def test_killed_runs_end_with_the_same_bytes(desk: Desk, server: S3Server, tmp_path: Path) -> None:
     server.faults = Faults(latency_seconds=0.01)
     _kill_and_go_on(desk, tmp_path, 3)

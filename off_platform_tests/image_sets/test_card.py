@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
@@ -339,13 +339,11 @@ def test_a_hostile_value_changes_nothing_but_its_own_text(value: str) -> None:
     agree([value])
 
 
-@settings(max_examples=40)
 @given(st.lists(st.text(max_size=40), min_size=1, max_size=6))
 def test_no_value_changes_anything_but_its_own_text(values: list[str]) -> None:
     agree(values)
 
 
-@settings(max_examples=40)
 @given(st.text("|`*_<>&\\[]()!#-+=~$@:/. \nab1", min_size=1, max_size=30))
 def test_a_value_made_of_markup_is_read_back_as_written(value: str) -> None:
     agree([value])

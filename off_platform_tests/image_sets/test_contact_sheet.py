@@ -9,7 +9,7 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageOps
 
@@ -202,7 +202,6 @@ def test_what_cannot_be_drawn_says_why(photo: bytes, sentence: str) -> None:
         thumbnail(photo, 96)
 
 
-@settings(max_examples=300)
 @given(
     cut=st.integers(0, 900),
     changes=st.lists(st.tuples(st.integers(0, 899), st.integers(0, 255)), max_size=6),

@@ -11,7 +11,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -147,7 +147,6 @@ def test_pinned_places() -> None:
 
 
 @given(st.lists(PHOTOS, min_size=1, max_size=30, unique=True), st.integers())
-@settings(max_examples=60)
 def test_the_query_orders_as_python_does(
     connection: duckdb.DuckDBPyConnection, folder: Path, photos: list[tuple[str, int]], seed: int
 ) -> None:
@@ -184,7 +183,6 @@ LISTED = st.lists(
 
 
 @given(LISTED, OPTIONS)
-@settings(max_examples=80)
 def test_every_option_agrees_with_the_rules_by_hand(
     connection: duckdb.DuckDBPyConnection, folder: Path, listed: list[str], options: dict[str, Any]
 ) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import duckdb
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from off_platform.images import keys
@@ -66,7 +66,6 @@ def expected(now: list[str], before: list[str]) -> list[Change]:
 
 
 @given(INDEX, INDEX)
-@settings(max_examples=100)
 def test_changes_are_the_differences_of_the_sets(
     connection: duckdb.DuckDBPyConnection, now: list[str], before: list[str]
 ) -> None:
@@ -74,7 +73,6 @@ def test_changes_are_the_differences_of_the_sets(
 
 
 @given(INDEX.filter(len), st.data())
-@settings(max_examples=60)
 def test_a_product_that_changed_within_equal_numbers_shows(
     connection: duckdb.DuckDBPyConnection, before: list[str], data: st.DataObject
 ) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from off_platform.images import key_list, keys
@@ -138,7 +138,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @example(lines=[b"data/301/762/042/2003/01.jpg"], newline=False, in_order=False, block=None)
 @example(lines=[b"data/301/762/042/2003/1.jpg\r"], newline=False, in_order=False, block=None)
 @example(lines=[b"junk", b"junk"], newline=True, in_order=False, block=1)
-@settings(max_examples=120)
 def test_every_line_is_a_row_or_an_oddity_as_the_rule_for_one_says(
     folder: Path, lines: list[bytes], *, newline: bool, in_order: bool, block: int | None
 ) -> None:
@@ -161,7 +160,6 @@ def test_every_line_is_a_row_or_an_oddity_as_the_rule_for_one_says(
     st.lists(st.sampled_from([b"a", b"b", b"c", b"data/17/1.jpg"]), min_size=1, max_size=30),
     st.sampled_from([1, 7, 20, None]),
 )
-@settings(max_examples=80)
 def test_order_and_repeats_are_counted_across_blocks(
     folder: Path, lines: list[bytes], block: int | None
 ) -> None:

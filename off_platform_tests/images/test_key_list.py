@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from off_platform.images import key_list
@@ -53,7 +53,6 @@ def test_the_last_key_needs_no_newline(put: Callable[[bytes], Path]) -> None:
     size=st.integers(3, 50),
 )
 @example(lines=[b"\r"], newline=False, size=3)
-@settings(max_examples=60)
 def test_blocks_are_whole_lines(
     tmp_path_factory: pytest.TempPathFactory, *, lines: list[bytes], newline: bool, size: int
 ) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from off_platform.barcodes.text import normal_form
@@ -63,7 +63,6 @@ def connection() -> Iterator[duckdb.DuckDBPyConnection]:
         yield made
 
 
-@settings(max_examples=60)
 @given(
     st.tuples(st.just("current"), parts_of(CODES.map(normal_form)))
     | st.tuples(st.just("document"), parts_of(CODES.map(lambda code: f"1{code[:11]}")))

@@ -490,6 +490,7 @@ def a_month_anew(desk: Desk) -> None:
     compare_month(desk.lake, NEXT_MONTH, desk.connection)
 
 
+@pytest.mark.slow
 def test_a_month_can_be_stopped_before_each_of_its_changes(
     desk: Desk, bucket: Path, tmp_path: Path
 ) -> None:

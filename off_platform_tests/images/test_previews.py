@@ -7,7 +7,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from off_platform.images.previews import changes_chart, index_preview
@@ -39,7 +39,6 @@ def test_a_table_shows_its_first_rows(connection: duckdb.DuckDBPyConnection) -> 
 
 @given(st.text(max_size=90))
 @example("a|b`c\n| d")
-@settings(max_examples=60)
 def test_texts_from_outside_are_no_markup(connection: duckdb.DuckDBPyConnection, text: str) -> None:
     if "\0" in text:
         return

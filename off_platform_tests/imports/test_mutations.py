@@ -168,6 +168,7 @@ def outcomes(seeds: Seeds, count: int, seed: int, folder: Path) -> Iterator[str]
         shutil.rmtree(out)
 
 
+@pytest.mark.slow
 def test_damaged_files_end_in_a_verdict(seeds: Seeds, tmp_path: Path) -> None:
     ends = Counter(outcomes(seeds, QUICK, 1, tmp_path))
 

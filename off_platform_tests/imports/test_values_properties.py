@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from off_platform.imports.values.barcodes.barcode import barcode, barcode_checks
@@ -33,7 +33,6 @@ LEAST_LENGTH = 1 << 12
 # A square would be 256 times dearer at the mebibyte.
 ROOM = 16
 # The first example pays for the libraries that are imported once used.
-UNHURRIED = settings(max_examples=40)
 
 Read = Callable[[str], Reading]
 READERS: dict[str, Read] = {
@@ -85,7 +84,6 @@ TEXTS = st.one_of(
 
 
 @pytest.mark.parametrize("name", READERS)
-@UNHURRIED
 @given(text=TEXTS)
 def test_what_is_certain_is_settled_by_its_proposal(name: str, text: str) -> None:
     reading = READERS[name](text)
@@ -97,7 +95,6 @@ def test_what_is_certain_is_settled_by_its_proposal(name: str, text: str) -> Non
 
 
 @pytest.mark.parametrize("name", READERS)
-@UNHURRIED
 @given(text=TEXTS)
 def test_only_what_breaks_a_rule_has_a_proposal(name: str, text: str) -> None:
     reading = READERS[name](text)
@@ -106,7 +103,6 @@ def test_only_what_breaks_a_rule_has_a_proposal(name: str, text: str) -> None:
 
 
 @pytest.mark.parametrize("name", SOUND)
-@UNHURRIED
 @given(texts=st.lists(TEXTS, max_size=12))
 @example(
     texts=["\u00c9\u00a0", "Spa\u00df\u201c", "un\u212anown", "4\n", "\u00c3 b", "a ,,b", "NONE"]
@@ -121,7 +117,6 @@ def test_a_column_is_sound_where_its_reader_has_nothing_to_say(name: str, texts:
     assert SOUND[name](wide).tolist() == [*expected, True]
 
 
-@UNHURRIED
 @given(texts=st.lists(TEXTS, max_size=12))
 def test_numbers_of_a_column_are_those_of_its_reader(texts: list[str]) -> None:
     values, sound = number_values(pa.array(texts, pa.string()))
@@ -146,6 +141,7 @@ HOSTILE = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["number kJ", "gtin", "quantity", "timestamp", "url", "countries",
                                   "languages", "language", "list"])  # fmt: skip
 def test_a_mebibyte_of_anything_costs_no_more_than_its_length(name: str) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import boto3
 import obstore
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from obstore.store import MemoryStore
 
@@ -334,7 +334,6 @@ STEPS = st.lists(
 )
 
 
-@settings(max_examples=60)
 @given(STEPS)
 def test_whatever_is_done_disk_and_bucket_hold_the_same(
     tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[str, str, bytes]]

@@ -111,6 +111,7 @@ while True:
 """
 
 
+@pytest.mark.slow
 def test_readers_in_another_process_never_see_half_a_table(lake: Lake) -> None:
     """Nor does a writer that is killed at any moment leave one."""
     with python(lake, REPLACE_FOR_EVER) as process:
@@ -143,6 +144,7 @@ for month in range(1, 5):
 """
 
 
+@pytest.mark.slow
 def test_writers_of_different_partitions_do_not_lose_each_others(lake: Lake) -> None:
     owners = {"one": "2024", "two": "2025", "three": "2026"}
     writers = [python(lake, WRITE_SEVERAL, own, year) for own, year in owners.items()]

@@ -16,7 +16,7 @@ import obstore
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from obstore.store import MemoryStore
 
@@ -128,7 +128,6 @@ def cutting(address: str, cut: set[int]) -> Iterator[str]:
 
 
 @given(names=st.sets(DEEP, max_size=30), beside=st.sets(NAMES, max_size=5))
-@settings(max_examples=60)
 def test_spans_are_together_the_whole_folder_in_order(names: set[str], beside: set[str]) -> None:
     wanted = sorted((FOLDER + name for name in names), key=str.encode)
     store = memory_with([*wanted, *(f"image/{name}" for name in beside), "metadata.txt"])

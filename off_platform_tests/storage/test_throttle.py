@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from off_platform.storage import throttle as throttle_module
@@ -212,7 +212,6 @@ def test_threads_share_the_places_and_recover_together() -> None:
 
 
 @pytest.mark.usefixtures("_short_pauses")
-@settings(max_examples=60)
 @given(st.integers(1, 24), st.lists(st.tuples(st.booleans(), st.integers(1, 8)), max_size=40))
 def test_whatever_the_answers_the_places_stay_within_their_bounds(
     most: int, rounds: list[tuple[bool, int]]

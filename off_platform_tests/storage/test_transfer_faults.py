@@ -64,6 +64,7 @@ def test_whatever_the_mixture_of_faults_no_wrong_byte_comes_through(
         demand_all_accounted_for(outcomes, objects, server)
 
 
+@pytest.mark.slow
 def test_a_burst_of_seconds_is_waited_out_without_a_storm_of_requests(tmp_path: Path) -> None:
     """64 threads that back off one by one would ask hundreds of times in that time."""
     objects = random_objects(1000)

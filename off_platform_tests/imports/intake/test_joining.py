@@ -267,6 +267,7 @@ def test_many_records_are_joined_in_batches(validate: Validate) -> None:
     assert [record["product"] for record in found.accepted] == [f"id:{each}" for each in ids]
 
 
+@pytest.mark.slow
 def test_wide_files_are_joined_in_little_memory(
     validate: Validate, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -10,7 +10,7 @@ import openpyxl
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from off_platform.imports.outputs import findings_sheet as module
@@ -88,7 +88,6 @@ def test_no_finding_is_a_header(tmp_path: Path) -> None:
     assert sheet_of(tmp_path) == (0, [tuple(COLUMNS)])
 
 
-@settings(max_examples=50)
 @given(
     st.one_of(
         st.text(max_size=20),

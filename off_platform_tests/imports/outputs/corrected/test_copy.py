@@ -297,9 +297,10 @@ RECORDS = NAMES.flatmap(
         ).filter(lambda rows: any(cell.strip() for row in rows for cell in row)),
     )
 )
-FEW = settings(max_examples=40, derandomize=True, suppress_health_check=list(HealthCheck))
+FEW = settings(max_examples=25, derandomize=True, suppress_health_check=list(HealthCheck))
 
 
+@pytest.mark.slow
 @FEW
 @given(made=RECORDS, delimiter=st.sampled_from(",;\t"))
 def test_any_table_settles_after_one_correction(
@@ -323,6 +324,7 @@ NESTED = st.one_of(
 )
 
 
+@pytest.mark.slow
 @FEW
 @given(
     names=NAMES,
@@ -343,6 +345,7 @@ def test_any_json_settles_after_one_correction(
         demand_settled(*twice(text, "x.json", Path(folder)))
 
 
+@pytest.mark.slow
 @settings(FEW, max_examples=15)
 @given(made=RECORDS)
 def test_any_workbook_settles_after_one_correction(

@@ -321,6 +321,7 @@ def test_a_cell_with_a_formula_keeps_it_and_is_named(tmp_path: Path) -> None:
     assert sheet["E2"].value == "product_name -> Nutella"
 
 
+@pytest.mark.slow
 def test_a_large_sheet_is_edited_in_pieces(tmp_path: Path) -> None:
     content = io.BytesIO()
     with xlsxwriter.Workbook(content, {"in_memory": True, "constant_memory": True}) as book:

@@ -113,7 +113,7 @@ def test_what_is_no_utf_8_is_named_by_line_and_byte(
 CELLS = st.text(st.sampled_from('ab ,"\n\r;\té0'), max_size=6)
 
 
-@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(rows=st.lists(st.tuples(CELLS, CELLS, CELLS), max_size=12), raw=CELLS)
 def test_any_rows_are_read_alike(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rows: list[tuple[str, ...]], raw: str

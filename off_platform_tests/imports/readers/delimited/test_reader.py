@@ -200,7 +200,7 @@ def test_what_cannot_be_read_says_why(name: str, tmp_path: Path) -> None:
 CELLS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=12)
 
 
-@settings(max_examples=150, derandomize=True)
+@settings(derandomize=True)
 @given(
     # Rows of white space alone are empty lines.
     rows=st.lists(st.tuples(CELLS, CELLS, CELLS.map("x{}".format)), min_size=1, max_size=6),
@@ -221,7 +221,7 @@ def test_what_pythons_writer_writes_is_read_back(
     assert read == [tuple(cell or None for cell in row) for row in rows]
 
 
-@settings(max_examples=200, derandomize=True)
+@settings(derandomize=True)
 @given(text=st.text(st.sampled_from('ab,"\n\r \u00e9'), max_size=40), size=st.integers(1, 3))
 def test_texts_are_read_as_pythons_strict_reader_reads_them(
     text: str, size: int, tmp_path_factory: pytest.TempPathFactory

@@ -188,7 +188,7 @@ SEEN = st.characters(exclude_categories=("Cs", "Cf", "Zl", "Zp"))
 OBJECTS = st.dictionaries(st.text(SEEN, max_size=5).map("c{}c".format), SCALARS, max_size=4)
 
 
-@settings(max_examples=150, derandomize=True)
+@settings(derandomize=True)
 @given(
     items=st.lists(OBJECTS, min_size=1, max_size=5),
     indent=st.sampled_from((None, 0, 2)),

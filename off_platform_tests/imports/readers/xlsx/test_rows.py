@@ -76,7 +76,7 @@ def is_plain(path: Path) -> bool:
             return False
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(rows=st.lists(st.lists(VALUES, min_size=1, max_size=5), min_size=1, max_size=6))
 @pytest.mark.parametrize("writer", ["openpyxl", "xlsxwriter", "xlsxwriter in constant memory"])
 def test_values_are_those_of_openpyxl(tmp_path: Path, writer: str, rows: list[list[Any]]) -> None:
