@@ -11,33 +11,42 @@ import pytest
 
 from off_platform.sandbox.make import Sandbox
 from off_platform_tests.automation.platform import Platform, running_platform
+from off_platform_tests.waiting import wait_until
 
 MONTH = f"{datetime.now(UTC):%Y-%m-01}"
 
 pytestmark = pytest.mark.soak
 
 
-def soon(started: float) -> str:
-    """A minute that comes once while the tests run, as cron has it.
-
-    Args:
-        started: when the webserver was started, which takes about as long as the daemon will.
-    """
-    margin = 75 + 5 * (time.monotonic() - started)
-    moment = datetime.now(UTC) + timedelta(seconds=margin)
-    return f"{moment.minute} {moment.hour} * * *"
+@pytest.fixture(scope="module")
+def moments() -> list[datetime]:
+    """When the month is made, once that is known."""
+    return []
 
 
 @pytest.fixture(scope="module")
-def platform(tmp_path_factory: pytest.TempPathFactory, sandbox: Sandbox) -> Iterator[Platform]:
+def platform(
+    tmp_path_factory: pytest.TempPathFactory, sandbox: Sandbox, moments: list[datetime]
+) -> Iterator[Platform]:
     root = tmp_path_factory.mktemp("schedule")
-    images, bins = sandbox.images.folder, sandbox.bins.folder
     started = time.monotonic()
-    with running_platform(root, images, bins, monthly_cron=lambda: soon(started)) as running:
+
+    def soon() -> str:
+        """A minute that comes once while the tests run; the daemon starts as the webserver did."""
+        margin = 75 + 5 * (time.monotonic() - started)
+        moments.append(datetime.now(UTC) + timedelta(seconds=margin))
+        return f"{moments[0].minute} {moments[0].hour} * * *"
+
+    images, bins = sandbox.images.folder, sandbox.bins.folder
+    with running_platform(root, images, bins, monthly_cron=soon) as running:
         yield running
 
 
-def test_the_month_is_made_by_its_schedule_once(platform: Platform) -> None:
+def test_the_month_is_made_by_its_schedule_once(
+    platform: Platform, moments: list[datetime]
+) -> None:
+    # Nothing moves until then.
+    assert wait_until(lambda: datetime.now(UTC) >= moments[0], time.monotonic)
     platform.wait("the month", lambda: (MONTH, "SUCCESS") in platform.runs("monthly"))
     assert platform.runs("monthly") == [(MONTH, "SUCCESS")]
     assert platform.rows(f"SELECT count(*) > 0 FROM key_index WHERE month = '{MONTH}'") == [(True,)]

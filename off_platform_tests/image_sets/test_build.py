@@ -32,6 +32,9 @@ from off_platform_tests.images_desk import (
 from off_platform_tests.interruptions import Kills, StoppingFolder, at_a_desk, forks
 from off_platform_tests.s3.server import Faults, S3Server, changed
 
+# Nearly every one of them makes a set, or runs Dagster.
+pytestmark = pytest.mark.slow
+
 BOTH = {"kind": "400+ocr", "layout": "shards"}
 LOOSE = {"kind": "raw+ocr", "layout": "files"}
 
@@ -550,7 +553,6 @@ def _stop_everywhere(desk: Desk, first: Row | None, then: Row, tmp_path: Path) -
     raise AssertionError("a run makes no thousand changes")
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("first", "then"),
     [
@@ -623,7 +625,6 @@ def _kill_and_go_on(desk: Desk, tmp_path: Path, times: int) -> None:
         shutil.rmtree(lake)
 
 
-@pytest.mark.slow
 def test_killed_runs_end_with_the_same_bytes(desk: Desk, server: S3Server, tmp_path: Path) -> None:
     server.faults = Faults(latency_seconds=0.01)
     _kill_and_go_on(desk, tmp_path, 3)

@@ -25,6 +25,9 @@ from off_platform.storage.lake_layout import MANIFEST
 from off_platform_tests.images_desk import BUCKET, Desk, desk_at, source_of, tree
 from off_platform_tests.s3.server import Faults, S3Server
 
+# Nearly every one of them makes a set, or runs Dagster.
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def desk(month_desk: Desk) -> Desk:

@@ -21,6 +21,9 @@ from off_platform.partitions import IMPORTS
 from off_platform.settings import Settings
 from off_platform.storage.lake import Lake
 
+# Nearly every one of them runs Dagster.
+pytestmark = pytest.mark.slow
+
 NUTELLA, OREO = "3017620422003", "7622210449283"
 HEADER = "barcode,product_name,fat_g\n"
 GOOD = f"{HEADER}{NUTELLA},Nutella,30.9\n{OREO},Oreo,20.5\n"

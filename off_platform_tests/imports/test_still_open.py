@@ -14,6 +14,9 @@ from off_platform.imports.still_open import State, settled_by, states, still_ope
 from off_platform.imports.validation import validate_import
 from off_platform.storage.lake import Lake
 
+# Nearly every one of them runs Dagster.
+pytestmark = pytest.mark.slow
+
 OREO, NUTELLA, COLA, UPC = "7622210449283", "3017620422003", "5449000000996", "012345678905"
 HEADER = "barcode,product_name,fat_g\n"
 VIEW = "products_quarantined"
