@@ -49,7 +49,7 @@ test: setup  ## Run all tests except those of soak, browser and loaders.
 coverage: setup  ## Run the tests of `make test` with coverage; takes 1.5 times as long.
 	@$(BIN)/pytest $(IN_PARALLEL) -m "not soak and not browser and not loaders" --cov=off_platform --cov-report=term:skip-covered
 
-quick: setup  ## Run only tests that take less than three seconds.
+quick: setup  ## Run only tests that take less than a second.
 	@$(BIN)/pytest $(IN_PARALLEL) -m "not slow and not soak and not loaders"
 
 soak: setup  ## Run the long tests: a daemon for many minutes, many kills, thousands of files.

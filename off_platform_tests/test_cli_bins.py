@@ -21,6 +21,9 @@ from off_platform_tests.command_line import Run, command_line
 from off_platform_tests.images_desk import tree
 from off_platform_tests.s3.server import Faults, S3Server
 
+# Nearly every one of them runs a command to its end.
+pytestmark = pytest.mark.slow
+
 SETTINGS = {f"OFF_PLATFORM_{name.upper()}" for name in Settings.model_fields}
 PADDED = re.compile(r"/\d{5,}\.json")
 MADE = [
@@ -191,7 +194,6 @@ def test_missing_objects_are_named_and_are_the_exit_code(run: Run, readable: Pat
     assert len(labels) == 36
 
 
-@pytest.mark.slow
 def test_a_second_run_has_what_is_new_changed_and_gone(run: Run, readable: Path) -> None:
     bucket = Path(shutil.copytree(readable, "bucket"))
     assert run("--n", "all", "--out", "photos", BINS_BUCKET="bucket")[0] == 0
@@ -219,7 +221,6 @@ def test_a_second_run_has_what_is_new_changed_and_gone(run: Run, readable: Path)
             assert json.load(file)["EXPECTED_QUANTITY"] == quantity
 
 
-@pytest.mark.slow
 def test_metadata_that_cannot_be_read_is_counted_and_tried_again(run: Run, readable: Path) -> None:
     bucket = Path(shutil.copytree(readable, "bucket"))
     spoiled = sorted((bucket / "metadata").glob("0000*.json"))[:3]
@@ -240,7 +241,6 @@ def test_metadata_that_cannot_be_read_is_counted_and_tried_again(run: Run, reada
     assert "could not be read" not in err
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("faults", "oddity"),
     [

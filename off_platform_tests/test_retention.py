@@ -15,6 +15,9 @@ from dagster._core.storage.partition_status_cache import get_and_update_asset_st
 from deploy.forget_old_runs import Forgotten, forget_old_runs, main, options_of
 from off_platform_tests.waiting import PATIENCE_SECONDS
 
+# Nearly every one of them runs Dagster.
+pytestmark = pytest.mark.slow
+
 PROJECT = Path(__file__).resolve().parents[1]
 MONTHS = dg.StaticPartitionsDefinition(["2026-01", "2026-02", "2026-03"])
 UPSTREAM = dg.AssetKey("upstream")
@@ -113,7 +116,6 @@ def files(home: Path, run_id: str) -> list[Path]:
     return [path for path in home.rglob(f"*{run_id}*") if path.is_dir() or path.suffix == ".db"]
 
 
-@pytest.mark.slow
 def test_superseded_and_failed_runs_go_and_the_ui_shows_the_same(
     home: Path, instance: dg.DagsterInstance
 ) -> None:
@@ -186,7 +188,6 @@ def test_the_last_run_of_all_stays_so_that_its_numbers_are_not_given_again(
     assert forget(instance) == Forgotten(failed[:1], failed[1:])
 
 
-@pytest.mark.slow
 def test_stopped_in_the_middle_it_goes_on_the_next_time(
     home: Path, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -203,7 +204,6 @@ def test_stopped_in_the_middle_it_goes_on_the_next_time(
     assert not any(files(home, each) for each in runs[:2])
 
 
-@pytest.mark.slow
 def test_the_command_says_what_it_did(
     instance: dg.DagsterInstance, capsys: pytest.CaptureFixture[str]
 ) -> None:

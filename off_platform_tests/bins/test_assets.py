@@ -20,6 +20,9 @@ from off_platform_tests.bins.conftest import BUCKET
 from off_platform_tests.images_desk import rows_of, tree
 from off_platform_tests.s3.server import S3Server
 
+# Nearly every one of them runs Dagster.
+pytestmark = pytest.mark.slow
+
 DECLARED = """
 [bins.few]
 description = "A few bins to look at."

@@ -125,6 +125,7 @@ def test_only_what_is_new_or_changed_is_fetched(bins_bucket: Path, bins_desk: Bi
     assert "00009" not in rows
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("text", "oddity"),
     [
@@ -164,6 +165,7 @@ def test_halves_without_the_other_are_named(bins_desk: BinsDesk, bins_bucket: Pa
     assert [row["image_key"] for row in bins_desk.rows("bins")] == ["bin-images/00001.jpg", None]
 
 
+@pytest.mark.slow
 def test_faults_cost_no_bin(bins_desk: BinsDesk, bins_bucket: Path) -> None:
     ids = [f"{number:05d}" for number in range(1, 301)]
     fill(bins_bucket, *ids)
@@ -212,6 +214,7 @@ def test_a_bucket_that_cannot_be_listed_changes_nothing(
     assert len(bins_desk.rows("bin_objects")) == 2
 
 
+@pytest.mark.slow
 def test_a_run_stopped_at_any_change_of_the_lake_is_gone_on_with(
     bins_desk: BinsDesk, bins_bucket: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

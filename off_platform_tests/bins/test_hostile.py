@@ -13,6 +13,8 @@ from off_platform_tests.bins.conftest import BinsDesk
 from off_platform_tests.bins.test_collect import fill
 from off_platform_tests.bins.test_tables import all_findings, an_item, text
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("changed", [{"name": "a\ud800"}, {"asin": "\udfff"}])
 def test_half_a_character_is_an_oddity(changed: dict[str, Any]) -> None:

@@ -153,6 +153,7 @@ def text(*items: dict[str, Any], **top: Any) -> str:
     return json.dumps({"BIN_FCSKU_DATA": data, "EXPECTED_QUANTITY": expected, **top})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("bin_id", "found", "table", "rule"),
     [

@@ -375,6 +375,7 @@ def test_a_view_that_is_missing_is_made_also_where_no_set_can_be(run: Run) -> No
         connection.execute("SELECT count(*) FROM key_index")
 
 
+@pytest.mark.slow
 def test_ctrl_c_is_one_sentence_and_its_own_code(sandbox: Sandbox, tmp_path: Path) -> None:
     key_list = sandbox.images.folder / "data" / "data_keys.gz"
     fifo = tmp_path / "endless"
@@ -428,6 +429,7 @@ DAMAGES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damage", DAMAGES)
 @pytest.mark.parametrize("at", ["views", "choice"])
 def test_a_damaged_table_is_named_with_what_to_do(

@@ -154,6 +154,7 @@ def _refused_in(path: Path, most: int) -> tuple[str, int]:
         tracemalloc.stop()
 
 
+@pytest.mark.slow
 def test_a_small_file_that_unpacks_to_endless_zeros(put: Callable[[bytes], Path]) -> None:
     path = put(_bomb(bytes(MEGABYTE), 300))
     assert path.stat().st_size < MEGABYTE
@@ -162,6 +163,7 @@ def test_a_small_file_that_unpacks_to_endless_zeros(put: Callable[[bytes], Path]
     assert memory < 60 * MEGABYTE
 
 
+@pytest.mark.slow
 def test_a_small_file_that_unpacks_to_endless_lines(put: Callable[[bytes], Path]) -> None:
     path = put(_bomb(b"\n" * MEGABYTE, 300))
     sentence, memory = _refused_in(path, 50 * MEGABYTE)

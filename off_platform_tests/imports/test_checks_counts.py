@@ -76,6 +76,7 @@ def test_of_forty_records_at_most_forty_are_broken(name: str, tmp_path: Path) ->
     assert any(finding.broken for finding in found.values())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("broken", [pytest.param(each, id=each.rule) for each in BROKEN])
 def test_records_are_counted_among_the_records_of_the_file(broken: Broken, tmp_path: Path) -> None:
     path = tmp_path / broken.name

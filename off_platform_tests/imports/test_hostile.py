@@ -187,6 +187,7 @@ def test_texts_like_paths_stay_texts(examined: Examine) -> None:
     assert made.verdict.counts == {"unknown_column": 1}
 
 
+@pytest.mark.slow
 def test_a_long_line_is_never_held(tmp_path: Path) -> None:
     path = tmp_path / "x.csv"
     path.write_bytes(HEADER.encode() + b"x" * (160 * MEBIBYTE))
@@ -205,6 +206,7 @@ def _peak(path: Path, folder: Path) -> int:
         tracemalloc.stop()
 
 
+@pytest.mark.slow
 def test_a_workbook_that_unpacks_to_gigabytes_is_not_unpacked(
     examined: Examine, tmp_path: Path
 ) -> None:
@@ -228,6 +230,7 @@ def test_a_workbook_that_unpacks_to_gigabytes_is_not_unpacked(
     assert made.verdict.counts == {"xlsx_too_large": 1}
 
 
+@pytest.mark.slow
 def test_a_workbook_that_lies_about_its_size_is_not_believed(examined: Examine) -> None:
     content = bytearray(workbook_of(rows_of(HEADER_CELLS) + rows_of(GOOD_CELLS) * 100_000))
     name = b"xl/worksheets/sheet1.xml"

@@ -15,6 +15,9 @@ import pytest
 from off_platform.imports.specification.tables import ACCEPTED
 from off_platform_tests.imports.made_files import Examined, demand_consistent, examine
 
+# The files are large.
+pytestmark = pytest.mark.slow
+
 Real = Callable[[str], Path]
 Rows = list[dict[str, str]]
 
@@ -255,7 +258,6 @@ def test_published_tables_are_read_whole(
     assert made.verdict.accepted > 0.9 * made.verdict.records
 
 
-@pytest.mark.slow
 def test_the_dump_as_json_lines_is_read_whole(real_data: Real, tmp_path: Path) -> None:
     path = tmp_path / "dump.jsonl"
     packed = real_data("off/exports/openfoodfacts-products-min.jsonl.gz")

@@ -152,6 +152,7 @@ def test_a_sheet_ends_before_it_is_larger_than_its_part_of_the_zip_may_be(
         assert max(part.file_size for part in book.infolist()) < 2 << 20
 
 
+@pytest.mark.slow
 def test_long_findings_are_written_a_few_at_a_time(tmp_path: Path) -> None:
     long = "a" * 30_000
     sheet_of(tmp_path, *(finding(2 + at, proposal=long) for at in range(900)))

@@ -251,6 +251,7 @@ REAL = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", REAL)
 def test_real_files_settle_after_one_correction(name: str, real_data: Any, tmp_path: Path) -> None:
     first = examine(real_data(f"off/imports/{name}"), tmp_path / "first")
