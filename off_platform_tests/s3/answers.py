@@ -125,7 +125,6 @@ def not_implemented() -> S3Error:
     return S3Error(501, "NotImplemented", message)
 
 
-def slow_down(retry_after_seconds: int | None) -> S3Error:
+def slow_down() -> S3Error:
     """The refusal of a bucket that is asked too much."""
-    headers = {} if retry_after_seconds is None else {"Retry-After": str(retry_after_seconds)}
-    return S3Error(503, "SlowDown", "Please reduce your request rate.", headers)
+    return S3Error(503, "SlowDown", "Please reduce your request rate.")

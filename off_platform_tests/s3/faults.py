@@ -38,7 +38,6 @@ class Faults:
         change: the first answer is cut; from then on the object is `changed(its bytes)`.
         missing: the object is listed and cannot be read.
         only_first_attempts: how many answers for one object `cut`, `stall` and `flip` spoil.
-        retry_after_seconds: sent as Retry-After with every SlowDown, if given.
         seed: another seed hits other objects.
     """
 
@@ -52,7 +51,6 @@ class Faults:
     change: float = 0.0
     missing: float = 0.0
     only_first_attempts: int = 1
-    retry_after_seconds: int | None = None
     seed: int = 0
 
     def __post_init__(self) -> None:

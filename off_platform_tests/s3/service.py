@@ -98,7 +98,7 @@ class Service:
 
     def _answer(self, request: Request) -> Answer:
         if self.burst.hits():
-            raise slow_down(self.faults.retry_after_seconds)
+            raise slow_down()
         name, key = request.place
         bucket = self.buckets.get(name)
         if bucket is None:
@@ -107,7 +107,7 @@ class Service:
             return self._answer_for_bucket(name, bucket, request)
         fault = self.faults.fault_of(key)
         if fault is Fault.SLOW_DOWN and self._ledger.due(name, key, self.faults.slow_down_burst):
-            raise slow_down(self.faults.retry_after_seconds)
+            raise slow_down()
         if request.method not in {"GET", "HEAD"}:
             return self._writes.answer(name, key, request)
         return self._read(name, key, request, fault)

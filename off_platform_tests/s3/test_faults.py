@@ -157,9 +157,9 @@ def test_a_missing_object_is_listed_and_cannot_be_read(served: Callable[..., S3S
 
 
 def test_slow_down_turns_the_first_requests_away(served: Callable[..., S3Server]) -> None:
-    with served(slow_down=1.0, slow_down_burst=2, retry_after_seconds=7) as server:
-        status, headers, body = ask(server, README)
-        assert (status, headers["Retry-After"]) == (503, "7")
+    with served(slow_down=1.0, slow_down_burst=2) as server:
+        status, _, body = ask(server, README)
+        assert status == 503
         assert b"<Code>SlowDown</Code>" in body
         assert [ask(server, README)[0] for _ in range(3)] == [503, 200, 200]
 
