@@ -1,6 +1,6 @@
 """The sandbox's bins bucket as a plain folder: `metadata/` and `bin-images/`.
 
-What lies in the bins is decided in `bins_plan.py`, how it looks in `bins_photos.py`.
+What is in the bins is decided in `bins_plan.py`, their photos are drawn in `bins_photos.py`.
 """
 
 from dataclasses import dataclass
@@ -12,8 +12,8 @@ from off_platform.sandbox.bins_plan import STRAY_ID, BinPlan, plan
 from off_platform.sandbox.bucket_folder import make_once, write_file
 from off_platform.sandbox.products import FIRST_LIST_T
 
-# To be raised when bins or drawings change, so that an older sandbox is made anew.
-EDITION = 2
+# Raise it when plan or drawings change, so that an older sandbox is replaced.
+EDITION = 3
 STRAY_KEY = metadata_key(STRAY_ID)
 
 
@@ -22,10 +22,10 @@ class BinsBucket:
     """A made bucket.
 
     Attributes:
-        folder: what stands for the bucket.
-        bins: all bins as they were planned, whether their files are sound or not.
+        folder: in place of the bucket.
+        bins: all bins as planned, whether their files are sound or not.
         awkward: what is wrong or rare on purpose, each name with its ids.
-        made: whether it was made just now; False where it was there already.
+        made: whether it was made by this call; False where it existed already.
     """
 
     folder: Path
@@ -35,16 +35,16 @@ class BinsBucket:
 
 
 def make_bins_bucket(folder: Path, *, bins: int = 120, seed: int = 1) -> BinsBucket:
-    """Make the bucket, or leave it as it is where the same one lies there already.
+    """Makes the bucket, or leaves it as it is if the same one exists, see `bucket_folder.py`.
 
     Args:
-        folder: where; a sandbox made with other arguments is replaced.
-        bins: in the main set; 15 of the pilot set and two with six digits come to them.
+        folder: where.
+        bins: in the main set; 15 of the pilot set and two with six digits are added.
         seed: another one gives other bins and photos.
 
     Raises:
         ValueError: too few bins or too many, see `bins_plan.plan`.
-        FileExistsError: something else than a sandbox lies in the folder; it is not touched.
+        FileExistsError: the folder holds something other than a sandbox; it is not touched.
     """
     planned = plan(bins, seed)
     arguments = {"edition": EDITION, "bins": bins, "seed": seed}

@@ -1,6 +1,6 @@
-"""The metadata of the sandbox's bins in their genuine shape: items, fields and JSON. Pure.
+"""The metadata of the sandbox's bins in the form of the genuine files: items and JSON. Pure.
 
-Which items lie in which bin is decided in `bins_plan.py`.
+Which items are in which bin is decided in `bins_plan.py`.
 """
 
 import json
@@ -12,7 +12,7 @@ from typing import Any
 from off_platform.sandbox.products import Product, product
 from off_platform.sandbox.seeds import chance
 
-# So many different products lie in all bins together; every tenth goes by the number of a book.
+# Different products in all bins together; every tenth has the number of a book.
 PRODUCTS = 30
 BOOK_EVERY = 10
 # Inches and pounds.
@@ -22,7 +22,7 @@ _LETTERS = "0123456789ABCDEFGHJKLMNPQRSTUVWXYZ"
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One item of a bin: its key, the number of its product, and what the metadata say of it."""
+    """One item of a bin: its key, the number of its product, and its fields in the metadata."""
 
     fcsku: str
     number: int
@@ -30,18 +30,18 @@ class Item:
 
     @property
     def quantity(self) -> int:
-        """How many of it lie in the bin."""
+        """How many of it are in the bin."""
         return int(self.fields["quantity"])
 
 
 @lru_cache(maxsize=4 * PRODUCTS)
 def stocked(number: int, seed: int) -> Product:
-    """The product with a number, as everywhere in the sandbox."""
+    """The sandbox's product with a number."""
     return product(seed, number)
 
 
 def item(number: int, quantity: int, seed: int, *, pilot: bool = False) -> Item:
-    """So many of a product; key, sides and weight are the same in every bin of the seed.
+    """A quantity of a product; key, sides and weight are the same in every bin of the seed.
 
     Args:
         number: of the product, 0 to `PRODUCTS` - 1.
@@ -66,7 +66,7 @@ def item(number: int, quantity: int, seed: int, *, pilot: bool = False) -> Item:
 
 
 def top(items: Iterable[Item], **more: Any) -> dict[str, Any]:
-    """The metadata of a bin as an object; `more` is added to it or stands in place of a field."""
+    """The metadata of a bin as an object; `more` adds or replaces fields."""
     held = list(items)
     return {
         "BIN_FCSKU_DATA": {each.fcsku: each.fields for each in held},
@@ -76,7 +76,7 @@ def top(items: Iterable[Item], **more: Any) -> dict[str, Any]:
 
 
 def as_json(value: dict[str, Any]) -> bytes:
-    """As the genuine files have it: four spaces, keys in order, ASCII, no newline at the end."""
+    """As in the genuine files: four spaces, sorted keys, ASCII, no newline at the end."""
     return json.dumps(value, indent=4, sort_keys=True).encode()
 
 

@@ -1,7 +1,6 @@
-"""What lies in the sandbox's bins, and what is wrong there on purpose. Pure.
+"""What is in the sandbox's bins, and what is awkward on purpose. Pure.
 
-The items' fields stand in `bins_metadata.py`; how a bin looks is drawn in `bins_photos.py`; both
-are written in `bins_bucket.py`.
+The items' fields are in `bins_metadata.py`; the files are written by `bins_bucket.py`.
 """
 
 from collections.abc import Iterable
@@ -13,22 +12,22 @@ from off_platform.sandbox.bins_metadata import PRODUCTS, Item, as_json, item, to
 from off_platform.sandbox.seeds import chance, happens
 
 LEAST_BINS = 40
-# The stem of a key that is no bin's.
+# The stem of a key that is not a bin's.
 STRAY_ID = "notes"
 SIX_DIGITS = ("100000", "100001")
 # Two of each class of 200, and the ends of some classes.
 PILOT = (1, 7, 200, 201, 207, 401, 407, 523, 601, 607, 801, 807, 1001, 1007, 1200)
-# Expected quantities of bins that are not empty as often as in the genuine set, about.
+# Expected quantities of bins that are not empty, about as often as in the genuine set.
 QUANTITIES = (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 15, 20, 30)
 QUANTITY_WEIGHTS = (77, 144, 168, 151, 117, 85, 60, 46, 50, 30, 25, 15, 10)
-# Photos of a visit as often as in the first 10,000 genuine bins, about.
+# Photos of a visit, about as often as in the first 10,000 genuine bins.
 PHOTOS = (1, 2, 3)
 PHOTO_WEIGHTS = (41, 54, 5)
-# Of an item, if the bin has room for as many.
+# Quantities of an item, up to what is left of the bin's.
 COUNTS = (1, 2, 3, 5, 12)
 COUNT_WEIGHTS = (67, 18, 8, 5, 2)
 MOST_SKUS = 8
-# One visit of so many is an empty bin, the first of them early, so that the smallest set has one.
+# One visit in 25 is an empty bin; the first one early, so that the smallest set has one.
 EMPTY_EVERY, EMPTY_FIRST = 25, 6
 HTML_PAGE = b"<!DOCTYPE html>\n<html><body><h1>503 Slow Down</h1></body></html>\n"
 CUT_AT = 200
@@ -36,9 +35,9 @@ CUT_AT = 200
 
 @dataclass(frozen=True, slots=True)
 class BinPlan:
-    """A bin: its id, what lies in it, how many are expected, and its files; metadata may be none.
+    """A bin: its id, items, expected quantity and metadata file, if it has one.
 
-    What is spoilt shows in `metadata`; `items` and `expected` then tell what they should say.
+    Where `metadata` is spoilt, `items` and `expected` are what it should say.
     """
 
     id: str
@@ -50,7 +49,7 @@ class BinPlan:
 
 @dataclass(frozen=True, slots=True)
 class BinsPlan:
-    """All bins, and what is rare or wrong on purpose: each name with its ids."""
+    """All bins, and what is rare or wrong on purpose, each name with its ids."""
 
     bins: tuple[BinPlan, ...]
     awkward: dict[str, tuple[str, ...]]
@@ -64,7 +63,7 @@ def plan(bins: int, seed: int) -> BinsPlan:
         seed: another one gives other bins.
 
     Raises:
-        ValueError: too few bins, or more than five digits can tell apart.
+        ValueError: too few bins, or more than there are ids with five digits.
     """
     if not LEAST_BINS <= bins < int(SIX_DIGITS[0]):
         raise ValueError(
@@ -81,7 +80,7 @@ def plan(bins: int, seed: int) -> BinsPlan:
 
 
 def _rare(bins: tuple[BinPlan, ...]) -> dict[str, tuple[str, ...]]:
-    """What is rare but not wrong, and the key that is no bin's."""
+    """What is rare but not wrong, and the key that is not a bin's."""
     ids = {each.id for each in bins}
     return {
         "a key is no bin's": (STRAY_ID,),
@@ -94,7 +93,7 @@ def _rare(bins: tuple[BinPlan, ...]) -> dict[str, tuple[str, ...]]:
 
 
 def _main(ids: list[str], seed: int) -> list[BinPlan]:
-    """Visits of one to three bins each; neighbouring bins of two visits share no item."""
+    """Visits of one to three bins; neighbouring bins of two visits share no item."""
     made: list[BinPlan] = []
     visit = 0
     while len(made) < len(ids):
@@ -109,7 +108,7 @@ def _main(ids: list[str], seed: int) -> list[BinPlan]:
 
 
 def _visit(ids: Iterable[str], before: tuple[Item, ...], seed: int) -> list[BinPlan]:
-    """The bins of one visit: each shares an item with the one before it, the first with none."""
+    """The bins of one visit; each shares an item with the one before it, the first with none."""
     made: list[BinPlan] = []
     for bin_id in ids:
         luck = chance(seed, "bin", bin_id)
@@ -125,7 +124,7 @@ def _others(items: tuple[Item, ...]) -> list[int]:
 
 
 def _fresh(numbers: list[int], luck: Random, seed: int) -> tuple[Item, ...]:
-    """What lies in a bin that nobody has seen yet."""
+    """What is in a bin at the first photo of a visit."""
     left = luck.choices(QUANTITIES, QUANTITY_WEIGHTS)[0]
     found: list[Item] = []
     for place, number in enumerate(luck.sample(numbers, MOST_SKUS), 1):
@@ -160,15 +159,15 @@ def _pilot(number: int, seed: int) -> BinPlan:
 
 
 def _bin(bin_id: str, items: tuple[Item, ...], **more: Any) -> BinPlan:
-    """A bin with sound metadata; `more` stands beside its items or in place of the quantity."""
+    """A bin with sound metadata; `more` adds or replaces fields of it."""
     said = top(items, **more)
     return BinPlan(bin_id, items, said["EXPECTED_QUANTITY"], as_json(said))
 
 
 def _spoilt(main: list[BinPlan]) -> dict[str, BinPlan]:
-    """What stands in place of some bins, each by what is awkward about it."""
+    """What replaces some bins, each by what is awkward about it."""
     full = [each for each in main if each.items]
-    # From the middle on, so that the first bins of a sandbox are the plain ones.
+    # From the middle on, so that the first bins are sound.
     bins = iter(full[len(full) // 2 :])
     cut, short, text = next(bins), next(bins), next(bins)
     return {
@@ -195,7 +194,7 @@ def _spoilt(main: list[BinPlan]) -> dict[str, BinPlan]:
 
 
 def _with_text(planned: BinPlan) -> dict[str, Any]:
-    """The metadata of a bin with its first item's quantity written as a text."""
+    """The metadata of a bin with its first item's quantity as a string."""
     said = top(planned.items)
     first = planned.items[0]
     doubled = {**first.fields, "quantity": str(first.quantity)}

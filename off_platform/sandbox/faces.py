@@ -1,203 +1,147 @@
-"""A flat printed surface: shapes and lettering in units of its own, every word's place remembered.
+"""A flat printed surface: shapes and text in units of its own, with the place of every word.
 
-What is printed on it stands in `labels.py`; how it becomes a package in `packages.py`.
+What is printed is in `labels.py`.
 """
 
-import unicodedata
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from functools import lru_cache
-from typing import Literal
+from pathlib import Path
+from typing import NamedTuple
 
-from PIL import Image, ImageDraw, ImageFont
+from matplotlib import get_data_path
+from PIL import Image, ImageColor, ImageDraw, ImageFont
 
-from off_platform.sandbox.geometry import Corners, Mapping, Point, Window
-
-# All faces have this width; a size of 10 is small print, 40 a product's name.
+# How far the letters reach above and below their baseline, accents on capitals included.
+_ASCENT, _DESCENT = 0.93, 0.24
+# All faces have this width in units; a size of 10 is small print, 40 a product's name.
 WIDTH = 360
 
-Ink = str | tuple[int, int, int]
+Point = tuple[float, float]
+Box = tuple[float, float, float, float]
+Corners = tuple[Point, Point, Point, Point]
+Rgb = tuple[int, int, int]
 
 
-@dataclass(frozen=True, slots=True)
-class Word:
-    """A word as printed and the four corners it fills."""
+class Word(NamedTuple):
+    """A printed word and its corners, clockwise from the upper left one as the word is read."""
 
     text: str
     corners: Corners
-
-
-@dataclass(frozen=True, slots=True)
-class Pen:
-    """How letters look: size in units, colour, and the thickness added around each, in units."""
-
-    size: float
-    ink: Ink
-    bold: float = 0.0
 
 
 Line = tuple[Word, ...]
 Block = tuple[Line, ...]
 
 
-def moved(blocks: Iterable[Block], mapping: Mapping) -> list[Block]:
-    """The same words with every corner where the mapping takes it."""
-    return [
-        tuple(tuple(Word(word.text, _moved(word.corners, mapping)) for word in line) for line in b)
-        for b in blocks
-    ]
+def rgb(colour: str) -> Rgb:
+    """A colour as Pillow names it, such as `#cf9a52` or `hsl(20, 50%, 40%)`."""
+    red, green, blue = ImageColor.getrgb(colour)[:3]
+    return red, green, blue
 
 
-def _moved(corners: Corners, mapping: Mapping) -> Corners:
-    a, b, c, d = corners
-    return mapping(*a), mapping(*b), mapping(*c), mapping(*d)
+def mixed(colour: Rgb, other: Rgb, share: float) -> Rgb:
+    """A colour with a share, 0 to 1, of another one."""
+    red, green, blue = (round(a + (b - a) * share) for a, b in zip(colour, other, strict=True))
+    return red, green, blue
 
 
 @lru_cache(maxsize=256)
-def font(pixels: int) -> ImageFont.FreeTypeFont:
-    """Pillow's own letters at a height in pixels; it has them built in, there is no font file."""
-    found = ImageFont.load_default(pixels)
-    if not isinstance(found, ImageFont.FreeTypeFont):
-        raise TypeError("Pillow was built without FreeType: the sandbox cannot write on packages.")
-    return found
+def font(pixels: int, *, bold: bool = False) -> ImageFont.FreeTypeFont:
+    """DejaVu Sans, which comes with matplotlib: Pillow's own font has no accents."""
+    name = "DejaVuSans-Bold.ttf" if bold else "DejaVuSans.ttf"
+    return ImageFont.truetype(Path(get_data_path(), "fonts", "ttf", name), pixels)
 
 
 @lru_cache(maxsize=16_384)
-def _run(plain: str, pixels: int) -> float:
-    """How many pixels a text runs; asked several times for every word of every photo."""
-    return font(pixels).getlength(plain)
-
-
-@lru_cache(maxsize=4096)
-def letters(text: str) -> tuple[str, tuple[tuple[int, str], ...]]:
-    """The text without its accents, and each accent with the place of its letter.
-
-    Pillow's built-in letters are those of ASCII, so that accents have to be drawn by hand.
-    """
-    plain: list[str] = []
-    marks: list[tuple[int, str]] = []
-    for place, letter in enumerate(text):
-        parts = unicodedata.normalize("NFD", letter)
-        plain.append(parts[0])
-        marks.extend((place, mark) for mark in parts[1:])
-    return "".join(plain), tuple(marks)
-
-
-# Strokes of an accent: points in tenths of the letters' size, right and up from the middle of the
-# letter's top; the cedilla hangs from the line the letters stand on.
-_STROKES: dict[str, tuple[tuple[Point, ...], ...]] = {
-    "\N{COMBINING GRAVE ACCENT}": (((-1.2, 2.1), (0.5, 0.7)),),
-    "\N{COMBINING ACUTE ACCENT}": (((1.2, 2.1), (-0.5, 0.7)),),
-    "\N{COMBINING CIRCUMFLEX ACCENT}": (((-1.3, 0.7), (0, 1.9), (1.3, 0.7)),),
-    "\N{COMBINING TILDE}": (((-1.5, 0.9), (-0.6, 1.6), (0.6, 0.9), (1.5, 1.6)),),
-    "\N{COMBINING DIAERESIS}": (((-1.4, 1.2), (-0.9, 1.2)), ((0.9, 1.2), (1.4, 1.2))),
-    "\N{COMBINING CEDILLA}": (((0.1, 0), (0.5, -1.1), (-0.7, -1.8)),),
-}
-_CAPITAL, _SMALL, _DESCENT = 0.72, 0.53, 0.2
+def _run(text: str, pixels: int, *, bold: bool) -> float:
+    return font(pixels, bold=bold).getlength(text)
 
 
 class Face:
-    """A surface `WIDTH` units wide, drawn at `scale` pixels a unit."""
+    """A surface, `WIDTH` units wide, drawn at `scale` pixels per unit."""
 
-    def __init__(self, height: float, scale: float, colour: Ink) -> None:
+    def __init__(self, height: float, scale: float, colour: Rgb) -> None:
         """A blank surface of one colour; `height` in units."""
-        self.height = height
-        self.scale = scale
+        self.height, self.scale = height, scale
         self.image = Image.new("RGB", (round(WIDTH * scale), round(height * scale)), colour)
         self.blocks: list[Block] = []
-        self.windows: dict[str, Window] = {}
         self._draw = ImageDraw.Draw(self.image)
 
-    def _pixels(self, points: Sequence[Point]) -> list[Point]:
-        return [(x * self.scale, y * self.scale) for x, y in points]
+    def rectangle(self, box: Box, fill: Rgb, radius: float = 0) -> None:
+        """A filled rectangle with round corners."""
+        self._draw.rounded_rectangle(self._pixels(box), radius * self.scale, fill)
 
-    def rectangle(self, window: Window, fill: Ink, radius: float = 0) -> None:
-        """A filled rectangle, its corners rounded by a radius in units."""
-        box = self._pixels([(window.left, window.top), (window.right, window.bottom)])
-        self._draw.rounded_rectangle([*box[0], *box[1]], radius * self.scale, fill)
+    def ellipse(self, box: Box, fill: Rgb) -> None:
+        """A filled ellipse."""
+        self._draw.ellipse(self._pixels(box), fill)
 
-    def ellipse(self, centre: Point, across: float, down: float, fill: Ink) -> None:
-        """A filled ellipse with its two radii in units."""
-        (x, y), s = centre, self.scale
-        self._draw.ellipse(
-            [(x - across) * s, (y - down) * s, (x + across) * s, (y + down) * s], fill
-        )
-
-    def polygon(self, points: Sequence[Point], fill: Ink) -> None:
+    def polygon(self, points: Sequence[Point], fill: Rgb) -> None:
         """A filled polygon."""
-        self._draw.polygon(self._pixels(points), fill)
+        self._draw.polygon([(x * self.scale, y * self.scale) for x, y in points], fill)
 
-    def line(self, points: Sequence[Point], fill: Ink, width: float = 1) -> None:
-        """A stroke through points, `width` in units."""
-        self._draw.line(
-            self._pixels(points), fill, max(1, round(width * self.scale)), joint="curve"
-        )
-
-    def length(self, text: str, size: float) -> float:
-        """How far a text runs at a size, in units."""
-        return _run(letters(text)[0], round(size * self.scale)) / self.scale
+    def paste(self, image: Image.Image, middle: Point) -> None:
+        """A picture with transparency, its size in pixels."""
+        at = (round(middle[0] * self.scale), round(middle[1] * self.scale))
+        self.image.paste(image, (at[0] - image.width // 2, at[1] - image.height // 2), image)
 
     def fitting(self, text: str, width: float, largest: float) -> float:
-        """The size, `largest` at most, at which a text is no longer than a width."""
-        return min(largest, largest * width / max(1.0, self.length(text, largest)))
+        """The size, `largest` at most, at which bold text is not wider than a width."""
+        full = _run(text, round(largest * self.scale), bold=True) / self.scale
+        return min(largest, 0.97 * largest * width / max(1.0, full))
 
     def write(
-        self, text: str, at: Point, pen: Pen, align: Literal["left", "middle", "right"] = "left"
+        self, text: str, at: Point, size: float, ink: Rgb, *, align: str = "l", bold: bool = False
     ) -> Line:
-        """Write one line and return its words with their places; it joins no block by itself.
+        """Writes one line.
 
         Args:
-            text: letters of the Latin alphabet, with or without accents.
-            at: where the line begins, has its middle or ends, on the line the letters stand on.
-            pen: how it looks.
-            align: what `at` means.
+            text: in the Latin alphabet.
+            at: where the line starts, has its middle or ends, on the baseline.
+            size: of the font, in units.
+            ink: the colour.
+            align: what `at` is: `l`, `m` or `r`.
+            bold: whether to use the bold font.
+
+        Returns:
+            Its words and their places in units; they are in no block yet.
         """
-        plain, marks = letters(text)
-        share = {"left": 0.0, "middle": 0.5, "right": 1.0}[align]
-        left, foot = at[0] - share * self.length(text, pen.size), at[1]
-        of_size = font(round(pen.size * self.scale))
-        where = (left * self.scale, foot * self.scale)
-        self._draw.text(where, plain, pen.ink, of_size, "ls", stroke_width=pen.bold * self.scale)
-        for place, mark in marks:
-            before = self.length(plain[:place], pen.size)
-            middle = left + (before + self.length(plain[: place + 1], pen.size)) / 2
-            self._accent(mark, plain[place], (middle, foot), pen)
-        return self._words(text, (left, foot), pen.size)
-
-    def _accent(self, mark: str, letter: str, foot: Point, pen: Pen) -> None:
-        top = 0.0 if mark == "\N{COMBINING CEDILLA}" else _CAPITAL if letter.isupper() else _SMALL
-        width = max(0.09 * pen.size, 0.8) + 2 * pen.bold
-        for stroke in _STROKES.get(mark, ()):
-            points = [
-                (foot[0] + x * pen.size / 10, foot[1] - (top + y / 10) * pen.size)
-                for x, y in stroke
-            ]
-            self.line(points, pen.ink, width)
-
-    def _words(self, text: str, at: Point, size: float) -> Line:
-        left, foot = at
+        pixels = max(1, round(size * self.scale))
+        run, letters = _run(text, pixels, bold=bold), font(pixels, bold=bold)
+        start = at[0] * self.scale - run * {"l": 0.0, "m": 0.5, "r": 1.0}[align]
+        foot = at[1] * self.scale
+        self._draw.text((start, foot), text, ink, letters, "ls")
+        top, bottom = foot - _ASCENT * pixels - 1, foot + _DESCENT * pixels + 1
         words, place = [], 0
         for word in text.split(" "):
-            start = left + self.length(text[:place], size)
-            end = left + self.length(text[: place + len(word)], size)
-            box = Window(start, foot - _CAPITAL * size, end, foot + _DESCENT * size)
-            words.append(Word(word, box.corners))
+            at = start + _run(text[:place], pixels, bold=bold)
+            left, _, right, _ = letters.getbbox(word, anchor="ls")
+            box = (at + left - 1, top, at + right + 1, bottom)
+            words.append(Word(word, _corners(box, self.scale)))
             place += len(word) + 1
         return tuple(words)
 
-    def paragraph(self, text: str, window: Window, pen: Pen) -> float:
-        """Write a text in as many lines as the window's width asks for, as one block.
+    def paragraph(self, text: str, box: Box, size: float, ink: Rgb) -> float:
+        """Writes text as one block, in as many lines as the width of the box requires.
 
         Returns:
-            Where the last line stands, in units from the top; the window's bottom is not heeded.
+            The baseline of the last line, in units; the lower edge of the box does not count.
         """
-        foot, lines, line = window.top + pen.size, [], ""
+        left, top, right, _ = box
+        wrapped, pixels = [""], max(1, round(size * self.scale))
         for word in text.split():
-            longer = f"{line} {word}".strip()
-            if line and self.length(longer, pen.size) > window.right - window.left:
-                lines.append(self.write(line, (window.left, foot), pen))
-                foot, longer = foot + 1.25 * pen.size, word
-            line = longer
-        lines.append(self.write(line, (window.left, foot), pen))
-        self.blocks.append(tuple(lines))
-        return foot
+            longer = f"{wrapped[-1]} {word}".strip()
+            fits = _run(longer, pixels, bold=False) <= (right - left) * self.scale
+            wrapped = [*wrapped[:-1], longer] if fits else [*wrapped, word]
+        foots = [top + size * (1 + 1.25 * place) for place in range(len(wrapped))]
+        lines = zip(wrapped, foots, strict=True)
+        self.blocks.append(tuple(self.write(line, (left, foot), size, ink) for line, foot in lines))
+        return foots[-1]
+
+    def _pixels(self, box: Box) -> Box:
+        left, top, right, bottom = (edge * self.scale for edge in box)
+        return left, top, right, bottom
+
+
+def _corners(box: Box, scale: float) -> Corners:
+    left, top, right, bottom = (edge / scale for edge in box)
+    return (left, top), (right, top), (right, bottom), (left, bottom)

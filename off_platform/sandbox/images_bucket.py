@@ -1,6 +1,6 @@
 """The sandbox's images bucket as a plain folder: photos, 400 px copies, OCR results and key list.
 
-What lies in it is decided in `images_plan.py`, how it looks in `photos.py`.
+What is in it is decided in `images_plan.py`, its photos are drawn in `photos.py`.
 """
 
 import gzip
@@ -11,13 +11,13 @@ from functools import partial
 from pathlib import Path
 
 from off_platform.images import keys
-from off_platform.sandbox import filing, ocr, photos
+from off_platform.sandbox import ocr, photo_files, photos
 from off_platform.sandbox.bucket_folder import make_once, write_file
-from off_platform.sandbox.images_plan import SPOILT, PhotoPlan, Plan, plan
+from off_platform.sandbox.images_plan import SPOILT, Flaw, PhotoPlan, Plan, plan
 from off_platform.sandbox.products import FIRST_LIST_T, MONTH_SECONDS
 
-# To be raised when the drawings change, so that an older sandbox is made anew.
-EDITION = 1
+# Raise it when plan or drawings change, so that an older sandbox is replaced.
+EDITION = 2
 
 _HTML_PAGE = b"""<!DOCTYPE html>
 <html><head><title>503 Service Unavailable</title></head>
@@ -30,20 +30,18 @@ class ImagesBucket:
     """A made bucket.
 
     Attributes:
-        folder: what stands for the bucket; `data/` lies in it.
-        product_count: products that have a photo.
+        folder: in place of the bucket, with `data/` in it.
         object_count: files of photos, without the key list.
         line_count: lines of the key list.
         awkward: what is wrong or rare on purpose, each name with its keys.
-        added: keys that the list names and last month's did not, sorted; empty in month 0.
-        removed: keys that last month's list named and this one does not, sorted.
-        changed: keys in both lists whose bytes are others than last month, sorted.
+        added: keys of this list that last month's does not have, sorted; empty in month 0.
+        removed: keys of last month's list that this one does not have, sorted.
+        changed: keys of both lists whose bytes have changed, sorted.
         photos: every photo, whether listed or not.
-        made: whether it was made just now; False where it was there already.
+        made: whether it was made by this call; False where it existed already.
     """
 
     folder: Path
-    product_count: int
     object_count: int
     line_count: int
     awkward: dict[str, tuple[str, ...]]
@@ -57,20 +55,17 @@ class ImagesBucket:
 def make_images_bucket(
     folder: Path, *, products: int = 60, seed: int = 1, month: int = 0
 ) -> ImagesBucket:
-    """Make the bucket, or leave it as it is where the same one lies there already.
-
-    It is built beside the folder, in one of the same name with `.part` behind, and put in place
-    whole: a killed make leaves nothing that looks whole, and the next one clears up after it.
+    """Makes the bucket, or leaves it as it is if the same one exists, see `bucket_folder.py`.
 
     Args:
-        folder: where; a sandbox made with other arguments is replaced.
+        folder: where.
         products: in month 0.
         seed: another one gives other products and photos.
         month: 0, or a later state of the same bucket.
 
     Raises:
         ValueError: too few products or a negative month, see `images_plan.plan`.
-        FileExistsError: something else than a sandbox lies in the folder; it is not touched.
+        FileExistsError: the folder holds something other than a sandbox; it is not touched.
     """
     planned = plan(products, seed, month)
     arguments = {"edition": EDITION, "products": products, "seed": seed, "month": month}
@@ -83,67 +78,59 @@ def make_images_bucket(
 def _described(folder: Path, planned: Plan, before: Plan, *, made: bool) -> ImagesBucket:
     listed, listed_before = set(planned.listed), set(before.listed)
     retaken, retaken_before = (
-        {photo.keys(("raw",)): photo.retaken_in for photo in each.photos}
+        {photo.keys(("raw",))[0]: photo.retaken_in for photo in each.photos}
         for each in (planned, before)
     )
     changed = [key for key in retaken if retaken_before.get(key, retaken[key]) != retaken[key]]
     return ImagesBucket(
         folder=folder,
-        product_count=len({photo.product.code for photo in planned.photos}),
         object_count=len(planned.stored),
         line_count=len(planned.listed),
         awkward=planned.awkward,
         added=tuple(sorted(listed - listed_before)),
         removed=tuple(sorted(listed_before - listed)),
-        changed=tuple(sorted(key for (key,) in changed)),
+        changed=tuple(sorted(changed)),
         photos=planned.photos,
         made=made,
     )
 
 
 def _build(folder: Path, planned: Plan, list_t: int) -> None:
-    """Draw and write everything, on as many threads as there are processors, eight at most."""
+    """Draws and writes everything, on one thread per processor, eight at most."""
     with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as threads:
-        # Asking for the results is what raises if a drawing failed.
+        # Reading the results raises what a drawing raised.
         list(threads.map(partial(_write_photo, folder), planned.photos))
-    # As the bucket does it: no newline at the end.
-    write_file(folder / keys.KEY_LIST, gzip.compress(_lines(planned), mtime=0), list_t)
-
-
-def _lines(planned: Plan) -> bytes:
-    return "\n".join(planned.listed).encode()
+    # Like the bucket's list, without a newline at the end.
+    lines = "\n".join(planned.listed).encode()
+    write_file(folder / keys.KEY_LIST, gzip.compress(lines, mtime=0), list_t)
 
 
 def _write_photo(folder: Path, photo: PhotoPlan) -> None:
     contents = _contents(photo) if photo.stored else {}
-    for kind in photo.stored:
+    for kind, key in zip(photo.stored, photo.keys(photo.stored), strict=True):
         content = contents[kind]
         if photo.flaw and kind in SPOILT[photo.flaw]:
-            content = _spoilt(photo, content)
-        (key,) = photo.keys((kind,))
+            content = _spoilt(photo.flaw, content)
         write_file(folder / key, content, photo.written_t(kind))
 
 
 def _contents(photo: PhotoPlan) -> dict[keys.Kind, bytes]:
-    taken = photos.photograph(photo.product, photo.image_id)
-    filed = filing.filing(photo.product, photo.image_id, photo.retaken_in)
-    answer = ocr.result(photo.product, photo.image_id, taken.blocks, taken.image.size)
+    product, image_id = photo.product, photo.image_id
+    taken = photos.photograph(product, image_id)
     return {
-        "raw": filing.raw_file(taken, filed),
-        "400": filing.small_file(taken),
-        "ocr": ocr.file(answer),
+        "raw": photo_files.raw_file(taken, product, image_id, photo.retaken_in),
+        "400": photo_files.small_file(taken),
+        "ocr": ocr.file(ocr.result(product, image_id, taken.blocks, taken.image.size)),
     }
 
 
-def _spoilt(photo: PhotoPlan, content: bytes) -> bytes:
-    """What lies in place of a sound object."""
-    answers = {
-        "ocr_error": ocr.FAILED,
-        "ocr_empty_responses": ocr.EMPTY,
-        "ocr_without_responses": ocr.WITHOUT_RESPONSES,
+def _spoilt(flaw: Flaw, content: bytes) -> bytes:
+    """What is stored in place of a sound object."""
+    spoilt: dict[Flaw, bytes] = {
+        "truncated_jpeg": content[: len(content) * 6 // 10],
+        "html_page": _HTML_PAGE,
+        "ocr_error": ocr.file(ocr.FAILED),
+        "ocr_empty_responses": ocr.file(ocr.EMPTY),
+        "ocr_without_responses": ocr.file(ocr.WITHOUT_RESPONSES),
     }
-    if photo.flaw == "truncated_jpeg":
-        return content[: len(content) * 6 // 10]
-    if photo.flaw == "html_page":
-        return _HTML_PAGE
-    return ocr.file(answers[str(photo.flaw)])
+    return spoilt[flaw]

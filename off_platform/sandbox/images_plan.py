@@ -1,6 +1,6 @@
-"""What lies in the sandbox's images bucket in a month, before anything is drawn. Pure.
+"""What is in the sandbox's images bucket in a month, before it is drawn. Pure.
 
-Which products, which photos of them, what the key list says, and what is wrong on purpose. The
+Which products, which photos of them, what the key list says, and what is awkward on purpose. The
 files are written by `images_bucket.py`.
 """
 
@@ -17,7 +17,7 @@ Flaw = Literal[
 ]
 
 KINDS: tuple[Kind, ...] = ("raw", "400", "ocr")
-# Which objects of a photo a flaw spoils; the rest of the photo's objects are sound.
+# Which objects of a photo a flaw is in; its other objects are sound.
 SPOILT: dict[Flaw, tuple[Kind, ...]] = {
     "truncated_jpeg": ("raw", "400"),
     "html_page": ("raw", "400"),
@@ -28,26 +28,26 @@ SPOILT: dict[Flaw, tuple[Kind, ...]] = {
 
 JUNK = "data/undefined/1.jpg"
 
-# The products that carry the awkward cases, by their place; ordinary ones follow.
+# The products with the awkward cases, by number; ordinary ones follow.
 _CODES: tuple[str | None, ...] = (
     "4012359114303",  # the document's own example
     "20483715",  # EAN-8
     "20065034",  # the document's example of a directory that is not split
     "12345670000017",  # GTIN-14
-    "02012345600010",  # an EAN-13 written with 14 digits
-    "290530101113758688",  # 18 digits, as on some shops' own labels
+    "02012345600010",  # an EAN-13 with 14 digits
+    "290530101113758688",  # 18 digits, as some shops use
     None,  # has the image ids 400 and 1400
     None,  # has broken files
-    None,  # is where list and bucket differ
+    None,  # differs between list and bucket
 )
 LEAST_PRODUCTS = len(_CODES) + 3
 
 
 @dataclass(frozen=True, slots=True)
 class PhotoPlan:
-    """One photo: whose, its id, which of its objects exist and which the key list names.
+    """One photo: its objects that exist and those that the key list names.
 
-    `retaken_in` is the month in which its raw bytes were replaced, 0 for never.
+    `retaken_in` is the month in which its raw file was replaced, 0 for never.
     """
 
     product: Product
@@ -59,13 +59,13 @@ class PhotoPlan:
     retaken_in: int = 0
 
     def keys(self, kinds: Iterable[Kind]) -> tuple[str, ...]:
-        """The keys of these kinds of the photo."""
+        """The photo's keys of these kinds."""
         code, image_id, layout = self.product.code, self.image_id, self.layout
         return tuple(key(code, image_id, kind, layout) for kind in kinds)
 
     @property
     def uploaded_t(self) -> int:
-        """When the contributor sent it, in seconds since 1970."""
+        """When the contributor uploaded it, in seconds since 1970."""
         return self.product.created_t + 90 * min(self.image_id, 10)
 
     def written_t(self, kind: Kind) -> int:
@@ -84,21 +84,21 @@ class Plan:
 
     @property
     def stored(self) -> tuple[str, ...]:
-        """The keys of all objects of photos in the bucket, without the key list's own."""
+        """The keys of all objects of photos in the bucket."""
         return tuple(stored for photo in self.photos for stored in photo.keys(photo.stored))
 
 
 def plan(products: int, seed: int, month: int) -> Plan:
-    """The bucket of a month, month 0 being the first.
+    """The bucket of a month.
 
     Args:
         products: in month 0; later months have more.
         seed: another one gives other products and photos.
-        month: counted from 0; each adds products, removes photos and replaces one raw photo, as
-            long as any are left.
+        month: from 0; each adds products, removes photos and replaces one raw photo, as long as
+            there are any.
 
     Raises:
-        ValueError: fewer products than the awkward cases take, or a month before the first.
+        ValueError: fewer products than the awkward cases need, or a month before the first.
     """
     if products < LEAST_PRODUCTS:
         raise ValueError(f"A sandbox needs at least {LEAST_PRODUCTS} products, not {products}.")
@@ -115,9 +115,9 @@ def plan(products: int, seed: int, month: int) -> Plan:
 
 
 def _special(seed: int) -> list[tuple[str, PhotoPlan]]:
-    """The photos that are awkward, each with its name, and those beside them, without."""
+    """The photos of the awkward products; those that are awkward themselves have a name."""
     shelf = [product(seed, number, code=code) for number, code in enumerate(_CODES)]
-    document, ean_8, unsplit, gtin_14, zero_14, long_code, many, broken, adrift = shelf
+    document, ean_8, unsplit, gtin_14, zero_14, long_code, many, broken, uneven = shelf
     no_ocr: tuple[Kind, ...] = ("raw", "400")
     return [
         ("document_barcode", PhotoPlan(document, 1)),
@@ -137,24 +137,24 @@ def _special(seed: int) -> list[tuple[str, PhotoPlan]]:
         ("html_page", PhotoPlan(broken, 2, flaw="html_page")),
         ("ocr_error", PhotoPlan(broken, 3, flaw="ocr_error")),
         ("ocr_empty_responses", PhotoPlan(broken, 4, flaw="ocr_empty_responses")),
-        ("listed_but_gone", PhotoPlan(adrift, 1, stored=())),
-        ("stored_but_unlisted", PhotoPlan(adrift, 2, listed=())),
-        ("without_ocr", PhotoPlan(adrift, 3, stored=no_ocr, listed=no_ocr)),
-        ("ocr_without_responses", PhotoPlan(adrift, 4, flaw="ocr_without_responses")),
+        ("listed_but_gone", PhotoPlan(uneven, 1, stored=())),
+        ("stored_but_unlisted", PhotoPlan(uneven, 2, listed=())),
+        ("without_ocr", PhotoPlan(uneven, 3, stored=no_ocr, listed=no_ocr)),
+        ("ocr_without_responses", PhotoPlan(uneven, 4, flaw="ocr_without_responses")),
     ]
 
 
 def _awkward_keys(photo: PhotoPlan) -> tuple[str, ...]:
-    """Under which keys one meets what is awkward about a photo."""
+    """The keys of what is awkward about a photo."""
     return photo.keys(SPOILT[photo.flaw] if photo.flaw else photo.listed or photo.stored)
 
 
 def _older(products: int, seed: int, month: int) -> list[PhotoPlan]:
-    """The photos of month 0's ordinary products, as the months up to this one have left them."""
+    """The photos of month 0's ordinary products that are left in this month."""
     shelf = range(len(_CODES), products)
     photos = [photo for number in shelf for photo in _photos(product(seed, number), seed)]
     order = chance(seed, "what happens to photos").sample(range(len(photos)), len(photos))
-    # Replaced from one end, removed from the other: they meet only when hardly any are left.
+    # Replaced from one end and removed from the other, which meet only when few are left.
     for past, place in zip(range(1, month + 1), reversed(order), strict=False):
         photos[place] = replace(photos[place], retaken_in=past)
     removed = set(order[: max(1, len(photos) // 30) * month])
@@ -162,7 +162,7 @@ def _older(products: int, seed: int, month: int) -> list[PhotoPlan]:
 
 
 def _newer(products: int, seed: int, month: int) -> list[PhotoPlan]:
-    """The photos of the products that the months up to this one have added."""
+    """The photos of the products added after month 0."""
     each_month = max(1, products // 20)
     newcomers = [
         product(seed, products + (past - 1) * each_month + place, month=past)

@@ -1,33 +1,35 @@
-"""What is printed on a package: three fronts to choose from, and the back with its small print.
+"""What is printed on a package: a front in four designs, and a back with the small print.
 
-The surface itself stands in `faces.py`, the words in `assortment.py`.
+The words are in `assortment.py`, the food on the front is drawn in `pieces.py`.
 """
 
-import colorsys
-import math
-from dataclasses import dataclass
-from random import Random
+from typing import NamedTuple
 
-from off_platform.sandbox.assortment import WORDINGS, Shape
-from off_platform.sandbox.bars import dark_runs, modules
-from off_platform.sandbox.faces import WIDTH, Face, Line, Pen
-from off_platform.sandbox.geometry import Point, Window
-from off_platform.sandbox.motifs import Rgb, rgb, strew, tinted
+from off_platform.sandbox.assortment import NUTRIENTS, in_language
+from off_platform.sandbox.faces import WIDTH, Box, Face, Line, Rgb, mixed, rgb
+from off_platform.sandbox.pieces import strew
 from off_platform.sandbox.products import Product
-from off_platform.sandbox.seeds import chance, happens
+from off_platform.sandbox.seeds import chance
 
-# Heights in units of a face, by the package it goes on.
-HEIGHTS: dict[Shape, float] = {"box": 500, "bag": 470, "can": 390, "bottle": 340, "jar": 310}
+# Heights of a face in units, by the package it is on.
+HEIGHTS = {"box": 500, "bag": 470, "can": 390, "bottle": 340, "jar": 310}
 
-_WHITE: Rgb = (252, 251, 247)
-_BLACK: Rgb = (16, 16, 16)
-_PRINT: Rgb = (38, 36, 34)
+WHITE: Rgb = (252, 251, 247)
+PRINT: Rgb = (38, 36, 34)
 _MIDDLE = WIDTH / 2
 
+# The upper edge of the nutrition table in units, and its height in units of the print's size.
+_TABLE_TOP, _ROW = 50.0, 1.5
+_TABLE_HEIGHT = _ROW * (len(NUTRIENTS) + 2)
+_SMALL_PRINT = (
+    "Ingredients",
+    "May contain traces of nuts and milk.",
+    "Store in a cool, dry place.",
+)
 
-@dataclass(frozen=True, slots=True)
-class Palette:
-    """A product's colours: its ground, darker and lighter, and one that stands out from it."""
+
+class Palette(NamedTuple):
+    """A product's colours: the ground, a darker and a lighter one, and one in contrast to them."""
 
     ground: Rgb
     dark: Rgb
@@ -35,229 +37,182 @@ class Palette:
     accent: Rgb
 
 
+class _Design(NamedTuple):
+    """Where brand, name and picture have their middle, as shares of the height."""
+
+    brand: float
+    name: float
+    picture: float
+    on_plate: bool
+    light: bool
+
+
+_DESIGNS = (
+    _Design(0.1, 0.31, 0.74, on_plate=False, light=False),
+    _Design(0.12, 0.28, 0.65, on_plate=True, light=True),
+    _Design(0.12, 0.82, 0.43, on_plate=False, light=True),
+    _Design(0.89, 0.71, 0.32, on_plate=True, light=False),
+)
+
+
 def palette(product: Product) -> Palette:
-    """The colours of a product, the same on all its sides."""
-    luck = chance("palette", product.code)
-
-    def shade(turn: int, lightness: float, strength: float) -> Rgb:
-        parts = colorsys.hls_to_rgb((product.hue + turn) % 360 / 360, lightness, strength)
-        red, green, blue = (round(255 * part) for part in parts)
-        return red, green, blue
-
+    """The colours of a product, the same on all its faces."""
+    luck, hue = chance("palette", product.code), product.hue
     return Palette(
-        ground=shade(0, luck.uniform(0.36, 0.52), luck.uniform(0.42, 0.72)),
-        dark=shade(0, 0.17, 0.5),
-        light=shade(luck.choice((0, 20)), 0.92, 0.55),
-        accent=shade(luck.choice((150, 180, 210)), 0.5, 0.68),
+        ground=rgb(f"hsl({hue}, {luck.randrange(45, 70)}%, {luck.randrange(36, 50)}%)"),
+        dark=rgb(f"hsl({hue}, 50%, 17%)"),
+        light=rgb(f"hsl({hue}, 55%, 93%)"),
+        accent=rgb(f"hsl({(hue + luck.choice((150, 180, 210))) % 360}, 65%, 48%)"),
     )
 
 
 def front(product: Product, scale: float) -> Face:
-    """The face one sees in the shop, at `scale` pixels a unit."""
-    luck = chance("front", product.code)
-    face = Face(HEIGHTS[product.shape], scale, palette(product).ground)
-    luck.choice((_banner_front, _framed_front, _split_front))(face, product, luck)
-    face.windows["front"] = Window(0, 0, WIDTH, face.height)
+    """The face that customers see, at `scale` pixels per unit."""
+    colours, design = palette(product), _DESIGNS[product.design]
+    face = Face(HEIGHTS[product.shape], scale, colours.ground)
+    high = face.height
+    if design.light:
+        face.rectangle((14, 14, WIDTH - 14, high - 14), colours.light, 12)
+    _picture(face, product, design)
+    half = high * 0.055
+    plate = (50, high * design.brand - half, WIDTH - 50, high * design.brand + half)
+    face.rectangle(plate, colours.accent if design.on_plate else WHITE, half)
+    ink = WHITE if design.on_plate else colours.dark
+    size = face.fitting(product.brand, 230, high * 0.07)
+    at = (_MIDDLE, high * design.brand + 0.36 * size)
+    face.blocks.append((face.write(product.brand, at, size, ink, align="m", bold=True),))
+    _name(face, product, high * design.name, colours.dark if design.light else WHITE)
+    _badge(face, product, (WIDTH - 66, high * (design.picture + 0.15)), colours)
     return face
 
 
-def _name_lines(face: Face, name: str, width: float, largest: float) -> list[tuple[str, float]]:
-    """The name in one line or two, whichever lets the letters be larger."""
-    words = name.split()
-    halves = [" ".join(part) for part in (words[: len(words) // 2], words[len(words) // 2 :])]
-    lines = [name] if len(words) == 1 else halves
-    size = min(face.fitting(line, width, largest) for line in lines)
-    if face.fitting(name, width, largest) >= size:
-        lines, size = [name], face.fitting(name, width, largest)
-    return [(line, size) for line in lines]
+def _picture(face: Face, product: Product, design: _Design) -> None:
+    """The food, on a round plate or in a band across the face."""
+    colours, luck = palette(product), chance("front", product.code)
+    middle, half = face.height * design.picture, face.height * 0.21
+    inset = 14 if design.light else 0
+    box: Box = (inset, middle - half, WIDTH - inset, middle + half)
+    if design.on_plate:
+        box = (_MIDDLE - half, middle - half, _MIDDLE + half, middle + half)
+        rim = (box[0] - 8, box[1] - 8, box[2] + 8, box[3] + 8)
+        face.ellipse(rim, mixed(colours.ground, WHITE, 0.5))
+        face.ellipse(box, WHITE)
+    else:
+        face.rectangle((box[0], box[1] - 6, box[2], box[3] + 6), colours.accent)
+        face.rectangle(box, mixed(colours.light, WHITE, 0.4))
+    strew(face, product.food, box, luck, round_=design.on_plate)
 
 
-def _write_name(face: Face, product: Product, at: Point, width: float, fill: Rgb) -> float:
-    """Write the name around a middle, as one block; returns where its last line stands."""
-    lines: list[Line] = []
-    foot = at[1]
-    for text, size in _name_lines(face, product.name, width, min(46, face.height * 0.1)):
-        foot += size * 1.06
-        line = face.write(text, (at[0], foot), Pen(size, fill, size * 0.022), "middle")
-        lines.append(line)
-    face.blocks.append(tuple(lines))
-    return foot
+def _name(face: Face, product: Product, middle: float, ink: Rgb) -> None:
+    """The name around a middle in one line or two, whichever allows the larger letters."""
+    words = product.name.split()
+    half = (len(words) + 1) // 2
+    ways = ([product.name], [" ".join(words[:half]), " ".join(words[half:])][: len(words)])
+    sizes = [
+        min(face.fitting(line, WIDTH - 70, face.height * 0.085) for line in way) for way in ways
+    ]
+    size, lines = max(zip(sizes, ways, strict=True), key=lambda each: each[0])
+    foot = middle + size * (0.36 - 0.6 * (len(lines) - 1))
+    printed: list[Line] = []
+    for place, line in enumerate(lines):
+        at = (_MIDDLE, foot + 1.2 * size * place)
+        printed.append(face.write(line, at, size, ink, align="m", bold=True))
+    face.blocks.append(tuple(printed))
 
 
-def _write_brand(face: Face, product: Product, at: Point, size: float, fill: Rgb) -> None:
-    size = face.fitting(product.brand, 200, min(size, face.height * 0.085))
-    line = face.write(product.brand, at, Pen(size, fill, size * 0.045), "middle")
-    face.blocks.append((line,))
+def _badge(face: Face, product: Product, middle: tuple[float, float], colours: Palette) -> None:
+    """The quantity in a circle."""
+    x, y = middle
+    face.ellipse((x - 42, y - 42, x + 42, y + 42), WHITE)
+    face.ellipse((x - 39, y - 39, x + 39, y + 39), colours.dark)
+    size = face.fitting(product.quantity, 66, 20)
+    at = (x, y + 0.36 * size)
+    face.blocks.append((face.write(product.quantity, at, size, WHITE, align="m", bold=True),))
 
 
-def _write_claim(face: Face, product: Product, at: Point, colours: tuple[Rgb, Rgb]) -> None:
-    """A round sticker with the product's claim, a word a line."""
-    ground, ink = colours
-    words = WORDINGS[product.language].claims[product.claim].split()
-    face.ellipse((at[0] + 1.5, at[1] + 2), 40, 40, tinted(ground, -0.4))
-    face.ellipse(at, 40, 40, ground)
-    size = min(face.fitting(word, 62, 15) for word in words)
-    foot = at[1] - size * 1.1 * len(words) / 2 + size * 0.85
-    lines = []
-    for word in words:
-        lines.append(face.write(word, (at[0], foot), Pen(size, ink, 0.3), "middle"))
-        foot += size * 1.1
-    face.blocks.append(tuple(lines))
+def windows(shape: str) -> dict[str, Box]:
+    """The boxes of table and ingredients on the back of a package of this shape."""
+    high, size = HEIGHTS[shape], _print_size(shape)
+    bottom = _TABLE_TOP + _TABLE_HEIGHT * size
+    return {
+        "nutrition": (14, 10, WIDTH - 14, bottom + size),
+        "ingredients": (14, bottom - size, WIDTH - 14, high - 6),
+    }
 
 
-def _write_quantity(face: Face, product: Product, at: Point, fill: Rgb) -> None:
-    face.blocks.append((face.write(product.quantity, at, Pen(17, fill, 0.3), "right"),))
-
-
-def _banner_front(face: Face, product: Product, luck: Random) -> None:
-    """Ground colour, brand in an oval, the food heaped up behind a curved edge below."""
-    colours, high = palette(product), face.height
-    shore = high * 0.6
-    curve = [(x * 12.0, shore + 22 * math.sin(x / 30 * math.pi + 0.4)) for x in range(31)]
-    face.polygon([*curve, (WIDTH, high), (0, high)], tinted(colours.light, -0.06))
-    food = rgb(product.sort.food)
-    strew(face, product.sort.motif, food, Window(-10, shore + 42, WIDTH + 20, high + 10), luck)
-    face.line([(x, y - 3) for x, y in curve], colours.accent, 6)
-    face.ellipse((_MIDDLE, high * 0.12), 122, high * 0.075, _WHITE)
-    face.ellipse((_MIDDLE, high * 0.12), 117, high * 0.067, colours.dark)
-    _write_brand(face, product, (_MIDDLE, high * 0.12 + 11), 33, _WHITE)
-    _write_name(face, product, (_MIDDLE, high * 0.225), WIDTH - 84, _WHITE)
-    _write_claim(face, product, (WIDTH - 88, high * 0.57), (colours.accent, _WHITE))
-    _write_quantity(face, product, (118, high * 0.575), _WHITE)
-
-
-def _framed_front(face: Face, product: Product, luck: Random) -> None:
-    """A light ground in a coloured frame, the food in a round picture in the middle."""
-    colours, high = palette(product), face.height
-    face.rectangle(Window(16, 16, WIDTH - 16, high - 16), colours.light, 14)
-    face.rectangle(Window(22, 22, WIDTH - 22, high - 22), colours.ground, 10)
-    face.rectangle(Window(24, 24, WIDTH - 24, high - 24), colours.light, 9)
-    radius = high * 0.22 - 6
-    middle = (_MIDDLE, high * 0.63)
-    plate = Window(middle[0] - radius * 0.6, middle[1] - radius * 0.6,
-                   middle[0] + radius * 0.75, middle[1] + radius * 0.6)  # fmt: skip
-    face.ellipse(middle, radius * 1.1, radius * 1.1, tinted(colours.ground, 0.45))
-    face.ellipse(middle, radius, radius, _WHITE)
-    strew(face, product.sort.motif, rgb(product.sort.food), plate, luck)
-    _write_brand(face, product, (_MIDDLE, 24 + high * 0.08), 35, colours.ground)
-    rule = 24 + high * 0.098
-    face.line([(96, rule), (WIDTH - 96, rule)], colours.accent, 2)
-    _write_name(face, product, (_MIDDLE, rule), WIDTH - 100, colours.dark)
-    ribbon = Window(60, high * 0.9 - 24, WIDTH - 60, high * 0.9 + 6)
-    face.rectangle(ribbon, colours.accent, 15)
-    claim = WORDINGS[product.language].claims[product.claim]
-    line = face.write(claim, (_MIDDLE - 34, ribbon.top + 20), Pen(15, _WHITE, 0.3), "middle")
-    face.blocks.append((line,))
-    _write_quantity(face, product, (WIDTH - 76, ribbon.top + 21), _WHITE)
-
-
-def _split_front(face: Face, product: Product, luck: Random) -> None:
-    """Two colours across, stripes between, food above and words on the dark half below."""
-    colours, high = palette(product), face.height
-    face.rectangle(Window(0, 0, WIDTH, high), tinted(colours.light, 0.2))
-    food = Window(-10, high * 0.15, WIDTH + 20, high * 0.5)
-    strew(face, product.sort.motif, rgb(product.sort.food), food, luck)
-    for place, colour in ((0.0, colours.accent), (0.02, _WHITE), (0.034, colours.dark)):
-        left, right = high * (0.56 + place), high * (0.47 + place)
-        face.polygon([(0, left), (WIDTH, right), (WIDTH, high), (0, high)], colour)
-    face.rectangle(Window(60, -10, WIDTH - 60, high * 0.06 + 38), colours.ground, 12)
-    _write_brand(face, product, (_MIDDLE, high * 0.05 + 30), 34, _WHITE)
-    _write_name(face, product, (_MIDDLE, high * 0.63), WIDTH - 90, _WHITE)
-    _write_claim(face, product, (92, high * 0.49), (colours.ground, _WHITE))
-    _write_quantity(face, product, (WIDTH - 60, high * 0.95), colours.light)
+def _print_size(shape: str) -> float:
+    """The size at which heading, table, ingredients and barcode together fill the height."""
+    return min(13.0, (HEIGHTS[shape] - 100) / 22)
 
 
 def back(product: Product, scale: float) -> Face:
-    """The face with the small print; its windows tell where on it things are."""
-    colours = palette(product)
+    """The face with the small print, at `scale` pixels per unit."""
+    colours, size = palette(product), _print_size(product.shape)
     face = Face(HEIGHTS[product.shape], scale, colours.ground)
-    # So that heading, table, text and barcode together just fill it.
-    size = min(14.0, (face.height - 120) / 22)
-    light = happens(chance("back", product.code), 0.7)
-    ink = _PRINT if light else _WHITE
-    if light:
-        face.rectangle(Window(12, 10, WIDTH - 12, face.height - 10), colours.light, 8)
+    face.rectangle((12, 10, WIDTH - 12, face.height - 10), colours.light, 8)
     heading = f"{product.brand} {product.name}"
-    title = face.fitting(heading, WIDTH - 76, size * 1.5)
-    pen = Pen(title, colours.dark if light else ink, 0.4)
-    line = face.write(heading, (36, 22 + title), pen)
+    title = face.fitting(heading, WIDTH - 72, size * 1.5)
+    line = face.write(heading, (36, _TABLE_TOP - 10), title, colours.dark, bold=True)
     face.blocks.append((line,))
-    after = _table(face, product, 34 + title, size)
-    after = _ingredients(face, product, after + size * 1.1, Pen(size, ink))
-    _foot(face, product, after + size * 1.5, Pen(size, ink))
-    face.windows["back"] = Window(0, 0, WIDTH, face.height)
+    bottom = _table(face, product, _TABLE_TOP, size)
+    said = [in_language(words, product.language) for words in _SMALL_PRINT]
+    text = f"{said[0]}: {', '.join(product.ingredients)}. {said[1]} {said[2]}"
+    edge = face.height - 14
+    after = face.paragraph(text, (36, bottom + size, WIDTH - 36, edge), size, PRINT)
+    _barcode(face, product, (WIDTH - 170, after + size, WIDTH - 36, edge))
+    address = f"{product.brand} & Co. {product.country}"
+    face.paragraph(address, (36, after + size * 1.5, WIDTH - 180, edge), size, PRINT)
     return face
 
 
 def _figures(product: Product) -> list[tuple[str, str]]:
-    wording, decimal = WORDINGS[product.language], "." if product.language == "en" else ","
+    """The rows of the nutrition table, its header first."""
     kilojoules, kilocalories = product.energy
-    rows = [(wording.energy, f"{kilojoules} kJ / {kilocalories} kcal")]
-    for name, grams in zip(wording.nutrients, product.per_100, strict=True):
-        rows.append((name, f"{grams:.{1 if grams >= 1 else 2}f} g".replace(".", decimal)))
-    return rows
+    unit = "ml" if product.quantity.endswith("l") else "g"
+    decimal = "." if product.language == "en" else ","
+
+    def said(words: str) -> str:
+        return in_language(words, product.language)
+
+    return [
+        (said("Nutrition Information"), f"{said('per 100')} {unit}"),
+        (said("Energy"), f"{kilojoules} kJ / {kilocalories} kcal"),
+        *(
+            (said(words), f"{grams:.{1 if grams >= 1 else 2}f} g".replace(".", decimal))
+            for words, grams in zip(NUTRIENTS.values(), product.per_100, strict=True)
+        ),
+    ]
 
 
 def _table(face: Face, product: Product, top: float, size: float) -> float:
     """The nutrition table; returns its lower edge."""
-    wording, rows, row = WORDINGS[product.language], _figures(product), size * 1.5
-    bottom = top + row * (len(rows) + 1) + 6
-    face.rectangle(Window(32, top, WIDTH - 32, bottom), _PRINT, 3)
-    face.rectangle(Window(33, top + row + 3, WIDTH - 33, bottom - 1), _WHITE, 2)
-    unit = "ml" if product.quantity.endswith("l") else "g"
-    header = (wording.nutrition, f"{wording.per_100} {unit}")
-    foot = top + row * 0.78 + 1
-    lines = []
-    for place, (name, figure) in enumerate([header, *rows]):
-        ink = _PRINT if place else _WHITE
-        # "of which ..." stands indented in every language, under the fat and the carbohydrate.
-        indent = 8 if place in (3, 5) else 0
-        pen = Pen(size, ink, 0.0 if indent else 0.25)
-        left = face.write(name, (40 + indent, foot), pen)
-        right = face.write(figure, (WIDTH - 40, foot), pen, "right")
+    rows, row = _figures(product), size * _ROW
+    bottom = top + row * len(rows)
+    face.rectangle((32, top, WIDTH - 32, bottom), PRINT)
+    face.rectangle((33, top + row, WIDTH - 33, bottom - 1), WHITE)
+    lines: list[Line] = []
+    for place, (name, figure) in enumerate(rows):
+        foot = top + row * (place + 0.72)
+        ink, bold = PRINT if place else WHITE, place in {0, 2, 4}
+        left = face.write(name, (40, foot), face.fitting(name, 165, size), ink, bold=bold)
+        right = face.write(figure, (WIDTH - 40, foot), size, ink, align="r", bold=bold)
         lines.append((*left, *right))
-        if place:
-            face.line([(36, foot + size * 0.4), (WIDTH - 36, foot + size * 0.4)], (190, 188, 184))
-        foot += row + (2 if place == 0 else 0)
+        rule = top + row * (place + 1)
+        face.rectangle((33, rule - 1, WIDTH - 33, rule - 0.5), mixed(PRINT, WHITE, 0.7))
     face.blocks.append(tuple(lines))
-    face.windows["nutrition"] = Window(14, top - size * 2, WIDTH - 14, bottom + size)
     return bottom
 
 
-def _ingredients(face: Face, product: Product, top: float, pen: Pen) -> float:
-    """The ingredients and what may be in it besides; returns where the last line stands."""
-    wording = WORDINGS[product.language]
-    listed = ", ".join(product.ingredients)
-    text = f"{wording.ingredients}: {listed}. {wording.traces} {wording.keep}"
-    foot = face.paragraph(text, Window(36, top, WIDTH - 36, face.height), pen)
-    face.windows["ingredients"] = Window(14, top - pen.size * 3, WIDTH - 14, face.height - 6)
-    return foot
-
-
-def _foot(face: Face, product: Product, top: float, pen: Pen) -> None:
-    """The barcode to the right, the maker's address and the date beside it."""
-    box = Window(WIDTH - 36 - 134, top, WIDTH - 36, min(top + 96, face.height - 16))
-    _bars(face, product.code, box)
-    day = chance("best before", product.code)
-    address = f"{product.brand} & Co. {product.country}"
-    date = f"{day.randrange(1, 29):02d}.{day.randrange(1, 13):02d}.2027 L{day.randrange(10**4):04d}"
-    left = Window(36, top + 2, box.left - 14, face.height)
-    after = face.paragraph(address, left, pen)
-    if after + pen.size * 2.2 < face.height - 14:
-        face.paragraph(date, Window(36, after + pen.size, left.right, face.height), pen)
-
-
-def _bars(face: Face, code: str, box: Window) -> None:
-    face.windows["barcode"] = box
-    pattern = modules(code)
-    face.rectangle(box, (255, 255, 255), 3)
-    module = (box.right - box.left - 16) / len(pattern)
-    foot = box.bottom - 15
-    for start, end in dark_runs(pattern):
-        left = box.left + 8 + start * module
-        # Whole pixels, lest neighbouring bars of one width come out different.
-        bar = Window(left, box.top + 6, left + (end - start) * module - 1 / face.scale, foot)
-        face.rectangle(bar, _BLACK)
-    size = face.fitting(code, box.right - box.left - 20, 12)
-    middle = ((box.left + box.right) / 2, box.bottom - 4)
-    face.blocks.append((face.write(code, middle, Pen(size, _BLACK), "middle"),))
+def _barcode(face: Face, product: Product, box: Box) -> None:
+    """Bars that follow from the digits, but are of no standard; below them the digits."""
+    left, top, right, bottom = box
+    face.rectangle(box, WHITE, 3)
+    bars = "101" + "".join(f"{7 * int(digit) + 65:07b}" for digit in product.code) + "101"
+    module = (right - left - 16) / len(bars)
+    for place, bar in enumerate(bars):
+        if bar == "1":
+            start = left + 8 + place * module
+            face.rectangle((start, top + 6, start + module, bottom - 18), PRINT)
+    size = face.fitting(product.code, right - left - 20, 13)
+    at = ((left + right) / 2, bottom - 5)
+    face.blocks.append((face.write(product.code, at, size, PRINT, align="m"),))

@@ -1,7 +1,4 @@
-"""The whole sandbox: every bucket and file the platform reads, made in one folder.
-
-Each part is made by a module of its own; here they are put together.
-"""
+"""The whole sandbox in one folder: every bucket and file that the platform reads."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +8,7 @@ from off_platform.sandbox.images_bucket import ImagesBucket, make_images_bucket
 from off_platform.sandbox.inbox import make_inbox
 from off_platform.sandbox.products_dump import make_products_dump
 
-# The public buckets' own names, so that a server of the root answers under them.
+# The names of the public buckets, under which a server of the root serves them.
 IMAGES_BUCKET = "openfoodfacts-images"
 BINS_BUCKET = "aft-vbi-pds"
 PRODUCTS_DUMP = "products.csv.gz"
@@ -32,10 +29,10 @@ class Sandbox:
 def make_sandbox(
     root: Path, *, products: int = 60, bins: int = 120, seed: int = 1, month: int = 0
 ) -> Sandbox:
-    """Make the sandbox in a folder, or leave what is there already as it is.
+    """Makes the sandbox in a folder; buckets that exist already are left as they are.
 
     Args:
-        root: where; made with its parents if it is not there.
+        root: where; made with its parents if it does not exist.
         products: in month 0.
         bins: in the bins bucket's main set, 40 or more; the bucket is the same in every month.
         seed: another one gives other products, bins and photos.
@@ -43,9 +40,8 @@ def make_sandbox(
 
     Raises:
         ValueError: too few products or bins, or a negative month.
-        FileExistsError: something else than a sandbox lies where a bucket belongs.
+        FileExistsError: something other than a sandbox is stored where a bucket belongs.
     """
-    root.mkdir(parents=True, exist_ok=True)
     images = make_images_bucket(root / IMAGES_BUCKET, products=products, seed=seed, month=month)
     dump = make_products_dump(root / PRODUCTS_DUMP, images)
     bins_bucket = make_bins_bucket(root / BINS_BUCKET, bins=bins, seed=seed)

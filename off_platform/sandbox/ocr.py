@@ -1,6 +1,6 @@
-"""The OCR result of a drawn photo as Google Cloud Vision would give it, and the awkward ones.
+"""The OCR result of a drawn photo in the form of Google Cloud Vision's, and the awkward results.
 
-The words and their places come from `photos.py`; nothing is recognised here.
+The words and their corners come from `photos.py`; nothing is recognized here.
 """
 
 import gzip
@@ -8,95 +8,81 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from off_platform.sandbox.assortment import Motif
-from off_platform.sandbox.faces import Block, Word
-from off_platform.sandbox.geometry import Corners, Point, Window
+from off_platform.sandbox.faces import Block, Corners, Point, Word
 from off_platform.sandbox.products import Product
 from off_platform.sandbox.seeds import chance, happens
 
 Json = dict[str, Any]
 
-# What Cloud Vision sees in such photos, with Google's own identifiers.
+# Labels that Cloud Vision gives such photos, with Google's identifiers.
 _LABELS = {
     "Food": "/m/02wbm",
     "Ingredient": "/m/07xgrh",
     "Cuisine": "/m/01ykh",
     "Dish": "/m/02q08p0",
     "Font": "/m/03gq5hm",
-    "Liquid": "/m/04k94",
-    "Fluid": "/m/02yfx",
     "Number": "/m/05fwb",
 }
-_WET: set[Motif] = {"citrus", "drop", "bramble"}
 
-# What lies in place of a result when Cloud Vision could not read the photo.
-FAILED = {"responses": [{"error": {"code": 14, "message": "We can not access the URL currently."}}]}
+# What the bucket has in place of a result where Cloud Vision could not read the photo.
+FAILED: Json = {
+    "responses": [{"error": {"code": 14, "message": "We can not access the URL currently."}}]
+}
 EMPTY: Json = {"responses": []}
 WITHOUT_RESPONSES: Json = {"created_at": 1_651_020_033}
 
 
 def result(product: Product, image_id: int, blocks: Sequence[Block], size: tuple[int, int]) -> Json:
-    """What Cloud Vision would have answered.
+    """What Cloud Vision would answer.
 
     Args:
-        product: whose photo it is; gives language and labels.
+        product: that the photo shows; gives the language.
         image_id: of the photo.
-        blocks: the legible words and their corners, in pixels of the upright photo.
+        blocks: the words that can be read and their corners, in pixels of the upright photo.
         size: width and height of the upright photo in pixels.
     """
     luck = chance("ocr", product.code, image_id)
-    response: Json = {"labelAnnotations": _labels(product, image_id)}
+    scores = sorted((round(luck.uniform(0.5, 0.96), 7) for _ in range(4)), reverse=True)
+    response: Json = {
+        "labelAnnotations": [
+            {"mid": _LABELS[name], "description": name, "score": score, "topicality": score}
+            for name, score in zip(luck.sample(list(_LABELS), 4), scores, strict=True)
+        ],
+        "safeSearchAnnotation": dict.fromkeys(
+            ("adult", "spoof", "medical", "violence", "racy"), "VERY_UNLIKELY"
+        ),
+    }
     if blocks:
         response["textAnnotations"] = _text_annotations(blocks, product.language)
-    response["safeSearchAnnotation"] = dict.fromkeys(
-        ("adult", "spoof", "medical", "violence", "racy"), "VERY_UNLIKELY"
-    )
-    if blocks:
         response["fullTextAnnotation"] = _full_text(blocks, product.language, size)
     answer: Json = {"responses": [response]}
-    # Older results lack it.
+    # Older results have no time.
     if happens(luck, 0.7):
         answer["created_at"] = product.created_t + luck.randrange(60, 86_400)
     return answer
 
 
 def file(answer: Json) -> bytes:
-    """The answer as the bucket keeps it: JSON without spaces, gzipped, without a date in it."""
+    """The answer as the bucket stores it: JSON without spaces, gzipped without a time."""
     text = json.dumps(answer, ensure_ascii=False, separators=(",", ":"))
     return gzip.compress(text.encode(), mtime=0)
-
-
-def _labels(product: Product, image_id: int) -> list[Json]:
-    luck = chance("ocr labels", product.code, image_id)
-    wanted = [
-        name for name in _LABELS if product.sort.motif in _WET or name not in {"Liquid", "Fluid"}
-    ]
-    scores = sorted((round(luck.uniform(0.5, 0.96), 7) for _ in range(4)), reverse=True)
-    return [
-        {"mid": _LABELS[name], "description": name, "score": score, "topicality": score}
-        for name, score in zip(luck.sample(wanted, 4), scores, strict=True)
-    ]
 
 
 def _polygon(corners: Corners) -> Json:
     return {"vertices": [{"x": round(x), "y": round(y)} for x, y in corners]}
 
 
-def _hull(words: Iterable[Word]) -> Corners:
+def _around(words: Iterable[Word]) -> Json:
     """The upright rectangle around words."""
-    points = [point for word in words for point in word.corners]
-    across, down = [x for x, _ in points], [y for _, y in points]
-    return Window(min(across), min(down), max(across), max(down)).corners
+    across, down = zip(*(point for word in words for point in word.corners), strict=True)
+    left, top, right, bottom = min(across), min(down), max(across), max(down)
+    return _polygon(((left, top), (right, top), (right, bottom), (left, bottom)))
 
 
 def _text_annotations(blocks: Sequence[Block], language: str) -> list[Json]:
-    """First the whole text, then every word by itself."""
+    """The whole text first, then every word by itself."""
     words = [word for block in blocks for line in block for word in line]
-    whole = {
-        "locale": language,
-        "description": _text(blocks),
-        "boundingPoly": _polygon(_hull(words)),
-    }
+    whole = {"locale": language, "description": _text(blocks), "boundingPoly": _around(words)}
     return [whole, *({"description": w.text, "boundingPoly": _polygon(w.corners)} for w in words)]
 
 
@@ -107,34 +93,34 @@ def _text(blocks: Sequence[Block]) -> str:
 
 def _full_text(blocks: Sequence[Block], language: str, size: tuple[int, int]) -> Json:
     """The text by page, block, paragraph, word and symbol."""
-    detected = {"detectedLanguages": [{"languageCode": language, "confidence": 1}]}
     page = {
-        "property": {"detectedLanguages": [{"languageCode": language, "confidence": 0.92}]},
+        "property": _detected(language, confidence=0.92),
         "width": size[0],
         "height": size[1],
-        "blocks": [_block(block, language, detected) for block in blocks],
+        "blocks": [_block(block, language) for block in blocks],
     }
     return {"pages": [page], "text": _text(blocks)}
 
 
-def _block(block: Block, language: str, detected: Json) -> Json:
-    box = _polygon(_hull(word for line in block for word in line))
+def _detected(language: str, **more: float) -> Json:
+    return {"detectedLanguages": [{"languageCode": language, **more}]}
+
+
+def _block(block: Block, language: str) -> Json:
     words: list[Json] = []
     for line in block:
         end = "LINE_BREAK" if line is block[-1] else "EOL_SURE_SPACE"
         ends = ["SPACE"] * (len(line) - 1) + [end]
         words += [_word(*each, language) for each in zip(line, ends, strict=True)]
-    paragraph = {"property": detected, "boundingBox": box, "words": words}
-    return {
-        "property": detected,
-        "boundingBox": box,
-        "paragraphs": [paragraph],
-        "blockType": "TEXT",
+    box = {
+        "property": _detected(language, confidence=1),
+        "boundingBox": _around(word for line in block for word in line),
     }
+    return {**box, "paragraphs": [{**box, "words": words}], "blockType": "TEXT"}
 
 
 def _word(word: Word, end: str, language: str) -> Json:
-    detected = {"detectedLanguages": [{"languageCode": language}]}
+    detected = _detected(language)
     symbols = [
         {"property": detected, "boundingBox": _polygon(_slice(word, place)), "text": letter}
         for place, letter in enumerate(word.text)
@@ -144,7 +130,7 @@ def _word(word: Word, end: str, language: str) -> Json:
 
 
 def _slice(word: Word, place: int) -> Corners:
-    """A letter's share of its word's corners, as if all letters were equally wide."""
+    """The part of a word's corners for one letter, as if all letters had the same width."""
     upper_left, upper_right, lower_right, lower_left = word.corners
     start, end = place / len(word.text), (place + 1) / len(word.text)
     return (

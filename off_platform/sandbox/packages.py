@@ -1,107 +1,98 @@
-"""Packages that lie flat, carton and pouch, and the one door to every shape.
+"""A package: a face with what is around it, cut out. Everything is flat.
 
-A package still lies before a plain ground; `photos.py` sets it into a scene. What is round stands
-in `round_packages.py`.
+`photos.py` and `bins_photos.py` place packages before their backgrounds.
 """
 
-import math
-from random import Random
+from dataclasses import dataclass
+from typing import NamedTuple
 
-from PIL import Image
+from PIL import Image, ImageDraw
 
-from off_platform.sandbox.canvas import Canvas, Package
-from off_platform.sandbox.faces import WIDTH, Face
-from off_platform.sandbox.geometry import Point, Window
-from off_platform.sandbox.labels import palette
-from off_platform.sandbox.light import grid
-from off_platform.sandbox.motifs import Rgb, tinted
+from off_platform.sandbox.faces import WIDTH, Face, Rgb, mixed, rgb
+from off_platform.sandbox.labels import PRINT, WHITE, palette
 from off_platform.sandbox.products import Product
-from off_platform.sandbox.round_packages import bottle, can, jar
-from off_platform.sandbox.seeds import happens
+
+# Around a package in its picture, in units, so that its edges come out smooth when it is turned.
+_MARGIN = 3
+_METAL: Rgb = (186, 188, 192)
+# How dark a package is from its left edge to its right one, of 255.
+_FLAT = (17, 5, 0, 3, 15)
+_ROUND = (159, 103, 49, 15, 0, 3, 11, 23, 39, 63, 97, 143)
 
 
-def packed(product: Product, face: Face, luck: Random) -> Package:
-    """The package that shows this face of the product."""
-    makers = {"box": _box, "bag": _bag, "can": can, "bottle": bottle, "jar": jar}
-    return makers[product.shape](product, face, luck)
+class _Part(NamedTuple):
+    """A rounded rectangle in units of the face; lower edges are counted from the face's lower."""
+
+    colour: str
+    left: float
+    top: float
+    right: float
+    bottom: float
+    radius: float
 
 
-def _box(product: Product, face: Face, luck: Random) -> Package:
-    """A carton: its face and one narrow side, seen from that side."""
-    depth = luck.uniform(34, 60)
-    rise = depth * 0.16
-    width, height = WIDTH + depth, face.height
+_PARTS: dict[str, tuple[_Part, ...]] = {
+    "box": (_Part("ground", 0, -4, WIDTH, 4, 6), _Part("dark", WIDTH, 4, WIDTH + 12, 0, 3)),
+    "bag": (
+        _Part("ground", 3, -24, WIDTH - 3, 24, 8),
+        _Part("dark", 3, -18, WIDTH - 3, -15, 0),
+        _Part("dark", 3, -11, WIDTH - 3, -8, 0),
+    ),
+    "can": (_Part("metal", 4, -20, WIDTH - 4, 20, 12), _Part("ground", 0, -6, WIDTH, 6, 4)),
+    "bottle": (
+        _Part("food", 112, -176, WIDTH - 112, 0, 30),
+        _Part("accent", 104, -190, WIDTH - 104, -150, 10),
+        _Part("food", 0, -96, WIDTH, 36, 76),
+    ),
+    "jar": (
+        _Part("food", -8, -56, WIDTH + 8, 34, 46),
+        _Part("accent", 10, -92, WIDTH - 10, -44, 12),
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Package:
+    """A package: `mask` is white where it is; `origin` is the face's corner, in units."""
+
+    image: Image.Image
+    mask: Image.Image
+    face: Face
+    origin: tuple[float, float]
+
+
+def packed(product: Product, face: Face) -> Package:
+    """The package that shows a face of a product."""
+    parts, scale, colours = _PARTS[product.shape], face.scale, _colours(product)
+    left = min(part.left for part in parts) - _MARGIN
+    top = min(part.top for part in parts) - _MARGIN
+    right = max(part.right for part in parts) + _MARGIN
+    foot = max(part.bottom for part in parts) + _MARGIN
+    size = (round((right - left) * scale), round((face.height + foot - top) * scale))
+    # In one colour around the package too, which its edges take when it is turned.
+    image, mask = Image.new("RGB", size, colours["ground"]), Image.new("L", size, 0)
+    for part in parts:
+        # A part that ends above the face has its lower edge there.
+        bottom = part.bottom if part.bottom < 0 else face.height + part.bottom
+        box = [part.left - left, part.top - top, part.right - left, bottom - top]
+        edges = [edge * scale for edge in box]
+        for drawn, fill in ((image, colours[part.colour]), (mask, 255)):
+            ImageDraw.Draw(drawn).rounded_rectangle(edges, part.radius * scale, fill)
+    corner = (round(-left * scale), round(-top * scale))
+    image.paste(face.image, corner)
+    mask.paste(255, (*corner, corner[0] + face.image.width, corner[1] + face.image.height))
+    dark = _ROUND if product.shape in {"can", "bottle", "jar"} else _FLAT
+    shade = Image.frombytes("L", (len(dark), 1), bytes(dark))
+    image.paste((0, 0, 0), (0, 0), shade.resize(size, Image.Resampling.BILINEAR))
+    return Package(image, mask, face, (-left, -top))
+
+
+def _colours(product: Product) -> dict[str, Rgb]:
     colours = palette(product)
-    canvas = Canvas((width, height), face.scale, colours.ground)
-    side_on_left = happens(luck, 0.5)
-    left = depth if side_on_left else 0.0
-    canvas.image.paste(face.image, (round(left * face.scale), 0))
-    outer, inner = (0.0, depth) if side_on_left else (width, WIDTH)
-    side = tinted(colours.ground, -0.38)
-    canvas.polygon([(outer, rise), (inner, 0), (inner, height), (outer, height - rise)], side)
-    _side_lines(canvas, (outer, inner), height, tinted(side, 0.25))
-    front = Window(left, 0, left + WIDTH, height)
-    canvas.outline.append(list(front.corners))
-    canvas.shade(_sheen(luck), front)
-    return canvas.done(face, lambda x, y: (x + left, y), upright=happens(luck, 0.5))
-
-
-def _side_lines(canvas: Canvas, edges: tuple[float, float], height: float, colour: Rgb) -> None:
-    """Print on a carton's side, too slanted to be read."""
-    outer, inner = edges
-    near, far = inner + (outer - inner) * 0.25, inner + (outer - inner) * 0.75
-    for line in range(9):
-        y = height * (0.3 + 0.045 * line)
-        canvas.line([(near, y), (far, y - 1)], colour, 3)
-
-
-def _sheen(luck: Random) -> Image.Image:
-    """The uneven light on a flat front: a few broad patches."""
-    return grid(3, [luck.uniform(0.84, 1.0) for _ in range(12)])
-
-
-def _bag(product: Product, face: Face, luck: Random) -> Package:
-    """A pouch: pinched seams above and below, sides that swell, and folds that catch the light."""
-    seam, scale = 22.0, face.scale
-    width, height = WIDTH, face.height + 2 * seam
-    colours = palette(product)
-    canvas = Canvas((width, height), scale, colours.ground)
-    canvas.image.paste(face.image, (0, round(seam * scale)))
-    ground = tinted(colours.ground, -0.08)
-    for top in (0.0, height - seam):
-        canvas.polygon([(0, top), (width, top), (width, top + seam), (0, top + seam)], ground)
-        for line in range(4):
-            y = top + seam * (0.2 + 0.2 * line)
-            canvas.line([(0, y), (width, y)], tinted(ground, 0.22 if line % 2 else -0.2), 1.6)
-    canvas.outline[:] = [_swollen(width, height, luck)]
-    canvas.shade(_folds(luck), Window(0, 0, width, height))
-    return canvas.done(face, lambda x, y: (x, y + seam), upright=False)
-
-
-def _swollen(width: float, height: float, luck: Random) -> list[Point]:
-    """A pouch's outline: toothed ends, sides drawn in towards the seams."""
-    steps = [step / 30 for step in range(31)]
-    draw_in, lean = luck.uniform(8, 14), luck.uniform(0, math.tau)
-
-    def inset(share: float) -> float:
-        wrinkle = 1.3 * math.sin(share * 19 + lean)
-        return draw_in * (1 - math.pow(math.sin(math.pi * share), 0.6)) + 1.5 + wrinkle
-
-    teeth = [width * step / 72 for step in range(73)]
-    inner = [x for x in teeth if inset(0) < x < width - inset(0)]
-    top = [(x, 3.0 * (place % 2)) for place, x in enumerate(inner)]
-    bottom = [(x, height - 3.0 * (place % 2)) for place, x in enumerate(inner)]
-    right = [(width - inset(share), 4 + share * (height - 8)) for share in steps]
-    left = [(inset(share), 4 + share * (height - 8)) for share in steps]
-    return [*top, *right, *reversed(bottom), *reversed(left)]
-
-
-def _folds(luck: Random) -> Image.Image:
-    """Light on a crumpled pouch: dark towards the sides, streaks that run from the seams."""
-    light = []
-    for line in range(9):
-        for column in range(7):
-            rim = 1 - abs(column - 3) ** 2 / 16
-            streak = luck.uniform(0.72, 1.0) if line in {0, 1, 7, 8} else luck.uniform(0.88, 1.0)
-            light.append(rim**0.7 * streak)
-    return grid(7, light)
+    return {
+        "ground": colours.ground,
+        "dark": mixed(colours.ground, PRINT, 0.35),
+        "accent": colours.accent,
+        "metal": _METAL,
+        "food": mixed(rgb(product.food.colour), WHITE, 0.12),
+    }

@@ -1,13 +1,10 @@
-"""Chance that can be had again: every drawing takes its luck from a seed and a place, in any order.
-
-Nothing here knows what is drawn.
-"""
+"""Reproducible chance: every drawing takes its own from the seed and a place, in any order."""
 
 from random import Random
 
 
 def chance(*place: object) -> Random:
-    """A generator of its own for one place, so that what is drawn elsewhere cannot shift it.
+    """A generator for one place, so that what is drawn elsewhere does not change it.
 
     Args:
         place: whatever names the place, the seed first: `chance(seed, "photo", 12)`.
@@ -16,5 +13,5 @@ def chance(*place: object) -> Random:
 
 
 def happens(luck: Random, share: float) -> bool:
-    """Whether something comes true that does so in a share, 0 to 1, of all cases."""
+    """Whether something happens that does so in a share, 0 to 1, of all cases."""
     return luck.random() < share

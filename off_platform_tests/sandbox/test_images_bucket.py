@@ -1,4 +1,4 @@
-"""The bucket as files: the same bytes again, sound photos, every awkward case really there."""
+"""The bucket as files: the same bytes again, sound photos, every awkward case."""
 
 import gzip
 import hashlib
@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageOps
 
 from off_platform.images import keys
 from off_platform.sandbox.bucket_folder import MARKER
@@ -47,9 +47,10 @@ def test_another_seed_gives_another_bucket(bucket: ImagesBucket, other_seed: Ima
     assert shared
     broken = {*bucket.awkward["html_page"], *other_seed.awkward["html_page"]}
     assert not [key for key in shared - broken if here[key] == there[key]]
+    assert [path.name for path in other_seed.folder.parent.iterdir()] == ["bucket"]
 
 
-def test_what_a_killed_make_left_is_cleared_away(repaired: ImagesBucket) -> None:
+def test_what_a_killed_make_left_is_removed(repaired: ImagesBucket) -> None:
     beside = {path.name for path in repaired.folder.parent.iterdir()}
     assert beside == {"bucket"}
     assert not (repaired.folder / "data" / "999").exists()
@@ -80,52 +81,30 @@ def test_made_again_it_is_left_alone(bucket: ImagesBucket, tmp_path: Path) -> No
     assert again.awkward == bucket.awkward
 
 
-def test_made_with_other_arguments_it_is_replaced(
-    bucket: ImagesBucket, next_month: ImagesBucket, other_seed: ImagesBucket
-) -> None:
-    assert next_month.made
-    assert other_seed.made
-    assert tree(next_month).keys() != tree(bucket).keys()
-    for replaced in (next_month, other_seed):
-        assert [path.name for path in replaced.folder.parent.iterdir()] == ["bucket"]
-
-
 def test_what_is_no_sandbox_is_not_touched(tmp_path: Path) -> None:
     mine = tmp_path / "holiday.jpg"
     mine.write_bytes(b"mine")
-    with pytest.raises(FileExistsError, match="no sandbox"):
+    with pytest.raises(FileExistsError, match="not a sandbox"):
         make_images_bucket(tmp_path, products=LEAST_PRODUCTS)
-    with pytest.raises(FileExistsError, match="no sandbox"):
+    with pytest.raises(FileExistsError, match="not a sandbox"):
         make_images_bucket(mine, products=LEAST_PRODUCTS)
     assert mine.read_bytes() == b"mine"
 
 
-def test_every_photo_opens_save_the_awkward_ones(bucket: ImagesBucket) -> None:
+def test_photos_open_and_their_copies_are_upright_and_400_pixels_long(bucket: ImagesBucket) -> None:
     broken = {*bucket.awkward["truncated_jpeg"], *bucket.awkward["html_page"]}
-    opened = 0
-    for path in bucket.folder.rglob("*.jpg"):
-        if path.relative_to(bucket.folder).as_posix() not in broken:
-            with Image.open(path) as image:
-                assert image.format == "JPEG"
-                image.load()
-            opened += 1
-    assert opened > 30
-
-
-def test_copies_are_400_pixels_long_upright_and_show_the_same(bucket: ImagesBucket) -> None:
-    for path in bucket.folder.rglob("*.400.jpg"):
-        try:
-            with (
-                Image.open(path) as small,
-                Image.open(str(path).replace(".400.jpg", ".jpg")) as raw,
-            ):
-                assert max(small.size) == 400
-                assert not small.getexif()
-                turned = raw.getexif().get(0x0112, 1) in (6, 8)
-                width, height = raw.size[::-1] if turned else raw.size
-                assert small.width / small.height == pytest.approx(width / height, abs=0.01)
-        except UnidentifiedImageError:
-            assert path.relative_to(bucket.folder).as_posix() in bucket.awkward["html_page"]
+    sound = [path for path in bucket.folder.rglob("*.400.jpg")
+             if path.relative_to(bucket.folder).as_posix() not in broken]  # fmt: skip
+    assert len(sound) > 15
+    for path in sound:
+        with Image.open(path) as small, Image.open(str(path).replace(".400.jpg", ".jpg")) as raw:
+            small.load()
+            raw.load()
+            assert small.format == raw.format == "JPEG"
+            assert max(small.size) == 400
+            assert not small.getexif()
+            width, height = ImageOps.exif_transpose(raw).size
+            assert small.width / small.height == pytest.approx(width / height, abs=0.01)
 
 
 def test_the_list_is_sorted_by_bytes_and_ends_without_a_newline(bucket: ImagesBucket) -> None:
@@ -138,7 +117,7 @@ def test_the_list_is_sorted_by_bytes_and_ends_without_a_newline(bucket: ImagesBu
     assert many.index(b"1400.jpg") == many.index(b"1.jpg", many.index(b"1400.jpg") - 1) + 1
 
 
-def test_list_and_bucket_differ_only_where_promised(bucket: ImagesBucket) -> None:
+def test_list_and_bucket_differ_only_in_the_awkward_cases(bucket: ImagesBucket) -> None:
     files = {key for key in tree(bucket) if key != MARKER}
     listed = set(key_list(bucket).decode().split("\n"))
     gone = {*bucket.awkward["listed_but_gone"], *bucket.awkward["junk_line"]}
@@ -147,7 +126,7 @@ def test_list_and_bucket_differ_only_where_promised(bucket: ImagesBucket) -> Non
     assert len(files) == bucket.object_count + 1
 
 
-def test_the_rare_barcodes_lie_where_facts_say(bucket: ImagesBucket) -> None:
+def test_the_rare_barcodes_have_the_keys_of_the_genuine_ones(bucket: ImagesBucket) -> None:
     found = {name: paths[0] for name, paths in bucket.awkward.items()}
     assert found["document_barcode"] == "data/401/235/911/4303/1.jpg"
     assert found["ean_8"].startswith("data/000/002/048/")
@@ -207,13 +186,6 @@ def test_a_month_later_a_few_things_differ_and_nothing_else(
     codes = {keys.parse(key).barcode for key in next_month.added}
     assert codes.isdisjoint(keys.parse(key).barcode for key in before if key not in apart)
     assert (bucket.added, bucket.removed, bucket.changed) == ((), (), ())
-
-
-def test_the_list_says_what_the_month_says(bucket: ImagesBucket, next_month: ImagesBucket) -> None:
-    before, after = (set(key_list(each).decode().split("\n")) for each in (bucket, next_month))
-    assert tuple(sorted(after - before)) == next_month.added
-    assert tuple(sorted(before - after)) == next_month.removed
-    assert set(next_month.changed) <= before & after
 
 
 def test_files_are_dated_and_only_what_changed_is_younger(

@@ -1,4 +1,4 @@
-"""The plan of the bucket: what is promised of any size, seed and month, before it is drawn."""
+"""The plan of the bucket: what holds for any size, seed and month."""
 
 import pytest
 from hypothesis import given, settings
@@ -14,7 +14,7 @@ SEEDS = st.integers(0, 1000)
 
 @given(SIZES, SEEDS, st.integers(0, 6))
 @settings(max_examples=25)
-def test_every_line_is_a_key_save_the_two_that_are_meant_not_to_be(
+def test_every_line_is_a_key_except_the_two_awkward_ones(
     products: int, seed: int, month: int
 ) -> None:
     planned = plan(products, seed, month)
@@ -27,7 +27,7 @@ def test_every_line_is_a_key_save_the_two_that_are_meant_not_to_be(
 
 @given(SIZES, SEEDS)
 @settings(max_examples=25)
-def test_all_codes_are_valid_and_one_products_alone(products: int, seed: int) -> None:
+def test_all_codes_are_valid_and_unique(products: int, seed: int) -> None:
     shown = {photo.product for photo in plan(products, seed, 0).photos}
     assert len(shown) == products
     assert len({each.code for each in shown}) == products

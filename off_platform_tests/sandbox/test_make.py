@@ -1,4 +1,4 @@
-"""The whole sandbox in one go."""
+"""The whole sandbox."""
 
 import shutil
 from pathlib import Path
@@ -9,7 +9,7 @@ from off_platform.sandbox.images_plan import LEAST_PRODUCTS
 from off_platform.sandbox.make import make_sandbox
 
 
-def test_bucket_and_dump_lie_where_a_server_of_the_root_finds_them(
+def test_everything_is_stored_where_a_server_of_the_root_finds_it(
     bucket: ImagesBucket, tmp_path: Path
 ) -> None:
     root = tmp_path / "deep" / "sandbox"

@@ -77,24 +77,20 @@ def test_vertices_are_whole_pixels_within_the_page(answer: dict[str, Any]) -> No
     for annotation in response["textAnnotations"]:
         vertices = annotation["boundingPoly"]["vertices"]
         assert len(vertices) == 4
-        for vertex in vertices:
-            assert isinstance(vertex["x"], int)
-            assert 0 <= vertex["x"] <= page["width"]
-            assert 0 <= vertex["y"] <= page["height"]
+        for x, y in (vertex.values() for vertex in vertices):
+            assert isinstance(x, int)
+            assert isinstance(y, int)
+            assert 0 <= x <= page["width"]
+            assert 0 <= y <= page["height"]
 
 
-def test_a_photo_without_words_has_labels_but_no_text() -> None:
-    (response,) = ocr.result(product(1, 0), 1, [], (480, 640))["responses"]
-    assert response.keys() == {"labelAnnotations", "safeSearchAnnotation"}
+def test_a_photo_without_words_has_labels_but_no_text_and_not_always_a_time() -> None:
+    answers = [ocr.result(product(1, n), 1, [], (480, 640)) for n in range(40)]
+    assert answers[0]["responses"][0].keys() == {"labelAnnotations", "safeSearchAnnotation"}
+    assert 5 < len([each for each in answers if "created_at" in each]) < 40
 
 
-def test_some_results_tell_when_they_were_made_and_some_do_not() -> None:
-    told = ["created_at" in ocr.result(product(1, n), 1, [], (480, 640)) for n in range(40)]
-    assert 5 < sum(told) < 40
-
-
-def test_the_file_is_gzipped_json_that_holds_no_date() -> None:
+def test_the_file_is_gzipped_json_without_a_time() -> None:
     content = ocr.file({"responses": [{"text": "Müsli"}]})
-    assert content == ocr.file({"responses": [{"text": "Müsli"}]})
     assert content[4:8] == bytes(4)
     assert gzip.decompress(content) == '{"responses":[{"text":"Müsli"}]}'.encode()
