@@ -175,7 +175,7 @@ def _spoilt(main: list[BinPlan]) -> dict[str, BinPlan]:
         "a metadata file was cut": replace(cut, metadata=(cut.metadata or b"")[:CUT_AT]),
         "a photo has no metadata": replace(next(bins), metadata=None),
         "metadata have no photo": replace(next(bins), has_photo=False),
-        "a quantity is a text": replace(text, metadata=as_json(_with_text(text))),
+        "a quantity is a text": _first_altered(text, quantity=str(text.items[0].quantity)),
         "more is expected than there is": _bin(
             short.id, short.items, EXPECTED_QUANTITY=short.expected + 1
         ),
@@ -191,14 +191,6 @@ def _spoilt(main: list[BinPlan]) -> dict[str, BinPlan]:
             normalizedName="Salt &amp; Pepper\tMill\x96Duo &reg;",
         ),
     }
-
-
-def _with_text(planned: BinPlan) -> dict[str, Any]:
-    """The metadata of a bin with its first item's quantity as a string."""
-    said = top(planned.items)
-    first = planned.items[0]
-    doubled = {**first.fields, "quantity": str(first.quantity)}
-    return {**said, "BIN_FCSKU_DATA": {**said["BIN_FCSKU_DATA"], first.fcsku: doubled}}
 
 
 def _first_altered(planned: BinPlan, *, fcsku: str | None = None, **fields: Any) -> BinPlan:

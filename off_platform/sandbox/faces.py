@@ -3,7 +3,6 @@
 What is printed is in `labels.py`.
 """
 
-from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
@@ -75,10 +74,6 @@ class Face:
         """A filled ellipse."""
         self._draw.ellipse(self._pixels(box), fill)
 
-    def polygon(self, points: Sequence[Point], fill: Rgb) -> None:
-        """A filled polygon."""
-        self._draw.polygon([(x * self.scale, y * self.scale) for x, y in points], fill)
-
     def paste(self, image: Image.Image, middle: Point) -> None:
         """A picture with transparency, its size in pixels."""
         at = (round(middle[0] * self.scale), round(middle[1] * self.scale))
@@ -113,12 +108,20 @@ class Face:
         top, bottom = foot - _ASCENT * pixels - 1, foot + _DESCENT * pixels + 1
         words, place = [], 0
         for word in text.split(" "):
-            at = start + _run(text[:place], pixels, bold=bold)
+            before = start + _run(text[:place], pixels, bold=bold)
             left, _, right, _ = letters.getbbox(word, anchor="ls")
-            box = (at + left - 1, top, at + right + 1, bottom)
-            words.append(Word(word, _corners(box, self.scale)))
+            a, b, c, d = (
+                edge / self.scale for edge in (before + left - 1, top, before + right + 1, bottom)
+            )
+            words.append(Word(word, ((a, b), (c, b), (c, d), (a, d))))
             place += len(word) + 1
         return tuple(words)
+
+    def centred(self, text: str, middle: Point, room: Point, ink: Rgb) -> Line:
+        """Writes one bold line around a middle, as large as a width and a size allow."""
+        size = self.fitting(text, *room)
+        at = (middle[0], middle[1] + 0.36 * size)
+        return self.write(text, at, size, ink, align="m", bold=True)
 
     def paragraph(self, text: str, box: Box, size: float, ink: Rgb) -> float:
         """Writes text as one block, in as many lines as the width of the box requires.
@@ -140,8 +143,3 @@ class Face:
     def _pixels(self, box: Box) -> Box:
         left, top, right, bottom = (edge * self.scale for edge in box)
         return left, top, right, bottom
-
-
-def _corners(box: Box, scale: float) -> Corners:
-    left, top, right, bottom = (edge / scale for edge in box)
-    return (left, top), (right, top), (right, bottom), (left, bottom)

@@ -17,6 +17,8 @@ HEIGHTS = {"box": 500, "bag": 470, "can": 390, "bottle": 340, "jar": 310}
 WHITE: Rgb = (252, 251, 247)
 PRINT: Rgb = (38, 36, 34)
 _MIDDLE = WIDTH / 2
+# In letters; longer names have two lines.
+_LONG_NAME = 12
 
 # The upper edge of the nutrition table in units, and its height in units of the print's size.
 _TABLE_TOP, _ROW = 50.0, 1.5
@@ -78,11 +80,13 @@ def front(product: Product, scale: float) -> Face:
     plate = (50, high * design.brand - half, WIDTH - 50, high * design.brand + half)
     face.rectangle(plate, colours.accent if design.on_plate else WHITE, half)
     ink = WHITE if design.on_plate else colours.dark
-    size = face.fitting(product.brand, 230, high * 0.07)
-    at = (_MIDDLE, high * design.brand + 0.36 * size)
-    face.blocks.append((face.write(product.brand, at, size, ink, align="m", bold=True),))
+    at = (_MIDDLE, high * design.brand)
+    face.blocks.append((face.centred(product.brand, at, (230, high * 0.07), ink),))
     _name(face, product, high * design.name, colours.dark if design.light else WHITE)
-    _badge(face, product, (WIDTH - 66, high * (design.picture + 0.15)), colours)
+    x, y = WIDTH - 66, high * (design.picture + 0.15)
+    face.ellipse((x - 42, y - 42, x + 42, y + 42), WHITE)
+    face.ellipse((x - 39, y - 39, x + 39, y + 39), colours.dark)
+    face.blocks.append((face.centred(product.quantity, (x, y), (66, 20), WHITE),))
     return face
 
 
@@ -104,30 +108,19 @@ def _picture(face: Face, product: Product, design: _Design) -> None:
 
 
 def _name(face: Face, product: Product, middle: float, ink: Rgb) -> None:
-    """The name around a middle in one line or two, whichever allows the larger letters."""
-    words = product.name.split()
-    half = (len(words) + 1) // 2
-    ways = ([product.name], [" ".join(words[:half]), " ".join(words[half:])][: len(words)])
-    sizes = [
-        min(face.fitting(line, WIDTH - 70, face.height * 0.085) for line in way) for way in ways
-    ]
-    size, lines = max(zip(sizes, ways, strict=True), key=lambda each: each[0])
-    foot = middle + size * (0.36 - 0.6 * (len(lines) - 1))
-    printed: list[Line] = []
-    for place, line in enumerate(lines):
-        at = (_MIDDLE, foot + 1.2 * size * place)
-        printed.append(face.write(line, at, size, ink, align="m", bold=True))
-    face.blocks.append(tuple(printed))
-
-
-def _badge(face: Face, product: Product, middle: tuple[float, float], colours: Palette) -> None:
-    """The quantity in a circle."""
-    x, y = middle
-    face.ellipse((x - 42, y - 42, x + 42, y + 42), WHITE)
-    face.ellipse((x - 39, y - 39, x + 39, y + 39), colours.dark)
-    size = face.fitting(product.quantity, 66, 20)
-    at = (x, y + 0.36 * size)
-    face.blocks.append((face.write(product.quantity, at, size, WHITE, align="m", bold=True),))
+    """The name around a middle, in two lines where it is long."""
+    words, half = product.name.split(), (product.name.count(" ") + 2) // 2
+    long = len(words) > 1 and len(product.name) > _LONG_NAME
+    lines = [" ".join(words[:half]), " ".join(words[half:])] if long else [product.name]
+    row = face.height * 0.1
+    first = middle - row * (len(lines) - 1) / 2
+    room = (WIDTH - 70, face.height * 0.085)
+    face.blocks.append(
+        tuple(
+            face.centred(line, (_MIDDLE, first + row * place), room, ink)
+            for place, line in enumerate(lines)
+        )
+    )
 
 
 def windows(shape: str) -> dict[str, Box]:
@@ -213,6 +206,5 @@ def _barcode(face: Face, product: Product, box: Box) -> None:
         if bar == "1":
             start = left + 8 + place * module
             face.rectangle((start, top + 6, start + module, bottom - 18), PRINT)
-    size = face.fitting(product.code, right - left - 20, 13)
-    at = ((left + right) / 2, bottom - 5)
-    face.blocks.append((face.write(product.code, at, size, PRINT, align="m"),))
+    at = ((left + right) / 2, bottom - 9)
+    face.blocks.append((face.centred(product.code, at, (right - left - 20, 12), PRINT),))

@@ -54,7 +54,13 @@ def result(product: Product, image_id: int, blocks: Sequence[Block], size: tuple
     }
     if blocks:
         response["textAnnotations"] = _text_annotations(blocks, product.language)
-        response["fullTextAnnotation"] = _full_text(blocks, product.language, size)
+        page = {
+            "property": _detected(product.language, confidence=0.92),
+            "width": size[0],
+            "height": size[1],
+            "blocks": [_block(block, product.language) for block in blocks],
+        }
+        response["fullTextAnnotation"] = {"pages": [page], "text": _text(blocks)}
     answer: Json = {"responses": [response]}
     # Older results have no time.
     if happens(luck, 0.7):
@@ -91,17 +97,6 @@ def _text(blocks: Sequence[Block]) -> str:
     return "".join(f"{line}\n" for line in lines)
 
 
-def _full_text(blocks: Sequence[Block], language: str, size: tuple[int, int]) -> Json:
-    """The text by page, block, paragraph, word and symbol."""
-    page = {
-        "property": _detected(language, confidence=0.92),
-        "width": size[0],
-        "height": size[1],
-        "blocks": [_block(block, language) for block in blocks],
-    }
-    return {"pages": [page], "text": _text(blocks)}
-
-
 def _detected(language: str, **more: float) -> Json:
     return {"detectedLanguages": [{"languageCode": language, **more}]}
 
@@ -133,16 +128,10 @@ def _slice(word: Word, place: int) -> Corners:
     """The part of a word's corners for one letter, as if all letters had the same width."""
     upper_left, upper_right, lower_right, lower_left = word.corners
     start, end = place / len(word.text), (place + 1) / len(word.text)
-    return (
-        _between(upper_left, upper_right, start),
-        _between(upper_left, upper_right, end),
-        _between(lower_left, lower_right, end),
-        _between(lower_left, lower_right, start),
-    )
 
+    def along(first: Point, second: Point, share: float) -> Point:
+        across, down = second[0] - first[0], second[1] - first[1]
+        return first[0] + across * share, first[1] + down * share
 
-def _between(first: Point, second: Point, share: float) -> Point:
-    return (
-        first[0] + (second[0] - first[0]) * share,
-        first[1] + (second[1] - first[1]) * share,
-    )
+    upper = along(upper_left, upper_right, start), along(upper_left, upper_right, end)
+    return *upper, along(lower_left, lower_right, end), along(lower_left, lower_right, start)

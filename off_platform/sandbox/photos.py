@@ -12,7 +12,7 @@ from typing import Literal
 from PIL import Image, ImageFilter
 
 from off_platform.sandbox import labels
-from off_platform.sandbox.faces import WIDTH, Block, Box, Corners, Point, Word, rgb
+from off_platform.sandbox.faces import WIDTH, Block, Box, Point, Word, rgb
 from off_platform.sandbox.packages import Package, packed
 from off_platform.sandbox.products import Product
 from off_platform.sandbox.seeds import chance, happens
@@ -128,17 +128,13 @@ def _place(image: Image.Image, package: Package, pose: Pose) -> None:
 def _legible(blocks: list[Block], pose: Pose, size: tuple[int, int]) -> list[Block]:
     """The words that are whole on the photo and large enough, where they are on it."""
 
-    def read(corners: Corners) -> bool:
-        inside = all(0 <= x < size[0] and 0 <= y < size[1] for x, y in corners)
-        return inside and dist(corners[0], corners[3]) >= _SMALLEST_PRINT
+    def read(word: Word) -> bool:
+        inside = all(0 <= x < size[0] and 0 <= y < size[1] for x, y in word.corners)
+        return inside and dist(word.corners[0], word.corners[3]) >= _SMALLEST_PRINT
 
     def seen(word: Word) -> Word:
         a, b, c, d = word.corners
         return Word(word.text, (pose(a), pose(b), pose(c), pose(d)))
 
-    kept = []
-    for block in blocks:
-        words = [[seen(word) for word in line] for line in block]
-        lines = [tuple(word for word in line if read(word.corners)) for line in words]
-        kept.append(tuple(line for line in lines if line))
-    return [block for block in kept if block]
+    kept = [tuple(tuple(filter(read, map(seen, line))) for line in block) for block in blocks]
+    return [tuple(line for line in block if line) for block in kept if any(block)]

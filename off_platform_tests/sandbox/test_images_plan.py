@@ -48,20 +48,12 @@ def test_a_month_later_most_is_as_it_was(products: int, seed: int, month: int) -
     assert before.awkward == after.awkward
 
 
-@given(SEEDS)
-@settings(max_examples=25)
-def test_even_the_smallest_has_a_next_month(seed: int) -> None:
-    before, after = plan(LEAST_PRODUCTS, seed, 0), plan(LEAST_PRODUCTS, seed, 1)
-    assert len(set(before.listed) - set(after.listed)) == 3
-    assert len(set(after.listed) - set(before.listed)) >= 3
-    assert [photo.retaken_in for photo in after.photos].count(1) == 1
-
-
-def test_a_sandbox_too_small_for_its_awkward_cases_is_refused() -> None:
-    with pytest.raises(ValueError, match="at least 12 products, not 11"):
-        plan(LEAST_PRODUCTS - 1, 1, 0)
-
-
-def test_there_is_no_month_before_the_first() -> None:
-    with pytest.raises(ValueError, match="no month -1"):
-        plan(LEAST_PRODUCTS, 1, -1)
+@pytest.mark.parametrize(
+    ("products", "month", "why"),
+    [(LEAST_PRODUCTS - 1, 0, "at least 12 products, not 11"), (LEAST_PRODUCTS, -1, "no month -1")],
+)
+def test_too_few_products_and_a_month_before_the_first_are_refused(
+    products: int, month: int, why: str
+) -> None:
+    with pytest.raises(ValueError, match=why):
+        plan(products, 1, month)

@@ -14,7 +14,7 @@ def test_everything_is_stored_where_a_server_of_the_root_finds_it(
 ) -> None:
     root = tmp_path / "deep" / "sandbox"
     shutil.copytree(bucket.folder, root / "openfoodfacts-images")
-    made = make_sandbox(root, products=LEAST_PRODUCTS)
+    made = make_sandbox(root, products=LEAST_PRODUCTS, bins=41)
     assert not made.images.made
     assert made.images.folder == root / "openfoodfacts-images"
     assert made.products_dump == root / "products.csv.gz"
@@ -25,22 +25,7 @@ def test_everything_is_stored_where_a_server_of_the_root_finds_it(
         "openfoodfacts-images",
         "products.csv.gz",
     ]
-
-
-def test_a_sandbox_is_made_from_nothing_with_its_folders(tmp_path: Path) -> None:
-    made = make_sandbox(tmp_path / "a" / "b", products=LEAST_PRODUCTS, month=1)
-    assert made.images.made
-    assert (made.images.folder / "data" / "data_keys.gz").is_file()
-    assert made.products_dump.is_file()
-    assert made.bins.made
-
-
-def test_as_many_bins_are_made_as_asked_for_and_the_seed_is_theirs_too(
-    bucket: ImagesBucket, tmp_path: Path
-) -> None:
-    shutil.copytree(bucket.folder, tmp_path / "openfoodfacts-images")
-    made = make_sandbox(tmp_path, products=LEAST_PRODUCTS, bins=41)
     assert (made.bins.folder / "bin-images" / "00041.jpg").is_file()
     assert not (made.bins.folder / "bin-images" / "00042.jpg").exists()
     assert made.bins.bins == plan(41, 1).bins
-    assert not make_sandbox(tmp_path, products=LEAST_PRODUCTS, bins=41).bins.made
+    assert not make_sandbox(root, products=LEAST_PRODUCTS, bins=41).bins.made
