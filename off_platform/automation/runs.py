@@ -6,14 +6,21 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import uuid4
 
+import dagster as dg
+import yaml
+from dagster._core.instance.ref import InstanceRef
+from dagster._core.remote_origin import (
+    RegisteredCodeLocationOrigin,
+    RemoteJobOrigin,
+    RemoteRepositoryOrigin,
+)
+
+from off_platform.automation.workers import working
 from off_platform.settings import SANDBOX, Settings
 from off_platform.storage.locks import locked
-
-if TYPE_CHECKING:
-    import dagster as dg
 
 DAGSTER_HOME = SANDBOX / "dagster"
 ELSEWHERE = Path("var/dagster")
@@ -58,7 +65,7 @@ def prepared_home(settings: Settings) -> Path:
         return home_of(settings)
 
 
-def _watch_for_failures(instance: "dg.DagsterInstance") -> None:
+def _watch_for_failures(instance: dg.DagsterInstance) -> None:
     """Dagster's daemon retries the runs that fail from here on.
 
     It would set these marks itself when it first looks, with a warning for each, and leave out what
@@ -79,15 +86,12 @@ def of_an_operator(settings: Settings) -> Settings:
 
 
 @contextmanager
-def opened_home(settings: Settings) -> Iterator["dg.DagsterInstance"]:
+def opened_home(settings: Settings) -> Iterator[dg.DagsterInstance]:
     """Dagster's home, for runs in this process.
 
     What they print goes to the terminal and is not captured: Dagster captures with two child
     processes per stream, which print tracebacks of their own at Ctrl-C.
     """
-    import dagster as dg
-    from dagster._core.instance.ref import InstanceRef
-
     uncaptured = {"module": "dagster._core.storage.noop_compute_log_manager"}
     uncaptured["class"] = "NoOpComputeLogManager"
     ref = InstanceRef.from_dir(str(home_of(settings)), overrides={"compute_logs": uncaptured})
@@ -97,8 +101,6 @@ def opened_home(settings: Settings) -> Iterator["dg.DagsterInstance"]:
 
 def _settings_apart(home: Path) -> str:
     """What `dagster.yaml` says, where there is one; the places are below the home."""
-    import yaml
-
     path = Path("dagster.yaml")
     said = yaml.safe_load(path.read_text()) if path.exists() else _QUIET_INSTANCE
     of = {name: each for name, each in said.items() if name not in _PLACES}
@@ -108,12 +110,12 @@ def _settings_apart(home: Path) -> str:
 
 
 def run_job(
-    defs: "dg.Definitions",
-    instance: "dg.DagsterInstance",
+    defs: dg.Definitions,
+    instance: dg.DagsterInstance,
     job: str,
     partition: str | None = None,
     config: Mapping[str, Any] | None = None,
-) -> "dg.ExecuteInProcessResult":
+) -> dg.ExecuteInProcessResult:
     """Runs a job to its end, whatever becomes of it.
 
     Args:
@@ -128,8 +130,6 @@ def run_job(
         UnforeseenRunError: a step failed by an error of the platform's own.
     """
     ops = {name: {"config": dict(of_asset)} for name, of_asset in (config or {}).items()}
-    from off_platform.automation.workers import working
-
     run_id = str(uuid4())
     repository = defs.get_repository_def().name
     instance.add_event_listener(run_id, partial(_name_location, instance, repository))
@@ -156,19 +156,11 @@ def run_job(
     return result
 
 
-def _name_location(
-    instance: "dg.DagsterInstance", repository: str, entry: "dg.EventLogEntry"
-) -> None:
+def _name_location(instance: dg.DagsterInstance, repository: str, entry: dg.EventLogEntry) -> None:
     """As a run starts, notes which code location it is of: the UI's timeline leaves out others.
 
     A run that is executed in this process has no origin, and Dagster publishes no way to give one.
     """
-    from dagster._core.remote_origin import (
-        RegisteredCodeLocationOrigin,
-        RemoteJobOrigin,
-        RemoteRepositoryOrigin,
-    )
-
     event = entry.dagster_event
     if event is None or event.event_type_value != "PIPELINE_START":
         return
@@ -178,12 +170,12 @@ def _name_location(
         instance.run_storage.replace_job_origin(run, origin)
 
 
-def failures(result: "dg.ExecuteInProcessResult") -> list[str]:
+def failures(result: dg.ExecuteInProcessResult) -> list[str]:
     """Why steps failed: the error's own sentence, without its class and traceback."""
     return [own_sentence(first_cause(error)) for error in _errors(result)]
 
 
-def _errors(result: "dg.ExecuteInProcessResult") -> list[Any]:
+def _errors(result: dg.ExecuteInProcessResult) -> list[Any]:
     errors = [
         event.step_failure_data.error
         for event in result.filter_events(lambda event: event.is_step_failure)

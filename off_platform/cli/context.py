@@ -1,11 +1,5 @@
 """What all commands share: consoles, exit codes, and the configured lake and buckets."""
 
-import os
-import stat
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -42,24 +36,3 @@ def bins_bucket(of: Settings) -> Source:
 def _bucket(of: Settings, url: str, region: str) -> Source:
     signed = of.sources_access == "signed"
     return Source(url, Access(region, of.sources_endpoint, signed, of.request_seconds))
-
-
-@contextmanager
-def temporary_folder() -> Iterator[Path]:
-    """A folder for one command below the system's temporary one; those of killed runs are removed.
-
-    Raises:
-        PermissionError: the place is another user's, who could read and change what is written.
-    """
-    from off_platform.storage.folders import LocalFolder
-
-    own = Path(tempfile.gettempdir()) / f"off-platform-{os.getuid()}"
-    own.mkdir(mode=0o700, exist_ok=True)
-    about = own.lstat()
-    if not stat.S_ISDIR(about.st_mode) or about.st_uid != os.getuid() or about.st_mode & 0o022:
-        raise PermissionError(
-            f"{own} belongs to another user or is writable by others; remove it, or set "
-            "TMPDIR to another temporary folder."
-        )
-    with LocalFolder(own, own).scratch() as folder:
-        yield folder

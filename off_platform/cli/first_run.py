@@ -6,23 +6,26 @@ Runs are Dagster's own and are kept, so that the UI shows them afterwards.
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from time import monotonic
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import dagster as dg
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from off_platform.automation.runs import failures, of_an_operator, opened_home, run_job
+from off_platform.bins.schemas import TABLES
 from off_platform.cli.imports_run import run_import, verdict_of
+from off_platform.definitions import definitions
+from off_platform.image_sets.declared import declared_choice
+from off_platform.images import schemas
+from off_platform.images.choice import Choice
 from off_platform.settings import SANDBOX, Settings
+from off_platform.storage.lake import Lake
 from off_platform.storage.lake_layout import IMAGE_SETS
 from off_platform.storage.sql import literal
+from off_platform.storage.views import VIEWS
 from off_platform.words import duration
-
-if TYPE_CHECKING:
-    import dagster as dg
-
-    from off_platform.storage.lake import Lake
 
 
 @dataclass
@@ -38,22 +41,12 @@ class Report:
     imports: list[str] = field(default_factory=list)
 
 
-def make_sandbox_ready() -> None:
-    """Creates the sandbox if it does not exist yet."""
-    from off_platform.sandbox.make import make_sandbox
-
-    make_sandbox(SANDBOX)
-
-
 def demand_set(settings: Settings, image_set: str) -> None:
     """Ensures that a set is declared, before any work starts.
 
     Raises:
         off_platform.image_sets.declared.UnknownSetError: it is not declared.
     """
-    from off_platform.image_sets.declared import declared_choice
-    from off_platform.images.choice import Choice
-
     declared_choice(settings.image_sets, "images", Choice, image_set)
 
 
@@ -65,8 +58,6 @@ def run_once(settings: Settings, image_set: str, console: Console) -> Report:
         image_set: name of a declared set.
         console: where progress is printed.
     """
-    from off_platform.definitions import definitions
-
     started = monotonic()
     defs = definitions(of=of_an_operator(settings))
     report = Report(f"{datetime.now(UTC):%Y-%m-01}", image_set)
@@ -87,7 +78,7 @@ def run_once(settings: Settings, image_set: str, console: Console) -> Report:
     return report
 
 
-def _note(report: Report, result: "dg.ExecuteInProcessResult", console: Console, step: str) -> None:
+def _note(report: Report, result: dg.ExecuteInProcessResult, console: Console, step: str) -> None:
     evaluations = result.get_asset_check_evaluations()
     report.checks += len(evaluations)
     for evaluation in evaluations:
@@ -107,10 +98,8 @@ def _note(report: Report, result: "dg.ExecuteInProcessResult", console: Console,
         console.print(f"        {escape(sentence)}", soft_wrap=True, highlight=False)
 
 
-def print_summary(report: Report, settings: Settings, lake: "Lake", console: Console) -> None:
+def print_summary(report: Report, settings: Settings, lake: Lake, console: Console) -> None:
     """Prints the summary: what was made, where it is stored, how to view it."""
-    from off_platform.storage.views import VIEWS
-
     folder = lake.root.address(f"{IMAGE_SETS}/{report.image_set}")
     has_set = lake.root.exists(f"{IMAGE_SETS}/{report.image_set}/manifest.parquet")
     console.print()
@@ -138,7 +127,7 @@ def print_summary(report: Report, settings: Settings, lake: "Lake", console: Con
         console.print(line, soft_wrap=True, highlight=False)
 
 
-def _made(report: Report, lake: "Lake") -> Table:
+def _made(report: Report, lake: Lake) -> Table:
     table = Table(title="What was made", title_justify="left", show_header=True)
     for column in ("table", "rows", "what it is"):
         table.add_column(column, justify="right" if column == "rows" else "left")
@@ -148,10 +137,7 @@ def _made(report: Report, lake: "Lake") -> Table:
     return table
 
 
-def _tables(report: Report, lake: "Lake", connection: Any) -> list[tuple[str, str, int]]:
-    from off_platform.bins.schemas import TABLES
-    from off_platform.images import schemas
-
+def _tables(report: Report, lake: Lake, connection: Any) -> list[tuple[str, str, int]]:
     month = ("month", report.month)
     counted: list[tuple[str, str, int]] = []
     for table, partition in (

@@ -1,53 +1,15 @@
-"""`off-platform images` and `off-platform bins`: image sets from the command line."""
+"""`off-platform images` and `bins`: their options; what they do is in `image_sets_run.py`."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
-from rich.markup import escape
-from rich.table import Table
 
-from off_platform.bins.choice import WING as BINS
 from off_platform.bins.choice import BinChoice
-from off_platform.cli.context import (
-    DONE,
-    INCOMPLETE,
-    WRONG,
-    bins_bucket,
-    err,
-    images_bucket,
-    out,
-    the_lake,
-)
 from off_platform.cli.set_options import taking
-from off_platform.image_sets.declared import (
-    Model,
-    UnusableChoiceError,
-    declared_choice,
-    name_from,
-)
 from off_platform.image_sets.options import RunOptions
-from off_platform.images.choice import WING as IMAGES
 from off_platform.images.choice import Choice, MonthOptions
-from off_platform.settings import Settings, settings
-from off_platform.storage.damaged_file import DamagedFileError
-from off_platform.storage.lake_layout import BIN_IMAGE_SETS, IMAGE_SETS
-from off_platform.storage.objects import Source
-from off_platform.storage.progress import terminal_display
-from off_platform.words import size
-
-# A bucket that lost a larger share of the bins is assumed to be another bucket.
-GONE_SHARE_MOST = 0.5
-# Of missing objects; the manifest lists all.
-PROBLEMS_SHOWN = 5
-
-if TYPE_CHECKING:
-    from off_platform.image_sets.built_set import BuiltSet
-    from off_platform.storage.folders import Folder
-    from off_platform.storage.lake import Lake
+from off_platform.settings import settings
 
 
 def _folder(text: str) -> Path:
@@ -81,9 +43,9 @@ def images(image_set: Set = None, to: To = None, **varied: Any) -> None:
     Options override those of a declared SET. The filters by editor, day, country, category and
     language need the table products. An option that is repeated accepts any of its values.
     """
-    made = _make_images(settings(), image_set, to, varied)
-    _print_made(made)
-    raise typer.Exit(max(_code(made), _compare_views(settings())))
+    from off_platform.cli.image_sets_run import make_images
+
+    raise typer.Exit(make_images(settings(), image_set, to, varied))
 
 
 @taking(BinChoice, RunOptions)
@@ -102,225 +64,6 @@ def bins(
     Options override those of a declared SET. The first run lists and fetches the metadata of all
     bins (1.1 GB). Later runs list the bucket and fetch what is new or changed.
     """
-    made, whole = _make_bins(settings(), image_set, to, varied, refresh=refresh)
-    _print_made(made)
-    code = max(_code(made), DONE if whole else INCOMPLETE)
-    raise typer.Exit(max(code, _compare_views(settings())))
+    from off_platform.cli.image_sets_run import make_bins
 
-
-def _make_bins(
-    of: Settings, image_set: str | None, to: Path | None, varied: dict[str, Any], *, refresh: bool
-) -> "tuple[BuiltSet, bool]":
-    """The set, and whether all metadata that its bins could come from was read."""
-    from off_platform.bins import image_set as sets
-    from off_platform.image_sets import claim
-
-    name, choice, description = _declared(of, BINS, BinChoice, image_set, to)
-    request = sets.request_from(of, name, choice, description, _numbered(varied))
-    lake, source = the_lake(of), bins_bucket(of)
-    folder = _set_folder(lake, f"{BIN_IMAGE_SETS}/{name}", to)
-    with lake.connect(of.duckdb_memory, of.threads) as connection, _views_compared(lake):
-        claim.demand_ours(folder, connection, [kind.name for kind in sets.KINDS])
-        whole = _renew_bins(of, lake, source, connection, request.choice.id_space, refresh=refresh)
-        with terminal_display(name) as display:
-            made = sets.make_bin_image_set(lake, source, request, folder, connection, display)
-        shared = _name_shared_bins(of, lake, connection, image_set, request.choice)
-    return made, whole and not shared
-
-
-def _name_shared_bins(
-    of: Settings, lake: "Lake", connection: Any, image_set: str | None, choice: Any
-) -> bool:
-    """Reports bins shared with declared sets that must not have them; whether there are any."""
-    from off_platform.bins import declared_pairs
-
-    if image_set is None:
-        return False
-    declared = declared_pairs.declared_choices(of.image_sets)
-    declared[image_set] = declared[image_set]._replace(choice=choice)
-    shared = list(declared_pairs.shared_bins(lake, connection, declared, image_set))
-    for each in shared:
-        err.print(escape(f"{each.sentence}."), highlight=False, soft_wrap=True)
-    return bool(shared)
-
-
-def _renew_bins(
-    of: Settings,
-    lake: "Lake",
-    source: Source,
-    connection: Any,
-    id_space: str,
-    *,
-    refresh: bool,
-) -> bool:
-    """Lists the bucket, fetches what is new or changed, and makes the tables that follow from it.
-
-    Returns:
-        Whether all metadata could be read.
-    """
-    from off_platform.bins import collect, listing, splits, tables
-
-    known = lake.has("bin_splits")
-    if refresh or not known:
-        _list_and_fetch(of, lake, source, connection, known=known)
-    else:
-        err.print(
-            f"The tables of bins are those of the listing {listing.last_listed(lake)}; run "
-            "without --no-refresh to list the bucket again.",
-            highlight=False,
-            soft_wrap=True,
-        )
-    if not tables.are_current(lake, connection):
-        tables.make_all(lake, connection, splits.shares_from(of))
-    unread = collect.unreadable(lake, connection, id_space)
-    for sentence in filter(None, (unread.sentence, tables.unknown_units(lake, connection))):
-        err.print(escape(sentence), highlight=False, soft_wrap=True)
-    return not unread.objects
-
-
-def _list_and_fetch(
-    of: Settings, lake: "Lake", source: Source, connection: Any, *, known: bool
-) -> None:
-    from off_platform.bins import collect, listing
-    from off_platform.storage.transfer import limits_from
-
-    if not known:
-        err.print("No bins are known yet; listing and fetching their metadata first.")
-    limits = limits_from(of)
-    with terminal_display("listing") as display:
-        listed = listing.list_objects(
-            lake, source, connection, limits, display, GONE_SHARE_MOST if known else 1.0
-        )
-    if listed.added or listed.gone or not known:
-        err.print(listed.sentence)
-    with terminal_display("metadata") as display:
-        collect.collect_metadata(lake, source, connection, limits, display)
-
-
-def _declared(
-    of: Settings, wing: str, model: "type[Model]", image_set: str | None, to: Path | None
-) -> "tuple[str, Model, str]":
-    """Name, options and description of a declared set, or of one that goes to a folder."""
-    if image_set:
-        return (image_set, *declared_choice(of.image_sets, wing, model, image_set))
-    if to is None:
-        raise UnusableChoiceError("Name a declared SET, or give --out to build one of your own.")
-    return name_from(to), model(), "An image set built from the command line."
-
-
-def _set_folder(lake: "Lake", name: str, to: Path | None) -> "Folder":
-    from off_platform.image_sets import building
-    from off_platform.storage.folders import LocalFolder
-
-    # Only the set itself remains in the user's folder.
-    scratch = to / building.BUILDING / "scratch" if to else None
-    return LocalFolder(to, scratch) if to else lake.root.below(name)
-
-
-def _make_images(
-    of: Settings, image_set: str | None, to: Path | None, varied: dict[str, Any]
-) -> "BuiltSet":
-    from off_platform.image_sets import claim
-    from off_platform.images import image_set as sets
-    from off_platform.images.keys import SUFFIXES
-
-    name, choice, description = _declared(of, IMAGES, Choice, image_set, to)
-    request = sets.request_from(of, name, choice, description, _numbered(varied))
-    lake, source = the_lake(of), images_bucket(of)
-    folder = _set_folder(lake, f"{IMAGE_SETS}/{name}", to)
-    with lake.connect(of.duckdb_memory, of.threads) as connection, _views_compared(lake):
-        claim.demand_ours(folder, connection, SUFFIXES)
-        if not lake.partitions("key_index"):
-            _index_this_month(of, lake, source, connection)
-        with terminal_display(name) as display:
-            made = sets.make_image_set(lake, source, request, folder, connection, display)
-    return made
-
-
-def _index_this_month(of: Settings, lake: "Lake", source: Source, connection: Any) -> None:
-    """What the monthly job would have made; without it there is nothing to choose from."""
-    from off_platform.images import monthly
-
-    month = f"{datetime.now(UTC):%Y-%m-01}"
-    err.print(f"No month is indexed yet; copying and indexing the key list of {month[:7]} first.")
-    with terminal_display("key list") as display:
-        monthly.sync_month(
-            lake,
-            source,
-            monthly.Asked(month),
-            connection,
-            monthly.bounds_from(of),
-            err.print,
-            display,
-        )
-    with terminal_display("key index") as display:
-        monthly.index_month(lake, month, connection, of.key_list_bytes_most, display)
-
-
-@contextmanager
-def _views_compared(lake: "Lake") -> Iterator[None]:
-    """Compares the views also where no set is made: a run before may have placed a table alone."""
-    try:
-        yield
-    except Exception:
-        # That error is reported; damage found while making the views would only hide it.
-        with suppress(DamagedFileError, OSError):
-            lake.refresh_views()
-        raise
-
-
-def _compare_views(of: Settings) -> int:
-    """Makes the lake's views those of its tables; names a table that is damaged.
-
-    The set is made by then, so that the damage is one more sentence and the exit code.
-    """
-    try:
-        the_lake(of).refresh_views()
-    except DamagedFileError as damaged:
-        err.print(escape(str(damaged)), highlight=False, soft_wrap=True)
-        return WRONG
-    return DONE
-
-
-def _numbered(varied: dict[str, Any]) -> dict[str, Any]:
-    """With the number of photos as one; what is none is refused with the options."""
-    n = varied["n"]
-    return {**varied, "n": int(n) if n and n.isascii() and n.isdigit() else n}
-
-
-def _code(made: "BuiltSet") -> int:
-    """The exit code: whether everything requested is present and up to date."""
-    objects = made.contents.by_status
-    whole = objects.total() == objects["fetched"] and not made.contents.earlier
-    whole = whole and not made.shortfall
-    return DONE if whole else INCOMPLETE
-
-
-def _print_made(made: "BuiltSet") -> None:
-    table = Table("kind", "status", "objects", "size", show_edge=False)
-    for tally in made.contents.tallies:
-        table.add_row(tally.kind, tally.status, f"{tally.objects:,}", size(tally.size))
-    out.print(table)
-    out.print(
-        f"{made.contents.samples:,} of {made.candidates:,} candidates, chosen from "
-        f"{made.chosen_from}.\nThe set is in {made.folder.address()}; open gallery.html there.",
-        highlight=False,
-        soft_wrap=True,
-    )
-    if made.shortfall:
-        err.print(f"{made.shortfall}.", highlight=False)
-    if made.contents.earlier:
-        err.print(
-            f"{made.contents.earlier:,} objects are copies from an earlier run, as current ones "
-            "could not be fetched.",
-            highlight=False,
-        )
-    for problem in made.contents.problems[:PROBLEMS_SHOWN]:
-        err.print(
-            escape(f"  {problem.status}: {problem.key}: {problem.reason}"),
-            highlight=False,
-            soft_wrap=True,
-        )
-    absent = sum(each.objects for each in made.contents.tallies if each.status != "fetched")
-    if absent > PROBLEMS_SHOWN:
-        err.print(f"  and {absent - PROBLEMS_SHOWN:,} more; see manifest.parquet.", highlight=False)
+    raise typer.Exit(make_bins(settings(), image_set, to, varied, refresh=refresh))

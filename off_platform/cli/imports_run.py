@@ -6,14 +6,16 @@ Runs are Dagster's own and are kept, so that the UI shows them afterwards.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import dagster as dg
 
 from off_platform.automation.runs import failures, of_an_operator, opened_home, run_job
 from off_platform.cli.context import DONE, INCOMPLETE, WRONG
+from off_platform.definitions import definitions
+from off_platform.imports.intake.taking_in import key_of
+from off_platform.partitions import IMPORTS
 from off_platform.settings import Settings
-
-if TYPE_CHECKING:
-    import dagster as dg
 
 
 class ImportFailedError(OSError):
@@ -47,36 +49,31 @@ def import_one(settings: Settings, path: Path) -> ImportDone:
     Raises:
         ImportFailedError: a failure not caused by the file, such as a full disk.
     """
-    from off_platform.definitions import definitions
-
     with opened_home(settings) as instance:
         return _done(*run_import(definitions(of=of_an_operator(settings)), instance, path))
 
 
 def run_import(
-    defs: "dg.Definitions", instance: "dg.DagsterInstance", path: Path
-) -> "tuple[str, dg.ExecuteInProcessResult]":
+    defs: dg.Definitions, instance: dg.DagsterInstance, path: Path
+) -> tuple[str, dg.ExecuteInProcessResult]:
     """Adds the partition of a file or folder and runs the job; gives the partition and the result.
 
     Raises:
         OSError: the file does not exist or cannot be read.
     """
-    from off_platform.imports.intake.taking_in import key_of
-    from off_platform.partitions import IMPORTS
-
     key = key_of(path)
     instance.add_dynamic_partitions(str(IMPORTS.name), [key])
     config = {"import_file": {"path": str(path.absolute())}}
     return key, run_job(defs, instance, "imports", key, config)
 
 
-def verdict_of(result: "dg.ExecuteInProcessResult") -> str:
+def verdict_of(result: dg.ExecuteInProcessResult) -> str:
     """The verdict in a sentence, or why there is none."""
     metadata = _report_metadata(result)
     return str(metadata["verdict"].value) if metadata else "; ".join(failures(result))
 
 
-def _report_metadata(result: "dg.ExecuteInProcessResult") -> "Mapping[str, dg.MetadataValue[Any]]":
+def _report_metadata(result: dg.ExecuteInProcessResult) -> Mapping[str, dg.MetadataValue[Any]]:
     return {
         made.asset_key.to_user_string(): made.metadata
         for event in result.get_asset_materialization_events()
@@ -84,7 +81,7 @@ def _report_metadata(result: "dg.ExecuteInProcessResult") -> "Mapping[str, dg.Me
     }.get("import_report", {})
 
 
-def _settled(result: "dg.ExecuteInProcessResult") -> list[str]:
+def _settled(result: dg.ExecuteInProcessResult) -> list[str]:
     seen = (event.asset_observation_data for event in result.get_asset_observation_events())
     return [
         f"{each.asset_observation.partition}: {each.asset_observation.metadata['still_open'].value}"
@@ -92,7 +89,7 @@ def _settled(result: "dg.ExecuteInProcessResult") -> list[str]:
     ]
 
 
-def _done(key: str, result: "dg.ExecuteInProcessResult") -> ImportDone:
+def _done(key: str, result: dg.ExecuteInProcessResult) -> ImportDone:
     metadata = _report_metadata(result)
     if not metadata:
         raise ImportFailedError("; ".join(failures(result)) or f"The run of {key} failed.")

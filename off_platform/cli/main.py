@@ -77,8 +77,7 @@ def run(
     of = settings()
     first_run.demand_set(of, image_set)
     if of.sandbox:
-        with out.status("the sandbox: photos drawn, OCR written, a key list made ..."):
-            first_run.make_sandbox_ready()
+        _make_sandbox()
         out.print(f"  [green]done[/]  the sandbox, in {SANDBOX}")
     report = first_run.run_once(of, image_set, out)
     first_run.print_summary(report, of, the_lake(of), out)
@@ -91,35 +90,38 @@ def ui() -> None:
 
     With OFF_PLATFORM_SANDBOX=1 it opens on small generated copies of the buckets, offline.
     """
-    from off_platform.cli import (
-        first_run,
-        ui,
-    )
+    from off_platform.cli.ui import serve
 
-    of = settings()
-    if of.sandbox:
-        with out.status("the sandbox: photos drawn, OCR written, a key list made ..."):
-            first_run.make_sandbox_ready()
-    ui.serve(of)
+    if settings().sandbox:
+        _make_sandbox()
+    serve(settings())
 
 
 @app.command()
 def sandbox() -> None:
     """Create the sandbox: small generated copies of the buckets, in var/sandbox."""
-    from off_platform.automation import runs
-    from off_platform.cli import first_run
-
-    first_run.make_sandbox_ready()
-    runs.prepared_home(settings())
+    _make_sandbox()
+    _prepared_home()
     out.print(f"The sandbox is in {SANDBOX}; use it with OFF_PLATFORM_SANDBOX=1.")
 
 
 @app.command()
 def home() -> None:
     """Create Dagster's home and its tables, before processes that use them start concurrently."""
-    from off_platform.automation import runs
+    out.print(f"Dagster's home is ready: {_prepared_home().absolute()}")
 
-    out.print(f"Dagster's home is ready: {runs.prepared_home(settings()).absolute()}")
+
+def _make_sandbox() -> None:
+    from off_platform.sandbox.make import make_sandbox
+
+    with out.status("the sandbox: photos drawn, OCR written, a key list made ..."):
+        make_sandbox(SANDBOX)
+
+
+def _prepared_home() -> Path:
+    from off_platform.automation.runs import prepared_home
+
+    return prepared_home(settings())
 
 
 @app.command()
