@@ -4,11 +4,12 @@ from collections.abc import Callable, Collection
 
 import dagster as dg
 
+from off_platform.arrivals import Arrivals
 from off_platform.automation.alert_sensors import alert_sensors
 from off_platform.automation.jobs import jobs
 from off_platform.automation.lateness import with_monthly_freshness
 from off_platform.automation.schedules import schedules
-from off_platform.automation.sensors import Arrived, Looked, inbox_sensor, key_list_sensor
+from off_platform.automation.sensors import inbox_sensor, key_list_sensor
 from off_platform.automation.workers import watched_in_process
 from off_platform.bins import assets as bins
 from off_platform.bins.image_set_assets import bin_image_set_asset
@@ -59,14 +60,12 @@ def definitions(*, of: Settings) -> dg.Definitions:
     )
 
 
-def _inbox(of: Settings) -> Callable[[str | None, Collection[str]], Looked]:
+def _inbox(of: Settings) -> Callable[[str | None, Collection[str]], Arrivals]:
     """Looks into the inbox that the settings name."""
     from off_platform.imports.intake.inbox import look
 
-    def look_into(cursor: str | None, again: Collection[str]) -> Looked:
-        found = look(inbox_source(of), cursor, again)
-        arrived = [Arrived(each.key, each.place, each.state) for each in found.ready]
-        return Looked(arrived, found.waiting, found.cursor)
+    def look_into(cursor: str | None, again: Collection[str]) -> Arrivals:
+        return look(inbox_source(of), cursor, again)
 
     return look_into
 

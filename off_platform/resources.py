@@ -39,7 +39,9 @@ class LakeResource(dg.ConfigurableResource):  # type: ignore[type-arg]
 
     def open(self) -> "Lake":
         """The lake; one on S3 is signed by the ordinary AWS chain."""
-        return open_lake(self.url, self.region, self.endpoint)
+        from off_platform.storage.lake import Lake
+
+        return Lake(self.url, Access(self.region, self.endpoint, signed=True, retries=5))
 
     @contextmanager
     def query(self, lake: "Lake") -> Iterator["duckdb.DuckDBPyConnection"]:
@@ -67,13 +69,6 @@ class BucketResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         """The bucket; it is reached when it is used."""
         access = Access(self.region, self.endpoint, self.signed, self.request_seconds)
         return Source(self.url, access)
-
-
-def open_lake(url: str, region: str, endpoint: str | None) -> "Lake":
-    """The lake at a location; one on S3 is signed by the ordinary AWS chain."""
-    from off_platform.storage.lake import Lake
-
-    return Lake(url, Access(region, endpoint, signed=True, retries=5))
 
 
 def resources(settings: Settings) -> dict[str, object]:

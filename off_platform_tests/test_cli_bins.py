@@ -371,7 +371,7 @@ def test_a_wrong_declaration_is_one_sentence(fresh: Run, toml: str, sentence: st
 @pytest.mark.parametrize(
     ("bucket", "sentence"),
     [
-        ("/nowhere/at/all", "/nowhere/at/all is not there"),
+        ("/nowhere/at/all", "/nowhere/at/all does not exist"),
         ("empty", "has no bins below metadata/ and bin-images/; nothing was changed."),
     ],
 )

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from off_platform.quality import SHAPE, Column, Finding, Rule, Table, frames, validate
+from off_platform.pandera_checks import frames, validate
+from off_platform.quality import SHAPE, Column, Finding, Rule, Table
 
 TABLE = Table(
     "letters",
@@ -184,10 +185,10 @@ def test_a_result_tells_what_was_found() -> None:
         "examples": "- `row 1: 'x'`\n- `row 2: y`",
         "more": 3,
     }
-    assert Finding().result("letters", rule).description == "There was nothing to look at."
+    assert Finding().result("letters", rule).description == "No rows to check."
     lenient = Rule("digits", "Keys are digits.", tolerated=0.3)
     assert finding.result("letters", lenient).description == (
-        "Holds well enough: broken by 2 of 8, 25.00% (up to 30.00% is tolerated)."
+        "Within tolerance: broken by 2 of 8, 25.00% (up to 30.00% is tolerated)."
     )
     good = Finding(of=1234).result("letters", rule)
     assert good.description == "Holds for all 1,234."

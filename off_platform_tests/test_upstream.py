@@ -123,7 +123,7 @@ def test_panderas_lazy_validation_finds_everything() -> None:
 
 
 def test_pandera_reports_a_check_that_raises_as_a_failure_of_the_data() -> None:
-    """`quality.py` raises it again, because it is our fault."""
+    """`pandera_checks.py` raises it again, because it is our fault."""
     broken = pa_pandera.Check(lambda _: 1 / 0, name="broken")
     schema = pa_pandera.DataFrameSchema({"a": pa_pandera.Column(float, broken)})
     found = failures_of(schema, pd.DataFrame({"a": [1.0]}))

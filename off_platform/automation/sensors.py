@@ -5,10 +5,10 @@ are in `alert_sensors.py`.
 """
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
 
 import dagster as dg
 
+from off_platform.arrivals import Arrival, Arrivals
 from off_platform.automation.jobs import imports
 from off_platform.automation.unfinished import ATTEMPT, due_again
 from off_platform.partitions import IMPORTS, RUNS
@@ -16,43 +16,14 @@ from off_platform.partitions import IMPORTS, RUNS
 INBOX_SECONDS = 15
 
 
-@dataclass(frozen=True)
-class Arrived:
-    """A file that is whole and new.
-
-    Attributes:
-        key: the import's partition.
-        place: its location, for the asset `import_file`.
-        state: another one once the file is written or touched again.
-    """
-
-    key: str
-    place: str
-    state: str
-
-
-@dataclass(frozen=True)
-class Looked:
-    """A look into the inbox.
-
-    Attributes:
-        arrived: files to take in now.
-        waiting: how many are left for the next looks.
-        cursor: what to remember until then.
-    """
-
-    arrived: list[Arrived]
-    waiting: int
-    cursor: str
-
-
 def inbox_sensor(
-    look: Callable[[str | None, Collection[str]], Looked], *, running: bool
+    look: Callable[[str | None, Collection[str]], Arrivals], *, running: bool
 ) -> dg.SensorDefinition:
     """The sensor of the inbox.
 
     Args:
-        look: looks into it, given what was remembered, and places that are to arrive once more.
+        look: looks into the inbox; takes the cursor of the look before, and places that are to
+            arrive once more.
         running: whether it runs from the first start.
     """
 
@@ -82,7 +53,7 @@ def inbox_sensor(
     return inbox
 
 
-def _request(arrived: Arrived, attempts: int) -> dg.RunRequest:
+def _request(arrived: Arrival, attempts: int) -> dg.RunRequest:
     """The run of a file, after a number of runs without a verdict."""
     more = f"/{attempts}" if attempts else ""
     return dg.RunRequest(

@@ -4,17 +4,19 @@ Dagster records a failed tick and says nothing: an inbox that is not mounted mea
 comes any more. Alerts that cannot be sent are left to `alert_delivery.py`, which keeps them.
 """
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 from dagster._core.definitions.run_request import InstigatorType
-from dagster._core.scheduler.instigation import InstigatorState, InstigatorTick, TickStatus
 
 from off_platform.automation.alert_delivery import deliver
 from off_platform.automation.alert_senders import NotSentError, PerhapsSentError
 from off_platform.automation.alerts import tick_message
 from off_platform.automation.runs import first_cause, own_sentence
 from off_platform.settings import Settings
+
+if TYPE_CHECKING:
+    from dagster._core.scheduler.instigation import InstigatorState, InstigatorTick
 
 SECONDS = 30
 # The newest may still be evaluated.
@@ -47,7 +49,9 @@ def tick_sensor(settings: Settings, *, status: dg.DefaultSensorStatus) -> dg.Sen
     return on_ticks
 
 
-def _report(settings: Settings, instance: dg.DagsterInstance, state: InstigatorState) -> str | None:
+def _report(
+    settings: Settings, instance: dg.DagsterInstance, state: "InstigatorState"
+) -> str | None:
     """Sends what changed about one of them; gives its name when something did."""
     tick = _newest(instance, state)
     if tick is None:
@@ -55,7 +59,7 @@ def _report(settings: Settings, instance: dg.DagsterInstance, state: InstigatorS
     key = f"{_STATE}/{state.selector_id}"
     # Even: it works; odd: it fails. Kept once the alert is sent, or waits to be.
     number = int(instance.run_storage.get_cursor_values({key}).get(key, 0))
-    is_failing = tick.status == TickStatus.FAILURE
+    is_failing = tick.is_failure
     if is_failing == bool(number % 2):
         return None
     why = own_sentence(first_cause(tick.error)) if tick.error and is_failing else None
@@ -69,14 +73,14 @@ def _report(settings: Settings, instance: dg.DagsterInstance, state: InstigatorS
     return state.instigator_name
 
 
-def _newest(instance: dg.DagsterInstance, state: InstigatorState) -> InstigatorTick | None:
+def _newest(instance: dg.DagsterInstance, state: "InstigatorState") -> "InstigatorTick | None":
     """The newest tick that ended and says something of its sensor or schedule.
 
     One that could not send an alert, or did not reach its code server, does not.
     """
     origin = state.instigator_origin_id
     for tick in instance.get_ticks(origin, state.selector_id, limit=_LOOKED_AT):
-        if tick.status == TickStatus.STARTED:
+        if tick.status.value == "STARTED":
             continue
         if tick.error is None or not _is_of_others(first_cause(tick.error)):
             return tick

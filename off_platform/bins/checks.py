@@ -21,7 +21,8 @@ from off_platform.bins.schemas import (
 )
 from off_platform.bins.splits import SplitShares
 from off_platform.bins.units import UNCONVERTED
-from off_platform.quality import Finding, Table, frames, validate
+from off_platform.pandera_checks import frames, validate
+from off_platform.quality import Finding, Table
 from off_platform.storage.lake import Lake
 
 if TYPE_CHECKING:

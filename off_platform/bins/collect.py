@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from off_platform.bins.inspection import SOUND, Look, inspect
+from off_platform.bins.inspection import SOUND, Inspection, inspect
 from off_platform.bins.schemas import BIN_METADATA, BIN_OBJECTS
 from off_platform.storage.lake import Lake
 from off_platform.storage.objects import Source
@@ -165,13 +165,13 @@ def _rows(
 
 
 def _check_of(bin_id: str) -> Any:
-    def look(data: bytes) -> tuple[None, Look]:
+    def look(data: bytes) -> tuple[None, Inspection]:
         return None, inspect(data, bin_id)
 
     return look
 
 
-def _row(outcome: Outcome[dict[str, Any], Look]) -> dict[str, Any]:
+def _row(outcome: Outcome[dict[str, Any], Inspection]) -> dict[str, Any]:
     listed, data = outcome.tag, outcome.data
     look = outcome.facts or _not_there(outcome)
     too_large = look.oddity == "too_large"
@@ -191,12 +191,12 @@ def _row(outcome: Outcome[dict[str, Any], Look]) -> dict[str, Any]:
     }
 
 
-def _not_there(outcome: Outcome[dict[str, Any], Look]) -> Look:
+def _not_there(outcome: Outcome[dict[str, Any], Inspection]) -> Inspection:
     if outcome.data is not None:
         return SOUND
     is_large = outcome.status == "refused" and (outcome.reason or "").startswith("larger")
     oddity = "too_large" if is_large else outcome.status
-    return Look(usable=False, oddity=oddity, reason=outcome.reason or outcome.status)
+    return Inspection(usable=False, oddity=oddity, reason=outcome.reason or outcome.status)
 
 
 def _put_down(lake: Lake, number: int, rows: list[dict[str, Any]]) -> None:

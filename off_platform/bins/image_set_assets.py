@@ -4,41 +4,27 @@ What it does is in `image_set.py`; the manifest and its rules are `image_sets/ma
 """
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import dagster as dg
 
 from off_platform.bins.assets import GROUP, OWNERS, SettingsParam
 from off_platform.bins.choice import WING, BinChoice
 from off_platform.bins.schemas import NEIGHBOURS_DIFFER
-from off_platform.image_sets.declared import declared_choice, declared_sets
+from off_platform.image_sets.declared import declared_choice
 from off_platform.image_sets.launchpad import with_options
 from off_platform.image_sets.manifest import manifest_table
 from off_platform.image_sets.options import RunOptions
 from off_platform.partitions import RUNS, image_sets
+from off_platform.quality import Table
 from off_platform.resources import BucketResource, LakeResource
 from off_platform.settings import Settings
+from off_platform.storage.lake_layout import BIN_IMAGE_SETS
 from off_platform.storage.progress import LogDisplay
-
-if TYPE_CHECKING:
-    from off_platform.storage.folders import Folder
-    from off_platform.storage.lake import Lake
 
 
 @with_options(BinChoice, RunOptions)
 class BinImageSetConfig(dg.Config):
     """Options of an image set; by default those declared in `image_sets.toml`."""
-
-
-def _sets_at_hand(lake: "Lake", settings: Settings, name: str) -> "dict[str, Folder]":
-    """The folders of the declared sets that were made in the lake; of this one in any case."""
-    from off_platform.storage.lake_layout import BIN_IMAGE_SETS, MANIFEST
-
-    folders = {
-        each: lake.root.below(f"{BIN_IMAGE_SETS}/{each}")
-        for each in {*declared_sets(settings.image_sets, WING), name}
-    }
-    return {each: folder for each, folder in folders.items() if folder.exists(MANIFEST)}
 
 
 def bin_image_set_asset(settings: Settings) -> dg.AssetsDefinition:
@@ -47,11 +33,8 @@ def bin_image_set_asset(settings: Settings) -> dg.AssetsDefinition:
     Raises:
         off_platform.image_sets.declared.WrongDeclarationError: the declaring file is wrong.
     """
-    table = manifest_table(settings.missing_share_most)
-    table = replace(table, rules=(*table.rules, NEIGHBOURS_DIFFER))
-    sets = image_sets(settings.image_sets, WING)
-
-    @dg.asset(
+    table, sets = _manifest(settings), image_sets(settings.image_sets, WING)
+    return dg.asset(
         group_name=GROUP,
         owners=OWNERS,
         kinds={"s3", "parquet"},
@@ -62,36 +45,35 @@ def bin_image_set_asset(settings: Settings) -> dg.AssetsDefinition:
         "in the forms of ABID and Udacity, manifest, data card, gallery and contact sheet.",
         metadata=table.metadata(),
         check_specs=table.check_specs("bin_image_set", sets),
-    )
-    def bin_image_set(
-        context: dg.AssetExecutionContext,
-        config: BinImageSetConfig,
-        settings: SettingsParam,
-        lake: LakeResource,
-        bins_bucket: BucketResource,
-    ) -> dg.MaterializeResult:
-        """Builds the set, resumes it, or fetches new and changed objects."""
-        from off_platform.bins.image_set import make_bin_image_set, request_from
-        from off_platform.bins.similar_photos import compare_neighbours
-        from off_platform.image_sets.built_set import set_result
-        from off_platform.storage.lake_layout import BIN_IMAGE_SETS
+    )(bin_image_set)
 
-        into, name = lake.open(), context.partition_key
-        choice, description = declared_choice(settings.image_sets, WING, BinChoice, name)
-        request = request_from(settings, name, choice, description, config.model_dump())
-        folder = into.root.below(f"{BIN_IMAGE_SETS}/{name}")
-        with lake.query(into) as connection:
-            made = make_bin_image_set(
-                into, bins_bucket.open(), request, folder, connection,
-                LogDisplay(context.log.info),
-            )  # fmt: skip
-            into.refresh_views()
-            neighbours = compare_neighbours(
-                into, connection, name, _sets_at_hand(into, settings, name)
-            )
-            return set_result(
-                "bin_image_set", table, made, request.how.decoded_share, connection,
-                {NEIGHBOURS_DIFFER.id: neighbours},
-            )  # fmt: skip
 
-    return bin_image_set
+def bin_image_set(
+    context: dg.AssetExecutionContext,
+    config: BinImageSetConfig,
+    settings: SettingsParam,
+    lake: LakeResource,
+    bins_bucket: BucketResource,
+) -> dg.MaterializeResult:
+    """Builds the set, resumes it, or fetches new and changed objects."""
+    from off_platform.bins.image_set import make_bin_image_set, request_from
+    from off_platform.bins.similar_photos import compare_neighbours, sets_at_hand
+    from off_platform.image_sets.built_set import set_result
+
+    into, name = lake.open(), context.partition_key
+    choice, description = declared_choice(settings.image_sets, WING, BinChoice, name)
+    request = request_from(settings, name, choice, description, config.model_dump())
+    folder = into.root.below(f"{BIN_IMAGE_SETS}/{name}")
+    display = LogDisplay(context.log.info)
+    with lake.query(into) as connection:
+        made = make_bin_image_set(into, bins_bucket.open(), request, folder, connection, display)
+        into.refresh_views()
+        at_hand = sets_at_hand(into, settings, name)
+        found = {NEIGHBOURS_DIFFER.id: compare_neighbours(into, connection, name, at_hand)}
+        table, share = _manifest(settings), request.how.decoded_share
+        return set_result("bin_image_set", table, made, share, connection, found)
+
+
+def _manifest(settings: Settings) -> Table:
+    table = manifest_table(settings.missing_share_most)
+    return replace(table, rules=(*table.rules, NEIGHBOURS_DIFFER))

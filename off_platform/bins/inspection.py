@@ -25,7 +25,7 @@ MEASURES = ("height", "length", "width", "weight")
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
 
-class Look(NamedTuple):
+class Inspection(NamedTuple):
     """What was found.
 
     Attributes:
@@ -39,7 +39,7 @@ class Look(NamedTuple):
     reason: str | None = None
 
 
-SOUND = Look(usable=True)
+SOUND = Inspection(usable=True)
 
 
 class _OddError(Exception):
@@ -50,7 +50,7 @@ class _OddError(Exception):
         self.oddity = oddity
 
 
-def inspect(data: bytes, bin_id: str) -> Look:
+def inspect(data: bytes, bin_id: str) -> Inspection:
     """Looks at the metadata of one bin.
 
     Args:
@@ -61,7 +61,7 @@ def inspect(data: bytes, bin_id: str) -> Look:
         top = _parsed(data)
         items = _usable(top)
     except _OddError as error:
-        return Look(usable=False, oddity=error.oddity, reason=str(error))
+        return Inspection(usable=False, oddity=error.oddity, reason=str(error))
     return _odd_fields(top, items, bin_id) or SOUND
 
 
@@ -161,7 +161,9 @@ def _is_measure(measure: Any) -> bool:
     )
 
 
-def _odd_fields(top: dict[str, Any], items: dict[str, dict[str, Any]], bin_id: str) -> Look | None:
+def _odd_fields(
+    top: dict[str, Any], items: dict[str, dict[str, Any]], bin_id: str
+) -> Inspection | None:
     """What the dataset's files never have, and what does no harm."""
     is_pilot = space_of(bin_id) == "pilot"
     known = TOP_FIELDS | {"image_fname"} if is_pilot else TOP_FIELDS
@@ -169,7 +171,7 @@ def _odd_fields(top: dict[str, Any], items: dict[str, dict[str, Any]], bin_id: s
         return odd
     if is_pilot and top["image_fname"] != f"{bin_id}.jpg":
         reason = f"image_fname is not {bin_id}.jpg"
-        return Look(usable=True, oddity="wrong_image_fname", reason=reason)
+        return Inspection(usable=True, oddity="wrong_image_fname", reason=reason)
     fields = PILOT_ITEM_FIELDS if is_pilot else ITEM_FIELDS
     for fcsku, item in items.items():
         if item.keys() != fields:
@@ -177,7 +179,7 @@ def _odd_fields(top: dict[str, Any], items: dict[str, dict[str, Any]], bin_id: s
     return _unknown_unit(items)
 
 
-def _unknown_unit(items: dict[str, dict[str, Any]]) -> Look | None:
+def _unknown_unit(items: dict[str, dict[str, Any]]) -> Inspection | None:
     for fcsku, item in items.items():
         for name in MEASURES:
             measure = item[name]
@@ -185,14 +187,14 @@ def _unknown_unit(items: dict[str, dict[str, Any]]) -> Look | None:
                 unit = measure["unit"]
                 has = f"has the unknown unit {quoted(unit)}" if unit else "has no unit"
                 reason = f"the {name} of {quoted(fcsku)} {has}"
-                return Look(usable=True, oddity="unknown_unit", reason=reason)
+                return Inspection(usable=True, oddity="unknown_unit", reason=reason)
     return None
 
 
-def _difference(what: str, found: Any, known: frozenset[str]) -> Look | None:
+def _difference(what: str, found: Any, known: frozenset[str]) -> Inspection | None:
     if more := sorted(found - known):
         reason = f"{what} has the unknown field {quoted(more[0])}"
-        return Look(usable=True, oddity="unknown_field", reason=reason)
+        return Inspection(usable=True, oddity="unknown_field", reason=reason)
     if fewer := sorted(known - found):
-        return Look(usable=True, oddity="missing_field", reason=f"{what} has no {fewer[0]}")
+        return Inspection(usable=True, oddity="missing_field", reason=f"{what} has no {fewer[0]}")
     return None

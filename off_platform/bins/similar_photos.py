@@ -11,12 +11,15 @@ from collections.abc import Iterator, Mapping
 from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
+from off_platform.bins.choice import WING
 from off_platform.bins.schemas import BIN_SPLITS, BINS
 from off_platform.image_sets.contact_sheet import NotDrawableError, thumbnail
+from off_platform.image_sets.declared import declared_sets
 from off_platform.quality import Finding
+from off_platform.settings import Settings
 from off_platform.storage.folders import Folder
 from off_platform.storage.lake import Lake
-from off_platform.storage.lake_layout import MANIFEST
+from off_platform.storage.lake_layout import BIN_IMAGE_SETS, MANIFEST
 from off_platform.storage.sql import literal
 
 if TYPE_CHECKING:
@@ -52,6 +55,13 @@ def difference_hash(photo: bytes) -> int:
     rows = zip(*[iter(grey.tobytes())] * (HASH_SIDE + 1), strict=True)
     bits = (left > right for row in rows for left, right in pairwise(row))
     return sum(bit << place for place, bit in enumerate(bits))
+
+
+def sets_at_hand(lake: Lake, settings: Settings, name: str) -> dict[str, Folder]:
+    """The folders of a set and of the declared ones, as far as they were made in the lake."""
+    names = {*declared_sets(settings.image_sets, WING), name}
+    folders = {each: lake.root.below(f"{BIN_IMAGE_SETS}/{each}") for each in names}
+    return {each: folder for each, folder in folders.items() if folder.exists(MANIFEST)}
 
 
 def compare_neighbours(

@@ -23,6 +23,7 @@ from off_platform.cli.context import (
     out,
     the_lake,
 )
+from off_platform.cli.progress_bar import terminal_display
 from off_platform.image_sets import building, claim
 from off_platform.image_sets.built_set import BuiltSet
 from off_platform.image_sets.declared import (
@@ -42,7 +43,6 @@ from off_platform.storage.folders import Folder, LocalFolder
 from off_platform.storage.lake import Lake
 from off_platform.storage.lake_layout import BIN_IMAGE_SETS, IMAGE_SETS
 from off_platform.storage.objects import Source
-from off_platform.storage.progress import terminal_display
 from off_platform.storage.transfer import limits_from
 from off_platform.words import size
 

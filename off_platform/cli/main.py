@@ -30,10 +30,10 @@ from off_platform.cli.context import (
 )
 from off_platform.cli.image_sets import bins, images
 from off_platform.cli.imports import import_, validate
+from off_platform.cli.progress_bar import terminal_display
 from off_platform.images import keys as image_keys
 from off_platform.settings import SANDBOX, settings
 from off_platform.storage.damaged_file import DamagedFileError
-from off_platform.storage.progress import terminal_display
 from off_platform.storage.sql import literal
 from off_platform.words import duration
 

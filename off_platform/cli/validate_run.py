@@ -13,6 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from off_platform.cli.context import DONE, INCOMPLETE, WRONG, err, out
+from off_platform.cli.progress_bar import terminal_display
 from off_platform.imports.outputs import verdict_forms
 from off_platform.imports.outputs.corrected.copy import NoCopyError, write_corrected
 from off_platform.imports.outputs.findings_files import write_findings_csv
@@ -31,7 +32,6 @@ from off_platform.imports.validation import validate_import
 from off_platform.imports.whole_file.staging import connected, findings_in
 from off_platform.imports.whole_file.verdict import Verdict
 from off_platform.storage.folders import LocalFolder
-from off_platform.storage.progress import terminal_display
 from off_platform.words import duration, quoted, visible
 
 COLOURS = {"error": "red", "warning": "yellow", "info": "blue"}

@@ -8,7 +8,7 @@ import dagster as dg
 
 from off_platform.image_sets.contact_sheet import as_markdown
 from off_platform.image_sets.finish import CARD, GALLERY, SHEET
-from off_platform.image_sets.manifest import check_manifest
+from off_platform.image_sets.manifest_checks import check_manifest
 from off_platform.image_sets.set_contents import InSet
 from off_platform.quality import Finding, Table
 from off_platform.storage.folders import Folder

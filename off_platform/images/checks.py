@@ -18,7 +18,8 @@ from off_platform.images.schemas import (
     PRODUCTS,
     SNAPSHOTS,
 )
-from off_platform.quality import Finding, Table, frames, validate
+from off_platform.pandera_checks import frames, validate
+from off_platform.quality import Finding, Table
 from off_platform.storage.fetch import MD5_ETAG
 
 if TYPE_CHECKING:

@@ -13,6 +13,7 @@ from off_platform.images.choice import WING, Choice, MonthOptions
 from off_platform.partitions import RUNS, image_sets
 from off_platform.resources import BucketResource, LakeResource
 from off_platform.settings import Settings
+from off_platform.storage.lake_layout import IMAGE_SETS
 from off_platform.storage.progress import LogDisplay
 
 
@@ -29,8 +30,7 @@ def image_set_asset(settings: Settings) -> dg.AssetsDefinition:
     """
     table = manifest_table(settings.missing_share_most)
     sets = image_sets(settings.image_sets, WING)
-
-    @dg.asset(
+    return dg.asset(
         group_name=GROUP,
         owners=OWNERS,
         kinds={"s3", "parquet"},
@@ -41,29 +41,27 @@ def image_set_asset(settings: Settings) -> dg.AssetsDefinition:
         "manifest, data card, gallery and contact sheet.",
         metadata=table.metadata(),
         check_specs=table.check_specs("image_set", sets),
-    )
-    def image_set(
-        context: dg.AssetExecutionContext,
-        config: ImageSetConfig,
-        settings: SettingsParam,
-        lake: LakeResource,
-        images_bucket: BucketResource,
-    ) -> dg.MaterializeResult:
-        """Builds the set, resumes it, or fetches new and changed objects."""
-        from off_platform.image_sets.built_set import set_result
-        from off_platform.images.image_set import make_image_set, request_from
-        from off_platform.storage.lake_layout import IMAGE_SETS
+    )(image_set)
 
-        into, name = lake.open(), context.partition_key
-        choice, description = declared_choice(settings.image_sets, WING, Choice, name)
-        request = request_from(settings, name, choice, description, config.model_dump())
-        folder = into.root.below(f"{IMAGE_SETS}/{name}")
-        with lake.query(into) as connection:
-            made = make_image_set(
-                into, images_bucket.open(), request, folder, connection,
-                LogDisplay(context.log.info),
-            )  # fmt: skip
-            into.refresh_views()
-            return set_result("image_set", table, made, request.how.decoded_share, connection)
 
-    return image_set
+def image_set(
+    context: dg.AssetExecutionContext,
+    config: ImageSetConfig,
+    settings: SettingsParam,
+    lake: LakeResource,
+    images_bucket: BucketResource,
+) -> dg.MaterializeResult:
+    """Builds the set, resumes it, or fetches new and changed objects."""
+    from off_platform.image_sets.built_set import set_result
+    from off_platform.images.image_set import make_image_set, request_from
+
+    into, name = lake.open(), context.partition_key
+    choice, description = declared_choice(settings.image_sets, WING, Choice, name)
+    request = request_from(settings, name, choice, description, config.model_dump())
+    folder = into.root.below(f"{IMAGE_SETS}/{name}")
+    display = LogDisplay(context.log.info)
+    with lake.query(into) as connection:
+        made = make_image_set(into, images_bucket.open(), request, folder, connection, display)
+        into.refresh_views()
+        table, share = manifest_table(settings.missing_share_most), request.how.decoded_share
+        return set_result("image_set", table, made, share, connection)

@@ -6,7 +6,6 @@ what its table and checks are in `tables.py` and `checks.py`.
 
 from collections.abc import Iterator
 from datetime import timedelta
-from typing import TYPE_CHECKING
 
 import dagster as dg
 from pydantic import Field
@@ -30,11 +29,6 @@ from off_platform.quality import Table
 from off_platform.resources import LakeResource, inbox_source
 from off_platform.settings import Settings
 from off_platform.storage.progress import LogDisplay
-
-if TYPE_CHECKING:
-    import duckdb
-
-    from off_platform.storage.lake import Lake
 
 GROUP = "imports"
 OWNERS = ["team:data"]
@@ -169,38 +163,11 @@ def validated_import(
                 if table is PRODUCTS_ACCEPTED
                 else []
             )
-            yield _made(into, table, connection, partition, findings)
+            yield previews.staged(into, table, connection, partition, findings)
         for older, metadata in previews.of_older(connection, into, key):
             context.log_event(
                 dg.AssetObservation(PRODUCTS_QUARANTINED.name, partition=older, metadata=metadata)
             )
-
-
-def _made(
-    lake: "Lake",
-    table: Table,
-    connection: "duckdb.DuckDBPyConnection",
-    partition: tuple[str, str],
-    results: list[dg.AssetCheckResult],
-) -> dg.MaterializeResult:
-    from off_platform.imports import previews
-
-    rows = lake.rows_of(table.name, partition)
-    ((number,),) = connection.execute(f"SELECT count(*) FROM {rows}").fetchall()
-    shown = (
-        previews.quarantined(connection, lake, partition[1])
-        if table is PRODUCTS_QUARANTINED
-        else {"preview": table_preview(connection, f"FROM {rows}")}
-    )
-    return dg.MaterializeResult(
-        asset_key=table.name,
-        metadata={
-            "dagster/partition_row_count": int(number),
-            **shown,
-            "path": dg.MetadataValue.path(lake.address(table.name, partition)),
-        },
-        check_results=results,
-    )
 
 
 @dg.asset(

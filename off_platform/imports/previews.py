@@ -27,6 +27,7 @@ from off_platform.imports.still_open import (
 )
 from off_platform.imports.whole_file.verdict import Verdict
 from off_platform.previews import markdown_table, table_preview
+from off_platform.quality import Table
 from off_platform.storage.derived_views import OPEN, SETTLED, SUPERSEDED
 from off_platform.storage.lake import Lake
 from off_platform.storage.sql import literal
@@ -84,6 +85,32 @@ def report(
         **({"corrected_copy_notes": " ".join(notes)} if notes else {}),
         "seconds": verdict.seconds,
     }
+
+
+def staged(
+    lake: Lake,
+    table: Table,
+    connection: "duckdb.DuckDBPyConnection",
+    partition: tuple[str, str],
+    results: list[dg.AssetCheckResult],
+) -> "dg.MaterializeResult[Any]":
+    """The result of a table of an import."""
+    rows = lake.rows_of(table.name, partition)
+    ((number,),) = connection.execute(f"SELECT count(*) FROM {rows}").fetchall()
+    shown = (
+        quarantined(connection, lake, partition[1])
+        if table is PRODUCTS_QUARANTINED
+        else {"preview": table_preview(connection, f"FROM {rows}")}
+    )
+    return dg.MaterializeResult(
+        asset_key=table.name,
+        metadata={
+            "dagster/partition_row_count": int(number),
+            **shown,
+            "path": dg.MetadataValue.path(lake.address(table.name, partition)),
+        },
+        check_results=results,
+    )
 
 
 def quarantined(connection: "duckdb.DuckDBPyConnection", lake: Lake, key: str) -> dict[str, Any]:

@@ -116,32 +116,37 @@ def open_store(url: str, access: Access, *, make: bool = False) -> "ObjectStore"
     Raises:
         UnusableLocationError: it is not such a URL, or the folder does not exist.
     """
-    from obstore.store import LocalStore, MemoryStore
+    from obstore import store as stores
 
     if is_local(url):
         folder = local_folder(url)
         if not make and not folder.is_dir():
-            raise UnusableLocationError(f"The folder {folder} is not there; check the setting.")
-        return LocalStore(folder, mkdir=make)
+            raise UnusableLocationError(f"The folder {folder} does not exist; check the setting.")
+        return stores.LocalStore(folder, mkdir=make)
     if url.startswith("memory://"):
-        return MemoryStore()
+        return stores.MemoryStore()
     if not url.startswith(("s3://", "http://", "https://")):
         raise UnusableLocationError(f"{url!r} is neither a folder nor a URL that can be opened.")
     try:
-        return _s3(url, access) if url.startswith("s3://") else _http(url, access)
+        parts = urlsplit(url)
+        if parts.scheme == "s3":
+            prefix = parts.path.strip("/") or None
+            return stores.S3Store(_bucket(url, parts.netloc), prefix=prefix, **s3_options(access))
+        return stores.HTTPStore.from_url(
+            url,
+            client_options=_client_options(access, url),
+            retry_config={"max_retries": access.retries},
+        )
     except UnusableLocationError:
         raise
     except ValueError as error:
         raise UnusableLocationError(f"{url!r} cannot be opened: {error}.") from None
 
 
-def _s3(url: str, access: Access) -> "ObjectStore":
-    from obstore.store import S3Store
-
-    parts = urlsplit(url)
-    if not BUCKET_NAME.fullmatch(parts.netloc):
+def _bucket(url: str, name: str) -> str:
+    if not BUCKET_NAME.fullmatch(name):
         raise UnusableLocationError(f"{url!r} names no bucket; write s3://bucket/prefix.")
-    return S3Store(parts.netloc, prefix=parts.path.strip("/") or None, **s3_options(access))
+    return name
 
 
 def s3_options(access: Access) -> "dict[str, Any]":
@@ -174,16 +179,6 @@ def _credentials() -> "Boto3CredentialProvider":
             "No AWS credentials were found: a signed bucket takes them from the ordinary chain, "
             "such as AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, a profile or a role."
         ) from None
-
-
-def _http(url: str, access: Access) -> "ObjectStore":
-    from obstore.store import HTTPStore
-
-    return HTTPStore.from_url(
-        url,
-        client_options=_client_options(access, url),
-        retry_config={"max_retries": access.retries},
-    )
 
 
 def _client_options(access: Access, address: str) -> "ClientConfig":

@@ -1,39 +1,29 @@
-"""How far a long piece of work is: counted here, shown as a bar at a terminal or as log lines.
+"""Progress of long work, counted and shown as log lines; a bar is shown by `cli/progress_bar.py`.
 
 What is counted is left to the caller; `transfer.py` counts objects and bytes.
 """
 
-import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
-
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn
+from typing import Protocol
 
 from off_platform.words import duration, size
 
-if TYPE_CHECKING:
-    from rich.progress import Progress as RichProgress
-    from rich.progress import TaskID
-
 LOG_SECONDS = 5.0
-BAR_SECONDS = 0.1
 
 
 class Display(Protocol):
-    """Shows a tally; called often, shows as seldom as it likes."""
+    """Shows a tally. It is called often and may show fewer states."""
 
     def show(self, tally: "Tally") -> None:
-        """Takes the state as it is now."""
+        """Receives the current state."""
 
 
 @dataclass
 class Tally:
-    """What has been done: objects, bytes, and how many came to which end."""
+    """What has been done: objects, bytes, and the number of objects per outcome."""
 
     total: int | None = None
     unit: str = "objects"
@@ -43,25 +33,25 @@ class Tally:
     started: float = field(default_factory=time.monotonic)
 
     def add(self, end: str, size: int) -> None:
-        """Counts one object that came to its end."""
+        """Counts one finished object."""
         self.done += 1
         self.bytes += size
         self.by_end[end] += 1
 
     @property
     def rate(self) -> float:
-        """Objects a second since the start."""
+        """Objects per second since the start."""
         return self.done / max(time.monotonic() - self.started, 1e-6)
 
     @property
     def seconds_left(self) -> float | None:
-        """Estimated from the rate; None while nothing is known."""
+        """Estimated from the rate; None while unknown."""
         if self.total is None or not self.done:
             return None
         return max(self.total - self.done, 0) / self.rate
 
     def sentence(self) -> str:
-        """One line: done, rate, bytes, remaining time, failures by kind."""
+        """One line: done, bytes, rate, remaining time, failures by kind."""
         of = f" of {self.total:,}" if self.total is not None else ""
         left = "" if self.seconds_left is None else f", {duration(self.seconds_left)} left"
         ends = ", ".join(
@@ -75,44 +65,15 @@ class Tally:
 
 
 class LogDisplay:
-    """A line every few seconds, for logs."""
+    """Writes a line every few seconds, for logs."""
 
     def __init__(self, write: Callable[[str], object], every: float = LOG_SECONDS) -> None:
-        """Takes the function that writes a line, and the seconds between two of them."""
+        """Takes the function that writes a line, and the seconds between lines."""
         self._write, self._every = write, every
         self._next = time.monotonic() + every
 
     def show(self, tally: Tally) -> None:
-        """Writes a line when it is time again."""
+        """Writes a line if the interval has passed."""
         if time.monotonic() >= self._next:
             self._next = time.monotonic() + self._every
             self._write(tally.sentence())
-
-
-class BarDisplay:
-    """A bar at a terminal."""
-
-    def __init__(self, progress: "RichProgress", task: "TaskID") -> None:
-        """Takes rich's progress and the task of this work."""
-        self._progress, self._task = progress, task
-        self._next = 0.0
-
-    def show(self, tally: Tally) -> None:
-        """Moves the bar, at most ten times a second."""
-        if time.monotonic() >= self._next or tally.done == tally.total:
-            self._next = time.monotonic() + BAR_SECONDS
-            self._progress.update(
-                self._task, completed=tally.done, total=tally.total, detail=tally.sentence()
-            )
-
-
-@contextmanager
-def terminal_display(title: str) -> Iterator[Display]:
-    """A bar where somebody looks, lines on standard error where nobody does (a pipe, a log)."""
-    if not sys.stderr.isatty():
-        yield LogDisplay(lambda line: sys.stderr.write(f"{title}: {line}\n"))
-        return
-
-    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[detail]}"))
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        yield BarDisplay(progress, progress.add_task(title, total=None, detail=""))

@@ -3,10 +3,11 @@
 import dagster as dg
 import pytest
 
-from off_platform.automation.sensors import Arrived, Looked, inbox_sensor
+from off_platform.arrivals import Arrival, Arrivals
+from off_platform.automation.sensors import inbox_sensor
 
 
-def evaluated(looked: Looked, taken_in: str | None = None) -> dg.SensorResult:
+def evaluated(looked: Arrivals, taken_in: str | None = None) -> dg.SensorResult:
     with dg.DagsterInstance.ephemeral() as instance:
         if taken_in:
             made = dg.AssetMaterialization("import_report", partition=taken_in)
@@ -21,14 +22,14 @@ def evaluated(looked: Looked, taken_in: str | None = None) -> dg.SensorResult:
 
 @pytest.mark.parametrize(("waiting", "told"), [(0, "Nothing is new."), (3, "3 wait to be whole.")])
 def test_nothing_new_asks_for_no_run_and_is_remembered(waiting: int, told: str) -> None:
-    result = evaluated(Looked([], waiting, "after"))
+    result = evaluated(Arrivals([], waiting, "after"))
     assert (result.run_requests, result.cursor) == ([], "after")
     assert result.skip_reason
     assert result.skip_reason.skip_message == told
 
 
 def test_what_arrived_becomes_a_partition_and_a_run() -> None:
-    result = evaluated(Looked([Arrived("x.csv@01234567", "/in/x.csv", "abc")], 0, "after"))
+    result = evaluated(Arrivals([Arrival("x.csv@01234567", "/in/x.csv", "abc")], 0, "after"))
     (request,) = result.run_requests or ()
     assert (request.run_key, request.partition_key) == ("x.csv@01234567/abc", "x.csv@01234567")
     assert request.run_config == {"ops": {"import_file": {"config": {"path": "/in/x.csv"}}}}
@@ -38,8 +39,8 @@ def test_what_arrived_becomes_a_partition_and_a_run() -> None:
 
 
 def test_what_was_taken_in_before_needs_no_run() -> None:
-    arrived = [Arrived(key, f"/in/{key}", "abc") for key in ("x.csv@01234567", "y.csv@01234567")]
-    result = evaluated(Looked(arrived, 0, "after"), taken_in="x.csv@01234567")
+    arrived = [Arrival(key, f"/in/{key}", "abc") for key in ("x.csv@01234567", "y.csv@01234567")]
+    result = evaluated(Arrivals(arrived, 0, "after"), taken_in="x.csv@01234567")
     assert [request.partition_key for request in result.run_requests or ()] == ["y.csv@01234567"]
-    result = evaluated(Looked(arrived[:1], 0, "after"), taken_in="x.csv@01234567")
+    result = evaluated(Arrivals(arrived[:1], 0, "after"), taken_in="x.csv@01234567")
     assert (result.run_requests, result.cursor) == ([], "after")

@@ -39,7 +39,8 @@ from off_platform.image_sets.declared import (
     declared_choice,
     declared_sets,
 )
-from off_platform.image_sets.manifest import check_manifest, manifest_table
+from off_platform.image_sets.manifest import manifest_table
+from off_platform.image_sets.manifest_checks import check_manifest
 from off_platform.sandbox.make import Sandbox
 from off_platform.settings import Settings
 from off_platform.storage.folders import Folder, LocalFolder

@@ -236,7 +236,7 @@ def test_a_wrong_setting_is_one_sentence(run: Run) -> None:
 def test_a_bucket_that_is_not_there_is_one_sentence(run: Run) -> None:
     code, _, err = run("images", "--n", "1", "--out", "x", IMAGES_BUCKET="/nowhere/at/all")
     assert code == 2
-    assert "/nowhere/at/all is not there" in err
+    assert "/nowhere/at/all does not exist" in err
 
 
 def test_a_server_that_does_not_answer_is_one_sentence(run: Run) -> None:

@@ -9,7 +9,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from off_platform.image_sets.manifest import COLUMNS, STATUSES, check_manifest, manifest_table
+from off_platform.image_sets.manifest import COLUMNS, STATUSES, manifest_table
+from off_platform.image_sets.manifest_checks import check_manifest
 from off_platform.quality import SHAPE, Finding
 from off_platform.storage.lake import Lake
 from off_platform.storage.lake_layout import MANIFEST

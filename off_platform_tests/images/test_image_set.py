@@ -25,7 +25,8 @@ from off_platform.image_sets.declared import (
     declared_sets,
     name_from,
 )
-from off_platform.image_sets.manifest import check_manifest, manifest_table
+from off_platform.image_sets.manifest import manifest_table
+from off_platform.image_sets.manifest_checks import check_manifest
 from off_platform.images import keys
 from off_platform.images.choice import WING, Choice
 from off_platform.images.image_set import Request, command, newest_month, request_from

@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 import pytest
 
-from off_platform.imports.specification.fields import FIELDS, IDENTIFIERS, NAMES, place_of
+from off_platform.imports.specification.column_names import field_of
+from off_platform.imports.specification.fields import FIELDS, IDENTIFIERS, NAMES
 from off_platform.imports.specification.rules import BY_ID, CONVENTION, OFF, RULES
 from off_platform_tests.imports.conftest import Judged, Validate
 
@@ -164,7 +165,7 @@ def test_the_document_has_the_tables_that_are_walked(document: str) -> None:
 def test_every_field_of_the_document_is_a_field(document: str) -> None:
     names = [entry.cells[FIRST_COLUMN].strip("`") for entry in entries(document)]
 
-    assert [name for name in names if place_of(name) is None] == []
+    assert [name for name in names if field_of(name) is None] == []
     assert sorted(set(NAMES) - set(names)) == []
 
 
@@ -172,7 +173,7 @@ def test_fields_are_described_as_in_the_document(document: str) -> None:
     differ = []
     for section, cells in entries(document):
         name = cells[FIRST_COLUMN].strip("`")
-        place = place_of(name)
+        place = field_of(name)
         assert place is not None
         field = place.field
         said = (section, field.unit, TYPES.get(field.type, "String"))

@@ -56,7 +56,7 @@ def test_a_folder_is_opened_as_path_and_as_url(tmp_path: Path) -> None:
 
 
 def test_a_folder_is_made_only_when_asked(tmp_path: Path) -> None:
-    with pytest.raises(UnusableLocationError, match=r"lake is not there; check the setting\.$"):
+    with pytest.raises(UnusableLocationError, match=r"lake does not exist; check the setting\.$"):
         open_store(str(tmp_path / "lake"), Access())
     open_store(str(tmp_path / "lake"), Access(), make=True)
     assert (tmp_path / "lake").is_dir()

@@ -7,13 +7,9 @@ import pytest
 from rich.console import Console
 from rich.progress import Progress, TextColumn
 
+from off_platform.cli.progress_bar import BarDisplay, terminal_display
 from off_platform.storage import progress
-from off_platform.storage.progress import (
-    BarDisplay,
-    LogDisplay,
-    Tally,
-    terminal_display,
-)
+from off_platform.storage.progress import LogDisplay, Tally
 
 
 class Clock:

@@ -1,9 +1,8 @@
-"""The inbox: where producers' files arrive, a folder or an S3 prefix. It is read, never altered.
+"""The inbox: where producers' files arrive, a folder or an S3 prefix. It is read, never modified.
 
-A file is whole when two looks in a row find it the same; names that end in `.part` wait. Links are
-not followed, as they lead out of it, and pipes and devices are no files. What is
-remembered grows with the files that are there, by some bytes each. Who looks, and how often, is
-`automation/sensors.py`.
+A file is complete when two consecutive looks find it unchanged; names such as `x.csv.part` wait.
+Links are not followed, as they lead out of the inbox; pipes and devices are ignored. The cursor
+grows by 8 bytes per file in the inbox. How often a look takes place: `automation/sensors.py`.
 """
 
 import base64
@@ -18,15 +17,16 @@ from tempfile import TemporaryDirectory
 
 import obstore
 
+from off_platform.arrivals import Arrival, Arrivals
 from off_platform.imports.intake.taking_in import key_from, key_of
 from off_platform.storage.download import download
 from off_platform.storage.objects import Source, is_local, local_folder
 
 UNFINISHED = (".part", ".tmp", ".crdownload", ".filepart")
-# Of a look: a sensor has a minute for all it does, and each file is read once for its key.
+# Per look: a sensor has one minute in total, and each file is read once for its key.
 MOST_FILES = 25
 MOST_SECONDS = 20.0
-# Of a fingerprint; among a million files, two have the same with a chance of one in 500.
+# Among a million files, the chance that two have the same fingerprint is one in 500.
 _FINGERPRINT_BYTES = 6
 _FINGERPRINT_LENGTH = 8
 
@@ -36,54 +36,30 @@ class Entry:
     """A file or folder of the inbox.
 
     Attributes:
-        name: of it.
-        state: what tells that it is the same as before.
+        name: its name.
+        state: a digest that changes when it changes.
     """
 
     name: str
     state: str
 
 
-@dataclass(frozen=True)
-class Ready:
-    """An import that is whole.
-
-    Attributes:
-        key: of the import.
-        place: where it lies.
-        state: another one once the file is written or touched again.
-    """
-
-    key: str
-    place: str
-    state: str
-
-
-@dataclass(frozen=True)
-class Look:
-    """What a look found: what is ready, how many others wait, and what to remember."""
-
-    ready: list[Ready]
-    waiting: int
-    cursor: str
-
-
-def look(inbox: Source, cursor: str | None, again: Collection[str] = ()) -> Look:
+def look(inbox: Source, cursor: str | None, again: Collection[str] = ()) -> Arrivals:
     """Looks for files that are new since the last look.
 
     Args:
         inbox: the folder or prefix.
-        cursor: what the look before gave; None at first.
-        again: places that are ready once more, though they were taken.
+        cursor: of the look before; None at first.
+        again: places that arrive once more, though they were taken.
 
     Raises:
-        OSError: the inbox is not there, or cannot be reached.
+        OSError: the inbox does not exist or cannot be reached.
     """
     before = json.loads(cursor) if cursor else {}
     seen, taken = (_split(before.get(name, "")) for name in ("seen", "taken"))
     found = [(entry, _fingerprint(entry)) for entry in entries(inbox)]
     ended = time.monotonic() + MOST_SECONDS
-    ready: list[Ready] = []
+    ready: list[Arrival] = []
     wait: list[str] = []
     still: list[str] = []
     for entry, fingerprint in found:
@@ -94,23 +70,23 @@ def look(inbox: Source, cursor: str | None, again: Collection[str] = ()) -> Look
             (is_again or fingerprint in seen) and len(ready) < MOST_FILES and _in_time(ready, ended)
         ):
             key = _key(inbox, entry)
-            # The same bytes under names that come to the same are one import.
+            # The same bytes under names that give the same key are one import.
             if key not in {each.key for each in ready}:
-                ready.append(Ready(key, _place(inbox, entry.name), fingerprint))
+                ready.append(Arrival(key, _place(inbox, entry.name), fingerprint))
             still.append(fingerprint)
         else:
             wait.append(fingerprint)
     remembered = {"seen": "".join(wait), "taken": "".join(still)}
-    return Look(ready, len(wait), json.dumps(remembered))
+    return Arrivals(ready, len(wait), json.dumps(remembered))
 
 
-def _in_time(ready: list[Ready], ended: float) -> bool:
-    """Whether another file is read; the first one always is, or none ever would be."""
+def _in_time(ready: list[Arrival], ended: float) -> bool:
+    """Whether another file is read; the first always is, as otherwise none might ever be."""
     return not ready or time.monotonic() < ended
 
 
 def _fingerprint(entry: Entry) -> str:
-    """What is remembered of an entry: of its name and its state, in eight characters."""
+    """What the cursor keeps of an entry: eight characters of a digest of its name and state."""
     digest = hashlib.sha256(f"{entry.name}/{entry.state}".encode("utf-8", "surrogateescape"))
     return base64.b64encode(digest.digest()[:_FINGERPRINT_BYTES]).decode()
 
@@ -121,10 +97,10 @@ def _split(fingerprints: str) -> set[str]:
 
 
 def entries(inbox: Source) -> list[Entry]:
-    """The files and folders of an inbox by name, but for those that are not finished.
+    """The files and folders of an inbox by name, except unfinished ones.
 
     Raises:
-        OSError: it is not there, or cannot be reached.
+        OSError: the inbox does not exist or cannot be reached.
     """
     found = _local_entries(local_folder(inbox.url)) if is_local(inbox.url) else _objects(inbox)
     named = sorted(found, key=lambda entry: entry.name)
@@ -146,14 +122,14 @@ def _local_entries(folder: Path) -> Iterator[Entry]:
             try:
                 about = file.stat()
             except FileNotFoundError:
-                # It was moved meanwhile; the next look sees what is there then.
+                # It was moved meanwhile.
                 continue
             states.append(f"{file.name}:{about.st_size}:{about.st_mtime_ns}")
         yield Entry(path.name, _digest("\n".join(states)))
 
 
 def _is_real(path: Path) -> bool:
-    """Whether it is a file or folder of its own; a pipe would be waited for without an end."""
+    """Whether it is a regular file or folder; reading a pipe might never end."""
     return not path.is_symlink() and (path.is_file() or path.is_dir())
 
 
@@ -181,7 +157,7 @@ def _place(inbox: Source, name: str) -> str:
 
 
 def _key(inbox: Source, entry: Entry) -> str:
-    """The import's key; a file that cannot be read gets one too, and its run says why."""
+    """The import's key; an unreadable file has one too, so that its run reports the error."""
     try:
         with fetched(_place(inbox, entry.name), inbox) as path:
             return key_of(path)
@@ -191,14 +167,14 @@ def _key(inbox: Source, entry: Entry) -> str:
 
 @contextmanager
 def fetched(place: str, inbox: Source | None = None) -> Iterator[Path]:
-    """A file or folder of the inbox, as one of this machine.
+    """A file or folder of the inbox, as a local path.
 
     Args:
         place: a path, or its URL in the inbox.
-        inbox: how a bucket is reached.
+        inbox: access to a bucket.
 
     Raises:
-        OSError: it is not there, or cannot be read.
+        OSError: it does not exist or cannot be read.
     """
     if is_local(place) or inbox is None:
         yield local_folder(place)
@@ -209,7 +185,6 @@ def fetched(place: str, inbox: Source | None = None) -> Iterator[Path]:
 
 
 def _downloaded(inbox: Source, name: str, to: Path) -> Path:
-
     below = [found["path"] for batch in obstore.list(inbox.store, f"{name}/") for found in batch]
     for key in below or [name]:
         place = to / Path(*key.split("/")[1:]) if below else to

@@ -35,7 +35,8 @@ from off_platform.imports.records.columns import Columns, columns_of, demand_ide
 from off_platform.imports.records.identity import normal_forms
 from off_platform.imports.records.same_values import said_by
 from off_platform.imports.records.typed_columns import short_names
-from off_platform.imports.specification.fields import BARCODES, place_of
+from off_platform.imports.specification.column_names import field_of
+from off_platform.imports.specification.fields import BARCODES
 from off_platform.imports.whole_file.staging import connected
 from off_platform.storage.lake import copy_query
 from off_platform.storage.sql import literal
@@ -233,7 +234,7 @@ class JoinedReader(Reader):
             not_text,
         )
         for name, at in places.items():
-            field = place_of(name)
+            field = field_of(name)
             if f"d{at}" in made.schema.names and not (field and field.field.name in BARCODES):
                 batch.columns[name] = self._agreed(name, batch, made[f"d{at}"])
         return batch

@@ -23,7 +23,8 @@ from off_platform.imports.records.typed_columns import (
     to_numbers,
     to_timestamps,
 )
-from off_platform.imports.specification.fields import Field, Place, Type
+from off_platform.imports.specification.column_names import ColumnField
+from off_platform.imports.specification.fields import Field, Type
 from off_platform.imports.specification.rules import BY_ID, message_of
 from off_platform.imports.values.reading import Reading
 
@@ -38,7 +39,7 @@ class Cell:
         values: the same as the field's type: texts, numbers, timestamps, lists.
     """
 
-    place: Place
+    place: ColumnField
     texts: pa.StringArray
     values: pa.Array
 
@@ -67,7 +68,7 @@ def read_cells(
 
 
 def _failing(
-    batch: Batch, wanted: dict[str, Place], explanation: Explanation
+    batch: Batch, wanted: dict[str, ColumnField], explanation: Explanation
 ) -> dict[str, npt.NDArray[np.int64]]:
     """The positions of the texts about which there is something to say, by column."""
     odd = {
@@ -79,7 +80,7 @@ def _failing(
 
 def _report_numbers(
     batch: Batch,
-    wanted: dict[str, Place],
+    wanted: dict[str, ColumnField],
     failing: dict[str, npt.NDArray[np.int64]],
     explanation: Explanation,
     findings: BatchFindings,
@@ -122,7 +123,7 @@ def _errors(texts: pa.StringArray, field: Field, explanation: Explanation) -> np
 def _read(
     raw: pa.StringArray,
     column: str,
-    place: Place,
+    place: ColumnField,
     failing: npt.NDArray[np.int64] | None,
     explanation: Explanation,
     findings: BatchFindings,
@@ -134,7 +135,7 @@ def _read(
 def _cleaned(
     raw: pa.StringArray,
     column: str,
-    place: Place,
+    place: ColumnField,
     failing: npt.NDArray[np.int64],
     explanation: Explanation,
     findings: BatchFindings,
@@ -170,7 +171,7 @@ def _report(
     codes: pa.Int32Array,
     failing: npt.NDArray[np.int64],
     column: str,
-    place: Place,
+    place: ColumnField,
     findings: BatchFindings,
 ) -> None:
     """Adds the findings of a column, those of a rule together."""

@@ -8,16 +8,13 @@ from dataclasses import dataclass, field, replace
 
 from off_platform.imports.readers.batches import Found, Reader, UnreadableError
 from off_platform.imports.readers.headers import is_named
-from off_platform.imports.specification.fields import (
-    BARCODES,
-    CORRECTIONS,
-    IDENTIFIERS,
-    NESTED,
-    Place,
+from off_platform.imports.specification.column_names import (
+    ColumnField,
+    field_of,
     language_suffix,
     nearest_name,
-    place_of,
 )
+from off_platform.imports.specification.fields import BARCODES, CORRECTIONS, IDENTIFIERS, NESTED
 
 MOST_NAMED = 20
 
@@ -34,7 +31,7 @@ class Columns:
         header_line: of texts, the line that row begins on.
     """
 
-    places: dict[str, Place] = field(default_factory=dict)
+    places: dict[str, ColumnField] = field(default_factory=dict)
     unknown: list[str] = field(default_factory=list)
     found: list[Found] = field(default_factory=list)
     header_row: int | None = None
@@ -45,7 +42,7 @@ class Columns:
         for name in names:
             if name in self.places or name in self.unknown or name == CORRECTIONS:
                 continue
-            place = place_of(name)
+            place = field_of(name)
             if not place or (place.language and place in self.places.values()):
                 self.unknown.append(name)
                 self._say(_of_unknown(name))
@@ -78,9 +75,9 @@ class Columns:
         """The unknown column that was probably meant as barcode."""
         return next((name for name in self.unknown if nearest_name(name) in BARCODES), None)
 
-    def shared(self) -> Iterator[tuple[Place, list[str]]]:
+    def shared(self) -> Iterator[tuple[ColumnField, list[str]]]:
         """Places that more than one column is, with the columns."""
-        by_place: dict[Place, list[str]] = {}
+        by_place: dict[ColumnField, list[str]] = {}
         for column, place in self.places.items():
             by_place.setdefault(place, []).append(column)
         return ((place, columns) for place, columns in by_place.items() if len(columns) > 1)
@@ -130,7 +127,7 @@ def _in_capitals(name: str, language: str) -> Found:
 
 def _of_unknown(name: str) -> Found:
     shown = name[:80]
-    if place_of(name):
+    if field_of(name):
         return Found(
             None, name, "unknown_language_suffix", name,
             f"The column '{shown}' is not imported: another has its field and language.",

@@ -5,7 +5,8 @@ from functools import lru_cache
 from typing import Any
 
 from off_platform.imports.records.explanation import Explanation
-from off_platform.imports.specification.fields import Field, place_of
+from off_platform.imports.specification.column_names import field_of
+from off_platform.imports.specification.fields import Field
 
 # What a moment means does not hang on when it is asked.
 _EXPLANATION = Explanation(now=0)
@@ -20,7 +21,7 @@ def said_by(column: str, texts: Iterable[str]) -> dict[Hashable, str]:
         column: as it is named in the file; the texts of an unknown one mean what stands there.
         texts: those that say nothing, such as `-`, are left out.
     """
-    place = place_of(column)
+    place = field_of(column)
     said: dict[Hashable, str] = {}
     for text in texts:
         meaning = _meaning(place.field, text) if place else text

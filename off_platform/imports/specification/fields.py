@@ -1,16 +1,12 @@
 """The fields of the document "Data Formats Specification", as data. Pure.
 
-The rules that they must fulfil are in `rules.py`; how a text is read is in `values/`.
+Which field a column of a file is, is decided by `column_names.py`. The rules that fields must meet
+are in `rules.py`; how a text is read is in `values/`.
 """
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
 from typing import Literal
-
-import pycountry
-from rapidfuzz import fuzz, process
 
 Type = Literal[
     "barcode", "text", "list", "countries", "languages", "language", "number", "timestamp", "url",
@@ -37,16 +33,15 @@ class Field:
     """A field of the document.
 
     Attributes:
-        name: our tables' name of it; of several names the document's first, of nutrients the one
-            that says its unit.
-        section: heading of the document's table that has it.
-        description: the document's own.
+        name: its name in our tables: the document's first, or of a nutrient the one with its unit.
+        section: heading of its table in the document.
+        description: the document's.
         type: how its text is read.
-        example: the document's own; empty where it has none.
-        aliases: the document's other names of it.
+        example: the document's; empty where it has none.
+        aliases: the document's other names for it.
         unit: of numbers, per 100 g or 100 ml.
-        most: largest number, of "Reasonable ranges"; the document has none for other nutrients
-            in grams, which are parts of 100 g.
+        most: largest number, from the document's "Reasonable ranges". It gives none for other
+            nutrients in grams, which are parts of 100 g.
         by_language: whether `<name>_<language code>` is a field too.
     """
 
@@ -62,16 +57,8 @@ class Field:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """All names that the document gives it."""
+        """All its names in the document."""
         return (self.name, *self.aliases)
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """What a column of a file is: a field, and the language where its name has one."""
-
-    field: Field
-    language: str | None = None
 
 
 def _grams(name: str, description: str, example: str, most: float = 100) -> Field:
@@ -146,70 +133,14 @@ FIELDS: tuple[Field, ...] = (
     Field("url", METADATA, "Product URL", "url", "https://..."),
 )  # fmt: skip
 
-# "At least one identifier required"; in the order in which they name a product.
+# "At least one identifier required"; in the order in which they identify a product.
 IDENTIFIERS = ("barcode", "code", "gtin", "product_id")
 BARCODES = IDENTIFIERS[:3]
-# "none" in these is what they say, not that nothing is said.
+# Fields in which "none" is a value, not a placeholder.
 NONE_IS_A_VALUE = ("allergens", "traces")
-# The column that our corrected copies add; it says what was corrected and is read over.
+# The column that our corrected copies add; it says what was corrected, and is ignored when read.
 CORRECTIONS = "corrections_made"
 NESTED = "nutrition."
-# What other programs call the identifiers, as a word of a column's name.
-_OTHER_NAMES = {"ean": "barcode", "ean13": "barcode", "upc": "barcode", "barcodes": "barcode",
-                "gtin": "gtin", "gtin13": "gtin", "gtin14": "gtin"}  # fmt: skip
 
 BY_NAME: Mapping[str, Field] = {field.name: field for field in FIELDS}
 NAMES: Mapping[str, Field] = {name: field for field in FIELDS for name in field.names}
-
-_WITH_LANGUAGE = re.compile(
-    f"({'|'.join(field.name for field in FIELDS if field.by_language)})_([A-Za-z]{{2,3}})"
-)
-
-
-def place_of(column: str) -> Place | None:
-    """The field that a column of a file is, by its exact name; None when it is none.
-
-    Only the language at its end may be in capitals.
-
-    Args:
-        column: the header's cell, or the path in a JSON object such as `nutrition.fat_g`.
-    """
-    if known := NAMES.get(column.removeprefix(NESTED)):
-        return Place(known) if not column.startswith(NESTED) or known.unit else None
-    if found := _WITH_LANGUAGE.fullmatch(column):
-        language = found[2].lower()
-        return Place(BY_NAME[found[1]], language) if language in language_codes() else None
-    return None
-
-
-def language_suffix(column: str) -> str | None:
-    """What looks like a language code at the end of a column's name but is none."""
-    found = _WITH_LANGUAGE.fullmatch(column)
-    return found[2] if found and found[2].lower() not in language_codes() else None
-
-
-def nearest_name(column: str) -> str | None:
-    """The document's name that a column may have meant; None when none is near.
-
-    Users of Open Food Facts ask for that (openfoodfacts-server issue 12556); it is a proposal,
-    never a guess.
-    """
-    plain = re.sub(r"[\s:_.-]+", "_", column[:200].strip().lower()).strip("_")
-    if plain in NAMES:
-        return plain
-    for word in plain.split("_"):
-        if word in _OTHER_NAMES:
-            return _OTHER_NAMES[word]
-    for ending in ("_100g", "_value", "_unit"):
-        if plain.endswith(ending) and plain.removesuffix(ending) in NAMES:
-            return plain.removesuffix(ending)
-    near = process.extractOne(plain, list(NAMES), scorer=fuzz.ratio, score_cutoff=82)
-    return str(near[0]) if near else None
-
-
-@cache
-def language_codes() -> frozenset[str]:
-    """ISO 639-1, as pycountry has it."""
-    return frozenset(
-        language.alpha_2 for language in pycountry.languages if hasattr(language, "alpha_2")
-    )

@@ -15,13 +15,8 @@ import pyarrow as pa
 
 from off_platform.barcodes.columns import check_digits_hold, expanded_upc_e, normal_forms
 from off_platform.imports.specification.characters import URL
-from off_platform.imports.specification.fields import (
-    BARCODES,
-    FIELDS,
-    Field,
-    Type,
-    language_codes,
-)
+from off_platform.imports.specification.column_names import language_codes
+from off_platform.imports.specification.fields import BARCODES, FIELDS, Field, Type
 from off_platform.imports.specification.rules import BY_ID
 
 # Open Food Facts' own limits (openfoodfacts-server, DataQualityFood.pm): g per 100 g, and kJ.

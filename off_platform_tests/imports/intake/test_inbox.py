@@ -5,16 +5,17 @@ from pathlib import Path
 
 import pytest
 
+from off_platform.arrivals import Arrivals
 from off_platform.imports.intake import inbox as module
-from off_platform.imports.intake.inbox import Look, entries, fetched, look
+from off_platform.imports.intake.inbox import entries, fetched, look
 from off_platform.imports.intake.taking_in import key_of
 from off_platform.storage.objects import Access, Source
 from off_platform_tests.s3.server import S3Server
 
 
-def looks(source: Source, count: int, cursor: str | None = None) -> list[Look]:
+def looks(source: Source, count: int, cursor: str | None = None) -> list[Arrivals]:
     """Looks in a row, each with what the one before remembered."""
-    found: list[Look] = []
+    found: list[Arrivals] = []
     for _ in range(count):
         found.append(look(source, found[-1].cursor if found else cursor))
     return found
@@ -27,18 +28,18 @@ def folder(tmp_path: Path) -> Path:
     return folder
 
 
-def keys(found: Look) -> list[str]:
-    return [each.key for each in found.ready]
+def keys(found: Arrivals) -> list[str]:
+    return [each.key for each in found.arrived]
 
 
 def test_a_file_is_taken_once_it_is_the_same_twice(folder: Path) -> None:
     path = folder / "a.csv"
     path.write_text("1")
     first, second, third = looks(Source(str(folder)), 3)
-    assert (first.ready, first.waiting) == ([], 1)
+    assert (first.arrived, first.waiting) == ([], 1)
     assert keys(second) == [key_of(path)]
-    assert second.ready[0].place == str(path)
-    assert (third.ready, third.waiting) == ([], 0)
+    assert second.arrived[0].place == str(path)
+    assert (third.arrived, third.waiting) == ([], 0)
 
 
 def test_a_file_that_still_grows_waits(folder: Path) -> None:
@@ -46,7 +47,7 @@ def test_a_file_that_still_grows_waits(folder: Path) -> None:
     for size in range(1, 4):
         path.write_text("x" * size)
         found = look(Source(str(folder)), cursor)
-        assert found.ready == []
+        assert found.arrived == []
         cursor = found.cursor
     assert keys(look(Source(str(folder)), cursor)) == [key_of(path)]
 
@@ -54,7 +55,7 @@ def test_a_file_that_still_grows_waits(folder: Path) -> None:
 @pytest.mark.parametrize("name", ["a.csv.part", ".hidden", "b.TMP"])
 def test_unfinished_and_hidden_names_are_left_alone(folder: Path, name: str) -> None:
     (folder / name).write_text("x")
-    assert all((each.ready, each.waiting) == ([], 0) for each in looks(Source(str(folder)), 3))
+    assert all((each.arrived, each.waiting) == ([], 0) for each in looks(Source(str(folder)), 3))
 
 
 def test_a_corrected_file_is_another_import_and_the_same_again_is_not(folder: Path) -> None:
@@ -80,7 +81,7 @@ def test_thousands_of_files_come_in_portions_and_none_is_left(
     for name in names:
         (folder / name).write_text(name)
     found = looks(Source(str(folder)), 27)
-    assert [len(each.ready) for each in found] == [0, *[40] * 25, 0]
+    assert [len(each.arrived) for each in found] == [0, *[40] * 25, 0]
     taken = [key.split("@")[0] for each in found for key in keys(each)]
     assert sorted(taken) == names
     assert sorted(path.name for path in folder.iterdir()) == names
@@ -99,8 +100,8 @@ def test_no_name_is_too_many(folder: Path) -> None:
     for number in range(20_001):
         (folder / f"{number:05d}.csv").touch()
     first, second = looks(Source(str(folder)), 2)
-    assert (len(first.ready), first.waiting) == (0, 20_001)
-    assert (len(second.ready), second.waiting) == (module.MOST_FILES, 20_001 - module.MOST_FILES)
+    assert (len(first.arrived), first.waiting) == (0, 20_001)
+    assert (len(second.arrived), second.waiting) == (module.MOST_FILES, 20_001 - module.MOST_FILES)
     assert len(second.cursor) < 9 * 20_001
 
 
@@ -112,12 +113,12 @@ def test_a_large_inbox_is_taken_in_portions_each_file_once(
         (folder / f"{number:02d}.csv").touch()
     found = looks(Source(str(folder)), 7)
     assert [each.waiting for each in found] == [50, 40, 30, 20, 10, 0, 0]
-    taken = [each.place for look in found for each in look.ready]
+    taken = [each.place for look in found for each in look.arrived]
     assert taken == sorted(map(str, folder.iterdir()))
     (folder / "last.csv").touch()
     _, new, after = looks(Source(str(folder)), 3, found[-1].cursor)
     assert keys(new) == [key_of(folder / "last.csv")]
-    assert (after.ready, after.waiting) == ([], 0)
+    assert (after.arrived, after.waiting) == ([], 0)
 
 
 def test_a_portion_has_a_file_however_long_the_look_took(
@@ -127,7 +128,7 @@ def test_a_portion_has_a_file_however_long_the_look_took(
     for name in ("a.csv", "b.csv"):
         (folder / name).write_text(name)
     found = looks(Source(str(folder)), 4)
-    assert [(len(each.ready), each.waiting) for each in found] == [(0, 2), (1, 1), (1, 0), (0, 0)]
+    assert [(len(each.arrived), each.waiting) for each in found] == [(0, 2), (1, 1), (1, 0), (0, 0)]
 
 
 def test_a_folder_is_one_import_once_all_of_it_is_there(folder: Path) -> None:
@@ -136,7 +137,7 @@ def test_a_folder_is_one_import_once_all_of_it_is_there(folder: Path) -> None:
     first = look(Source(str(folder)), None)
     (folder / "several" / "images" / "x.jpg").write_text("2")
     second, third = looks(Source(str(folder)), 2, first.cursor)
-    assert second.ready == []
+    assert second.arrived == []
     assert keys(third) == [key_of(folder / "several")]
 
 
@@ -172,11 +173,11 @@ def test_an_inbox_on_s3(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with S3Server({"inbox": folder}) as server:
         source = Source("s3://inbox/in", Access(endpoint=server.url, signed=True))
         first, second, third = looks(source, 3)
-        assert (first.ready, third.ready) == ([], [])
+        assert (first.arrived, third.arrived) == ([], [])
         assert keys(second) == [key_of(folder / "in" / "a.csv"), key_of(folder / "in" / "several")]
-        with fetched(second.ready[0].place, source) as path:
+        with fetched(second.arrived[0].place, source) as path:
             assert (path.name, path.read_text()) == ("a.csv", "1")
-        with fetched(second.ready[1].place, source) as path:
+        with fetched(second.arrived[1].place, source) as path:
             assert (path.name, (path / "b.csv").read_text()) == ("several", "2")
 
 
@@ -185,7 +186,7 @@ def test_the_same_bytes_under_two_names_of_one_key_are_one_import(folder: Path) 
         (folder / name).write_text("x")
     _, second, third = looks(Source(str(folder)), 3)
     assert keys(second) == [key_of(folder / "menu-1.csv")]
-    assert (third.ready, third.waiting) == ([], 0)
+    assert (third.arrived, third.waiting) == ([], 0)
 
 
 def test_links_and_pipes_are_left_alone(folder: Path, tmp_path: Path) -> None:
@@ -206,4 +207,4 @@ def test_a_file_that_was_touched_is_ready_again_in_another_state(folder: Path) -
     os.utime(path, (1, 1))
     *_, second = looks(Source(str(folder)), 2, first.cursor)
     assert keys(first) == keys(second)
-    assert first.ready[0].state != second.ready[0].state
+    assert first.arrived[0].state != second.arrived[0].state

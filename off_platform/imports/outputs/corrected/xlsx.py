@@ -28,7 +28,8 @@ from off_platform.imports.readers.xlsx.cells import Cells, as_text, cell_name, l
 from off_platform.imports.readers.xlsx.package import Package, Sheet
 from off_platform.imports.readers.xlsx.rows import Values, rows_of
 from off_platform.imports.readers.xlsx.workbook import open_xlsx
-from off_platform.imports.specification.fields import CORRECTIONS, place_of
+from off_platform.imports.specification.column_names import field_of
+from off_platform.imports.specification.fields import CORRECTIONS
 
 _CHUNK = 1 << 20
 _NUMBER = re.compile(r"-?[0-9]+(?:\.[0-9]+)?", re.ASCII)
@@ -265,7 +266,7 @@ class _Editor:
 
     def _is_number(self, column: str, text: str, style: str) -> bool:
         """Whether a number is written, which the cell's style shows as it is."""
-        place: Any = place_of(column)
+        place: Any = field_of(column)
         if place is None or place.field.type != "number" or not _NUMBER.fullmatch(text):
             return False
         formats = self._plan.package.formats

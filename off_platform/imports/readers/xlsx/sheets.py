@@ -11,7 +11,8 @@ from off_platform.imports.readers.headers import plain_name
 from off_platform.imports.readers.xlsx.cells import as_text
 from off_platform.imports.readers.xlsx.package import Package, Sheet
 from off_platform.imports.readers.xlsx.rows import Values, rows_of
-from off_platform.imports.specification.fields import BARCODES, IDENTIFIERS, NAMES, place_of
+from off_platform.imports.specification.column_names import field_of
+from off_platform.imports.specification.fields import BARCODES, IDENTIFIERS, NAMES
 
 # How far the header may be below a title and notes, and how many rows are looked at in all.
 MOST_ABOVE_HEADER = 100
@@ -81,7 +82,7 @@ def _filled(package: Package, sheet: Sheet) -> Iterator[tuple[int, Values]]:
 
 def _standing(values: Values) -> Standing:
     names = {plain_name(value) for value in values if isinstance(value, str)}
-    places = [place for name in names if (place := place_of(name))]
+    places = [place for name in names if (place := field_of(name))]
     rank = int(len(names.intersection(NAMES)) >= _LEAST_KNOWN)
     if not names.isdisjoint(IDENTIFIERS):
         rank = 2

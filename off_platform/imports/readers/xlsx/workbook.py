@@ -33,7 +33,8 @@ from off_platform.imports.readers.xlsx.layout import (
 from off_platform.imports.readers.xlsx.package import Package, Sheet
 from off_platform.imports.readers.xlsx.rows import Values, rows_of
 from off_platform.imports.readers.xlsx.sheets import Header, header_of
-from off_platform.imports.specification.fields import NAMES, place_of
+from off_platform.imports.specification.column_names import field_of
+from off_platform.imports.specification.fields import NAMES
 
 # A batch ends earlier when its rows are wide, so that memory stays bounded.
 MOST_BATCH_CELLS = 8 << 20
@@ -61,7 +62,7 @@ class XlsxReader(Reader):
         self._identifiers = {
             name for name in source.header if name in NAMES and NAMES[name].type == "barcode"
         }
-        places = {name: place_of(name) for name in source.header}
+        places = {name: field_of(name) for name in source.header}
         self._numbers = {n for n, place in places.items() if place and place.field.type == "number"}
         # Quantities are named as texts, in every format.
         self._texts = {n for n, place in places.items() if place and place.field.type in _OF_TEXT}

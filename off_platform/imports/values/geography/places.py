@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pycountry
 
-from off_platform.imports.specification.fields import language_codes
+from off_platform.imports.specification.column_names import language_codes
 from off_platform.imports.values.geography.country_names import (
     alias_of,
     code_of,
