@@ -27,15 +27,8 @@ class LakeResource(dg.ConfigurableResource):  # type: ignore[type-arg]
 
     def setup_for_execution(self, context: dg.InitResourceContext) -> None:
         """Compares the views with the tables, once a run: a killed one may have left them apart."""
-        import duckdb
-
-        try:
-            self.open().refresh_views()
-        except (OSError, duckdb.Error) as error:
-            # A step that needs the lake fails with its own sentence, and one that makes a damaged
-            # table anew must be able to.
-            if context.log:
-                context.log.warning("The views could not be compared with the tables: %s", error)
+        if (problem := self.open().views_problem()) and context.log:
+            context.log.warning("The views could not be compared with the tables: %s", problem)
 
     def open(self) -> "Lake":
         """The lake; one on S3 is signed by the ordinary AWS chain."""

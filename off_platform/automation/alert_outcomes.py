@@ -14,6 +14,9 @@ from dataclasses import dataclass, field
 from functools import cache
 from traceback import walk_tb
 
+from requests.exceptions import ConnectTimeout, ReadTimeout
+from urllib3.exceptions import MaxRetryError, ProtocolError, ReadTimeoutError
+
 # 502 and 504: of a gateway that had no answer of the receiver.
 _OF_GATEWAYS = (502, 504)
 _STATUS = re.compile(r"error=([0-9]{3})\b")
@@ -81,9 +84,6 @@ def _note(record: logging.LogRecord) -> bool:
 
 def _is_unanswered(error: BaseException) -> bool:
     """Whether all had been handed over when it failed."""
-    from requests.exceptions import ConnectTimeout, ReadTimeout
-    from urllib3.exceptions import MaxRetryError, ProtocolError, ReadTimeoutError
-
     if isinstance(error, ConnectTimeout):
         return False
     if isinstance(error, TimeoutError | smtplib.SMTPServerDisconnected):

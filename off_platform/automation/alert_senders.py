@@ -15,7 +15,6 @@ from functools import cache
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
-from off_platform.automation.alert_outcomes import heard
 from off_platform.automation.alert_secrets import NAMED, SecretNotReadError, revealed
 from off_platform.automation.alerts import Message
 from off_platform.settings import TOPIC, Settings, WrongSettingError
@@ -80,6 +79,8 @@ class Service:
     def send(self, message: Message) -> None:
         """See `Sender.send`."""
         from apprise import Apprise, NotifyFormat, NotifyType
+
+        from off_platform.automation.alert_outcomes import heard
 
         try:
             service = service_of(revealed(self.url))
@@ -148,6 +149,8 @@ def service_of(url: str) -> Any:
         WrongUrlError: apprise does not know it, or it is not safe.
     """
     from apprise import Apprise, AppriseAsset, OverflowMode
+
+    from off_platform.automation.alert_outcomes import heard
 
     scheme = url.partition(":")[0].lower()
     if scheme in _WITH_AWS_KEYS:

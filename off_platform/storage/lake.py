@@ -174,6 +174,18 @@ class Lake:
         """
         views.refresh(self.root, self._patterns, self.prepare)
 
+    def views_problem(self) -> str | None:
+        """Refreshes the views; gives the message of the error if that fails.
+
+        A step that needs the lake fails with a message of its own, and one that replaces a damaged
+        table must be able to.
+        """
+        try:
+            self.refresh_views()
+        except (OSError, duckdb.Error) as error:
+            return str(error)
+        return None
+
     def view_of(self, table: str) -> str:
         """SQL for the content of a table's view, to use after FROM.
 
