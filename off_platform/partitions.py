@@ -18,7 +18,7 @@ MONTHS = dg.MonthlyPartitionsDefinition(start_date=FIRST_MONTH, end_offset=1)
 
 
 # An import is `name@first 8 digits of its SHA-256`; whoever hands it in adds its partition.
-IMPORTS = dg.DynamicPartitionsDefinition(name="imports")
+IMPORT_FILES = dg.DynamicPartitionsDefinition(name="imports")
 
 
 def image_sets(path: Path, wing: str) -> dg.StaticPartitionsDefinition:

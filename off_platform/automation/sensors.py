@@ -11,7 +11,7 @@ import dagster as dg
 from off_platform.arrivals import Arrival, Arrivals
 from off_platform.automation.jobs import imports
 from off_platform.automation.unfinished import ATTEMPT, due_again
-from off_platform.partitions import IMPORTS, RUNS
+from off_platform.partitions import IMPORT_FILES, RUNS
 
 INBOX_SECONDS = 15
 
@@ -46,7 +46,9 @@ def inbox_sensor(
             return dg.SensorResult(skip_reason=waits, cursor=looked.cursor)
         return dg.SensorResult(
             run_requests=[_request(each, again.get(each.place, 0)) for each in arrived],
-            dynamic_partitions_requests=[IMPORTS.build_add_request([each.key for each in arrived])],
+            dynamic_partitions_requests=[
+                IMPORT_FILES.build_add_request([each.key for each in arrived])
+            ],
             cursor=looked.cursor,
         )
 

@@ -14,7 +14,7 @@ from off_platform.automation.runs import failures, of_an_operator, opened_home, 
 from off_platform.cli.context import DONE, INCOMPLETE, WRONG
 from off_platform.definitions import definitions
 from off_platform.imports.intake.taking_in import key_of
-from off_platform.partitions import IMPORTS
+from off_platform.partitions import IMPORT_FILES
 from off_platform.settings import Settings
 
 
@@ -62,7 +62,7 @@ def run_import(
         OSError: the file does not exist or cannot be read.
     """
     key = key_of(path)
-    instance.add_dynamic_partitions(str(IMPORTS.name), [key])
+    instance.add_dynamic_partitions(str(IMPORT_FILES.name), [key])
     config = {"import_file": {"path": str(path.absolute())}}
     return key, run_job(defs, instance, "imports", key, config)
 

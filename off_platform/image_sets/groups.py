@@ -162,7 +162,9 @@ class GroupMaker:
         bytes are held while looking.
         """
         seen: list[Ended] = []
-        place = _Place(self._name(number), self._how.layout, arranged=self._is_arranged(number))
+        place = _GroupInPlace(
+            self._name(number), self._how.layout, arranged=self._is_arranged(number)
+        )
         for outcome in outcomes:
             seen.append(outcome)
             if not place.holds(outcome):
@@ -206,7 +208,7 @@ class GroupMaker:
         return data
 
 
-class _Place:
+class _GroupInPlace:
     """Whether the set already stores the objects of a group exactly as this run would."""
 
     def __init__(self, name: str, layout: "Layout", *, arranged: bool) -> None:

@@ -22,8 +22,7 @@ from off_platform.imports.specification.tables import (
     PRODUCTS_QUARANTINED,
     QUARANTINED,
 )
-from off_platform.partitions import IMPORTS as PARTITIONS
-from off_platform.partitions import RUNS
+from off_platform.partitions import IMPORT_FILES, RUNS
 from off_platform.previews import table_preview
 from off_platform.quality import Table
 from off_platform.resources import LakeResource, inbox_source
@@ -60,7 +59,7 @@ class ImportConfig(dg.Config):
     owners=OWNERS,
     kinds={"file"},
     tags=TAGS,
-    partitions_def=PARTITIONS,
+    partitions_def=IMPORT_FILES,
     description="The file as it came, kept unchanged in the lake, and what it is.",
     metadata=IMPORTS.metadata(),
 )
@@ -116,8 +115,8 @@ def _spec(table: Table) -> dg.AssetSpec:
             "copy.",
         ),
     ],
-    partitions_def=PARTITIONS,
-    check_specs=PRODUCTS_ACCEPTED.check_specs(PRODUCTS_ACCEPTED.name, PARTITIONS),
+    partitions_def=IMPORT_FILES,
+    check_specs=PRODUCTS_ACCEPTED.check_specs(PRODUCTS_ACCEPTED.name, IMPORT_FILES),
 )
 def validated_import(
     context: dg.AssetExecutionContext, lake: LakeResource

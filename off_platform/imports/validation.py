@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from off_platform.imports.intake.joining import open_whole
-from off_platform.imports.readers.batches import Batch, Found, Reader, Source, UnreadableError
+from off_platform.imports.readers.batches import Batch, Found, Reader, SourceFile, UnreadableError
 from off_platform.imports.readers.delimited.opening import likely_encoding
 from off_platform.imports.readers.folder_files import not_read
 from off_platform.imports.readers.opening import open_import, sha256_of, shown_name
@@ -129,7 +129,7 @@ class Validation:
         demand_identifier(self._columns)
         return reader
 
-    def _write(self, batch: Batch, found: list[Found], source: Source) -> None:
+    def _write(self, batch: Batch, found: list[Found], source: SourceFile) -> None:
         """A batch: accepted records, quarantined records and findings."""
         records = read_records(batch, self._columns, self._explanation)
         late = records.findings.adopt(found)
@@ -148,7 +148,7 @@ class Validation:
         for counted in table["rule"].value_counts().to_pylist():
             self._verdict.counts[counted["values"]] += counted["counts"]
 
-    def _write_lost_rows(self, found: list[Found], source: Source) -> None:
+    def _write_lost_rows(self, found: list[Found], source: SourceFile) -> None:
         """Rows that could not be read as records at all; they are quarantined, too."""
         lost: dict[int, list[str]] = {}
         for each in found:

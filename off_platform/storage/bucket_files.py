@@ -171,7 +171,7 @@ def _known(meta: "ObjectMeta", end: bytes) -> Known:
     return Known(meta["size"], meta["e_tag"], meta["last_modified"], end)
 
 
-class _Place(threading.local):
+class _Position(threading.local):
     """Where a thread is in a file."""
 
     at = 0
@@ -186,7 +186,7 @@ class _File(io.RawIOBase):
     def __init__(self, store: "ObjectStore", key: str, known: Known) -> None:
         super().__init__()
         self._store, self._key, self._object = store, key, known
-        self._place = _Place()
+        self._place = _Position()
         # Where the bytes at hand start, and they.
         self._at_hand = known.size - len(known.end), known.end
 

@@ -15,7 +15,7 @@ from off_platform.imports.outputs.corrected.copy import NoCopyError, ending_of, 
 from off_platform.imports.outputs.findings_files import write_findings_csv
 from off_platform.imports.outputs.findings_sheet import write_findings_xlsx
 from off_platform.imports.outputs.report import write_report
-from off_platform.imports.readers.batches import Batch, Reader, Source
+from off_platform.imports.readers.batches import Batch, Reader, SourceFile
 from off_platform.imports.readers.opening import open_import
 from off_platform.imports.specification.tables import ACCEPTED, FINDINGS, QUARANTINED
 from off_platform.imports.validation import validate_import
@@ -106,7 +106,7 @@ def demand_consistent(examined: Examined) -> None:
     assert {row: set(rules) for row, rules in quarantined.items()} == blamed
 
 
-def read_all(path: Path, rows: int = 1_000) -> tuple[Source, list[Batch], Reader]:
+def read_all(path: Path, rows: int = 1_000) -> tuple[SourceFile, list[Batch], Reader]:
     """What the reader of a file is told of it, and all that it gives."""
     reader = open_import(path)
     return reader.source, list(reader.batches(rows)), reader

@@ -17,7 +17,7 @@ from off_platform.definitions import definitions
 from off_platform.images.schemas import KEY_INDEX
 from off_platform.imports.intake.taking_in import key_of
 from off_platform.imports.specification.rules import CHECKS
-from off_platform.partitions import IMPORTS
+from off_platform.partitions import IMPORT_FILES
 from off_platform.settings import Settings
 from off_platform.storage.lake import Lake
 
@@ -48,7 +48,7 @@ class Desk:
 
     def run(self, key: str, path: Path | None) -> dg.ExecuteInProcessResult:
         """Runs the job for an import."""
-        self.instance.add_dynamic_partitions(str(IMPORTS.name), [key])
+        self.instance.add_dynamic_partitions(str(IMPORT_FILES.name), [key])
         config = {"ops": {"import_file": {"config": {"path": str(path)}}}} if path else {}
         return (
             definitions(of=self.settings)

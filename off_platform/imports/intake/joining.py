@@ -25,7 +25,7 @@ from off_platform.imports.readers.batches import (
     Batch,
     Found,
     Reader,
-    Source,
+    SourceFile,
     UnreadableError,
     batch_of,
 )
@@ -84,7 +84,7 @@ class JoinedReader(Reader):
         sources = [reader.source for reader in readers]
         header = dict.fromkeys(name for source in sources for name in source.header)
         super().__init__(
-            Source(
+            SourceFile(
                 shown_name(folder),
                 "folder",
                 sum(source.bytes for source in sources),
@@ -290,7 +290,7 @@ def _sort(number: int, folder: Path, connection: "duckdb.DuckDBPyConnection") ->
 _NO_ROWS = "(SELECT NULL::BIGINT AS row, NULL::BIGINT AS line, NULL::VARCHAR AS key WHERE false)"
 
 
-def _of_file(error: UnreadableError, file: Path, source: Source | None) -> UnreadableError:
+def _of_file(error: UnreadableError, file: Path, source: SourceFile | None) -> UnreadableError:
     """What one file of the folder is refused for, with the file's name."""
     beside = [_with_file(each, file) for each in error.beside]
     return UnreadableError(_with_file(error.found, file), beside, file, source)

@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from off_platform.imports.intake.joining import open_whole
-from off_platform.imports.readers.batches import Found, Source, UnreadableError
+from off_platform.imports.readers.batches import Found, SourceFile, UnreadableError
 from off_platform.imports.readers.folder_files import is_own_folder, is_plain
 from off_platform.imports.readers.opening import sha256_of
 from off_platform.imports.specification.tables import IMPORT, IMPORTS
@@ -59,7 +59,7 @@ class TakenIn:
 
     key: str
     name: str
-    source: Source | None
+    source: SourceFile | None
     refused: str
     imported_at: datetime
 

@@ -43,7 +43,7 @@ class Batch:
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class SourceFile:
     """What a file is, known before its batches are read.
 
     Attributes:
@@ -106,7 +106,7 @@ class UnreadableError(ValueError):
         found: Found,
         beside: "Sequence[Found]" = (),
         file: "Path | None" = None,
-        source: Source | None = None,
+        source: SourceFile | None = None,
     ) -> None:
         """For a finding that says why.
 
@@ -132,11 +132,11 @@ class Reader(ABC):
         header_line: of texts, the line that row begins on.
     """
 
-    source: Source
+    source: SourceFile
     header_row: int | None = None
     header_line: int | None = None
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: SourceFile) -> None:
         """For a file that was recognised."""
         self.source = source
         self._found: list[Found] = []

@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from off_platform.imports.readers.batches import Source
+from off_platform.imports.readers.batches import SourceFile
 from off_platform.imports.readers.xlsx.cells import letters_of
 
 # Between the columns, values and cells of a finding about several of them.
@@ -36,7 +36,9 @@ def pattern_of(column: str | None, header: Sequence[str]) -> str | None:
     return SEVERAL.join(f"{letters_of(header.index(part))}{ROW}" for part in parts)
 
 
-def cells_of(source: Source | None, columns: pa.StringArray, rows: pa.Int64Array) -> pa.StringArray:
+def cells_of(
+    source: SourceFile | None, columns: pa.StringArray, rows: pa.Int64Array
+) -> pa.StringArray:
     """The cells that findings are about, such as `F8`.
 
     Args:

@@ -4,7 +4,7 @@ import errno
 import hashlib
 from pathlib import Path
 
-from off_platform.imports.readers.batches import Reader, Source
+from off_platform.imports.readers.batches import Reader, SourceFile
 from off_platform.imports.readers.delimited.opening import open_delimited
 from off_platform.imports.readers.json.records import open_json
 from off_platform.imports.readers.recognising import recognise
@@ -19,14 +19,14 @@ def open_import(path: Path, *, encoding: str | None = None, sha256: str = "") ->
         path: the file.
         encoding: to read CSV and TSV in, for looking at what else is wrong with a text that is no
             UTF-8; nothing that is read so may be taken in.
-        sha256: of the file, for `Source`; it takes a pass over the file, so it is handed on.
+        sha256: of the file, for `SourceFile`; it takes a pass over the file, so it is handed on.
 
     Raises:
         UnreadableError: it is not an import, and what it is.
         OSError: it is not there, may not be read, or is not a file.
     """
     _demand_file(path)
-    source = Source(shown_name(path), "", path.stat().st_size, sha256)
+    source = SourceFile(shown_name(path), "", path.stat().st_size, sha256)
     match recognise(path):
         case "xlsx":
             return open_xlsx(path, source)

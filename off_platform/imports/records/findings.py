@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from off_platform.imports.readers.batches import Found, Source
+from off_platform.imports.readers.batches import Found, SourceFile
 from off_platform.imports.readers.cell_addresses import cells_of
 from off_platform.imports.records.typed_columns import cut
 from off_platform.imports.specification.rules import BY_ID, message_of
@@ -101,7 +101,7 @@ class BatchFindings:
             proposed[found["position"].to_numpy()] = found["proposal"].to_numpy()
         return pa.array(proposed, pa.string())
 
-    def table(self, source: Source, products: pa.StringArray) -> pa.Table:
+    def table(self, source: SourceFile, products: pa.StringArray) -> pa.Table:
         """All findings, in the order of the file, as rows of `import_findings`.
 
         Args:
@@ -149,7 +149,7 @@ class BatchFindings:
         return pa.ListArray.from_arrays(offsets, once["rule"].combine_chunks())
 
 
-def as_rows(file: str, found: Sequence[Found], source: Source | None = None) -> pa.Table:
+def as_rows(file: str, found: Sequence[Found], source: SourceFile | None = None) -> pa.Table:
     """Findings that were made one by one, such as those of the whole file.
 
     Args:

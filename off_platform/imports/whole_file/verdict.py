@@ -3,7 +3,7 @@
 from collections import Counter
 from dataclasses import dataclass, field
 
-from off_platform.imports.readers.batches import Found, Source
+from off_platform.imports.readers.batches import Found, SourceFile
 from off_platform.imports.specification.rules import BY_ID
 
 
@@ -20,7 +20,7 @@ class Verdict:
         seconds: how long it took.
     """
 
-    source: Source | None = None
+    source: SourceFile | None = None
     refused: Found | None = None
     accepted: int = 0
     quarantined: int = 0

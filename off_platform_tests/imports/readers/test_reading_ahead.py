@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from off_platform.imports.readers.batches import Batch, Found, Reader, Source, UnreadableError
+from off_platform.imports.readers.batches import Batch, Found, Reader, SourceFile, UnreadableError
 from off_platform.imports.readers.reading_ahead import read_ahead
 
 
@@ -15,7 +15,7 @@ class Counting(Reader):
 
     def __init__(self, count: int, *, broken: bool = False) -> None:
         """So many batches, and then an error or none."""
-        super().__init__(Source("x.csv", "csv", 0, ""))
+        super().__init__(SourceFile("x.csv", "csv", 0, ""))
         self.count, self.broken, self.read = count, broken, 0
 
     def batches(self, rows: int) -> Iterator[Batch]:  # noqa: ARG002 - as readers have it

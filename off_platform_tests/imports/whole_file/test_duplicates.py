@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from off_platform.imports import validation
-from off_platform.imports.readers.batches import Batch, Reader, Source, batch_of
+from off_platform.imports.readers.batches import Batch, Reader, SourceFile, batch_of
 from off_platform.imports.records.columns import Columns
 from off_platform.imports.whole_file import staging
 from off_platform.imports.whole_file.duplicates import duplicates
@@ -21,7 +21,7 @@ class Asked(Reader):
 
     def __init__(self, ids: list[str]) -> None:
         """For a file of these records, the first in row 2."""
-        super().__init__(Source("x.csv", "csv", 0, "", header=("product_id",)))
+        super().__init__(SourceFile("x.csv", "csv", 0, "", header=("product_id",)))
         self.ids, self.asked = ids, list[int]()
 
     def batches(self, rows: int) -> Iterator[Batch]:

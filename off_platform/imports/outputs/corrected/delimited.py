@@ -11,8 +11,8 @@ from functools import cache
 from pathlib import Path
 
 from off_platform.imports.outputs.corrected.corrections import Certain, Copy, Corrections, noted
-from off_platform.imports.readers.batches import Source
-from off_platform.imports.readers.delimited.blocks import Place
+from off_platform.imports.readers.batches import SourceFile
+from off_platform.imports.readers.delimited.blocks import Position
 from off_platform.imports.readers.delimited.opening import DELIMITER_OF, DELIMITERS, open_delimited
 from off_platform.imports.readers.delimited.rows import Row, rows_of
 from off_platform.imports.readers.headers import plain_name
@@ -24,7 +24,7 @@ _LINE_END = re.compile(r"[\r\n]*\Z")
 _MAYBE_FORMULA = re.compile(rb"[=+@-]")
 
 
-def copy_delimited(path: Path, source: Source, certain: Certain, to: Path) -> Copy:
+def copy_delimited(path: Path, source: SourceFile, certain: Certain, to: Path) -> Copy:
     """Writes the copy; see `corrected.write_corrected`."""
     rewriter = _Rewriter(path, source, certain)
     with to.open("wb") as file:
@@ -33,9 +33,9 @@ def copy_delimited(path: Path, source: Source, certain: Certain, to: Path) -> Co
     return rewriter.copy
 
 
-def _raw_rows(path: Path, source: Source) -> Iterator[tuple[Row, bytes]]:
+def _raw_rows(path: Path, source: SourceFile) -> Iterator[tuple[Row, bytes]]:
     """Every row with its bytes, its line end too."""
-    place = Place()
+    place = Position()
     with path.open("rb") as file, path.open("rb") as raw:
         before = 0
         for row in rows_of(path, file, source, place):
@@ -46,7 +46,7 @@ def _raw_rows(path: Path, source: Source) -> Iterator[tuple[Row, bytes]]:
 class _Rewriter:
     """Rewrites rows one after another."""
 
-    def __init__(self, path: Path, source: Source, certain: Certain) -> None:
+    def __init__(self, path: Path, source: SourceFile, certain: Certain) -> None:
         self.copy = Copy()
         self._certain, self._names = certain, list(source.header)
         self._old = source.delimiter or ","

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from off_platform.imports.outputs.corrected.corrections import Certain, Copy, Corrections, noted
-from off_platform.imports.readers.batches import Source
+from off_platform.imports.readers.batches import SourceFile
 from off_platform.imports.readers.headers import plain_name
 from off_platform.imports.readers.json.stream import DECODER, Number, pieces_of_json
 from off_platform.imports.specification.fields import BARCODES, CORRECTIONS, NESTED
@@ -40,7 +40,7 @@ class Member(NamedTuple):
     is_nested: bool
 
 
-def copy_json(path: Path, source: Source, certain: Certain, to: Path) -> Copy:
+def copy_json(path: Path, source: SourceFile, certain: Certain, to: Path) -> Copy:
     """Writes the copy; see `corrected.write_corrected`."""
     copy = Copy()
     with to.open("w", encoding="utf-8", newline="") as file:

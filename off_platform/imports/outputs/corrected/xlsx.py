@@ -22,7 +22,7 @@ from off_platform.imports.outputs.corrected.corrections import (
     noted,
 )
 from off_platform.imports.outputs.findings_sheet import escaped_text
-from off_platform.imports.readers.batches import Source
+from off_platform.imports.readers.batches import SourceFile
 from off_platform.imports.readers.headers import plain_name
 from off_platform.imports.readers.xlsx.cells import Cells, as_text, cell_name, letters_of
 from off_platform.imports.readers.xlsx.package import Package, Sheet
@@ -36,7 +36,9 @@ _NUMBER = re.compile(r"-?[0-9]+(?:\.[0-9]+)?", re.ASCII)
 _REF = re.compile(rb'(\sref=["\'])([A-Z]+[0-9]+)(?::([A-Z]+)([0-9]+))?(["\'])')
 
 
-def copy_xlsx(path: Path, source: Source, certain: Certain, to: Path, *, is_ragged: bool) -> Copy:
+def copy_xlsx(
+    path: Path, source: SourceFile, certain: Certain, to: Path, *, is_ragged: bool
+) -> Copy:
     """Writes the copy; see `corrected.write_corrected`.
 
     Args:
@@ -74,7 +76,7 @@ class _Plan:
 
     package: Package
     sheet: Sheet
-    source: Source
+    source: SourceFile
     header_row: int
     certain: Certain
     is_ragged: bool

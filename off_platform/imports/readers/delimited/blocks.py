@@ -51,7 +51,7 @@ class Block:
 
 
 @dataclass(slots=True)
-class Place:
+class Position:
     """How far a file was read: its rows, lines and bytes."""
 
     row: int = 0
@@ -139,7 +139,7 @@ def columns_of(block: Block, delimiter: str, width: int) -> list[pa.StringArray]
     return [column.combine_chunks() for column in table.columns]
 
 
-def first_lines(block: Block, place: Place) -> Places:
+def first_lines(block: Block, place: Position) -> Places:
     """The line that each row of a block begins on, for a file that was read up to a place."""
     assert block.ends is not None  # noqa: S101 - `columns_of` has looked
     starts = np.append(0, block.ends[:-1] + 1)

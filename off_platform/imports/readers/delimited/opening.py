@@ -4,7 +4,7 @@ import csv
 import re
 from pathlib import Path
 
-from off_platform.imports.readers.batches import Found, Source, UnreadableError
+from off_platform.imports.readers.batches import Found, SourceFile, UnreadableError
 from off_platform.imports.readers.delimited.reader import DelimitedReader
 from off_platform.imports.readers.delimited.rows import MOST_CELL_CHARACTERS, Row, raw_rows
 from off_platform.imports.readers.delimited.swallowed import swallowed_by_header
@@ -21,7 +21,9 @@ _NAMED_TSV = {".tsv", ".tab"}
 _SAMPLE_BYTES = 256 << 10
 
 
-def open_delimited(path: Path, source: Source, *, encoding: str | None = None) -> DelimitedReader:
+def open_delimited(
+    path: Path, source: SourceFile, *, encoding: str | None = None
+) -> DelimitedReader:
     """Reads the header and tells the delimiter.
 
     Args:
@@ -43,7 +45,7 @@ def open_delimited(path: Path, source: Source, *, encoding: str | None = None) -
     delimiter = hint[1] if hint and hint[1] in DELIMITERS else _sniffed(text)
     named_tsv = path.suffix.lower() in _NAMED_TSV
     is_tsv = named_tsv or (delimiter == "\t" and path.suffix.lower() == ".txt")
-    made = Source(
+    made = SourceFile(
         source.name, "tsv" if is_tsv else "csv", source.bytes, source.sha256,
         encoding or "utf-8", mark, delimiter,
     )  # fmt: skip
@@ -66,7 +68,7 @@ def open_delimited(path: Path, source: Source, *, encoding: str | None = None) -
         found.insert(0, Found(1, None, "separator_hint", hint[0].strip(), message, line=1))
     if delimiter != DELIMITER_OF[made.format]:
         found.insert(0, _wrong_delimiter(delimiter, made.format))
-    source = Source(
+    source = SourceFile(
         made.name, made.format, made.bytes, made.sha256, made.encoding, mark, delimiter,
         header=names,
     )  # fmt: skip

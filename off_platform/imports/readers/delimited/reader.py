@@ -17,13 +17,13 @@ from off_platform.imports.readers.batches import (
     Batch,
     Found,
     Reader,
-    Source,
+    SourceFile,
     UnreadableError,
     batch_of,
 )
 from off_platform.imports.readers.delimited.blocks import (
     Block,
-    Place,
+    Position,
     blocks,
     columns_of,
     first_lines,
@@ -50,7 +50,7 @@ class DelimitedReader(Reader):
 
     header_row: int
 
-    def __init__(self, path: Path, source: Source, header: Row, found: list[Found]) -> None:
+    def __init__(self, path: Path, source: SourceFile, header: Row, found: list[Found]) -> None:
         """For a file whose header was read."""
         super().__init__(source)
         self._path, self._header = path, header
@@ -97,7 +97,7 @@ class DelimitedReader(Reader):
 
     def _parts(self, file: BinaryIO, rows: int) -> Iterator[Batch | Found]:
         """Batches, and what was found of rows that are in none."""
-        place, is_utf8 = Place(), self.source.encoding == "utf-8"
+        place, is_utf8 = Position(), self.source.encoding == "utf-8"
         delimiter, width = self.source.delimiter or ",", len(self.source.header)
         for block in blocks(file, rows):
             # The header, and whatever stands before it, is not plain.
@@ -113,7 +113,7 @@ class DelimitedReader(Reader):
                 yield from self._strictly(file, place, rows)
 
     def _plainly(
-        self, block: Block, cells: "list[pa.StringArray]", place: Place, most: int
+        self, block: Block, cells: "list[pa.StringArray]", place: Position, most: int
     ) -> Iterator[Batch | Found]:
         rows = np.arange(place.row + 1, place.row + 1 + len(cells[0]))
         if block.line_feeds > block.rows:
@@ -152,7 +152,7 @@ class DelimitedReader(Reader):
         delimiter, header = self.source.delimiter or ",", self.source.header
         return swallowed(row, line, cells, delimiter, self._identifier, header)
 
-    def _strictly(self, file: BinaryIO, place: Place, rows: int) -> Iterator[Batch | Found]:
+    def _strictly(self, file: BinaryIO, place: Position, rows: int) -> Iterator[Batch | Found]:
         width, names = len(self.source.header), self.source.header
         numbers: list[int] = []
         lines: list[int] = []

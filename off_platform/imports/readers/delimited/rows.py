@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, NoReturn
 
-from off_platform.imports.readers.batches import Found, Source, UnreadableError
-from off_platform.imports.readers.delimited.blocks import Place
+from off_platform.imports.readers.batches import Found, SourceFile, UnreadableError
+from off_platform.imports.readers.delimited.blocks import Position
 from off_platform.imports.readers.encodings import not_utf8
 
 MOST_LINE_BYTES = 16 << 20
@@ -43,7 +43,7 @@ class Row:
         return self.broken is None and not any(map(str.strip, self.cells))
 
 
-def raw_rows(path: Path, source: Source) -> Iterator[Row]:
+def raw_rows(path: Path, source: SourceFile) -> Iterator[Row]:
     """Every row as it stands, the header and empty lines too.
 
     Raises:
@@ -51,10 +51,10 @@ def raw_rows(path: Path, source: Source) -> Iterator[Row]:
             quote is never closed.
     """
     with path.open("rb") as file:
-        yield from rows_of(path, file, source, Place())
+        yield from rows_of(path, file, source, Position())
 
 
-def rows_of(path: Path, file: BinaryIO, source: Source, place: Place) -> Iterator[Row]:
+def rows_of(path: Path, file: BinaryIO, source: SourceFile, place: Position) -> Iterator[Row]:
     """The rows of a file, or of a part of it, from a place on; see `raw_rows`."""
     csv.field_size_limit(MOST_CELL_CHARACTERS)
     lines = _Lines(path, file, source.encoding or "utf-8", place)
@@ -75,7 +75,7 @@ def rows_of(path: Path, file: BinaryIO, source: Source, place: Place) -> Iterato
 class _Lines:
     """The lines of a file, bounded; quoted cells make rows of several, bounded as well."""
 
-    def __init__(self, path: Path, file: BinaryIO, encoding: str, place: Place) -> None:
+    def __init__(self, path: Path, file: BinaryIO, encoding: str, place: Position) -> None:
         self._path, self._file, self._encoding, self._place = path, file, encoding, place
         self._errors = "strict" if encoding == "utf-8" else "replace"
         self._row_bytes = 0

@@ -11,7 +11,7 @@ from off_platform.imports.readers.batches import (
     Batch,
     Found,
     Reader,
-    Source,
+    SourceFile,
     UnreadableError,
     batch_of,
 )
@@ -42,7 +42,7 @@ Flat = dict[str, Any]
 class JsonReader(Reader):
     """Reads one JSON file."""
 
-    def __init__(self, path: Path, source: Source, found: list[Found]) -> None:
+    def __init__(self, path: Path, source: SourceFile, found: list[Found]) -> None:
         """For a file whose form was recognised."""
         super().__init__(source)
         self._path, self._first_found = path, found
@@ -134,7 +134,7 @@ class JsonReader(Reader):
             self._found.append(_doubled(row, _whole_characters(path + name)[:MOST_NAME]))
 
 
-def open_json(path: Path, source: Source) -> JsonReader:
+def open_json(path: Path, source: SourceFile) -> JsonReader:
     """Recognises the form; whether it is valid shows only while it is read.
 
     Raises:
@@ -152,13 +152,13 @@ def open_json(path: Path, source: Source) -> JsonReader:
     if lines:
         message = "The file holds an object a line instead of one array."
         found.append(Found(None, None, "json_lines", None, message))
-    made = Source(
+    made = SourceFile(
         source.name, "json_lines" if lines else "json", source.bytes, source.sha256, "utf-8", mark
     )
     return JsonReader(path, made, found)
 
 
-def json_items(path: Path, source: Source) -> Iterator[tuple[int, int, Any]]:
+def json_items(path: Path, source: SourceFile) -> Iterator[tuple[int, int, Any]]:
     """Every item with its number and the line that it begins on, numbers as they are written.
 
     Raises:

@@ -16,7 +16,7 @@ from off_platform.imports.readers.batches import (
     Batch,
     Found,
     Reader,
-    Source,
+    SourceFile,
     UnreadableError,
     batch_of,
 )
@@ -53,7 +53,7 @@ class XlsxReader(Reader):
     header_row: int
 
     def __init__(
-        self, package: Package, source: Source, header: Header, found: list[Found]
+        self, package: Package, source: SourceFile, header: Header, found: list[Found]
     ) -> None:
         """For a workbook whose header was read."""
         super().__init__(source)
@@ -172,7 +172,7 @@ class XlsxReader(Reader):
         self._found.append(Found(row, column, "number_is_date", as_text(value), said, meant))
 
 
-def open_xlsx(path: Path, source: Source) -> XlsxReader:
+def open_xlsx(path: Path, source: SourceFile) -> XlsxReader:
     """Finds the sheet and reads its header.
 
     Raises:
@@ -206,7 +206,9 @@ def open_xlsx(path: Path, source: Source) -> XlsxReader:
     return XlsxReader(package, replace(source, header=names), header, found)
 
 
-def _read_header(cells: list[str], row: int, source: Source) -> tuple[tuple[str, ...], list[Found]]:
+def _read_header(
+    cells: list[str], row: int, source: SourceFile
+) -> tuple[tuple[str, ...], list[Found]]:
     """See `read_header`; the cell that it refuses is named."""
     try:
         return read_header(cells, row)

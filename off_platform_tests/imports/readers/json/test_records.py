@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from off_platform.imports.readers.batches import Batch, Reader, Source, UnreadableError
+from off_platform.imports.readers.batches import Batch, Reader, SourceFile, UnreadableError
 from off_platform.imports.readers.json.records import open_json
 from off_platform_tests.imports.made_files import examine, read_all
 
@@ -166,7 +166,7 @@ def test_a_fault_is_found_without_reading_on(tmp_path: Path) -> None:
 
 
 def _opened(path: Path) -> Reader:
-    return open_json(path, Source(path.name, "", 0, ""))
+    return open_json(path, SourceFile(path.name, "", 0, ""))
 
 
 def test_nesting_is_followed_no_deeper_than_anybody_writes(tmp_path: Path) -> None:
