@@ -285,7 +285,7 @@ def _published(connection: "duckdb.DuckDBPyConnection", bins: str, items: str) -
 
 
 def figures(connection: "duckdb.DuckDBPyConnection", bins: str, items: str) -> dict[str, Any]:
-    """The figures that were published of the whole set, of the bins at hand."""
+    """The published figures of the whole set, computed for the bins in the lake."""
     classes = ", ".join(
         f"count_if(expected_quantity = {quantity})::BIGINT" for quantity in range(6)
     )

@@ -1,4 +1,4 @@
-"""`bin_metadata`: the JSON of every bin as it stands, fetched where the listing has what is new.
+"""`bin_metadata`: the unchanged JSON of every bin, fetched where it is new or changed.
 
 Only new and changed objects are fetched, and written part by part, so that a run that was killed
 resumes where it stopped. What the bucket lists is `listing.py`; what the JSON says `inventory.py`.

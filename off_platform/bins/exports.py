@@ -1,7 +1,7 @@
 """The labels of an image set, also in the forms that others' code reads.
 
 ABID (silverbottlep/abid_challenge): `metadata.json` is a list in which place i is bin i + 1 of the
-main set, `{}` where it is not at hand; its split files name bins from 1, its counting lists name
+main set, `{}` where it is missing; its split files name bins from 1, its counting lists name
 places from 0, each with the quantity, of bins of fewer than 6 items. Udacity's `file_list.json`
 names the metadata of bins of 1 to 5 items by class.
 """

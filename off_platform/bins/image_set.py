@@ -1,7 +1,7 @@
 """An image set of the bins bucket: photos with their labels. No Dagster here.
 
-Which bins are chosen is `choice.py`; fetching and showing, whatever the bucket, `image_sets/`; the
-labels in others' forms are `exports.py`.
+Bins are chosen by `choice.py`, fetched and shown by `image_sets/`; labels in the formats of other
+projects are written by `exports.py`.
 """
 
 import json
@@ -119,7 +119,7 @@ def make_bin_image_set(
         )
     chosen = Chosen(
         objects_query(request.choice, fitting),
-        # A plan of before, whose rows do not name what is at hand, is not continued.
+        # An older plan, whose rows do not name what is in the lake, is not resumed.
         {"bins": int(digest), "metadata": BIN_METADATA.name},
         candidates,
         "the table bins",

@@ -44,7 +44,7 @@ def bin_items_query(metadata: str) -> str:
     """A row an item; see the table `bin_items`.
 
     Args:
-        metadata: SQL of `bin_metadata`, to stand after FROM.
+        metadata: SQL of `bin_metadata`, to use after FROM.
     """
     # Only one name in 160 has an entity, and Python is asked for those alone.
     unescaped = f"CASE WHEN contains(name, '&') THEN {_UNESCAPE}(name) ELSE name END"

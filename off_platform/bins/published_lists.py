@@ -38,28 +38,28 @@ class NotABinListError(ValueError):
 
 
 class Leak(NamedTuple):
-    """How much a split by a list leaks, counted over the bins at hand."""
+    """How much a split by a list leaks, counted over the bins in the lake."""
 
     listed: int
-    """Bins of the list, whether at hand or not."""
+    """Bins of the list, in the lake or not."""
     outside: int
-    """Those at hand: they are outside train."""
+    """Those in the lake; they are outside train."""
     leaked: int
     """Those of them with a photo of the same visit in train."""
 
     @property
     def rate(self) -> float | None:
-        """Share of the bins outside train that leak; None when none is at hand."""
+        """Share of the bins outside train that leak; None if none is in the lake."""
         return self.leaked / self.outside if self.outside else None
 
     @property
     def sentence(self) -> str:
         """The same for people."""
         if self.rate is None:
-            return f"None of the {self.listed:,} listed bins is at hand."
+            return f"None of the {self.listed:,} listed bins is in the lake."
         return (
-            f"Of {self.listed:,} listed bins {self.outside:,} are at hand; {self.leaked:,} of them "
-            f"({self.rate:.1%}) have a photo of the same visit in train."
+            f"Of {self.listed:,} listed bins {self.outside:,} are in the lake; {self.leaked:,} of "
+            f"them ({self.rate:.1%}) have a photo of the same visit in train."
         )
 
 
@@ -197,7 +197,7 @@ def _each_once(ids: Iterable[str]) -> list[str]:
 
 
 def _shown(value: object) -> str:
-    """A text as it can stand in a sentence; of anything else what it is, for it may be vast."""
+    """A text, shortened for a message; of anything else its type, as it may be very large."""
     if not isinstance(value, str):
         return f"a {type(value).__name__}"
     return quoted(value)

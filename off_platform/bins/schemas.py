@@ -263,6 +263,6 @@ TABLES = (
 
 NEIGHBOURS_DIFFER = Rule(
     "neighbours_look_different",
-    "Photos of neighbouring ids that are in different splits look different, in the sets at hand.",
+    "Photos of neighbouring ids in different splits look different, in the sets of the lake.",
     "warning",
 )

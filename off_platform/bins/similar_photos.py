@@ -93,7 +93,7 @@ def compare_neighbours(
         f"(difference hash, at most {BITS_ALIKE} of 64 bits differ). The same bin with other "
         "things in view is not seen so."
         if finding.of
-        else "No photos of neighbouring ids in different splits are at hand."
+        else "The sets have no photos of neighbouring ids in different splits."
     )
     return finding
 

@@ -77,9 +77,9 @@ def make_oddities(lake: Lake, connection: "duckdb.DuckDBPyConnection") -> int:
         SELECT key, id, 'id_no_number' AS oddity, false AS usable,
             'the key is not that of a bin: its stem is not an id' AS reason
         FROM {objects} WHERE id IS NULL
-        UNION ALL SELECT key, id, 'no_image', true, 'there is no photo of this bin'
+        UNION ALL SELECT key, id, 'no_image', true, 'the bin has no photo'
         {has_bin} = 'metadata' AND id NOT IN (SELECT id {has_bin} = 'image')
-        UNION ALL SELECT key, id, 'no_metadata', false, 'there is no metadata of this photo'
+        UNION ALL SELECT key, id, 'no_metadata', false, 'the photo has no metadata'
         {has_bin} = 'image' AND id NOT IN (SELECT id {has_bin} = 'metadata')
         UNION ALL SELECT key, id, oddity, usable, reason
         FROM {lake.rows_of(BIN_METADATA.name)} WHERE oddity IS NOT NULL

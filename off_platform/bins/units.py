@@ -1,4 +1,4 @@
-"""Units of the bins' measures: how many millimetres or grams one is, whatever its spelling.
+"""Units of the bins' measures: how many millimetres or grams one is, in any spelling.
 
 The dataset says `IN` and `pounds`; others of Amazon's catalogue say hundredths of them.
 """

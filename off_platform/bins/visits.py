@@ -6,7 +6,7 @@ the same is counted in `leaks.py`, without this rule.
 
 Photos of the first 10,000 bins, compared by keypoints (SIFT with RANSAC, 8 inliers and more), show
 the same bin in 88 % of the pairs within a visit and in 2 % of random pairs. Next to an empty bin,
-which shares no item with anything, it is 120 of 225 pairs where the neighbour would stand alone,
+which shares no item with anything, it is 120 of 225 pairs where the neighbour would be alone,
 and 6 of 124, chance, where the neighbour is in a visit already: so an empty bin joins the former.
 Two bins apart nothing is gained (6 %). What the rule misses: the empty bins whose own bin is a
 neighbour that is in a visit already, at most 5 % of those pairs; and what shows one bin with other
@@ -23,8 +23,8 @@ def visits_query(bins: str, bin_items: str) -> str:
 
     A bin of the main set continues the visit of the bin before it when both share an item; when
     the id between them has no row, because its metadata is missing or unreadable, with that of the
-    bin before that. An empty bin joins each direct neighbour that would otherwise stand alone; on
-    both sides, as either may be its own. Bins of the pilot set stand alone.
+    bin before that. An empty bin joins each direct neighbour that would otherwise be alone; on
+    both sides, as either may be its own. Each bin of the pilot set is a visit of its own.
 
     Args:
         bins: SQL with id, id_space, position.

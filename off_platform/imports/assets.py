@@ -1,7 +1,7 @@
-"""The assets of the imports wing, top-down in the order the data flows; a partition each import.
+"""The assets of the imports wing, in the order of the flow; one partition per import.
 
-Each is thin: what it does is in `intake/`, `validation.py`, `outputs/` and `products_imported.py`,
-what its table and checks are in `tables.py` and `checks.py`.
+The work is in `intake/`, `validation.py`, `outputs/` and `products_imported.py`, tables and checks
+are in `specification/tables.py` and `checks.py`.
 """
 
 from collections.abc import Iterator
@@ -45,12 +45,12 @@ STAGED = (
 
 
 class ImportConfig(dg.Config):
-    """Which file is taken in."""
+    """The file to import."""
 
     path: str | None = Field(
         default=None,
         description="The file or folder: a path or URL in the inbox, or a path below one of "
-        "OFF_PLATFORM_IMPORT_FOLDERS. Left out: the one that the lake has kept is looked at again.",
+        "OFF_PLATFORM_IMPORT_FOLDERS. By default, the copy in the lake is checked again.",
     )
 
 
@@ -60,7 +60,7 @@ class ImportConfig(dg.Config):
     kinds={"file"},
     tags=TAGS,
     partitions_def=IMPORT_FILES,
-    description="The file as it came, kept unchanged in the lake, and what it is.",
+    description="The original file, stored unchanged in the lake, and its facts.",
     metadata=IMPORTS.metadata(),
 )
 def import_file(
@@ -69,7 +69,7 @@ def import_file(
     settings: SettingsParam,
     lake: LakeResource,
 ) -> dg.MaterializeResult:
-    """Keeps the file; one that is kept already stays as it is."""
+    """Stores the file in the lake, unless it is already there."""
     from off_platform.imports import previews
     from off_platform.imports.intake.inbox import fetched
     from off_platform.imports.intake.taking_in import record, take_in
@@ -121,9 +121,9 @@ def _spec(table: Table) -> dg.AssetSpec:
 def validated_import(
     context: dg.AssetExecutionContext, lake: LakeResource
 ) -> Iterator[dg.MaterializeResult]:
-    """Looks at every record: what may pass, what may not, why, and how to fix it.
+    """Checks every record: whether it is accepted, why not, and how to fix it.
 
-    One step, so that the report is there for a file that a blocking check stops, too.
+    One step, so that a file that a blocking check stops has a report too.
     """
     from off_platform.imports import checks, previews
     from off_platform.imports.intake.taking_in import not_kept, original
@@ -184,7 +184,7 @@ def validated_import(
     check_specs=PRODUCTS_IMPORTED.check_specs("products_imported"),
 )
 def products_imported(lake: LakeResource) -> dg.MaterializeResult:
-    """Takes of every product the record of the newest import, and counts its photos."""
+    """Takes the record of the newest import of each product, and counts its photos."""
     from off_platform.imports import checks, previews
     from off_platform.imports.products_imported import make_products_imported
 

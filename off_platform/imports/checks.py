@@ -119,7 +119,7 @@ def _enforced_of(found: dict[str, Finding], rule: str, of: int) -> Finding:
 
 
 def _add_enforced(found: Finding, broken: Finding) -> None:
-    """An accepted record that breaks the specification fails its check, whatever was found else."""
+    """An accepted record that breaks the specification fails its check in any case."""
     examples = f" ({', '.join(broken.examples)})" if broken.examples else ""
     note = (
         f"{broken.broken:,} of {broken.of:,} accepted records break it{examples}, which validation "
@@ -181,7 +181,7 @@ def _examples(
 
 
 def _example(found: Mapping[str, Any], verdict: Verdict) -> str:
-    """One line; what stands in the file is shown as a program would write it."""
+    """One line; texts of the file are shown as a program would write them."""
     value, proposal = found["value"], found["proposal"]
     file = visible(file_of(found, verdict)).replace("\n", " ")
     at = [file] if file else []

@@ -1,4 +1,4 @@
-"""What the imports wing's assets show of themselves in the UI."""
+"""Metadata of the imports wing's assets, as the UI shows it."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
@@ -39,7 +39,7 @@ COLUMNS_SHOWN = 30
 
 
 def taken_in(taken: TakenIn, lake: Lake) -> dict[str, Any]:
-    """What an import is, for the metadata of `import_file`."""
+    """The facts of an import, for the metadata of `import_file`."""
     shown: dict[str, Any] = {
         "name": dg.MetadataValue.text(taken.name),
         "imported_at": dg.MetadataValue.timestamp(taken.imported_at),
@@ -69,7 +69,7 @@ def report(
     key: str,
     beside: tuple[list[str], list[str]],
 ) -> dict[str, Any]:
-    """The verdict, its findings by rule, and where the files lie."""
+    """The verdict, its findings by rule, and the paths of the files."""
     groups, (names, notes) = groups_of(connection, findings, 1), beside
     folder = of_import(lake, key)
     return {
@@ -114,7 +114,7 @@ def staged(
 
 
 def quarantined(connection: "duckdb.DuckDBPyConnection", lake: Lake, key: str) -> dict[str, Any]:
-    """What is open of an import's records in quarantine, and what it settled of older imports."""
+    """An import's open records in quarantine, and the records of older imports that it settled."""
     rows = lake.view_of(PRODUCTS_QUARANTINED.name)
     of_import = f'SELECT * EXCLUDE ("import") FROM {rows} WHERE "import" = {literal(key)}'
     own = [state for state in states(connection, rows) if state.key == key]
@@ -129,14 +129,14 @@ def quarantined(connection: "duckdb.DuckDBPyConnection", lake: Lake, key: str) -
 def of_older(
     connection: "duckdb.DuckDBPyConnection", lake: Lake, key: str
 ) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Of the older imports that an import settled records of, what is open now."""
+    """Older imports of which an import settled records, with what is still open."""
     older = settled_by(connection, lake.view_of(PRODUCTS_QUARANTINED.name), key)
     for state in older[:MOST_SHOWN]:
         yield state.key, {"still_open": state.sentence}
 
 
 def open_in_quarantine(connection: "duckdb.DuckDBPyConnection", lake: Lake) -> dict[str, Any]:
-    """What is still open over all imports."""
+    """Open records in quarantine of all imports."""
     if not lake.partitions(PRODUCTS_QUARANTINED.name):
         return {}
     found = still_open(connection, lake.view_of(PRODUCTS_QUARANTINED.name))
@@ -151,13 +151,13 @@ def _states(found: list[State]) -> str:
 
 def _first(groups: list[Group]) -> str:
     if not groups:
-        return "Nothing has to be fixed."
+        return "No action needed."
     return "\n".join(f"1. {group.rule.fix} ({group.counted})" for group in groups)
 
 
 def _by_rule(groups: list[Group], verdict: Verdict) -> str:
     if not groups:
-        return "There are none."
+        return "No findings."
     rows = []
     for group in groups:
         first = group.examples[0]

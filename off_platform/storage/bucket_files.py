@@ -187,7 +187,7 @@ class _File(io.RawIOBase):
         super().__init__()
         self._store, self._key, self._object = store, key, known
         self._place = _Position()
-        # Where the bytes at hand start, and they.
+        # The first byte that is buffered, and the buffer.
         self._at_hand = known.size - len(known.end), known.end
 
     def readable(self) -> bool:

@@ -1,7 +1,7 @@
-"""Views of the lake that look at several tables. SQL alone.
+"""Views of the lake over several tables, as SQL.
 
-They are made together with the others in `views.py`; a table is not rewritten when another changes
-what is to be said of its rows.
+`views.py` creates them with the others. So no table has to be rewritten when another one
+changes the status of its rows.
 """
 
 from collections.abc import Callable, Mapping
@@ -17,12 +17,12 @@ SUPERSEDED = "superseded"
 
 
 def _quarantined(rows: Mapping[str, str]) -> str:
-    """The records in quarantine, each with what newer imports say of its product.
+    """The records in quarantine, each with its status after newer imports of its product.
 
     Imports are ordered by the time at which they were first taken in; the first that accepted the
     product settled it.
     """
-    # Files of before have no column normal_form; a product without one is in no newer import.
+    # Older files have no column normal_form; a product without one is in no newer import.
     return f"""
         WITH quarantined AS (
             SELECT * FROM {rows[QUARANTINED]}
@@ -49,8 +49,8 @@ class DerivedView(NamedTuple):
     """A view over several tables.
 
     Attributes:
-        tables: that it looks at; first the one that it is named after.
-        query: gives its SQL, from SQL for the rows of each table.
+        tables: its tables; first the one that it is named after.
+        query: makes its SQL from SQL for the rows of each table.
     """
 
     tables: tuple[str, ...]

@@ -71,7 +71,7 @@ class Wanted(Generic[Tag, Facts]):
 
     Attributes:
         key: in the store.
-        tag: whatever the caller wants to find again in the outcome.
+        tag: anything the caller needs in the outcome.
         check: bytes to what is wrong with them (None when whole) and facts for the outcome.
         etag: of the copy that is already there; unchanged objects are not sent again.
         known: the object as it came before; the store is not asked for it.

@@ -1,6 +1,7 @@
-"""A folder that files are put into in one step, on disk or in a bucket.
+"""A folder into which files are placed in one step, and the one on disk.
 
-What the files mean is not known here: tables are `lake.py`, image sets `image_sets/build.py`.
+The one in a bucket is `bucket_folder.py`. What the files mean is not known here: tables are in
+`lake.py`, image sets in `image_sets/build.py`.
 """
 
 import os
@@ -8,48 +9,41 @@ import shutil
 import tempfile
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-import obstore
-from obstore import exceptions
 
 from off_platform.storage.locks import is_held, locked
 from off_platform.storage.syncing import sync_all, sync_one
 
-if TYPE_CHECKING:
-    from obstore.store import ObjectStore
-
 SCRATCH = ".scratch"
-# No run makes one file for two days.
+# No run takes two days to make one file.
 SCRATCH_SECONDS = 2 * 24 * 3600
 YOUNG_SECONDS = 60
 
 
 class Folder(ABC):
-    """Files by name (with `/` between parts), each put in place whole or not at all."""
+    """Files by name (with `/` between parts), each placed completely or not at all."""
 
     @abstractmethod
     def place(self, made: Path, name: str) -> None:
-        """Puts a file or a folder made in `scratch` in place, over what was there."""
+        """Places a file or folder made in `scratch`; replaces what was there."""
 
     @abstractmethod
     def settle(self) -> None:
-        """Returns once all that was placed, moved and removed outlives a power cut."""
+        """Returns once everything placed, moved and removed survives a power cut."""
 
     @abstractmethod
     def move(self, name: str, to: str) -> None:
-        """Moves a file or folder over what was there; a missing source is not an error.
+        """Moves a file or folder; replaces what was there. A missing source is not an error.
 
-        Of a folder that was there, the files that have no namesake in the moved one are kept, so
-        that a move that was interrupted can be made again.
+        Files of an existing folder are kept if the moved folder has none of that name, so that an
+        interrupted move can be repeated.
         """
 
     @abstractmethod
     def remove(self, name: str) -> None:
-        """Removes a file or a folder with all in it; a missing target is not an error."""
+        """Removes a file, or a folder with its content; a missing one is not an error."""
 
     @abstractmethod
     def names(self, below: str = "") -> list[str]:
@@ -61,23 +55,23 @@ class Folder(ABC):
 
     @abstractmethod
     def entries(self) -> list[str]:
-        """The names of files and folders directly in it, sorted; the scratch is none of them."""
+        """The names of files and folders directly in it, sorted, without the scratch."""
 
     @abstractmethod
     def folders(self, below: str = "") -> list[str]:
-        """The names of the folders directly below, sorted; the scratch is none of them."""
+        """The names of the folders directly below, sorted, without the scratch."""
 
     @abstractmethod
     def read(self, name: str, offset: int = 0, length: int | None = None) -> bytes:
         """A file's bytes, or a part of them.
 
         Raises:
-            FileNotFoundError: there is none.
+            FileNotFoundError: it does not exist.
         """
 
     @abstractmethod
     def exists(self, name: str) -> bool:
-        """Whether there is a file of that name."""
+        """Whether a file of that name exists."""
 
     @abstractmethod
     def address(self, name: str = "") -> str:
@@ -89,10 +83,10 @@ class Folder(ABC):
 
     @contextmanager
     def local(self, name: str) -> Iterator[Path]:
-        """A file as one of this machine, for readers that want a path.
+        """A file as a local one, for readers that need a path.
 
         Raises:
-            FileNotFoundError: there is none.
+            FileNotFoundError: it does not exist.
         """
         with self.scratch() as scratch:
             path = scratch / "file"
@@ -101,7 +95,7 @@ class Folder(ABC):
 
     @contextmanager
     def local_folder(self, name: str) -> Iterator[Path]:
-        """A folder in it as one of this machine, for readers that want a path; only to be read."""
+        """A folder in it as a local one, for readers that need a path; it must not be changed."""
         with self.scratch() as scratch:
             for file in self.names(name):
                 to = scratch / file
@@ -112,15 +106,15 @@ class Folder(ABC):
 
     @contextmanager
     def scratch(self) -> Iterator[Path]:
-        """A fresh folder on this machine to make files in, gone when the `with` block ends."""
+        """A new local folder to make files in, removed when the `with` block ends."""
         with tempfile.TemporaryDirectory(prefix="off-platform-") as folder:
             yield Path(folder)
 
     @contextmanager
     def kept(self, name: str) -> Iterator[Path]:
-        """A folder on this machine to make files in, which a later run finds as a stop left it.
+        """A local folder to make files in, which a later run finds as an interrupted one left it.
 
-        Of a bucket nothing is kept: it is a fresh folder each time.
+        For a bucket it is a new folder each time.
         """
         _ = name
         with self.scratch() as scratch:
@@ -128,17 +122,17 @@ class Folder(ABC):
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Holds the folder for one run while the `with` block lasts; a killed run holds nothing.
+        """Locks the folder for one run during the `with` block; the lock ends with the process.
 
-        In a bucket nothing is held: there it is upon the user that no two runs go to one folder.
+        A bucket is not locked: the user must not start two runs on one folder.
 
         Raises:
-            off_platform.storage.locks.FolderInUseError: another run holds it.
+            off_platform.storage.locks.FolderInUseError: another run has locked it.
         """
         yield
 
     def write(self, name: str, data: bytes) -> None:
-        """Puts a small file in place."""
+        """Places a small file."""
         with self.scratch() as scratch:
             made = scratch / "file"
             made.write_bytes(data)
@@ -146,7 +140,7 @@ class Folder(ABC):
 
 
 class LocalFolder(Folder):
-    """A folder on disk: files are made in its own `.scratch` and renamed, which is one step."""
+    """A folder on disk: files are made in its `.scratch` and renamed, which is one step."""
 
     def __init__(self, root: Path, scratch: Path | None = None) -> None:
         """Takes the folder; `scratch` must be on the same disk."""
@@ -154,7 +148,7 @@ class LocalFolder(Folder):
         self._scratch = scratch or self._root / SCRATCH
 
     def place(self, made: Path, name: str) -> None:
-        """See `Folder.place`; all bytes are on the disk before the name is, and then the name."""
+        """See `Folder.place`; first all bytes are synced to disk, then the name."""
         sync_all(made)
         place = self._path(name)
         missing = [folder for folder in place.parents if not folder.exists()]
@@ -169,7 +163,7 @@ class LocalFolder(Folder):
     def move(self, name: str, to: str) -> None:
         """See `Folder.move`."""
         source, place = self._path(name), self._path(to)
-        # Onto itself, a folder would step aside for itself and be gone.
+        # Moved onto itself, a folder would be removed.
         if source != place and source.exists():
             self._move(source, place)
 
@@ -178,7 +172,7 @@ class LocalFolder(Folder):
             self._rename(source, place)
             return
         with os.scandir(source) as found:
-            # Photos by the thousand: as text, which costs a third of the same as paths.
+            # Sets have thousands of photos; texts take a third of the time of paths.
             for entry in list(found):
                 to = f"{place}/{entry.name}"
                 if entry.is_dir(follow_symlinks=False) or os.path.isdir(to):  # noqa: PTH112 - the same
@@ -207,7 +201,7 @@ class LocalFolder(Folder):
         return {name: (self._root / name).stat().st_size for name in self.names(below)}
 
     def _walk(self, start: Path) -> Iterator[tuple[str, list[str]]]:
-        """The files of each folder, after what precedes them in a name; not of the scratch."""
+        """The prefix of each folder and its files, without the scratch."""
         for folder, folders, files in os.walk(start):
             if self._scratch in (path := Path(folder), *path.parents):
                 folders.clear()
@@ -266,14 +260,14 @@ class LocalFolder(Folder):
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """See `Folder.locked`; the folder is made."""
+        """See `Folder.locked`; creates the folder."""
         self._root.mkdir(parents=True, exist_ok=True)
         with locked(self._root):
             yield
 
     @contextmanager
     def scratch(self) -> Iterator[Path]:
-        """See `Folder.scratch`; what killed runs left behind is swept out first."""
+        """See `Folder.scratch`; what killed runs left is removed first."""
         self._scratch.mkdir(parents=True, exist_ok=True)
         self._sweep()
         with (
@@ -283,12 +277,12 @@ class LocalFolder(Folder):
             yield Path(folder)
 
     def _sweep(self) -> None:
-        """A run holds its scratch while it lives; where no lock is possible, age decides."""
+        """Removes unlocked scratch folders; where locks are not possible, old ones."""
         now = time.time()
         for left in self._scratch.iterdir():
             with suppress(FileNotFoundError, NotADirectoryError):
                 age = now - left.stat().st_mtime
-                # A minute, for a run that has just made its own and does not hold it yet.
+                # A minute, as a run may have just made its folder and not locked it yet.
                 if age > SCRATCH_SECONDS or (age > YOUNG_SECONDS and is_held(left) is False):
                     shutil.rmtree(left, ignore_errors=True)
 
@@ -300,130 +294,9 @@ class LocalFolder(Folder):
     def _rename(self, made: Path, place: Path) -> None:
         place.parent.mkdir(parents=True, exist_ok=True)
         if made.is_dir() and place.exists():
-            # A folder cannot replace one that is not empty; the old one steps aside first.
+            # A folder cannot replace one that is not empty; the old one is moved away first.
             with self.scratch() as scratch:
                 place.rename(scratch / "old")
                 made.rename(place)
         else:
             made.replace(place)
-
-
-class BucketFolder(Folder):
-    """A prefix of a bucket: a PUT is one step, a move is a copy on the server's side."""
-
-    def __init__(
-        self,
-        store: "ObjectStore",
-        url: str,
-        prefix: str = "",
-        sweep: Callable[[], object] = lambda: None,
-    ) -> None:
-        """Takes an open store, the URL it was opened with, and the prefix without slashes.
-
-        `sweep` removes what killed runs left; it is called once, before the first scratch.
-        """
-        self._store, self._url, self._prefix = store, url.rstrip("/"), prefix
-        self._sweep: Callable[[], object] | None = sweep
-
-    @contextmanager
-    def scratch(self) -> Iterator[Path]:
-        """See `Folder.scratch`; what killed runs left in the bucket is swept out first."""
-        sweep, self._sweep = self._sweep, None
-        if sweep:
-            sweep()
-        with super().scratch() as scratch:
-            yield scratch
-
-    def settle(self) -> None:
-        """See `Folder.settle`; a bucket answers once it has something for good."""
-
-    def place(self, made: Path, name: str) -> None:
-        """See `Folder.place`; files are put one by one, then what else was there goes."""
-        if made.is_file():
-            files = {name: made}
-        else:
-            inside = filter(Path.is_file, sorted(made.rglob("*")))
-            files = {f"{name}/{path.relative_to(made).as_posix()}": path for path in inside}
-        for placed, path in files.items():
-            with path.open("rb") as file:
-                obstore.put(self._store, self._key(placed), file)
-        for old in () if made.is_file() else self.names(name):
-            if old not in files:
-                obstore.delete(self._store, self._key(old))
-
-    def move(self, name: str, to: str) -> None:
-        """See `Folder.move`."""
-        # Onto itself, the copy would be deleted with the original.
-        for found in self._with_all_below(name) if name != to else ():
-            target = to + found.removeprefix(name)
-            obstore.copy(self._store, self._key(found), self._key(target))
-            obstore.delete(self._store, self._key(found))
-
-    def remove(self, name: str) -> None:
-        """See `Folder.remove`."""
-        if keys := [self._key(found) for found in self._with_all_below(name)]:
-            obstore.delete(self._store, keys)
-
-    def names(self, below: str = "") -> list[str]:
-        """See `Folder.names`."""
-        return sorted(self.sizes(below))
-
-    def sizes(self, below: str = "") -> dict[str, int]:
-        """See `Folder.sizes`."""
-        start = f"{self._prefix}/" if self._prefix else ""
-        return {
-            entry["path"].removeprefix(start): entry["size"]
-            for page in obstore.list(self._store, prefix=self._key(below) or None)
-            for entry in page
-        }
-
-    def entries(self) -> list[str]:
-        """See `Folder.entries`."""
-        found = obstore.list_with_delimiter(self._store, self._prefix or None)
-        files = [entry["path"] for entry in found["objects"]]
-        return sorted(
-            path.rstrip("/").rpartition("/")[2] for path in [*found["common_prefixes"], *files]
-        )
-
-    def folders(self, below: str = "") -> list[str]:
-        """See `Folder.folders`."""
-        found = obstore.list_with_delimiter(self._store, self._key(below) or None)
-        return sorted(prefix.rstrip("/").rpartition("/")[2] for prefix in found["common_prefixes"])
-
-    def read(self, name: str, offset: int = 0, length: int | None = None) -> bytes:
-        """See `Folder.read`."""
-        key = self._key(name)
-        if length is None:
-            return obstore.get(self._store, key).bytes().to_bytes()[offset:]
-        # A range of nothing, or behind the end, is an error in a bucket and none on disk.
-        try:
-            if length > 0:
-                return obstore.get_range(self._store, key, start=offset, length=length).to_bytes()
-        except exceptions.GenericError:
-            if obstore.head(self._store, key)["size"] > offset:
-                raise
-        return b""
-
-    def exists(self, name: str) -> bool:
-        """See `Folder.exists`."""
-        try:
-            obstore.head(self._store, self._key(name))
-        except FileNotFoundError:
-            return False
-        return True
-
-    def address(self, name: str = "") -> str:
-        """See `Folder.address`: an `s3://` URL."""
-        return f"{self._url}/{self._key(name)}".rstrip("/")
-
-    def below(self, name: str) -> "BucketFolder":
-        """See `Folder.below`."""
-        return BucketFolder(self._store, self._url, self._key(name))
-
-    def _with_all_below(self, name: str) -> list[str]:
-        return [name] if self.exists(name) else self.names(name)
-
-    def _key(self, name: str) -> str:
-        if ".." in name.split("/") or name.startswith("/"):
-            raise ValueError(f"{name!r} would leave its folder")
-        return f"{self._prefix}/{name}".strip("/")

@@ -16,9 +16,10 @@ import pyarrow.parquet as pq
 
 from off_platform.storage import views
 from off_platform.storage.bucket_files import BucketFiles
+from off_platform.storage.bucket_folder import BucketFolder
 from off_platform.storage.damage import damage_behind
 from off_platform.storage.damaged_file import DamagedFileError
-from off_platform.storage.folders import BucketFolder, Folder, LocalFolder
+from off_platform.storage.folders import Folder, LocalFolder
 from off_platform.storage.lake_layout import BIN_IMAGE_SETS, IMAGE_SETS, MANIFEST, PART, TABLES
 from off_platform.storage.objects import Access, is_local, local_folder, open_store
 from off_platform.storage.sql import literal
@@ -44,7 +45,7 @@ class Lake:
     """Tables and image sets below one folder or bucket prefix."""
 
     def __init__(self, url: str, access: Access | None = None) -> None:
-        """Opens the lake; a folder that is not there is made with the first table.
+        """Opens the lake; a missing folder is created with the first table.
 
         Raises:
             off_platform.storage.objects.UnusableLocationError: the URL cannot be opened.
@@ -64,19 +65,19 @@ class Lake:
         columns: "pa.Schema",
         write: Callable[[Path], object],
     ) -> int:
-        """Writes a table's partition aside and puts it in place in one step.
+        """Writes a partition of a table to scratch and places it in one step.
 
         Args:
-            table: its name, which is also its view's.
+            table: its name, which is also that of its view.
             partition: the partition column's name and value, such as `("month", "2026-11-01")`.
-            columns: names and types that the file must have, in whatever order.
-            write: makes the Parquet file at the path it is given.
+            columns: names and types that the file must have, in any order.
+            write: writes the Parquet file to the path it is given.
 
         Returns:
             The number of rows.
 
         Raises:
-            WrongColumnsError: the file has other columns; the old one stays.
+            WrongColumnsError: the file has other columns; the old one is kept.
         """
         with self.root.scratch() as scratch:
             made = scratch / PART
@@ -104,7 +105,7 @@ class Lake:
 
     def partitions(self, table: str) -> list[str]:
         """The values of the partition column for which there is a file, sorted."""
-        # A stop between making a folder and moving the file into it leaves the folder alone.
+        # A run killed between creating a folder and moving the file into it leaves it empty.
         return [
             value
             for folder in self.root.folders(f"{TABLES}/{table}")
@@ -113,14 +114,14 @@ class Lake:
         ]
 
     def has(self, table: str, partition: tuple[str, str] | None = None) -> bool:
-        """Whether the table, or its partition, is there."""
+        """Whether the table, or its partition, exists."""
         return self.root.exists(_name(table, partition))
 
     def address(self, table: str, partition: tuple[str, str] | None = None) -> str:
         """The location of the table's file, or of its partition's.
 
         Raises:
-            NoSuchTableError: it is not there.
+            NoSuchTableError: it does not exist.
         """
         if not self.has(table, partition):
             of = f" for {partition[0]} {partition[1]}" if partition else ""
@@ -164,13 +165,13 @@ class Lake:
         connection.register_filesystem(BucketFiles(store, bucket))
 
     def refresh_views(self) -> None:
-        """Makes `off_platform.duckdb` anew when a table came or went.
+        """Rebuilds `off_platform.duckdb` if tables were added or removed.
 
-        Every run calls it: one that was killed may have placed a table and not its view. A view
-        follows the columns of its files by itself.
+        Every run calls it, as a killed one may have placed a table without its view. Views follow
+        the columns of their files.
 
         Raises:
-            DamagedFileError: a table has a damaged file; all others have their views.
+            DamagedFileError: a table has a damaged file; all others get their views.
         """
         views.refresh(self.root, self._patterns, self.prepare)
 

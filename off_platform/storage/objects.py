@@ -1,6 +1,6 @@
 """Opens a bucket or a folder as an object store, anonymous or signed, at any endpoint.
 
-One object or many of them are read by `transfer.py`; tables and image sets are stored by `lake.py`.
+Objects are read by `transfer.py`; tables and image sets are stored by `lake.py`.
 """
 
 import re
@@ -23,7 +23,7 @@ BUCKET_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
 class UnusableLocationError(ValueError):
-    """A bucket or folder cannot be opened; the message is one sentence for a person."""
+    """A bucket or folder cannot be opened; the message is one sentence."""
 
 
 @dataclass(frozen=True)
@@ -34,10 +34,10 @@ class Access:
         region: of a bucket; ignored by folders.
         endpoint: another S3 server than Amazon's, with scheme.
         signed: whether requests carry a signature made from the ordinary AWS chain.
-        request_seconds: a request that takes longer is given up.
-        retries: tries the store itself adds to each request. None where `transfer.py` reads: it
-            backs off as a whole, and obstore would glue a changed object together when it resumes
-            (it sends no If-Match).
+        request_seconds: timeout of a request.
+        retries: retries of the store itself. None where `transfer.py` reads: it backs off as a
+            whole, and obstore would join parts of two versions of an object when it resumes (it
+            sends no If-Match).
     """
 
     region: str = "us-east-1"
@@ -49,7 +49,7 @@ class Access:
 
 @dataclass(frozen=True)
 class Source:
-    """A place that objects are read from: its URL, how it is reached, and the open store."""
+    """A location that objects are read from: its URL, how it is reached, and the open store."""
 
     url: str
     access: Access = Access()
@@ -59,12 +59,12 @@ class Source:
         """The open store.
 
         Raises:
-            UnusableLocationError: the URL or folder is none that can be opened.
+            UnusableLocationError: the URL or folder cannot be opened.
         """
         return open_store(self.url, self.access)
 
     def public_url(self, key: str) -> str:
-        """Where a person finds an object: an https address for a bucket, else a file address.
+        """The address of an object for people: https for a bucket, else a file URL.
 
         "perform an HTTP request directly: https://openfoodfacts-images.s3.eu-west-3.amazonaws..."
         """
@@ -85,7 +85,7 @@ class Source:
 
 
 def in_one_line(error: Exception) -> str:
-    """What an error of a store says, for a person, at most `SENTENCE_MOST` characters."""
+    """The message of a store's error in one line of at most `SENTENCE_MOST` characters."""
     text = str(error)
     if refused := _CERTIFICATE.search(text):
         return (
@@ -96,7 +96,7 @@ def in_one_line(error: Exception) -> str:
 
 
 def is_local(url: str) -> bool:
-    """Whether the location is a folder of this machine."""
+    """Whether the location is a local folder."""
     return "://" not in url or url.startswith("file://")
 
 
@@ -111,7 +111,7 @@ def open_store(url: str, access: Access, *, make: bool = False) -> "ObjectStore"
     Args:
         url: where it is.
         access: how it is reached.
-        make: whether a folder that is not there is made.
+        make: whether a missing folder is created.
 
     Raises:
         UnusableLocationError: it is not such a URL, or the folder does not exist.
@@ -150,10 +150,10 @@ def _bucket(url: str, name: str) -> str:
 
 
 def s3_options(access: Access) -> "dict[str, Any]":
-    """What obstore wants to know to reach S3, for its stores and for its fsspec file system.
+    """The options of obstore's stores and file system for S3.
 
     Raises:
-        UnusableLocationError: a signature is wanted and the AWS chain has no credentials.
+        UnusableLocationError: requests are to be signed and the AWS chain has no credentials.
     """
     options: dict[str, Any] = {
         "region": access.region,
@@ -186,6 +186,6 @@ def _client_options(access: Access, address: str) -> "ClientConfig":
         "allow_http": address.startswith("http://"),
         "connect_timeout": timedelta(seconds=CONNECT_SECONDS),
         "timeout": timedelta(seconds=access.request_seconds),
-        # One idle connection a thread: without it every burst opens new ones.
+        # One idle connection per thread; otherwise each burst opens new ones.
         "pool_max_idle_per_host": "1024",
     }

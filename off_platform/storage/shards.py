@@ -31,7 +31,7 @@ class Container(Protocol):
 class TarShard:
     """A tar file whose members carry no time, no owner and no padding beyond the format's own.
 
-    Loose files cost 1,450 to 2,600 a second whatever the client, members of a shard 7,000.
+    Loose files cost 1,450 to 2,600 per second with any client, members of a shard 7,000.
     """
 
     def __init__(self, path: Path, end: int = 0) -> None:

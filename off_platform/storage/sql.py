@@ -1,4 +1,4 @@
-"""Texts of SQL; whatever comes from outside goes through here."""
+"""Literals and identifiers of SQL; everything from outside is escaped here."""
 
 
 def literal(text: str) -> str:

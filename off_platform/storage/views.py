@@ -1,6 +1,6 @@
-"""`off_platform.duckdb`: one view per table and no data, replaced whole when a table came or went.
+"""`off_platform.duckdb`: one view per table and no data, replaced when tables come or go.
 
-Which tables there are is said by `lake.py`.
+Which tables exist is known to `lake.py`.
 """
 
 from collections.abc import Callable, Mapping
@@ -25,9 +25,9 @@ ROUNDS = 3
 
 
 def refresh(root: "Folder", tables: Callable[[], dict[str, str]], prepare: Prepare) -> None:
-    """Brings the file of views up to the tables; it is left alone while its views are theirs.
+    """Updates the file of views if they differ from the tables.
 
-    A table with a damaged file gets no view; all others do.
+    A table with a damaged file gets no view.
 
     Args:
         root: the lake's.
@@ -47,7 +47,7 @@ def refresh(root: "Folder", tables: Callable[[], dict[str, str]], prepare: Prepa
             root.place(scratch / VIEWS, VIEWS)
         if damaged:
             raise damaged
-        # Another writer's table may have come while they were made.
+        # Another writer may have placed a table meanwhile.
         before, patterns = patterns, tables()
         if before == patterns:
             return
@@ -67,7 +67,7 @@ def query_of(root: "Folder", patterns: Mapping[str, str], name: str) -> str:
 
 
 def _tables_of(name: str, patterns: Mapping[str, str]) -> tuple[str, ...]:
-    """The tables that a view shows; its own alone, as long as one of the others is not there."""
+    """The tables that a view shows; only its own while one of the others is missing."""
     tables = DERIVED[name].tables if name in DERIVED else (name,)
     return tables if patterns.keys() >= {*tables} else (name,)
 
@@ -80,9 +80,9 @@ def _rows(root: "Folder", pattern: str) -> str:
 def _differences(
     root: "Folder", patterns: dict[str, str], copy: Path
 ) -> tuple[list[str], list[str]]:
-    """Views that are missing or not as they should be, and those of no table.
+    """Views that are missing or different, and those without a table.
 
-    They are looked up in a copy, as others may read the file itself.
+    A copy is read, as others may read the file itself.
     """
     try:
         copy.write_bytes(root.read(VIEWS))
@@ -109,7 +109,7 @@ def _change(
     changes: tuple[list[str], list[str]],
     prepare: Prepare,
 ) -> DamagedFileError | None:
-    """Makes and drops views; the first damaged file, if there is one."""
+    """Creates and drops views; gives the first damaged file, if any."""
     missing, stale = changes
     damaged: DamagedFileError | None = None
     with duckdb.connect(file) as connection:
@@ -120,7 +120,7 @@ def _change(
             query = query_of(root, patterns, name)
             try:
                 connection.execute(f"CREATE VIEW {identifier(name)} AS {query}")
-                # DuckDB words the SQL of views anew; this is what they are compared by.
+                # DuckDB rewrites the SQL of views; the comment keeps the text to compare.
                 connection.execute(f"COMMENT ON VIEW {identifier(name)} IS {literal(query)}")
             except duckdb.Error as error:
                 shown = (patterns[table] for table in _tables_of(name, patterns))

@@ -346,6 +346,6 @@ def test_a_published_list_has_its_leak_told(month: Month, tmp_path: Path) -> Non
     house = House(settings, month.house.instance)
     assert house.month("bin_splits").success
     assert house.shown("bin_splits")["published_list"] == (
-        "Of 1 listed bins 1 are at hand; 1 of them (100.0%) have a photo of the same visit in "
+        "Of 1 listed bins 1 are in the lake; 1 of them (100.0%) have a photo of the same visit in "
         "train."
     )

@@ -120,7 +120,7 @@ def test_photos_of_other_sets_at_hand_count(desk: BinsDesk, tmp_path: Path) -> N
     test = make(desk, tmp_path / "test", split="test")
     alone = compared(desk, "train", train)
     assert (alone.broken, alone.of) == (0, 0)
-    assert alone.note == "No photos of neighbouring ids in different splits are at hand."
+    assert alone.note == "The sets have no photos of neighbouring ids in different splits."
     splits = split_of(desk)
     pairs = [pair for pair in across(desk) if {splits[each] for each in pair} == {"train", "test"}]
     assert pairs

@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from obstore.store import MemoryStore
 
-from off_platform.storage.folders import BucketFolder, Folder, LocalFolder
+from off_platform.storage.bucket_folder import BucketFolder
+from off_platform.storage.folders import Folder, LocalFolder
 from off_platform.storage.locks import FolderInUseError
 from off_platform.storage.objects import Access, open_store
 from off_platform_tests.s3.server import S3Server

@@ -1,6 +1,6 @@
 """What is found in the files of a folder while they are read, until its joined records are known.
 
-It lies on disk meanwhile, as any number of rows may be broken; who joins them is `joining.py`.
+It is kept on disk, as any number of rows may be broken; who joins them is `joining.py`.
 """
 
 from collections.abc import Iterator, Sequence
@@ -80,7 +80,7 @@ class FoundInFiles:
         return [(file, Found(*each)) for file, *each in found.fetchall()]
 
     def of_records(self, first: int, end: int) -> list[Found]:
-        """Those of the numbers from `first` until before `end`, which stand for their rows."""
+        """Those of the numbers from `first` until before `end`, as their rows."""
         found = self._connection.execute(
             f"SELECT number, {_BESIDE_ROW} FROM read_parquet({literal(str(self._numbered))}) "
             f"WHERE number >= {first} AND number < {end} ORDER BY number, place"

@@ -55,12 +55,12 @@ def open_whole(path: Path, scratch: Path | None = None, sha256: str = "") -> Rea
 
     Args:
         path: the file or folder.
-        scratch: where it lies on disk while it is joined, such as the folder that it is validated
-            into; by default the system's own, which nobody sweeps after a run that was killed.
+        scratch: the folder on disk in which it is joined, such as the one that it is validated
+            into; by default the system's own, which is not cleaned up after a killed run.
         sha256: of it, see `sha256_of`.
 
     Raises:
-        UnreadableError: it is not an import, and what it is; of which file stands in the message.
+        UnreadableError: it is not an import; the message names the file and what it is.
     """
     if path.is_dir():
         return JoinedReader(path, scratch, sha256)
@@ -261,7 +261,7 @@ class JoinedReader(Reader):
         )
 
     def names_of_rows(self, rows: pa.Array) -> pa.Array:
-        """See `Reader.names_of_rows`: the row, and the first file that the record stands in."""
+        """See `Reader.names_of_rows`: the row, and the first file that has the record."""
         return self._origins.names_of(rows, self._scratch)
 
     def put_places(self, findings: Path) -> None:

@@ -52,7 +52,7 @@ class JoinedFile:
 
 
 class Origins:
-    """Where the joined records stand, by number; on disk, as there may be any number."""
+    """The origin of each joined record, by number; on disk, as there may be any number."""
 
     def __init__(self, files: Sequence[JoinedFile]) -> None:
         """For the files of an import, in the order in which they are joined."""
@@ -63,7 +63,7 @@ class Origins:
         copy_query(connection, "FROM origins", folder / _ORIGINS)
 
     def names_of(self, rows: pa.Array, folder: Path) -> pa.Array:
-        """What a person calls joined records: the row, and the first file that each stands in."""
+        """Names of joined records for people: the row, and the first file that has it."""
         asked = pa.table({"number": rows, "place": pa.array(range(len(rows)))})
         with self._opened(folder) as connection:
             connection.register("asked", asked)

@@ -94,7 +94,7 @@ def take_in(lake: Lake, path: Path, key: str) -> str:
         OSError: it cannot be read, or the lake not be written.
     """
     folder = of_import(lake, key)
-    # The name is the producer's, and stands in the findings.
+    # The name is the producer's, and is shown in the findings.
     name = path.name.encode("utf-8", "replace").decode()
     with lake.root.scratch() as scratch:
         made = scratch / ORIGINAL

@@ -5,7 +5,7 @@ from itertools import zip_longest
 
 # All that `str.strip` removes, as inside of a character class; RE2 knows no such class.
 SPACES = "\t-\r\x1c- \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
-# Nobody sees them, and they mean nothing where they stand: zero width spaces, soft hyphens, marks
+# Invisible, and without a meaning in these texts: zero width spaces, soft hyphens, marks
 # of a byte order, what turns the direction of text; marks of direction in a text of one direction;
 # joiners beside Latin letters, which nothing joins.
 _DIRECTED = "\u0590-\u061b\u061d-\u08ff\ufb1d-\ufdff\ufe70-\ufefc"
@@ -42,7 +42,7 @@ _HAS_DIRECTION = re.compile(f"[{_DIRECTED}]")
 
 
 def without_invisible(text: str) -> tuple[str, str]:
-    """A text without characters that nobody sees and that mean nothing where they stand.
+    """A text without invisible characters that have no meaning in it.
 
     Joiners of scripts and emoji stay. Line separators become spaces.
 

@@ -1,6 +1,6 @@
 """What is wrong when a rule is broken, for headings and messages: one per rule of `rules.py`. Pure.
 
-The rules themselves say what must hold; above a list of findings that would be misread.
+The rules describe the correct state, which would be misread above a list of findings.
 """
 
 from collections.abc import Mapping

@@ -1,9 +1,8 @@
 """The rules of the document "Data Formats Specification", as data. Pure.
 
-A finding is one broken rule; rules of one kind form one asset check. Quotes are
-sentences of the document; where it has none, `source` names the origin of the rule. How a text is
-read is in `values/`, what concerns several columns in `schemas.py`,
-the whole file in `whole_file/`.
+A finding is one broken rule; rules of one kind form one asset check. `source` quotes the document,
+or names the origin of a rule that it does not have. How a text is read is in `values/`, what
+concerns several columns in `schemas.py`, the whole file in `whole_file/`.
 """
 
 from collections.abc import Mapping
@@ -28,8 +27,8 @@ class Check:
 
     Attributes:
         id: the asset check's name.
-        sentence: what must hold, for people.
-        blocking: whether everything downstream is skipped; only where nothing could be read.
+        sentence: the condition in words.
+        blocking: whether everything downstream is skipped; only if nothing could be read.
     """
 
     id: str
@@ -42,13 +41,13 @@ class ImportRule:
     """One rule.
 
     Attributes:
-        id: short name, part of every finding.
-        check: id of the check that it belongs to.
+        id: short name, given in every finding.
+        check: id of its check.
         level: `error`: the record (or file) is not accepted; `warning`: valid but suspicious;
             `info`: a value was changed or assumed.
-        sentence: what must hold, for people.
+        sentence: the condition in words.
         fix: what the producer should do.
-        source: the document's own sentence, or whose rule it is.
+        source: a quotation from the document, or the origin of the rule.
     """
 
     id: str
@@ -416,7 +415,7 @@ def rules_of(check: str) -> tuple[ImportRule, ...]:
 
 
 def worst_level(check: str) -> Level:
-    """The level that a check can reach."""
+    """The highest level of a check's rules."""
     return min((rule.level for rule in rules_of(check)), key=LEVELS.index)
 
 
@@ -425,12 +424,12 @@ def message_of(rule_id: str, value: str | None = None, detail: str = "") -> str:
 
     Args:
         rule_id: the rule that is broken.
-        value: the text in the file; None when there is none.
+        value: the text in the file, if there is one.
         detail: further information, the end of the sentence.
     """
     heading = BY_ID[rule_id].heading
     if value is not None:
-        # A name of a field or format at the beginning stays as it is.
+        # Names of fields and formats keep their case.
         heading = heading if heading[1:2].isupper() else heading[0].lower() + heading[1:]
         heading = f"'{shortened(value, MOST_SHOWN)}': {heading}"
     return f"{heading}{f'; {detail}' if detail else ''}."

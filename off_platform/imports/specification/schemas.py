@@ -2,7 +2,7 @@
 
 Numbers, and what follows from several numbers of one record, are checked so in every batch. All
 three schemas are checked once more on the table of accepted records (`checks.py`): there they are
-the gate behind the readers of `values/`, which judge texts as they stand, and say why.
+the gate behind the readers of `values/`, which judge the texts themselves and give reasons.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -205,9 +205,9 @@ def derive(numbers: pd.DataFrame) -> pd.DataFrame:
     Returns:
         A column a rule of `DERIVED` whose fields are there; NaN where a value is missing. Sums in
         grams, of the macronutrients that are given; differences, positive when the rule is broken;
-        of energy, the kJ that lie outside what the kcal allow.
+        of energy, the kJ outside of the range that the kcal allow.
     """
-    # What is not given adds nothing: 60 g and 41 g are too much whatever the third is.
+    # A missing value adds nothing: 60 g and 41 g are too much with any third value.
     some = any(name in numbers for name in MACRONUTRIENTS)
     absent = {name: float("nan") for name in MACRONUTRIENTS if some and name not in numbers}
     known = numbers.assign(**absent)

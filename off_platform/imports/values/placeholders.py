@@ -43,7 +43,7 @@ _SPELLED = (
     "неизвестен", "άγνωστο", "bilinmiyor", "belirtilmemiş", "غير معروف", "غير متوفر",
     "未知", "不详", "不詳", "暂无", "待定", "不明", "未定", "未設定", "미정", "알 수 없음",
 )  # fmt: skip
-# No names, whatever else they may be: of people who try something out, and of those who have none.
+# Not names of products: written by people who try something out, or who have no name.
 _NO_NAMES = (
     "0", "true", "false", "n.n.", "todo", "to do", "brak", "brak nazwy", "kein name",
     "no name", "noname", "no-name", "nameless", "unnamed", "untitled", "no title", "ohne name",
@@ -87,7 +87,7 @@ def names_a_product(texts: pa.StringArray) -> pa.BooleanArray:
     """Which texts have a letter, a digit or a picture, and are no word for having no name.
 
     Args:
-        texts: that stand where a product's name should; null for those that are absent.
+        texts: from the column of product names; null for missing ones.
     """
     plain = pc.replace_substring_regex(pc.utf8_lower(texts), r"\s+", " ")
     plain = pc.utf8_trim(plain, characters=_AROUND)

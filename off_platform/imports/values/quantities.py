@@ -64,7 +64,7 @@ def quantity(text: str) -> Reading:
     """A package size.
 
     Returns:
-        The text, trimmed; whatever stands around number and unit stays.
+        The text, trimmed; anything around number and unit is kept.
     """
     return read_on(repaired_text(text), _quantity)
 
@@ -113,7 +113,7 @@ def _quantity(text: str) -> Reading:
         return Reading(text, "text_converted", detail=f"it is {kind}")
     if not _NOT_METRIC.search(text):
         return Reading(text, "quantity_without_unit")
-    # One pound and four ounces are one amount; "1/2" is no number 2.
+    # One pound and four ounces are one amount; "1/2" is not the number 2.
     sure = not _POUNDS_AND_OUNCES.search(text) and not _FRACTION.search(text)
     proposal = _NOT_METRIC.sub(_converted, text) if sure else None
     return Reading(text, "quantity_not_metric", proposal)

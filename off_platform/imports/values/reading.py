@@ -30,10 +30,10 @@ class Reading(NamedTuple):
     """What a text means, or which rule it breaks.
 
     Attributes:
-        value: what it means, as it stands or, where the proposal is certain, as proposed; None when
+        value: its meaning, as written or, where the proposal is certain, as proposed; None when
             nothing is said, or an error leaves open what was meant.
         rule: id of the rule that it breaks, the worst of several; None when none.
-        proposal: the text that should stand there; empty when the cell should be.
+        proposal: the correct text; empty if the cell should be empty.
         certain: whether the proposal may be put there without asking anybody. It then breaks no
             rule that has a certain proposal, and means the same.
         detail: second half of the finding's message, for a person.
@@ -102,7 +102,7 @@ def read_on(base: Reading, read: Callable[[str], Reading]) -> Reading:
     rule, detail = max(((base.rule, base.detail), (inner.rule, inner.detail)), key=_badness)
     proposal = inner.proposal if inner.rule and inner.proposal is not None else base.proposal
     if base.certain and not inner.certain and LEVELS[0] == _level(inner.rule):
-        # To trim what stays wrong would look like the mend of it.
+        # To trim what stays wrong would look like a correction of it.
         proposal = inner.proposal
     certain = base.certain and (inner.certain or inner.proposal is None) and proposal is not None
     return Reading(inner.value, rule, proposal, certain, detail)

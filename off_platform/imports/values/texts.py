@@ -37,7 +37,7 @@ _CONTINUATION = (
     "\x80-\xbf\u20ac\u201a\u0192\u201e\u2026\u2020\u2021\u02c6\u2030\u0160\u2039\u0152\u017d"
     "\u2018\u2019\u201c\u201d\u2022\u2013\u2014\u02dc\u2122\u0161\u203a\u0153\u017e\u0178"
 )
-# Signs of double encoding; whether a capital before a quote is one, only ftfy can tell.
+# Signs of double encoding; only ftfy decides whether a capital before a quote is one.
 SIGNS = f"[\u00c2-\u00f4][{_CONTINUATION}]|\u00c3 |\u221a[^\\x00-\\x7f]"
 _SIGNS = re.compile(SIGNS)
 # ftfy takes a second for a million characters.
@@ -51,7 +51,7 @@ def repaired_text(text: str, *, said: str = "") -> Reading:
     """One text.
 
     Args:
-        text: as it stands in the file.
+        text: as in the file.
         said: the word for nothing that says something here, as `none` does of allergens.
 
     Returns:
@@ -67,7 +67,7 @@ def split_list(text: str, *, said: str = "") -> Reading:
     """A list, separated by commas or semicolons.
 
     Args:
-        text: as it stands in the file.
+        text: as in the file.
         said: see `repaired_text`.
 
     Returns:

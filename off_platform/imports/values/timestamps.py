@@ -32,7 +32,7 @@ def timestamp(text: str, now: int) -> Reading:
     """One moment.
 
     Args:
-        text: as it stands in the file; without a time zone it is UTC.
+        text: as in the file; without a time zone it is UTC.
         now: Unix seconds; later ones are in the future.
 
     Returns:
@@ -86,7 +86,7 @@ def _guessed(text: str) -> str | None:
 
 
 def _seconds(numbers: list[int], offset: timedelta = timedelta()) -> str | None:
-    """Unix seconds of year, month, day and so on; None when there is no such moment."""
+    """Unix seconds of year, month, day and so on; None if that moment does not exist."""
     try:
         zone = timezone(offset) if offset else UTC
         moment = datetime(*numbers, tzinfo=zone)  # type: ignore[arg-type, misc]

@@ -19,7 +19,7 @@ def url(text: str) -> Reading:
     """One address with http or https and a host.
 
     Returns:
-        The address as it stands.
+        The address as written.
     """
     return read_on(seen(text), _url)
 

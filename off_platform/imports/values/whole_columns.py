@@ -50,7 +50,7 @@ def whole(column: Column, pattern: str) -> Bools:
 
 
 def sound_by_distinct(column: Column, read: "Callable[[str], Reading]") -> Bools:
-    """Which texts are sound, where only the reader itself can tell; for few distinct texts."""
+    """Which texts are sound, where only the reader itself can decide; for few distinct texts."""
     encoded = one_array(column).dictionary_encode()
     verdicts = [read(text).rule is None for text in encoded.dictionary.to_pylist()]
     # The last is for the absent.

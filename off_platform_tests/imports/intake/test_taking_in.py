@@ -20,7 +20,7 @@ from off_platform.imports.intake.taking_in import (
     original,
     take_in,
 )
-from off_platform.storage.folders import BucketFolder
+from off_platform.storage.bucket_folder import BucketFolder
 from off_platform.storage.lake import Lake
 
 SEVERAL = {"a.csv": "barcode\n3017620422003\n", "b.csv": "barcode,fat_g\n3017620422003,1\n"}

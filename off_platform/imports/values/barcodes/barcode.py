@@ -1,4 +1,4 @@
-"""Barcodes as producers write them, and what short ones stand for. Pure.
+"""Barcodes as producers write them, and the meaning of short ones. Pure.
 
 Kinds, check digits and the normal form that identifies a product are in `off_platform.barcodes`;
 what happened to the barcodes of a whole file is in `whole_file/damage.py`.
@@ -29,7 +29,7 @@ LENGTHS = (UPC_E_SHORT, EAN_8, UPC_A, EAN_13)
 _BEFORE_LOSS = {7: EAN_8, 9: UPC_A, 10: UPC_A, 11: UPC_A}
 # GS1 General Specifications, 1.4.2 and 2.1: what a company or a shop numbers by itself.
 _RESTRICTED = ("02", "04", "2")
-# What is longer is no code with something around it.
+# A longer text is not a code with something around it.
 _MOST_CHARACTERS = 64
 
 _DIGITS = re.compile("[0-9]+")
@@ -47,7 +47,7 @@ def barcode(text: str, *, gtin: bool = False) -> Reading:
     """One barcode.
 
     Args:
-        text: as it stands in the file.
+        text: as in the file.
         gtin: whether the field takes 14 digits.
 
     Returns:
@@ -57,7 +57,7 @@ def barcode(text: str, *, gtin: bool = False) -> Reading:
 
 
 def candidates(code: str) -> tuple[str, ...]:
-    """What a code of 6 or 8 digits may stand for: EAN-8 and UPC-E look alike.
+    """What a code of 6 or 8 digits may mean: EAN-8 and UPC-E look alike.
 
     Args:
         code: only digits.
@@ -157,7 +157,7 @@ def _scientific(found: re.Match[str], *, gtin: bool) -> Reading:
 
 def _cleaned(text: str) -> str | None:
     """The digits of a code that has other characters around or between them."""
-    # The ".0" of a number is no part of the code.
+    # The ".0" of a number is not part of the code.
     if fraction := _FRACTION.fullmatch(text.strip("'\"= ")):
         return fraction[1]
     text = unicodedata.normalize("NFKC", _AROUND.sub("", text))

@@ -28,10 +28,10 @@ Damage = Literal[
 
 
 def repaired_code(text: str, damage: Damage, *, gtin: bool) -> Reading:
-    """What a code of a damaged column means: never what stands there if that may be damaged.
+    """The meaning of a code in a damaged column; never the code itself if it may be damaged.
 
     Args:
-        text: as it stands in the file.
+        text: as in the file.
         damage: of the column.
         gtin: whether the field takes 14 digits.
 

@@ -23,7 +23,7 @@ from babel.languages import get_official_languages
 from rapidfuzz import fuzz, process
 
 # What is sold in a group of countries; the document's own example names one of them.
-# `Worldwide` stands in Open Food Facts' own template.
+# `Worldwide` is in Open Food Facts' own template.
 GROUPS = {
     "world": "World",
     "worldwide": "World",
@@ -61,7 +61,7 @@ def folded(name: str) -> str:
 def code_of(name: str) -> str | None:
     """The code of a country's code or English name, or the name of a group; None when unknown.
 
-    The words of a name may stand in any order, as in `Korea, Republic of`.
+    The words of a name may be in any order, as in `Korea, Republic of`.
     """
     plain = folded(name)
     return GROUPS.get(plain) or _english_names().get(plain) or _by_words().get(_words(plain))
@@ -147,13 +147,13 @@ def _by_words() -> Mapping[tuple[str, ...], str]:
 
 
 def _words(name: str) -> tuple[str, ...]:
-    """The words of a folded name, sorted; in a list of two countries one may stand twice."""
+    """The words of a folded name, sorted; in a list of two countries one may occur twice."""
     return tuple(sorted(word for word in _WORD.findall(name) if word not in _SMALL_WORDS))
 
 
 @cache
 def _shared_names() -> frozenset[str]:
-    """What stands before the parenthesis in names of several countries."""
+    """What precedes the parenthesis in names of several countries."""
     counted = Counter(folded(head) for head, _ in _heads())
     return frozenset(name for name, countries in counted.items() if countries > 1)
 

@@ -36,7 +36,7 @@ _LOCALE = re.compile("([a-z]{2})[-_][a-z]{2,4}", re.IGNORECASE)
 
 
 class _Part(NamedTuple):
-    """One part of a list: what it means, and what should stand there."""
+    """One part of a list: its meaning, and its correct spelling."""
 
     value: str
     rule: str | None = None

@@ -1,6 +1,6 @@
 """Numbers as producers write them. Pure.
 
-Their bounds are no affair of this module (`schemas.py`), nor are numbers with a unit of a package
+Their bounds are in `schemas.py`, not here, nor are numbers with a unit of a package
 (`quantities.py`).
 """
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 # every number finite and its text short.
 NUMBER = r"-?(?:[0-9]{1,15}(?:\.[0-9]{0,30})?|\.[0-9]{1,30})(?:[eE][+-]?[0-9]{1,2})?"
 _NUMBER = re.compile(NUMBER)
-# What is longer is no number with something around it.
+# A longer text is not a number with something around it.
 _MOST_CHARACTERS = 80
 
 _S = f"[{SPACES}]"
@@ -119,7 +119,7 @@ def number(text: str, unit: str | None = None) -> Reading:
     """One number.
 
     Args:
-        text: as it stands in the file.
+        text: as in the file.
         unit: the field's: `g`, `mg`, `µg`, `kJ`, `kcal`, `kJ or kcal`; None when it has none.
 
     Returns:
