@@ -1,6 +1,6 @@
-"""The pages of `docs/` and the comments of `image_sets.toml` that are made by `make docs`.
+"""The pages of `docs/` and the comments of `image_sets.toml` that `make docs` generates.
 
-Tests hold that they are current. The other pages of `docs/` are written by hand.
+Tests ensure that they are current. The other pages of `docs/` are written by hand.
 """
 
 from collections.abc import Iterable, Mapping

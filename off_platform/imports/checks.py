@@ -1,6 +1,6 @@
-"""What the tables of an import are asked after they were made: their asset checks' findings.
+"""The findings of the asset checks of an import's tables.
 
-Which rules there are, and of which check, is in `rules.py`; who finds them, `validation.py`.
+Rules and their checks are in `specification/rules.py`; files are validated by `validation.py`.
 """
 
 from collections.abc import Mapping
@@ -48,7 +48,7 @@ NOT_LOOKED_AT = "Not looked at, as the file was refused: see the checks readable
 def of_accepted(
     connection: "duckdb.DuckDBPyConnection", accepted: str, findings: str, verdict: Verdict
 ) -> dict[str, Finding]:
-    """The findings of an import by check, and the shape of what was accepted.
+    """The findings of an import by check, and the shape of its accepted records.
 
     Args:
         connection: DuckDB that can read the lake.
@@ -59,10 +59,10 @@ def of_accepted(
     made = {check.id: _nothing(check.id, verdict) for check in CHECKS}
     for check, errors, warnings, infos, in_rows, in_file, rules in _counted(connection, findings):
         found = made[check]
-        # Rows of a refused file are places in it: none was looked at as a record.
+        # Rows of a refused file are positions in it: none was read as a record.
         records = 0 if verdict.refused else in_rows
         of_file = in_file + in_rows - records
-        # A record and the file are not of one kind; of records, at most all are broken.
+        # Findings of the file are not records; at most all records are broken.
         found.broken, found.of = (records, verdict.records) if records else (of_file, of_file)
         found.level = "error" if errors else "warning"
         found.facts = {"errors": errors, "warnings": warnings, "infos": infos}
@@ -77,10 +77,10 @@ def of_accepted(
 
 
 def enforced(connection: "duckdb.DuckDBPyConnection", accepted: str) -> dict[str, Finding]:
-    """What the specification's schemas find in records that were accepted, by check.
+    """The findings of the specification's schemas in accepted records, by check.
 
-    Nothing, unless a reader let pass what breaks a rule of error level. Independent of the readers:
-    the schemas are made from the fields and rules (`specification/schemas.py`).
+    There are none unless a reader accepted what breaks a rule of level error. They do not depend on
+    the readers: the schemas are made from the fields and rules (`specification/schemas.py`).
 
     Args:
         connection: DuckDB that can read the lake.
@@ -94,7 +94,7 @@ def enforced(connection: "duckdb.DuckDBPyConnection", accepted: str) -> dict[str
         _enforced_of(found, "duplicate_product", of).add(twice, [])
     batches = connection.sql(f"SELECT {_ENFORCED} FROM {accepted}").to_arrow_reader(BATCH_ROWS)
     for batch in batches:
-        # Few files have all fields, and each column costs its checks.
+        # Few files have all fields, and the checks of each column cost time.
         empty = {name for name in batch.schema.names if batch[name].null_count == len(batch)}
         frame = batch.select(
             [*_NAMED, *(each for each in _BOUNDED if each not in empty)]
@@ -137,7 +137,7 @@ def _nothing(check: str, verdict: Verdict) -> Finding:
 
 
 def _what(found: Finding, records: int, of_file: int) -> str:
-    """Who broke it: records, and the file as a whole, whose places are no records."""
+    """What broke it: records, or the file as a whole."""
     file = "the file" if of_file == 1 else f"the file, {of_file:,} times"
     if not records:
         return file
@@ -200,7 +200,7 @@ def _shape(connection: "duckdb.DuckDBPyConnection", accepted: str) -> Finding:
 
 
 def of_imported(connection: "duckdb.DuckDBPyConnection", rows: str) -> Mapping[str, Finding]:
-    """What `products_imported` must fulfil."""
+    """The findings of the checks of `products_imported`."""
     ((of, shape, twice, without, known),) = connection.execute(f"""
         SELECT count(*), count(*) FILTER (product IS NULL OR "import" IS NULL),
             count(*) - count(DISTINCT product), count(*) FILTER (photos = 0), count(photos)

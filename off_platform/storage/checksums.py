@@ -1,7 +1,7 @@
-"""What a store promises of an object that was uploaded in parts: its ETag, and S3's own checksums.
+"""Checks of an object that was uploaded in parts: by its ETag, and by S3's own checksums.
 
 The ETag is the MD5 of the MD5s of the parts, so it can be compared where the size of the parts is
-a usual one. An ETag that is an MD5 itself is `fetch.py`.
+a usual one. ETags that are MD5s are checked by `fetch.py`.
 """
 
 import base64
@@ -33,7 +33,7 @@ _BLOCK_BYTES = 2**20
 
 
 def parts_hold(file: BinaryIO, size: int, etag: str | None) -> bool:
-    """Whether an ETag is that of an upload in parts of a usual size, of just these bytes."""
+    """Whether an ETag is that of these bytes, uploaded in parts of a usual size."""
     found = PARTS_ETAG.fullmatch(etag or "")
     if found is None:
         return False
@@ -53,16 +53,16 @@ def _etag_of(file: BinaryIO, part: int, count: int) -> str:
 
 
 def checksum_holds(store: "ObjectStore", key: str, file: BinaryIO, etag: str | None) -> bool | None:
-    """Whether bytes have the checksum that S3 keeps of a whole object, which takes one request.
+    """Whether bytes have the checksum that S3 stores of the whole object; takes one request.
 
-    None where the store reports none that can be compared: none at all, one of the parts alone, or
-    CRC32C and CRC64NVME, which no library here computes.
+    None if the store reports none that can be compared: none, one of the parts only, or CRC32C and
+    CRC64NVME, which no library here computes.
 
     Args:
         store: a bucket, or a plain HTTP address of one.
         key: of the object.
         file: the bytes.
-        etag: of the object as it was read; another one now is another object.
+        etag: of the object as it was read; if it differs now, the object was replaced.
     """
     headers = _head(store, key)
     if headers.get("etag", "").strip('"') != (etag or "").strip('"'):
@@ -120,7 +120,7 @@ def _head(store: "ObjectStore", key: str) -> dict[str, str]:
 def _head_at(address: str) -> dict[str, str]:
     asked = {"x-amz-checksum-mode": "ENABLED"}
     request = Request(address, method="HEAD", headers=asked)  # noqa: S310 - of a store of HTTP
-    # An answer that does not come says nothing about the bytes.
+    # A missing answer says nothing about the bytes.
     with (
         suppress(OSError, HTTPException),
         urlopen(request, timeout=HEAD_SECONDS) as answer,  # noqa: S310 - the same

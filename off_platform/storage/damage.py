@@ -1,6 +1,6 @@
 """Which Parquet file of a lake is damaged, once reading the lake has failed.
 
-What a caller does about it is decided by the caller; what is whole is not looked for here.
+The reaction is left to the caller.
 """
 
 from collections.abc import Iterator
@@ -21,15 +21,15 @@ _PARQUET = ".parquet"
 def damage_behind(
     error: Exception, root: "Folder", names: list[str], connection: duckdb.DuckDBPyConnection
 ) -> DamagedFileError | None:
-    """The damaged file that an error of DuckDB or Arrow came from; None when all can be opened.
+    """The damaged file that an error of DuckDB or Arrow came from; None if all can be opened.
 
-    Errors of damaged pages name their file; of damaged footers, some do not, so that the footer of
-    each file is read.
+    Errors of damaged pages name their file; some of damaged footers do not, so the footer of each
+    file is read.
 
     Args:
-        error: that reading the lake ended with.
+        error: raised while reading the lake.
         root: of the lake.
-        names: of the files in question; those that are not Parquet are passed over.
+        names: of the files in question; those that are not Parquet are ignored.
         connection: DuckDB that can read the lake.
     """
     files = [name for name in names if name.endswith(_PARQUET)]
@@ -48,7 +48,7 @@ def _unopened(
         try:
             connection.execute(query).fetchall()
         except (duckdb.IOException, duckdb.HTTPException):
-            # Out of reach is not damaged.
+            # Unreachable is not damaged.
             continue
         except duckdb.Error as error:
             yield name, str(error)

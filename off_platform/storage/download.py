@@ -1,6 +1,6 @@
-"""One big object to a file: resumed where it was cut, never glued together from two versions.
+"""One large object to a file: resumed where it was cut, never joined from two versions.
 
-Many small objects are `transfer.py`.
+Many small objects are fetched by `transfer.py`.
 """
 
 import hashlib
@@ -40,7 +40,7 @@ class GoneError(DownloadError):
 
 @dataclass(frozen=True)
 class Seen:
-    """What the store says of an object."""
+    """What the store reports of an object."""
 
     key: str
     etag: str | None
@@ -49,7 +49,7 @@ class Seen:
 
 
 def look(store: "ObjectStore", key: str) -> Seen:
-    """Asks what an object is, without fetching it.
+    """Gets the facts of an object without fetching it.
 
     Raises:
         GoneError: it is missing or refused.
@@ -60,10 +60,10 @@ def look(store: "ObjectStore", key: str) -> Seen:
 
 
 def look_patiently(source: Source, key: str, attempts: int, say: Callable[[str], object]) -> Seen:
-    """`look`, tried again while the object is missing: upstream replaces its list now and then.
+    """`look`, retried while the object is missing: upstream replaces its list now and then.
 
-    Waits double from 1 s to 60 s, so that eight tries take two minutes. A folder is looked at once:
-    what is missing there does not come by itself.
+    Delays double from 1 s to 60 s, so that eight attempts take two minutes. A folder is looked at
+    once, as missing files do not appear there by themselves.
     """
     store = source.store
     for attempt in range(1, 1 if is_local(source.url) else attempts):
@@ -77,7 +77,7 @@ def look_patiently(source: Source, key: str, attempts: int, say: Callable[[str],
 
 
 def wait_after(attempt: int) -> float:
-    """Seconds to wait after a failed try, counted from 1."""
+    """Seconds to wait after a failed attempt; the first is 1."""
     return min(FIRST_WAIT * 2.0 ** (attempt - 1), LONGEST_WAIT)
 
 
@@ -88,15 +88,15 @@ def download(
     attempts: int = 6,
     display: Display | None = None,
 ) -> Seen:
-    """Fetches an object into a file, which is in place only when it is whole.
+    """Fetches an object into a file, which is placed only once it is complete.
 
-    What arrived before a cut, or before this process died, is kept beside the destination; the
-    download resumes from there with `If-Match`. If the object has changed, it is read afresh.
+    What arrived before a cut, or before a process died, is kept beside the destination; the
+    download resumes there with `If-Match`. If the object has changed, it starts again.
 
     Raises:
         GoneError: it is missing or refused.
-        DownloadError: several attempts in a row brought nothing of it or nothing complete, or
-            the disk is full.
+        DownloadError: several consecutive attempts made no progress or were incomplete, or the
+            disk is full.
     """
     part = destination.with_name(destination.name + ".part")
     tally = Tally(unit="bytes")
@@ -111,8 +111,8 @@ def download(
         except GoneError:
             raise
         except DownloadError:
-            # A request ends after its time however much it still brings: on a slow line a large
-            # object takes many of them, each of which brings a piece.
+            # A request ends at its timeout even while it transfers: on a slow line a large
+            # object takes many requests, each of which brings a piece.
             failures = 0 if _length(part) > before else failures + 1
             if failures == attempts:
                 raise
@@ -144,7 +144,7 @@ def _continue(
         return _continue(store, key, part, tally, display)
     seen = _seen(key, found.meta)
     if not options:
-        # What is left of another version goes before the note that would claim it for this one.
+        # Delete the part of another version before writing the note that would name it this one.
         _forget(part)
         _note_of(part).write_text(json.dumps({"etag": seen.etag, "bytes": seen.bytes}))
     tally.total = seen.bytes
@@ -164,9 +164,9 @@ def _chunks(key: str, found: "GetResult") -> "Iterator[Bytes]":
 
 
 def _kept(part: Path) -> tuple[str | None, int]:
-    """ETag and length of a part from which to resume; nothing is requested behind its end.
+    """ETag and length of a part from which to resume.
 
-    A part that is whole but was not put in place was not verified either, and is read afresh.
+    A complete part that was not placed was not verified either, and is read again.
     """
     try:
         note, have = json.loads(_note_of(part).read_text()), part.stat().st_size
@@ -188,12 +188,12 @@ def _demand_whole(part: Path, seen: Seen, damaged: set[str], store: "ObjectStore
     """Length, MD5 where the ETag is one, and S3's checksum where it is one of parts.
 
     Under SSE-KMS and SSE-C an ETag of 32 digits is not an MD5: two downloads that agree are
-    assumed to be what is in the bucket. Whether that is damaged shows in its content.
+    assumed to be the object. Whether it is damaged shows in its content.
 
     Args:
-        part: what came.
-        seen: what the store says of it.
-        damaged: MD5s of earlier downloads that were not the promised one; this one is added.
+        part: the downloaded file.
+        seen: what the store reports of it.
+        damaged: MD5s of earlier downloads that differ from the expected one; this one is added.
         store: that it came from.
     """
     if part.stat().st_size != seen.bytes:
@@ -226,7 +226,7 @@ def _seen(key: str, meta: "ObjectMeta") -> Seen:
 
 @contextmanager
 def _errors_in_words(key: str) -> Iterator[None]:
-    """Errors of the store as sentences; what a changed object raises passes through."""
+    """Turns errors of the store into messages; passes on what a changed object raises."""
     try:
         yield
     except FileNotFoundError as error:

@@ -1,4 +1,4 @@
-"""One object: tried until it is there whole or will not come; many at once are `transfer.py`.
+"""One object: retried until it is complete or cannot be had; many at once are in `transfer.py`.
 
 Length and MD5 are compared here. Whether an object is complete is decided by the caller's check.
 """
@@ -33,11 +33,11 @@ Facts = TypeVar("Facts")
 # encrypted under SSE-KMS or SSE-C (it has 32 digits there too).
 MD5_ETAG = re.compile(r'"?([0-9a-f]{32})"?')
 
-# So many times the tries of one object may meet a 503 before it counts as failed.
+# An object fails after this many times its attempts ended in a 503.
 PATIENCE = 10
 # A server that answers only 503 for this many seconds is not busy but down.
 LONGEST_BURST = 600.0
-# So many failures before anything comes through mean that the store is away.
+# This many failures before any success mean that the store is unreachable.
 AWAY_AFTER = 50
 # Objects of which two whole reads agree with each other and not with their ETag, before a store in
 # which no ETag was the MD5 counts as one whose ETags are none. One or two may be damaged in it.
@@ -49,7 +49,7 @@ LONGEST_WAIT = 20.0
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Bounds of a transfer: places at the same time, tries for an object, bytes of an object."""
+    """Limits of a transfer: concurrent requests, attempts per object, bytes of an object."""
 
     concurrency: int = 64
     attempts: int = 6
@@ -57,7 +57,7 @@ class Limits:
 
 
 class Came(NamedTuple):
-    """An object as it came, of the length and MD5 that were promised."""
+    """An object as received, with the expected length and MD5."""
 
     data: bytes
     md5: str
@@ -72,9 +72,9 @@ class Wanted(Generic[Tag, Facts]):
     Attributes:
         key: in the store.
         tag: anything the caller needs in the outcome.
-        check: bytes to what is wrong with them (None when whole) and facts for the outcome.
-        etag: of the copy that is already there; unchanged objects are not sent again.
-        known: the object as it came before; the store is not asked for it.
+        check: gives what is wrong with the bytes (None if complete) and facts for the outcome.
+        etag: of the existing copy; unchanged objects are not sent again.
+        known: the object as received before; the store is not asked for it.
     """
 
     key: str
@@ -86,7 +86,7 @@ class Wanted(Generic[Tag, Facts]):
 
 @dataclass(frozen=True, slots=True)
 class Outcome(Generic[Tag, Facts]):
-    """What became of an object; `data` and `facts` only where it was fetched whole."""
+    """The outcome of an object; `data` and `facts` only if it was fetched completely."""
 
     key: str
     tag: Tag
@@ -100,19 +100,19 @@ class Outcome(Generic[Tag, Facts]):
 
 
 class _SlowDownError(Exception):
-    """The store asks for less."""
+    """The store asks for fewer requests."""
 
 
 class _PassingError(Exception):
-    """A failure that a retry may not meet: a cut connection, a flipped bit, a 500."""
+    """A failure that a retry may avoid: a cut connection, a flipped bit, a 500."""
 
 
 class _OtherChecksumError(_PassingError):
-    """What came has not the checksum that S3 keeps of it."""
+    """The bytes do not have the checksum that S3 stores."""
 
 
 class _OtherMd5Error(_PassingError):
-    """What came has not the MD5 that its ETag promises, if it promises one."""
+    """The bytes do not have the MD5 of the ETag, if the ETag is one."""
 
     def __init__(self, came: Came, promised: str) -> None:
         super().__init__(f"MD5 {came.md5} is not the {promised} that the ETag promises")
@@ -121,7 +121,7 @@ class _OtherMd5Error(_PassingError):
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """What one transfer's threads share: limits, and how it goes so far."""
+    """Shared by the threads of a transfer: limits, and its state so far."""
 
     limits: Limits
     throttle: Throttle
@@ -135,13 +135,13 @@ class Bounds:
 
 
 class Streak:
-    """What the store was like so far, whichever thread asked it.
+    """The state of the store as all threads have seen it.
 
     Attributes:
-        failed: objects that failed, while none had come through.
-        store_was_there: whether any came through.
+        failed: objects that failed while none had arrived.
+        store_was_there: whether any arrived.
         quickest: seconds of the quickest answer.
-        etag_was_md5: whether any object had the MD5 that its ETag promises.
+        etag_was_md5: whether any object had its ETag as MD5.
         disagreeing: objects whose reads agree with each other and not with their ETag.
     """
 
@@ -155,23 +155,23 @@ class Streak:
 
     @property
     def etags_are_no_md5(self) -> bool:
-        """Whether ETags of 32 digits promise nothing here, as under SSE-KMS and SSE-C.
+        """Whether ETags of 32 digits are not MD5s here, as under SSE-KMS and SSE-C.
 
-        S3's headers say so, but obstore does not hand them on; so it is found by what comes.
+        S3's headers say so, but obstore does not expose them; so it is inferred from the objects.
         """
         return not self.etag_was_md5 and self.disagreeing >= DISAGREEING
 
     def tries(self, attempts: int) -> int:
-        """How many tries an object gets: one is enough to see that a store is still away.
+        """Attempts per object: one is enough to see that a store is still unreachable.
 
-        With all of them and their waits, a batch would take minutes before anybody learns of it.
-        Once the store was there it is expected back: with single tries, an outage of seconds would
-        cost all objects that are asked for in that time.
+        With all attempts and their waits, a batch would take minutes to fail. A store that has
+        answered is expected back: with single attempts, an outage of seconds would lose all
+        objects requested in that time.
         """
         return attempts if self.store_was_there or self.failed < AWAY_AFTER else 1
 
     def add(self, *, failed: bool) -> None:
-        """Notes how an object ended. Threads may miss each other's, as the count is only a hint."""
+        """Notes an outcome. Updates of threads may be lost, as the count is only a hint."""
         if failed:
             self.failed += 1
         else:
@@ -179,7 +179,7 @@ class Streak:
 
 
 class _Rereads:
-    """Whole reads of one object, none of which has the MD5 that its ETag promises."""
+    """Complete reads of one object, none of which has its ETag as MD5."""
 
     def __init__(self, streak: Streak) -> None:
         self._streak = streak
@@ -187,7 +187,7 @@ class _Rereads:
         self._counted = False
 
     def agree(self, came: Came) -> bool:
-        """Whether another read brought the same, in a store whose ETags are not MD5s."""
+        """Whether another read gave the same bytes, in a store whose ETags are not MD5s."""
         read = (came.md5, came.etag)
         if read not in self._seen:
             self._seen.add(read)
@@ -201,10 +201,10 @@ class _Rereads:
 def fetch(
     store: "ObjectStore", wanted: Wanted[Tag, Facts], bounds: Bounds
 ) -> Came | Outcome[Tag, Facts]:
-    """Tries until there is an outcome, the tries are used up, or all has ended.
+    """Retries until there is an outcome, the attempts are used up, or the transfer has ended.
 
-    An object whose MD5 is the one promised is handed over as it came, for `looked_at`; so is one of
-    which two reads agree, in a store whose ETags are not MD5s (`Streak.etags_are_no_md5`).
+    An object with the expected MD5 is returned unchecked, for `looked_at`; so is one of which two
+    reads agree, in a store whose ETags are not MD5s (`Streak.etags_are_no_md5`).
     """
     limits, throttle = bounds.limits, bounds.throttle
     reason, failures, refusals = "", 0, 0
@@ -230,7 +230,7 @@ def fetch(
             if failures < bounds.streak.tries(limits.attempts):
                 throttle.rest(_wait_before(failures))
         except BaseException:
-            # A check that raises ends the transfer; others must not wait for its place.
+            # A check that raises ends the transfer; other threads must not wait for it.
             throttle.leave(grant)
             raise
         else:
@@ -241,7 +241,7 @@ def fetch(
 
 
 def without_asking(wanted: Wanted[Tag, Facts], known: Came) -> Came | Outcome[Tag, Facts]:
-    """What the store would answer for an object that is known."""
+    """The outcome of an object that is known, without a request."""
     if wanted.etag is not None and wanted.etag == known.etag:
         return _ended(wanted, "unchanged", None)
     return known
@@ -255,7 +255,7 @@ def _wait_before(attempt: int) -> float:
 def _judge(
     store: "ObjectStore", wanted: Wanted[Tag, Facts], bounds: Bounds
 ) -> Came | Outcome[Tag, Facts]:
-    """One try: read, compare length and MD5; where none is promised, look at the content."""
+    """One attempt: reads, compares length and MD5; without an MD5, checks the content."""
     asked = time.monotonic()
     read = _read(store, wanted, bounds.limits)
     bounds.streak.quickest = min(bounds.streak.quickest, time.monotonic() - asked)
@@ -283,7 +283,7 @@ def _judge(
 
 
 def _compared(store: "ObjectStore", key: str, came: Came) -> bool | None:
-    """Whether an object that was uploaded in parts is what was uploaded; None if nobody says."""
+    """Whether an object that was uploaded in parts is intact; None if that is unknown."""
     if not PARTS_ETAG.fullmatch(came.etag or ""):
         return None
     file = in_memory(came.data)
@@ -316,11 +316,11 @@ def looked_at(wanted: Wanted[Tag, Facts], came: Came) -> Outcome[Tag, Facts]:
 def _read(
     store: "ObjectStore", wanted: Wanted[Tag, Facts], limits: Limits
 ) -> "tuple[bytes, ObjectMeta] | Outcome[Tag, Facts]":
-    """The whole object in one request, never glued from two: a changed object cannot slip in."""
+    """The whole object in one request, so that it is never joined from two versions."""
     options: GetOptions | None = {"if_none_match": wanted.etag} if wanted.etag else None
     try:
         found = obstore.get(store, wanted.key, options=options)
-        # Made anew, 3 µs, each time it is asked for.
+        # Computed on each access, 3 µs.
         meta = found.meta
         if meta["size"] > limits.object_bytes:
             return _ended(wanted, "refused", f"larger than {limits.object_bytes:,} bytes")
@@ -336,7 +336,7 @@ def _read(
 
 
 def _reads_otherwise_again(store: "ObjectStore", key: str, data: bytes) -> bool:
-    """Without an MD5 a flipped bit shows only in the content, so another read may be whole."""
+    """Without an MD5 a flipped bit shows only in the content, so another read may be intact."""
     try:
         return obstore.get(store, key).bytes().to_bytes() != data
     except (exceptions.BaseError, OSError) as error:

@@ -1,8 +1,7 @@
 """The objects of a bucket below a prefix, listed in parallel: key, size, ETag, Last-Modified.
 
-A page that fails is asked for again from the last key on, so that no object is lost or listed
-twice, and a listing that cannot be finished never passes for a whole one. The meaning of the keys
-is left to the caller.
+A page that fails is requested again from the last key on, so that no object is lost or listed
+twice, and an incomplete listing is an error. The meaning of the keys is left to the caller.
 """
 
 import random
@@ -43,8 +42,8 @@ class Span:
 
     Attributes:
         folder: all keys start with it, such as `metadata/`.
-        after: the first key follows this one; None for the first there is.
-        until: the last key is this one or comes before it; None for the last there is. Only for
+        after: the first key follows this one; None for the first.
+        until: the last key is this one or comes before it; None for the last. Only for
             stores that list in the order of the keys' bytes, as S3 does.
     """
 
@@ -54,7 +53,7 @@ class Span:
 
 
 def spans(folder: str, starts: str = string.digits) -> list[Span]:
-    """A folder cut into spans that can be listed at the same time and together are all of it.
+    """A folder cut into spans that can be listed concurrently and together are complete.
 
     obstore lists whole folders only (a prefix `metadata/1` finds `metadata/1/...` and not
     `metadata/1.json`), so the cuts are keys to begin and to end with.
@@ -79,14 +78,14 @@ def write_listing(
     attempts: int,
     display: Display | None = None,
 ) -> list[Path]:
-    """Lists spans at the same time, each to a Parquet file of its own.
+    """Lists spans concurrently, each to a Parquet file of its own.
 
     Args:
         store: what is listed.
         parts: see `spans`.
-        folder: where the files are made; their names give the order of the spans.
+        folder: for the files; their names give the order of the spans.
         concurrency: how many spans at the same time.
-        attempts: tries for one page.
+        attempts: per page.
         display: where progress is shown.
 
     Returns:
@@ -104,7 +103,7 @@ def write_listing(
             pages = _pages(store, span, attempts, ended)
             _write(path, pages, lambda keys: _count(tally, lock, keys, display))
         except BaseException:
-            # The other spans would be listed to their ends before anybody learns of it.
+            # Otherwise the other spans would be listed completely before the error is raised.
             ended.set()
             raise
         return path
@@ -125,7 +124,7 @@ def _pages(
     store: "ObjectStore", span: Span, attempts: int, ended: Event
 ) -> "Iterator[list[ObjectMeta]]":
     """The pages of a span; after a failure they resume behind the last key."""
-    # Folders list in no order, so that a listing cannot resume behind a key.
+    # Folders are listed without an order, so that a listing cannot resume behind a key.
     resumable = not isinstance(store, LocalStore)
 
     after, failures = span.after, 0

@@ -1,6 +1,6 @@
-"""A folder on disk that one process holds, so that no second one works in it at the same time.
+"""Locks a folder on disk, so that only one process works in it.
 
-What is held, and where nothing can be, is said by `folders.py`.
+Which folders are locked is decided by `folders.py`.
 """
 
 import fcntl
@@ -16,17 +16,17 @@ class FolderInUseError(OSError):
 
 @contextmanager
 def locked(folder: Path, *, wait: bool = False) -> Iterator[None]:
-    """Holds a folder while the `with` block lasts; the system lets go of it for a killed run.
+    """Locks a folder during the `with` block; the system unlocks it when a process is killed.
 
-    The folder itself is locked, so that no file of it stays behind. On a disk or a system that
-    knows no such locks nothing is held.
+    The folder itself is locked, so that no lock file is left. Disks and systems without such locks
+    lock nothing.
 
     Args:
-        folder: that is held.
-        wait: whether to wait for another process to let go of it.
+        folder: to lock.
+        wait: whether to wait until another process unlocks it.
 
     Raises:
-        FolderInUseError: another run holds it, and nobody waits.
+        FolderInUseError: another run has locked it and `wait` is false.
     """
     if os.name != "posix":
         yield
@@ -40,7 +40,7 @@ def locked(folder: Path, *, wait: bool = False) -> Iterator[None]:
 
 
 def is_held(folder: Path) -> bool | None:
-    """Whether a run holds a folder; None where nothing can be held."""
+    """Whether a run has locked a folder; None where locks are not possible."""
     if os.name != "posix":
         return None
 
@@ -65,5 +65,5 @@ def _lock(held: int, folder: Path, *, wait: bool) -> None:
             f"Another run is at work in {folder}; wait for its end, or take another folder."
         ) from None
     except OSError:
-        # Some disks in a network know no locks.
+        # Some network disks have no locks.
         return

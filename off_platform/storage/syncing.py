@@ -1,6 +1,6 @@
-"""Files and folders onto the disk, so that they outlive a power cut.
+"""Syncs files and folders to disk, so that they survive a power cut.
 
-What has to be there before what is decided in `folders.py`.
+The order is decided by `folders.py`.
 """
 
 import ctypes
@@ -12,7 +12,7 @@ from pathlib import Path
 
 
 def sync_one(path: Path) -> None:
-    """A file's bytes, or the names in a folder; a file system that cannot do it is left alone."""
+    """Syncs a file's bytes, or the names in a folder, if the file system can."""
     if os.name != "posix" and path.is_dir():
         return
     opened = os.open(path, os.O_RDONLY)
@@ -27,9 +27,9 @@ def sync_one(path: Path) -> None:
 
 
 def sync_all(path: Path) -> None:
-    """A file, or a folder with all files and folders in it.
+    """Syncs a file, or a folder with its content.
 
-    One call for a whole file system where there is one: a thousand photos synced one by one cost a
+    One call for the whole file system if possible: a thousand photos synced one by one cost a
     thousand commits of its journal.
     """
     if path.is_dir() and not _sync_file_system(path):

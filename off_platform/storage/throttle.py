@@ -1,7 +1,7 @@
 """Back-off of all requests together: S3 answers 503 SlowDown for a prefix, not for one request.
 
-Many clients that back off one by one keep the server at its limit; here a burst of SlowDowns halves
-what is on its way and holds everything for a moment, and each success lets a little more through.
+Clients that back off independently keep the server at its limit; here a burst of SlowDowns halves
+the requests under way and pauses all of them, and each success allows a little more.
 A few refusals among many answers are not a burst: only the refused request is retried.
 """
 
@@ -20,17 +20,17 @@ CALM_SHARE = 0.01
 
 
 class Grant(NamedTuple):
-    """Leave to make one request: since when, and whether it counts among those under way."""
+    """Permission for one request: since when, and whether it is counted as under way."""
 
     moment: float
     counted: bool
 
 
 class Throttle:
-    """How many requests may be on their way, and from when; shared by all threads."""
+    """How many requests may be under way, and from when; shared by all threads."""
 
     def __init__(self, most: int) -> None:
-        """Starts with `most` requests at the same time, which is also where it recovers to."""
+        """Starts with `most` requests at the same time, to which it also recovers."""
         self._most = most
         self._allowed = float(most)
         self._under_way = 0
@@ -44,17 +44,17 @@ class Throttle:
 
     @property
     def allowed(self) -> float:
-        """How many requests may be on their way now."""
+        """How many requests may be under way now."""
         return self._allowed
 
     @property
     def refused_seconds(self) -> float:
-        """How long ago anything came through."""
+        """Seconds since the last success."""
         return time.monotonic() - self._came_through_at
 
     @property
     def ended(self) -> bool:
-        """Whether nobody waits for what comes through any more."""
+        """Whether the transfer has ended."""
         return self._ended.is_set()
 
     def end(self) -> None:
@@ -64,11 +64,11 @@ class Throttle:
             self._changed.notify_all()
 
     def rest(self, seconds: float) -> None:
-        """Waits before another try, but not beyond the end."""
+        """Waits before a retry, but not beyond the end of the transfer."""
         self._ended.wait(seconds)
 
     def enter(self) -> Grant:
-        """Waits for a place; what it gives goes to `leave` or `slow_down` afterwards."""
+        """Waits for permission, which is passed to `leave` or `slow_down` afterwards."""
         if self._calm:
             # The lock costs more than a 25 kB object's copy when 64 threads want it; while nothing
             # was refused the number of threads is bound enough.
@@ -82,7 +82,7 @@ class Throttle:
             return Grant(time.monotonic(), counted=True)
 
     def leave(self, grant: Grant) -> None:
-        """A request that came through: one place is free, and the limit rises a little."""
+        """Ends a successful request; the limit rises a little."""
         self._came_through_at = time.monotonic()
         if self._calm and not grant.counted:
             return
@@ -95,10 +95,9 @@ class Throttle:
             self._changed.notify()
 
     def slow_down(self, grant: Grant) -> None:
-        """A request that was refused: in a burst everything waits, then resumes at half the rate.
+        """Ends a refused request: in a burst all wait, then resume at half the rate.
 
-        Requests sent before the last halving carry no new information, so that one burst
-        halves once.
+        Requests sent before the last halving are ignored, so that one burst halves once.
         """
         with self._changed:
             self._under_way -= grant.counted

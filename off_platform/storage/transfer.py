@@ -1,7 +1,8 @@
 """Many objects: fetched with bounds, verified, one outcome each, in order.
 
 Whether an object is complete is decided by the caller's check; where the bytes go is left to it too
-(`image_sets/build.py`). One object with its tries is `fetch.py`, a big one to a file `download.py`.
+(`image_sets/build.py`). One object with its retries is in `fetch.py`, a large one to a file in
+`download.py`.
 """
 
 import math
@@ -35,19 +36,19 @@ if TYPE_CHECKING:
 
 __all__ = ["Limits", "Outcome", "Wanted", "limits_from", "transfer"]
 
-# What may wait in memory for its turn; at 25 kB an object 1,280 of them, at 400 kB 80.
+# Bytes that may wait for their turn: 1,280 objects of 25 kB, or 80 of 400 kB.
 WINDOW_BYTES = 32 * 2**20
 COUNTED_BYTES = 2**18
 MOST_PLACES = 4096
 
 
 def limits_from(settings: Settings) -> Limits:
-    """The bounds of fetching, as the settings have them."""
+    """The limits of fetching from the settings."""
     return Limits(settings.concurrency, settings.attempts, settings.object_bytes_most)
 
 
 LARGEST_BATCH = 16
-# Before the first outcome gives a mean, few objects are asked for: they may be large.
+# Before the first outcome gives a mean, few objects are requested: they may be large.
 FIRST_MEAN_BYTES = 2 * 2**20
 # A store that answers sooner is near: so few threads keep it busy, and more of them would only wait
 # for the interpreter's lock (20,000 photos in 3.2 s with 6, in 3.7 s with 64).
@@ -72,15 +73,15 @@ def transfer(
     """Fetches objects and gives one outcome each, in the order they were wanted.
 
     Missing, changed, corrupt and refused objects are outcomes, not exceptions. Memory does not grow
-    with the number of objects: what waits for its turn is bounded in bytes.
+    with the number of objects: the bytes that wait for their turn are bounded.
 
     Args:
         store: opened without retries of its own (`objects.Access.retries`).
-        wanted: read as it is needed, so it may be a generator over any number of objects.
+        wanted: read lazily, so that it may be a generator over any number of objects.
         limits: bounds.
         display: where progress is shown.
-        tally: what is counted, with the total where it is known.
-        when_taken: called each time some outcomes were taken, before the next are waited for.
+        tally: counts the objects; has the total if it is known.
+        when_taken: called after each batch of outcomes, before waiting for the next.
 
     An interruption (Ctrl-C) while waiting is raised once the outcomes of what was on its way were
     given; nothing new is asked for meanwhile.
@@ -101,9 +102,9 @@ def transfer(
 
 
 class _Threads:
-    """As many threads as keep the store busy: few when it is near, all that are allowed when far.
+    """As many threads as keep the store busy: few for a near one, more for a far one.
 
-    Threads start with the first work they are given.
+    Threads start with their first work.
     """
 
     def __init__(self, most: int) -> None:
@@ -128,10 +129,10 @@ class _Threads:
 
 
 class _Row(Generic[Tag, Facts]):
-    """Batches under way, in order; a batch spares most of a future's 30 µs an object.
+    """Batches under way, in order; a batch saves most of a future's 30 µs per object.
 
-    A killed process loses what is under way. So no more is asked for than keeps the threads busy,
-    unless the batch whose turn it is takes long; and batches are small while little was done.
+    A killed process loses what is under way. So only as much is requested as keeps the threads
+    busy, unless the batch in turn takes long; and the first batches are small.
     """
 
     def __init__(
@@ -153,7 +154,7 @@ class _Row(Generic[Tag, Facts]):
         return self._submitted - len(self.batches)
 
     def fill(self, *, waiting: bool = False) -> None:
-        """Asks for more, as long as there is more and room for it."""
+        """Requests more, while there is more and room for it."""
         at_work = self._threads.at_work(self._bounds)
         most = at_work + max(SPARE_BATCHES, at_work // 4)
         places, size = self._room(at_work)
@@ -192,12 +193,12 @@ class _Row(Generic[Tag, Facts]):
         mean = self._bytes / self._taken if self._taken else FIRST_MEAN_BYTES
         places = max(1, min(int(WINDOW_BYTES / max(mean, 1)), MOST_PLACES))
         size = min(places // (4 * at_work), LARGEST_BATCH, self._taken // DONE_PER_UNDER_WAY)
-        # A stop loses the batches on their way, which must be no more than a moment's work.
+        # A stop loses the batches under way, so they must be no more than a moment's work.
         return places, max(1, min(size, int(BATCH_SECONDS / self._bounds.streak.quickest)))
 
 
 def bytes_of(outcomes: list[Outcome[Tag, Facts]]) -> int:
-    """Bytes of the objects that came."""
+    """Bytes of the objects that arrived."""
     return sum(len(outcome.data or b"") for outcome in outcomes)
 
 
@@ -214,7 +215,7 @@ def _in_order(
             row.wait()
             outcomes = row.take()
         except Exception:
-            # A check that raised is an error of the program: nothing more is waited for.
+            # A check that raised is a bug: do not wait for the others.
             raise
         except BaseException:
             bounds.end()
@@ -228,7 +229,7 @@ def _in_order(
 def _on_their_way(
     batches: deque[Future[list[Outcome[Tag, Facts]]]],
 ) -> Iterator[Outcome[Tag, Facts]]:
-    """What comes of the batches that were begun, up to the first object that was given up."""
+    """The outcomes of the batches under way, up to the first object that was abandoned."""
     for batch in reversed(batches):
         batch.cancel()
     for batch in batches:
@@ -243,10 +244,10 @@ def _on_their_way(
 def _fetch_batch(
     store: "ObjectStore", number: int, batch: list[Wanted[Tag, Facts]], bounds: Bounds
 ) -> list[Outcome[Tag, Facts]]:
-    """Fetches all, then looks at all: between two requests little of Python is run.
+    """Fetches all, then checks all: little Python runs between two requests.
 
-    Whoever comes back from a request needs the interpreter's lock, so that looking at each object
-    between requests took half as long again as all of it does now.
+    A thread that returns from a request needs the interpreter's lock: checking each object between
+    requests took 1.5 times as long in total.
     """
     came: list[Came | Outcome[Tag, Facts]] = []
     uncounted = 0

@@ -1,6 +1,6 @@
 """Multipart uploads that killed runs left in a bucket: their parts are paid for and not listed.
 
-Which uploads are ours is said by the caller's prefix.
+The caller's prefix decides which uploads are ours.
 """
 
 from collections.abc import Iterator
@@ -22,16 +22,16 @@ QUIET = timedelta(hours=1)
 def abort_dead_uploads(
     bucket: str, prefix: str, access: "Access", now: datetime | None = None
 ) -> list[str]:
-    """Aborts the uploads below a prefix of which no part came for an hour.
+    """Aborts the uploads below a prefix that got no part for an hour.
 
-    Where the bucket does not allow to list or abort them, or knows no uploads, nothing is done: a
+    If the bucket does not allow listing or aborting them, or has no uploads, nothing is done: a
     lifecycle rule of the bucket does the same (docs/server.md).
 
     Args:
         bucket: its name.
-        prefix: of the keys, without slash at its end; empty for the whole bucket.
+        prefix: of the keys, without a trailing slash; empty for the whole bucket.
         access: how it is reached, signed.
-        now: to measure from.
+        now: the current time.
 
     Returns:
         The keys.
@@ -55,7 +55,7 @@ def _uploads(client: Any, bucket: str, prefix: str) -> Iterator[dict[str, Any]]:
 
 
 def _goes_on(client: Any, of_upload: dict[str, str], quiet_since: datetime) -> bool:
-    """Whether a part of an upload came lately."""
+    """Whether an upload got a part recently."""
     return any(
         part["LastModified"] >= quiet_since
         for page in client.get_paginator("list_parts").paginate(**of_upload)

@@ -1,7 +1,7 @@
-"""How many bytes may wait in memory for their turn, however the sizes of the objects change.
+"""How many bytes may wait in memory for their turn, for any sizes of objects.
 
-Guesses from a mean fail when small objects are followed by large ones; here what really waits is
-counted. The next in turn proceeds even when the window is full, so nothing waits forever.
+Estimates from a mean fail when large objects follow small ones, so the waiting bytes are counted.
+The next in turn proceeds even if the window is full, so that nothing waits forever.
 """
 
 import threading
@@ -27,19 +27,19 @@ class Window:
                 self._changed.wait()
 
     def add(self, size: int) -> None:
-        """So many bytes wait from now on."""
+        """Adds bytes that wait from now on."""
         with self._changed:
             self._bytes += size
 
     def next_turn(self, batch: int, freed: int) -> None:
-        """It is this batch's turn; the bytes of those before it no longer wait."""
+        """Makes it this batch's turn; the bytes of earlier batches no longer wait."""
         with self._changed:
             self._turn = batch
             self._bytes -= freed
             self._changed.notify_all()
 
     def end(self) -> None:
-        """Wakes all waiting threads: there are no turns any more."""
+        """Wakes all waiting threads: the transfer has ended."""
         with self._changed:
             self._ended = True
             self._changed.notify_all()

@@ -1,6 +1,6 @@
-"""Which files a run may take in: those of the inbox, and of the folders that are set.
+"""Which files a run may import: those of the inbox and of the configured folders.
 
-Whoever may start runs in the UI names a path on the server; the file would be kept and shown.
+Anybody who may start runs in the UI can name a path on the server, whose file is stored and shown.
 """
 
 from pathlib import Path
@@ -9,19 +9,19 @@ from off_platform.storage.objects import is_local, local_folder
 
 
 class NotAllowedError(PermissionError):
-    """The path is in neither the inbox nor a folder that is set; the message names the setting."""
+    """The path is in neither the inbox nor a configured folder; the message names the setting."""
 
 
 def demand_allowed(place: str, inbox: str | None, folders: str) -> None:
-    """Ensures that a place may be read; links are followed before it is judged.
+    """Ensures that a path or URL may be imported; links are resolved first.
 
     Args:
         place: a path, or a URL.
-        inbox: the inbox that is set.
+        inbox: the configured inbox.
         folders: further folders or prefixes, separated by commas.
 
     Raises:
-        NotAllowedError: it may not.
+        NotAllowedError: it may not be imported.
     """
     for allowed in [inbox or "", *folders.split(",")]:
         if allowed.strip() and _is_below(place, allowed.strip()):

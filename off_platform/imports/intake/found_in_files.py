@@ -1,6 +1,6 @@
-"""What is found in the files of a folder while they are read, until its joined records are known.
+"""Findings of a folder's files while they are read, until the joined records are known.
 
-It is kept on disk, as any number of rows may be broken; who joins them is `joining.py`.
+It is kept on disk, as any number of rows may be broken; the files are joined by `joining.py`.
 """
 
 from collections.abc import Iterator, Sequence
@@ -18,7 +18,7 @@ from off_platform.storage.sql import literal
 if TYPE_CHECKING:
     import duckdb
 
-# What of the findings is read at once, at least.
+# Findings that are read at once, at least.
 _GROUP_ROWS = 10_000
 # The row is the first of them.
 _OF_FOUND = tuple(each.name for each in fields(Found))
@@ -27,16 +27,16 @@ _BESIDE_ROW = ", ".join(f'"{name}"' for name in _OF_FOUND[1:])
 
 
 class FoundInFiles:
-    """Findings by file and row, which are given back by the number of the joined record."""
+    """Takes findings by file and row; gives them by the number of the joined record."""
 
     def __init__(self, folder: Path, connection: "duckdb.DuckDBPyConnection") -> None:
-        """For files that are joined in a folder, over a connection for the tables of it."""
+        """Takes the folder in which files are joined, and a connection for its tables."""
         self._folder, self._connection = folder, connection
         self._parts: list[str] = []
         self._count = 0
 
     def take_in(self, file: int, found: Sequence[Found]) -> None:
-        """Puts down what was found in a file, in the order of the file."""
+        """Writes what was found in a file, in the order of the file."""
         if not found:
             return
         made: dict[str, pa.Array] = {
@@ -55,8 +55,8 @@ class FoundInFiles:
     def number(self) -> None:
         """Numbers them as the joined records in the table `origins`.
 
-        It has `number`, `file`, `row`, `line`; rows that are no records get the next numbers there,
-        by file and row.
+        It has `number`, `file`, `row`, `line`; rows that are not records get the next numbers, by
+        file and row.
         """
         self._connection.execute(f"""INSERT INTO origins
             SELECT row_number() OVER (ORDER BY file, row)
@@ -73,14 +73,14 @@ class FoundInFiles:
         )
 
     def of_whole_files(self) -> list[tuple[int, Found]]:
-        """Those of no row, each with its file."""
+        """Findings without a row, each with its file."""
         found = self._connection.execute(
             f"SELECT file, row, {_BESIDE_ROW} FROM {self._rows()} WHERE row IS NULL ORDER BY place"
         )
         return [(file, Found(*each)) for file, *each in found.fetchall()]
 
     def of_records(self, first: int, end: int) -> list[Found]:
-        """Those of the numbers from `first` until before `end`, as their rows."""
+        """Findings of the numbers from `first` until before `end`, as their rows."""
         found = self._connection.execute(
             f"SELECT number, {_BESIDE_ROW} FROM read_parquet({literal(str(self._numbered))}) "
             f"WHERE number >= {first} AND number < {end} ORDER BY number, place"
@@ -88,7 +88,7 @@ class FoundInFiles:
         return [Found(*each) for each in found.fetchall()]
 
     def of_lost_rows(self, first: int, rows: int) -> Iterator[list[Found]]:
-        """Those of rows that are no records: the numbers from `first`, so many at a time."""
+        """Findings of rows that are not records: the numbers from `first`, in batches."""
         ((last,),) = self._connection.execute("SELECT max(number) FROM origins").fetchall()
         for start in range(first, (last or 0) + 1, rows):
             yield self.of_records(start, start + rows)

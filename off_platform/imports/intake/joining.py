@@ -1,8 +1,7 @@
 """Several files as one import: "the templates spread a product over three files".
 
-They are joined on the product that their records name. A record of the joined import has a number
-of its own; in which file and row a finding is, is put back when the import is settled.
-Pictures beside the files are `pictures.py`.
+They are joined on the products of their records. A joined record has a number of its own; findings
+get their files and rows back at the end. Pictures beside the files are in `pictures.py`.
 """
 
 import shutil
@@ -44,9 +43,9 @@ from off_platform.storage.sql import literal
 if TYPE_CHECKING:
     import duckdb
 
-# Of a text, in a sentence about it.
+# Characters of a text in a message.
 MOST_SHOWN = 60
-# What of a file put down is read at once, at least.
+# Rows of a written file that are read at once, at least.
 _GROUP_ROWS = 10_000
 
 
@@ -92,7 +91,7 @@ class JoinedReader(Reader):
                 header=tuple(header),
             )
         )
-        # Of each column, the files that have it; its place is its name in the files put down.
+        # Of each column, the files that have it; its position is its name in the written files.
         self._files_of: dict[str, list[int]] = {}
         self._below = scratch
         self._origins = Origins([JoinedFile.of(reader) for reader in readers])
@@ -157,7 +156,7 @@ class JoinedReader(Reader):
         connection: "duckdb.DuckDBPyConnection",
         found: FoundInFiles,
     ) -> None:
-        """Puts a file's records down with the product that each names, and what was found."""
+        """Writes a file's records with their products, and what was found."""
         reader = self._opened(file)
         columns = columns_of(reader)
         parts: list[str] = []
@@ -200,7 +199,7 @@ class JoinedReader(Reader):
             """).fetchall()
 
     def _joined_query(self, first: int, end: int) -> str:
-        """SQL for joined records: number, texts, which are no texts, which disagree."""
+        """SQL for joined records: number, texts, which were not texts, which disagree."""
         chosen = []
         for at, files in enumerate(self._files_of.values()):
             chosen.append(f"coalesce({', '.join(f'file{file}.c{at}' for file in files)}) AS c{at}")
@@ -211,7 +210,7 @@ class JoinedReader(Reader):
             chosen.append(f"coalesce({flags}, false) AS n{at}")
             if len(files) > 1:
                 texts = ", ".join(f"trim(file{file}.c{at})" for file in files)
-                # Nulls count for nothing here.
+                # Nulls are ignored here.
                 chosen.append(
                     f"CASE WHEN len(list_distinct([{texts}])) > 1 THEN [{texts}] END AS d{at}"
                 )
@@ -240,7 +239,7 @@ class JoinedReader(Reader):
         return batch
 
     def _agreed(self, column: str, batch: Batch, said: pa.ListArray) -> pa.Array:
-        """The column with what the files say, where the first says nothing; reports the others."""
+        """The column's first value of the files; reports files that disagree."""
         places = pc.indices_nonzero(said.is_valid()).to_pylist()
         agreed = batch.columns[column].take(pa.array(places, pa.int64())).to_pylist()
         for nth, at in enumerate(places):
@@ -270,9 +269,9 @@ class JoinedReader(Reader):
 
 
 def _sort(number: int, folder: Path, connection: "duckdb.DuckDBPyConnection") -> None:
-    """Puts a file's records down in the order of the joined ones.
+    """Writes a file's records in the order of the joined ones.
 
-    So they can be joined in batches: joining holds all of what it joins in memory.
+    So they can be joined in batches: a join holds everything in memory.
     """
     made = folder / f"sorted{number}.parquet"
     copy_query(
@@ -291,7 +290,7 @@ _NO_ROWS = "(SELECT NULL::BIGINT AS row, NULL::BIGINT AS line, NULL::VARCHAR AS 
 
 
 def _of_file(error: UnreadableError, file: Path, source: SourceFile | None) -> UnreadableError:
-    """What one file of the folder is refused for, with the file's name."""
+    """The reason for which one file of the folder is refused, with its name."""
     beside = [_with_file(each, file) for each in error.beside]
     return UnreadableError(_with_file(error.found, file), beside, file, source)
 
@@ -301,7 +300,7 @@ def _with_file(found: Found, file: Path) -> Found:
 
 
 def _with_keys(batch: Batch, columns: Columns, places: dict[str, int]) -> pa.Table:
-    """A batch as it is put down: row, product, and of each column text and whether it was none."""
+    """A batch as it is written: row, product, and each column's text and whether it was missing."""
     key = pa.nulls(len(batch.rows), pa.string())
     for name in columns.identifiers:
         if name in batch.columns:

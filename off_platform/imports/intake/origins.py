@@ -1,6 +1,6 @@
 """In which file, row, line and cell the findings of a joined import are.
 
-Its records have numbers of their own while it is validated; who joins them is `joining.py`.
+Its records have numbers of their own while it is validated; they are joined by `joining.py`.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -20,7 +20,7 @@ from off_platform.storage.sql import literal
 if TYPE_CHECKING:
     import duckdb
 
-# Number of what the header of the joined import would be, and of its first record.
+# Numbers of the header of the joined import, and of its first record.
 HEADER = 1
 FIRST = 2
 _ORIGINS = "origins.parquet"
@@ -28,14 +28,14 @@ _ORIGINS = "origins.parquet"
 
 @dataclass(frozen=True, slots=True)
 class JoinedFile:
-    """What is asked of a file after it was joined.
+    """The facts of a joined file that are needed later.
 
     Attributes:
-        name: as people see it.
+        name: as shown to people.
         sheet: of XLSX.
         header: of tables, its columns' names.
-        header_row: the row of these.
-        header_line: of texts, its line.
+        header_row: the row of the header.
+        header_line: the line of the header, in text formats.
     """
 
     name: str
@@ -46,7 +46,7 @@ class JoinedFile:
 
     @classmethod
     def of(cls, reader: Reader) -> "JoinedFile":
-        """For a file that was opened."""
+        """Of an opened file."""
         source = reader.source
         return cls(source.name, source.sheet, source.header, reader.header_row, reader.header_line)
 
@@ -55,11 +55,11 @@ class Origins:
     """The origin of each joined record, by number; on disk, as there may be any number."""
 
     def __init__(self, files: Sequence[JoinedFile]) -> None:
-        """For the files of an import, in the order in which they are joined."""
+        """Takes the files of an import, in the order in which they are joined."""
         self._files = files
 
     def put_down(self, connection: "duckdb.DuckDBPyConnection", folder: Path) -> None:
-        """Keeps the table `origins` (`number`, `file`, `row`, `line`) in a folder."""
+        """Writes the table `origins` (`number`, `file`, `row`, `line`) to a folder."""
         copy_query(connection, "FROM origins", folder / _ORIGINS)
 
     def names_of(self, rows: pa.Array, folder: Path) -> pa.Array:
@@ -79,7 +79,7 @@ class Origins:
     def put_places(
         self, findings: Path, folder: Path, files_of: Mapping[str, Sequence[int]]
     ) -> None:
-        """Puts file, row, line, sheet and cell in; of files with the column, the first is named.
+        """Fills in file, row, line, sheet and cell; of files with the column, the first is named.
 
         Args:
             findings: the file of the table `import_findings`, which is replaced.
@@ -103,7 +103,7 @@ class Origins:
     def _columns(
         self, named: Iterable[str], files_of: Mapping[str, Sequence[int]]
     ) -> Iterator[tuple[object, ...]]:
-        """Of columns, or several in one name, the files that have them, and their cells there."""
+        """The files that have a column, or several columns in one name, and their cells there."""
         for column in named:
             parts = [column] if column in files_of else column.split(SEVERAL)
             for file in files_of.get(parts[0], ()):

@@ -1,6 +1,6 @@
-"""An import as it came: kept in the lake unchanged, under a key made of its name and its bytes.
+"""The original of an import: stored unchanged in the lake, under a key of its name and bytes.
 
-A corrected file is another import, the same file twice is not. What it holds: `validation.py`.
+A corrected file is another import, the same file twice is not. Its content: `validation.py`.
 """
 
 import json
@@ -52,9 +52,9 @@ class TakenIn:
     Attributes:
         key: its partition, `name@first 8 digits of its SHA-256`.
         name: of the file or folder, as the producer has it.
-        source: what it is; None when it cannot be read as an import.
-        refused: why it cannot be read; empty when it can.
-        imported_at: when it was first taken in.
+        source: facts of the file; None if it cannot be read as an import.
+        refused: why it cannot be read; empty if it can.
+        imported_at: when it was first imported.
     """
 
     key: str
@@ -68,7 +68,7 @@ def key_of(path: Path) -> str:
     """The key of a file or folder.
 
     Raises:
-        OSError: it is not there or may not be read.
+        OSError: it does not exist or may not be read.
     """
     return key_from(path.name, sha256_of(path))
 
@@ -84,14 +84,14 @@ def key_from(file: str, sha256: str) -> str:
 
 
 def take_in(lake: Lake, path: Path, key: str) -> str:
-    """Keeps a file or folder in the lake, unchanged; one that is there whole stays.
+    """Stores a file or folder in the lake, unchanged, unless it is already there.
 
     Returns:
         Its SHA-256.
 
     Raises:
-        OtherFileError: it is not what the key names.
-        OSError: it cannot be read, or the lake not be written.
+        OtherFileError: it is not the file of the key.
+        OSError: it cannot be read, or the lake cannot be written.
     """
     folder = of_import(lake, key)
     # The name is the producer's, and is shown in the findings.
@@ -105,12 +105,12 @@ def take_in(lake: Lake, path: Path, key: str) -> str:
         else:
             made.mkdir()
             shutil.copyfile(path, copy)
-        # Of the copy, as the producer may change the file meanwhile.
+        # The copy is hashed, as the producer may change the file meanwhile.
         sha256 = sha256_of(copy)
         found = key_from(path.name, sha256)
         if found != key:
             raise OtherFileError(f"{path} is {found}, not {key}: it was changed since.")
-        # In a bucket, a run that was killed may have put some of the files.
+        # In a bucket, a killed run may have stored some of the files.
         if folder.sizes(ORIGINAL) != _sizes(made):
             folder.place(made, ORIGINAL)
         if passed_over:
@@ -124,7 +124,7 @@ def _sizes(made: Path) -> dict[str, int]:
 
 
 def _not_plain(root: Path, passed_over: list[str]) -> Callable[[str, list[str]], set[str]]:
-    """What `copytree` leaves out, and notes: links, pipes and devices."""
+    """Has `copytree` skip links, pipes and devices, and notes them."""
 
     def ignored(folder: str, names: list[str]) -> set[str]:
         paths = [Path(folder, name) for name in names]
@@ -136,7 +136,7 @@ def _not_plain(root: Path, passed_over: list[str]) -> Callable[[str, list[str]],
 
 
 def not_kept(lake: Lake, key: str) -> list[Found]:
-    """`file_not_read` of what stood in an import's folder and is not kept, as it is not a file."""
+    """`file_not_read` for links, pipes and devices of an import's folder, which are not stored."""
     folder = of_import(lake, key)
     if not folder.exists(NOT_KEPT):
         return []
@@ -156,17 +156,17 @@ def record(
     now: datetime | None = None,
     sha256: str = "",
 ) -> TakenIn:
-    """Notes in the table `imports` what a kept import is, and when it was first taken in.
+    """Writes the facts of a stored import, and when it was first imported, to the table `imports`.
 
     Args:
-        lake: that it is kept in.
+        lake: in which it is stored.
         key: of the import.
         connection: to the lake.
         now: the clock's by default.
-        sha256: of what was kept in this run, see `original`.
+        sha256: if it was stored in this run, see `original`.
 
     Raises:
-        NotTakenInError: it is not kept.
+        NotTakenInError: it is not stored.
     """
     source, refused = None, ""
     with original(lake, key, sha256) as (path, known):
@@ -201,7 +201,7 @@ _OF_SOURCE = ("format", "bytes", "sha256", "encoding", "delimiter", "sheet")
 
 
 def imported_at(lake: Lake, key: str, connection: "duckdb.DuckDBPyConnection") -> datetime | None:
-    """When an import was first taken in; None when it was not."""
+    """When an import was first imported; None if it was not."""
     if not lake.has(IMPORTS.name, (IMPORT, key)):
         return None
     rows = lake.rows_of(IMPORTS.name, (IMPORT, key))
@@ -211,15 +211,15 @@ def imported_at(lake: Lake, key: str, connection: "duckdb.DuckDBPyConnection") -
 
 @contextmanager
 def original(lake: Lake, key: str, sha256: str = "") -> Iterator[tuple[Path, str]]:
-    """The kept file or folder, as one of this machine, and its SHA-256.
+    """The stored file or folder, as a local path, and its SHA-256.
 
     Args:
-        lake: that it is kept in.
+        lake: in which it is stored.
         key: of the import.
-        sha256: of what was kept in this run; without it all bytes are read, to know they are whole.
+        sha256: if it was stored in this run; otherwise all bytes are read to verify them.
 
     Raises:
-        NotTakenInError: it is not kept, or not all of it.
+        NotTakenInError: it is not stored, or incomplete.
     """
     folder = of_import(lake, key)
     if ORIGINAL not in folder.folders():
@@ -241,7 +241,7 @@ def of_import(lake: Lake, key: str) -> Folder:
     """The folder of an import in the lake: its original, report, findings and corrected copy.
 
     Raises:
-        NotTakenInError: the key is none.
+        NotTakenInError: the key is not valid.
     """
     if not KEY.fullmatch(key):
         raise NotTakenInError(f"{key[:80]!r} is not an import; imports are named name@12345678.")

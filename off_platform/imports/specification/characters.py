@@ -3,10 +3,10 @@
 import re
 from itertools import zip_longest
 
-# All that `str.strip` removes, as inside of a character class; RE2 knows no such class.
+# Everything that `str.strip` removes, for a character class; RE2 has no such class.
 SPACES = "\t-\r\x1c- \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
 # Invisible, and without a meaning in these texts: zero width spaces, soft hyphens, marks
-# of a byte order, what turns the direction of text; marks of direction in a text of one direction;
+# of a byte order, overrides of direction; marks of direction in a text of one direction;
 # joiners beside Latin letters, which nothing joins.
 _DIRECTED = "\u0590-\u061b\u061d-\u08ff\ufb1d-\ufdff\ufe70-\ufefc"
 ALWAYS_UNSEEN = "\u200b\u2060-\u2064\u00ad\ufeff\u180e\u202a-\u202e\u2066-\u2069"
@@ -14,11 +14,11 @@ INVISIBLE = (
     f"[{ALWAYS_UNSEEN}]|(?:^|[\\x00-\u024f])[\u200c\u200d]+|[\u200c\u200d]+(?:[\\x00-\u024f]|$)"
     f"|^[^{_DIRECTED}]*[\u200e\u200f\u061c][^{_DIRECTED}]*$"
 )
-# Of no text, but for tab and line ends.
+# In no text; tab and line ends are allowed.
 CONTROLS = "\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f"
 # Line and paragraph separators, which spreadsheets show as nothing or as a box.
 LINES = "\u2028\u2029"
-# Text of nothing but these says nothing: white space, and what is invisible.
+# A text of only these is empty: white space and invisible characters.
 NOT_SEEN = (
     "".join(chr(code) for code in range(0x3001) if chr(code).isspace())
     + "\u200b\u200c\u200d\u200e\u200f\u2060\u00ad\ufeff"
@@ -26,7 +26,7 @@ NOT_SEEN = (
 # An address with http or https and a host.
 _UNSEEN = f"{CONTROLS}{SPACES}{ALWAYS_UNSEEN}\ufffd"
 HOST_LABEL = f"[^\\x00-,/:-@\\[-\\^`{{-\\x7f.{_UNSEEN}]+"
-# Python and RE2 read it alike. No user name: it only makes another host look like the right one.
+# Same in Python and RE2. No user name: it only makes another host look like the right one.
 URL = (
     rf"[hH][tT][tT][pP][sS]?://(?:(?:{HOST_LABEL}\.)*{HOST_LABEL}\.?|\[[0-9a-fA-F:.]+\])(?::[0-9]{{1,5}})?"
     rf"(?:[/?#][^\"<>\\^`{{|}}{_UNSEEN}]*)?"
@@ -44,10 +44,10 @@ _HAS_DIRECTION = re.compile(f"[{_DIRECTED}]")
 def without_invisible(text: str) -> tuple[str, str]:
     """A text without invisible characters that have no meaning in it.
 
-    Joiners of scripts and emoji stay. Line separators become spaces.
+    Joiners of scripts and emoji are kept. Line separators become spaces.
 
     Returns:
-        The text, and the first of the characters that were removed; empty when none was.
+        The text, and the first removed character; empty if none was.
     """
     if text.isascii() or not _INVISIBLE.search(text):
         return text, ""

@@ -1,10 +1,9 @@
-"""Texts that a spreadsheet would take for formulas: harmless in CSV that we write, and back. Pure.
+"""Texts that a spreadsheet would run as formulas: made harmless in CSV, and restored. Pure.
 
-CSV has no types, so that `=HYPERLINK(...)` in a producer's file would be run by whoever opens our
-copy of it ("CSV Injection" of OWASP). A quote in front makes it a text. In our lists of findings
-every text that may be a formula gets one; in the corrected copy, which is the producer's own file,
-only those that compute something, each counted and noted; it is taken away again when the copy is
-handed in.
+CSV has no types, so a spreadsheet that opens our copy of a producer's file would run its
+`=HYPERLINK(...)` ("CSV Injection" of OWASP). A leading quote makes it a text. In lists of findings
+every text that may be a formula gets one; in the corrected copy only those that compute something,
+each counted and noted. The quote is removed again when the copy is imported.
 """
 
 import re
@@ -19,12 +18,12 @@ _QUOTED = r"^'[\s']*[=+\-@]"
 
 
 def neutral(text: str) -> str:
-    """A text that no spreadsheet takes for a formula; numbers such as `-5` stay as they are."""
+    """A text that no spreadsheet runs as a formula; numbers such as `-5` are kept."""
     return f"'{text}" if looks_like_one(text) else text
 
 
 def looks_like_one(text: str) -> bool:
-    """Whether a spreadsheet may take a text for a formula."""
+    """Whether a spreadsheet may run a text as a formula."""
     return bool(_FORMULA.match(text)) and not _is_number(text)
 
 
@@ -34,12 +33,12 @@ def computes(text: str) -> bool:
 
 
 def as_it_was(text: str) -> str:
-    """A text of a corrected copy without the quote that was put in front."""
+    """A text of a corrected copy without the added quote."""
     return text[1:] if text.startswith("'") and computes(text[1:]) else text
 
 
 def as_they_were(texts: pa.StringArray) -> pa.StringArray:
-    """`as_it_was` of a column."""
+    """`as_it_was` for a column."""
     quoted = pc.fill_null(pc.match_substring_regex(texts, _QUOTED), fill_value=False)
     if not pc.any(quoted).as_py():
         return texts

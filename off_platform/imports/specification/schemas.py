@@ -1,8 +1,8 @@
 """Pandera schemas, built from the fields and rules of the document. A check is named by its rule.
 
-Numbers, and what follows from several numbers of one record, are checked so in every batch. All
-three schemas are checked once more on the table of accepted records (`checks.py`): there they are
-the gate behind the readers of `values/`, which judge the texts themselves and give reasons.
+Numbers, and values computed from several numbers of one record, are checked in every batch. All
+three schemas are checked again on the table of accepted records (`checks.py`): there they are
+independent of the readers of `values/`, which judge the texts themselves and give reasons.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -38,7 +38,7 @@ FLOAT_NOISE = 1e-9
 NUMBERS: tuple[Field, ...] = tuple(field for field in FIELDS if field.type == "number")
 
 
-# What a barcode that was accepted has: UPC-E without its number system and check digit, EAN-8 or
+# Lengths of accepted barcodes: UPC-E without its number system and check digit, EAN-8 or
 # UPC-E, UPC-A, EAN-13, GTIN-14.
 BARCODE_LENGTHS = (6, 8, 12, 13, 14)
 # Unix seconds of ten digits at most, which end in the year 2286; milliseconds have thirteen.
@@ -49,7 +49,7 @@ _CHECKED = "|".join(f"[0-9]{{{length}}}" for length in BARCODE_LENGTHS[1:])
 
 @cache
 def accepted_schema() -> pa_pandera.DataFrameSchema:
-    """What the texts of accepted records fulfil, whichever reader let them pass.
+    """The conditions that texts of accepted records meet, with any reader.
 
     Columns are fields of the document, `product`, and `name`, the first of the record's names in
     any language; timestamps are Unix seconds. Numbers are `number_schema` and `derived_schema`.
@@ -90,7 +90,7 @@ def _must_be_there(rule_id: str) -> pa_pandera.Check:
 
 
 def _of_pattern(rule_id: str, pattern: str) -> pa_pandera.Check:
-    # `$` would let a newline at the end pass.
+    # `$` would allow a newline at the end.
     return pa_pandera.Check.str_matches(rf"^(?:{pattern})\Z", error=_rule(rule_id))
 
 
@@ -105,7 +105,7 @@ def _barcode_checks() -> list[pa_pandera.Check]:
 
 
 def _check_digits(codes: "pd.Series[str]") -> "pd.Series[bool]":
-    """Of what has digits, and the length of a barcode with a check digit."""
+    """Whether check digits hold, for codes of a length that has one."""
     texts = pa.array(codes.to_numpy(dtype=object), pa.string())
     upc_e = expanded_upc_e(texts).is_valid().to_numpy(zero_copy_only=False)
     holds = pd.Series(check_digits_hold(texts) | upc_e, index=codes.index)
@@ -137,13 +137,13 @@ _TEXT_CHECKS: Mapping[Type, Callable[[], list[pa_pandera.Check]]] = {
     "timestamp": _timestamp_checks,
     "url": lambda: [_of_pattern("not_a_url", URL)],
 }
-# Of the others every text is possible, or what is wrong with them is a warning.
+# The other types allow any text, or their rules are warnings.
 BOUNDED_TYPES = (*_TEXT_CHECKS, "number")
 
 
 @cache
 def number_schema() -> pa_pandera.DataFrameSchema:
-    """Bounds of every number that the document has a field for, absent ones are no matter."""
+    """Bounds of the document's numeric fields; missing columns are allowed."""
     return pa_pandera.DataFrameSchema(
         {
             field.name: pa_pandera.Column(
@@ -173,7 +173,7 @@ def _bounds(field: Field) -> list[pa_pandera.Check]:
 
 
 def _off_limit(field: Field) -> float | None:
-    """In the field's unit; energy without a known unit has none."""
+    """The limit in the field's unit; energy without a known unit has none."""
     if field.unit == "kJ":
         return OFF_MOST_KJ
     grams = GRAMS_IN.get(field.unit or "")
@@ -197,13 +197,13 @@ DERIVED: Mapping[str, tuple[tuple[str, ...], float, float]] = {
 
 
 def derive(numbers: pd.DataFrame) -> pd.DataFrame:
-    """What `derived_schema` looks at, from the numbers of a batch.
+    """The columns of `derived_schema`, computed from the numbers of a batch.
 
     Args:
-        numbers: a column a field, per 100 g; NaN where a value is missing or out of its range.
+        numbers: one column per field, per 100 g; NaN where a value is missing or out of its range.
 
     Returns:
-        A column a rule of `DERIVED` whose fields are there; NaN where a value is missing. Sums in
+        One column per rule of `DERIVED` whose fields are present; NaN where a value is missing. Sums in
         grams, of the macronutrients that are given; differences, positive when the rule is broken;
         of energy, the kJ outside of the range that the kcal allow.
     """
@@ -220,7 +220,7 @@ def derive(numbers: pd.DataFrame) -> pd.DataFrame:
 
 
 def _sum(given: "Sequence[pd.Series[float]]") -> "pd.Series[float]":
-    """Of those that are given; NaN where none is."""
+    """The sum of the given columns; NaN where all are missing."""
     return pd.concat(given, axis="columns").sum(axis="columns", min_count=1)
 
 
@@ -242,7 +242,7 @@ _COMPUTE: Mapping[str, Callable[..., "pd.Series[float]"]] = {
 
 @cache
 def derived_schema() -> pa_pandera.DataFrameSchema:
-    """Bounds of what `derive` makes."""
+    """Bounds of the columns of `derive`."""
     return pa_pandera.DataFrameSchema(
         {
             rule: pa_pandera.Column(
@@ -257,7 +257,7 @@ def derived_schema() -> pa_pandera.DataFrameSchema:
 
 
 def failures(schema: pa_pandera.DataFrameSchema, frame: pd.DataFrame) -> pd.DataFrame:
-    """What of a batch fails a schema.
+    """The values of a batch that fail a schema.
 
     Args:
         schema: of this module.
@@ -267,7 +267,7 @@ def failures(schema: pa_pandera.DataFrameSchema, frame: pd.DataFrame) -> pd.Data
         `column`, `check` (the rule) and `index` of every value that fails.
 
     Raises:
-        RuntimeError: a check itself failed, or the frame has other columns: a bug of ours.
+        RuntimeError: a check raised an error, or the frame has other columns; a bug of ours.
     """
     try:
         schema.validate(frame, lazy=True)
@@ -281,5 +281,5 @@ def failures(schema: pa_pandera.DataFrameSchema, frame: pd.DataFrame) -> pd.Data
 
 
 def _rule(rule_id: str) -> str:
-    """The id of a rule that there is."""
+    """The id of an existing rule."""
     return BY_ID[rule_id].id

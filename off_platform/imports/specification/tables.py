@@ -1,7 +1,7 @@
 """The tables of the imports wing, as data, built from the document's fields.
 
-What the records must fulfil is in `rules.py`; the checks of `PRODUCTS_ACCEPTED` are those of all
-rules, as that is the table that must not hold what breaks them.
+The rules of records are in `rules.py`; `PRODUCTS_ACCEPTED` has the checks of all rules, as it
+must not hold records that break them.
 """
 
 from collections.abc import Mapping
