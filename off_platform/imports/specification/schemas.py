@@ -203,9 +203,9 @@ def derive(numbers: pd.DataFrame) -> pd.DataFrame:
         numbers: one column per field, per 100 g; NaN where a value is missing or out of its range.
 
     Returns:
-        One column per rule of `DERIVED` whose fields are present; NaN where a value is missing. Sums in
-        grams, of the macronutrients that are given; differences, positive when the rule is broken;
-        of energy, the kJ outside of the range that the kcal allow.
+        One column per rule of `DERIVED` whose fields are present, NaN for missing values. Sums
+        of the given macronutrients are in grams; differences are positive if the rule is broken;
+        energy is the kJ outside of the range that the kcal allow.
     """
     # A missing value adds nothing: 60 g and 41 g are too much with any third value.
     some = any(name in numbers for name in MACRONUTRIENTS)
