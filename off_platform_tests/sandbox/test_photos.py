@@ -96,6 +96,8 @@ def test_products_differ_in_size_shape_language_and_country() -> None:
     assert {each.shape for each in SHELF} == {"box", "bag", "can", "bottle", "jar"}
     assert {each.language for each in SHELF} == set(LANGUAGES)
     assert len({each.country for each in SHELF}) >= 6
+    assert {each.food.name for each in SHELF} <= WORDS.keys()
+    assert all({*each.food.ingredients} <= WORDS.keys() for each in SHELF)
 
 
 def test_some_photos_are_stored_turned_and_some_progressive() -> None:
