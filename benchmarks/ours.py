@@ -15,6 +15,7 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from off_platform.sandbox.bins_bucket import make_bins_bucket
+from off_platform.storage.fetch import Limits
 from off_platform.storage.lake import Lake
 from off_platform.storage.objects import Access, Source
 
@@ -84,8 +85,7 @@ def _chosen(lake: Lake, connection: "duckdb.DuckDBPyConnection", photos: int) ->
 
 def image_set(lake: str, url: str, folder: str, layout: str, photos: str, gallery: str) -> None:
     """A whole image set of a bucket, every object compared with length and MD5 and looked at."""
-    from off_platform.image_sets.how import How  # noqa: PLC0415 - only this step
-    from off_platform.images.choice import Choice, MonthOptions  # noqa: PLC0415 - the same
+    from off_platform.images.choice import Choice, MonthOptions  # noqa: PLC0415 - only this step
     from off_platform.images.image_set import Request, make_image_set  # noqa: PLC0415 - the same
     from off_platform.storage.folders import LocalFolder  # noqa: PLC0415 - the same
 
@@ -93,12 +93,12 @@ def image_set(lake: str, url: str, folder: str, layout: str, photos: str, galler
     source = Source("s3://bucket", Access(endpoint=url))
     request = Request(
         "benchmark",
-        Choice(kind="400", n=None),
+        Choice.model_validate(
+            {"kind": "400", "n": None, "layout": layout, "gallery_samples": int(gallery)}
+        ),
         "A set of the benchmarks.",
-        group_samples=1000,
-        how=How("files" if layout == "files" else "shards"),
-        gallery_samples=int(gallery),
-        run=MonthOptions(),
+        Limits(),
+        MonthOptions(),
     )
     with into.connect() as connection:
         made = make_image_set(into, source, request, LocalFolder(Path(folder)), connection)

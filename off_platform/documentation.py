@@ -19,7 +19,7 @@ from off_platform.imports.specification import tables as imports
 from off_platform.imports.specification.fields import FIELDS, Field
 from off_platform.imports.specification.rules import CHECKS, RULES, ImportRule
 from off_platform.quality import Column, Table
-from off_platform.settings import Settings
+from off_platform.settings import COMMON, Settings
 
 DOCS = Path("docs")
 DECLARED = Path("image_sets.toml")
@@ -104,14 +104,7 @@ def _rules(rules: Iterable[ImportRule]) -> list[str]:
 
 def settings_page() -> str:
     """Every setting."""
-    rows = (
-        (
-            f"`OFF_PLATFORM_{name.upper()}`",
-            "" if field.default is None or not str(field.default) else f"`{field.default}`",
-            field.description or "",
-        )
-        for name, field in Settings.model_fields.items()
-    )
+    seldom = [name for name in Settings.model_fields if name not in COMMON]
     return _page(
         [
             "# Settings",
@@ -119,12 +112,30 @@ def settings_page() -> str:
             (
                 "Environment variables, or lines of `.env` in the folder that the platform is "
                 "started in. Credentials are not settings: a signed bucket or lake takes them from "
-                "the ordinary AWS chain."
+                "the ordinary AWS chain. What differs from set to set is declared with the set: "
+                "[image_sets.md](image_sets.md)."
             ),
             "",
-            *_table(("setting", "default", "what it is"), rows),
+            *_settings(COMMON),
+            "",
+            "## Seldom changed",
+            "",
+            *_settings(seldom),
         ]
     )
+
+
+def _settings(names: Iterable[str]) -> list[str]:
+    fields = {name: Settings.model_fields[name] for name in names}
+    rows = (
+        (
+            f"`OFF_PLATFORM_{name.upper()}`",
+            "" if field.default is None or not str(field.default) else f"`{field.default}`",
+            field.description or "",
+        )
+        for name, field in fields.items()
+    )
+    return _table(("setting", "default", "what it is"), rows)
 
 
 def image_sets_page() -> str:
@@ -141,7 +152,8 @@ def image_sets_page() -> str:
     ]
     for wing, (choice, run) in _CHOICES.items():
         lines += [f"## {wing}", "", *_options(choice), ""]
-        lines += ["Of a run, not declared:", "", *_options(run), ""]
+        if run.model_fields:
+            lines += ["Of a run, not declared:", "", *_options(run), ""]
     return _page(lines)
 
 
@@ -177,7 +189,7 @@ def with_reference(declarations: str) -> str:
         lines += ["#", f"# Options of [{wing}.*], all with defaults:"]
         described = [("description", "A sentence for people.")]
         described += [(option.name, option.described) for option in options_of(choice)]
-        lines += [f"#   {name:<16}  {what}" for name, what in described]
+        lines += [f"#   {name:<18}  {what}" for name, what in described]
     sets = declarations[declarations.index("\n[") :]
     return "\n".join(lines) + "\n" + sets
 

@@ -37,6 +37,21 @@ IN_SANDBOX = {
     "bins_bucket": str(SANDBOX / "aft-vbi-pds"),
     "products_dump": str(SANDBOX / "products.csv.gz"),
 }
+# Those that most people set; docs/settings.md has them first.
+COMMON = (
+    "sandbox",
+    "lake",
+    "images_bucket",
+    "bins_bucket",
+    "products_dump",
+    "inbox",
+    "import_folders",
+    "image_sets",
+    "concurrency",
+    "unattended",
+    "alerts",
+    "alert_ui",
+)
 PREFIX = "OFF_PLATFORM_"
 TOPIC = "arn:aws:sns:eu-west-3:123456789012:alerts"
 _RECEIVER = re.compile(
@@ -138,13 +153,15 @@ def _split(receivers: SecretStr) -> list[str]:
 Location = Annotated[str, AfterValidator(_location)]
 Memory = Annotated[str, AfterValidator(_memory)]
 Endpoint = Annotated[str, AfterValidator(_endpoint)]
-Layout = Literal["shards", "files"]
 Cron = Annotated[str, AfterValidator(_cron)]
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class Settings(BaseSettings):
-    """All settings; each is read from `OFF_PLATFORM_` and its name in capitals."""
+    """All settings; each is read from `OFF_PLATFORM_` and its name in capitals.
+
+    What differs from set to set is an option of the set instead, see `image_sets/options.py`.
+    """
 
     model_config = SettingsConfigDict(
         env_prefix=PREFIX,
@@ -196,10 +213,6 @@ class Settings(BaseSettings):
     image_sets: Path = Field(
         default=Path("image_sets.toml"), description="The file that declares the image sets."
     )
-    layout: Layout = Field(default="shards", description="Layout of an image set's objects.")
-    shard_samples: int = Field(
-        default=1000, ge=1, le=100_000, description="Maximum number of samples in one tar shard."
-    )
     concurrency: int = Field(
         default=64, ge=1, le=1024, description="Maximum number of objects fetched concurrently."
     )
@@ -208,29 +221,6 @@ class Settings(BaseSettings):
     )
     request_seconds: float = Field(
         default=60, gt=0, description="Timeout of a request, in seconds; then it is retried."
-    )
-    list_attempts: int = Field(
-        default=8,
-        ge=1,
-        le=100,
-        description="Attempts for a key list missing upstream; the delay doubles from 1 s to 60 s.",
-    )
-    object_bytes_most: int = Field(
-        default=64 * 2**20, ge=1024, description="Maximum size of an object, in bytes."
-    )
-    key_list_bytes_most: int = Field(
-        default=8 * 2**30, ge=1024, description="Maximum unpacked size of a key list, in bytes."
-    )
-    decoded_share: Share = Field(
-        default=0.01, description="Share of an image set's photos that are decoded in full."
-    )
-    keep_formats: bool = Field(
-        default=False,
-        description="Keep complete PNG, WebP and GIF images named .jpg; by default they are "
-        "reported as corrupt.",
-    )
-    missing_share_most: Share = Field(
-        default=0.05, description="Maximum share of missing objects in an image set."
     )
     shrunk_share_most: Share = Field(
         default=0.05,
@@ -246,14 +236,6 @@ class Settings(BaseSettings):
         default=0.1, description="Share of the bins in validation; the rest is test."
     )
     bins_split_seed: int = Field(default=0, description="Seed of the bin splits.")
-    bins_published_list: Path | None = Field(
-        default=None,
-        description="A published validation list (format of ABID or Udacity), to report how much a "
-        "split by it would leak.",
-    )
-    gallery_samples: int = Field(
-        default=2000, ge=0, description="Maximum number of samples in a set's gallery."
-    )
     unattended: bool = Field(
         default=True,
         description="Start schedules, inbox and alerts with the daemon; otherwise start each of "

@@ -14,13 +14,11 @@ from typing import Any
 
 import duckdb
 
-from off_platform.image_sets.how import How
 from off_platform.images.choice import Choice, MonthOptions
 from off_platform.images.image_set import BuiltSet, Request, make_image_set
 from off_platform.images.key_index import KeyIndexFacts
 from off_platform.images.keys import KEY_LIST
 from off_platform.images.monthly import Asked, Bounds, Synced, index_month, sync_month
-from off_platform.settings import Layout
 from off_platform.storage.folders import Folder
 from off_platform.storage.lake import Lake
 from off_platform.storage.lake_layout import IMAGE_SETS, MANIFEST
@@ -75,7 +73,7 @@ class Desk:
         self,
         name: str = "tryout",
         *,
-        layout: Layout = "shards",
+        layout: str = "shards",
         group_samples: int = 5,
         decoded_share: float = 0.01,
         folder: Folder | None = None,
@@ -84,15 +82,15 @@ class Desk:
         **options: Any,
     ) -> BuiltSet:
         """Makes an image set of these options; all candidates by default."""
-        choice = Choice.model_validate({"n": None, **options})
+        built = {"layout": layout, "shard_samples": group_samples, "decoded_share": decoded_share}
+        given = {"n": None, "gallery_samples": 30, **built, **options}
+        choice = Choice.model_validate(given)
         request = Request(
             name,
             choice,
             "A set of the tests.",
-            group_samples,
-            How(layout, self.limits, decoded_share, choice.keep_formats),
-            gallery_samples=30,
-            run=MonthOptions(layout=layout, month=month),
+            self.limits,
+            MonthOptions(month=month),
         )
         into = folder or self.folder(name)
         return make_image_set(self.lake, self.source, request, into, self.connection, display)

@@ -31,14 +31,17 @@ THIS_MONTH = f"{datetime.now(UTC):%Y-%m-01}"
 LAST_MONTH = f"{date.fromisoformat(THIS_MONTH) - timedelta(days=1):%Y-%m-01}"
 DECLARED = """
 [images.tryout]
+missing_share_most = 0.3
 description = "A few small photos."
 kind = "400"
 n = 9
 
 [bins.few]
+missing_share_most = 0.3
 n = 7
 
 [images.southern]
+missing_share_most = 0.3
 kind = "400"
 n = 5
 countries = ["en:italy", "en:spain"]
@@ -128,8 +131,6 @@ def house_at(tmp_path_factory: pytest.TempPathFactory, sandbox: Sandbox) -> Iter
             "products_dump": str(sandbox.products_dump),
             "image_sets": root / "image_sets.toml",
             "import_folders": str(root.parent),
-            "list_attempts": 1,
-            "missing_share_most": 0.3,
         }
         instance = dg.DagsterInstance.ephemeral(tempdir=str(root))
         instances.append(instance)

@@ -117,16 +117,14 @@ class Sns:
 
     def send(self, message: Message) -> None:
         """See `Sender.send`."""
-        import boto3
-        from botocore.config import Config
         from botocore.exceptions import BotoCoreError, ClientError, ReadTimeoutError
 
+        from off_platform.storage.aws import client
+
         subject = " ".join(message.title.encode("ascii", "replace").decode().split())
-        # One attempt: boto3 would repeat what got no answer.
-        config = Config(retries={"total_max_attempts": 1}, read_timeout=SECONDS)
+        region = self.topic.split(":")[3]
         try:
-            client = boto3.client("sns", region_name=self.topic.split(":")[3], config=config)
-            client.publish(
+            client("sns", region, attempts=1, seconds=SECONDS).publish(
                 TopicArn=self.topic,
                 Subject=subject[:MOST_SUBJECT],
                 Message=f"{message.text}\n\n{message.link}".rstrip(),

@@ -33,7 +33,7 @@ def bin_image_set_asset(settings: Settings) -> dg.AssetsDefinition:
     Raises:
         off_platform.image_sets.declared.WrongDeclarationError: the declaring file is wrong.
     """
-    table, sets = _manifest(settings), image_sets(settings.image_sets, WING)
+    table, sets = _manifest(), image_sets(settings.image_sets, WING)
     return dg.asset(
         group_name=GROUP,
         owners=OWNERS,
@@ -70,10 +70,10 @@ def bin_image_set(
         into.refresh_views()
         at_hand = sets_at_hand(into, settings, name)
         found = {NEIGHBOURS_DIFFER.id: compare_neighbours(into, connection, name, at_hand)}
-        table, share = _manifest(settings), request.how.decoded_share
+        table, share = _manifest(request.choice.missing_share_most), request.how.decoded_share
         return set_result("bin_image_set", table, made, share, connection, found)
 
 
-def _manifest(settings: Settings) -> Table:
-    table = manifest_table(settings.missing_share_most)
+def _manifest(missing_share_most: float = 0) -> Table:
+    table = manifest_table(missing_share_most)
     return replace(table, rules=(*table.rules, NEIGHBOURS_DIFFER))

@@ -8,7 +8,6 @@ import dagster as dg
 
 from off_platform.bins import checks, previews, tables
 from off_platform.bins.declared_pairs import declared_choices
-from off_platform.bins.published_lists import measure_leak, read_list
 from off_platform.bins.schemas import (
     BIN_ITEMS,
     BIN_ODDITIES,
@@ -66,11 +65,8 @@ def _splits(
     shares = shares_from(settings)
     tables.make_splits(lake, connection, shares)
     found = checks.of_splits(lake, connection, shares, declared_choices(settings.image_sets))
-    more: dict[str, Any] = {"shares": dg.MetadataValue.json(dict(shares))}
-    if settings.bins_published_list:
-        ids = read_list(settings.bins_published_list)
-        more["published_list"] = measure_leak(connection, lake.rows_of(BINS.name), ids).sentence
-    return table_result(lake, connection, BIN_SPLITS, found, more)
+    shown = {"shares": dg.MetadataValue.json(dict(shares))}
+    return table_result(lake, connection, BIN_SPLITS, found, shown)
 
 
 def table_result(

@@ -212,7 +212,7 @@ def _index_this_month(of: Settings, lake: Lake, source: Source, connection: Any)
             display,
         )
     with terminal_display("key index") as display:
-        monthly.index_month(lake, month, connection, of.key_list_bytes_most, display)
+        monthly.index_month(lake, month, connection, monthly.MOST_UNPACKED, display)
 
 
 @contextmanager

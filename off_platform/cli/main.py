@@ -180,6 +180,7 @@ def index(
     """
     from off_platform.images.key_index import write_key_index
     from off_platform.images.key_list import RefusedKeyListError
+    from off_platform.images.monthly import MOST_UNPACKED
 
     _demand_place_for_index(key_list, to)
     odd = to.with_suffix(".oddities.parquet")
@@ -187,9 +188,7 @@ def index(
     started = datetime.now(UTC)
     try:
         with terminal_display("indexing") as display:
-            facts = write_key_index(
-                key_list, made, made_odd, settings().key_list_bytes_most, display
-            )
+            facts = write_key_index(key_list, made, made_odd, MOST_UNPACKED, display)
         if not facts.rows:
             raise RefusedKeyListError(_no_key(key_list, facts))
         made_odd.replace(odd)

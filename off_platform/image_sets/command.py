@@ -6,13 +6,9 @@ The options themselves are left to the wing.
 import shlex
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from off_platform.settings import SANDBOX, Settings
 from off_platform.storage.objects import Source
-
-if TYPE_CHECKING:
-    from off_platform.image_sets.how import How
 
 
 def command_line(
@@ -20,7 +16,6 @@ def command_line(
     options: list[str],
     name: str,
     source: Source,
-    how: "How",
     settings: Mapping[str, object],
 ) -> str:
     """A command line for a shell.
@@ -30,23 +25,18 @@ def command_line(
         options: words of the choice.
         name: of the set, and of the folder it goes to.
         source: the bucket.
-        how: layout, and share that is decoded.
-        settings: others that decide what the set has, by name.
+        settings: those that decide what the set has, by name.
 
     Returns:
         Settings that are not the default, as assignments, then the command; all quoted.
     """
-    values: dict[str, object] = {
-        **settings,
-        **_bucket_settings(wing, source),
-        "decoded_share": how.decoded_share,
-    }
+    values: dict[str, object] = {**settings, **_bucket_settings(wing, source)}
     assignments = [
         f"OFF_PLATFORM_{setting.upper()}={shlex.quote(str(value))}"
         for setting, value in values.items()
         if value != Settings.model_fields[setting].default
     ]
-    words = ["off-platform", wing, *options, "--layout", how.layout, "--out", name]
+    words = ["off-platform", wing, *options, "--out", name]
     return " ".join([*assignments, shlex.join(words)])
 
 

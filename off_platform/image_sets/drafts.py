@@ -17,7 +17,7 @@ from off_platform.storage.fetch import md5_hex
 from off_platform.storage.shards import Container, LooseFiles, TarShard
 
 if TYPE_CHECKING:
-    from off_platform.settings import Layout
+    from off_platform.image_sets.options import Layout
 
 Row = dict[str, Any]
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from obstore.store import ObjectStore
 
     from off_platform.image_sets.how import How
-    from off_platform.settings import Layout
+    from off_platform.image_sets.options import Layout
 
 Row = dict[str, Any]
 Ended = Outcome[Row, Content]

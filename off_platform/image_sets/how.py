@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from off_platform.settings import Layout
+from off_platform.image_sets.options import Layout
 from off_platform.storage.transfer import Limits
 
 

@@ -7,9 +7,7 @@ import dagster as dg
 from pydantic import BaseModel, Field, create_model
 
 from off_platform.image_sets.options import Option, options_of
-from off_platform.settings import Settings
 
-_AS_SET = " Left out: as the settings have it."
 Config = TypeVar("Config", bound=dg.Config)
 
 
@@ -24,10 +22,7 @@ def with_options(
     """
     every = Field(default=False, description="Take all samples and ignore n.")
     declared = {each.name: _field(each, " Left out: as declared.") for each in options_of(choice)}
-    of_run = {
-        each.name: _field(each, _AS_SET if each.name in Settings.model_fields else "")
-        for each in options_of(run)
-    }
+    of_run = {each.name: _field(each, "") for each in options_of(run)}
     fields: dict[str, Any] = {**declared, "all": (bool, every), **of_run}
 
     def decorated(config: type[Config]) -> type[Config]:

@@ -54,11 +54,12 @@ NOT_IN_OLDER_ONES = frozenset({"shown_width", "shown_height", "orientation", "fo
 """Columns that manifests of earlier versions lack; their sets can still be refreshed."""
 
 
-def manifest_table(missing_share_most: float) -> Table:
+def manifest_table(missing_share_most: float = 0) -> Table:
     """The manifest with its rules.
 
     Args:
-        missing_share_most: share of missing objects that is tolerated.
+        missing_share_most: share of missing objects that is tolerated, which differs from set to
+            set.
     """
     return Table(
         "manifest",

@@ -13,8 +13,8 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from off_platform.settings import Layout, Settings
-
+Layout = Literal["shards", "files"]
+Share = Annotated[float, Field(ge=0, le=1)]
 # More than there will ever be; what is multiplied with it still fits 64 bits.
 MOST = 10**12
 _PLURALS = (("ies$", "y"), ("xes$", "x"), ("s$", ""))
@@ -30,17 +30,29 @@ class SetChoice(BaseModel):
     keep_formats: bool = Field(
         default=False, description="Keep PNG, WebP and GIF images named .jpg."
     )
+    layout: Layout = Field(default="shards", description="WebDataset shards or loose files.")
+    shard_samples: int = Field(
+        default=1000, ge=1, le=100_000, description="Maximum number of samples per shard."
+    )
+    gallery_samples: int = Field(
+        default=2000, ge=0, le=MOST, description="Maximum number of samples in the gallery."
+    )
+    decoded_share: Share = Field(
+        default=0.01, description="Share of the photos that are decoded in full."
+    )
+    missing_share_most: Share = Field(
+        default=0.05, description="Share of missing objects above which the set's check fails."
+    )
+
+
+# How a set is built and shown, which does not decide what is in it.
+BUILT = {"layout", "shard_samples", "gallery_samples", "decoded_share", "missing_share_most"}
 
 
 class RunOptions(BaseModel):
-    """What can be asked of one run, and is not declared with a set."""
+    """What can be asked of one run, and is not declared with a set: nothing of every bucket."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
-
-    layout: Layout = Field(
-        default=Settings.model_fields["layout"].default,
-        description="WebDataset shards or loose files.",
-    )
 
 
 @dataclass(frozen=True)
@@ -111,8 +123,8 @@ class Option:
 
 
 def options_of(model: type[BaseModel]) -> Iterator[Option]:
-    """The options that a model declares, in its order."""
-    for name, field in model.model_fields.items():
+    """The options that a model declares, in its order, those of `BUILT` last."""
+    for name, field in sorted(model.model_fields.items(), key=lambda each: each[0] in BUILT):
         arms = get_args(field.annotation)
         optional = NoneType in arms
         kind = next(arm for arm in arms if arm is not NoneType) if optional else field.annotation
@@ -133,5 +145,8 @@ def command_words(choice: BaseModel) -> list[str]:
     """The words of a command line that make the same choice."""
     values = choice.model_dump(mode="json")
     return [
-        word for option in options_of(type(choice)) for word in option.words(values[option.name])
+        word
+        for option in options_of(type(choice))
+        if option.name not in BUILT or values[option.name] != option.default
+        for word in option.words(values[option.name])
     ]

@@ -16,12 +16,12 @@ from off_platform.image_sets.command import command_line
 from off_platform.image_sets.declared import checked_choice, demand_name, varied_description
 from off_platform.image_sets.finish import About, finish, options_as_text
 from off_platform.image_sets.how import How
-from off_platform.image_sets.options import RunOptions, SetChoice, command_words
+from off_platform.image_sets.options import BUILT, RunOptions, SetChoice, command_words
 from off_platform.settings import Settings
 from off_platform.storage.folders import Folder
 from off_platform.storage.objects import Source
 from off_platform.storage.progress import Display
-from off_platform.storage.transfer import limits_from
+from off_platform.storage.transfer import Limits, limits_from
 
 if TYPE_CHECKING:
     import duckdb
@@ -38,9 +38,7 @@ class Request(Generic[Choice, Run]):
         name: of the set.
         choice: which objects it takes.
         description: what it is, in a sentence.
-        group_samples: samples in one shard or folder.
-        how: layout, bounds, share decoded.
-        gallery_samples: samples shown in the gallery.
+        limits: of the transfers.
         run: what was asked of this run alone.
         settings: by name, those of the wing that decide what the set has.
     """
@@ -48,11 +46,15 @@ class Request(Generic[Choice, Run]):
     name: str
     choice: Choice
     description: str
-    group_samples: int
-    how: How
-    gallery_samples: int
+    limits: Limits
     run: Run
     settings: Mapping[str, object] = field(default_factory=dict)
+
+    @property
+    def how(self) -> How:
+        """How it is built."""
+        choice = self.choice
+        return How(choice.layout, self.limits, choice.decoded_share, choice.keep_formats)
 
     def facts(self, source: Source, *always: str) -> dict[str, Any]:
         """What a card says of the request.
@@ -64,7 +66,7 @@ class Request(Generic[Choice, Run]):
         Returns:
             Arguments of `About`, by name.
         """
-        options = self.choice.model_dump(mode="json", exclude_defaults=True)
+        options = self.choice.model_dump(mode="json", exclude_defaults=True, exclude=BUILT)
         shown = {name: getattr(self.choice, name) for name in always}
         return {
             "name": self.name,
@@ -85,8 +87,7 @@ class Request(Generic[Choice, Run]):
             more: words to follow those of the choice.
         """
         words = [*command_words(self.choice), *more]
-        settings = {**self.settings, "shard_samples": self.group_samples}
-        return command_line(wing, words, self.name, source, self.how, settings)
+        return command_line(wing, words, self.name, source, self.settings)
 
 
 @dataclass(frozen=True)
@@ -124,7 +125,7 @@ def requested(
     """A set to make, with options varied for this time; what is None is as it was.
 
     Args:
-        settings: bounds and layout.
+        settings: bounds of the transfers, and those of the wing.
         name: of the set.
         declared: its options.
         description: what it is.
@@ -141,17 +142,14 @@ def requested(
         given["n"] = "all"
     options = declared.model_dump()
     options |= {option: value for option, value in given.items() if option in options}
-    options["keep_formats"] |= settings.keep_formats
     choice = checked_choice(type(declared), options, name)
     of_run = {option: value for option, value in given.items() if option in run.model_fields}
-    asked = checked_choice(run, {"layout": settings.layout, **of_run}, name)
+    asked = checked_choice(run, of_run, name)
     return Request(
         demand_name(name),
         choice,
         varied_description(description, declared, choice),
-        settings.shard_samples,
-        How(asked.layout, limits_from(settings), settings.decoded_share, choice.keep_formats),
-        settings.gallery_samples,
+        limits_from(settings),
         asked,
         {each: getattr(settings, each) for each in settings_of_wing},
     )
@@ -175,16 +173,16 @@ def make_set(
         off_platform.storage.locks.FolderInUseError: another run is at work in the folder.
     """
     identity = {
-        "choice": request.choice.model_dump(mode="json"),
+        "choice": request.choice.model_dump(mode="json", exclude=BUILT),
         "source": source.url,
         "layout": request.how.layout,
         "decoded_share": request.how.decoded_share,
         **chosen.identity,
     }
-    plan = building.Plan(request.name, chosen.objects, identity, request.group_samples)
+    plan = building.Plan(request.name, chosen.objects, identity, request.choice.shard_samples)
     with claimed(folder, connection, chosen.kinds):
         continued = building.begin(folder, plan, connection)
         tally = build_groups(folder, source, request.how, connection, display, chosen.texts)
-        contents = finish(folder, about, connection, request.gallery_samples, chosen.labels)
+        contents = finish(folder, about, connection, request.choice.gallery_samples, chosen.labels)
     found = (chosen.chosen_from, request.choice.n, chosen.candidates)
     return BuiltSet(folder, *found, continued, tally, contents)

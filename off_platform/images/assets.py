@@ -77,14 +77,12 @@ class SyncConfig(dg.Config):
         )
     ],
 )
-def data_keys(
-    context: dg.AssetExecutionContext, images_bucket: BucketResource, settings: SettingsParam
-) -> dg.ObserveResult:
+def data_keys(context: dg.AssetExecutionContext, images_bucket: BucketResource) -> dg.ObserveResult:
     """Observes the key list upstream; a new ETag is a new data version."""
-    from off_platform.storage.download import look_patiently
+    from off_platform.storage.download import LOOKS, look_patiently
 
     source = images_bucket.open()
-    seen = look_patiently(source, KEY_LIST, settings.list_attempts, context.log.info)
+    seen = look_patiently(source, KEY_LIST, LOOKS, context.log.info)
     return dg.ObserveResult(
         asset_key="data_keys",
         data_version=dg.DataVersion(seen.etag or ""),
@@ -201,13 +199,11 @@ def key_index(
 ) -> Iterator[dg.MaterializeResult]:
     """Parses every line of the month's key list."""
     from off_platform.images import checks, previews
-    from off_platform.images.monthly import index_month, snapshot_of
+    from off_platform.images.monthly import MOST_UNPACKED, index_month, snapshot_of
 
     month, into = context.partition_key, lake.open()
     with lake.query(into) as connection:
-        facts = index_month(
-            into, month, connection, settings.key_list_bytes_most, LogDisplay(context.log.info)
-        )
+        facts = index_month(into, month, connection, MOST_UNPACKED, LogDisplay(context.log.info))
         index = into.rows_of(KEY_INDEX.name, (MONTH, month))
         oddities = into.rows_of(KEY_INDEX_ODDITIES.name, (MONTH, month))
         snapshot = snapshot_of(into, month, connection)

@@ -28,7 +28,7 @@ def image_set_asset(settings: Settings) -> dg.AssetsDefinition:
     Raises:
         off_platform.image_sets.declared.WrongDeclarationError: the declaring file is wrong.
     """
-    table = manifest_table(settings.missing_share_most)
+    table = manifest_table()
     sets = image_sets(settings.image_sets, WING)
     return dg.asset(
         group_name=GROUP,
@@ -63,5 +63,6 @@ def image_set(
     with lake.query(into) as connection:
         made = make_image_set(into, images_bucket.open(), request, folder, connection, display)
         into.refresh_views()
-        table, share = manifest_table(settings.missing_share_most), request.how.decoded_share
+        table = manifest_table(request.choice.missing_share_most)
+        share = request.how.decoded_share
         return set_result("image_set", table, made, share, connection)

@@ -17,7 +17,7 @@ from off_platform.images.key_index import KeyIndexFacts, write_key_index
 from off_platform.images.keys import KEY_LIST
 from off_platform.images.schemas import KEY_CHANGES, KEY_INDEX, KEY_INDEX_ODDITIES, SNAPSHOTS
 from off_platform.settings import Settings
-from off_platform.storage.download import Seen, download, look_patiently
+from off_platform.storage.download import LOOKS, Seen, download, look_patiently
 from off_platform.storage.lake import Lake, copy_query
 from off_platform.storage.objects import Source
 from off_platform.storage.progress import Display
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     import duckdb
 
 LISTS = "snapshots"
+# A list of 30 million keys has 1.2 GB; more than seven times as much is no list of the bucket.
+MOST_UNPACKED = 8 * 2**30
 
 
 class NoSnapshotError(LookupError):
@@ -92,7 +94,7 @@ class Bounds:
 
 def bounds_from(settings: Settings) -> Bounds:
     """The bounds that the settings have."""
-    return Bounds(settings.key_list_bytes_most, settings.list_attempts, settings.attempts)
+    return Bounds(MOST_UNPACKED, LOOKS, settings.attempts)
 
 
 def snapshot_of(lake: Lake, month: str, connection: "duckdb.DuckDBPyConnection") -> Snapshot | None:

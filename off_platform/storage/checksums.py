@@ -14,13 +14,14 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from functools import cache
 from http.client import HTTPException
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 from urllib.parse import quote
 from urllib.request import Request, urlopen
 
-import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 from obstore.store import HTTPStore, S3Store
+
+from off_platform.storage.aws import client
 
 if TYPE_CHECKING:
     from obstore.store import ObjectStore
@@ -129,15 +130,12 @@ def _head_at(address: str) -> dict[str, str]:
     return {}
 
 
-@cache
-def _client(region: str, endpoint: str | None) -> Any:
-    """Made once, as it takes 0.1 s; threads may share it."""
-    return boto3.client("s3", region_name=region, endpoint_url=endpoint)
+_client = cache(client)
 
 
 def _signed_head(bucket: str, key: str, region: str, endpoint: str | None) -> dict[str, str]:
     try:
-        answer = _client(region, endpoint).head_object(
+        answer = _client("s3", region, endpoint).head_object(
             Bucket=bucket, Key=key, ChecksumMode="ENABLED"
         )
     except (BotoCoreError, ClientError):

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from obstore.store import ObjectStore
 
 CHUNK_BYTES = 4 * 2**20
+# At a list that is missing.
+LOOKS = 8
 FIRST_WAIT = 1.0
 LONGEST_WAIT = 60.0
 

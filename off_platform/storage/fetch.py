@@ -49,7 +49,10 @@ LONGEST_WAIT = 20.0
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Limits of a transfer: concurrent requests, attempts per object, bytes of an object."""
+    """Limits of a transfer: concurrent requests, attempts per object, bytes of an object.
+
+    The largest photos of the bucket have some 10 MB; 64 MiB keep a wrong object out of memory.
+    """
 
     concurrency: int = 64
     attempts: int = 6

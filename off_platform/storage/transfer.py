@@ -44,7 +44,7 @@ MOST_PLACES = 4096
 
 def limits_from(settings: Settings) -> Limits:
     """The limits of fetching from the settings."""
-    return Limits(settings.concurrency, settings.attempts, settings.object_bytes_most)
+    return Limits(settings.concurrency, settings.attempts)
 
 
 LARGEST_BATCH = 16

@@ -8,9 +8,9 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-import boto3
-from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
+
+from off_platform.storage.aws import client
 
 if TYPE_CHECKING:
     from off_platform.storage.objects import Access
@@ -39,33 +39,25 @@ def abort_dead_uploads(
     quiet_since = (now or datetime.now(UTC)) - QUIET
     aborted: list[str] = []
     with suppress(BotoCoreError, ClientError):
-        client = _client(access)
-        for upload in _uploads(client, bucket, f"{prefix}/" if prefix else ""):
+        s3 = client("s3", access.region, access.endpoint)
+        for upload in _uploads(s3, bucket, f"{prefix}/" if prefix else ""):
             of_upload = {"Bucket": bucket, "Key": upload["Key"], "UploadId": upload["UploadId"]}
-            if upload["Initiated"] < quiet_since and not _goes_on(client, of_upload, quiet_since):
-                client.abort_multipart_upload(**of_upload)
+            if upload["Initiated"] < quiet_since and not _goes_on(s3, of_upload, quiet_since):
+                s3.abort_multipart_upload(**of_upload)
                 aborted.append(upload["Key"])
     return aborted
 
 
-def _uploads(client: Any, bucket: str, prefix: str) -> Iterator[dict[str, Any]]:
-    pages = client.get_paginator("list_multipart_uploads")
+def _uploads(s3: Any, bucket: str, prefix: str) -> Iterator[dict[str, Any]]:
+    pages = s3.get_paginator("list_multipart_uploads")
     for page in pages.paginate(Bucket=bucket, Prefix=prefix):
         yield from page.get("Uploads", ())
 
 
-def _goes_on(client: Any, of_upload: dict[str, str], quiet_since: datetime) -> bool:
+def _goes_on(s3: Any, of_upload: dict[str, str], quiet_since: datetime) -> bool:
     """Whether an upload got a part recently."""
     return any(
         part["LastModified"] >= quiet_since
-        for page in client.get_paginator("list_parts").paginate(**of_upload)
+        for page in s3.get_paginator("list_parts").paginate(**of_upload)
         for part in page.get("Parts", ())
-    )
-
-
-def _client(access: "Access") -> Any:
-
-    config = Config(retries={"max_attempts": 1}, connect_timeout=10, read_timeout=60)
-    return boto3.client(
-        "s3", region_name=access.region, endpoint_url=access.endpoint, config=config
     )

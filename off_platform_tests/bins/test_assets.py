@@ -102,7 +102,7 @@ def house_at(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HouseMaker]:
         declared.write_text(DECLARED)
         given = {"lake": str(root / "lake"), "bins_bucket": bucket, "image_sets": declared}
         instances.append(dg.DagsterInstance.ephemeral(tempdir=str(root)))
-        return House(Settings(_env_file=None, **given, list_attempts=1, **changes), instances[-1])
+        return House(Settings(_env_file=None, **given, **changes), instances[-1])
 
     yield make
     for instance in instances:
@@ -336,16 +336,3 @@ def test_a_set_before_the_first_month_says_what_to_run(
     result = house_at(str(sandbox.bins.folder)).image_set("few")
     assert not result.success
     assert "There are no bins yet; run the monthly job first." in failure_of(result)
-
-
-def test_a_published_list_has_its_leak_told(month: Month, tmp_path: Path) -> None:
-    listed = tmp_path / "random_val.txt"
-    # The second photo of the first visit; its first is in train, as the list has it.
-    listed.write_text("2\n")
-    settings = month.house.settings.model_copy(update={"bins_published_list": listed})
-    house = House(settings, month.house.instance)
-    assert house.month("bin_splits").success
-    assert house.shown("bin_splits")["published_list"] == (
-        "Of 1 listed bins 1 are in the lake; 1 of them (100.0%) have a photo of the same visit in "
-        "train."
-    )

@@ -54,7 +54,8 @@ from off_platform_tests.interruptions import Kills, StoppingFolder, forks
 from off_platform_tests.s3.server import Faults, S3Server
 
 PROJECT = Path(__file__).resolve().parents[2]
-SETTINGS = Settings(_env_file=None, shard_samples=7, attempts=3)
+SETTINGS = Settings(_env_file=None, attempts=3)
+SHARD_SAMPLES = 7
 FILES = {
     "README.md",
     "abid_counting_trainset.json",
@@ -76,8 +77,9 @@ Row = dict[str, Any]
 
 def request_of(name: str = "few", layout: str = "shards", **options: Any) -> Request:
     """A request with the settings of these tests."""
-    choice = BinChoice.model_validate(options)
-    return request_from(SETTINGS, name, choice, "A set of the tests.", {"layout": layout})
+    given = {"layout": layout, "shard_samples": SHARD_SAMPLES, **options}
+    choice = BinChoice.model_validate(given)
+    return request_from(SETTINGS, name, choice, "A set of the tests.", {})
 
 
 @dataclass
@@ -191,7 +193,7 @@ def test_shards_hold_photos_with_their_metadata_as_the_bucket_has_them(
             # A loader takes neighbours of one stem for a sample.
             stems = [member.name.split(".")[0] for member in members]
             assert stems[::2] == stems[1::2]
-            assert len(stems) <= 2 * SETTINGS.shard_samples
+            assert len(stems) <= 2 * SHARD_SAMPLES
     assert next(rows, None) is None
 
 
@@ -246,7 +248,7 @@ def test_the_manifest_fulfils_its_rules(whole: Sets) -> None:
         table,
         str(whole.root / "few" / MANIFEST),
         samples=None,
-        decoded_share=SETTINGS.decoded_share,
+        decoded_share=0.01,
     )
     results = table.check_results("bin_image_set", findings)
     assert [result.check_name for result in results if not result.passed] == []
@@ -327,7 +329,7 @@ def test_a_set_is_nice_to_look_at(whole: Sets) -> None:
     # What stands in a sentence of the card is text: it may not show its own escapes.
     assert "\\`" not in card
     gallery = (folder / "gallery.html").read_text()
-    assert gallery.count("data:image/") >= SETTINGS.shard_samples
+    assert gallery.count("data:image/") >= SHARD_SAMPLES
     assert "Expected quantity: " in gallery
     with Image.open(folder / "contact_sheet.jpg") as sheet:
         assert min(sheet.size) > 300
@@ -470,7 +472,7 @@ def test_a_stopped_run_is_gone_on_with_and_fetches_only_the_rest(sets: Sets) -> 
     sets.server.requests.clear()
     made = sets.make(**ALL)
     assert made.continued
-    assert sets.answers() == {200: total - SETTINGS.shard_samples * done - kept}
+    assert sets.answers() == {200: total - SHARD_SAMPLES * done - kept}
     assert tree(sets.root / "few") == tree(sets.root / "whole")
 
 
@@ -652,7 +654,7 @@ def test_a_set_that_is_not_declared_names_those_that_are(tmp_path: Path) -> None
         ({"skus": ["x" * 101]}, "skus.0="),
         ({"asins": ["a\0"]}, "asins.0="),
         ({"asins": ["\ud800"]}, "asins.0="),
-        ({"sku": ["B00TEST001"]}, "The options are n, seed, keep_formats, id_space"),
+        ({"sku": ["B00TEST001"]}, "The options are n, seed, keep_formats, layout"),
     ],
 )
 def test_a_wrong_option_is_one_sentence(options: dict[str, Any], words: str) -> None:
@@ -679,7 +681,7 @@ def test_options_are_varied_for_a_run(varied: dict[str, Any], expected: dict[str
     choice = BinChoice(n=100, seed=3, exact=True, asins=("B00TEST001",))
     request = request_from(SETTINGS, "few", choice, "Few.", varied)
     assert request.choice == choice.model_copy(update=expected)
-    assert (request.how.layout, request.group_samples) == (SETTINGS.layout, SETTINGS.shard_samples)
+    assert request.how.layout == "shards"
     assert request_from(SETTINGS, "few", choice, "", {"layout": "files"}).how.layout == "files"
 
 
@@ -712,17 +714,18 @@ def test_the_command_makes_the_same_choice() -> None:
         "asins": ["B00TEST001", "o'brien $HOME"],
         "skus": ["ZZ00SANDBX"],
         "split": "train",
+        "layout": "files",
+        "shard_samples": SHARD_SAMPLES,
     }
     bucket = Source("s3://aft-vbi-pds", Access("us-east-1"))
-    line = command(request_of(layout="files", **options), bucket)
-    words = shlex.split(line.split(" off-platform ")[1])
+    words = shlex.split(command(request_of(**options), bucket))
     singular = {"asins": "asin", "skus": "sku"}
-    expected = ["bins"]
+    expected = ["off-platform", "bins"]
     for name, value in options.items():
         option = f"--{singular.get(name, name.replace('_', '-'))}"
         for each in value if isinstance(value, list) else [value]:
             expected += [option] if each is True else [option, str(each)]
-    assert words == [*expected, "--layout", "files", "--out", "few"]
+    assert words == [*expected, "--out", "few"]
     assert "--n all" in command(request_of(n=None), bucket)
     assert "--exact" not in command(request_of(n=None), bucket)
 
@@ -733,10 +736,9 @@ def test_the_command_makes_the_same_choice() -> None:
         (Source("s3://aft-vbi-pds", Access("us-east-1")), {}, []),
         (
             Source("s3://my-bucket", Access("eu-west-1", "http://host:9000", signed=True)),
-            {"shard_samples": 7, "bins_split_seed": -3},
+            {"bins_split_seed": -3},
             [
                 "OFF_PLATFORM_BINS_SPLIT_SEED=-3",
-                "OFF_PLATFORM_SHARD_SAMPLES=7",
                 "OFF_PLATFORM_BINS_BUCKET=s3://my-bucket",
                 "OFF_PLATFORM_BINS_REGION=eu-west-1",
                 "OFF_PLATFORM_SOURCES_ENDPOINT=http://host:9000",
@@ -785,9 +787,7 @@ def test_genuine_photos_and_labels(real_photos: Path, bins_desk: BinsDesk, tmp_p
     desk = bins_desk
     desk.collect()
     desk.make()
-    request = request_from(
-        Settings(_env_file=None, decoded_share=1.0), "genuine", BinChoice(n=None), "", {}
-    )
+    request = request_from(SETTINGS, "genuine", BinChoice(n=None, decoded_share=1.0), "", {})
     made = make_bin_image_set(
         desk.lake, desk.source, request, LocalFolder(tmp_path / "genuine"), desk.connection
     )

@@ -38,7 +38,6 @@ def run(
         "LAKE": tmp_path / "lake",
         "IMAGES_BUCKET": sandbox.images.folder,
         "BINS_BUCKET": sandbox.bins.folder,
-        "LIST_ATTEMPTS": 1,
     }
     return command_line(monkeypatch, capsys, of)
 
@@ -204,7 +203,7 @@ def test_what_cannot_be_done_is_one_sentence(run: Run, words: list[str], sentenc
     [
         ("[images.few", "is not a TOML file"),
         ("[photos.few]\n", "has the table 'photos'"),
-        ("[images.few]\nnumber = 3\n", "The options are n, seed, keep_formats, kind"),
+        ("[images.few]\nnumber = 3\n", "The options are n, seed, keep_formats, layout"),
         ("[images.'../few']\n", "cannot name an image set"),
         ("[images]\nfew = 3\n", "each set must be a table"),
     ],
@@ -350,9 +349,7 @@ def test_a_set_that_is_not_declared_stops_the_run_before_it_begins(run: Run) -> 
 
 def test_a_key_list_that_is_missing_in_a_folder_is_reported_at_once(run: Run) -> None:
     Path("empty").mkdir()
-    code, _, err = run(
-        "images", "--n", "2", "--out", "set", IMAGES_BUCKET="empty", LIST_ATTEMPTS="8"
-    )
+    code, _, err = run("images", "--n", "2", "--out", "set", IMAGES_BUCKET="empty")
     assert code == 3
     assert "data/data_keys.gz is not there" in err
     assert "Trying again" not in err

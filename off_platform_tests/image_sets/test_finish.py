@@ -129,7 +129,7 @@ def test_the_card_shows_the_sets_figures(desk: Desk) -> None:
     assert command
     assert command[0] == (
         "off-platform images --n 20 --seed 4 --kind 400+ocr --image-id 1 --image-id 2 "
-        "--image-id 400 --month 2026-11-01 --layout shards --out tryout"
+        "--image-id 400 --shard-samples 5 --gallery-samples 30 --month 2026-11-01 --out tryout"
     )
     # Nothing that differs from run to run or from machine to machine.
     assert str(desk.lake.root.address()) not in card

@@ -105,7 +105,7 @@ def test_an_unknown_set_names_those_that_are(declaring: Callable[[str], Path]) -
         ({"edited_from": "soon"}, ["edited_from='soon'"]),
         ({"countries": "en:france"}, ["countries='en:france'"]),
         ({"last_editors": ["\ud800"]}, ["last_editors.0"]),
-        ({"country": ["en:france"]}, ["country=", "The options are n, seed, keep_formats, kind"]),
+        ({"country": ["en:france"]}, ["country=", "The options are n, seed, keep_formats, layout"]),
     ],
 )
 def test_a_wrong_option_is_one_sentence(options: dict[str, Any], words: list[str]) -> None:
@@ -146,7 +146,7 @@ def test_options_are_varied_for_a_run(varied: dict[str, Any], expected: dict[str
     request = request_from(SETTINGS, "teas", choice, "Teas.", varied)
     assert request.choice == choice.model_copy(update=expected)
     assert request.run.month == varied.get("month")
-    assert (request.how.layout, request.group_samples) == (SETTINGS.layout, SETTINGS.shard_samples)
+    assert request.how.layout == "shards"
     assert request.how.limits.concurrency == SETTINGS.concurrency
     assert request_from(SETTINGS, "teas", choice, "", {"layout": "files"}).how.layout == "files"
 
@@ -190,7 +190,7 @@ def test_every_folder_gives_a_name(folder: str) -> None:
 
 def _request(**options: Any) -> Request:
     choice = Choice.model_validate(options)
-    return request_from(SETTINGS, "teas", choice, "", {"layout": "files"})
+    return request_from(SETTINGS, "teas", choice, "", {})
 
 
 def test_the_command_makes_the_same_choice() -> None:
@@ -224,10 +224,16 @@ def test_the_command_makes_the_same_choice() -> None:
         option = singular.get(name, name.replace("_", "-"))
         expected += [word for each in values for word in (f"--{option}", str(each))]
     assert words[2 : 2 + len(expected)] == expected
-    assert words[2 + len(expected) :] == [
-        "--month", MONTH, "--layout", "files", "--out", "teas",
-    ]  # fmt: skip
+    assert words[2 + len(expected) :] == ["--month", MONTH, "--out", "teas"]
     assert "--n all" in command(_request(n=None), BUCKET, MONTH)
+
+
+def test_the_command_builds_the_set_the_same_way() -> None:
+    built = _request(n=1, layout="files", shard_samples=7, decoded_share=0.5, gallery_samples=0)
+    assert command(built, BUCKET, MONTH).endswith(
+        " --n 1 --seed 0 --kind 400 --layout files --shard-samples 7 --gallery-samples 0 "
+        f"--decoded-share 0.5 --month {MONTH} --out teas"
+    )
 
 
 @pytest.mark.parametrize(
@@ -236,14 +242,12 @@ def test_the_command_makes_the_same_choice() -> None:
         (Source("s3://openfoodfacts-images", Access("eu-west-3")), {}, []),
         (
             Source("s3://my-bucket/deep", Access("eu-west-1", "http://host:9000", signed=True)),
-            {"shard_samples": 7, "decoded_share": 0.5},
+            {"concurrency": 8},
             [
-                "OFF_PLATFORM_SHARD_SAMPLES=7",
                 "OFF_PLATFORM_IMAGES_BUCKET=s3://my-bucket/deep",
                 "OFF_PLATFORM_IMAGES_REGION=eu-west-1",
                 "OFF_PLATFORM_SOURCES_ENDPOINT=http://host:9000",
                 "OFF_PLATFORM_SOURCES_ACCESS=signed",
-                "OFF_PLATFORM_DECODED_SHARE=0.5",
             ],
         ),
         (Source("/my copy/$(of) it's"), {}, ["OFF_PLATFORM_IMAGES_BUCKET=/my copy/$(of) it's"]),

@@ -126,9 +126,9 @@ def _bins(bucket: Path, root: Path) -> Make:
         desk.make()
 
     def make(folder: Path, layout: str) -> list[Row]:
-        choice = BinChoice.model_validate({"n": None})
-        settings = Settings(shard_samples=20)
-        request = request_from(settings, "few", choice, "A set.", {"layout": layout})
+        given = {"n": None, "shard_samples": 20, "layout": layout}
+        choice = BinChoice.model_validate(given)
+        request = request_from(Settings(), "few", choice, "A set.", {})
         with lake.connect() as connection:
             make_bin_image_set(lake, source, request, LocalFolder(folder), connection)
             return rows_of(connection, folder / MANIFEST)

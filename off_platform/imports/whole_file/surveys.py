@@ -1,16 +1,68 @@
-"""What only all records of a file together tell: spoilt identifiers, and mixed ways of yes and no.
+"""What only all records of a file together show: spoilt identifiers, and mixed ways of yes and no.
 
-How each is recognised is in `damage.py` and `booleans.py`.
+How spoilt identifiers are recognised is in `damage.py`. Yes and no are those of columns that are
+not in the specification, "consistent within a dataset"; what a text is, is decided in `texts.py`.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from off_platform.imports.readers.batches import Batch, Found
 from off_platform.imports.records.columns import Columns
 from off_platform.imports.specification.fields import BARCODES
 from off_platform.imports.values.barcodes.damaged import Damage
-from off_platform.imports.whole_file.booleans import BooleanSurvey, mixed_booleans
+from off_platform.imports.values.texts import BOOLEAN_STYLES
 from off_platform.imports.whole_file.damage import IdentifierSurvey
+
+_NUMBERS = "1/0"
+
+
+@dataclass(slots=True)
+class BooleanSurvey:
+    """What the texts of one column are.
+
+    Attributes:
+        column: as it is named in the file.
+        texts: the different ones, in lower case, while all of them may be yes or no.
+        is_boolean: whether all may be.
+    """
+
+    column: str
+    texts: set[str] = field(default_factory=set)
+    is_boolean: bool = True
+
+    def add(self, texts: pa.StringArray) -> None:
+        """Takes in the texts of a batch."""
+        if not self.is_boolean:
+            return
+        written = pc.utf8_lower(pc.utf8_trim_whitespace(texts.drop_null()))
+        words = pa.array([word for style in BOOLEAN_STYLES.values() for word in style])
+        self.is_boolean = pc.all(pc.is_in(written, words), min_count=0).as_py()
+        self.texts = self.texts | set(pc.unique(written).to_pylist()) if self.is_boolean else set()
+
+    @property
+    def styles(self) -> list[str]:
+        """The ways that are used; a column of nothing but `1` may be a number, and is none."""
+        if not self.is_boolean:
+            return []
+        used = [name for name, words in BOOLEAN_STYLES.items() if self.texts & set(words)]
+        return [] if used == [_NUMBERS] and len(self.texts) == 1 else used
+
+
+def mixed_booleans(surveys: Iterable[BooleanSurvey]) -> list[Found]:
+    """One finding, of the first column that is written otherwise than those before it."""
+    seen: dict[str, str] = {}
+    for survey in surveys:
+        for style in survey.styles:
+            seen.setdefault(style, survey.column)
+    if len(seen) < 2:  # noqa: PLR2004 - one way is right
+        return []
+    ways = ", ".join(f"{style} ('{column[:80]}')" for style, column in seen.items())
+    column = list(seen.values())[1]
+    return [Found(None, column, "boolean_mixed", None, f"Yes and no are written as {ways}.")]
 
 
 @dataclass(slots=True)

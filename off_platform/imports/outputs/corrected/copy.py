@@ -11,6 +11,7 @@ from off_platform.imports.outputs.corrected.corrections import Certain, Copy, No
 from off_platform.imports.outputs.corrected.delimited import copy_delimited
 from off_platform.imports.outputs.corrected.json import copy_json
 from off_platform.imports.outputs.corrected.xlsx import copy_xlsx
+from off_platform.imports.readers.batches import SourceFile
 from off_platform.imports.whole_file.verdict import Verdict
 
 __all__ = ["Copy", "NoCopyError", "ending_of", "write_corrected"]
@@ -26,13 +27,17 @@ def ending_of(verdict: Verdict) -> str:
     Raises:
         NoCopyError: there can be none.
     """
+    return ENDINGS[_source(verdict).format]
+
+
+def _source(verdict: Verdict) -> SourceFile:
     if verdict.refused or verdict.source is None:
         raise NoCopyError("There is no corrected copy, as the file could not be read.")
     if lost := next((rule for rule in _LOST_BY if verdict.counts[rule]), None):
         raise NoCopyError(f"There is no corrected copy, as rows are lost by {lost}.")
     if verdict.source.format not in ENDINGS:
         raise NoCopyError("There is no corrected copy of several files.")
-    return ENDINGS[verdict.source.format]
+    return verdict.source
 
 
 def write_corrected(path: Path, folder: Path, verdict: Verdict, to: Path) -> Copy:
@@ -50,9 +55,7 @@ def write_corrected(path: Path, folder: Path, verdict: Verdict, to: Path) -> Cop
     Raises:
         NoCopyError: there can be none.
     """
-    ending_of(verdict)
-    source, certain = verdict.source, Certain(folder)
-    assert source is not None  # noqa: S101 - `ending_of` has looked
+    source, certain = _source(verdict), Certain(folder)
     match source.format:
         case "xlsx":
             return copy_xlsx(path, source, certain, to, is_ragged=verdict.counts["ragged_row"] > 0)

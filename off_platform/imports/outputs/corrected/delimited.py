@@ -140,14 +140,11 @@ def raw_cells(text: str, delimiter: str) -> list[str]:
         delimiter: between cells.
     """
     pattern, cells, at = _cell(delimiter), list[str](), 0
-    while True:
-        found = pattern.match(text, at)
-        assert found is not None  # noqa: S101 - nothing at all is a cell, too
+    # Nothing at all is a cell, too.
+    while at <= len(text) and (found := pattern.match(text, at)):
         cells.append(found[0])
-        at = found.end()
-        if at >= len(text):
-            return cells
-        at += len(delimiter)
+        at = found.end() + len(delimiter)
+    return cells
 
 
 @cache

@@ -139,11 +139,10 @@ def columns_of(block: Block, delimiter: str, width: int) -> list[pa.StringArray]
     return [column.combine_chunks() for column in table.columns]
 
 
-def first_lines(block: Block, place: Position) -> Places:
+def first_lines(data: bytes, ends: Places, place: Position) -> Places:
     """The line that each row of a block begins on, for a file that was read up to a place."""
-    assert block.ends is not None  # noqa: S101 - `columns_of` has looked
-    starts = np.append(0, block.ends[:-1] + 1)
-    feeds = np.flatnonzero(np.frombuffer(block.data, np.uint8) == _LINE_FEED)
+    starts = np.append(0, ends[:-1] + 1)
+    feeds = np.flatnonzero(np.frombuffer(data, np.uint8) == _LINE_FEED)
     return place.line + 1 + np.searchsorted(feeds, starts)
 
 

@@ -116,8 +116,8 @@ class DelimitedReader(Reader):
         self, block: Block, cells: "list[pa.StringArray]", place: Position, most: int
     ) -> Iterator[Batch | Found]:
         rows = np.arange(place.row + 1, place.row + 1 + len(cells[0]))
-        if block.line_feeds > block.rows:
-            lines = first_lines(block, place)
+        if block.ends is not None and block.line_feeds > block.rows:
+            lines = first_lines(block.data, block.ends, place)
             yield from self._swallowed(rows, lines, cells)
         else:
             lines = rows + (place.line - place.row)

@@ -145,10 +145,7 @@ class Package:
 
     def _root(self, part: str) -> ET.Element:
         with self.open(part) as file:
-            root = None
-            for _, element in events(file):
-                root = element if root is None else root
-        assert root is not None  # noqa: S101 - XML has a root
+            root, *_ = (element for _, element in events(file))
         return root
 
     def _has(self, part: str) -> bool:
