@@ -15,6 +15,7 @@ from urllib.parse import unquote, urlsplit
 import duckdb
 import pytest
 
+from off_platform.images import monthly
 from off_platform.sandbox.make import Sandbox, make_sandbox
 from off_platform_tests.command_line import Run, command_line
 from off_platform_tests.waiting import PATIENCE_SECONDS
@@ -34,6 +35,8 @@ def run(
 ) -> Run:
     """Runs a command line in a folder of its own; exit code, output, errors."""
     monkeypatch.chdir(tmp_path)
+    # What is missing or out of reach here does not come by waiting.
+    monkeypatch.setattr(monthly, "LOOKS", 1)
     of = {
         "LAKE": tmp_path / "lake",
         "IMAGES_BUCKET": sandbox.images.folder,
