@@ -146,7 +146,7 @@ def test_report_corrected_copy_and_findings_are_written(run: Run) -> None:
 def test_findings_that_a_sheet_cannot_hold_are_told(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("off_platform.imports.outputs.findings_sheet.XLSX_MOST_ROWS", 3)
+    monkeypatch.setattr("off_platform.imports.outputs.findings_sheet.MOST_ROWS", 1)
     Path("x.csv").write_text(f'barcode,product_name,a,b,fat\n{NUTELLA},Nutella,1,2,"0,5"\n')
     _, _, err = run("validate", "x.csv", "--findings", "f.xlsx")
     assert "Written: f.xlsx (the first 1 of 3 findings; use .csv for all)" in err

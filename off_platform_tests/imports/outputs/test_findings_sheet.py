@@ -2,7 +2,6 @@
 
 import re
 import tempfile
-import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from off_platform.imports.outputs import findings_files as files
 from off_platform.imports.outputs import findings_sheet as module
 from off_platform.imports.outputs.findings_files import MOST_BYTES as MOST_PORTION
 from off_platform.imports.outputs.findings_files import portions
@@ -24,7 +24,8 @@ from off_platform.imports.specification.tables import FINDINGS
 COLUMNS = ["file", "row", "line", "sheet", "cell", "column", "field", "rule", "level", "value",
            "message", "proposal", "certain", "product"]  # fmt: skip
 VALUE, PROPOSAL = COLUMNS.index("value"), COLUMNS.index("proposal")
-MOST = module.XLSX_MOST_CHARACTERS
+# Of a cell, as Excel documents it.
+MOST = 32_767
 
 
 def sheet_of(folder: Path, *found: Found) -> tuple[int, list[tuple[Any, ...]]]:
@@ -93,7 +94,8 @@ def test_no_finding_is_a_header(tmp_path: Path) -> None:
         st.text(max_size=20),
         st.sampled_from(
             ("<r></broken></r>", "<r><t>x</t></r>", "=1+1", "]]>", "&lt;", "_x0041_", "\x07", "\r",
-             "_x0041_x0042_", "_x0041\x07", "\ufffe", " x ", "\U0001f36b", '"\'', "</sheetData>")
+             "_x0041_x0042_", "_x0041\x07", "https://example.org", "{=1}",
+             "1e5", "@x", "\ufffe", " x ", "\U0001f36b", '"\'', "</sheetData>")
         ),
     ).filter(bool)
 )  # fmt: skip
@@ -116,40 +118,38 @@ def test_a_text_is_cut_at_what_a_cell_can_hold(tmp_path: Path, character: str) -
     assert set(rows[1][PROPOSAL]) == {character}
 
 
-@pytest.mark.parametrize(
-    ("most", "findings", "written"), [(6, 5, 5), (6, 6, 4), (6, 9, 4), (3, 2, 2)]
-)
-def test_what_a_sheet_cannot_hold_is_told_in_its_last_row(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, most: int, findings: int, written: int
+@pytest.mark.parametrize(("findings", "written"), [(4, 4), (5, 5), (6, 5), (9, 5)])
+def test_a_sheet_with_some_of_the_findings_says_so_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, findings: int, written: int
 ) -> None:
-    monkeypatch.setattr(module, "XLSX_MOST_ROWS", most)
+    monkeypatch.setattr(module, "MOST_ROWS", 5)
+    monkeypatch.setattr(files, "MOST_ROWS", 2)
 
     found, rows = sheet_of(tmp_path, *(finding(2 + at) for at in range(findings)))
 
+    note = f"These are the first 5 of {findings} findings; findings.csv contains all."
+    above = [] if written == findings else [(note, *[None] * (len(COLUMNS) - 1))]
     assert found == written
-    assert [row[1] for row in rows[1 : 1 + written]] == list(range(2, 2 + written))
-    told = [row[0] for row in rows[1 + written :]]
-    note = f"The sheet ends here; findings.csv contains all {findings} findings."
-    assert told == ([] if written == findings else [note])
-    assert len(rows) <= most
+    assert rows[: len(above) + 1] == [*above, tuple(COLUMNS)]
+    assert [row[1] for row in rows[len(above) + 1 :]] == list(range(2, 2 + written))
+    sheet = openpyxl.load_workbook(tmp_path / "findings.xlsx")["findings"]
+    assert sheet.freeze_panes == f"A{len(above) + 2}"
+    assert sheet.auto_filter.ref == f"A{len(above) + 1}:N{len(rows)}"
 
 
-def test_a_sheet_ends_before_it_is_larger_than_its_part_of_the_zip_may_be(
+def test_a_sheet_of_long_findings_has_fewer(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    left = zipfile.ZIP64_LIMIT - module.MOST_BYTES
-    monkeypatch.setattr(zipfile, "ZIP64_LIMIT", 2 << 20)
-    monkeypatch.setattr(module, "MOST_BYTES", (2 << 20) - left)
+    monkeypatch.setattr(module, "MOST_BYTES", 1 << 20)
+    long = "a" * 2_000
 
-    written, rows = sheet_of(tmp_path, *(finding(2 + at) for at in range(6_500)))
+    written, rows = sheet_of(tmp_path, *(finding(2 + at, value=long) for at in range(3_000)))
 
-    assert 1_000 < written < 6_500
-    assert [row[1] for row in rows[1 : 1 + written]] == list(range(2, 2 + written))
-    assert [row[0] for row in rows[1 + written :] if row[0]] == [
-        "The sheet ends here; findings.csv contains all 6,500 findings."
-    ]
-    with zipfile.ZipFile(tmp_path / "findings.xlsx") as book:
-        assert max(part.file_size for part in book.infolist()) < 2 << 20
+    assert 0 < written < 3_000
+    assert rows[0][0] == (
+        f"These are the first {written:,} of 3,000 findings; findings.csv contains all."
+    )
+    assert [row[1] for row in rows[2:]] == list(range(2, 2 + written))
 
 
 @pytest.mark.slow

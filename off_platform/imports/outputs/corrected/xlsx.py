@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 from xml.parsers import expat
+from xml.sax.saxutils import escape
 
 from off_platform.imports.outputs.corrected.corrections import (
     Certain,
@@ -21,12 +22,12 @@ from off_platform.imports.outputs.corrected.corrections import (
     NoCopyError,
     noted,
 )
-from off_platform.imports.outputs.findings_sheet import escaped_text
+from off_platform.imports.outputs.findings_sheet import escaped
 from off_platform.imports.readers.batches import SourceFile
 from off_platform.imports.readers.headers import plain_name
-from off_platform.imports.readers.xlsx.cells import Cells, as_text, cell_name, letters_of
 from off_platform.imports.readers.xlsx.package import Package, Sheet
-from off_platform.imports.readers.xlsx.rows import Values, rows_of
+from off_platform.imports.readers.xlsx.rows import Row, blocks_of, rows_of
+from off_platform.imports.readers.xlsx.values import cell_name, letters_of, place_of
 from off_platform.imports.readers.xlsx.workbook import open_xlsx
 from off_platform.imports.specification.column_names import field_of
 from off_platform.imports.specification.fields import CORRECTIONS
@@ -102,33 +103,37 @@ class _Plan:
 
     def note(self, row: int, corrections: Corrections) -> str:
         """What the row's cell in `corrections_made` says."""
-        return noted(self._before.value(row, self.places[CORRECTIONS]), corrections)
+        return noted(self._before.text(row, self.places[CORRECTIONS]), corrections)
 
     def _trimmed_names(self) -> dict[int, tuple[str, str]]:
-        values = next(v for row, v in rows_of(self.package, self.sheet) if row == self.header_row)
-        named = zip(self.source.header, values, strict=False)
+        rows = rows_of(self.package, self.sheet)
+        texts = next(row.texts for row in rows if row.number == self.header_row)
+        named = zip(self.source.header, texts, strict=False)
         return {
             at: (name, name)
-            for at, (name, value) in enumerate(named)
-            if isinstance(value, str) and value != name and plain_name(value) == name
+            for at, (name, text) in enumerate(named)
+            if text and text != name and plain_name(text) == name
         }
 
     def _beyond_all(self) -> int:
-        return max(len(values) for _, values in rows_of(self.package, self.sheet))
+        blocks = blocks_of(self.package, self.sheet)
+        return max(int(read.block.column.max(initial=-1)) for read in blocks) + 1
 
 
 class _Following:
     """Rows that are asked for in their order."""
 
-    def __init__(self, rows: Iterator[tuple[int, Values]]) -> None:
-        self._rows, self._row, self._values = rows, 0, ()
+    def __init__(self, rows: Iterator[Row]) -> None:
+        self._rows = rows
+        self._row: Row | None = None
 
-    def value(self, row: int, at: int) -> str | None:
-        while self._row < row and (found := next(self._rows, None)):
-            self._row, self._values = found
-        if self._row != row or at >= len(self._values):
-            return None
-        return as_text(self._values[at])
+    def text(self, number: int, at: int) -> str | None:
+        while self._row is None or self._row.number < number:
+            self._row = next(self._rows, None)
+            if self._row is None:
+                return None
+        texts = self._row.texts if self._row.number == number else ()
+        return texts[at] if at < len(texts) else None
 
 
 class _Editor:
@@ -136,7 +141,6 @@ class _Editor:
 
     def __init__(self, plan: _Plan, copy: Copy) -> None:
         self._plan, self._copy = plan, copy
-        self._cells = Cells(plan.package, plan.sheet.name)
         self._parser = expat.ParserCreate()
         self._parser.StartElementHandler = self._start
         self._parser.EndElementHandler = self._end
@@ -188,7 +192,7 @@ class _Editor:
             case "c" if self._depth_of_rows:
                 at = self._next
                 if reference := attributes.get("r"):
-                    at, _ = self._cells.place(reference)
+                    at, _ = place_of(reference, self._plan.sheet.name)
                 self._next, self._has_formula = at + 1, False
                 self._put_before(at, tag)
                 self._cell = (self._parser.CurrentByteIndex, at, attributes)
@@ -250,7 +254,7 @@ class _Editor:
             return
         before, first, column, row, quote = found.groups()
         at = self._plan.places[CORRECTIONS]
-        last, _ = self._cells.place((column + row if column else first).decode())
+        last, _ = place_of((column + row if column else first).decode(), self._plan.sheet.name)
         ends = letters_of(max(at, last)).encode() + (row or re.sub(b"[A-Z]", b"", first))
         made = before + first + b":" + ends + quote
         self._edits.append((start, end, tag[: found.start()] + made + tag[found.end() :]))
@@ -263,7 +267,7 @@ class _Editor:
             return f"{opening}/>".encode()
         if self._is_number(column, text, attributes.get("s", "")):
             return f"{opening}><{prefix}v>{text}</{prefix}v></{tag}>".encode()
-        inner = f'<{prefix}t xml:space="preserve">{escaped_text(text)}</{prefix}t>'
+        inner = f'<{prefix}t xml:space="preserve">{escape(escaped(text))}</{prefix}t>'
         return f'{opening} t="inlineStr"><{prefix}is>{inner}</{prefix}is></{tag}>'.encode()
 
     def _is_number(self, column: str, text: str, style: str) -> bool:

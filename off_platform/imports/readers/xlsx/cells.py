@@ -1,206 +1,239 @@
-"""What a cell of a sheet holds: its XML -> a text, a number, a date, or why it says nothing."""
+"""What the cells of a sheet hold: what is stored -> texts, and what is to be reported of them.
 
-import datetime as dt
-import math
-import re
-from typing import Any, NamedTuple
+Texts and plain numbers are read in vectors. A Python value (`values.py`) is made only of what is
+neither, once for all cells that store the same: dates, formats such as percents, errors.
+"""
 
-from openpyxl.utils.datetime import MAC_EPOCH, WINDOWS_EPOCH, from_excel
+from dataclasses import dataclass
+from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from off_platform.imports.readers.xlsx.blocks import Block
 from off_platform.imports.readers.xlsx.formats import PLAIN, NumberFormat
 from off_platform.imports.readers.xlsx.package import Package, damaged, unescaped
-
-MOST_COLUMNS = 16_384
-_MOST_WHOLE = 1e18
-_NUMBER = re.compile(
-    r"[+-]?(?:[0-9]{1,400}(?:\.[0-9]{0,400})?|\.[0-9]{1,400})(?:[eE][+-]?[0-9]{1,4})?"
+from off_platform.imports.readers.xlsx.values import (
+    WITHOUT_VALUE,
+    SenselessError,
+    Shown,
+    as_text,
+    cell_name,
+    value_of,
 )
-_REFERENCE = re.compile(r"([A-Za-z]{1,3})([1-9][0-9]{0,6})")
+
+# What Python writes of the number just so; the others are read and written anew.
+_AS_WRITTEN = (
+    "^(?:0|-?[1-9][0-9]*|-?[1-9][0-9]{0,6}[.][0-9]{0,7}[1-9]|"
+    "-?0[.]0{0,3}[1-9](?:[0-9]{0,9}[1-9])?)$"
+)
+
+# How cells are read; 0 is for those without a value.
+_SHARED, _TEXT, _NUMBER, _ODD = range(1, 5)
+
+Indices = npt.NDArray[np.int64]
 
 
-def letters_of(at: int) -> str:
-    """A column's letters, from its place from 0."""
-    letters = ""
-    at += 1
-    while at:
-        at, letter = divmod(at - 1, 26)
-        letters = chr(ord("A") + letter) + letters
-    return letters
-
-
-def cell_name(sheet: str, at: int, row: int) -> str:
-    """What a person calls a cell, such as `Products!F8`."""
-    return f"{sheet}!{letters_of(at)}{row}"
-
-
-class Shown(str):
-    """A number as its format shows it, such as `30.9%`."""
-
-    __slots__ = ()
-
-
-class Odd(NamedTuple):
-    """A cell of which something is to be said.
+@dataclass(frozen=True, slots=True)
+class Read:
+    """What the cells of a block hold; arrays have an element for each cell.
 
     Attributes:
-        rule: that it breaks.
-        message: the end of a sentence that begins with the cell's place.
-        shown: what a person sees there.
-        value: what is read; None for nothing.
+        block: of the cells.
+        texts: of cells and others.
+        at: which of `texts` a cell has; -1 for none.
+        shared: the workbook's shared texts.
+        shared_at: which of `shared` a cell has; -1 for none.
+        is_text: whether a cell is a text, and not a number, a date or anything else.
+        values: Python's values that are neither texts nor numbers, such as dates.
+        value_at: which of `values` a cell has; -1 for none.
     """
 
-    rule: str
-    message: str
-    shown: str | None = None
-    value: Any = None
+    block: Block
+    texts: pa.StringArray
+    at: Indices
+    shared: pa.StringArray
+    shared_at: Indices
+    is_text: npt.NDArray[np.bool_]
+    values: list[Any]
+    value_at: Indices
+
+    def texts_of(self, cells: Indices) -> pa.StringArray:
+        """What cells hold, as a person would type it; -1 for no cell."""
+        at = np.where(cells >= 0, self.at[cells], -1)
+        texts = self.texts.take(pa.array(at, mask=at < 0))
+        shared_at = np.where(cells >= 0, self.shared_at[cells], -1)
+        is_shared = shared_at >= 0
+        if not is_shared.any():
+            return texts
+        shared = self.shared.take(pa.array(shared_at, mask=~is_shared))
+        return shared if is_shared[cells >= 0].all() else pc.coalesce(texts, shared)
+
+    def says(self, cells: Indices) -> npt.NDArray[np.bool_]:
+        """Which cells say anything; white space says nothing."""
+        filled = self.is_text[cells] & _flags(pc.invert(pc.utf8_is_space(self.texts_of(cells))))
+        return filled | self._has_value(cells)
+
+    def rows_that_say(self) -> npt.NDArray[np.bool_]:
+        """Which rows of the block have a cell that says anything."""
+        said = np.zeros(len(self.block.rows), bool)
+        said[self.block.row[self._has_value(slice(None))]] = True
+        # In most rows that shows without a look at the texts.
+        cells = np.flatnonzero(~said[self.block.row])
+        said[self.block.row[cells[self.says(cells)]]] = True
+        return said
+
+    def bytes_of_rows(self) -> Indices:
+        """How long the texts of each row are together."""
+        length = np.zeros(len(self.at), np.int64)
+        for texts, at in ((self.texts, self.at), (self.shared, self.shared_at)):
+            if (has := at >= 0).any():
+                length[has] = pc.binary_length(texts).fill_null(0).to_numpy()[at[has]]
+        return np.bincount(self.block.row, length, len(self.block.rows)).astype(np.int64)
+
+    def _has_value(self, cells: Any) -> npt.NDArray[np.bool_]:
+        has = ~self.is_text[cells] & ((self.at[cells] >= 0) | (self.value_at[cells] >= 0))
+        return np.asarray(has)
 
 
-_WITHOUT_VALUE = Odd(
-    "formula_without_value",
-    "holds a formula whose result is not stored; open the file in a spreadsheet program and save "
-    "it",
-)
+def read_cells(block: Block, package: Package, sheet: str) -> Read:
+    """What the cells of some rows hold.
+
+    Args:
+        block: the cells.
+        package: the workbook.
+        sheet: its name, for messages.
+
+    Raises:
+        UnreadableError: a cell makes no sense; it is named.
+    """
+    return _Reading(block, package, sheet).read()
 
 
-class Cells:
-    """Reads the cells of one sheet."""
+class _Reading:
+    """The cells of one block, one group after the other."""
 
-    def __init__(self, package: Package, sheet: str) -> None:
-        """For a sheet of a package; the name is for sentences."""
-        self._package, self._sheet = package, sheet
-        self._formats = package.formats
-        self._columns: dict[bytes, int] = {}
-        self._stale = package.is_to_be_calculated
+    def __init__(self, block: Block, package: Package, sheet: str) -> None:
+        self._block, self._package, self._sheet = block, package, sheet
+        self._texts, self._at = block.texts, block.at.copy()
 
-    def column_of(self, letters: bytes) -> int:
-        """Place of a column, from 0."""
-        at = self._columns.get(letters)
-        if at is None:
-            at = 0
-            for letter in letters.upper():
-                at = at * 26 + letter - 64
-            if at > MOST_COLUMNS:
-                raise damaged(f"the sheet '{self._sheet}' has a column {letters.decode()}")
-            self._columns[letters] = at = at - 1
-        return at
+    def read(self) -> Read:
+        block = self._block
+        no_result = self._without_result()
+        groups = self._of_kind([self._group(*kind) for kind in block.kinds])
+        groups[(self._at < 0) | no_result] = 0
+        is_text = (groups == _SHARED) | (groups == _TEXT)
+        shared_at = np.full(len(self._at), -1)
+        shared = np.flatnonzero(groups == _SHARED)
+        shared_at[shared] = self._shared(shared)
+        if block.may_escape:
+            self._unescape(np.flatnonzero(groups == _TEXT))
+        groups[self._written_otherwise(np.flatnonzero(groups == _NUMBER))] = _ODD
+        values, value_at = self._odd(np.flatnonzero(groups == _ODD))
+        value_at[no_result] = len(values)
+        self._at[no_result | (shared_at >= 0)] = -1
+        values.append(WITHOUT_VALUE)
+        texts, at = self._texts, self._at
+        return Read(block, texts, at, self._package.shared, shared_at, is_text, values, value_at)
 
-    def place(self, reference: str) -> tuple[int, int]:
-        """Column from 0 and row from 1 of a reference such as `F8`."""
-        found = _REFERENCE.fullmatch(reference)
-        if found is None:
-            raise damaged(f"the sheet '{self._sheet}' has a cell called '{reference[:20]}'")
-        return self.column_of(found[1].encode()), int(found[2])
+    def _of_kind(self, numbers: list[int]) -> npt.NDArray[np.uint8]:
+        """For each cell, the number of its kind."""
+        return np.array(numbers, np.uint8).take(self._block.kind)
 
-    def name(self, at: int, row: int) -> str:
-        """What a cell is called, such as `Products!F8`."""
-        return cell_name(self._sheet, at, row)
-
-    def value(
-        self, place: tuple[int, int], style: str, kind: str, text: str, *, has_formula: bool
-    ) -> Any:
-        """What a cell holds.
-
-        Args:
-            place: of the cell: its column from 0, its row from 1.
-            style: number of its style; empty for none.
-            kind: its type as the sheet says; empty for a number.
-            text: stored in it; what is escaped is not unescaped yet, but of an inline text.
-            has_formula: whether a formula gives the value.
-
-        Raises:
-            UnreadableError: it makes no sense.
-        """
-        if kind == "inlineStr":
-            return text or None
-        if has_formula and ((kind != "str" and not text) or (self._stale and text == "0")):
-            return _WITHOUT_VALUE
-        return self._stored(place, style, kind, text) if text else None
-
-    def _stored(self, place: tuple[int, int], style: str, kind: str, text: str) -> Any:
-        made: Any
+    def _group(self, style: str, kind: str) -> int:
+        """How cells of a style and a type are read."""
         match kind:
             case "s":
-                made = self._shared(place, text)
-            case "str":
-                made = unescaped(text) or None
-            case "" | "n":
-                made = self._number(place, style, text)
-            case "e":
-                made = Odd("cell_error_value", f"shows the spreadsheet's error {text[:40]}", text)
-            case "b" if text in {"0", "1", "true", "false"}:
-                made = text in {"1", "true"}
-            case "d":
-                made = _from_iso(text)
+                return _SHARED
+            case "str" | "inlineStr":
+                return _TEXT
+            case "" | "n" if self._format(style).is_plain:
+                return _NUMBER
             case _:
-                raise damaged(f"the cell {self.name(*place)} is not of a type that sheets have")
-        return made
-
-    def _shared(self, place: tuple[int, int], text: str) -> str | None:
-        if not (text.isascii() and text.isdigit() and len(text) < 10):  # noqa: PLR2004 - digits
-            raise damaged(f"the cell {self.name(*place)} refers to no shared text")
-        number = int(text)
-        if number >= len(self._package.shared):
-            raise damaged(f"the cell {self.name(*place)} refers to a missing shared text")
-        return self._package.shared[number] or None
-
-    def _number(self, place: tuple[int, int], style: str, text: str) -> Any:
-        text = text.strip()
-        if not _NUMBER.fullmatch(text):
-            raise damaged(f"the cell {self.name(*place)} holds no number")
-        number = float(text) if re.search("[.eE]", text) else int(text)
-        return _shown(number, self._format(style), from_1904=self._package.from_1904)
+                return _ODD
 
     def _format(self, style: str) -> NumberFormat:
-        if not style.isdigit() or int(style) >= len(self._formats):
-            return PLAIN
-        return self._formats[int(style)]
+        formats = self._package.formats
+        return formats[int(style)] if style.isdigit() and int(style) < len(formats) else PLAIN
+
+    def _without_result(self) -> npt.NDArray[np.bool_]:
+        """Which cells have a formula whose result is not stored."""
+        kinds = [kind for _, kind in self._block.kinds]
+        formula = self._block.has_formula & (self._of_kind([k != "inlineStr" for k in kinds]) > 0)
+        cells = np.flatnonzero(formula)
+        may_be_empty = self._of_kind([kind == "str" for kind in kinds])[cells] > 0
+        missing = (self._at[cells] < 0) & ~may_be_empty
+        if self._package.is_to_be_calculated:
+            missing |= _flags(pc.equal(self._stored(cells), "0"))
+        formula[cells] = missing
+        return formula
+
+    def _stored(self, cells: Indices) -> pa.StringArray:
+        at = self._at[cells]
+        return self._texts.take(pa.array(at, mask=at < 0))
+
+    def _put(self, cells: Indices, texts: pa.StringArray, place: Indices) -> None:
+        """Replaces the texts of cells by some of these."""
+        at = len(self._texts) + place
+        self._at[cells] = np.where(_flags(texts.is_valid())[place], at, -1)
+        self._texts = pa.concat_arrays([self._texts, texts])
+
+    def _shared(self, cells: Indices) -> Indices:
+        stored, texts = self._stored(cells), self._package.shared
+        is_number = _flags(pc.match_substring_regex(stored, "^[0-9]{1,9}$"))
+        self._demand(is_number, cells, "refers to no shared text")
+        at = stored.cast(pa.int64()).to_numpy()
+        self._demand(at < len(texts), cells, "refers to a missing shared text")
+        return np.where(_flags(texts.is_valid())[at], at, -1) if len(at) else at
+
+    def _demand(self, holds: npt.NDArray[np.bool_], cells: Indices, otherwise: str) -> None:
+        if not holds.all():
+            raise self._damaged(int(cells[np.argmin(holds)]), otherwise)
+
+    def _damaged(self, cell: int, reason: str) -> Exception:
+        row = int(self._block.rows[self._block.row[cell]])
+        name = cell_name(self._sheet, int(self._block.column[cell]), row)
+        return damaged(f"the cell {name} {reason}")
+
+    def _unescape(self, cells: Indices) -> None:
+        cells = cells[_flags(pc.match_substring(self._stored(cells), "_x"))]
+        if len(cells):
+            texts = [unescaped(text) or None for text in self._stored(cells).to_pylist()]
+            self._put(cells, pa.array(texts, pa.string()), np.arange(len(cells)))
+
+    def _written_otherwise(self, cells: Indices) -> Indices:
+        """Which numbers are not stored as Python writes them."""
+        coded = self._stored(cells).dictionary_encode()
+        as_written = _flags(pc.match_substring_regex(coded.dictionary, _AS_WRITTEN))
+        return cells[~as_written[coded.indices.to_numpy()]] if len(cells) else cells
+
+    def _odd(self, cells: Indices) -> tuple[list[Any], Indices]:
+        """Python's values of cells, and which is each cell's; one for all that store the same."""
+        value_at = np.full(len(self._at), -1)
+        if not len(cells):
+            return [], value_at
+        coded = self._stored(cells).dictionary_encode()
+        keys = (
+            self._block.kind[cells].astype(np.int64) * len(coded.dictionary)
+            + coded.indices.to_numpy()
+        )
+        distinct, first, place = np.unique(keys, return_index=True, return_inverse=True)
+        texts, values = coded.dictionary.to_pylist(), []
+        for key, cell in zip(distinct.tolist(), cells[first].tolist(), strict=True):
+            style, kind = self._block.kinds[key // len(texts)]
+            text, is_1904 = texts[key % len(texts)], self._package.from_1904
+            try:
+                values.append(value_of(kind, text, self._format(style), from_1904=is_1904))
+            except SenselessError as error:
+                raise self._damaged(cell, str(error)) from None
+        is_number = [type(value) in {int, float, Shown} for value in values]
+        value_at[cells] = np.where(np.array(is_number)[place], -1, place)
+        self._put(cells, pa.array([as_text(value) for value in values], pa.string()), place)
+        return values, value_at
 
 
-def _shown(number: float, form: NumberFormat, *, from_1904: bool) -> Any:
-    if form.is_plain or not math.isfinite(number):
-        return number
-    if form.is_date:
-        return _date(number, form, from_1904=from_1904)
-    if form.differs:
-        return Odd("number_shown_otherwise", form.differs, as_text(number), number)
-    if form.percents or form.before or form.behind or form.zeros:
-        shown = form.shown(number)
-        return number if shown == as_text(number) else Shown(shown)
-    return number
-
-
-def _date(number: float, form: NumberFormat, *, from_1904: bool) -> Any:
-    try:
-        epoch = MAC_EPOCH if from_1904 else WINDOWS_EPOCH
-        return from_excel(number, epoch, timedelta=form.is_duration)
-    except (OverflowError, ValueError):
-        return Odd("number_shown_otherwise", "the format shows a date that there is not",
-                   as_text(number), number)  # fmt: skip
-
-
-def _from_iso(text: str) -> Any:
-    try:
-        if "T" in text:
-            return dt.datetime.fromisoformat(text.strip()).replace(tzinfo=None)
-        return dt.date.fromisoformat(text.strip())
-    except ValueError:
-        return Odd("number_shown_otherwise", "the cell says a date that there is not", text, text)
-
-
-def as_text(value: object) -> str | None:
-    """A cell as a person would type it: no `.0` behind whole numbers, dates in ISO 8601."""
-    match value.value if isinstance(value, Odd) else value:
-        case None:
-            return None
-        case bool() as flag:
-            return "true" if flag else "false"
-        case float() as number:
-            # Beyond that, a float has no digits of its own to show.
-            whole = number.is_integer() and abs(number) < _MOST_WHOLE
-            return str(int(number)) if whole else repr(number)
-        case dt.datetime() as time:
-            return time.isoformat(sep=" ", timespec="seconds")
-        case dt.date() | dt.time() as time:
-            return time.isoformat()
-        case other:
-            return str(other)
+def _flags(values: pa.BooleanArray) -> npt.NDArray[np.bool_]:
+    """Arrow's flags as numpy's; null is no."""
+    return values.fill_null(False).to_numpy(zero_copy_only=False)  # type: ignore[no-any-return]  # noqa: FBT003 - a value

@@ -1,7 +1,7 @@
 """What a sheet says around its values: hidden rows and columns, merged cells. Pure.
 
-Both ways of reading rows (`rows.py`) hand it what they come by. Nothing is filled in or left
-out for it: it is reported, as a person who looks at the sheet sees other values than are read.
+Both ways of reading rows (`plain.py`, `parsed.py`) hand it what they find. No value is filled in
+or left out for it: it is reported, as a person who looks at the sheet sees other values.
 """
 
 import re
@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from off_platform.imports.readers.batches import Found
-from off_platform.imports.readers.xlsx.cells import letters_of
+from off_platform.imports.readers.xlsx.values import letters_of
 
 # Of a sheet; what is beyond is counted. Each takes 0.1 kB.
 MOST_MERGED = 50_000
@@ -42,14 +42,12 @@ class Layout:
     """What is known of a sheet around its values, so far as it was read.
 
     Attributes:
-        hidden_rows: of the rows that are read at this moment.
         hidden_columns: first and last of each run of hidden columns, from 0.
         merged: ranges of merged cells; all are known once the rows are at their end.
     """
 
     def __init__(self) -> None:
         """For a sheet of which nothing is read."""
-        self.hidden_rows: set[int] = set()
         self.hidden_columns: set[tuple[int, int]] = set()
         self.merged: list[Merged] = []
         self.more_merged = 0
@@ -58,14 +56,6 @@ class Layout:
         """Takes the XML before the rows."""
         for tag in _COLUMN.findall(xml):
             self._take_column(_attributes(tag))
-
-    def take_rows(self, xml: bytes) -> None:
-        """Takes the XML of some rows, instead of those before."""
-        self.hidden_rows = set()
-        # Most sheets hide none, and to search for the words is fast.
-        if b' hidden="' in xml or b' ht="0' in xml:
-            for number, tag in _ROW.findall(xml):
-                self._take_row(int(number), _attributes(tag))
 
     def take_tail(self, parts: Iterable[bytes]) -> None:
         """Takes the XML behind the rows, in parts."""
@@ -85,15 +75,6 @@ class Layout:
         elif name == "mergeCell":
             self._take_merged(attributes.get("ref", ""))
 
-    def begin_row(self, number: int, attributes: Mapping[str, str]) -> None:
-        """Takes the attributes of a row that is read now, instead of those before."""
-        self.hidden_rows.clear()
-        self._take_row(number, attributes)
-
-    def _take_row(self, number: int, attributes: Mapping[str, str]) -> None:
-        if _is_hidden(attributes, "ht"):
-            self.hidden_rows.add(number)
-
     def _take_column(self, attributes: Mapping[str, str]) -> None:
         first, last = attributes.get("min", ""), attributes.get("max", "")
         if _is_hidden(attributes, "width") and _is_count(first) and _is_count(last):
@@ -110,6 +91,20 @@ class Layout:
         columns = sorted((_column_of(found[1]), _column_of(found[3])))
         rows = sorted((int(found[2]), int(found[4])))
         self.merged.append(Merged(columns[0], rows[0], columns[1], rows[1]))
+
+
+def hidden_rows(xml: bytes) -> set[int]:
+    """The numbers of the rows that nobody sees, from the XML of rows."""
+    # Most sheets hide none, and to search for the words is fast.
+    if b' hidden="' not in xml and b' ht="0' not in xml:
+        return set()
+    rows = _ROW.findall(xml)
+    return {int(number) for number, tag in rows if is_hidden_row(_attributes(tag))}
+
+
+def is_hidden_row(attributes: Mapping[str, str]) -> bool:
+    """Whether nobody sees a row with these attributes."""
+    return _is_hidden(attributes, "ht")
 
 
 class HiddenRows:

@@ -15,6 +15,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO
 from xml.etree import ElementTree as ET
 
+import pyarrow as pa
 from openpyxl.styles.numbers import BUILTIN_FORMATS
 
 from off_platform.imports.readers.batches import Found, UnreadableError
@@ -24,7 +25,7 @@ from off_platform.imports.readers.xlsx.formats import PLAIN, NumberFormat, read_
 MOST_UNPACKED = 8 << 30
 MOST_RATIO = 150
 RATIO_FROM = 64 << 20
-# The shared texts are held in memory, at some three times their size.
+# The shared texts are held in memory.
 MOST_SHARED = 96 << 20
 _PROLOGUE_BYTES = 4_096
 _WORKBOOK = "xl/workbook.xml"
@@ -103,19 +104,19 @@ class Package:
         return self._says("calcPr", "fullCalcOnLoad")
 
     @cached_property
-    def shared(self) -> list[str]:
-        """The shared texts."""
+    def shared(self) -> pa.StringArray:
+        """The shared texts; null where one is empty."""
+        texts: list[str | None] = []
         if not self._has("xl/sharedStrings.xml"):
-            return []
-        texts: list[str] = []
+            return pa.array(texts, pa.string())
         with self.open("xl/sharedStrings.xml") as file:
             root = None
             for event, element in events(file):
                 root = element if root is None else root
                 if event == "end" and local_name(element) == "si":
-                    texts.append(text_of(element))
+                    texts.append(unescaped(text_of(element)) or None)
                     root.clear()
-        return texts
+        return pa.array(texts, pa.string())
 
     @cached_property
     def formats(self) -> list[NumberFormat]:
@@ -177,7 +178,7 @@ def local_name(element: ET.Element) -> str:
 
 
 def text_of(element: ET.Element) -> str:
-    """The text of a shared or inline string, of all its runs; how it is pronounced is left out."""
+    """The text of a shared or inline string, of all its runs; not its pronunciation."""
     texts = []
     for child in element:
         name = local_name(child)
@@ -185,7 +186,7 @@ def text_of(element: ET.Element) -> str:
             texts.append(child.text or "")
         elif name == "r":
             texts += [each.text or "" for each in child if local_name(each) == "t"]
-    return unescaped("".join(texts))
+    return "".join(texts)
 
 
 def unescaped(text: str) -> str:

@@ -8,9 +8,8 @@ from itertools import islice
 from typing import NamedTuple
 
 from off_platform.imports.readers.headers import plain_name
-from off_platform.imports.readers.xlsx.cells import as_text
 from off_platform.imports.readers.xlsx.package import Package, Sheet
-from off_platform.imports.readers.xlsx.rows import Values, rows_of
+from off_platform.imports.readers.xlsx.rows import Texts, rows_of
 from off_platform.imports.specification.column_names import field_of
 from off_platform.imports.specification.fields import BARCODES, IDENTIFIERS, NAMES
 
@@ -48,7 +47,7 @@ class Header(NamedTuple):
 
     sheet: Sheet
     row: int
-    values: Values
+    values: Texts
     first: int
     standing: Standing
     records: int
@@ -76,12 +75,12 @@ def header_of(package: Package, sheet: Sheet) -> Header | None:
     return best
 
 
-def _filled(package: Package, sheet: Sheet) -> Iterator[tuple[int, Values]]:
-    return ((number, values) for number, values in rows_of(package, sheet) if _says(values))
+def _filled(package: Package, sheet: Sheet) -> Iterator[tuple[int, Texts]]:
+    return ((row.number, texts) for row in rows_of(package, sheet) if _says(texts := row.texts))
 
 
-def _standing(values: Values) -> Standing:
-    names = {plain_name(value) for value in values if isinstance(value, str)}
+def _standing(values: Texts) -> Standing:
+    names = {plain_name(value) for value in values if value}
     places = [place for name in names if (place := field_of(name))]
     rank = int(len(names.intersection(NAMES)) >= _LEAST_KNOWN)
     if not names.isdisjoint(IDENTIFIERS):
@@ -94,13 +93,13 @@ def _is_surer(standing: Standing, than: Standing) -> bool:
     return bool(standing.rank) and standing > than
 
 
-def _has_code(header: Values, values: Values) -> bool:
+def _has_code(header: Texts, values: Texts) -> bool:
     """Whether a row has what may be a code below the name of an identifier, however damaged."""
     return any(
         _may_be_code(name, text)
         for named, value in zip(header, values, strict=False)
-        if isinstance(named, str) and (name := plain_name(named)) in IDENTIFIERS
-        if (text := (as_text(value) or "").strip())
+        if named and (name := plain_name(named)) in IDENTIFIERS
+        if (text := (value or "").strip())
     )
 
 
@@ -111,5 +110,5 @@ def _may_be_code(name: str, text: str) -> bool:
     return len(text.split()) == 1 and text not in NAMES
 
 
-def _says(values: Values) -> bool:
-    return any(value is not None and str(as_text(value) or "").strip() for value in values)
+def _says(values: Texts) -> bool:
+    return any(value and value.strip() for value in values)

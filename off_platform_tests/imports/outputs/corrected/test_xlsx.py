@@ -321,6 +321,52 @@ def test_a_cell_with_a_formula_keeps_it_and_is_named(tmp_path: Path) -> None:
     assert sheet["E2"].value == "product_name -> Nutella"
 
 
+def test_the_sheet_with_products_is_found_among_many(tmp_path: Path) -> None:
+    content = io.BytesIO()
+    book = openpyxl.Workbook()
+    for number in range(1, 25):
+        book.create_sheet(f"Sheet {number}").append((f"Notes {number}", "=1+1"))
+    for row in (HEADER, *ROWS):
+        book["Sheet 12"].append(row)
+    book["Sheet 12"].delete_rows(1)
+    # Neither the order of the tabs nor the names of the parts is that of the sheets' making.
+    book.move_sheet("Sheet 12", 9)
+    book.move_sheet("Sheet 2", 20)
+    book.save(content)
+
+    path, copy, count = copied(content.getvalue(), tmp_path)
+
+    before, after = parts_of(path), parts_of(copy)
+    (changed,) = [part for part, data in before.items() if after[part] != data]
+    assert changed.startswith("xl/worksheets/")
+    assert count == len(CORRECTED)
+    sheets = openpyxl.load_workbook(copy)
+    assert sheets.sheetnames == openpyxl.load_workbook(path).sheetnames
+    assert {cell: sheets["Sheet 12"][cell].value for cell in CORRECTED} == CORRECTED
+    assert sheets["Sheet 13"]["B1"].value == "=1+1"
+
+
+def test_results_of_formulas_are_kept_with_the_formulas(tmp_path: Path) -> None:
+    content = io.BytesIO()
+    with xlsxwriter.Workbook(content, {"in_memory": True}) as book:
+        sheet = book.add_worksheet("Products")
+        sheet.write_row(0, 0, HEADER)
+        sheet.write_row(1, 0, (NUTELLA, " Nutella"))
+        sheet.write_formula("C2", "=15.45*2", None, 30.9)
+        sheet.write_formula("D2", '="Fer"&"rero"', None, "Ferrero")
+        sheet.write_formula("G2", "=C2>1", None, True)  # noqa: FBT003 - a value
+
+    _, copy, count = copied(content.getvalue(), tmp_path)
+
+    assert count == 1
+    formulas = openpyxl.load_workbook(copy)["Products"]
+    values = openpyxl.load_workbook(copy, data_only=True)["Products"]
+    assert [formulas[cell].value for cell in ("B2", "C2", "D2", "G2")] == [
+        "Nutella", "=15.45*2", '="Fer"&"rero"', "=C2>1",
+    ]  # fmt: skip
+    assert [values[cell].value for cell in ("C2", "D2", "G2")] == [30.9, "Ferrero", True]
+
+
 @pytest.mark.slow
 def test_a_large_sheet_is_edited_in_pieces(tmp_path: Path) -> None:
     content = io.BytesIO()

@@ -1,4 +1,4 @@
-"""The rows of a sheet are read from its XML to the very values of openpyxl."""
+"""The rows of a sheet are read from its XML to the values of openpyxl and calamine."""
 
 import datetime as dt
 import zipfile
@@ -10,17 +10,19 @@ import pytest
 import xlsxwriter
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from python_calamine import CalamineWorkbook
 
 from off_platform.imports.readers.batches import UnreadableError
-from off_platform.imports.readers.xlsx.cells import Cells, Odd
 from off_platform.imports.readers.xlsx.layout import Layout
 from off_platform.imports.readers.xlsx.package import Package
-from off_platform.imports.readers.xlsx.rows import NotPlainError, plain_rows, rows_of
+from off_platform.imports.readers.xlsx.plain import NotPlainError, plain_blocks
+from off_platform.imports.readers.xlsx.rows import rows_of
+from off_platform.imports.readers.xlsx.values import as_text
 
 # Sheets know no time zones.
 EARLIEST = dt.datetime.fromisoformat("1901-01-01")
 
-Rows = list[tuple[int, tuple[Any, ...]]]
+Rows = list[tuple[int, tuple[str | None, ...]]]
 
 VALUES = st.one_of(
     st.none(),
@@ -35,9 +37,9 @@ VALUES = st.one_of(
 )
 
 
-def cut(values: tuple[Any, ...]) -> tuple[Any, ...]:
-    """Without empty cells behind the last; an empty text is none."""
-    shown = [None if value == "" else value for value in values]
+def cut(texts: tuple[str | None, ...]) -> tuple[str | None, ...]:
+    """Without empty cells behind the last; an empty text is none, and so is an error."""
+    shown = [None if text in {"", "#N/A"} else text for text in texts]
     while shown and shown[-1] is None:
         shown.pop()
     return tuple(shown)
@@ -47,17 +49,13 @@ def theirs_of(path: Path) -> Rows:
     """The rows of the first sheet as openpyxl reads them."""
     book = openpyxl.load_workbook(path, data_only=True)
     rows = enumerate(book.worksheets[0].iter_rows(values_only=True), 1)
-    return [(number, cut(values)) for number, values in rows]
+    return [(number, cut(tuple(map(as_text, values)))) for number, values in rows]
 
 
 def ours_of(path: Path) -> Rows:
     """The rows as they are read."""
     package = Package(path)
-    return [(number, cut(plain(values))) for number, values in rows_of(package, package.sheets[0])]
-
-
-def plain(values: tuple[Any, ...]) -> tuple[Any, ...]:
-    return tuple(each.shown if isinstance(each, Odd) else each for each in values)
+    return [(row.number, cut(row.texts)) for row in rows_of(package, package.sheets[0])]
 
 
 def both(path: Path) -> tuple[Rows, Rows]:
@@ -71,7 +69,7 @@ def is_plain(path: Path) -> bool:
     sheet = package.sheets[0]
     with package.open(sheet.part) as file:
         try:
-            return bool(list(plain_rows(file, Cells(package, sheet.name), Layout())))
+            return bool(list(plain_blocks(file, Layout())))
         except NotPlainError:
             return False
 
@@ -137,6 +135,15 @@ def written(path: Path, rows: str, sheet: str = SHEET) -> Path:
         ),
         ('<row r="2"><c r="A2" t="e"><v>#N/A</v></c><c r="B2" t="b"><v>1</v></c></row>', True),
         ('<row r="2"><c r="A2" t="inlineStr"><is><t>&#233;&#x4e2d;&lt;</t></is></c></row>', True),
+        ('<row r="2"><c r="A2" s="0" t="n"><v /></c><c r="B2" /><c r="C2"/></row>', True),
+        ('\n<row r="2">\n <c r="A2"><v>4</v></c>\n</row>\n', True),
+        ('<row r="2"><c r="A2" t="str"><f>"x"</f><v></v></c><c r="B2"><v/></c></row>', True),
+        (
+            '<row r="2"><c r="A2" t="inlineStr"><is><t xml:space="preserve"> x</t></is></c></row>',
+            True,
+        ),
+        ('<row r="2"><c r="A2"><v>4</v></c>x</row>', False),
+        ('<row r="2"><c r="A2"><v>4</v></c></row><row><c><v>5</v></c></row>', False),
         ('<row r="2"><c t="n" r="A2"><v>4</v></c></row>', False),
         ('<row r="2"><c><v>4</v></c><c><v>5</v></c></row>', False),
         ('<row r="2"><c r="B2"><v>4</v></c><c r="A2"><v>5</v></c></row>', False),
@@ -212,6 +219,54 @@ def test_escaped_characters_mean_what_they_stand_for(
             book.writestr("xl/sharedStrings.xml", f"<sst><si><t>{stored}</t></si></sst>")
 
     assert ours_of(path) == [(1, (meant,))]
+
+
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    texts=st.lists(
+        st.lists(
+            st.sampled_from(
+                ("_x000D_", "_x005F_", "_x0041_", "x0041_", "_x00e9_", "_x00G9_", "_X0041_", "_",
+                 "_x", "x", "a", "&amp;", "&lt;", "&#10;", " ", "é")
+            ),
+            min_size=1, max_size=6,
+        ).map("".join),
+        min_size=1, max_size=6,
+    )
+)  # fmt: skip
+@pytest.mark.parametrize("kind", ["inline", "shared", "formula"])
+def test_texts_are_those_of_calamine(tmp_path: Path, kind: str, texts: list[str]) -> None:
+    preserved = [f'<t xml:space="preserve">{text}</t>' for text in texts]
+    cells = {
+        "inline": [f' t="inlineStr"><is>{text}</is>' for text in preserved],
+        "shared": [f' t="s"><v>{at}</v>' for at in range(len(texts))],
+        "formula": [f' t="str"><f>Z1</f><v>{text}</v>' for text in texts],
+    }[kind]
+    row = "".join(f'<c r="{chr(65 + at)}1"{cell}</c>' for at, cell in enumerate(cells))
+    path = written(tmp_path / "x.xlsx", f'<row r="1">{row}</row>')
+    if kind == "shared":
+        with zipfile.ZipFile(path, "a") as book:
+            shared = "".join(f"<si>{text}</si>" for text in preserved)
+            book.writestr("xl/sharedStrings.xml", f"<sst>{shared}</sst>")
+
+    sheet = CalamineWorkbook.from_path(path).get_sheet_by_index(0)
+    assert is_plain(path)
+    assert ours_of(path) == [(1, cut(tuple(map(str, sheet.to_python()[0]))))]
+
+
+@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    number=st.one_of(
+        st.from_regex(r"[+-]?[0-9]{1,18}(\.[0-9]{0,18})?([eE][+-]?[0-9]{1,2})?", fullmatch=True),
+        st.floats(allow_nan=False, allow_infinity=False).map("{:.17g}".format),
+        st.floats(0, 100).map("{:.1f}".format),
+    )
+)
+def test_numbers_are_written_as_python_does(tmp_path: Path, number: str) -> None:
+    path = written(tmp_path / "x.xlsx", f'<row r="1"><c r="A1"><v>{number}</v></c></row>')
+    is_whole = not set(number) & set(".eE")
+
+    assert ours_of(path) == [(1, (as_text(int(number) if is_whole else float(number)),))]
 
 
 @pytest.mark.parametrize(

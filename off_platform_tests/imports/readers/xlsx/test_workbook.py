@@ -112,6 +112,23 @@ def test_batches_have_as_many_rows_as_asked_for(tmp_path: Path) -> None:
     assert [len(batch.rows) for batch in batches] == [3, 3, 1]
 
 
+def test_a_text_that_is_shared_by_all_rows_does_not_fill_the_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("off_platform.imports.readers.xlsx.gathered.MOST_BATCH_BYTES", 1 << 20)
+    with xlsxwriter.Workbook(tmp_path / "x.xlsx") as book:
+        sheet = book.add_worksheet()
+        sheet.write_row(0, 0, HEADER)
+        for number in range(1, 101):
+            sheet.write_row(number, 0, (str(number), "a" * 32_000))
+
+    _, batches, _ = read_all(tmp_path / "x.xlsx")
+
+    assert [len(batch.rows) for batch in batches] == [32, 32, 32, 4]
+    assert [row for batch in batches for row in batch.rows] == list(range(2, 102))
+    assert set(batches[1].columns["product_name"].to_pylist()) == {"a" * 32_000}
+
+
 @pytest.mark.parametrize("name", ["x.csv", "x.xls", "x", "x.json"])
 def test_a_workbook_is_one_whatever_it_is_called(name: str, tmp_path: Path) -> None:
     source, _, _ = read_all(written(tmp_path, [HEADER, ("1", "a", 2)], name=name))
