@@ -1,7 +1,7 @@
 """The contact sheet of an image set: its first photos side by side in one small JPEG.
 
-Making one photo small enough to show lives here too, because the gallery page draws the same
-thumbnails. Nothing here fetches a photo or judges whether it belongs into a set.
+The thumbnail of one photo is made here too, because the gallery page shows the same thumbnails.
+Nothing here fetches a photo or decides whether it belongs in a set.
 """
 
 import struct
@@ -142,7 +142,8 @@ def _small_and_upright(photo: bytes, side: int) -> Image.Image:
         width, height = opened.size
         if width * height > MOST_PIXELS:
             raise NotDrawableError(_too_large(width, height))
-        opened.thumbnail((side, side))
+        # A gap of 1 lets libjpeg scale to the last size that is not smaller, while it decodes.
+        opened.thumbnail((side, side), reducing_gap=1.0)
         return _upright(opened).convert("RGB")
 
 

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from off_platform.image_sets.gallery import (
+    AHEAD,
     GalleryFacts,
     GalleryItem,
     GalleryObject,
@@ -156,11 +157,11 @@ def test_a_card_shows_photo_barcode_key_and_size() -> None:
     assert page.inside("p.key")[0] == "data/401/235/911/4301/1.400.jpg"
     assert page.inside("p.measures")[0] == "400 \u00d7 300 \u00b7 23.7 kB"
     (image,) = page.all("img")
-    assert (image["width"], image["height"], image["loading"]) == ("240", "180", "lazy")
+    assert (image["width"], image["height"], image["loading"]) == ("200", "150", "lazy")
     source = image["src"]
     assert source is not None
     drawn = Image.open(io.BytesIO(b64decode(source.removeprefix("data:image/jpeg;base64,"))))
-    assert drawn.size == (240, 180)
+    assert drawn.size == (200, 150)
 
 
 def test_a_sample_without_barcode_is_named_by_its_sample() -> None:
@@ -278,16 +279,23 @@ def test_a_negative_limit_is_refused() -> None:
         page_of(item(), limit=-1)
 
 
-def test_each_sample_is_written_before_the_next_is_asked_for() -> None:
+def test_no_more_than_a_few_samples_wait_to_be_written() -> None:
     destination = io.StringIO()
 
     def items() -> Iterator[GalleryItem]:
         for number in range(10, 40):
-            if number > 10:
-                assert f"Open {row(number - 1)['barcode']}" in destination.getvalue()
+            if number >= 10 + AHEAD:
+                assert f"Open {row(number - AHEAD)['barcode']}" in destination.getvalue()
             yield item(number, picture=photo((16, 16)))
 
     assert write_gallery(items(), destination, FACTS) == 30
+
+
+def test_the_samples_keep_their_order_whichever_photo_takes_longer() -> None:
+    sizes = [(3000, 2000) if number % 3 == 0 else (16, 16) for number in range(10, 40)]
+    page = page_of(*(item(10 + at, picture=photo(size)) for at, size in enumerate(sizes)))
+    assert page.inside("h2.title") == [row(number)["barcode"] for number in range(10, 40)]
+    assert [image["width"] for image in page.all("img")] == [str(min(w, 200)) for w, _ in sizes]
 
 
 def test_the_same_samples_give_the_same_page() -> None:
