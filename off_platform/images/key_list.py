@@ -36,8 +36,8 @@ class KeyListFacts:
 def blocks(path: Path, unpacked_most: int) -> Iterator[bytes]:
     """The unpacked key list in blocks of whole lines, each line with its newline.
 
-    Line ends of Windows are read as newlines, and a byte order mark is passed over: neither can be
-    part of a key.
+    Line ends of Windows are read as newlines, and a byte order mark is skipped: neither can be part
+    of a key.
 
     Args:
         path: the gzip file.
@@ -61,7 +61,8 @@ def blocks(path: Path, unpacked_most: int) -> Iterator[bytes]:
             )
         rest = tail
         if newline:
-            yield (whole + newline).replace(b"\r\n", b"\n")
+            lines = whole + newline
+            yield lines.replace(b"\r\n", b"\n") if b"\r" in lines else lines
     if rest:
         # "no newline at the end": the last key is a line all the same.
         yield rest.removesuffix(b"\r") + b"\n"

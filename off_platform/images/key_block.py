@@ -1,0 +1,270 @@
+"""A block of a key list to rows of the key index, in vectors, and to the lines that are not keys.
+
+A key list is sorted, so that it names each directory several times in a row, and nearly all have a
+code of 13 digits. These are parsed once per run, the names of their objects eight bytes at a time.
+Other directories and names (longer codes, the older layout) go through `keys.py`, which is the
+rule, once each; only oddities do so one by one. The whole list is `key_index.py`.
+"""
+
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, get_args
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from off_platform.barcodes.text import EAN_8, EAN_13
+from off_platform.images import keys
+
+KINDS: tuple[keys.Kind, ...] = get_args(keys.Kind)
+LAYOUTS: tuple[keys.Layout, ...] = get_args(keys.Layout)
+
+Numbers = np.ndarray[Any, Any]
+
+# `data/401/235/911/4303/`: codes of 13 digits, which nearly all have.
+PLAIN_DIRECTORY = np.frombuffer(keys.SPLIT.of("").encode(), dtype=np.uint8)
+DIRECTORY_BYTES = len(PLAIN_DIRECTORY)
+DIGITS = ord("0") == PLAIN_DIRECTORY
+# A code of at most 8 significant digits starts with five zeros when padded to 13.
+SHORT_CODE = "0" * (EAN_13 - EAN_8)
+LONGEST_SHOWN = 500
+
+# Eight bytes are read as one number, and looked at together.
+WORD = 8
+ZEROS = np.uint64(0x3030303030303030)
+ABOVE_NINE, HIGH_BITS = np.uint64(0x7676767676767676), np.uint64(0x8080808080808080)
+PAIRS = np.uint64(0x000000FF000000FF)
+
+Oddity = tuple[int, str, str]
+"""Number of the line, its text cut to `LONGEST_SHOWN`, and why it is not a key."""
+
+
+@dataclass(frozen=True)
+class Block:
+    """Lines of a key list, as Arrow's texts and as bytes of which words are read.
+
+    Attributes:
+        lines: without their newlines; found by their bytes alone, no rule of CSV applies.
+        padded: the block with its newlines, and as many bytes behind as a read may pass its end.
+        starts: of each line in `padded`.
+        ends: the same, where its newline is.
+    """
+
+    lines: pa.BinaryArray
+    padded: bytes
+    starts: Numbers
+    ends: Numbers
+
+    @classmethod
+    def of(cls, block: bytes) -> "Block":
+        """Finds the lines of a block."""
+        ends = np.flatnonzero(np.frombuffer(block, dtype=np.uint8) == ord("\n"))
+        starts = np.concatenate([[0], ends + 1])
+        offsets = (starts - np.arange(len(starts))).astype(np.int32)
+        buffers = [None, pa.py_buffer(offsets), pa.py_buffer(block.replace(b"\n", b""))]
+        lines = pa.Array.from_buffers(pa.binary(), len(ends), buffers)
+        return cls(lines, block + bytes(DIRECTORY_BYTES + WORD), starts[:-1], ends)
+
+    def words(self, places: Numbers) -> Numbers:
+        """The eight bytes from each place on, as a number of which the first is the lowest."""
+        every = np.ndarray((len(self.padded) - WORD + 1,), "<u8", self.padded, strides=(1,))
+        return every[places]
+
+
+def parse(block: Block, lines_before: int) -> tuple[pa.Table, list[Oddity]]:
+    """The rows of a block, and the lines that are not keys."""
+    run_of_row, barcodes = _directories(block)
+    image_ids, kinds = _names(block)
+    rows = _Rows(run_of_row, image_ids, kinds, np.zeros(len(image_ids), dtype=np.int8))
+    fits = (run_of_row >= 0) & (image_ids >= 0)
+    strange: list[Oddity] = []
+    if len(others := np.flatnonzero(~fits)):
+        more = _other_keys(block.lines, others, rows, len(barcodes))
+        barcodes = pa.concat_arrays([barcodes, more])
+        fits = (rows.run_of_row >= 0) & (rows.image_ids >= 0)
+        for row in np.flatnonzero(~fits):
+            text = _text(block.lines[int(row)].as_py())
+            number = lines_before + int(row) + 1
+            strange.append((number, text[:LONGEST_SHOWN], keys.reason_against(text)))
+    return _table(block.lines, barcodes, rows, fits), strange
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """For each line the number of its barcode, or -1; image id, or -1; numbers of kind, layout."""
+
+    run_of_row: Numbers
+    image_ids: Numbers
+    kinds: Numbers
+    layouts: Numbers
+
+
+def _text(line: bytes) -> str:
+    return line.decode("utf-8", "backslashreplace")
+
+
+def _directories(block: Block) -> tuple[Numbers, pa.StringArray]:
+    """For each row the number of its run of equal directories, or -1; and each run's barcode."""
+    # The last word ends where the directory does; together they cover it.
+    places = [*range(0, DIRECTORY_BYTES - WORD, WORD), DIRECTORY_BYTES - WORD]
+    is_new = np.zeros(len(block.starts), dtype=bool)
+    is_new[0] = True
+    for place in places:
+        words = block.words(block.starts + place)
+        is_new[1:] |= words[1:] != words[:-1]
+    # A line that ends within these bytes has its newline there, which does not fit.
+    bytes_of = np.frombuffer(block.padded, dtype=np.uint8)
+    first = block.starts[is_new]
+    written = bytes_of[first[:, None] + np.arange(DIRECTORY_BYTES)]
+    digits = written[:, DIGITS]
+    fits = ((digits - ord("0")) < 10).all(axis=1)  # noqa: PLR2004 - bytes wrap around below "0"
+    fits &= (written[:, ~DIGITS] == PLAIN_DIRECTORY[~DIGITS]).all(axis=1)
+    fits &= (digits != ord("0")).any(axis=1)
+    runs = np.where(fits, np.arange(len(fits)), -1).astype(np.int32)
+    return runs[np.cumsum(is_new) - 1], _normal_forms(np.where(fits[:, None], digits, ord("0")))
+
+
+def _normal_forms(digits: Numbers) -> pa.StringArray:
+    """The barcodes of 13 digits each, as bytes."""
+    offsets = np.arange(len(digits) + 1, dtype=np.int32) * EAN_13
+    buffers = [None, pa.py_buffer(offsets), pa.py_buffer(np.ascontiguousarray(digits))]
+    codes = pa.Array.from_buffers(pa.string(), len(digits), buffers)
+    short = pc.starts_with(codes, SHORT_CODE)
+    return pc.if_else(short, pc.utf8_slice_codeunits(codes, len(SHORT_CODE)), codes)
+
+
+def _names(block: Block) -> tuple[Numbers, Numbers]:
+    """For each row image id (or -1) and number of its kind, where its directory has 13 digits.
+
+    Such a name is a word of digits and a suffix. What is longer, or has a needless zero in front as
+    `01.jpg`, which is not a key of today's layout, is left to `keys.py`.
+    """
+    last = block.words(np.maximum(block.ends - WORD, 0))
+    kinds = np.zeros(len(last), dtype=np.int8)
+    digits = np.full(len(last), -1)
+    # `.jpg` is the end of `.400.jpg`, too: the longest last.
+    for kind in sorted(KINDS, key=lambda each: len(keys.SUFFIXES[each])):
+        suffix = keys.SUFFIXES[kind].encode()
+        found = last >> (8 * (WORD - len(suffix))) == int.from_bytes(suffix, "little")
+        kinds[found] = KINDS.index(kind)
+        digits[found] = (block.ends - block.starts)[found] - DIRECTORY_BYTES - len(suffix)
+    first = block.words(block.starts + DIRECTORY_BYTES)
+    fits = (digits == 1) | ((digits > 1) & (digits <= WORD) & (first & 0xFF != ord("0")))
+    unused = (8 * (WORD - np.clip(digits, 1, WORD))).astype(np.uint64)
+    values = (first << unused) ^ (ZEROS << unused)
+    fits &= ((values + ABOVE_NINE) | values) & HIGH_BITS == 0
+    return np.where(fits, _number(values), -1).astype(np.int32), kinds
+
+
+def _number(digits: Numbers) -> Numbers:
+    """Numbers of eight digits each, a byte a digit, of which the lowest is the first.
+
+    Digits are joined to pairs, and these to the number, as in simdjson.
+    """
+    pairs = digits * np.uint64(10) + (digits >> 8)
+    low, high = pairs & PAIRS, (pairs >> 16) & PAIRS
+    return (low * np.uint64(100 + (1_000_000 << 32)) + high * np.uint64(1 + (10_000 << 32))) >> 32
+
+
+def _of_names(names: pa.DictionaryArray) -> tuple[Numbers, Numbers]:
+    found = [_plain_name(_text(each)) for each in names.dictionary.to_pylist()]
+    image_ids = np.array([name[0] if name else -1 for name in found], dtype=np.int32)
+    kinds = np.array([name[1] if name else 0 for name in found], dtype=np.int8)
+    indices = numbers_of(names.indices)
+    return image_ids[indices], kinds[indices]
+
+
+def _other_keys(
+    lines: pa.BinaryArray, others: Numbers, rows: _Rows, barcodes: int
+) -> pa.StringArray:
+    """Fills in the rows that are keys in another form, and returns their barcodes.
+
+    Each different directory, and each different name, is parsed once by `keys.py`.
+
+    Args:
+        lines: of the block.
+        others: numbers of the rows to look at.
+        rows: where what is found is put.
+        barcodes: how many there are before those that are returned.
+    """
+    parts = pc.split_pattern(lines.take(arrow_of(others)), "/", max_splits=1, reverse=True)
+    # What has no slash is directory and name, and fits as neither.
+    ends = numbers_of(parts.offsets)
+    directories = parts.values.take(arrow_of(ends[:-1])).dictionary_encode()
+    names = parts.values.take(arrow_of(ends[1:] - 1)).dictionary_encode()
+    of_directory = [_directory(_text(each)) for each in directories.dictionary.to_pylist()]
+    where = numbers_of(directories.indices)
+    texts = [found[0] if found else "" for found in of_directory]
+    runs = [barcodes + at if found else -1 for at, found in enumerate(of_directory)]
+    rows.run_of_row[others] = np.array(runs, dtype=np.int32)[where]
+    rows.layouts[others] = np.array([found[1] if found else 0 for found in of_directory])[where]
+    rows.image_ids[others], rows.kinds[others] = _of_names(names)
+    return texts_of([*texts, *_one_by_one(lines, others, rows, barcodes + len(texts))])
+
+
+def _one_by_one(lines: pa.BinaryArray, others: Numbers, rows: _Rows, before: int) -> list[str]:
+    """The same for keys with a needless zero in their name, which decides about their layout."""
+    found: list[str] = []
+    for row in others[(rows.run_of_row[others] >= 0) & (rows.image_ids[others] < 0)]:
+        with suppress(keys.NotAKeyError):
+            key = keys.parse(_text(lines[int(row)].as_py()))
+            rows.run_of_row[row], rows.image_ids[row] = before + len(found), key.image_id
+            rows.kinds[row], rows.layouts[row] = KINDS.index(key.kind), LAYOUTS.index(key.layout)
+            found.append(key.barcode)
+    return found
+
+
+def _directory(text: str) -> tuple[str, int] | None:
+    """The barcode of a directory, and the number of its layout; None when it is not one."""
+    try:
+        key = keys.parse(f"{text}/1{keys.SUFFIXES['raw']}")
+    except keys.NotAKeyError:
+        return None
+    return key.barcode, LAYOUTS.index(key.layout)
+
+
+def _plain_name(name: str) -> tuple[int, int] | None:
+    """Image id and number of the kind; None for `01.jpg` too, which is no name of today's keys."""
+    named = keys.parse_name(name)
+    plain = named and name == f"{named[0]}{keys.SUFFIXES[named[1]]}"
+    return (named[0], KINDS.index(named[1])) if named and plain else None
+
+
+def _table(lines: pa.BinaryArray, barcodes: pa.StringArray, rows: _Rows, fits: Numbers) -> pa.Table:
+    if not fits.all():
+        kept = np.flatnonzero(fits)
+        lines = lines.take(arrow_of(kept))
+        rows = _Rows(*(each[kept] for each in vars(rows).values()))
+    # Keys are ASCII, so that they are texts without a look at their bytes.
+    return pa.table(
+        {
+            "key": lines.view(pa.string()),
+            "barcode": pa.DictionaryArray.from_arrays(arrow_of(rows.run_of_row), barcodes),
+            "image_id": arrow_of(rows.image_ids),
+            "kind": pa.DictionaryArray.from_arrays(arrow_of(rows.kinds), texts_of(KINDS)),
+            "layout": pa.DictionaryArray.from_arrays(arrow_of(rows.layouts), texts_of(LAYOUTS)),
+        }
+    )
+
+
+# `pyarrow.array` and `to_numpy` load pandas, which takes as long as 1.5 million keys.
+def numbers_of(whole: pa.Array) -> Numbers:
+    """Whole numbers of Arrow's, as they are in memory."""
+    found = np.frombuffer(whole.buffers()[1], dtype=str(whole.type))
+    return found[whole.offset :][: len(whole)]
+
+
+def arrow_of(numbers: Numbers) -> pa.Array:
+    """The way back."""
+    buffers = [None, pa.py_buffer(np.ascontiguousarray(numbers))]
+    return pa.Array.from_buffers(pa.type_for_alias(str(numbers.dtype)), len(numbers), buffers)
+
+
+def texts_of(texts: Sequence[str]) -> pa.StringArray:
+    """Texts as Arrow's."""
+    encoded = [text.encode() for text in texts]
+    offsets = np.cumsum([0, *map(len, encoded)], dtype=np.int32)
+    buffers = [None, pa.py_buffer(offsets), pa.py_buffer(b"".join(encoded))]
+    return pa.Array.from_buffers(pa.string(), len(texts), buffers)
