@@ -1,13 +1,14 @@
 """What is found when the rules of the images wing's tables are looked at.
 
-The rules themselves are in `schemas.py`; bounds of single columns are checked by Pandera, in
-batches; what concerns a table as a whole is asked of DuckDB.
+The rules themselves are in `schemas.py`. Bounds of single columns are checked by Pandera, in
+batches, and those of the key index by `bounds.py`; what concerns a whole table is asked of DuckDB.
 """
 
 from collections.abc import Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from off_platform.images.bounds import bounds_kept
 from off_platform.images.key_index import KeyIndexFacts
 from off_platform.images.monthly import Snapshot, missed_months
 from off_platform.images.products import ProductsFacts
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     import duckdb
     import pandas as pd
 
-# 30 million keys go through Pandera in batches of this many rows.
+# Products go through Pandera in batches of this many rows.
 BATCH_ROWS = 500_000
 COPIES_SHARE_LEAST = 0.95
 _FIRST = "This is the first snapshot: there is none to compare with."
@@ -125,8 +126,7 @@ def of_index(
         lines: keys of the snapshot.
         oddities_share_most: share of lines that may be no keys.
     """
-    columns = ", ".join(column.name for column in KEY_INDEX.columns)
-    findings = validate(KEY_INDEX, _batches(connection, f"SELECT {columns} FROM {index}"))
+    findings = bounds_kept(connection, KEY_INDEX, index)
     odd = facts.oddities.total()
     findings["every_line_accounted_for"] = Finding(
         broken=abs(lines - facts.rows - odd),

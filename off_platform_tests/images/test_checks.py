@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from off_platform.images import checks
+from off_platform.images import bounds, checks
 from off_platform.images.key_index import KeyIndexFacts
 from off_platform.images.monthly import Snapshot
 from off_platform.images.products import ProductsFacts
@@ -320,3 +320,37 @@ def test_the_rules_hold_for_the_sandbox(desk: Desk) -> None:
     # With the share of the settings the sandbox's junk is too much.
     findings = checks.of_index(desk.connection, rows, facts, facts.lines, 0.001)
     assert set(failed(KEY_INDEX, findings)) == {"few_oddities"}
+
+
+@pytest.mark.parametrize(
+    ("rule", "row"),
+    [
+        ("keys_well_formed", {"key": "data/../../1.jpg"}),
+        ("keys_well_formed", {"key": f"{KEY['key']}\n"}),
+        ("barcodes_in_normal_form", {"barcode": "301762042200"}),
+        ("image_ids_not_negative", {"image_id": -1}),
+        ("kinds_known", {"kind": "front"}),
+        ("layouts_known", {"layout": "new"}),
+        (SHAPE, {"layout": None}),
+    ],
+)
+def test_every_row_of_a_large_index_is_looked_at(
+    reader: Reader, monkeypatch: pytest.MonkeyPatch, rule: str, row: Row
+) -> None:
+    monkeypatch.setattr(bounds, "SAMPLE_ROWS", 10)
+    sound = [{**KEY, "key": f"data/301/762/042/2003/{number}.jpg"} for number in range(1000)]
+    for at in (0, 499, 999):
+        rows = [dict(each) for each in sound]
+        rows[at] |= row
+        findings = bounds.bounds_kept(reader.connection, KEY_INDEX, reader.rows(KEY_INDEX, rows))
+        assert {each: found.broken for each, found in findings.items() if found.broken} == {rule: 1}
+        assert findings[rule].examples == [f"row {at}: {rows[at]['key']}"]
+        assert {found.of for found in findings.values()} == {1000}
+        assert 0 < findings[rule].facts["rows_seen_by_pandera"] < 100
+
+
+def test_a_small_index_goes_through_pandera_whole(reader: Reader) -> None:
+    findings = reader.index()
+    assert findings["kinds_known"].facts == {"rows_seen_by_pandera": 2}
+    empty = bounds.bounds_kept(reader.connection, KEY_INDEX, reader.rows(KEY_INDEX, []))
+    assert {found.broken for found in empty.values()} == {0}
