@@ -6,9 +6,9 @@ from benchmarks.generated import KEY_LIST, Sizes, key_list_bucket, scratch, wher
 from benchmarks.measuring import Run, in_turns, python, run, shell
 from benchmarks.report import Line, faster_by, show
 
-TIMES_LEAST = 5
 PEER = "`zcat | grep '.jpg' | shuf`"
 OURS, WARM = "choice from the key index", "the same in a process that has begun"
+TIMES_LEAST = {OURS: 8, WARM: 10}
 
 HOW = (
     "The pipeline, which is the document's, mixes raw photos and copies, and no two runs choose "
@@ -39,7 +39,7 @@ def compare(sizes: Sizes) -> None:
                 name,
                 measured[name],
                 peer,
-                (faster_by(TIMES_LEAST, measured[name], peer, "the pipeline"),),
+                (faster_by(TIMES_LEAST[name], measured[name], peer, "the pipeline"),),
             )
             for name in (OURS, WARM)
         ]

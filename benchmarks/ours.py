@@ -14,18 +14,29 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING
 
-from off_platform.sandbox.bins_bucket import make_bins_bucket
-from off_platform.storage.fetch import Limits
-from off_platform.storage.lake import Lake
-from off_platform.storage.objects import Access, Source
-
 if TYPE_CHECKING:
     import duckdb
+
+    from off_platform.storage.lake import Lake
+    from off_platform.storage.objects import Source
 
 UNPACKED_MOST = 8 * 2**30
 # Under which generated key lists are copied and indexed.
 MONTH = "2026-11-01"
 WARM_ROUNDS = 5
+
+
+# Each step loads what it needs and no more: what a process loads is part of its time.
+def _lake(path: str) -> "Lake":
+    from off_platform.storage.lake import Lake  # noqa: PLC0415 - the key index needs none
+
+    return Lake(path)
+
+
+def _source(url: str, endpoint: str | None = None) -> "Source":
+    from off_platform.storage.objects import Access, Source  # noqa: PLC0415 - the same
+
+    return Source(url, Access(endpoint=endpoint))
 
 
 def index(key_list: str, made: str) -> None:
@@ -44,23 +55,23 @@ def month_made(lake: str, bucket: str, month: str = MONTH) -> None:
         sync_month,
     )
 
-    into = Lake(lake)
+    into = _lake(lake)
     asked = Asked(month, today=date.fromisoformat(month))
     with into.connect() as connection:
-        sync_month(into, Source(bucket), asked, connection, Bounds(UNPACKED_MOST, 3, 3))
+        sync_month(into, _source(bucket), asked, connection, Bounds(UNPACKED_MOST, 3, 3))
         index_month(into, month, connection, UNPACKED_MOST)
 
 
 def choice(lake: str, photos: str) -> None:
     """Chooses photos from the index and prints their keys."""
-    into = Lake(lake)
+    into = _lake(lake)
     with into.connect() as connection:
         sys.stdout.write("\n".join(_chosen(into, connection, int(photos))))
 
 
 def choice_again(lake: str, photos: str) -> None:
     """Says how long choosing takes once everything is loaded."""
-    into = Lake(lake)
+    into = _lake(lake)
     with into.connect() as connection:
         _chosen(into, connection, int(photos))
         taken = []
@@ -72,7 +83,7 @@ def choice_again(lake: str, photos: str) -> None:
     sys.stdout.write(json.dumps({"seconds": seconds, "cpu_seconds": cpu_seconds}))
 
 
-def _chosen(lake: Lake, connection: "duckdb.DuckDBPyConnection", photos: int) -> list[str]:
+def _chosen(lake: "Lake", connection: "duckdb.DuckDBPyConnection", photos: int) -> list[str]:
     from off_platform.images.choice import Choice, choose  # noqa: PLC0415 - only these steps
 
     rows = lake.rows_of("key_index", ("month", MONTH))
@@ -87,10 +98,11 @@ def image_set(lake: str, url: str, folder: str, layout: str, photos: str, galler
     """A whole image set of a bucket, every object compared with length and MD5 and looked at."""
     from off_platform.images.choice import Choice, MonthOptions  # noqa: PLC0415 - only this step
     from off_platform.images.image_set import Request, make_image_set  # noqa: PLC0415 - the same
+    from off_platform.storage.fetch import Limits  # noqa: PLC0415 - the same
     from off_platform.storage.folders import LocalFolder  # noqa: PLC0415 - the same
 
-    into = Lake(lake)
-    source = Source("s3://bucket", Access(endpoint=url))
+    into = _lake(lake)
+    source = _source("s3://bucket", url)
     request = Request(
         "benchmark",
         Choice.model_validate(
@@ -108,6 +120,8 @@ def image_set(lake: str, url: str, folder: str, layout: str, photos: str, galler
 
 def month(lake: str, bucket: str) -> None:
     """The job `monthly` with all its checks, as Dagster runs it; says how many checks passed."""
+    from off_platform.sandbox.bins_bucket import make_bins_bucket  # noqa: PLC0415 - only this step
+
     bins = make_bins_bucket(Path(lake).with_name("bins")).folder
     os.environ |= {
         "OFF_PLATFORM_LAKE": lake,
@@ -136,8 +150,8 @@ def bins(lake: str, url: str) -> None:
     from off_platform.bins.splits import SplitShares  # noqa: PLC0415 - the same
     from off_platform.storage.transfer import Limits  # noqa: PLC0415 - the same
 
-    into, shares = Lake(lake), SplitShares()
-    source = Source("s3://bucket", Access(endpoint=url))
+    into, shares = _lake(lake), SplitShares()
+    source = _source("s3://bucket", url)
     with into.connect() as connection:
         listing.list_objects(into, source, connection, Limits())
         collect.collect_metadata(into, source, connection, Limits())

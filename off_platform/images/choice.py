@@ -131,44 +131,53 @@ def choose(
     choice: Choice,
     index: str,
     products: str | None = None,
+    candidates: int | None = None,
 ) -> str:
     """Chooses, and gives SQL for the chosen objects in order.
 
     Their columns are sample (its number, from 0), key, barcode, image_id, kind; a sample's objects
     follow one another, the photo first.
 
-    Only the first few times n photos of the order are looked at: a photo listed twice, or one
-    product's many photos, seldom need more, and when they do the look is widened until n are found
-    or there are no more. The result is that of ordering everything.
+    The order's numbers are spread evenly, so that only the photos whose number is small enough for
+    a few times n are looked at. A photo listed twice, or many photos of one product, seldom need
+    more; when they do, the look is widened. The result is that of ordering everything.
+
+    Args:
+        connection: DuckDB that can read the tables; the choice is kept in it.
+        choice: the options.
+        index: see `candidates_query`, as `products`.
+        products: see there.
+        candidates: how many photos may be chosen, where that is known.
 
     Raises:
         UnusableChoiceError: see `candidates_query`.
     """
-    ranked = _ranked(candidates_query(choice, index, products), choice.seed)
-    look = choice.n * FIRST_LOOK if choice.n else None
+    query = candidates_query(choice, index, products)
+    if choice.n and candidates is None:
+        candidates = _count(connection, f"({query})")
+    ranked = _ranked(query, choice.seed)
+    below = (
+        PLACES * FIRST_LOOK * choice.n // max(candidates, 1) if choice.n and candidates else PLACES
+    )
     while True:
-        seen, found = _look(connection, choice, ranked, look)
-        if look is None or seen < look or found == choice.n:
+        _look(connection, choice, ranked, below)
+        if below >= PLACES or _count(connection, "chosen") == choice.n:
             return _objects_query(choice, index)
-        look *= FIRST_LOOK
+        below *= FIRST_LOOK
 
 
 FIRST_LOOK = 4
+PLACES = WORD + 1
 _ORDER = "place, barcode, image_id, layout"
 
 
-def _look(
-    connection: "duckdb.DuckDBPyConnection", choice: Choice, ranked: str, look: int | None
-) -> tuple[int, int]:
-    """Makes the table `chosen` of the first photos; how many were looked at, how many taken."""
-    connection.execute(
-        f"CREATE OR REPLACE TEMP TABLE seen AS FROM ({ranked}) ORDER BY {_ORDER} "
-        + (f"LIMIT {look}" if look else "")
-    )
+def _look(connection: "duckdb.DuckDBPyConnection", choice: Choice, ranked: str, below: int) -> None:
+    """Makes the table `chosen` of the photos with a place below this, the first of the order."""
     of_product = f"""QUALIFY row_number() OVER (PARTITION BY barcode ORDER BY {_ORDER})
         <= {choice.per_product}"""
     connection.execute(f"""
         CREATE OR REPLACE TEMP TABLE chosen AS
+        WITH seen AS MATERIALIZED (FROM ({ranked}) WHERE place < {below})
         SELECT row_number() OVER (ORDER BY {_ORDER}) - 1 AS sample, barcode, image_id
         FROM (
             FROM (FROM seen QUALIFY row_number() OVER (
@@ -176,7 +185,6 @@ def _look(
             {of_product if choice.per_product else ""}
         )
         ORDER BY {_ORDER} {f"LIMIT {choice.n}" if choice.n else ""}""")
-    return _count(connection, "seen"), _count(connection, "chosen")
 
 
 def _count(connection: "duckdb.DuckDBPyConnection", table: str) -> int:
@@ -189,28 +197,22 @@ def _objects_query(choice: Choice, index: str) -> str:
         for kind in choice.kinds
     )
     return f"""
-        WITH elsewhere AS ({_keys_elsewhere(index)})
+        WITH moved AS MATERIALIZED (
+            SELECT DISTINCT barcode FROM {index}
+            WHERE layout <> 'current' AND barcode IN (SELECT barcode FROM chosen)),
+        elsewhere AS (
+            SELECT barcode, image_id, kind, min_by(key, (layout, key)) AS key FROM {index}
+            WHERE barcode IN (FROM moved) GROUP BY ALL)
         SELECT sample, coalesce(elsewhere.key, {_CURRENT_KEY}) AS key, barcode, image_id, kind
         FROM ({objects}) LEFT JOIN elsewhere USING (barcode, image_id, kind)
         ORDER BY sample, kind = 'ocr'"""
 
 
 # Reading the keys of 7.5 million photos to keep 1,000 would take as long as all the rest: the key
-# of today's layout follows from its parts.
+# of today's layout follows from its parts. Only products with keys of another layout are looked up;
+# of several keys the current one is taken, then the first by layout and bytes, whatever the order
+# of the rows.
 _CURRENT_KEY = key_sql("barcode", "image_id", "kind")
-
-
-def _keys_elsewhere(index: str) -> str:
-    """The keys of objects that are not where today's layout has them.
-
-    Of several keys of one layout the first in byte order is taken, whatever the order of the rows.
-    """
-    return f"""
-        SELECT barcode, image_id, kind, min_by(key, (layout, key)) AS key FROM {index}
-        WHERE layout <> 'current' AND (barcode, image_id, kind) NOT IN (
-            SELECT (barcode, image_id, kind) FROM {index} WHERE layout = 'current'
-            AND barcode IN (SELECT barcode FROM {index} WHERE layout <> 'current'))
-        GROUP BY ALL"""
 
 
 def _prefixes(choice: Choice) -> str:

@@ -111,7 +111,7 @@ def make_image_set(
             f"{_hint(request.choice, products, connection)}"
         )
     chosen = Chosen(
-        _with_names(choose(connection, request.choice, index, products)),
+        _with_names(choose(connection, request.choice, index, products, candidates)),
         {"key_list": snapshot.md5, **_identity_of(products, request.choice, connection)},
         candidates,
         f"the key index of {month[:7]}",
