@@ -6,15 +6,16 @@ Rules and their checks are in `specification/rules.py`; files are validated by `
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+import pandas as pd
+
 from off_platform.imports.outputs.report import file_of, records_by_product
 from off_platform.imports.readers.cell_addresses import where
+from off_platform.imports.specification.bounds import NUMBERS, derive
 from off_platform.imports.specification.fields import BY_NAME, FIELDS
 from off_platform.imports.specification.rules import BY_ID, CHECKS, LEVELS, RULES, rules_of
 from off_platform.imports.specification.schemas import (
     BOUNDED_TYPES,
-    NUMBERS,
     accepted_schema,
-    derive,
     derived_schema,
     failures,
     number_schema,
@@ -99,10 +100,11 @@ def enforced(connection: "duckdb.DuckDBPyConnection", accepted: str) -> dict[str
             [*_NAMED, *(each for each in _BOUNDED if each not in empty)]
         ).to_pandas()
         numbers = frame[[each.name for each in NUMBERS if each.name in frame]].astype("float64")
+        derived = derive({str(name): numbers[name].to_numpy() for name in numbers})
         checked = (
             (accepted_schema(), frame),
             (number_schema(), numbers),
-            (derived_schema(), derive(numbers)),
+            (derived_schema(), pd.DataFrame(derived, index=frame.index)),
         )
         for schema, part in checked:
             for rule, group in failures(schema, part).groupby("check"):

@@ -6,8 +6,9 @@ The flow alone: formats are read in `readers/`, records in `records/`; the table
 
 import time
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Generator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import duckdb
@@ -19,7 +20,12 @@ from off_platform.imports.readers.batches import Batch, Found, Reader, SourceFil
 from off_platform.imports.readers.delimited.opening import likely_encoding
 from off_platform.imports.readers.folder_files import not_read
 from off_platform.imports.readers.opening import open_import, sha256_of, shown_name
-from off_platform.imports.readers.reading_ahead import read_ahead
+from off_platform.imports.readers.reading_ahead import (
+    MOST_THREADS,
+    cores,
+    in_order,
+    read_ahead,
+)
 from off_platform.imports.records.columns import Columns, columns_of, demand_identifier
 from off_platform.imports.records.explanation import Explanation
 from off_platform.imports.records.findings import as_rows
@@ -36,7 +42,7 @@ from off_platform.imports.whole_file.surveys import Surveys
 from off_platform.imports.whole_file.verdict import Verdict
 from off_platform.storage.progress import Display, Tally
 
-BATCH_ROWS = 25_000
+BATCH_ROWS = 12_500
 # Refused for these, a file can still be looked at for what spoilt it.
 SURVEYED_ANYWAY = ("not_utf8", "no_identifier_column")
 
@@ -49,8 +55,9 @@ def validate_import(
     display: Display | None = None,
     beside: Sequence[Found] = (),
     sha256: str | None = None,
+    threads: int | None = None,
 ) -> Verdict:
-    """Looks at a whole import and writes its tables.
+    """Checks a whole import and writes its tables.
 
     Args:
         path: the file, or a folder of files.
@@ -60,6 +67,8 @@ def validate_import(
         display: where progress is shown.
         beside: what was found of the whole import before, such as files that were not kept.
         sha256: of it, where that is known; see `sha256_of`.
+        threads: that check batches; by default one per core, up to 4. The tables do not depend on
+            it.
 
     Returns:
         The verdict. That a file cannot be read is one, too.
@@ -67,7 +76,8 @@ def validate_import(
     began = time.monotonic()
     explanation = Explanation(int(time.time() if now is None else now))
     with connected(into) as connection:
-        validation = Validation(path, Staging(into, beside), connection, explanation, display)
+        staging = Staging(into, beside)
+        validation = Validation(path, staging, connection, explanation, display, threads)
         verdict = validation.run(sha256)
     verdict.seconds = time.monotonic() - began
     return verdict
@@ -83,10 +93,12 @@ class Validation:
         connection: duckdb.DuckDBPyConnection,
         explanation: Explanation,
         display: Display | None = None,
+        threads: int | None = None,
     ) -> None:
         """Takes the file or folder, where its tables are made, and what texts are checked with."""
         self._path, self._staging, self._connection = path, staging, connection
         self._explanation, self._display = explanation, display
+        self._threads = threads or min(cores(), MOST_THREADS)
         self._verdict = Verdict()
         self._columns, self._surveys = Columns(), Surveys()
 
@@ -108,44 +120,46 @@ class Validation:
         return self._verdict
 
     def _read_all(self, sha256: str) -> Reader:
-        """The reader, once every record was looked at and written."""
+        """The reader, after every record was checked and written."""
         reader = open_whole(self._path, self._staging.folder, sha256)
         self._verdict.source = reader.source
         self._columns, self._surveys = columns_of(reader), Surveys()
         tally = Tally(unit="records")
-        with self._staging.writing():
-            for batch, found in read_ahead(reader, BATCH_ROWS):
-                if batch is not None:
-                    self._columns.meet(batch.columns)
-                    demand_identifier(self._columns, [each for each in found if each.row is None])
-                if batch is None or not len(batch.rows):
-                    self._write_lost_rows(found, reader.source)
-                    continue
-                self._write(batch, found, reader.source)
-                tally.done += len(batch.rows)
+        with self._staging.writing(), closing(self._parts(reader)) as parts:
+            for checked in in_order(_check, parts, self._threads):
+                self._write(checked, reader.source)
+                tally.done += checked.rows
                 if self._display:
                     self._display.show(tally)
         # A file of nothing but rows that cannot be read has no batch.
         demand_identifier(self._columns)
         return reader
 
-    def _write(self, batch: Batch, found: list[Found], source: SourceFile) -> None:
+    def _parts(self, reader: Reader) -> "Generator[_Part]":
+        """The batches of the file; what depends on the batches before is done here."""
+        columns = self._columns
+        with closing(read_ahead(reader, BATCH_ROWS)) as read:
+            for batch, found in read:
+                if batch is not None:
+                    self._columns.meet(batch.columns)
+                    demand_identifier(self._columns, [each for each in found if each.row is None])
+                    # Of JSON, later batches may have more columns.
+                    columns = self._columns.as_met()
+                    self._surveys.add(batch, columns)
+                yield _Part(batch, found, reader.source, columns, self._explanation)
+
+    def _write(self, checked: "_Checked", source: SourceFile) -> None:
         """A batch: accepted records, quarantined records and findings."""
-        records = read_records(batch, self._columns, self._explanation)
-        late = records.findings.adopt(found)
-        self._surveys.add(batch, self._columns)
-        findings = records.findings
-        broken = pa.array(findings.broken)
-        stands = as_they_stand(batch, self._columns)
-        forms = known_forms(records.table["product"], stands, findings.certain(BARCODES))
-        quarantined = quarantine(batch, stands, forms, findings.rules_broken(), broken)
-        table = findings.table(source, stands)
-        self._staging.write(records.table.filter(pc.invert(broken)), quarantined, table)
-        self._staging.write_products(records.table)
-        self._write_lost_rows(late, source)
-        self._verdict.accepted += len(broken) - int(broken.true_count)
-        self._verdict.quarantined += int(broken.true_count)
-        for counted in table["rule"].value_counts().to_pylist():
+        if checked.tables is None:
+            self._write_lost_rows(checked.lost, source)
+            return
+        accepted, quarantined, findings = checked.tables
+        self._staging.write(accepted, quarantined, findings)
+        self._staging.write_products(checked.products)
+        self._write_lost_rows(checked.lost, source)
+        self._verdict.accepted += len(accepted)
+        self._verdict.quarantined += len(quarantined)
+        for counted in findings["rule"].value_counts().to_pylist():
             self._verdict.counts[counted["values"]] += counted["counts"]
 
     def _write_lost_rows(self, found: list[Found], source: SourceFile) -> None:
@@ -195,6 +209,61 @@ class Validation:
         source = error.source or verdict.source
         rows = [as_rows(shown_name(file), of_file, source), as_rows(shown_name(self._path), beside)]
         staging.settle(self._connection, pa.concat_tables(rows), "", moved=False)
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """A batch, or the end of the file, with all that checking it depends on.
+
+    Attributes:
+        batch: None at the end.
+        found: what the reader found since the batch before.
+        source: of the file.
+        columns: as they were met up to this batch.
+        explanation: with what texts are checked.
+    """
+
+    batch: Batch | None
+    found: list[Found]
+    source: SourceFile
+    columns: Columns
+    explanation: Explanation
+
+
+@dataclass(frozen=True, slots=True)
+class _Checked:
+    """What became of a part.
+
+    Attributes:
+        lost: what was found of rows that are no records.
+        tables: accepted records, quarantined records and findings; None without records.
+        products: row and product of every record.
+        rows: how many records there are.
+    """
+
+    lost: list[Found]
+    tables: tuple[pa.Table, pa.Table, pa.Table] | None = None
+    products: pa.Table | None = None
+    rows: int = 0
+
+
+def _check(part: _Part) -> _Checked:
+    """Checks a batch; runs in several threads at once."""
+    batch, columns = part.batch, part.columns
+    if batch is None or not len(batch.rows):
+        return _Checked(part.found)
+    records = read_records(batch, columns, part.explanation)
+    findings = records.findings
+    lost = findings.adopt(part.found)
+    broken = pa.array(findings.broken)
+    stands = as_they_stand(batch, columns)
+    forms = known_forms(records.table["product"], stands, findings.certain(BARCODES))
+    tables = (
+        records.table.filter(pc.invert(broken)),
+        quarantine(batch, stands, forms, findings.rules_broken(), broken),
+        findings.table(part.source, stands),
+    )
+    return _Checked(lost, tables, records.table.select(["row", "product"]), len(batch.rows))
 
 
 def _lost(rows: dict[int, list[str]]) -> pa.Table:

@@ -1,7 +1,7 @@
 """One batch of texts, column by column: what each cell means, and what is to be said about it.
 
-Vectors decide which texts are sound; only the distinct others are explained one by one. What
-concerns several columns of a record is in `record.py`.
+Vectors over the distinct texts decide which are sound; only the others are explained one by one.
+What concerns several columns of a record is in `record.py`.
 """
 
 from collections.abc import Sequence
@@ -18,6 +18,7 @@ from off_platform.imports.records.columns import Columns
 from off_platform.imports.records.explanation import Explanation
 from off_platform.imports.records.findings import BatchFindings
 from off_platform.imports.records.typed_columns import (
+    positions_of,
     split_lists,
     to_countries,
     to_numbers,
@@ -27,6 +28,7 @@ from off_platform.imports.specification.column_names import ColumnField
 from off_platform.imports.specification.fields import Field, Type
 from off_platform.imports.specification.rules import BY_ID, message_of
 from off_platform.imports.values.reading import Reading
+from off_platform.imports.values.whole_columns import Distinct
 
 
 @dataclass(slots=True)
@@ -59,23 +61,29 @@ def read_cells(
         The columns, by their name in the file.
     """
     wanted = {name: place for name, place in columns.places.items() if name in batch.columns}
-    failing = _failing(batch, wanted, explanation)
+    distinct = {name: Distinct.of(batch.columns[name]) for name in wanted}
+    failing = {
+        name: positions
+        for name, place in wanted.items()
+        if len(positions := _failing(distinct[name], place.field, explanation))
+    }
     _report_numbers(batch, wanted, failing, explanation, findings)
-    return {
-        name: _read(batch.columns[name], name, place, failing.get(name), explanation, findings)
-        for name, place in wanted.items()
-    }
+    cells = {}
+    for name, place in wanted.items():
+        texts, by_text = batch.columns[name], distinct[name]
+        if name in failing:
+            texts = _cleaned(texts, name, place, failing[name], explanation, findings)
+            by_text = Distinct.of(texts)
+        values = by_text.spread(_values(by_text.texts, place.field.type))
+        cells[name] = Cell(place, texts, values)
+    return cells
 
 
-def _failing(
-    batch: Batch, wanted: dict[str, ColumnField], explanation: Explanation
-) -> dict[str, npt.NDArray[np.int64]]:
-    """The positions of the texts about which there is something to say, by column."""
-    odd = {
-        name: np.flatnonzero(~explanation.sound(place.field, batch.columns[name]))
-        for name, place in wanted.items()
-    }
-    return {name: positions for name, positions in odd.items() if len(positions)}
+def _failing(column: Distinct, field: Field, explanation: Explanation) -> npt.NDArray[np.int64]:
+    """The positions of the texts that a rule may apply to."""
+    odd = pa.array(~explanation.sound(field, column.texts))
+    # The absent are sound.
+    return positions_of(column.spread(odd))
 
 
 def _report_numbers(
@@ -120,18 +128,6 @@ def _errors(texts: pa.StringArray, field: Field, explanation: Explanation) -> np
     return of_text
 
 
-def _read(
-    raw: pa.StringArray,
-    column: str,
-    place: ColumnField,
-    failing: npt.NDArray[np.int64] | None,
-    explanation: Explanation,
-    findings: BatchFindings,
-) -> Cell:
-    texts = raw if failing is None else _cleaned(raw, column, place, failing, explanation, findings)
-    return Cell(place, texts, _values(texts, place.field.type))
-
-
 def _cleaned(
     raw: pa.StringArray,
     column: str,
@@ -143,7 +139,7 @@ def _cleaned(
     """The column with texts as they should be; null for those that mean nothing."""
     encoded = raw.take(pa.array(failing)).dictionary_encode()
     distinct: list[str] = encoded.dictionary.to_pylist()
-    readings = [explanation.explain(place.field, text) for text in distinct]
+    readings = explanation.explain_all(place.field, encoded.dictionary)
     _report(readings, distinct, encoded.indices, failing, column, place, findings)
     mask = np.zeros(len(raw), dtype=bool)
     mask[failing] = True

@@ -51,6 +51,10 @@ class Columns:
             if place.language and not name.endswith(place.language):
                 self._say(_in_capitals(name, place.language))
 
+    def as_met(self) -> "Columns":
+        """The same as they are now; those that are met later are not among them."""
+        return replace(self, places=dict(self.places), unknown=list(self.unknown))
+
     def _say(self, found: Found) -> None:
         self.found.append(self.placed(found))
 

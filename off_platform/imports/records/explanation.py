@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from off_platform.imports.specification.fields import NONE_IS_A_VALUE, Field, Type
-from off_platform.imports.values.barcodes.barcode import barcode, barcode_checks
+from off_platform.imports.values.barcodes.barcode import barcode, barcode_checks, barcodes
 from off_platform.imports.values.barcodes.damaged import EXPANDED, Damage, repaired_code
 from off_platform.imports.values.geography.places import (
     countries,
@@ -48,6 +48,12 @@ class Explanation:
         if damage := self.damaged.get(field.name):
             return repaired_code(text, damage, gtin=field.name == "gtin")
         return _OF_TEXT[field.type](text, field, self.now)
+
+    def explain_all(self, field: Field, texts: "pa.StringArray") -> list[Reading]:
+        """`explain` of each text."""
+        if field.type == "barcode" and field.name not in self.damaged:
+            return barcodes(texts, gtin=field.name == "gtin")
+        return [self.explain(field, text) for text in texts.to_pylist()]
 
     def sound(self, field: Field, texts: "pa.StringArray") -> "Bools":
         """Which texts of a column there is nothing to say about; `explain` says nothing either."""

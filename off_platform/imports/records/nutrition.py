@@ -1,6 +1,6 @@
 """The numbers of a batch of records: their ranges, and what follows from several of them.
 
-The bounds themselves are Pandera schemas, in `schemas.py`; how a number is read from its text, in
+The bounds themselves are in `specification/bounds.py`; how a number is read from its text, in
 `values/numbers/`.
 """
 
@@ -8,7 +8,6 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -18,11 +17,13 @@ from off_platform.imports.records.cells import Cell
 from off_platform.imports.records.columns import Columns
 from off_platform.imports.records.findings import BatchFindings
 from off_platform.imports.records.typed_columns import present
-from off_platform.imports.specification import schemas
+from off_platform.imports.specification import bounds
+from off_platform.imports.specification.bounds import Bools, Vector
 from off_platform.imports.specification.fields import BY_NAME
 from off_platform.imports.specification.rules import message_of
 
-Masks = dict[str, npt.NDArray[np.bool_]]
+Masks = dict[str, Bools]
+Numbers = dict[str, Vector]
 
 # Energy of 1 g of fat, carbohydrates, proteins (Regulation (EU) 1169/2011, annex XIV).
 KJ_PER_GRAM = (37, 17, 17)
@@ -55,27 +56,28 @@ def check_numbers(
     Returns:
         For every computed field, at which records.
     """
-    there = [field.name for field in schemas.NUMBERS if field.name in values]
-    if not there:
+    numbers = {
+        field.name: np.array(values[field.name].to_numpy(zero_copy_only=False))
+        for field in bounds.NUMBERS
+        if field.name in values
+    }
+    if not numbers:
         return {}
-    numbers = pd.DataFrame({name: values[name].to_numpy(zero_copy_only=False) for name in there})
     report = _Report(cells, columns, findings)
-    _check_ranges(numbers, numbers, report)
+    _check_bounds(numbers, numbers, report)
     # What was given and is wrong is not missing.
     given = {name: _given(batch, columns, name) for name in COMPUTED_FROM}
     derived = {**_settle_energy(numbers, given, report), **_derive_salt(numbers, given, report)}
-    if derived:
-        computed = {name: numbers[name].where(mask) for name, mask in derived.items()}
-        _check_ranges(pd.DataFrame(computed), numbers, report)
-    failed = schemas.failures(schemas.derived_schema(), schemas.derive(numbers))
-    for rule, group in failed.groupby("check", sort=False):
-        report(str(rule), group["index"].to_numpy(), schemas.DERIVED[str(rule)][0])
-    for name in numbers:
-        values[str(name)] = pa.array(numbers[name], from_pandas=True)
+    computed = {name: np.where(mask, numbers[name], np.nan) for name, mask in derived.items()}
+    _check_bounds(computed, numbers, report)
+    for rule, broken in bounds.out_of_derived(numbers):
+        report(rule, np.flatnonzero(broken), bounds.DERIVED[rule][0])
+    for name, vector in numbers.items():
+        values[name] = pa.array(vector, from_pandas=True)
     return derived
 
 
-def _given(batch: Batch, columns: Columns, name: str) -> npt.NDArray[np.bool_]:
+def _given(batch: Batch, columns: Columns, name: str) -> Bools:
     """Which records say something about a field, be it right or wrong."""
     there = np.zeros(len(batch.rows), dtype=bool)
     for column in columns.of(name):
@@ -84,17 +86,19 @@ def _given(batch: Batch, columns: Columns, name: str) -> npt.NDArray[np.bool_]:
     return there
 
 
-def _check_ranges(some: pd.DataFrame, numbers: pd.DataFrame, report: "_Report") -> None:
-    """Reports what of some numbers lies out of its range, and takes it out of all numbers.
+def _check_bounds(some: Numbers, numbers: Numbers, report: "_Report") -> None:
+    """Reports which of some numbers are out of bounds, and removes those from all numbers.
 
-    What follows from a value that cannot be is no second finding.
+    What follows from an impossible value is not a second finding.
     """
-    failed = schemas.failures(schemas.number_schema(), some)
-    for (name, rule), group in failed.groupby(["column", "check"], sort=False):
-        positions = group["index"].to_numpy()
-        report(str(rule), positions, [str(name)])
-        if rule in OUT_OF_RANGE:
-            numbers.loc[positions, name] = float("nan")
+    for field in bounds.NUMBERS:
+        if field.name not in some:
+            continue
+        for rule, broken in bounds.out_of_bounds(field, some[field.name]):
+            positions = np.flatnonzero(broken)
+            report(rule, positions, [field.name])
+            if rule in OUT_OF_RANGE:
+                numbers[field.name][positions] = np.nan
 
 
 class _Report:
@@ -152,8 +156,8 @@ class _Report:
         return fields, texts, columns
 
 
-def _settle_energy(numbers: pd.DataFrame, given: Masks, report: _Report) -> Masks:
-    """Compares bare `energy` with what is there beside it, or tells its unit and puts it there.
+def _settle_energy(numbers: Numbers, given: Masks, report: _Report) -> Masks:
+    """Compares bare `energy` with the energy that has a unit; alone, finds its unit and fills that.
 
     "Bare energy: if energy_kj or energy_kcal is given, it is compared; else computed from the
     macronutrients and the unit that lies within 30 % wins; else kJ with a warning."
@@ -161,52 +165,48 @@ def _settle_energy(numbers: pd.DataFrame, given: Masks, report: _Report) -> Mask
     if "energy" not in numbers:
         return {}
     for name in ("energy_kj", "energy_kcal"):
-        if name not in numbers:
-            numbers[name] = np.nan
+        numbers.setdefault(name, np.full(len(numbers["energy"]), np.nan))
     bare, kj, kcal = (numbers[name] for name in ENERGY)
-    alone = bare.notna() & ~given["energy_kj"] & ~given["energy_kcal"]
-    beside = kj.notna() | kcal.notna()
-    differs = bare.notna() & beside & ~_same(bare, kj) & ~_same(bare, kcal)
+    there = ~np.isnan(bare)
+    alone = there & ~given["energy_kj"] & ~given["energy_kcal"]
+    beside = ~np.isnan(kj) | ~np.isnan(kcal)
+    differs = there & beside & ~_same(bare, kj) & ~_same(bare, kcal)
     report("energy_disagrees", np.flatnonzero(differs), ENERGY)
     is_kj, is_kcal = (
         alone & _near(bare, numbers, factors) for factors in (KJ_PER_GRAM, KCAL_PER_GRAM)
     )
     report("energy_unit_detected", np.flatnonzero(is_kj | is_kcal), ["energy"])
     report("energy_unit_assumed", np.flatnonzero(alone & ~is_kj & ~is_kcal), ["energy"])
-    as_kj = (alone & ~is_kcal).to_numpy()
-    as_kcal = (alone & is_kcal).to_numpy()
-    numbers.loc[as_kj, "energy_kj"] = bare[as_kj]
-    numbers.loc[as_kcal, "energy_kcal"] = bare[as_kcal]
-    return {"energy_kj": as_kj, "energy_kcal": as_kcal}
+    as_kj = alone & ~is_kcal
+    kj[as_kj], kcal[is_kcal] = bare[as_kj], bare[is_kcal]
+    return {"energy_kj": as_kj, "energy_kcal": is_kcal}
 
 
-def _same(bare: "pd.Series[float]", other: "pd.Series[float]") -> "pd.Series[bool]":
-    return (bare - other).abs() <= SAME * other + 1
+def _same(bare: Vector, other: Vector) -> Bools:
+    same: Bools = np.abs(bare - other) <= SAME * other + 1
+    return same
 
 
-def _near(
-    bare: "pd.Series[float]", numbers: pd.DataFrame, factors: Sequence[int]
-) -> "pd.Series[bool]":
+def _near(bare: Vector, numbers: Numbers, factors: Sequence[int]) -> Bools:
     """Whether energy is about what the macronutrients come to."""
-    if not all(name in numbers for name in schemas.MACRONUTRIENTS):
-        return pd.Series(data=False, index=numbers.index)
+    if not all(name in numbers for name in bounds.MACRONUTRIENTS):
+        return np.zeros(len(bare), dtype=bool)
     computed = sum(
-        factor * numbers[name] for factor, name in zip(factors, schemas.MACRONUTRIENTS, strict=True)
+        factor * numbers[name] for factor, name in zip(factors, bounds.MACRONUTRIENTS, strict=True)
     )
-    return (bare - computed).abs() <= NEAR * computed
+    near: Bools = np.abs(bare - computed) <= NEAR * computed
+    return near
 
 
-def _derive_salt(numbers: pd.DataFrame, given: Masks, report: _Report) -> Masks:
+def _derive_salt(numbers: Numbers, given: Masks, report: _Report) -> Masks:
     """`salt_derived`: sodium alone gives salt."""
     if "sodium_g" not in numbers:
         return {}
-    if "salt_g" not in numbers:
-        numbers["salt_g"] = np.nan
-    missing = numbers["sodium_g"].notna().to_numpy() & ~given["salt_g"]
+    salt = numbers.setdefault("salt_g", np.full(len(numbers["sodium_g"]), np.nan))
+    missing = ~np.isnan(numbers["sodium_g"]) & ~given["salt_g"]
     report("salt_derived", np.flatnonzero(missing), ["sodium_g"])
     # 0.043 g of sodium are 0.1075 g of salt, not 0.10749999999999998.
-    computed = (schemas.SALT_PER_SODIUM * numbers.loc[missing, "sodium_g"]).round(9)
-    numbers.loc[missing, "salt_g"] = computed
+    salt[missing] = (bounds.SALT_PER_SODIUM * numbers["sodium_g"][missing]).round(9)
     return {"salt_g": missing}
 
 

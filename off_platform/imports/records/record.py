@@ -22,6 +22,7 @@ from off_platform.imports.specification.rules import MOST_SHOWN, message_of
 from off_platform.imports.specification.tables import PRODUCTS_ACCEPTED
 from off_platform.imports.values.placeholders import names_a_product
 from off_platform.imports.values.quantities import amounts
+from off_platform.imports.values.whole_columns import Distinct
 
 if TYPE_CHECKING:
     import numpy as np
@@ -46,10 +47,9 @@ def read_records(batch: Batch, columns: Columns, explanation: Explanation) -> Re
 
     Args:
         batch: as it comes from a reader.
-        columns: the file's columns; those of the batch are met here.
+        columns: the file's columns; those of the batch have been met.
         explanation: with what the texts are checked.
     """
-    columns.meet(batch.columns)
     findings = BatchFindings(batch.rows, batch.lines)
     cells = read_cells(batch, columns, explanation, findings)
     product, other = identify(batch, columns, cells, findings)
@@ -176,7 +176,7 @@ def _table(
     """The records as rows of `products_accepted`."""
     rows = len(batch.rows)
     schema = PRODUCTS_ACCEPTED.arrow
-    amount, unit = amounts(values["quantity"]) if "quantity" in values else (None, None)
+    amount, unit = _amounts(values["quantity"]) if "quantity" in values else (None, None)
     made = {
         **values,
         "row": pa.array(batch.rows),
@@ -192,3 +192,10 @@ def _table(
         for field in schema
     ]
     return pa.table(columns, schema=schema)
+
+
+def _amounts(quantities: pa.StringArray) -> tuple[pa.Array, pa.Array]:
+    """`amounts` of a column whose texts repeat."""
+    distinct = Distinct.of(quantities)
+    amount, unit = amounts(distinct.texts)
+    return distinct.spread(amount), distinct.spread(unit)

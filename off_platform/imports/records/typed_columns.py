@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 from off_platform.imports.specification.characters import NOT_SEEN, SPACES
 from off_platform.imports.values.geography.places import countries
 from off_platform.imports.values.placeholders import MARKS, MISSING
+from off_platform.imports.values.whole_columns import Distinct
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -39,6 +40,11 @@ def positions_of(mask: pa.BooleanArray) -> "npt.NDArray[np.int64]":
 
 def present(texts: pa.StringArray) -> pa.BooleanArray:
     """Which cells say something: neither empty nor a word for nothing, such as `N/A`."""
+    distinct = Distinct.of(texts)
+    return pc.fill_null(distinct.spread(_say_something(distinct.texts)), fill_value=False)
+
+
+def _say_something(texts: pa.StringArray) -> pa.BooleanArray:
     plain = pc.utf8_lower(pc.utf8_trim(texts, characters=NOT_SEEN))
     nothing = pc.is_in(plain, pa.array(["", *MISSING]))
     marks = pc.match_substring_regex(plain, f"^[{MARKS}][{MARKS}{SPACES}]*$")
@@ -83,15 +89,14 @@ def text_maps(columns: dict[str, pa.StringArray], rows: int) -> pa.MapArray:
     names = list(columns)
     if not names or not rows:
         return pa.nulls(rows, pa.map_(pa.string(), pa.string()))
-    every = pa.concat_arrays(columns.values())
-    # Texts lie a column after another; a map needs those of a row together.
-    order = np.arange(rows * len(names)).reshape(len(names), rows).T.ravel()
-    values = every.take(pa.array(order))
-    there = values.is_valid().to_numpy(zero_copy_only=False)
-    keys = pa.array(names).take(pa.array(np.tile(np.arange(len(names)), rows)[there]))
-    counts = there.reshape(rows, len(names)).sum(axis=1)
+    validity = [column.is_valid().to_numpy(zero_copy_only=False) for column in columns.values()]
+    there = np.stack(validity, axis=1)
+    row, name = np.nonzero(there)
+    # The texts of a column follow one another; a map needs those of a row together.
+    values = pa.concat_arrays(columns.values()).take(pa.array(name * rows + row))
+    counts = there.sum(axis=1)
     offsets = np.concatenate(([0], np.cumsum(counts))).astype(np.int32)
-    made = pa.MapArray.from_arrays(pa.array(offsets), keys, values.filter(pa.array(there)))
+    made = pa.MapArray.from_arrays(pa.array(offsets), pa.array(names).take(pa.array(name)), values)
     return pc.if_else(pa.array(counts > 0), made, pa.scalar(None, made.type))
 
 

@@ -1,11 +1,10 @@
 """Pandera schemas, built from the fields and rules of the document. A check is named by its rule.
 
-Numbers, and values computed from several numbers of one record, are checked in every batch. All
-three schemas are checked again on the table of accepted records (`checks.py`): there they are
-independent of the readers of `values/`, which judge the texts themselves and give reasons.
+They check the table of accepted records (`checks.py`): the gate behind the readers of `values/` and
+the vectors of `bounds.py`, which check a file as it stands and say why.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
 
@@ -14,29 +13,11 @@ import pandera.pandas as pa_pandera
 import pyarrow as pa
 
 from off_platform.barcodes.columns import check_digits_hold, expanded_upc_e, normal_forms
+from off_platform.imports.specification.bounds import DERIVED, NUMBERS, off_limit
 from off_platform.imports.specification.characters import URL
 from off_platform.imports.specification.column_names import language_codes
 from off_platform.imports.specification.fields import BARCODES, FIELDS, Field, Type
 from off_platform.imports.specification.rules import BY_ID
-
-# Open Food Facts' own limits (openfoodfacts-server, DataQualityFood.pm): g per 100 g, and kJ.
-OFF_MOST_GRAMS = 105.0
-OFF_MOST_KJ = 3911.0
-MACRONUTRIENTS = ("fat_g", "carbohydrates_g", "proteins_g")
-GRAMS_IN = {"g": 1.0, "mg": 1e-3, "µg": 1e-6}
-# "Sum of macronutrients should not exceed 100g": 0.1 of it may be rounding.
-MACRONUTRIENTS_MOST = 100.1
-MACRONUTRIENTS_AND_SALT_MOST = 105.0
-# kJ are 4.184 times kcal; labels round both and count fibres differently.
-KJ_PER_KCAL = (3.7, 4.7)
-KJ_ROUNDING = 2.0
-SALT_PER_SODIUM = 2.5
-SALT_ROUNDING = 0.1
-# Sums and differences of decimal numbers are not exact.
-FLOAT_NOISE = 1e-9
-
-NUMBERS: tuple[Field, ...] = tuple(field for field in FIELDS if field.type == "number")
-
 
 # Lengths of accepted barcodes: UPC-E without its number system and check digit, EAN-8 or
 # UPC-E, UPC-A, EAN-13, GTIN-14.
@@ -159,8 +140,8 @@ def _bounds(field: Field) -> list[pa_pandera.Check]:
     checks = [finite, pa_pandera.Check.ge(0, error=_rule("negative"))]
     if field.most is not None:
         checks.append(pa_pandera.Check.le(field.most, error=_rule("above_range")))
-    limit = _off_limit(field)
-    if limit is not None and (field.most is None or limit < field.most):
+    limit = off_limit(field)
+    if limit is not None:
         # Above the document's own range it is an error already.
         most = field.most or float("inf")
         checks.append(
@@ -172,77 +153,9 @@ def _bounds(field: Field) -> list[pa_pandera.Check]:
     return checks
 
 
-def _off_limit(field: Field) -> float | None:
-    """The limit in the field's unit; energy without a known unit has none."""
-    if field.unit == "kJ":
-        return OFF_MOST_KJ
-    grams = GRAMS_IN.get(field.unit or "")
-    return OFF_MOST_GRAMS / grams if grams else None
-
-
-# What follows from several numbers of a record: rule -> the fields that it is about, and the
-# smallest and largest value of what `derive` puts in a column of the rule's name.
-DERIVED: Mapping[str, tuple[tuple[str, ...], float, float]] = {
-    "macronutrients_above_100": (
-        MACRONUTRIENTS, 0, MACRONUTRIENTS_MOST + FLOAT_NOISE
-    ),
-    "macronutrients_and_salt": (
-        (*MACRONUTRIENTS, "salt_g"), 0, MACRONUTRIENTS_AND_SALT_MOST + FLOAT_NOISE,
-    ),
-    "saturated_fat_above_fat": (("saturated_fat_g", "fat_g"), -100, FLOAT_NOISE),
-    "sugars_above_carbohydrates": (("sugars_g", "carbohydrates_g"), -100, FLOAT_NOISE),
-    "energy_disagrees": (("energy_kj", "energy_kcal"), 0, FLOAT_NOISE),
-    "salt_and_sodium_disagree": (("salt_g", "sodium_g"), 0, SALT_ROUNDING + FLOAT_NOISE),
-}  # fmt: skip
-
-
-def derive(numbers: pd.DataFrame) -> pd.DataFrame:
-    """The columns of `derived_schema`, computed from the numbers of a batch.
-
-    Args:
-        numbers: one column per field, per 100 g; NaN where a value is missing or out of its range.
-
-    Returns:
-        One column per rule of `DERIVED` whose fields are present, NaN for missing values. Sums
-        of the given macronutrients are in grams; differences are positive if the rule is broken;
-        energy is the kJ outside of the range that the kcal allow.
-    """
-    # A missing value adds nothing: 60 g and 41 g are too much with any third value.
-    some = any(name in numbers for name in MACRONUTRIENTS)
-    absent = {name: float("nan") for name in MACRONUTRIENTS if some and name not in numbers}
-    known = numbers.assign(**absent)
-    made = {
-        rule: _COMPUTE[rule](*(known[name] for name in fields))
-        for rule, (fields, _, _) in DERIVED.items()
-        if all(name in known for name in fields)
-    }
-    return pd.DataFrame(made, index=numbers.index)
-
-
-def _sum(given: "Sequence[pd.Series[float]]") -> "pd.Series[float]":
-    """The sum of the given columns; NaN where all are missing."""
-    return pd.concat(given, axis="columns").sum(axis="columns", min_count=1)
-
-
-def _energy_outside(kj: "pd.Series[float]", kcal: "pd.Series[float]") -> "pd.Series[float]":
-    below = KJ_PER_KCAL[0] * kcal - KJ_ROUNDING - kj
-    above = kj - KJ_PER_KCAL[1] * kcal - KJ_ROUNDING
-    return below.clip(lower=0) + above.clip(lower=0)
-
-
-_COMPUTE: Mapping[str, Callable[..., "pd.Series[float]"]] = {
-    "macronutrients_above_100": lambda *given: _sum(given),
-    "macronutrients_and_salt": lambda *given: _sum(given[:-1]) + given[-1],
-    "saturated_fat_above_fat": lambda part, whole: part - whole,
-    "sugars_above_carbohydrates": lambda part, whole: part - whole,
-    "energy_disagrees": _energy_outside,
-    "salt_and_sodium_disagree": lambda salt, sodium: (salt - SALT_PER_SODIUM * sodium).abs(),
-}
-
-
 @cache
 def derived_schema() -> pa_pandera.DataFrameSchema:
-    """Bounds of the columns of `derive`."""
+    """Bounds of what `bounds.derive` computes."""
     return pa_pandera.DataFrameSchema(
         {
             rule: pa_pandera.Column(

@@ -1,7 +1,6 @@
 """Texts and lists of texts: whether they are clean, and what they were before damage. Pure."""
 
 import re
-from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -40,6 +39,12 @@ _CONTINUATION = (
 # Signs of double encoding; only ftfy decides whether a capital before a quote is one.
 SIGNS = f"[\u00c2-\u00f4][{_CONTINUATION}]|\u00c3 |\u221a[^\\x00-\\x7f]"
 _SIGNS = re.compile(SIGNS)
+_ODD = (
+    f"^[{SPACES}]|[{SPACES}]$|[{CONTROLS}\ufffd{LINES}]|{INVISIBLE}"
+    f"|^(?:{ERROR_VALUE}|[{MARKS}][{MARKS}{SPACES}]*)$"
+)
+# In bytes; some capitals have more than their small letters.
+_LONGEST_WORD = 2 * max(len(word.encode()) for word in MISSING)
 # ftfy takes a second for a million characters.
 _MOST_REPAIRED = 100_000
 # Ways of writing yes and no, and their words.
@@ -104,7 +109,12 @@ def lists_sound(column: Column, *, said: str = "") -> "Bools":
 def _sound(column: Column, *, said: str, odd: str) -> "Bools":
     """Which texts have neither what is always odd, nor signs of double encoding that are some."""
     texts = one_array(column)
-    sound = ~matches(texts, _always_odd(said) + odd, absent=False)
+    sound = ~matches(texts, _ODD + odd, absent=False)
+    short = np.flatnonzero(
+        pc.less_equal(pc.binary_length(texts).fill_null(_LONGEST_WORD + 1), _LONGEST_WORD)
+    )
+    if len(short):
+        sound[short] &= ~_are_words(texts.take(pa.array(short)), said)
     beyond_ascii = pc.fill_null(pc.invert(pc.string_is_ascii(texts)), fill_value=False)
     rows = np.flatnonzero(sound & beyond_ascii.to_numpy(zero_copy_only=False))
     if len(rows):
@@ -114,16 +124,13 @@ def _sound(column: Column, *, said: str, odd: str) -> "Bools":
     return sound
 
 
-@cache
-def _always_odd(said: str) -> str:
-    missing = "|".join(_any_case(word) for word in MISSING if word != said)
-    pattern = f"^[{SPACES}]|[{SPACES}]$|[{CONTROLS}\ufffd{LINES}]|{INVISIBLE}"
-    return f"{pattern}|^(?:{missing}|{ERROR_VALUE}|[{MARKS}][{MARKS}{SPACES}]*)$"
-
-
-def _any_case(word: str) -> str:
-    """A pattern of a word; a flag would let other letters than those of ASCII pass."""
-    return "".join(f"[{c.upper()}{c}]" if c.isalpha() else re.escape(c) for c in word)
+def _are_words(texts: pa.StringArray, said: str) -> "Bools":
+    """Which texts are a word for nothing, in any case; see `reading.trimmed`."""
+    lower = pc.utf8_lower(texts)
+    words = pc.is_in(lower, pa.array([word for word in MISSING if word != said], texts.type))
+    same_letters = pc.equal(pc.string_is_ascii(texts), pc.string_is_ascii(lower))
+    are_words: Bools = pc.and_(words, same_letters).to_numpy(zero_copy_only=False)
+    return are_words
 
 
 def _split(text: str) -> Reading:

@@ -4,6 +4,7 @@ Only texts about which nothing at all is to be said are sound; the readers expla
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -19,6 +20,8 @@ Bools: TypeAlias = npt.NDArray[np.bool_]
 
 # A `pyarrow.Array` or `ChunkedArray` of strings; pyarrow publishes no types.
 Column: TypeAlias = Any
+# Rows that show whether the texts of a column repeat.
+_SAMPLE = 500
 
 
 def one_array(column: Column) -> pa.Array:
@@ -47,6 +50,33 @@ def matches(column: Column, pattern: str, *, absent: bool) -> Bools:
 def whole(column: Column, pattern: str) -> Bools:
     """Which texts the pattern matches from end to end; those that are absent or empty are sound."""
     return matches(column, f"^(?:{pattern})?$", absent=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Distinct:
+    """A column by its distinct texts: most columns of an import repeat a few.
+
+    Attributes:
+        texts: the distinct ones; the whole column where most differ.
+        codes: of each row its position in `texts`, null where it is absent; None where `texts` is
+            the whole column.
+    """
+
+    texts: pa.StringArray
+    codes: pa.Int32Array | None
+
+    @classmethod
+    def of(cls, column: pa.StringArray) -> "Distinct":
+        """For a column; its beginning shows whether its texts repeat."""
+        sample = column.slice(0, _SAMPLE)
+        if 2 * pc.count_distinct(sample).as_py() > len(sample):
+            return cls(column, None)
+        encoded = column.dictionary_encode()
+        return cls(encoded.dictionary, encoded.indices)
+
+    def spread(self, of_texts: pa.Array) -> pa.Array:
+        """What was found for `texts`, for each row; null where the text is absent."""
+        return of_texts if self.codes is None else of_texts.take(self.codes)
 
 
 def sound_by_distinct(column: Column, read: "Callable[[str], Reading]") -> Bools:

@@ -34,6 +34,9 @@ _PART_ROWS = 50_000
 # takes ten times as long.
 _GROUP_ROWS = 25_000
 _GROUP_BYTES = 32 << 20
+# Of distinct texts of a column in a row group; more are written one by one, in two thirds of the
+# time and no more bytes.
+_DICTIONARY_BYTES = 64 << 10
 _FIRST = "first_"
 _OF_FILE = "of_file.parquet"
 _PRODUCTS = "products.parquet"
@@ -77,7 +80,11 @@ class Staging:
         }
         for name, schema in schemas.items():
             self._writers[name] = pq.ParquetWriter(
-                self.folder / name, schema, compression="zstd", compression_level=1
+                self.folder / name,
+                schema,
+                compression="zstd",
+                compression_level=1,
+                dictionary_pagesize_limit=_DICTIONARY_BYTES,
             )
         try:
             yield
@@ -95,8 +102,8 @@ class Staging:
                 self._writers[_FIRST + name].write_table(table)
 
     def write_products(self, records: pa.Table) -> None:
-        """Takes in which product each record of a batch is, whatever else is wrong with it."""
-        known = records.select(["row", "product"]).filter(pc.is_valid(records["product"]))
+        """Takes in row and product of each record of a batch, whatever else is wrong with it."""
+        known = records.filter(pc.is_valid(records["product"]))
         known = known.set_column(1, "product", short_names(known["product"].combine_chunks()))
         self._writers[_PRODUCTS].write_table(known)
 
