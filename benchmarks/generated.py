@@ -60,11 +60,11 @@ def bins_bucket(bins: int) -> Path:
 
 
 def import_file(rows: int, form: str) -> Path:
-    """A product import of so many rows, `csv` or `xlsx`."""
+    """A product import of so many rows, `csv`, `odd` (a CSV, too) or `xlsx`."""
     folder = _once(
         f"import-{rows}-{form}", lambda made: python("benchmarks.import_files", rows, form, made)
     )
-    return folder / f"import.{form}"
+    return folder / f"import.{'xlsx' if form == 'xlsx' else 'csv'}"
 
 
 def _once(name: str, command: Callable[[Path], list[str]]) -> Path:

@@ -1,8 +1,10 @@
-"""A product import as large as one likes: `python -m benchmarks.import_files ROWS FORMAT FOLDER`.
+"""A product import of any size: `python -m benchmarks.import_files ROWS FORMAT FOLDER`.
 
 40 columns; the same bytes for the same number of rows. Every product is another one, and 2 in 1,000
-records break a rule, so that findings are written as well. Beside a CSV lies a Table Schema of its
-types and bounds, for frictionless.
+records break a rule, so that findings are written as well. The format `odd` is a CSV of which every
+record breaks a rule: two columns of one field disagree, each record has other numbers, and every
+eighth barcode is one that a shop made. Beside a CSV is a Table Schema of its types and bounds, for
+frictionless.
 """
 
 import csv
@@ -10,7 +12,7 @@ import io
 import json
 import random
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 KINDS = 1000
@@ -34,7 +36,6 @@ TEXTS = {
     "generic_name": "Chocolate hazelnut spread", "data_sources": "Producer import",
 }  # fmt: skip
 HEADER = ("barcode", "product_name", *TEXTS, *NUMBERS)
-FORMATS = ("csv", "xlsx")
 
 
 def rest_of(kind: int) -> list[str]:
@@ -57,9 +58,12 @@ def rest_of(kind: int) -> list[str]:
 def barcodes(rows: int) -> Iterator[str]:
     """EAN-13 with check digits, one after the other."""
     for number in range(FIRST, FIRST + rows):
-        code = str(number)
-        total = sum(map(int, code[::2])) + 3 * sum(map(int, code[1::2]))
-        yield f"{code}{-total % 10}"
+        yield _with_check_digit(str(number))
+
+
+def _with_check_digit(twelve: str) -> str:
+    total = sum(map(int, twelve[::2])) + 3 * sum(map(int, twelve[1::2]))
+    return f"{twelve}{-total % 10}"
 
 
 def write_csv(rows: int, folder: Path) -> None:
@@ -74,7 +78,39 @@ def write_csv(rows: int, folder: Path) -> None:
         file.writelines(
             f"{code},{lines[number % KINDS]}" for number, code in enumerate(barcodes(rows))
         )
-    (folder / "schema.json").write_text(json.dumps({"fields": [_field(name) for name in HEADER]}))
+    _write_schema(folder, HEADER)
+
+
+def write_odd(rows: int, folder: Path) -> None:
+    """The import of which no record is sound, and the schema for frictionless."""
+    dice = random.Random(3)  # noqa: S311 - no secret
+    header = [*HEADER[:-1], "image_front_url"]
+    kind = rest_of(2)
+    with (folder / "import.csv").open("w", encoding="utf-8", newline="") as file:
+        lines = csv.writer(file, lineterminator="\n")
+        lines.writerow(header)
+        for number in range(rows):
+            code = _with_check_digit(f"{dice.randrange(10**12):012d}")
+            if number % 100 == 0:
+                code = f"{code[:-1]}{(int(code[-1]) + 1) % 10}"
+            known = dict(zip(HEADER[1:], kind, strict=True))
+            known["product_name"] = f"Product {number} \u00e9"
+            fat, carbohydrates, proteins = (round(dice.random() * most, 1) for most in (40, 50, 10))
+            energy = round(37 * fat + 17 * carbohydrates + 17 * proteins)
+            known |= {
+                "energy_kj": str(energy), "energy_kcal": str(round(energy / 4.184)),
+                "fat_g": str(-1 if number % 250 == 0 else fat),
+                "saturated_fat_g": str(round(fat / 3, 1)), "carbohydrates_g": str(carbohydrates),
+                "sugars_g": str(round(carbohydrates / 2, 1)), "proteins_g": str(proteins),
+            }  # fmt: skip
+            row = [*known.values()][:-1]
+            lines.writerow([code, *row, "https://example.org/front.jpg"])
+    _write_schema(folder, header)
+
+
+def _write_schema(folder: Path, header: Sequence[str]) -> None:
+    schema = {"fields": [_field(name) for name in header]}
+    (folder / "schema.json").write_text(json.dumps(schema))
 
 
 def _field(name: str) -> dict[str, object]:
@@ -106,4 +142,4 @@ def write_xlsx(rows: int, folder: Path) -> None:
 if __name__ == "__main__":
     _, asked, form, to = sys.argv
     Path(to).mkdir(parents=True, exist_ok=True)
-    {"csv": write_csv, "xlsx": write_xlsx}[form](int(asked), Path(to))
+    {"csv": write_csv, "odd": write_odd, "xlsx": write_xlsx}[form](int(asked), Path(to))
