@@ -42,7 +42,7 @@ from off_platform.imports.whole_file.surveys import Surveys
 from off_platform.imports.whole_file.verdict import Verdict
 from off_platform.storage.progress import Display, Tally
 
-BATCH_ROWS = 12_500
+BATCH_ROWS = 10_000
 # Refused for these, a file can still be looked at for what spoilt it.
 SURVEYED_ANYWAY = ("not_utf8", "no_identifier_column")
 
