@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from off_platform.imports.readers.batches import SourceFile
-from off_platform.imports.readers.xlsx.values import letters_of
+from off_platform.imports.readers.xlsx.parts.values import letters_of
 
 # Between the columns, values and cells of a finding about several of them.
 SEVERAL = " + "

@@ -1,7 +1,7 @@
 """Texts and numbers that a spreadsheet converted to times, dates and truth values. Pure.
 
 `1.5` becomes the first of May where decimals have a comma, `12:30` half of a day. What cells of a
-workbook hold is known from their types (`readers/xlsx.py`); here are texts of other formats.
+workbook hold is known from their types (`readers/xlsx/`); here are texts of other formats.
 """
 
 import re

@@ -25,9 +25,9 @@ from off_platform.imports.outputs.corrected.corrections import (
 from off_platform.imports.outputs.findings_sheet import escaped
 from off_platform.imports.readers.batches import SourceFile
 from off_platform.imports.readers.headers import plain_name
-from off_platform.imports.readers.xlsx.package import Package, Sheet
-from off_platform.imports.readers.xlsx.rows import Row, blocks_of, rows_of
-from off_platform.imports.readers.xlsx.values import cell_name, letters_of, place_of
+from off_platform.imports.readers.xlsx.parts.package import Package, Sheet
+from off_platform.imports.readers.xlsx.parts.rows import Row, blocks_of, rows_of
+from off_platform.imports.readers.xlsx.parts.values import cell_name, letters_of, place_of
 from off_platform.imports.readers.xlsx.workbook import open_xlsx
 from off_platform.imports.specification.column_names import field_of
 from off_platform.imports.specification.fields import CORRECTIONS

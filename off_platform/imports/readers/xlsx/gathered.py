@@ -11,8 +11,8 @@ import pyarrow.compute as pc
 
 from off_platform.imports.readers.batches import Batch, Found
 from off_platform.imports.readers.headers import MOST_COLUMNS
-from off_platform.imports.readers.xlsx.cells import Read
-from off_platform.imports.readers.xlsx.values import Odd, as_text, cell_name, letters_of
+from off_platform.imports.readers.xlsx.parts.cells import Read
+from off_platform.imports.readers.xlsx.parts.values import Odd, as_text, cell_name, letters_of
 from off_platform.imports.specification.column_names import field_of
 from off_platform.imports.specification.fields import NAMES
 

@@ -8,8 +8,8 @@ from itertools import islice
 from typing import NamedTuple
 
 from off_platform.imports.readers.headers import plain_name
-from off_platform.imports.readers.xlsx.package import Package, Sheet
-from off_platform.imports.readers.xlsx.rows import Texts, rows_of
+from off_platform.imports.readers.xlsx.parts.package import Package, Sheet
+from off_platform.imports.readers.xlsx.parts.rows import Texts, rows_of
 from off_platform.imports.specification.column_names import field_of
 from off_platform.imports.specification.fields import BARCODES, IDENTIFIERS, NAMES
 

@@ -1,8 +1,7 @@
 """XLSX, streamed: the sheet that has products -> batches of text.
 
-The package is opened in `package.py`, the sheet is chosen in `sheets.py`, rows are read in
-`rows.py`, cells in `cells.py`, what is around them in `layout.py`; batches are made in
-`gathered.py`. What a workbook links to is never followed.
+The package and the rows of its sheets are read in `parts/`, the sheet is chosen in `sheets.py`,
+batches are made in `gathered.py`. What a workbook links to is never followed.
 """
 
 from collections.abc import Iterator
@@ -21,7 +20,7 @@ from off_platform.imports.readers.batches import (
 )
 from off_platform.imports.readers.headers import read_header
 from off_platform.imports.readers.xlsx.gathered import Gathered
-from off_platform.imports.readers.xlsx.layout import (
+from off_platform.imports.readers.xlsx.parts.layout import (
     HiddenRows,
     Layout,
     covering,
@@ -29,10 +28,10 @@ from off_platform.imports.readers.xlsx.layout import (
     merged_found,
     more_merged_found,
 )
-from off_platform.imports.readers.xlsx.package import Package, Sheet
-from off_platform.imports.readers.xlsx.rows import blocks_of, rows_of
+from off_platform.imports.readers.xlsx.parts.package import Package, Sheet
+from off_platform.imports.readers.xlsx.parts.rows import blocks_of, rows_of
+from off_platform.imports.readers.xlsx.parts.values import letters_of
 from off_platform.imports.readers.xlsx.sheets import Header, header_of
-from off_platform.imports.readers.xlsx.values import letters_of
 
 # A cell takes as much of a batch, besides its text.
 _CELL_BYTES = 8

@@ -9,7 +9,7 @@ import pytest
 import xlsxwriter
 
 from off_platform.imports.readers.batches import Found
-from off_platform.imports.readers.xlsx.layout import MOST_MERGED
+from off_platform.imports.readers.xlsx.parts.layout import MOST_MERGED
 from off_platform_tests.imports.broken_records import NUTELLA, OREO
 from off_platform_tests.imports.made_files import examine, read_all, rows_of, workbook_of
 

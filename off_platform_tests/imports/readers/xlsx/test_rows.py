@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from python_calamine import CalamineWorkbook
 
 from off_platform.imports.readers.batches import UnreadableError
-from off_platform.imports.readers.xlsx.layout import Layout
-from off_platform.imports.readers.xlsx.package import Package
-from off_platform.imports.readers.xlsx.plain import NotPlainError, plain_blocks
-from off_platform.imports.readers.xlsx.rows import rows_of
-from off_platform.imports.readers.xlsx.values import as_text
+from off_platform.imports.readers.xlsx.parts.layout import Layout
+from off_platform.imports.readers.xlsx.parts.package import Package
+from off_platform.imports.readers.xlsx.parts.plain import NotPlainError, plain_blocks
+from off_platform.imports.readers.xlsx.parts.rows import rows_of
+from off_platform.imports.readers.xlsx.parts.values import as_text
 
 # Sheets know no time zones.
 EARLIEST = dt.datetime.fromisoformat("1901-01-01")

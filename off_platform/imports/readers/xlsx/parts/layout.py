@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from off_platform.imports.readers.batches import Found
-from off_platform.imports.readers.xlsx.values import letters_of
+from off_platform.imports.readers.xlsx.parts.values import letters_of
 
 # Of a sheet; what is beyond is counted. Each takes 0.1 kB.
 MOST_MERGED = 50_000

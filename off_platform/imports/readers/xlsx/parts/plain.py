@@ -16,8 +16,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from off_platform.imports.readers.xlsx.blocks import MOST_COLUMNS, MOST_ROWS, Block
-from off_platform.imports.readers.xlsx.layout import Layout, hidden_rows
+from off_platform.imports.readers.xlsx.parts.blocks import MOST_COLUMNS, MOST_ROWS, Block
+from off_platform.imports.readers.xlsx.parts.layout import Layout, hidden_rows
 
 CHUNK = 1 << 20
 # A row that is longer is not plain.

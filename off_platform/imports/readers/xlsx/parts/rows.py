@@ -9,11 +9,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from off_platform.imports.readers.xlsx.cells import Read, read_cells
-from off_platform.imports.readers.xlsx.layout import Layout
-from off_platform.imports.readers.xlsx.package import Package, Sheet
-from off_platform.imports.readers.xlsx.parsed import parsed_blocks
-from off_platform.imports.readers.xlsx.plain import NotPlainError, plain_blocks
+from off_platform.imports.readers.xlsx.parts.cells import Read, read_cells
+from off_platform.imports.readers.xlsx.parts.layout import Layout
+from off_platform.imports.readers.xlsx.parts.package import Package, Sheet
+from off_platform.imports.readers.xlsx.parts.parsed import parsed_blocks
+from off_platform.imports.readers.xlsx.parts.plain import NotPlainError, plain_blocks
 
 # The texts of a row from column A on; None where a cell says nothing.
 Texts = tuple[str | None, ...]

@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 
 from openpyxl.utils.datetime import MAC_EPOCH, WINDOWS_EPOCH, from_excel
 
-from off_platform.imports.readers.xlsx.blocks import MOST_COLUMNS
-from off_platform.imports.readers.xlsx.formats import NumberFormat
-from off_platform.imports.readers.xlsx.package import damaged
+from off_platform.imports.readers.xlsx.parts.blocks import MOST_COLUMNS
+from off_platform.imports.readers.xlsx.parts.formats import NumberFormat
+from off_platform.imports.readers.xlsx.parts.package import damaged
 
 _MOST_WHOLE = 1e18
 _NUMBER = re.compile(

@@ -12,10 +12,10 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from off_platform.imports.readers.xlsx.blocks import Block
-from off_platform.imports.readers.xlsx.formats import PLAIN, NumberFormat
-from off_platform.imports.readers.xlsx.package import Package, damaged, unescaped
-from off_platform.imports.readers.xlsx.values import (
+from off_platform.imports.readers.xlsx.parts.blocks import Block
+from off_platform.imports.readers.xlsx.parts.formats import PLAIN, NumberFormat
+from off_platform.imports.readers.xlsx.parts.package import Package, damaged, unescaped
+from off_platform.imports.readers.xlsx.parts.values import (
     WITHOUT_VALUE,
     SenselessError,
     Shown,

@@ -6,10 +6,10 @@ from typing import IO, Any
 import numpy as np
 import pyarrow as pa
 
-from off_platform.imports.readers.xlsx.blocks import MOST_ROWS, Block
-from off_platform.imports.readers.xlsx.layout import Layout, is_hidden_row
-from off_platform.imports.readers.xlsx.package import damaged, events, local_name, text_of
-from off_platform.imports.readers.xlsx.values import cell_name, place_of
+from off_platform.imports.readers.xlsx.parts.blocks import MOST_ROWS, Block
+from off_platform.imports.readers.xlsx.parts.layout import Layout, is_hidden_row
+from off_platform.imports.readers.xlsx.parts.package import damaged, events, local_name, text_of
+from off_platform.imports.readers.xlsx.parts.values import cell_name, place_of
 
 _MOST_CELLS = 1 << 14
 

@@ -19,7 +19,7 @@ import pyarrow as pa
 from openpyxl.styles.numbers import BUILTIN_FORMATS
 
 from off_platform.imports.readers.batches import Found, UnreadableError
-from off_platform.imports.readers.xlsx.formats import PLAIN, NumberFormat, read_format
+from off_platform.imports.readers.xlsx.parts.formats import PLAIN, NumberFormat, read_format
 
 # 100,000 rows of 40 columns unpack to 150 MB, 11 times their size.
 MOST_UNPACKED = 8 << 30
