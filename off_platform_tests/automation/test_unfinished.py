@@ -104,13 +104,13 @@ def test_a_place_that_is_due_arrives_once_more_and_only_while_it_is_there(tmp_pa
     place, inbox = str(tmp_path / "x.csv"), Source(str(tmp_path))
     first = look(inbox, None)
     second = look(inbox, first.cursor)
-    assert [each.place for each in second.ready] == [place]
-    assert look(inbox, second.cursor).ready == []
+    assert [each.place for each in second.arrived] == [place]
+    assert look(inbox, second.cursor).arrived == []
     again = look(inbox, second.cursor, {place})
-    assert again.ready == second.ready
-    assert look(inbox, again.cursor).ready == []
+    assert again.arrived == second.ready
+    assert look(inbox, again.cursor).arrived == []
     (tmp_path / "x.csv").unlink()
-    assert look(inbox, again.cursor, {place}).ready == []
+    assert look(inbox, again.cursor, {place}).arrived == []
 
 
 def test_a_fault_of_the_machine_is_no_verdict(instance: dg.DagsterInstance) -> None:
