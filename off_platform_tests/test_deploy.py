@@ -234,8 +234,9 @@ def test_concurrent_runs_on_postgres(
 
 
 def locked_packages(name: str) -> dict[str, str]:
-    """What a lock names, by package: the version, for which systems, and the hashes."""
-    blocks = re.split(r"(?m)^(?=[A-Za-z0-9])", (PROJECT / name).read_text())
+    """What a lock names, by package: the version and the hashes, whatever systems need it."""
+    lock = re.sub(r" ; [^\\]*(?=\\)", " ", (PROJECT / name).read_text())
+    blocks = re.split(r"(?m)^(?=[A-Za-z0-9])", lock)
     return {block.split("==")[0].split("[")[0]: block.strip() for block in blocks if block.strip()}
 
 
