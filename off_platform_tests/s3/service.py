@@ -114,6 +114,8 @@ class Service:
 
     def _answer_for_bucket(self, name: str, bucket: Bucket, request: Request) -> Answer:
         query = request.query
+        if request.method == "HEAD":
+            return plain_answer(200)
         if request.method == "GET" and query.get("list-type") == "2":
             return self._listings.answer(name, bucket, query)
         if request.method == "POST" and "delete" in query:
