@@ -113,6 +113,7 @@ def open_xlsx(path: Path, source: SourceFile) -> XlsxReader:
         UnreadableError: the workbook is damaged, too large, or has no header.
     """
     package = Package(path)
+    package.demand_readable()
     hidden = [sheet for sheet in package.sheets if sheet.is_hidden]
     found = [_hidden(hidden)] if hidden else []
     headers = [

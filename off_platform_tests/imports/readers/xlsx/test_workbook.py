@@ -1,6 +1,7 @@
 """XLSX as it is read: the sheet that is taken, types of cells, and what is said about them."""
 
 import datetime as dt
+import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 import xlsxwriter
 
 from off_platform.imports.readers.batches import UnreadableError
+from off_platform.imports.readers.opening import open_import
 from off_platform_tests.imports.made_files import read_all, rows_of, text_cell, workbook_of
 
 HEADER = ("barcode", "product_name", "fat")
@@ -278,3 +280,17 @@ def test_a_workbook_of_hidden_sheets_is_refused_and_says_so(tmp_path: Path) -> N
         read_all(path)
 
     assert [each.rule for each in refused.value.beside] == ["hidden_sheets"]
+
+
+@pytest.mark.parametrize("part", ["xl/styles.xml", "xl/sharedStrings.xml"])
+def test_a_damaged_part_is_found_though_no_cell_needs_it(part: str, tmp_path: Path) -> None:
+    sound, cut = tmp_path / "sound.xlsx", tmp_path / "cut.xlsx"
+    with xlsxwriter.Workbook(sound) as book:
+        book.add_worksheet("Products").write_row(0, 0, HEADER)
+        book.add_worksheet("Numbers").write_row(0, 0, [1, 2])
+    with zipfile.ZipFile(sound) as parts, zipfile.ZipFile(cut, "w") as copy:
+        for name in parts.namelist():
+            content = parts.read(name)
+            copy.writestr(name, content[:-20] if name == part else content)
+    with pytest.raises(UnreadableError, match=part):
+        open_import(cut)

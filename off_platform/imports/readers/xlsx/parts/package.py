@@ -93,6 +93,16 @@ class Package:
                     found.append(Sheet(name, parts[relation], state != "visible"))
         return tuple(found)
 
+    def demand_readable(self) -> None:
+        """Reads the parts that cells refer to, even if no cell that is imported does.
+
+        A corrected copy reads all cells; what it cannot read is found here, before any record.
+
+        Raises:
+            UnreadableError: one of them is damaged.
+        """
+        _ = self.shared, self.formats
+
     @cached_property
     def from_1904(self) -> bool:
         """Whether days are counted from 1904, as on old Macintoshes."""
