@@ -2,7 +2,7 @@
 
 import datetime as dt
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import openpyxl
@@ -282,15 +282,47 @@ def test_a_workbook_of_hidden_sheets_is_refused_and_says_so(tmp_path: Path) -> N
     assert [each.rule for each in refused.value.beside] == ["hidden_sheets"]
 
 
+def rewritten(folder: Path, change: Callable[[str, bytes], bytes]) -> Path:
+    """A sound workbook, with what is made of each of its parts."""
+    sound, changed = folder / "sound.xlsx", folder / "changed.xlsx"
+    with xlsxwriter.Workbook(sound) as book:
+        sheet = book.add_worksheet("Products")
+        sheet.write_row(0, 0, HEADER)
+        sheet.write_row(1, 0, ["1", " a "])
+        sheet.write_array_formula("C2:C2", "{=1+1}", None, 2)
+        book.add_worksheet("Numbers").write_row(0, 0, [1, 2])
+    with zipfile.ZipFile(sound) as parts, zipfile.ZipFile(changed, "w") as copy:
+        for name in parts.namelist():
+            copy.writestr(name, change(name, parts.read(name)))
+    return changed
+
+
 @pytest.mark.parametrize("part", ["xl/styles.xml", "xl/sharedStrings.xml"])
 def test_a_damaged_part_is_found_though_no_cell_needs_it(part: str, tmp_path: Path) -> None:
-    sound, cut = tmp_path / "sound.xlsx", tmp_path / "cut.xlsx"
-    with xlsxwriter.Workbook(sound) as book:
-        book.add_worksheet("Products").write_row(0, 0, HEADER)
-        book.add_worksheet("Numbers").write_row(0, 0, [1, 2])
-    with zipfile.ZipFile(sound) as parts, zipfile.ZipFile(cut, "w") as copy:
-        for name in parts.namelist():
-            content = parts.read(name)
-            copy.writestr(name, content[:-20] if name == part else content)
+    path = rewritten(tmp_path, lambda name, xml: xml[:-20] if name == part else xml)
     with pytest.raises(UnreadableError, match=part):
-        open_import(cut)
+        open_import(path)
+
+
+@pytest.mark.parametrize(
+    ("where", "damage"),
+    [
+        ("<sheetFormatPr", "<sheetFormatPr&"),
+        ('<row r="2"', '<row r="2" x'),
+        ('<row r="2"', '<row r="2" no:such="1"'),
+        ('<c r="A2"', '<c r="A2" r="A2"'),
+        ("<f t=", "<f t t="),
+        ("<pageMargins", "<pageMargins\x01"),
+        ("</worksheet>", ""),
+        ("</worksheet>", "</worksheet><again/>"),
+    ],
+)
+def test_a_sheet_that_is_not_xml_is_damaged(where: str, damage: str, tmp_path: Path) -> None:
+    def change(name: str, xml: bytes) -> bytes:
+        if name != "xl/worksheets/sheet1.xml":
+            return xml
+        assert where.encode() in xml
+        return xml.replace(where.encode(), damage.encode())
+
+    with pytest.raises(UnreadableError, match="sheet1"):
+        read_all(rewritten(tmp_path, change))

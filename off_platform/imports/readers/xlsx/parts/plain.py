@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator
 from itertools import chain
 from typing import IO, Any
+from xml.parsers import expat
 
 import numpy as np
 import numpy.typing as npt
@@ -34,11 +35,12 @@ _ATTRIBUTE = re.compile(rb' ([A-Za-z0-9:]{1,40})="([^"<&]*)"')
 _ENTITY = re.compile(r"&(?:(amp|lt|gt|quot|apos)|#([0-9]{1,7})|#x([0-9A-Fa-f]{1,6}));|&")
 _NAMED = {"amp": "&", "lt": "<", "gt": ">", "quot": '"', "apos": "'"}
 
+_KEPT = b'<t xml:space="preserve">'
 # Tags by their beginnings, which tell them apart by the two bytes behind the `<`.
 _FORMS = {
     b'<row r="': "row", b"</row>": "/row", b'<c r="': "c", b"</c>": "/c", b"<v>": "v",
     b"</v>": "/v", b"<v/>": "v/", b"<v />": "v/", b"<f>": "f", b"<f ": "f", b"<f/>": "f/",
-    b"</f>": "/f", b"<is>": "is", b"</is>": "/is", b"<t>": "t", b"<t xml:space=": "t",
+    b"</f>": "/f", b"<is>": "is", b"</is>": "/is", b"<t>": "t", _KEPT: "t",
     b"<t/>": "t/", b"</t>": "/t",
 }  # fmt: skip
 _KINDS = ("", "row", "row/", "/row", "c", "c/", "/c", "v", "v/", "/v", "f", "f/", "/f", "is", "/is",
@@ -88,20 +90,60 @@ def plain_blocks(file: IO[bytes], layout: Layout) -> Iterator[Block]:
     Raises:
         NotPlainError: at the first rows that are not plain; those before have come.
     """
-    last = 0
-    for data in _whole_rows(file, layout):
-        block = _Tags(data).block(last)
+    last, outline = 0, _Outline()
+    for data in _whole_rows(file, layout, outline):
+        tags = _Tags(data)
+        block = tags.block(last)
+        outline.take_tags(tags.with_attributes())
         last = int(block.rows[-1])
         yield block
 
 
-def _whole_rows(file: IO[bytes], layout: Layout) -> Iterator[bytes]:
+class _Outline:
+    """The sheet without its cells, for an XML parser: what nothing here reads must be XML, too.
+
+    Else a workbook would be accepted that no program opens, its corrected copy included.
+    """
+
+    def __init__(self) -> None:
+        self._parser = expat.ParserCreate(namespace_separator=" ")
+        self._parser.StartElementHandler = self._begin
+        self._depth_of_rows = 0
+
+    def _begin(self, name: str, _: object) -> None:
+        self._depth_of_rows += name.rpartition(" ")[2] == "sheetData"
+
+    def take_head(self, head: bytes) -> None:
+        """Everything up to the rows; they are the content of an element `sheetData`."""
+        self._take(head + b"<sheetData>")
+        _demand(holds=self._depth_of_rows == 1)
+
+    def take_tags(self, tags: bytes) -> None:
+        """Elements without content."""
+        self._take(tags)
+
+    def take_tail(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
+        """Everything behind the rows, from their end on; hands it on."""
+        for chunk in chunks:
+            self._take(chunk)
+            yield chunk
+        self._take(b"", is_last=True)
+
+    def _take(self, data: bytes, *, is_last: bool = False) -> None:
+        try:
+            self._parser.Parse(data, is_last)
+        except (expat.ExpatError, ValueError, LookupError):
+            raise NotPlainError from None
+
+
+def _whole_rows(file: IO[bytes], layout: Layout, outline: _Outline) -> Iterator[bytes]:
     """The XML of some rows at a time."""
     data = file.read(CHUNK)
     start = data.find(b"<sheetData>")
     if start < 0 or not _IS_UTF_8.match(data):
         raise NotPlainError
     layout.take_head(data[:start])
+    outline.take_head(data[:start])
     rest = data[start + len(b"<sheetData>") :]
     while True:
         end = rest.find(b"</sheetData>")
@@ -109,7 +151,8 @@ def _whole_rows(file: IO[bytes], layout: Layout) -> Iterator[bytes]:
         if rows := rest[:whole].strip():
             yield rows
         if end >= 0:
-            layout.take_tail(chain([rest[end:]], iter(lambda: file.read(CHUNK), b"")))
+            behind = chain([rest[end:]], iter(lambda: file.read(CHUNK), b""))
+            layout.take_tail(outline.take_tail(behind))
             return
         more = file.read(CHUNK)
         if not more or len(rest) - whole > MOST_BYTES:
@@ -142,6 +185,7 @@ class _Tags:
         _demand(holds=(self._bytes.take(self._end) == ord(">")).all())
         self._kind = self._kinds()
         self._rows, self._cells = self._of(_ROW), self._of(_CELL)
+        self._tails: list[bytes] = []
         self._demand_order()
 
     def _kinds(self) -> npt.NDArray[np.uint8]:
@@ -169,7 +213,9 @@ class _Tags:
         for at in np.flatnonzero(behind > _MOST_BEHIND.take(kinds[:-1])).tolist():
             between = self._data[self._end[at] + 1 : self._start[at + 1]]
             _demand(holds=between.isspace())
-        for tags, form in ((self._rows, b'<row r="'), (self._cells, b'<c r="')):
+        kept = np.flatnonzero((kinds == _TEXT) & (self._end - self._start > len("<t>")))
+        forms = ((self._rows, b'<row r="'), (self._cells, b'<c r="'), (kept, _KEPT))
+        for tags, form in forms:
             for nth in range(3, len(form)):
                 _demand(holds=(self._bytes.take(self._start[tags] + nth) == form[nth]).all())
 
@@ -206,11 +252,12 @@ class _Tags:
         texts, at = self._texts(begin, end)
         kinds = self._between(quote + 1, self._end[cells] - (self._kind[cells] == _CELL + 1))
         named = kinds.take(pa.array(np.arange(0, len(kinds), 2))).dictionary_encode()
+        self._tails = named.dictionary.to_pylist()
         return Block(
             rows=numbers,
             row=row,
             column=column,
-            kinds=[_attributes_of(tail) for tail in named.dictionary.to_pylist()],
+            kinds=[_attributes_of(tail) for tail in self._tails],
             kind=named.indices.to_numpy(),
             has_formula=formulas,
             texts=texts,
@@ -218,6 +265,20 @@ class _Tags:
             may_escape=b"_x" in self._data,
             hidden=hidden_rows(self._row_tags()),
         )
+
+    def with_attributes(self) -> bytes:
+        """The tags that `block` has found, those of cells once a kind, as elements without content.
+
+        What differs between cells of a kind is the reference, which is letters and digits.
+        """
+        formulas = self._of(_FORMULA)
+        longer = formulas[self._end[formulas] - self._start[formulas] >= len("<f/>")]
+        tags = (self._element(at) for at in chain(self._rows.tolist(), longer.tolist()))
+        return b"".join(chain(tags, (b'<c r="A1"%b/>' % tail for tail in self._tails)))
+
+    def _element(self, at: int) -> bytes:
+        inner = self._data[self._start[at] : self._end[at]]
+        return inner + (b">" if inner.endswith(b"/") else b"/>")
 
     def _row_tags(self) -> bytes:
         places = zip(self._start[self._rows], self._end[self._rows], strict=True)
