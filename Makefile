@@ -25,7 +25,7 @@ IN_PARALLEL := -n auto --dist worksteal
 # The command says itself that it was stopped by Ctrl-C; make would add a line.
 interruptible = trap : INT; $(1) || [ $$? = 130 ]
 
-.PHONY: help setup run ui month test coverage quick soak browser loaders screenshots chromium check format docs lock benchmarks clean
+.PHONY: help setup run ui month test coverage quick soak thorough browser loaders screenshots chromium check format docs lock benchmarks clean
 
 help:  ## Show these commands.
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -54,6 +54,8 @@ quick: setup  ## Run only tests that take less than a second.
 
 soak: setup  ## Run the long tests: a daemon for many minutes, many kills, thousands of files.
 	@$(BIN)/pytest $(IN_PARALLEL) -m soak
+
+thorough: setup  ## Try the properties of hypothesis with ten times as many examples.
 	@$(BIN)/pytest $(IN_PARALLEL) -m hypothesis --hypothesis-profile thorough
 
 browser: chromium $(BROWSER_READY)  ## Run the tests in a real browser; needs Chromium (apt-get install chromium).
