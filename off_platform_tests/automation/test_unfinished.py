@@ -107,7 +107,7 @@ def test_a_place_that_is_due_arrives_once_more_and_only_while_it_is_there(tmp_pa
     assert [each.place for each in second.arrived] == [place]
     assert look(inbox, second.cursor).arrived == []
     again = look(inbox, second.cursor, {place})
-    assert again.arrived == second.ready
+    assert again.arrived == second.arrived
     assert look(inbox, again.cursor).arrived == []
     (tmp_path / "x.csv").unlink()
     assert look(inbox, again.cursor, {place}).arrived == []
