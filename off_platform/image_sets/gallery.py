@@ -6,9 +6,7 @@ its keys are in `templates/gallery.*`.
 """
 
 from base64 import b64encode
-from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache, partial
 from hashlib import sha256
@@ -21,6 +19,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from off_platform.image_sets.contact_sheet import NotDrawableError, encoded, thumbnail
+from off_platform.storage.threads import in_order
 from off_platform.words import readable, size, web_address
 
 STATUSES = ("fetched", "missing", "refused", "corrupt", "failed")
@@ -208,15 +207,9 @@ class _Cards:
         self.shown = 0
 
     def __iter__(self) -> Iterator[_Card]:
-        with ThreadPoolExecutor(THREADS, "thumbnails") as threads:
-            waiting: deque[Future[_Card]] = deque()
-            for item in self._items:
-                waiting.append(threads.submit(_card, item))
-                self.shown += 1
-                if len(waiting) == AHEAD:
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
+        for card in in_order(_card, self._items, THREADS, AHEAD):
+            self.shown += 1
+            yield card
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,14 +3,11 @@
 How lines are parsed is `key_block.py`; the comparison of two months is `key_changes.py`.
 """
 
-import threading
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from queue import Full, Queue
 from typing import Any
 
 import numpy as np
@@ -30,6 +27,7 @@ from off_platform.images.key_block import (
 )
 from off_platform.images.schemas import KEY_INDEX, KEY_INDEX_ODDITIES
 from off_platform.storage.progress import Display, Tally
+from off_platform.storage.threads import ahead
 
 
 @dataclass
@@ -85,8 +83,6 @@ def write_key_index(
     return facts
 
 
-# How often a thread with a block that nobody takes looks whether it is still wanted.
-_LOOK_SECONDS = 0.1
 # The same rows give the same bytes: no writer's Arrow schema, no time, one row group a block.
 WRITING: dict[str, Any] = {
     "compression": "zstd",
@@ -107,7 +103,7 @@ def _parsed(
     snapshot: Path, unpacked_most: int, facts: KeyIndexFacts
 ) -> Iterator[tuple[pa.Table, list[Oddity]]]:
     last = b""
-    for block in _ahead(key_list.blocks(snapshot, unpacked_most)):
+    for block in ahead(key_list.blocks(snapshot, unpacked_most), may_block=True):
         found = Block.of(block)
         _count_order(found.lines, last, facts)
         last = found.lines[-1].as_py()
@@ -117,45 +113,6 @@ def _parsed(
         facts.oddities.update(reason for _, _, reason in strange)
         _count_kinds(table, facts)
         yield table, strange
-
-
-def _ahead(blocks: Iterator[bytes]) -> Iterator[bytes]:
-    """The blocks; the next is unpacked while the one before is parsed.
-
-    A thread that waits for a pipe cannot be stopped: it ends with the process, which Ctrl-C ends.
-    """
-    coming: Queue[bytes | BaseException | None] = Queue(1)
-    stopped = threading.Event()
-    arguments = (blocks, coming, stopped)
-    threading.Thread(target=_unpack, args=arguments, name="index-reader", daemon=True).start()
-    try:
-        while (block := coming.get()) is not None:
-            if isinstance(block, BaseException):
-                raise block
-            yield block
-    finally:
-        stopped.set()
-
-
-def _unpack(
-    blocks: Iterator[bytes],
-    coming: "Queue[bytes | BaseException | None]",
-    stopped: threading.Event,
-) -> None:
-    def put(block: bytes | BaseException | None) -> None:
-        while not stopped.is_set():
-            with suppress(Full):
-                coming.put(block, timeout=_LOOK_SECONDS)
-                return
-
-    try:
-        for block in blocks:
-            put(block)
-            if stopped.is_set():
-                return
-        put(None)
-    except BaseException as error:  # noqa: BLE001 - raised again by whoever takes it
-        put(error)
 
 
 def _count_order(lines: pa.BinaryArray, last: bytes, facts: KeyIndexFacts) -> None:

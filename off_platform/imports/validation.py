@@ -20,12 +20,7 @@ from off_platform.imports.readers.batches import Batch, Found, Reader, SourceFil
 from off_platform.imports.readers.delimited.opening import likely_encoding
 from off_platform.imports.readers.folder_files import not_read
 from off_platform.imports.readers.opening import open_import, sha256_of, shown_name
-from off_platform.imports.readers.reading_ahead import (
-    MOST_THREADS,
-    cores,
-    in_order,
-    read_ahead,
-)
+from off_platform.imports.readers.reading_ahead import read_ahead
 from off_platform.imports.records.columns import Columns, columns_of, demand_identifier
 from off_platform.imports.records.explanation import Explanation
 from off_platform.imports.records.findings import as_rows
@@ -41,8 +36,11 @@ from off_platform.imports.whole_file.staging import Staging, connected
 from off_platform.imports.whole_file.surveys import Surveys
 from off_platform.imports.whole_file.verdict import Verdict
 from off_platform.storage.progress import Display, Tally
+from off_platform.storage.threads import cores, in_order
 
 BATCH_ROWS = 10_000
+# What reads and what writes are threads of their own, which more would wait for.
+MOST_THREADS = 4
 # Refused for these, a file can still be looked at for what spoilt it.
 SURVEYED_ANYWAY = ("not_utf8", "no_identifier_column")
 

@@ -1,54 +1,16 @@
 """Several batches at once: the same tables for any number of threads, and errors as they are."""
 
 import random
-import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from off_platform.imports import validation
-from off_platform.imports.readers.reading_ahead import in_order
 from off_platform.imports.specification.tables import ACCEPTED, FINDINGS, QUARANTINED
 from off_platform.imports.validation import validate_import
 from off_platform_tests.imports.conftest import NOW
 
 TABLES = (ACCEPTED, FINDINGS, QUARANTINED)
-
-
-def test_results_come_in_the_order_of_the_items() -> None:
-    second_is_done = threading.Event()
-
-    def work(item: int) -> int:
-        # The first waits for the second: only two at once get on.
-        if item == 0:
-            assert second_is_done.wait(10)
-        if item == 1:
-            second_is_done.set()
-        return item * item
-
-    assert list(in_order(work, range(9), 2)) == [item * item for item in range(9)]
-
-
-def test_no_more_items_are_held_than_there_are_threads() -> None:
-    taken = []
-
-    def items() -> Iterator[int]:
-        for item in range(50):
-            taken.append(item)
-            yield item
-
-    for done, result in enumerate(in_order(lambda item: item, items(), 3)):
-        assert result == done
-        assert len(taken) <= done + 3
-
-
-def test_an_error_of_one_item_is_raised_and_no_thread_is_left() -> None:
-    before = threading.active_count()
-    results = in_order(lambda item: 1 // (3 - item), range(9), 2)
-    with pytest.raises(ZeroDivisionError):
-        list(results)
-    assert threading.active_count() == before
 
 
 def _import(rows: int) -> str:
