@@ -14,13 +14,9 @@ from uuid import uuid4
 
 import dagster as dg
 
-from off_platform.automation.alert_senders import (
-    NotSentError,
-    PerhapsSentError,
-    Sender,
-    senders_from,
-)
+from off_platform.automation.alert_senders import Sender, senders_from
 from off_platform.automation.alerts import Message, bounded
+from off_platform.automation.sending import NotSentError, PerhapsSentError
 from off_platform.settings import Settings
 from off_platform.words import counted
 

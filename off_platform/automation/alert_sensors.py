@@ -34,36 +34,6 @@ def alert_sensors(settings: Settings, *, running: bool) -> list[dg.SensorDefinit
     demand_known(settings)
     status = dg.DefaultSensorStatus.RUNNING if running else dg.DefaultSensorStatus.STOPPED
 
-    # A reason to skip would end the tick after this run, however many more ended.
-    def report(context: dg.RunStatusSensorContext) -> None:
-        message = message_of(
-            _ended(context), warning_share=settings.alert_warning_share, ui=settings.alert_ui
-        )
-        why_not = deliver(settings, context.instance, message) if message else None
-        if why_not:
-            context.log.info(why_not)
-
-    @dg.run_status_sensor(
-        run_status=dg.DagsterRunStatus.SUCCESS,
-        name="alert_on_checks",
-        minimum_interval_seconds=SECONDS,
-        default_status=status,
-        description="Reports failed checks of error level, and frequent warnings, in "
-        "runs that succeeded.",
-    )
-    def on_success(context: dg.RunStatusSensorContext) -> None:
-        report(context)
-
-    @dg.run_status_sensor(
-        run_status=dg.DagsterRunStatus.FAILURE,
-        name="alert_on_failure",
-        minimum_interval_seconds=SECONDS,
-        default_status=status,
-        description="Reports failed runs and their causes.",
-    )
-    def on_failure(context: dg.RunStatusSensorContext) -> None:
-        report(context)
-
     @dg.sensor(
         name="alert_on_late",
         minimum_interval_seconds=LATE_SECONDS,
@@ -77,7 +47,7 @@ def alert_sensors(settings: Settings, *, running: bool) -> list[dg.SensorDefinit
             return dg.SkipReason("Nothing is late.")
         message = late_message(late, ui=settings.alert_ui)
         why_not = deliver(settings, context.instance, message)
-        return dg.SkipReason(why_not or f"Told: {message.title}")
+        return dg.SkipReason(why_not or f"Reported: {message.title}")
 
     @dg.sensor(
         name="unsent_alerts",
@@ -88,7 +58,53 @@ def alert_sensors(settings: Settings, *, running: bool) -> list[dg.SensorDefinit
     def unsent(context: dg.SensorEvaluationContext) -> dg.SkipReason:
         return dg.SkipReason(deliver_waiting(settings, context.instance))
 
-    return [on_success, on_failure, on_late, unsent, tick_sensor(settings, status=status)]
+    return [
+        _on_runs(
+            "alert_on_checks",
+            "Reports failed checks of error level, and frequent warnings, in runs that succeeded.",
+            dg.DagsterRunStatus.SUCCESS,
+            settings,
+            status,
+        ),
+        _on_runs(
+            "alert_on_failure",
+            "Reports failed runs and their causes.",
+            dg.DagsterRunStatus.FAILURE,
+            settings,
+            status,
+        ),
+        on_late,
+        unsent,
+        tick_sensor(settings, status=status),
+    ]
+
+
+def _on_runs(
+    name: str,
+    description: str,
+    of: dg.DagsterRunStatus,
+    settings: Settings,
+    status: dg.DefaultSensorStatus,
+) -> dg.SensorDefinition:
+    """The sensor that reports runs which ended in a status."""
+
+    # A reason to skip would end the tick after this run, however many more ended.
+    @dg.run_status_sensor(
+        run_status=of,
+        name=name,
+        minimum_interval_seconds=SECONDS,
+        default_status=status,
+        description=description,
+    )
+    def report(context: dg.RunStatusSensorContext) -> None:
+        message = message_of(
+            _ended(context), warning_share=settings.alert_warning_share, ui=settings.alert_ui
+        )
+        why_not = deliver(settings, context.instance, message) if message else None
+        if why_not:
+            context.log.info(why_not)
+
+    return report
 
 
 def _ended(context: dg.RunStatusSensorContext) -> RunEnded:

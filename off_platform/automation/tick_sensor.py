@@ -10,9 +10,9 @@ import dagster as dg
 from dagster._core.definitions.run_request import InstigatorType
 
 from off_platform.automation.alert_delivery import deliver
-from off_platform.automation.alert_senders import NotSentError, PerhapsSentError
 from off_platform.automation.alerts import tick_message
 from off_platform.automation.runs import first_cause, own_sentence
+from off_platform.automation.sending import NotSentError, PerhapsSentError
 from off_platform.settings import Settings
 
 if TYPE_CHECKING:

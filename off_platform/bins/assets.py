@@ -104,13 +104,17 @@ def _made_of_tables(table: Table, deps: list[str]) -> dg.AssetsDefinition:
 
     @_table_asset(table, deps)
     def made(settings: SettingsParam, lake: LakeResource) -> dg.MaterializeResult:
-        from off_platform.bins.table_results import made_of_tables
-
-        into = lake.open()
-        with lake.query(into) as connection:
-            return made_of_tables(table, into, connection, settings)
+        return _made(table, settings, lake)
 
     return made
+
+
+def _made(table: Table, settings: Settings, lake: LakeResource) -> dg.MaterializeResult:
+    from off_platform.bins.table_results import made_of_tables
+
+    into = lake.open()
+    with lake.query(into) as connection:
+        return made_of_tables(table, into, connection, settings)
 
 
 bin_oddities = _made_of_tables(BIN_ODDITIES, ["bin_objects", "bin_metadata"])

@@ -4,10 +4,14 @@ A random split puts photos of one visit, of the same bin moments apart, on both 
 validation bins of a published list 672 have such a sibling in train.
 """
 
+from typing import TYPE_CHECKING
+
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from off_platform.settings import Settings
 from off_platform.stable_order import WORD, with_mix, words
+
+if TYPE_CHECKING:
+    from off_platform.settings import Settings
 
 # The pilot set's positions are counted anew; in the order they come behind those of the main set.
 PILOT_OFFSET = 2**31
@@ -38,7 +42,7 @@ class SplitShares(BaseModel):
         return {"train": self.train, "validation": self.validation, "test": rest}
 
 
-def shares_from(settings: Settings) -> SplitShares:
+def shares_from(settings: "Settings") -> SplitShares:
     """The shares of the splits, as the settings have them."""
     return SplitShares(
         train=settings.bins_train_share,

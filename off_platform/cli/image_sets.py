@@ -6,10 +6,10 @@ from typing import Annotated, Any
 import typer
 
 from off_platform.bins.choice import BinChoice
+from off_platform.cli.context import settings
 from off_platform.cli.set_options import taking
 from off_platform.image_sets.options import RunOptions
 from off_platform.images.choice import Choice, MonthOptions
-from off_platform.settings import settings
 
 
 def _folder(text: str) -> Path:

@@ -10,8 +10,7 @@ from typing import Annotated, Literal
 import typer
 from rich.markup import escape
 
-from off_platform.cli.context import DONE, out
-from off_platform.settings import settings
+from off_platform.cli.context import DONE, out, settings
 from off_platform.words import visible
 
 Form = Literal["text", "json", "github"]

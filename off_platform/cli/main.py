@@ -16,7 +16,6 @@ import typer
 from rich.markup import escape
 
 from off_platform.barcodes.text import check_digit_holds, kind_of, normal_form
-from off_platform.cli import crash_report
 from off_platform.cli.context import (
     DONE,
     INCOMPLETE,
@@ -26,13 +25,13 @@ from off_platform.cli.context import (
     err,
     images_bucket,
     out,
+    settings,
     the_lake,
 )
 from off_platform.cli.image_sets import bins, images
 from off_platform.cli.imports import import_, validate
 from off_platform.cli.progress_bar import terminal_display
 from off_platform.images import keys as image_keys
-from off_platform.settings import SANDBOX, settings
 from off_platform.storage.damaged_file import DamagedFileError
 from off_platform.storage.sql import literal
 from off_platform.words import duration
@@ -77,8 +76,7 @@ def run(
     of = settings()
     first_run.demand_set(of, image_set)
     if of.sandbox:
-        _make_sandbox()
-        out.print(f"  [green]done[/]  the sandbox, in {SANDBOX}")
+        out.print(f"  [green]done[/]  the sandbox, in {_make_sandbox()}")
     report = first_run.run_once(of, image_set, out)
     first_run.print_summary(report, of, the_lake(of), out)
     raise typer.Exit(INCOMPLETE if report.broken else DONE)
@@ -100,9 +98,9 @@ def ui() -> None:
 @app.command()
 def sandbox() -> None:
     """Create the sandbox: small generated copies of the buckets, in var/sandbox."""
-    _make_sandbox()
+    path = _make_sandbox()
     _prepared_home()
-    out.print(f"The sandbox is in {SANDBOX}; use it with OFF_PLATFORM_SANDBOX=1.")
+    out.print(f"The sandbox is in {path}; use it with OFF_PLATFORM_SANDBOX=1.")
 
 
 @app.command()
@@ -111,11 +109,13 @@ def home() -> None:
     out.print(f"Dagster's home is ready: {_prepared_home().absolute()}")
 
 
-def _make_sandbox() -> None:
+def _make_sandbox() -> Path:
     from off_platform.sandbox.make import make_sandbox
+    from off_platform.settings import SANDBOX
 
     with out.status("the sandbox: photos drawn, OCR written, a key list made ..."):
         make_sandbox(SANDBOX)
+    return SANDBOX
 
 
 def _prepared_home() -> Path:
@@ -244,9 +244,11 @@ def _errors_as_messages() -> Iterator[None]:
         with _foreseen_as_messages():
             yield
     except Exception as error:  # noqa: BLE001 - reported with its traceback, in a file
+        from off_platform.cli.crash_report import reported
+
         if damaged := _damage_behind(error):
             _stop(str(damaged), WRONG)
-        _stop(crash_report.reported(error), UNFORESEEN)
+        _stop(reported(error), UNFORESEEN)
 
 
 def _damage_behind(error: Exception) -> DamagedFileError | None:

@@ -1,4 +1,4 @@
-"""Alerts under Dagster's own ticks: each is told once, whatever fails on its way."""
+"""Alerts under Dagster's own ticks: each is sent once, whatever fails on its way."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -8,16 +8,16 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from off_platform.automation import alert_delivery, alert_senders
+from off_platform.automation import alert_delivery, apprise_services
 from off_platform.automation.alert_delivery import (
     MOST_REPEATS,
     MOST_WAITING,
     deliver,
     deliver_waiting,
 )
-from off_platform.automation.alert_senders import NotSentError
 from off_platform.automation.alert_sensors import alert_sensors
 from off_platform.automation.alerts import Message
+from off_platform.automation.sending import NotSentError
 from off_platform.settings import Settings
 from off_platform_tests.automation.listeners import Listener, listening, mailbox
 
@@ -95,7 +95,7 @@ class Desk:
         return deliver(settings or self.settings, self.instance, message)
 
     @property
-    def told(self) -> list[str]:
+    def sent(self) -> list[str]:
         """The titles that the webhook has."""
         return [body["title"] for body in self.webhook.bodies]
 
@@ -118,15 +118,15 @@ def test_what_one_sender_could_not_send_it_sends_later_and_once(desk: Desk) -> N
     desk.webhook.answers = [404, 404]
     (error,) = desk.tick("alert_on_checks")
     assert "not sent by json: it answered 404" in error
-    assert (len(desk.chat.bodies), desk.told) == (1, [])
+    assert (len(desk.chat.bodies), desk.sent) == (1, [])
     # Dagster has gone past the run.
     assert desk.tick("alert_on_checks") == []
-    assert desk.told == []
+    assert desk.sent == []
     with pytest.raises(NotSentError, match="it answered 404"):
         desk.send_waiting()
     assert desk.send_waiting() == "Sent of what waited: 1."
     assert desk.send_waiting() == "No alert waits."
-    assert (len(desk.chat.bodies), desk.told) == (1, ["1 check failed: tables"])
+    assert (len(desk.chat.bodies), desk.sent) == (1, ["1 check failed: tables"])
 
 
 def test_what_waits_is_no_repeat_and_what_was_sent_late_is(desk: Desk) -> None:
@@ -138,7 +138,7 @@ def test_what_waits_is_no_repeat_and_what_was_sent_late_is(desk: Desk) -> None:
     desk.run(passes=False)
     assert desk.tick("alert_on_checks") == []
     assert desk.send_waiting() == "No alert waits."
-    assert (len(desk.chat.bodies), len(desk.told)) == (1, 1)
+    assert (len(desk.chat.bodies), len(desk.sent)) == (1, 1)
 
 
 def test_a_tick_that_ended_between_sending_and_forgetting_sends_nothing_twice(desk: Desk) -> None:
@@ -152,7 +152,7 @@ def test_a_tick_that_ended_between_sending_and_forgetting_sends_nothing_twice(de
     deliver_waiting(desk.settings, desk.instance)
     desk.instance.run_storage.set_cursor_values(dict(kept))
     deliver_waiting(desk.settings, desk.instance)
-    assert desk.told == ["Late: bins"]
+    assert desk.sent == ["Late: bins"]
 
 
 def test_one_message_that_is_refused_does_not_hold_up_the_others(desk: Desk) -> None:
@@ -163,7 +163,7 @@ def test_one_message_that_is_refused_does_not_hold_up_the_others(desk: Desk) -> 
     with pytest.raises(NotSentError):
         deliver_waiting(desk.settings, desk.instance)
     assert deliver_waiting(desk.settings, desk.instance) == "Sent of what waited: 2."
-    assert desk.told == ["two", "one"]
+    assert desk.sent == ["two", "one"]
 
 
 def test_what_finds_no_place_is_summed_up_with_its_number(
@@ -177,7 +177,7 @@ def test_what_finds_no_place_is_summed_up_with_its_number(
     while deliver_waiting(desk.settings, desk.instance) != "No alert waits.":
         pass
     more = "2 more alerts, while json was out of reach"
-    assert sorted(desk.told) == ["0", "1", "2", more]
+    assert sorted(desk.sent) == ["0", "1", "2", more]
     (summary,) = [body["text"] for body in desk.webhook.bodies if body["title"] == more]
     assert summary == "- 3\n- 4"
 
@@ -190,26 +190,26 @@ def test_each_receiver_has_its_own_places(desk: Desk, monkeypatch: pytest.Monkey
             deliver(desk.settings, desk.instance, Message(f"{number}", "text", "", f"{number}"))
     while deliver_waiting(desk.settings, desk.instance) != "No alert waits.":
         pass
-    assert sorted(desk.told) == ["0", "1"]
+    assert sorted(desk.sent) == ["0", "1"]
     assert len(desk.chat.bodies) == 2
 
 
 def test_a_receiver_that_answers_late_has_an_alert_once(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(alert_senders, "SECONDS", 0.2)
+    monkeypatch.setattr(apprise_services, "SECONDS", 0.2)
     desk.webhook.is_late = True
     with pytest.raises(NotSentError, match="no answer came"):
         deliver(desk.settings, desk.instance, Message("one", "text", "", "one"))
     for _ in range(3):
         assert deliver_waiting(desk.settings, desk.instance) == "No alert waits."
-    assert desk.told == ["one"]
+    assert desk.sent == ["one"]
 
 
 def test_what_may_have_arrived_is_repeated_with_one_key_and_a_bound(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(alert_senders, "SECONDS", 0.2)
+    monkeypatch.setattr(apprise_services, "SECONDS", 0.2)
     monkeypatch.setattr(alert_delivery, "REPEAT_SECONDS", 0)
     desk.webhook.is_late = True
     with pytest.raises(NotSentError, match="no answer came"):
@@ -218,7 +218,7 @@ def test_what_may_have_arrived_is_repeated_with_one_key_and_a_bound(
         with pytest.raises(NotSentError, match="no answer came"):
             deliver_waiting(desk.settings, desk.instance)
     assert deliver_waiting(desk.settings, desk.instance) == "No alert waits."
-    assert desk.told == ["one"] * (1 + MOST_REPEATS)
+    assert desk.sent == ["one"] * (1 + MOST_REPEATS)
     (key,) = {body["idempotency_key"] for body in desk.webhook.bodies}
     assert key
     assert desk.webhook.keys == [key] * (1 + MOST_REPEATS)
@@ -230,9 +230,9 @@ def test_what_waits_for_a_sender_that_is_not_set_waits_until_it_is(desk: Desk) -
         deliver(desk.settings, desk.instance, Message("one", "text", "", "one"))
     only_chat = Settings(_env_file=None, alerts=desk.chat.chat)
     assert deliver_waiting(only_chat, desk.instance) == "No alert waits."
-    assert desk.told == []
+    assert desk.sent == []
     assert deliver_waiting(desk.settings, desk.instance) == "Sent of what waited: 1."
-    assert desk.told == ["one"]
+    assert desk.sent == ["one"]
 
 
 def test_a_tick_goes_past_quiet_runs_to_the_one_that_is_told(desk: Desk) -> None:
@@ -240,33 +240,33 @@ def test_a_tick_goes_past_quiet_runs_to_the_one_that_is_told(desk: Desk) -> None
         desk.run()
     desk.run(passes=False)
     assert desk.tick("alert_on_checks") == []
-    assert desk.told == ["1 check failed: tables"]
+    assert desk.sent == ["1 check failed: tables"]
 
 
 def test_a_retry_tells_the_checks_that_the_first_attempt_did_not_come_to(desk: Desk) -> None:
     desk.run(dies=True, **FIRST)
     desk.tick("alert_on_failure")
-    assert desk.told == []
+    assert desk.sent == []
     desk.run(passes=False, **RETRY)
     desk.tick("alert_on_checks")
-    assert desk.told == ["1 check failed: tables"]
+    assert desk.sent == ["1 check failed: tables"]
 
 
 def test_a_retry_that_finds_the_same_is_not_told_again(desk: Desk) -> None:
     desk.run(passes=False, dies=True, **FIRST)
     desk.tick("alert_on_failure")
-    assert desk.told == ["1 check failed: tables"]
+    assert desk.sent == ["1 check failed: tables"]
     assert "The run failed" not in desk.webhook.bodies[0]["text"]
     desk.run(passes=False, **RETRY)
     desk.tick("alert_on_checks")
-    assert len(desk.told) == 1
+    assert len(desk.sent) == 1
 
 
 def test_the_last_attempt_says_that_the_run_failed(desk: Desk) -> None:
     desk.run(dies=True, **FIRST)
     desk.run(dies=True, **RETRY, **{"dagster/will_retry": "false"})
     desk.tick("alert_on_failure")
-    assert desk.told == ["Failed: tables"]
+    assert desk.sent == ["Failed: tables"]
     assert "The run failed: table: no space left" in desk.webhook.bodies[0]["text"]
 
 
@@ -274,7 +274,7 @@ def test_a_receiver_that_is_late_holds_up_no_other(desk: Desk) -> None:
     # The first to be sent to answers once the other has the alert.
     desk.chat.answers_after = desk.webhook.received
     assert desk.deliver() is None
-    assert (len(desk.chat.bodies), desk.told) == (1, ["one"])
+    assert (len(desk.chat.bodies), desk.sent) == (1, ["one"])
 
 
 def test_what_waits_for_a_receiver_that_is_late_holds_up_no_other(desk: Desk) -> None:

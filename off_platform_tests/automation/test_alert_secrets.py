@@ -9,8 +9,9 @@ import requests
 from moto.server import ThreadedMotoServer
 
 from off_platform.automation.alert_secrets import revealed
-from off_platform.automation.alert_senders import NotSentError, Service
+from off_platform.automation.alert_senders import Service
 from off_platform.automation.alerts import Message
+from off_platform.automation.sending import NotSentError
 from off_platform_tests.automation.listeners import listening
 
 MESSAGE = Message("Late: bins", "bins: 40 days", "", "same")

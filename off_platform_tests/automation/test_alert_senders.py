@@ -11,8 +11,9 @@ import pytest
 from moto import mock_aws
 
 from off_platform.automation.alert_delivery import deliver, deliver_waiting
-from off_platform.automation.alert_senders import NotSentError, senders_from
+from off_platform.automation.alert_senders import senders_from
 from off_platform.automation.alerts import Message
+from off_platform.automation.sending import NotSentError
 from off_platform.definitions import definitions
 from off_platform.settings import TOPIC, Settings, WrongSettingError
 from off_platform_tests.automation.listeners import listening, mailbox

@@ -31,23 +31,23 @@ def ended(*checks: Failed, reason: str | None = None, key: str = "x.csv@01234567
     return RunEnded("imports", "run-1", key, reason, checks)
 
 
-def told(run: RunEnded) -> Message | None:
+def message_for(run: RunEnded) -> Message | None:
     return message_of(run, warning_share=0.2, ui="http://ui/")
 
 
 def test_a_run_without_trouble_is_no_message() -> None:
-    assert told(ended()) is None
+    assert message_for(ended()) is None
 
 
 def test_a_warning_of_few_is_no_message_and_one_of_many_is() -> None:
-    assert told(ended(failed(is_error=False, share=0.1))) is None
-    message = told(ended(failed(is_error=False, share=0.3)))
+    assert message_for(ended(failed(is_error=False, share=0.1))) is None
+    message = message_for(ended(failed(is_error=False, share=0.3)))
     assert message is not None
     assert message.title == "Warnings: imports, x.csv@01234567"
 
 
 def test_a_message_says_what_where_how_many_examples_and_what_to_do() -> None:
-    message = told(ended(failed()))
+    message = message_for(ended(failed()))
     assert message is not None
     assert message.title == "1 check failed: imports, x.csv@01234567"
     assert "error, products_accepted: numbers: Broken by 1 of 2." in message.text
@@ -57,7 +57,7 @@ def test_a_message_says_what_where_how_many_examples_and_what_to_do() -> None:
 
 
 def test_a_failed_run_says_why() -> None:
-    message = told(RunEnded("monthly", "r", "2026-11-01", "bucket_sync: not there.", ()))
+    message = message_for(RunEnded("monthly", "r", "2026-11-01", "bucket_sync: not there.", ()))
     assert message is not None
     assert message.title == "Failed: monthly, 2026-11-01"
     assert "The run failed: bucket_sync: not there." in message.text
@@ -65,7 +65,7 @@ def test_a_failed_run_says_why() -> None:
 
 def test_a_message_is_bounded() -> None:
     many = [failed(f"check{n}" + "x" * 5000) for n in range(50)]
-    message = told(ended(*many))
+    message = message_for(ended(*many))
     assert message is not None
     assert len(message.text) <= MOST_TEXT + 4
 
@@ -82,7 +82,7 @@ def test_a_message_is_bounded() -> None:
     ],
 )
 def test_which_messages_are_repeats(other: RunEnded, same: bool) -> None:  # noqa: FBT001
-    first, second = told(ended(failed())), told(other)
+    first, second = message_for(ended(failed())), message_for(other)
     assert first is not None
     assert second is not None
     assert (first.same_as == second.same_as) is same
@@ -227,8 +227,8 @@ def test_a_month_after_a_month_is_not_told(months: Months) -> None:
 
 def test_without_a_sender_it_says_so() -> None:
     with dg.DagsterInstance.ephemeral() as instance:
-        told = deliver(Settings(_env_file=None), instance, MESSAGE)
-    assert told == f"No alert sender is set. {MESSAGE.title}\n{MESSAGE.text}"
+        answer = deliver(Settings(_env_file=None), instance, MESSAGE)
+    assert answer == f"No alert sender is set. {MESSAGE.title}\n{MESSAGE.text}"
 
 
 def test_an_import_that_died_before_its_checks_has_no_report_to_send() -> None:

@@ -33,18 +33,18 @@ class Conditions:
         middle = datetime.combine(
             date.fromisoformat(month) + timedelta(days=14), datetime.min.time()
         ) + timedelta(hours=hours)
-        told = dg.evaluate_automation_conditions(
+        result = dg.evaluate_automation_conditions(
             defs,
             self.instance,
             asset_selection=key_list_sensor(running=True).asset_selection,
             cursor=self.cursor,
             evaluation_time=middle.replace(tzinfo=UTC),
         )
-        self.cursor = told.cursor
+        self.cursor = result.cursor
         return {
             (key.to_user_string(), partition)
             for key in defs.resolve_asset_graph().get_all_asset_keys()
-            for partition in told.get_requested_partitions(key)
+            for partition in result.get_requested_partitions(key)
         }
 
     def started(self, *assets: str, month: str = MONTH) -> dg.DagsterRun:

@@ -1,4 +1,4 @@
-"""Assets that are late: found by Dagster's own freshness daemon, told once and in words."""
+"""Assets that are late: found by Dagster's own freshness daemon, reported once and in words."""
 
 import asyncio
 import logging
@@ -14,8 +14,8 @@ from dagster._core.loader import LoadingContextForTest
 from dagster._core.test_utils import freeze_time
 from dagster._daemon.freshness import FreshnessDaemon
 
-from off_platform.automation.alert_senders import NotSentError
 from off_platform.automation.lateness import late_assets
+from off_platform.automation.sending import NotSentError
 from off_platform.definitions import definitions
 from off_platform.settings import Settings
 from off_platform_tests.automation.listeners import Listener, listening
@@ -86,8 +86,8 @@ def test_a_late_asset_is_told_once_with_its_age_and_what_to_do(watched: Watched)
     watched.tick()
     (body,) = watched.webhook.bodies
     assert body["title"] == "Late: bucket_sync"
-    told = f"- bucket_sync: last made {moment:%Y-%m-%d %H:%M} UTC, 48 days ago; may be 37 days old"
-    assert told in body["text"]
+    line = f"- bucket_sync: last made {moment:%Y-%m-%d %H:%M} UTC, 48 days ago; may be 37 days old"
+    assert line in body["text"]
     assert "What to do: check that daemon, schedules and sensors are running" in body["text"]
     assert body["link"] == "http://ui/assets"
     assert watched.tick().skip_message == "Told before: Late: bucket_sync"
@@ -151,8 +151,8 @@ def test_a_month_that_was_never_made_is_late_and_an_import_that_never_came_is_no
     watched.tick()
     (body,) = watched.webhook.bodies
     assert body["title"] == "Late: bin_items, bin_metadata, bin_objects and 10 more"
-    told = f"bucket_sync: never made, and looked for since {since:%Y-%m-%d %H:%M} UTC, 400 days ago"
-    assert f"{told}; may be 37" in body["text"]
+    line = f"bucket_sync: never made, and looked for since {since:%Y-%m-%d %H:%M} UTC, 400 days ago"
+    assert f"{line}; may be 37" in body["text"]
 
 
 def test_before_the_daemon_has_looked_nothing_is_late(watched: Watched) -> None:
@@ -182,8 +182,8 @@ def test_a_month_that_was_not_made_is_late_though_an_older_one_was_made_again(
     moment = datetime.fromisoformat(f"{day}+00:00")
     found = late_assets(watched.repository, watched.instance, moment)
     days = (moment - datetime(2026, 11, 4, 3, tzinfo=UTC)).days
-    told = f"2026-11 was not made; its schedule was due 2026-11-04 03:00 UTC, {days} days ago"
-    assert found == ({"bucket_sync": told} if late else {})
+    line = f"2026-11 was not made; its schedule was due 2026-11-04 03:00 UTC, {days} days ago"
+    assert found == ({"bucket_sync": line} if late else {})
 
 
 def test_a_month_is_due_as_its_schedule_is_set(watched: Watched) -> None:

@@ -20,12 +20,14 @@ def evaluated(looked: Arrivals, taken_in: str | None = None) -> dg.SensorResult:
     return result
 
 
-@pytest.mark.parametrize(("waiting", "told"), [(0, "Nothing is new."), (3, "3 wait to be whole.")])
-def test_nothing_new_asks_for_no_run_and_is_remembered(waiting: int, told: str) -> None:
+@pytest.mark.parametrize(
+    ("waiting", "reason"), [(0, "Nothing is new."), (3, "3 wait to be whole.")]
+)
+def test_nothing_new_asks_for_no_run_and_is_remembered(waiting: int, reason: str) -> None:
     result = evaluated(Arrivals([], waiting, "after"))
     assert (result.run_requests, result.cursor) == ([], "after")
     assert result.skip_reason
-    assert result.skip_reason.skip_message == told
+    assert result.skip_reason.skip_message == reason
 
 
 def test_what_arrived_becomes_a_partition_and_a_run() -> None:

@@ -65,7 +65,7 @@ class Desk:
         sensor(dg.build_sensor_context(self.instance))
 
     @property
-    def told(self) -> list[str]:
+    def sent(self) -> list[str]:
         """The titles that were sent."""
         return [body["title"] for body in self.webhook.bodies]
 
@@ -81,27 +81,27 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
 
 def test_a_sensor_that_fails_is_told_once_and_so_is_its_recovery(desk: Desk) -> None:
     desk.ticked(TickStatus.SKIPPED)
-    assert desk.told == []
+    assert desk.sent == []
     for _ in range(3):
         desk.ticked(TickStatus.FAILURE, "No such file or directory: '/mnt/inbox'")
-    assert desk.told == ["Fails: inbox_sensor"]
+    assert desk.sent == ["Fails: inbox_sensor"]
     assert "No such file or directory: '/mnt/inbox'" in desk.webhook.bodies[0]["text"]
     for _ in range(2):
         desk.ticked(TickStatus.SKIPPED)
-    assert desk.told == ["Fails: inbox_sensor", "Works again: inbox_sensor"]
+    assert desk.sent == ["Fails: inbox_sensor", "Works again: inbox_sensor"]
     desk.ticked(TickStatus.FAILURE, "No such file or directory: '/mnt/inbox'")
-    assert desk.told[2:] == ["Fails: inbox_sensor"]
+    assert desk.sent[2:] == ["Fails: inbox_sensor"]
 
 
 def test_a_tick_that_is_still_evaluated_says_nothing(desk: Desk) -> None:
     desk.ticked(TickStatus.FAILURE, "gone")
     desk.ticked(TickStatus.STARTED)
-    assert desk.told == ["Fails: inbox_sensor"]
+    assert desk.sent == ["Fails: inbox_sensor"]
 
 
 def test_an_alert_that_could_not_be_sent_is_no_alert_of_its_own(desk: Desk) -> None:
     desk.ticked(TickStatus.FAILURE, "not sent by slack", "NotSentError")
-    assert desk.told == []
+    assert desk.sent == []
 
 
 UNAVAILABLE = "RPC that terminated with: status = StatusCode.UNAVAILABLE"
@@ -120,16 +120,16 @@ def test_a_code_server_that_restarts_is_no_alert_of_each_sensor(
     desk.ticked(TickStatus.SKIPPED)
     desk.ticked(TickStatus.FAILURE, error, cls_name)
     desk.ticked(TickStatus.SKIPPED)
-    assert not desk.told
+    assert not desk.sent
     # Nor does it hide a sensor that fails.
     desk.ticked(TickStatus.FAILURE, "The inbox is gone.")
     desk.ticked(TickStatus.FAILURE, error, cls_name)
     desk.ticked(TickStatus.FAILURE, "The inbox is gone.")
-    assert desk.told == ["Fails: inbox_sensor"]
+    assert desk.sent == ["Fails: inbox_sensor"]
 
 
 def test_a_look_that_takes_too_long_is_an_alert(desk: Desk) -> None:
     """An inbox on a share that hangs: Dagster ends the look after a minute."""
     late = "RPC that terminated with: status = StatusCode.DEADLINE_EXCEEDED"
     desk.ticked(TickStatus.FAILURE, late, "_InactiveRpcError")
-    assert desk.told == ["Fails: inbox_sensor"]
+    assert desk.sent == ["Fails: inbox_sensor"]

@@ -86,7 +86,7 @@ def examine(path: Path, folder: Path, *, reports: bool = True) -> Examined:
 
 
 def demand_consistent(examined: Examined) -> None:
-    """The verdict says what the tables hold, and every record in quarantine is told why."""
+    """The verdict says what the tables hold, and every record in quarantine has its reasons."""
     verdict, findings = examined.verdict, examined.findings
     accepted = [record["row"] for record in examined.rows(ACCEPTED)]
     quarantined = {record["row"]: record["rules"] for record in examined.rows(QUARANTINED)}
@@ -107,7 +107,7 @@ def demand_consistent(examined: Examined) -> None:
 
 
 def read_all(path: Path, rows: int = 1_000) -> tuple[SourceFile, list[Batch], Reader]:
-    """What the reader of a file is told of it, and all that it gives."""
+    """What the reader of a file gives: its facts and all batches."""
     reader = open_import(path)
     return reader.source, list(reader.batches(rows)), reader
 

@@ -262,17 +262,17 @@ def test_an_import_can_be_looked_at_again_without_its_file(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize(
-    ("key", "told"),
+    ("key", "message"),
     [("none.csv@00000000", "hand its file in"), ("../../x@00000000", "is not an import")],
 )
-def test_an_import_that_was_never_handed_in_says_so(desk: Desk, key: str, told: str) -> None:
+def test_an_import_that_was_never_handed_in_says_so(desk: Desk, key: str, message: str) -> None:
     result = desk.run(key, None)
     assert not result.success
     (event,) = [each for each in result.all_events if each.is_step_failure]
     error = event.step_failure_data.error
     assert error
     assert error.cause
-    assert told in error.cause.message
+    assert message in error.cause.message
 
 
 def test_a_file_that_changed_since_its_key_was_made_is_not_taken_in(desk: Desk) -> None:

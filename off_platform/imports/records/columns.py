@@ -38,7 +38,7 @@ class Columns:
     header_line: int | None = None
 
     def meet(self, names: Iterable[str]) -> None:
-        """Takes in columns; those met before are read over."""
+        """Takes in columns; those met before are skipped."""
         for name in names:
             if name in self.places or name in self.unknown or name == CORRECTIONS:
                 continue

@@ -1,4 +1,4 @@
-"""Which paths a run may be told to read: spelt in whatever way, through whatever links."""
+"""Which paths a run may be asked to read: in any spelling, through whatever links."""
 
 from pathlib import Path
 

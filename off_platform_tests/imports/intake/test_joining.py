@@ -234,7 +234,7 @@ def test_a_folder_that_cannot_be_read_on_leaves_nothing_behind(tmp_path: Path) -
 
 
 @pytest.mark.parametrize(
-    ("files", "rule", "told"),
+    ("files", "rule", "message"),
     [
         ({}, "no_records", "holds no CSV"),
         ({"a.csv": PRODUCTS, "b.csv": ""}, "file_empty", "b.csv: "),
@@ -244,11 +244,11 @@ def test_a_folder_that_cannot_be_read_on_leaves_nothing_behind(tmp_path: Path) -
     ],
 )
 def test_one_file_that_cannot_be_read_refuses_the_import(
-    validate: Validate, files: Files, rule: str, told: str
+    validate: Validate, files: Files, rule: str, message: str
 ) -> None:
     found = judged(validate, files)
     assert found.verdict.refused is not None
-    assert (found.verdict.refused.rule, told in found.verdict.refused.message) == (rule, True)
+    assert (found.verdict.refused.rule, message in found.verdict.refused.message) == (rule, True)
     assert (found.accepted, found.quarantined) == ([], [])
 
 

@@ -302,10 +302,10 @@ def _groups(examined: Examined) -> list[Any]:
 
 
 def _examples(examined: Examined) -> set[tuple[Any, ...]]:
-    told = json.loads(as_json(examined.verdict, _groups(examined)))
+    verdict = json.loads(as_json(examined.verdict, _groups(examined)))
     return {
         (example["sheet"], example["cell"], example["line"])
-        for rule in told["rules"]
+        for rule in verdict["rules"]
         for example in rule["examples"]
     }
 

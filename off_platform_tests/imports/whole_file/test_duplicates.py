@@ -1,4 +1,4 @@
-"""Records whose product stood before: told with both rows, however many there are."""
+"""Records whose product appears twice: reported with both rows, however many there are."""
 
 from collections.abc import Iterator
 

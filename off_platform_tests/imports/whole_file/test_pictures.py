@@ -41,7 +41,7 @@ def test_pictures_of_products_are_nothing_to_speak_of(validate: Validate) -> Non
 
 
 @pytest.mark.parametrize(
-    ("name", "told"),
+    ("name", "message"),
     [
         ("3017620422003_front.jpg", "belongs to no product"),
         ("front.jpg", "not named after a product"),
@@ -49,12 +49,12 @@ def test_pictures_of_products_are_nothing_to_speak_of(validate: Validate) -> Non
         (f"{UPC}_front.gif", "not named after a product"),
     ],
 )
-def test_a_picture_without_a_record_is_listed(validate: Validate, name: str, told: str) -> None:
+def test_a_picture_without_a_record_is_listed(validate: Validate, name: str, message: str) -> None:
     found = judged(validate, {name: None})
     (finding,) = found.findings
     assert (finding["rule"], finding["level"]) == ("image_without_record", "warning")
     assert finding["value"] == f"images/{name}"
-    assert told in finding["message"]
+    assert message in finding["message"]
     assert found.verdict.accepted == 1
 
 

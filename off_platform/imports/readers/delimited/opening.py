@@ -61,10 +61,10 @@ def open_delimited(
     cells = [as_it_was(cell) for cell in header.cells] if is_ours else header.cells
     names, found = read_header(cells, header.number, header.line)
     if mark:
-        message = "The file begins with a byte order mark, which was read over."
+        message = "The file begins with a byte order mark, which was ignored."
         found.insert(0, Found(None, None, "byte_order_mark", None, message))
     if hint:
-        message = f"The first line, '{hint[0].strip()}', is a hint for Excel and was read over."
+        message = f"The first line, '{hint[0].strip()}', is a hint for Excel and was ignored."
         found.insert(0, Found(1, None, "separator_hint", hint[0].strip(), message, line=1))
     if delimiter != DELIMITER_OF[made.format]:
         found.insert(0, _wrong_delimiter(delimiter, made.format))

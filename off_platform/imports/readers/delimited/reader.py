@@ -82,7 +82,7 @@ class DelimitedReader(Reader):
                 Found(None, None, "no_records", None, "There is a header and nothing below it.")
             )
         self._found += [
-            *self._empty.found("empty_line", "{} empty lines were read over: rows {}."),
+            *self._empty.found("empty_line", "{} empty lines were ignored: rows {}."),
             *self._doubled.found(
                 "line_ending_doubled", "{} lines end with two carriage returns: rows {}."
             ),

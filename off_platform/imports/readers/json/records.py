@@ -146,7 +146,7 @@ def open_json(path: Path, source: SourceFile) -> JsonReader:
     found = []
     mark = sample.startswith(BYTE_ORDER_MARK)
     if mark:
-        message = "The file begins with a byte order mark, which was read over."
+        message = "The file begins with a byte order mark, which was ignored."
         found.append(Found(None, None, "byte_order_mark", None, message))
     lines = _is_lines(sample.removeprefix(BYTE_ORDER_MARK))
     if lines:

@@ -262,7 +262,7 @@ def _listed(text: _Window) -> Iterator[Any]:
 
 
 def _rest_of_object(text: _Window) -> None:
-    """What follows the list within its object; it is read over."""
+    """What follows the list within its object; it is ignored."""
     while (following := text.peek()) == ",":
         text.at += 1
         if text.peek() != '"':

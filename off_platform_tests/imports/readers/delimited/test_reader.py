@@ -105,16 +105,16 @@ def test_batches_have_as_many_rows_as_asked_for_and_the_rest(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize(
-    ("count", "told"),
-    [(1, "1 empty lines were read over: rows 2."),
-     (5, "5 empty lines were read over: rows 2, 3, 4, 5, 6."),
-     (900, "900 empty lines were read over: rows 2, 3, 4, 5, 6 and others.")],
+    ("count", "text"),
+    [(1, "1 empty lines were ignored: rows 2."),
+     (5, "5 empty lines were ignored: rows 2, 3, 4, 5, 6."),
+     (900, "900 empty lines were ignored: rows 2, 3, 4, 5, 6 and others.")],
 )  # fmt: skip
-def test_empty_lines_are_counted_and_the_first_named(tmp_path: Path, count: int, told: str) -> None:
+def test_empty_lines_are_counted_and_the_first_named(tmp_path: Path, count: int, text: str) -> None:
     _, _, reader = read_all(written(tmp_path, HEADER + "\n" * count + "1,a\n"))
 
     (found,) = reader.take_found()
-    assert (found.row, found.message) == (2, told)
+    assert (found.row, found.message) == (2, text)
 
 
 def test_wide_rows_make_small_batches(tmp_path: Path) -> None:

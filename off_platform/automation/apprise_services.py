@@ -1,0 +1,172 @@
+"""Sends alerts by apprise: what a URL means, how a message reads there, and what became of it.
+
+Loaded only where there is such a URL: apprise takes 0.3 s. No message of an error has the URL.
+"""
+
+import difflib
+import hashlib
+import re
+import warnings
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+from apprise import Apprise, AppriseAsset, NotifyFormat, NotifyType, OverflowMode
+from apprise.manager_plugins import NotificationManager
+
+from off_platform.automation.alert_outcomes import heard
+from off_platform.automation.alert_secrets import SecretNotReadError, revealed
+from off_platform.automation.alerts import Message
+from off_platform.automation.sending import SECONDS, NotSentError, PerhapsSentError
+from off_platform.settings import TOPIC
+
+# Their URLs hold keys of AWS, which belong in the standard AWS chain.
+_WITH_AWS_KEYS = {"sns", "ses", "awswhatsapp"}
+_OF_THIS_MACHINE = {"localhost", "127.0.0.1", "::1"}
+# What apprise's JSON has is renamed or left out (an empty name) by these; a URL may change them.
+_JSON_FIELDS = {"message": "text", "version": "", "attachments": "", "type": ""}
+# In Discord or Mattermost these reach everybody; a zero-width space takes that from them.
+_MENTION = re.compile(r"@(?=(?:everyone|here|channel|all)\b)", re.IGNORECASE)
+
+
+class WrongUrlError(ValueError):
+    """apprise cannot send to a URL; the message says why, without the URL."""
+
+
+def send(url: str, name: str, message: Message) -> None:
+    """Sends a message to the receiver of a URL.
+
+    Args:
+        url: of apprise, or the name of the secret that holds it.
+        name: what people call the receiver.
+        message: of which `had` names the recipients that have it already.
+
+    Raises:
+        NotSentError: it could not be sent.
+        PerhapsSentError: it may have been.
+    """
+    try:
+        service = service_of(revealed(url))
+    except (SecretNotReadError, WrongUrlError) as error:
+        raise NotSentError(f"The alert was not sent by {name}: {error}.") from None
+    had = _without_repeats(service, message)
+    title, body = _written(service, message)
+    receiver = Apprise(asset=service.asset)
+    receiver.add(service)
+    with heard() as outcome:
+        is_sent = receiver.notify(
+            body=body, title=title, notify_type=NotifyType.WARNING, body_format=NotifyFormat.TEXT
+        )
+    if not is_sent and outcome.is_unanswered:
+        raise PerhapsSentError(
+            f"The alert was handed over by {name}, and no answer came: {outcome.reason}.",
+            tuple(had),
+        )
+    if not is_sent:
+        raise NotSentError(f"The alert was not sent by {name}: {outcome.reason}.", tuple(had))
+
+
+def service_of(url: str) -> Any:
+    """Apprise's service of a URL, with our timeouts, and without redirects and own retries.
+
+    Raises:
+        WrongUrlError: apprise does not know it, or it is not safe.
+    """
+    scheme = url.partition(":")[0].lower()
+    if scheme in _WITH_AWS_KEYS:
+        raise WrongUrlError(
+            f"{scheme}:// holds keys of AWS; name the topic by its ARN, such as {TOPIC}, and leave "
+            "the keys to the standard AWS chain"
+        )
+    asset = AppriseAsset(
+        app_id="Off Platform",
+        app_desc="Off Platform",
+        http_redirects=False,
+        async_mode=False,
+        service_timeout=0,
+    )
+    services = _services()
+    with heard():
+        service: Any = Apprise.instantiate(url, asset=asset)
+    if service is None:
+        raise WrongUrlError(_why_unknown(scheme, services))
+    is_open = getattr(service, "secure_mode", "") == "insecure" and service.password
+    if is_open and service.host not in _OF_THIS_MACHINE:
+        raise WrongUrlError(f"{scheme}:// would send its password unencrypted; use {scheme}s://")
+    # A retry of apprise's own would repeat what got no answer.
+    service.retry = 0
+    if not _has(url, "cto"):
+        service.socket_connect_timeout = SECONDS
+    if not _has(url, "rto"):
+        service.socket_read_timeout = SECONDS
+    if not _has(url, "overflow"):
+        # As is, a service with a limit would refuse a long text for ever.
+        service.overflow_mode = OverflowMode.TRUNCATE
+    return service
+
+
+def _has(url: str, name: str) -> bool:
+    return f"&{name}=" in f"&{url.partition('?')[2]}"
+
+
+@cache
+def _services() -> dict[str, str]:
+    """The schemes that apprise knows, each with the page that describes its URLs."""
+    with warnings.catch_warnings():
+        # apprise looks whether Python has `imghdr` still.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        plugins: Any = NotificationManager()  # type: ignore[no-untyped-call]
+        return {scheme: str(plugins[scheme].setup_url) for scheme in sorted(plugins.schemas())}
+
+
+def _why_unknown(scheme: str, services: Mapping[str, str]) -> str:
+    if scheme in services:
+        return f"apprise cannot read this {scheme}:// URL; {services[scheme]} has its form"
+    if scheme in ("http", "https"):
+        return (
+            f"{scheme}:// is the address of no service that apprise knows; a webhook that takes "
+            f"JSON is {'jsons' if scheme == 'https' else 'json'}://"
+        )
+    near = difflib.get_close_matches(scheme, services, 1)
+    return f"apprise has no service {scheme}://" + (f"; {near[0]}:// may be meant" if near else "")
+
+
+def _without_repeats(service: Any, message: Message) -> set[str]:
+    """Has a service pass over the recipients that have the alert; gives them, as it goes on."""
+    had = set(message.had)
+
+    def is_delivered(key: Any, per_message: bool = False) -> bool:  # noqa: ARG001, FBT001, FBT002 - apprise's
+        return _digest(key) in had
+
+    def mark_delivered(key: Any, per_message: bool = False) -> None:  # noqa: ARG001, FBT001, FBT002 - apprise's
+        had.add(_digest(key))
+
+    service.is_delivered = is_delivered
+    service.mark_delivered = mark_delivered
+    return had
+
+
+def _digest(recipient: object) -> str:
+    return hashlib.sha256(repr(recipient).encode()).hexdigest()[:16]
+
+
+def _written(service: Any, message: Message) -> tuple[str, str]:
+    """Title and body for a service; webhooks get the other fields, and the key of the alert."""
+    if message.key and "headers" in service.template_kwargs:
+        service.headers = {"Idempotency-Key": message.key, **service.headers}
+    if "payload" in service.template_kwargs:
+        fields = {
+            "link": message.link,
+            "same_as": message.same_as,
+            "idempotency_key": message.key,
+        }
+        if service.schema in ("json", "jsons"):
+            fields |= _JSON_FIELDS
+        service.payload_extras = {**fields, **service.payload_extras}
+        return message.title, message.text
+    body = f"{message.text}\n\n{message.link}".rstrip()
+    return " ".join(_quiet(message.title).split()), _quiet(body)
+
+
+def _quiet(text: str) -> str:
+    return _MENTION.sub("@\u200b", text)
