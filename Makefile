@@ -18,6 +18,8 @@ endif
 # `dg` asks the dagster.yaml of this folder whether it may collect usage statistics, and no other.
 export DAGSTER_HOME := $(CURDIR)
 export DAGSTER_DISABLE_TELEMETRY := 1
+# Containers often set it; each process of the tests would then compile all test modules again.
+unexport PYTHONDONTWRITEBYTECODE
 
 # A worker takes neighbours, which share what their module or package makes once.
 IN_PARALLEL := -n auto --dist worksteal

@@ -11,7 +11,7 @@ HEADER = "barcode,product_name,fat_g\n"
 GOOD = f"{HEADER}3017620422003,Nutella,30.9\n"
 BAD = f'{HEADER}7622210449283,Oreo,"20,5 g of fat"\n'
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.soak
 
 
 @pytest.fixture(scope="module")

@@ -143,7 +143,7 @@ def test_report_corrected_copy_and_findings_are_written(run: Run) -> None:
     assert not [path.name for path in Path().iterdir() if path.name.endswith(".part")]
 
 
-def test_findings_that_a_sheet_cannot_hold_are_told(
+def test_findings_that_a_sheet_cannot_hold_are_counted(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("off_platform.imports.outputs.findings_sheet.MOST_ROWS", 1)
@@ -201,8 +201,13 @@ def test_a_file_without_a_corrected_copy_says_why(run: Run) -> None:
     assert not Path("c.csv").exists()
 
 
+TIMELINE = """query($filter: RunsFilter!) { runsOrError(filter: $filter) { ... on Runs { results {
+    pipelineName status repositoryOrigin { repositoryName repositoryLocationName } } } } }"""
+
+
 @pytest.mark.slow
-def test_an_import_is_taken_in_with_its_report(run: Run) -> None:
+def test_imports_are_kept_with_their_reports_and_shown_in_the_ui(run: Run, tmp_path: Path) -> None:
+    shutil.copy(PROJECT / "dagster.yaml", tmp_path)
     code, out, _ = run("import", "good.csv", "some.csv")
     assert code == 1
     assert "1 record accepted." in out
@@ -210,27 +215,23 @@ def test_an_import_is_taken_in_with_its_report(run: Run) -> None:
     kept = sorted(path.name for path in Path("var/lake/imports").iterdir())
     assert [name.split("@")[0] for name in kept] == ["good.csv", "some.csv"]
     assert all((Path("var/lake/imports") / name / "report.html").exists() for name in kept)
-
-
-TIMELINE = """query($filter: RunsFilter!) { runsOrError(filter: $filter) { ... on Runs { results {
-    pipelineName status repositoryOrigin { repositoryName repositoryLocationName } } } } }"""
-
-
-@pytest.mark.slow
-def test_a_run_of_the_command_line_is_shown_as_one_of_the_code_location(run: Run) -> None:
-    """Asked as the UI asks: its timeline leaves out a run without an origin."""
-    assert run("import", "good.csv")[0] == 0
+    # The UI's timeline leaves out a run without an origin.
     for of in ({"statuses": ["SUCCESS"]}, of_the_page_of("imports")):
-        (shown,) = asked(Path("var/dagster"), TIMELINE, of)["runsOrError"]["results"]
-        assert shown["pipelineName"] == "imports"
-        assert shown["status"] == "SUCCESS"
-        assert shown["repositoryOrigin"] == {
-            "repositoryName": "__repository__",
-            "repositoryLocationName": "off_platform",
-        }
-    assert not asked(Path("var/dagster"), TIMELINE, of_the_page_of("monthly"))["runsOrError"][
-        "results"
-    ]
+        for shown in asked(tmp_path, TIMELINE, of, runs=2):
+            assert shown["pipelineName"] == "imports"
+            assert shown["status"] == "SUCCESS"
+            assert shown["repositoryOrigin"] == {
+                "repositoryName": "__repository__",
+                "repositoryLocationName": "off_platform",
+            }
+    asked(tmp_path, TIMELINE, of_the_page_of("monthly"), runs=0)
+    # The daemon does not start what a user started with rights of its own.
+    with dg.DagsterInstance.from_config(str(tmp_path)) as instance:
+        died = instance.get_runs()[0]
+        instance.report_run_failed(died, "The process of the run is gone")
+        ended = instance.get_run_by_id(died.run_id)
+        assert ended
+        assert ended.tags["dagster/will_retry"] == "false"
 
 
 def of_the_page_of(job: str) -> dict[str, object]:
@@ -238,8 +239,8 @@ def of_the_page_of(job: str) -> dict[str, object]:
     return {"pipelineName": job, "tags": [label]}
 
 
-def asked(home: Path, query: str, of: dict[str, object]) -> dict[str, Any]:
-    """What the webserver would answer."""
+def asked(home: Path, query: str, of: dict[str, object], *, runs: int) -> list[dict[str, Any]]:
+    """The runs that the webserver would show, so many."""
     with (
         dg.DagsterInstance.from_config(str(home)) as instance,
         WorkspaceProcessContext(instance, EmptyWorkspaceTarget()) as workspace,
@@ -247,19 +248,9 @@ def asked(home: Path, query: str, of: dict[str, object]) -> dict[str, Any]:
         context = workspace.create_request_context()
         answer = create_schema().execute(query, variables={"filter": of}, context_value=context)
     assert not answer.errors
-    return dict(answer.data)
-
-
-@pytest.mark.slow
-def test_a_command_that_died_is_left_to_its_user(run: Run, tmp_path: Path) -> None:
-    """The daemon ends its run and reports it, and does not start it with rights of its own."""
-    shutil.copy(PROJECT / "dagster.yaml", tmp_path)
-    assert run("import", "good.csv")[0] == 0
-    with dg.DagsterInstance.from_config(str(tmp_path)) as instance:
-        (kept,) = instance.get_runs()
-        instance.report_run_failed(kept, "The process of the run is gone")
-        (kept,) = instance.get_runs()
-    assert kept.tags["dagster/will_retry"] == "false"
+    found: list[dict[str, Any]] = answer.data["runsOrError"]["results"]
+    assert len(found) == runs
+    return found
 
 
 def test_an_unforeseen_error_in_a_run_has_its_own_code(

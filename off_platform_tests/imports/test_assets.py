@@ -4,6 +4,8 @@ import hashlib
 import shutil
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,15 +21,72 @@ from off_platform.imports.intake.taking_in import key_of
 from off_platform.imports.specification.rules import CHECKS
 from off_platform.partitions import IMPORT_FILES
 from off_platform.settings import Settings
+from off_platform.storage.folders import Folder
 from off_platform.storage.lake import Lake
 
-# Nearly every one of them runs Dagster.
+# They look at runs of Dagster.
 pytestmark = pytest.mark.slow
 
 NUTELLA, OREO = "3017620422003", "7622210449283"
 HEADER = "barcode,product_name,fat_g\n"
 GOOD = f"{HEADER}{NUTELLA},Nutella,30.9\n{OREO},Oreo,20.5\n"
+NEWER = f"gtin,product_name,fat_g\n0{NUTELLA},Nutella 2,31\n"
 SOME = f'{HEADER}{NUTELLA},Nutella,"30,9"\n{OREO},<b>Oreo</b>,20.5\n'
+
+
+TWICE = f"{SOME}{NUTELLA},Nutella,30.9\n{NUTELLA},Nutella,30.9\n"
+WRITTEN_BY_EXCEL = HEADER + "".join(f"7.6222E+12,Oreo {number},20.5\n" for number in range(400))
+# What the lake holds after a run.
+QUERIES = {
+    "accepted": "SELECT product, fat_g FROM products_accepted WHERE import = ? ORDER BY row",
+    "quarantined": "SELECT product, rules, record['fat_g'] FROM products_quarantined "
+    "WHERE import = ? ORDER BY row",
+    "settled": "SELECT product, status, settled_by FROM products_quarantined WHERE import <> ?",
+    "imports": "SELECT name, format, columns FROM imports WHERE import = ?",
+}
+IMPORTED = "SELECT product, product_name, photos FROM products_imported ORDER BY product"
+
+
+@dataclass
+class Run:
+    """A run of the job, and what there was after it.
+
+    Attributes:
+        result: Dagster's.
+        key: of the import.
+        rows: what each of `QUERIES` answered for the import.
+        imported: the table `products_imported`.
+        digests: how often a file was read for its digest, by name.
+    """
+
+    result: dg.ExecuteInProcessResult
+    key: str
+    rows: dict[str, list[tuple[Any, ...]]]
+    imported: list[tuple[Any, ...]]
+    digests: Counter[str]
+
+    @property
+    def checks(self) -> dict[str, dg.AssetCheckEvaluation]:
+        """Of the accepted records, by name."""
+        return {
+            found.check_name: found
+            for found in self.result.get_asset_check_evaluations()
+            if found.asset_key == dg.AssetKey("products_accepted")
+        }
+
+    @property
+    def failed(self) -> set[str]:
+        """The names of the checks that failed."""
+        return {name for name, check in self.checks.items() if not check.passed}
+
+    def shown(self, asset: str) -> Mapping[str, Any]:
+        """What the UI shows of an asset."""
+        (metadata,) = [
+            event.step_materialization_data.materialization.metadata
+            for event in self.result.get_asset_materialization_events()
+            if event.asset_key == dg.AssetKey(asset)
+        ]
+        return metadata
 
 
 class Desk:
@@ -36,193 +95,89 @@ class Desk:
     def __init__(self, root: Path, instance: dg.DagsterInstance) -> None:
         """See the class."""
         self.root, self.instance = root, instance
+        self.files = root / "files"
         self.settings = Settings(_env_file=None, lake=str(root / "lake"), import_folders="/")
         self.lake = Lake(self.settings.lake)
 
-    def hand_in(self, name: str, text: str | bytes) -> dg.ExecuteInProcessResult:
+    def hand_in(self, name: str, text: str | bytes) -> Run:
         """Writes a file and takes it in."""
-        path = self.root / "files" / name
+        path = self.files / name
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(text.encode() if isinstance(text, str) else text)
         return self.run(key_of(path), path)
 
-    def run(self, key: str, path: Path | None) -> dg.ExecuteInProcessResult:
+    def run(self, key: str, path: Path | None) -> Run:
         """Runs the job for an import."""
         self.instance.add_dynamic_partitions(str(IMPORT_FILES.name), [key])
         config = {"ops": {"import_file": {"config": {"path": str(path)}}}} if path else {}
-        return (
-            definitions(of=self.settings)
-            .resolve_job_def("imports")
-            .execute_in_process(
-                partition_key=key, instance=self.instance, run_config=config, raise_on_error=False
+        with counted_digests() as digests:
+            result = (
+                definitions(of=self.settings)
+                .resolve_job_def("imports")
+                .execute_in_process(
+                    partition_key=key,
+                    instance=self.instance,
+                    run_config=config,
+                    raise_on_error=False,
+                )
             )
-        )
-
-    def rows(self, query: str) -> list[tuple[Any, ...]]:
-        """What the lake's views answer."""
         with duckdb.connect(self.root / "lake" / "off_platform.duckdb", read_only=True) as lake:
-            return lake.execute(query).fetchall()
+            rows = {name: lake.execute(query, [key]).fetchall() for name, query in QUERIES.items()}
+            return Run(result, key, rows, lake.execute(IMPORTED).fetchall(), digests)
+
+    def kept(self, key: str) -> Folder:
+        """The folder of an import in the lake."""
+        return self.lake.root.below(f"imports/{key}")
 
 
-@pytest.fixture
-def desk(tmp_path: Path) -> Iterator[Desk]:
-    with dg.DagsterInstance.ephemeral(tempdir=str(tmp_path)) as instance:
-        yield Desk(tmp_path, instance)
+@contextmanager
+def counted_digests() -> Iterator[Counter[str]]:
+    """How often a file is read for its digest, by name."""
+    counts: Counter[str] = Counter()
+    digest = hashlib.file_digest
+
+    def counted(file: Any, name: Any) -> Any:
+        counts[Path(file.name).name] += 1
+        return digest(file, name)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(hashlib, "file_digest", counted)
+        yield counts
 
 
-class Digests:
-    """How often a file was read for its digest, by name."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Counts from here on."""
-        self.by_name: Counter[str] = Counter()
-        digest = hashlib.file_digest
-
-        def counted(file: Any, name: Any) -> Any:
-            self.by_name[Path(file.name).name] += 1
-            return digest(file, name)
-
-        monkeypatch.setattr(hashlib, "file_digest", counted)
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+    root = tmp_path_factory.mktemp("imports")
+    with dg.DagsterInstance.ephemeral(tempdir=str(root)) as instance:
+        yield Desk(root, instance)
 
 
-def checks_of(result: dg.ExecuteInProcessResult) -> dict[str, dg.AssetCheckEvaluation]:
-    return {
-        found.check_name: found
-        for found in result.get_asset_check_evaluations()
-        if found.asset_key == dg.AssetKey("products_accepted")
-    }
-
-
-TWICE = f"{SOME}{NUTELLA},Nutella,30.9\n{NUTELLA},Nutella,30.9\n"
-WRITTEN_BY_EXCEL = HEADER + "".join(f"7.6222E+12,Oreo {number},20.5\n" for number in range(400))
-
-
-@pytest.mark.parametrize("text", [GOOD, TWICE, WRITTEN_BY_EXCEL])
-def test_a_file_is_read_for_its_digest_once_in_each_place(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch, text: str
-) -> None:
-    digests = Digests(monkeypatch)
-    assert "products_accepted" in str(desk.hand_in("some.csv", text).get_asset_check_evaluations())
-    # The producer's, the copy of it that is kept, and what the next step finds kept.
-    assert digests.by_name == {"some.csv": 3}
-    key = key_of(desk.root / "files" / "some.csv")
-    digests.by_name.clear()
-    desk.run(key, None)
-    assert digests.by_name == {"some.csv": 2}
-
-
-def test_files_of_a_folder_are_read_for_their_digest_once_in_each_place(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    digests, folder = Digests(monkeypatch), desk.root / "several"
-    folder.mkdir()
-    (folder / "a.csv").write_text(GOOD)
-    (folder / "b.csv").write_text(f"barcode,brands\n{NUTELLA},Ferrero\n")
-    assert desk.run(key_of(folder), folder).success
-    assert digests.by_name == {"a.csv": 3, "b.csv": 3}
-
-
-def test_a_good_file_is_taken_in(desk: Desk) -> None:
-    result = desk.hand_in("good.csv", GOOD)
-    assert result.success
-    checks = checks_of(result)
-    assert checks.keys() == {"shape", *(check.id for check in CHECKS)}
-    assert all(check.passed for check in checks.values())
-    assert desk.rows("SELECT product, fat_g FROM products_accepted ORDER BY row") == [
-        (NUTELLA, 30.9),
-        (OREO, 20.5),
-    ]
-    assert desk.rows("SELECT name, format, columns FROM imports") == [
-        ("good.csv", "csv", ["barcode", "product_name", "fat_g"])
-    ]
-    kept = desk.lake.root.below(f"imports/{key_of(desk.root / 'files' / 'good.csv')}")
-    assert kept.read("original/good.csv") == GOOD.encode()
-    assert b"All 2 records accepted" in kept.read("report.html")
-    assert kept.names() == ["findings.csv", "findings.xlsx", "original/good.csv", "report.html"]
-
-
-def test_the_ui_shows_what_is_open_and_what_settled_the_rest(desk: Desk) -> None:
-    desk.hand_in("some.csv", SOME)
-    older = key_of(desk.root / "files" / "some.csv")
-    result = desk.hand_in("good.csv", GOOD)
-    newer = key_of(desk.root / "files" / "good.csv")
-    assert desk.rows("SELECT product, status, settled_by FROM products_quarantined") == [
-        (NUTELLA, "settled", newer)
-    ]
-    (event,) = result.get_asset_observation_events()
-    seen = event.asset_observation_data.asset_observation
-    assert (seen.asset_key.to_user_string(), seen.partition) == ("products_quarantined", older)
-    assert seen.metadata["still_open"].value == f"0 of 1 open, 1 settled by {newer}"
+@pytest.fixture(scope="module")
+def runs(desk: Desk) -> dict[str, Run]:
+    """Imports one after another into one lake; to be looked at only."""
     made = {
-        event.asset_key.to_user_string(): event.step_materialization_data.materialization.metadata
-        for event in result.get_asset_materialization_events()
-        if event.asset_key
+        "some": desk.hand_in("some.csv", SOME),
+        "good": desk.hand_in("good.csv", GOOD),
+        "page": desk.hand_in("page.csv", "<!DOCTYPE html><p>Sorry</p>"),
     }
-    assert f"| `{older}` | `0` | `1` | `0` |" in str(made["products_quarantined"]["settles"].value)
-    assert made["products_quarantined"]["still_open"].value == "Nothing is in quarantine."
-    assert made["products_imported"]["open_in_quarantine"].value == 0
+    put_key_index(desk.lake)
+    made["newer"] = desk.hand_in("newer.csv", NEWER)
+    made["good again"] = desk.run(made["good"].key, desk.files / "good.csv")
+    shutil.rmtree(desk.files)
+    made["some without its file"] = desk.run(made["some"].key, None)
+    made["twice"] = desk.hand_in("twice.csv", TWICE)
+    made["written by Excel"] = desk.hand_in("excel.csv", WRITTEN_BY_EXCEL)
+    folder = desk.root / "several"
+    folder.mkdir()
+    (folder / "a.csv").write_text(f"barcode,product_name\n{NUTELLA},Nutella\n{OREO},Oreo\n")
+    (folder / "b`.csv").write_text(f"barcode,fat_g\n{NUTELLA},30.9\n{OREO},`<img src=x>`|\n")
+    made["folder"] = desk.run(key_of(folder), folder)
+    return made
 
 
-def test_every_check_says_which_import_it_looked_at(desk: Desk) -> None:
-    """After the good file the checks of the bad one can still be found."""
-    desk.hand_in("some.csv", SOME)
-    desk.hand_in("good.csv", GOOD)
-    check = dg.AssetCheckKey(dg.AssetKey("products_accepted"), "numbers")
-    history = desk.instance.event_log_storage.get_asset_check_execution_history(check, 10)
-    found = {str(each.partition).split("@", 1)[0]: each.status.value for each in history}
-    assert found == {"good.csv": "SUCCEEDED", "some.csv": "FAILED"}
+def put_key_index(lake: Lake) -> None:
+    """Two months, of which the newest has photos of Nutella alone."""
 
-
-def test_a_bad_record_is_quarantined_and_its_check_says_where(desk: Desk) -> None:
-    result = desk.hand_in("some.csv", SOME)
-    assert result.success
-    failed = {name: check for name, check in checks_of(result).items() if not check.passed}
-    assert failed.keys() == {"numbers"}
-    check = failed["numbers"]
-    assert check.severity == dg.AssetCheckSeverity.ERROR
-    assert check.metadata["broken"].value == 1
-    assert check.metadata["share"].value == 0.5
-    assert "line 2 (fat_g): '30,9' -> '30.9'" in str(check.metadata["examples"].value)
-    assert desk.rows("SELECT product FROM products_accepted") == [(OREO,)]
-    assert desk.rows("SELECT rules, record['fat_g'] FROM products_quarantined") == [
-        (["number_decimal_comma"], "30,9")
-    ]
-    kept = desk.lake.root.below(f"imports/{key_of(desk.root / 'files' / 'some.csv')}")
-    assert b"30.9" in kept.read("corrected.csv")
-
-
-def test_a_file_that_is_no_import_stops_the_run_but_leaves_a_report(desk: Desk) -> None:
-    desk.hand_in("good.csv", GOOD)
-    result = desk.hand_in("page.csv", "<!DOCTYPE html><p>Sorry</p>")
-    assert not result.success
-    failed = [name for name, check in checks_of(result).items() if not check.passed]
-    assert failed == ["readable"]
-    assert checks_of(result)["numbers"].description == (
-        "Not looked at, as the file was refused: see the checks readable and header."
-    )
-    kept = desk.lake.root.below(f"imports/{key_of(desk.root / 'files' / 'page.csv')}")
-    assert b"web page" in kept.read("report.html")
-    # What was taken in before stays.
-    assert len(desk.rows("FROM products_imported")) == 2
-
-
-def test_the_newest_record_of_a_product_counts(desk: Desk) -> None:
-    desk.hand_in("a.csv", GOOD)
-    desk.hand_in("b.csv", f"{HEADER}0{NUTELLA},Nutella 2,31\n".replace("barcode", "gtin"))
-    found = desk.rows(
-        "SELECT product, product_name, photos FROM products_imported ORDER BY product"
-    )
-    assert found == [(NUTELLA, "Nutella 2", None), (OREO, "Oreo", None)]
-    # The first file again is no newer than it was.
-    desk.run(key_of(desk.root / "files" / "a.csv"), desk.root / "files" / "a.csv")
-    assert desk.rows("SELECT product_name FROM products_imported ORDER BY product") == [
-        ("Nutella 2",),
-        ("Oreo",),
-    ]
-    assert desk.rows("SELECT count(*) FROM imports") == [(2,)]
-
-
-def test_photos_are_counted_in_the_newest_key_index(desk: Desk) -> None:
     def index(*photos: tuple[str, int, str]) -> pa.Table:
         rows = [
             {"key": f"data/{code}/{number}.jpg", "barcode": code, "image_id": number, "kind": kind}
@@ -236,37 +191,131 @@ def test_photos_are_counted_in_the_newest_key_index(desk: Desk) -> None:
         ("2026-01-01", index((OREO, 1, "raw"))),
         ("2026-02-01", index((NUTELLA, 1, "raw"), (NUTELLA, 1, "400"), (NUTELLA, 2, "raw"))),
     ):
-        desk.lake.replace(
+        lake.replace(
             "key_index",
             ("month", month),
             KEY_INDEX.arrow,
             lambda to, t=table: pq.write_table(t, to),
         )
-    result = desk.hand_in("a.csv", GOOD)
-    assert desk.rows("SELECT product, photos FROM products_imported ORDER BY product") == [
-        (NUTELLA, 2),
-        (OREO, 0),
-    ]
-    (photos,) = [
-        each for each in result.get_asset_check_evaluations() if each.check_name == "have_photos"
-    ]
+
+
+@pytest.mark.parametrize(
+    ("run", "read"),
+    [
+        # The key was made of the producer's before; the copy of it that is kept, and what the next
+        # step finds kept.
+        ("good", {"good.csv": 2}),
+        ("twice", {"twice.csv": 2}),
+        ("written by Excel", {"excel.csv": 2}),
+        ("folder", {"a.csv": 2, "b`.csv": 2}),
+        ("some without its file", {"some.csv": 2}),
+    ],
+)
+def test_a_file_is_read_for_its_digest_once_in_each_place(
+    runs: dict[str, Run], run: str, read: dict[str, int]
+) -> None:
+    assert runs[run].checks
+    assert runs[run].digests == read
+
+
+def test_a_good_file_is_imported(desk: Desk, runs: dict[str, Run]) -> None:
+    good = runs["good"]
+    assert good.result.success
+    assert good.checks.keys() == {"shape", *(check.id for check in CHECKS)}
+    assert good.failed == set()
+    assert good.rows["accepted"] == [(NUTELLA, 30.9), (OREO, 20.5)]
+    assert good.rows["imports"] == [("good.csv", "csv", ["barcode", "product_name", "fat_g"])]
+    kept = desk.kept(good.key)
+    assert kept.read("original/good.csv") == GOOD.encode()
+    assert b"All 2 records accepted" in kept.read("report.html")
+    assert kept.names() == ["findings.csv", "findings.xlsx", "original/good.csv", "report.html"]
+
+
+def test_the_ui_shows_what_is_open_and_what_settled_the_rest(runs: dict[str, Run]) -> None:
+    older, newer = runs["some"].key, runs["good"].key
+    assert runs["good"].rows["settled"] == [(NUTELLA, "settled", newer)]
+    (event,) = runs["good"].result.get_asset_observation_events()
+    seen = event.asset_observation_data.asset_observation
+    assert (seen.asset_key.to_user_string(), seen.partition) == ("products_quarantined", older)
+    assert seen.metadata["still_open"].value == f"0 of 1 open, 1 settled by {newer}"
+    quarantined = runs["good"].shown("products_quarantined")
+    assert f"| `{older}` | `0` | `1` | `0` |" in str(quarantined["settles"].value)
+    assert quarantined["still_open"].value == "Nothing is in quarantine."
+    assert runs["good"].shown("products_imported")["open_in_quarantine"].value == 0
+
+
+def test_every_check_says_which_import_it_looked_at(desk: Desk, runs: dict[str, Run]) -> None:
+    """After the good file the checks of the bad one can still be found."""
+    check = dg.AssetCheckKey(dg.AssetKey("products_accepted"), "numbers")
+    history = desk.instance.event_log_storage.get_asset_check_execution_history(check, 100)
+    found = {str(each.partition): each.status.value for each in history}
+    assert found[runs["good"].key] == "SUCCEEDED"
+    assert found[runs["some"].key] == "FAILED"
+
+
+def test_a_bad_record_is_quarantined_and_its_check_says_where(
+    desk: Desk, runs: dict[str, Run]
+) -> None:
+    some = runs["some"]
+    assert some.result.success
+    assert some.failed == {"numbers"}
+    check = some.checks["numbers"]
+    assert check.severity == dg.AssetCheckSeverity.ERROR
+    assert check.metadata["broken"].value == 1
+    assert check.metadata["share"].value == 0.5
+    assert "line 2 (fat_g): '30,9' -> '30.9'" in str(check.metadata["examples"].value)
+    assert some.rows["accepted"] == [(OREO, 20.5)]
+    assert some.rows["quarantined"] == [(NUTELLA, ["number_decimal_comma"], "30,9")]
+    assert b"30.9" in desk.kept(some.key).read("corrected.csv")
+
+
+def test_a_file_that_is_no_import_stops_the_run_but_leaves_a_report(
+    desk: Desk, runs: dict[str, Run]
+) -> None:
+    page = runs["page"]
+    assert not page.result.success
+    assert page.failed == {"readable"}
+    assert page.checks["numbers"].description == (
+        "Not looked at, as the file was refused: see the checks readable and header."
+    )
+    assert b"web page" in desk.kept(page.key).read("report.html")
+    # What was imported before stays.
+    assert page.imported == runs["good"].imported
+
+
+def test_the_newest_record_of_a_product_counts(runs: dict[str, Run]) -> None:
+    assert runs["good"].imported == [(NUTELLA, "Nutella", None), (OREO, "Oreo", None)]
+    newest = [(NUTELLA, "Nutella 2", 2), (OREO, "Oreo", 0)]
+    assert runs["newer"].imported == newest
+    # The first file again is no newer than it was.
+    again = runs["good again"]
+    assert again.result.success
+    assert again.imported == newest
+    assert len(again.rows["imports"]) == 1
+
+
+def test_photos_are_counted_in_the_newest_key_index(runs: dict[str, Run]) -> None:
+    assert [photos for *_, photos in runs["newer"].imported] == [2, 0]
+    evaluations = runs["newer"].result.get_asset_check_evaluations()
+    (photos,) = [each for each in evaluations if each.check_name == "have_photos"]
     assert photos.passed
 
 
-def test_an_import_can_be_looked_at_again_without_its_file(desk: Desk) -> None:
-    desk.hand_in("some.csv", SOME)
-    key = key_of(desk.root / "files" / "some.csv")
-    shutil.rmtree(desk.root / "files")
-    assert desk.run(key, None).success
-    assert desk.rows("SELECT product FROM products_accepted") == [(OREO,)]
+def test_an_import_can_be_checked_again_without_its_file(runs: dict[str, Run]) -> None:
+    again = runs["some without its file"]
+    assert again.result.success
+    assert again.rows["accepted"] == [(OREO, 20.5)]
 
 
 @pytest.mark.parametrize(
     ("key", "message"),
     [("none.csv@00000000", "hand its file in"), ("../../x@00000000", "is not an import")],
 )
-def test_an_import_that_was_never_handed_in_says_so(desk: Desk, key: str, message: str) -> None:
-    result = desk.run(key, None)
+def test_an_import_that_was_never_handed_in_says_so(
+    desk: Desk, runs: dict[str, Run], key: str, message: str
+) -> None:
+    result = desk.run(key, None).result
+    assert runs
     assert not result.success
     (event,) = [each for each in result.all_events if each.is_step_failure]
     error = event.step_failure_data.error
@@ -275,51 +324,33 @@ def test_an_import_that_was_never_handed_in_says_so(desk: Desk, key: str, messag
     assert message in error.cause.message
 
 
-def test_a_file_that_changed_since_its_key_was_made_is_not_taken_in(desk: Desk) -> None:
+def test_a_file_that_changed_since_its_key_was_made_is_not_imported(
+    desk: Desk, runs: dict[str, Run]
+) -> None:
+    before = desk.lake.root.folders("imports")
     path = desk.root / "x.csv"
     path.write_text(GOOD)
     key = key_of(path)
     path.write_text(SOME)
-    assert not desk.run(key, path).success
-    assert not (desk.root / "lake" / "imports").exists()
+    assert not desk.run(key, path).result.success
+    assert desk.lake.root.folders("imports") == before
+    assert runs["good"].key in before
+    assert key not in before
 
 
-def test_a_folder_is_one_import(desk: Desk) -> None:
-    folder = desk.root / "several"
-    folder.mkdir()
-    (folder / "a.csv").write_text(f"barcode,product_name\n{NUTELLA},Nutella\n")
-    (folder / "b.csv").write_text(f"barcode,fat_g\n{NUTELLA},30.9\n")
-    assert desk.run(key_of(folder), folder).success
-    assert desk.rows("SELECT product_name, fat_g FROM products_accepted") == [("Nutella", 30.9)]
-    assert desk.rows("SELECT name, format FROM imports") == [("several", "folder")]
+def test_a_folder_is_one_import(runs: dict[str, Run]) -> None:
+    folder = runs["folder"]
+    assert folder.result.success
+    assert folder.rows["accepted"] == [(NUTELLA, 30.9)]
+    assert [row[:2] for row in folder.rows["imports"]] == [("several", "folder")]
 
 
-def test_a_finding_in_a_folder_is_shown_with_its_file(desk: Desk) -> None:
-    folder = desk.root / "several"
-    folder.mkdir()
-    (folder / "a.csv").write_text(f"barcode,product_name\n{NUTELLA},Nutella\n")
-    (folder / "b`.csv").write_text(f"barcode,fat_g\n{NUTELLA},lots\n")
-    result = desk.run(key_of(folder), folder)
-    examples = str(checks_of(result)["numbers"].metadata["examples"].value)
-    assert examples == "- `b'.csv, line 2 (fat_g): 'lots' (not_a_number)`"
-    shown = str(report_of(result)["findings_by_rule"].value)
+def test_a_finding_in_a_folder_is_shown_with_its_file_and_without_markup(
+    runs: dict[str, Run],
+) -> None:
+    examples = str(runs["folder"].checks["numbers"].metadata["examples"].value)
+    assert examples == "- `b'.csv, line 3 (fat_g): ''<img src=x>'|' (not_a_number)`"
+    shown = str(runs["folder"].shown("import_report")["findings_by_rule"].value)
     assert "| level | rule | findings | file | first place |" in shown
     assert "b'.csv" in shown
-
-
-def report_of(result: dg.ExecuteInProcessResult) -> Mapping[str, Any]:
-    """What the UI shows of the report."""
-    (report,) = [
-        event.step_materialization_data.materialization.metadata
-        for event in result.get_asset_materialization_events()
-        if event.asset_key == dg.AssetKey("import_report")
-    ]
-    return report
-
-
-def test_what_stands_in_a_file_is_no_markup_in_the_ui(desk: Desk) -> None:
-    result = desk.hand_in("x.csv", f"{HEADER}{NUTELLA},Name,`<img src=x>`|\n")
-    check = checks_of(result)["numbers"]
-    shown = str(check.metadata["examples"].value)
-    assert shown.count("`") == 2
-    assert "`'<img src=x>'¦`" in str(report_of(result)["findings_by_rule"].value)
+    assert "`'<img src=x>'¦`" in shown

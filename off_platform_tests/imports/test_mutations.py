@@ -15,7 +15,7 @@ import pytest
 from off_platform_tests.imports.broken_records import NUTELLA, OREO
 from off_platform_tests.imports.made_files import csv_of, demand_consistent, examine
 
-QUICK, MANY = 100, 2_000
+QUICK, MANY = 40, 2_000
 # Apart, so that all cores have a share.
 SEEDS = range(2, 6)
 MOST_LINES, MOST_COLUMNS = 6, 24

@@ -95,6 +95,7 @@ def test_lost_zeros_are_diagnosed_for_the_whole_file(
     assert f"digits of {sum(map(holds, shortened)):,} are valid" in damage["message"]
 
 
+@pytest.mark.soak
 def test_lost_zeros_are_put_back_once_the_columns_have_names(
     rows: Callable[..., Rows], real_data: Real, tmp_path: Path
 ) -> None:
@@ -258,6 +259,7 @@ def test_published_tables_are_read_whole(
     assert made.verdict.accepted > 0.9 * made.verdict.records
 
 
+@pytest.mark.soak
 def test_the_dump_as_json_lines_is_read_whole(real_data: Real, tmp_path: Path) -> None:
     path = tmp_path / "dump.jsonl"
     packed = real_data("off/exports/openfoodfacts-products-min.jsonl.gz")

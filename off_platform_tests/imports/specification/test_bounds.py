@@ -2,7 +2,7 @@
 
 import numpy as np
 import pandas as pd
-from hypothesis import given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from off_platform.imports.specification.bounds import (
@@ -17,8 +17,11 @@ from off_platform.imports.specification.schemas import derived_schema, failures,
 # Each limit itself, and the next numbers on both sides of it.
 _LIMITS = [0.0, *(each for field in NUMBERS for each in (field.most, off_limit(field)) if each)]
 _NEAR = [float(np.nextafter(limit, to)) for limit in _LIMITS for to in (-np.inf, np.inf)]
-_NUMBERS = st.one_of(st.sampled_from([*_LIMITS, *_NEAR, float("nan")]), st.floats(-1, 5000))
-_FRAMES = st.integers(1, 4).flatmap(
+_AT_LIMITS = [*_LIMITS, *_NEAR, float("nan")]
+_NUMBERS = st.one_of(st.sampled_from(_AT_LIMITS), st.floats(-1, 5000))
+# Pandera takes as long for one row as for a hundred: few frames, of many rows.
+_FEW = settings(max_examples=settings.default.max_examples // 10)
+_FRAMES = st.integers(1, 40).flatmap(
     lambda rows: st.dictionaries(
         st.sampled_from([field.name for field in NUMBERS]),
         st.lists(_NUMBERS, min_size=rows, max_size=rows),
@@ -35,6 +38,8 @@ def _failing(frame: pd.DataFrame, *, of_schema: str) -> set[tuple[str, int]]:
     return {(f"{column}:{rule}", int(at)) for column, rule, at in broken}
 
 
+@_FEW
+@example({field.name: _AT_LIMITS for field in NUMBERS})
 @given(_FRAMES)
 def test_vectors_and_schemas_agree(made: dict[str, list[float]]) -> None:
     numbers = {name: np.array(values, dtype=float) for name, values in made.items()}

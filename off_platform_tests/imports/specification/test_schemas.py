@@ -1,5 +1,6 @@
 """The schemas as the gate behind the readers: what breaks the specification fails on the table."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import duckdb
@@ -8,8 +9,10 @@ import pytest
 from off_platform.imports.checks import enforced, of_accepted
 from off_platform.imports.specification.rules import BY_ID, RULES, rules_of
 from off_platform.imports.specification.tables import ACCEPTED
+from off_platform.imports.validation import validate_import
 from off_platform.imports.whole_file.staging import connected, findings_in
-from off_platform_tests.imports.conftest import Validate
+from off_platform.imports.whole_file.verdict import Verdict
+from off_platform_tests.imports.conftest import NOW
 
 GOOD = """barcode,code,product_name,lc,languages,image_url,fat_g,carbohydrates_g,energy_kj,created_t
 3017620422003,3017620422003,Nutella,fr,"fr, en",https://example.org/a.jpg,30.9,57.5,2252,1642521600
@@ -43,23 +46,38 @@ OF_THE_FILE = {"readable", "header", "file_format", "rows", "whole_file_damage",
 AS_WRITTEN = {"barcode_not_text", "barcode_lost_zero", "barcode_scientific", "files_disagree"}
 
 
+@pytest.fixture(scope="module")
+def verdict(folder: Path) -> Verdict:
+    (folder / "x.csv").write_text(GOOD)
+    verdict = validate_import(folder / "x.csv", folder, now=NOW)
+    assert verdict.accepted == 4
+    return verdict
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("validated")
+
+
 @pytest.fixture
-def accepted(validate: Validate, tmp_path: Path) -> Path:
-    assert len(validate(GOOD).accepted) == 4
-    return tmp_path / "x.csv.tables"
+def connection(folder: Path, verdict: Verdict) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Over the accepted records, which it calls `planted`, where they can be changed."""
+    assert verdict
+    with connected(folder) as made:
+        made.execute(f"CREATE TABLE planted AS FROM read_parquet('{folder / ACCEPTED}')")
+        yield made
 
 
-def test_sound_records_break_nothing(accepted: Path) -> None:
-    with connected(accepted) as connection:
-        assert enforced(connection, f"read_parquet('{accepted / ACCEPTED}')") == {}
+def test_sound_records_break_nothing(connection: duckdb.DuckDBPyConnection) -> None:
+    assert enforced(connection, "planted") == {}
 
 
 @pytest.mark.parametrize("rule", PLANTED)
-def test_a_record_that_was_accepted_by_mistake_fails_its_check(accepted: Path, rule: str) -> None:
-    with connected(accepted) as connection:
-        connection.execute(f"CREATE TABLE planted AS FROM read_parquet('{accepted / ACCEPTED}')")
-        connection.execute(f"UPDATE planted SET {PLANTED[rule]} WHERE row = 2")
-        found = enforced(connection, "planted")
+def test_a_record_that_was_accepted_by_mistake_fails_its_check(
+    connection: duckdb.DuckDBPyConnection, rule: str
+) -> None:
+    connection.execute(f"UPDATE planted SET {PLANTED[rule]} WHERE row = 2")
+    found = enforced(connection, "planted")
     # Another barcode than the record's product breaks a second rule.
     assert BY_ID[rule].check in found
     assert set(found) <= {BY_ID[rule].check, "identifier"}
@@ -75,19 +93,18 @@ def test_every_rule_of_level_error_has_a_plant_or_cannot_be_planted() -> None:
 
 
 @pytest.mark.parametrize("column", ["fat_g", "created_t"])
-def test_a_table_has_no_place_for_a_text_that_is_not_a_value(accepted: Path, column: str) -> None:
-    with connected(accepted) as connection:
-        connection.execute(f"CREATE TABLE planted AS FROM read_parquet('{accepted / ACCEPTED}')")
-        with pytest.raises(duckdb.ConversionException):
-            connection.execute(f"UPDATE planted SET {column} = '20,5 g'")
+def test_a_table_has_no_place_for_a_text_that_is_not_a_value(
+    connection: duckdb.DuckDBPyConnection, column: str
+) -> None:
+    with pytest.raises(duckdb.ConversionException):
+        connection.execute(f"UPDATE planted SET {column} = '20,5 g'")
 
 
-def test_the_asset_check_fails_and_says_that_it_is_ours(validate: Validate, tmp_path: Path) -> None:
-    verdict, folder = validate(GOOD).verdict, tmp_path / "x.csv.tables"
-    with connected(folder) as connection:
-        connection.execute(f"CREATE TABLE planted AS FROM read_parquet('{folder / ACCEPTED}')")
-        connection.execute("UPDATE planted SET fat_g = -1 WHERE row = 2")
-        found = of_accepted(connection, "planted", findings_in(folder), verdict)
+def test_the_asset_check_fails_and_says_that_it_is_ours(
+    connection: duckdb.DuckDBPyConnection, folder: Path, verdict: Verdict
+) -> None:
+    connection.execute("UPDATE planted SET fat_g = -1 WHERE row = 2")
+    found = of_accepted(connection, "planted", findings_in(folder), verdict)
     assert found["ranges"].level == "error"
     assert found["ranges"].broken == 1
     assert "row 2 (negative)" in found["ranges"].note

@@ -63,8 +63,8 @@ def rules(texts: list[str]) -> list[str]:
 
 
 def columns(kind: str, rounds: int) -> Iterator[tuple[list[str], np.random.Generator]]:
-    """Columns of every size; a seed each, so that a failing one can be made again."""
-    for size in (20, 80, 1_000, 10_000):
+    """Columns of several sizes; a seed each, so that a failing one can be made again."""
+    for size in (20, 80, 1_000):
         for seed in range(max(1, rounds * 20 // size)):
             chance = np.random.default_rng([seed, size])
             yield codes(kind, size, chance), chance
@@ -88,7 +88,7 @@ def test_columns_whose_zeros_are_lost_are_found(kind: str) -> None:
 
 def test_sound_columns_raise_no_alarm() -> None:
     for kind in KINDS:
-        for column, _ in columns(kind, 40):
+        for column, _ in columns(kind, 20):
             assert rules(column) == []
 
 
