@@ -11,7 +11,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from off_platform.bins import inventory
@@ -233,7 +233,9 @@ ITEMS = st.builds(
 )
 
 
-@given(st.lists(st.dictionaries(TEXTS, ITEMS, max_size=4), max_size=8))
+# Making the tables takes as long for one bin as for many.
+@settings(max_examples=settings.default.max_examples // 5)
+@given(st.lists(st.dictionaries(TEXTS, ITEMS, max_size=4), max_size=30))
 def test_what_is_found_usable_is_in_the_tables_as_it_was(inventories: list[dict[str, Row]]) -> None:
     bins = [bin_of(f"{number:05d}", items) for number, items in enumerate(inventories, 1)]
     usable = [each for each in bins if inspect(each.text.encode(), each.id).usable]

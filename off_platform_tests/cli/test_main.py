@@ -16,14 +16,9 @@ import duckdb
 import pytest
 
 from off_platform.images import monthly
-from off_platform.sandbox.make import Sandbox, make_sandbox
+from off_platform.sandbox.make import Sandbox
 from off_platform_tests.command_line import Run, command_line
 from off_platform_tests.waiting import PATIENCE_SECONDS
-
-
-@pytest.fixture(scope="module")
-def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Sandbox:
-    return make_sandbox(tmp_path_factory.mktemp("sandbox"), products=12, bins=40)
 
 
 @pytest.fixture
@@ -282,7 +277,6 @@ def test_the_shown_addresses_lead_to_the_objects(run: Run) -> None:
 
 @pytest.mark.parametrize("n", ["0", "-1", "²", "ten", "1" + "0" * 30])
 def test_a_number_that_is_none_is_one_sentence(run: Run, n: str) -> None:
-    run("images", "--n", "2", "--out", "first")
     code, _, err = run("images", "--n", n, "--out", "set")
     assert code == 2
     assert "the option n=" in err
@@ -430,8 +424,9 @@ DAMAGES = {
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("damage", DAMAGES)
-@pytest.mark.parametrize("at", ["views", "choice"])
+@pytest.mark.parametrize(
+    ("at", "damage"), [("views", "cut"), *(("choice", how) for how in DAMAGES)]
+)
 def test_a_damaged_table_is_named_with_what_to_do(
     run: Run, tmp_path: Path, at: str, damage: str
 ) -> None:

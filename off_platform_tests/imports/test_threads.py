@@ -30,9 +30,9 @@ def _import(rows: int) -> str:
 def test_the_tables_are_the_same_bytes_with_one_thread_and_with_several(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(validation, "BATCH_ROWS", 100)
+    monkeypatch.setattr(validation, "BATCH_ROWS", 40)
     path = tmp_path / "x.csv"
-    path.write_text(_import(2_000), encoding="utf-8")
+    path.write_text(_import(600), encoding="utf-8")
     made = {}
     for threads in (1, 2, 4):
         into = tmp_path / str(threads)
@@ -52,8 +52,8 @@ def test_columns_that_come_late_do_not_reach_the_batches_before(
     monkeypatch.setattr(validation, "BATCH_ROWS", 10)
     path = tmp_path / "x.jsonl"
     lines = [
-        f'{{"barcode": "3017620422003", "product_name_{"fr" if at < 300 else "en"}": ""}}'
-        for at in range(600)
+        f'{{"barcode": "3017620422003", "product_name_{"fr" if at < 100 else "en"}": ""}}'
+        for at in range(200)
     ]
     path.write_text("\n".join(lines), encoding="utf-8")
     made = []

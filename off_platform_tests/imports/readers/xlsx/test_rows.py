@@ -254,19 +254,21 @@ def test_texts_are_those_of_calamine(tmp_path: Path, kind: str, texts: list[str]
     assert ours_of(path) == [(1, cut(tuple(map(str, sheet.to_python()[0]))))]
 
 
-@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(
-    number=st.one_of(
-        st.from_regex(r"[+-]?[0-9]{1,18}(\.[0-9]{0,18})?([eE][+-]?[0-9]{1,2})?", fullmatch=True),
-        st.floats(allow_nan=False, allow_infinity=False).map("{:.17g}".format),
-        st.floats(0, 100).map("{:.1f}".format),
-    )
+NUMBERS = st.one_of(
+    st.from_regex(r"[+-]?[0-9]{1,18}(\.[0-9]{0,18})?([eE][+-]?[0-9]{1,2})?", fullmatch=True),
+    st.floats(allow_nan=False, allow_infinity=False).map("{:.17g}".format),
+    st.floats(0, 100).map("{:.1f}".format),
 )
-def test_numbers_are_written_as_python_does(tmp_path: Path, number: str) -> None:
-    path = written(tmp_path / "x.xlsx", f'<row r="1"><c r="A1"><v>{number}</v></c></row>')
-    is_whole = not set(number) & set(".eE")
 
-    assert ours_of(path) == [(1, (as_text(int(number) if is_whole else float(number)),))]
+
+@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(numbers=st.lists(NUMBERS, min_size=10, max_size=20))
+def test_numbers_are_written_as_python_does(tmp_path: Path, numbers: list[str]) -> None:
+    cells = "".join(f'<c r="{chr(65 + at)}1"><v>{each}</v></c>' for at, each in enumerate(numbers))
+    path = written(tmp_path / "x.xlsx", f'<row r="1">{cells}</row>')
+
+    expected = (float(each) if set(each) & set(".eE") else int(each) for each in numbers)
+    assert ours_of(path) == [(1, tuple(map(as_text, expected)))]
 
 
 @pytest.mark.parametrize(
