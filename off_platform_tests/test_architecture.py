@@ -75,6 +75,7 @@ def test_every_module_has_a_floor() -> None:
     assert rooms == set().union(*FLOORS)
 
 
+@pytest.mark.slow
 def test_imports_run_downwards() -> None:
     names = filter(None, modules())
     arrows = [(name, target) for name in names for target in imports_of(name)]
@@ -126,6 +127,7 @@ def test_there_is_no_circle() -> None:
         walk(name)
 
 
+@pytest.mark.slow
 def test_few_functions_import_inside() -> None:
     """Where one may is held by the linter."""
     functions = [

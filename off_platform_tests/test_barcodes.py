@@ -130,6 +130,7 @@ def answers(function: Callable[[str], Answer], texts: list[str]) -> list[Answer 
     return [answer(text) for text in texts]
 
 
+@pytest.mark.slow
 @given(texts=st.lists(TEXTS, max_size=12))
 @example(texts=["", "0", "0" * 6, "0" * 8, "0" * 14])
 @example(texts=[*UPC_E, *UPC_E.values(), *(code[1:7] for code in UPC_E), "00000030", "000003"])

@@ -141,6 +141,11 @@ def house_at(tmp_path_factory: pytest.TempPathFactory, sandbox: Sandbox) -> Iter
         instance.dispose()
 
 
+@pytest.fixture(scope="module")
+def defs(house_at: HouseMaker) -> dg.Definitions:
+    return house_at().defs
+
+
 @dataclass
 class Run:
     """A house in which all has run once, and the results by job."""
@@ -193,13 +198,13 @@ TABLES = (
 )
 
 
-def test_the_wings_assets_are_there(run: Run) -> None:
+def test_the_wings_assets_are_there(defs: dg.Definitions) -> None:
     others = {"data_keys", "import_file", "import_report"}
-    assert {*TABLES, *IMPORT_TABLES, *others} == set(specs_of(run.house.defs))
+    assert {*TABLES, *IMPORT_TABLES, *others} == set(specs_of(defs))
 
 
-def test_every_asset_is_owned_grouped_and_described(run: Run) -> None:
-    for name, spec in specs_of(run.house.defs).items():
+def test_every_asset_is_owned_grouped_and_described(defs: dg.Definitions) -> None:
+    for name, spec in specs_of(defs).items():
         assert spec.owners, name
         assert spec.description, name
         assert spec.description.endswith("."), name
@@ -208,8 +213,8 @@ def test_every_asset_is_owned_grouped_and_described(run: Run) -> None:
 
 
 @pytest.mark.parametrize("name", [*TABLES, *IMPORT_TABLES])
-def test_every_table_has_a_column_schema_with_descriptions(run: Run, name: str) -> None:
-    spec = specs_of(run.house.defs)[name]
+def test_every_table_has_a_column_schema_with_descriptions(defs: dg.Definitions, name: str) -> None:
+    spec = specs_of(defs)[name]
     columns = spec.metadata["dagster/column_schema"].columns
     assert len(columns) >= 3
     for column in columns:
@@ -217,8 +222,8 @@ def test_every_table_has_a_column_schema_with_descriptions(run: Run, name: str) 
         assert column.type
 
 
-def test_every_asset_links_to_its_code(run: Run) -> None:
-    for name, spec in specs_of(run.house.defs).items():
+def test_every_asset_links_to_its_code(defs: dg.Definitions) -> None:
+    for name, spec in specs_of(defs).items():
         references = spec.metadata["dagster/code_references"].code_references
         paths = [Path(reference.file_path) for reference in references]
         assert paths, name
@@ -227,14 +232,15 @@ def test_every_asset_links_to_its_code(run: Run) -> None:
             assert path.is_relative_to(PROJECT)
 
 
-def test_checks_have_unique_names_and_sentences(run: Run) -> None:
-    specs = list(run.house.defs.resolve_asset_graph().asset_check_keys)
+def test_checks_have_unique_names_and_sentences(defs: dg.Definitions) -> None:
+    specs = list(defs.resolve_asset_graph().asset_check_keys)
     assert len(specs) == len({(key.asset_key, key.name) for key in specs}) > 40
-    for check in run.house.defs.resolve_asset_graph().asset_check_nodes:
+    for check in defs.resolve_asset_graph().asset_check_nodes:
         assert check.description
         assert check.description.endswith(".")
 
 
+@pytest.mark.slow
 def test_the_month_runs_and_its_checks_pass(run: Run) -> None:
     result = run.results["monthly"]
     assert result.success
@@ -253,6 +259,7 @@ def test_the_month_runs_and_its_checks_pass(run: Run) -> None:
     }
 
 
+@pytest.mark.slow
 def test_every_check_is_evaluated(run: Run) -> None:
     wanted = {
         (key.asset_key.to_user_string(), key.name)
@@ -262,6 +269,7 @@ def test_every_check_is_evaluated(run: Run) -> None:
     assert found == wanted
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", TABLES)
 def test_materialized_tables_have_their_row_count_and_a_preview(run: Run, name: str) -> None:
     metadata = run.house.materialized(name)
@@ -283,6 +291,7 @@ def test_materialized_tables_have_their_row_count_and_a_preview(run: Run, name: 
         assert metadata["preview"].startswith("| ")
 
 
+@pytest.mark.slow
 def test_a_materialized_set_is_nice_to_look_at(run: Run) -> None:
     metadata = run.house.materialized("image_set")
     assert "data:image/jpeg;base64," in metadata["contact_sheet"]
@@ -294,6 +303,7 @@ def test_a_materialized_set_is_nice_to_look_at(run: Run) -> None:
     assert len(json.dumps(metadata)) < 400_000
 
 
+@pytest.mark.slow
 def test_a_second_month_is_not_copied_again(run: Run) -> None:
     result = run.house.run("monthly", THIS_MONTH, only=["bucket_sync"])
     assert result.success
@@ -302,6 +312,7 @@ def test_a_second_month_is_not_copied_again(run: Run) -> None:
     assert "has not changed" in metadata["what"]
 
 
+@pytest.mark.slow
 def test_options_are_overridden_for_a_run(run: Run) -> None:
     config = {"n": 3, "kind": "raw+ocr", "layout": "files", "seed": 2}
     result = run.house.run("image_sets", "tryout", image_set={"config": config})
@@ -316,12 +327,14 @@ def test_options_are_overridden_for_a_run(run: Run) -> None:
     assert run.house.materialized("image_set")["samples"] == 9
 
 
+@pytest.mark.slow
 def test_wrong_options_of_a_run_are_one_sentence(run: Run) -> None:
     result = run.house.run("image_sets", "tryout", image_set={"config": {"kind": "front"}})
     assert not result.success
     assert "tryout: the option kind='front' is wrong" in failure_of(result, "image_set")
 
 
+@pytest.mark.slow
 def test_a_set_of_no_name_cannot_be_asked_for(run: Run) -> None:
     with pytest.raises(dg.DagsterUnknownPartitionError, match="nothing"):
         run.house.run("image_sets", "nothing")
@@ -415,6 +428,7 @@ def test_a_dump_that_is_not_there_says_where_it_should_be(
     assert "There is no dump of products at" in failure_of(result, "products")
 
 
+@pytest.mark.slow
 def test_the_key_list_upstream_is_observed(house_at: HouseMaker) -> None:
     house = house_at()
     folder = Path(house.settings.images_bucket)
@@ -432,16 +446,16 @@ def test_the_key_list_upstream_is_observed(house_at: HouseMaker) -> None:
     assert versions[0] == versions[1] != versions[2]
 
 
-def test_sets_are_partitions(run: Run) -> None:
-    graph = run.house.defs.resolve_asset_graph()
+def test_sets_are_partitions(defs: dg.Definitions) -> None:
+    graph = defs.resolve_asset_graph()
     node = graph.get(dg.AssetKey("image_set"))
     assert node.partitions_def
     assert node.partitions_def.get_partition_keys() == ["southern", "tryout"]
 
 
-def test_the_month_that_runs_is_a_partition(run: Run) -> None:
+def test_the_month_that_runs_is_a_partition(defs: dg.Definitions) -> None:
     # A plain monthly partition would only have the month that is over.
-    node = run.house.defs.resolve_asset_graph().get(dg.AssetKey("bucket_sync"))
+    node = defs.resolve_asset_graph().get(dg.AssetKey("bucket_sync"))
     assert node.partitions_def
     assert node.partitions_def.get_last_partition_key() == THIS_MONTH
 

@@ -43,6 +43,7 @@ def test_a_named_secret_is_read_by_name_and_by_arn(secrets: Any) -> None:
     assert revealed(f"secretsmanager:{made['ARN']}") == "https://hooks/1"
 
 
+@pytest.mark.slow
 def test_an_alert_goes_where_the_secret_says_also_once_it_is_rotated(secrets: Any) -> None:
     with listening() as first, listening() as second:
         secrets.create_secret(Name="hook", SecretString=first.url)

@@ -129,6 +129,7 @@ def instance(tmp_path: Path) -> Iterator[dg.DagsterInstance]:
         yield made
 
 
+@pytest.mark.slow
 def test_a_bad_import_is_reported_once_and_a_good_one_is_not(
     tmp_path: Path, instance: dg.DagsterInstance
 ) -> None:
@@ -193,6 +194,7 @@ def missed_in(result: dg.ExecuteInProcessResult) -> str:
     return str(made.metadata["missed"].value)
 
 
+@pytest.mark.slow
 def test_missed_months_are_reported_once_in_the_month_after(months: Months) -> None:
     *_, since, first, last, month = MONTHS.get_partition_keys()
     with desk_at(months.settings.lake, Source(months.settings.images_bucket)) as desk:

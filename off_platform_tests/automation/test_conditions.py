@@ -104,6 +104,7 @@ def test_a_month_that_was_asked_for_in_vain_is_asked_for_by_the_next_list(
     assert conditions.asked() == of(WHOLE)
 
 
+@pytest.mark.slow
 def test_a_month_whose_run_failed_is_asked_for_again_once_a_day(conditions: Conditions) -> None:
     for day in (0, 24):
         conditions.instance.report_run_failed(conditions.started("bucket_sync"))
@@ -132,6 +133,7 @@ def test_a_failed_month_is_not_asked_for_while_it_runs_again_or_when_it_is_over(
     assert conditions.asked(NEXT, hours=5.1) == set()
 
 
+@pytest.mark.slow
 def test_a_month_with_a_snapshot_keeps_it_though_a_later_run_failed(conditions: Conditions) -> None:
     conditions.made(*WHOLE)
     conditions.asked()
@@ -139,6 +141,7 @@ def test_a_month_with_a_snapshot_keeps_it_though_a_later_run_failed(conditions: 
     assert conditions.asked(hours=5.1) == set()
 
 
+@pytest.mark.slow
 def test_a_month_that_has_a_snapshot_keeps_it(conditions: Conditions) -> None:
     conditions.made(*WHOLE)
     assert conditions.asked() == set()
@@ -162,6 +165,7 @@ def test_no_past_month_is_asked_for(conditions: Conditions) -> None:
     assert {month for _, month in conditions.asked()} == {MONTH}
 
 
+@pytest.mark.slow
 def test_a_new_month_waits_for_its_list(conditions: Conditions) -> None:
     conditions.observed('"a"')
     conditions.asked()

@@ -94,6 +94,7 @@ def test_a_late_asset_is_told_once_with_its_age_and_what_to_do(watched: Watched)
     assert watched.webhook.bodies == [body]
 
 
+@pytest.mark.slow
 def test_what_becomes_late_later_is_told_then(watched: Watched) -> None:
     watched.made("bucket_sync", 48, MONTH)
     watched.look()
@@ -106,6 +107,7 @@ def test_what_becomes_late_later_is_told_then(watched: Watched) -> None:
     assert "last made" in watched.webhook.bodies[1]["text"].splitlines()[1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("days", "state"), [(1, "PASS"), (34, "WARN"), (36.9, "WARN")])
 def test_what_is_young_enough_is_not_told(watched: Watched, days: float, state: str) -> None:
     watched.made("bucket_sync", days, THIS_MONTH)
@@ -122,6 +124,7 @@ def test_what_was_made_again_is_late_no_more(watched: Watched) -> None:
     assert watched.tick().skip_message == "Nothing is late."
 
 
+@pytest.mark.slow
 def test_what_could_not_be_sent_fails_the_tick_and_waits(watched: Watched) -> None:
     watched.made("bucket_sync", 48, MONTH)
     watched.look()
@@ -135,6 +138,7 @@ def test_what_could_not_be_sent_fails_the_tick_and_waits(watched: Watched) -> No
     assert watched.tick().skip_message == "Told before: Late: bucket_sync"
 
 
+@pytest.mark.slow
 def test_a_month_that_was_never_made_is_late_and_an_import_that_never_came_is_not(
     watched: Watched,
 ) -> None:

@@ -187,6 +187,7 @@ def test_each_set_up_checks_its_workers(path: str) -> None:
     assert WatchfulRunLauncher().supports_check_run_worker_health
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:Error loading repository location")
 @pytest.mark.parametrize("path", ["dagster.yaml", "deploy/dagster.yaml"])
 def test_a_queued_run_waits_for_a_code_server_that_is_away(tmp_path: Path, path: str) -> None:

@@ -329,6 +329,7 @@ def test_quantities_that_exclude_each_other_are_refused(options: dict[str, Any])
             BinChoice.model_validate(options)
 
 
+@pytest.mark.slow
 @given(LISTED, OPTIONS.filter(_quantities_can_fit))
 def test_every_option_agrees_with_the_rules_by_hand(
     connection: duckdb.DuckDBPyConnection, bins: list[Bin], options: dict[str, Any]
@@ -338,6 +339,7 @@ def test_every_option_agrees_with_the_rules_by_hand(
     assert [sample[0] for sample in found] == [at // 2 for at in range(len(found))]
 
 
+@pytest.mark.slow
 def test_threads_and_the_order_of_rows_do_not_matter() -> None:
     bins, results = shelf(3000), []
     for threads in (1, 2, 4, 4):

@@ -88,6 +88,7 @@ def test_one_request_per_object_that_is_new_and_no_head(
         assert len(server.requests) == listings + 2
 
 
+@pytest.mark.slow
 def test_ids_of_both_spaces_are_never_mixed_up(bins_desk: BinsDesk, bins_bucket: Path) -> None:
     fill(bins_bucket, "1", "00001", "523", "00523", "100000", "0523", "000523")
     bins_desk.collect()
@@ -151,6 +152,7 @@ def test_bad_input_is_an_oddity_and_the_run_goes_on(bins_desk: BinsDesk, bins_bu
     assert not bins_desk.collect()[1].changed
 
 
+@pytest.mark.slow
 def test_halves_without_the_other_are_named(bins_desk: BinsDesk, bins_bucket: Path) -> None:
     fill(bins_bucket, "00001", "00002", "00003")
     (bins_bucket / "metadata" / "00002.json").unlink()

@@ -154,6 +154,7 @@ def test_names_come_through_as_they_are(
     assert item["name"] == name
 
 
+@pytest.mark.slow
 @settings(max_examples=30)
 @given(
     quantities=st.dictionaries(st.integers(1, 60), st.integers(0, 9), max_size=30),
@@ -203,6 +204,7 @@ def test_the_order_of_rows_changes_no_byte_of_both_id_spaces(
     assert bytes_of(connection, bins, tmp_path) == first
 
 
+@pytest.mark.slow
 def test_the_real_files(
     connection: duckdb.DuckDBPyConnection, real_data: Callable[[str], Path], tmp_path: Path
 ) -> None:

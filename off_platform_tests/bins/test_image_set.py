@@ -212,6 +212,7 @@ def test_no_metadata_is_asked_for_again(sets: Sets) -> None:
     assert len(sets.server.requests) == made.contents.samples == made.tally.done / 2
 
 
+@pytest.mark.slow
 def test_metadata_that_the_lake_has_otherwise_by_now_is_fetched(sets: Sets, tmp_path: Path) -> None:
     """A plan names the text that its labels were made from; another run may have renewed it."""
     lake = Lake(str(shutil.copytree(sets.desk.lake.root.address(), tmp_path / "lake")))
@@ -337,6 +338,7 @@ def test_a_set_is_nice_to_look_at(whole: Sets) -> None:
     assert "default-src 'none'; img-src data:;" in gallery
 
 
+@pytest.mark.slow
 def test_a_second_run_fetches_nothing_and_changes_nothing(sets: Sets) -> None:
     made = sets.make(**ALL)
     # One request per photo: the metadata is at hand.
@@ -350,6 +352,7 @@ def test_a_second_run_fetches_nothing_and_changes_nothing(sets: Sets) -> None:
     assert tree(sets.root / "few") == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("layout", ["shards", "files"])
 def test_made_again_elsewhere_it_is_the_same_to_the_byte(sets: Sets, layout: str) -> None:
     options = {"n": 12, "per_class": 2, "seed": 3}
@@ -375,6 +378,7 @@ def test_loose_files_have_the_buckets_names(sets: Sets, sandbox: Sandbox) -> Non
     assert len(loose) == 18
 
 
+@pytest.mark.slow
 def test_another_choice_replaces_the_set_and_fetches_only_what_it_has_not(sets: Sets) -> None:
     sets.make(n=12)
     had = set(sets.samples())
@@ -389,6 +393,7 @@ def test_another_choice_replaces_the_set_and_fetches_only_what_it_has_not(sets: 
     assert names - {".scratch"} == FILES | {"00000.tar"}
 
 
+@pytest.mark.slow
 def test_what_is_missing_has_no_label_and_comes_with_the_next_run(sets: Sets) -> None:
     sets.server.faults = Faults(missing=0.2, seed=4)
     made = sets.make(**ALL)
@@ -414,6 +419,7 @@ def test_what_is_missing_has_no_label_and_comes_with_the_next_run(sets: Sets) ->
     assert tree(sets.root / "few") == tree(sets.root / "afresh")
 
 
+@pytest.mark.slow
 def test_faults_of_the_network_cost_no_bin(sets: Sets) -> None:
     sets.make("quiet", n=20)
     sets.server.faults = Faults(slow_down=0.15, cut=0.1, flip=0.1)
@@ -423,6 +429,7 @@ def test_faults_of_the_network_cost_no_bin(sets: Sets) -> None:
     assert tree(sets.root / "noisy") == tree(sets.root / "quiet")
 
 
+@pytest.mark.slow
 def test_a_bucket_out_of_reach_leaves_the_set_as_it_is(sets: Sets) -> None:
     sets.make(**TINY)
     before = tree(sets.root / "few")
@@ -458,6 +465,7 @@ def test_a_run_stopped_at_any_change_ends_with_the_same_bytes(sets: Sets) -> Non
     assert stops > 20
 
 
+@pytest.mark.slow
 def test_a_stopped_run_is_gone_on_with_and_fetches_only_the_rest(sets: Sets) -> None:
     sets.make("whole", **ALL)
     total = sets.answers()[200]
@@ -476,6 +484,7 @@ def test_a_stopped_run_is_gone_on_with_and_fetches_only_the_rest(sets: Sets) -> 
     assert tree(sets.root / "few") == tree(sets.root / "whole")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("column", ["expected_quantity", "items_quantity", "visit_id"])
 def test_a_stopped_run_is_not_gone_on_with_when_the_tables_say_otherwise(
     sets: Sets, tmp_path: Path, column: str
@@ -494,6 +503,7 @@ def test_a_stopped_run_is_not_gone_on_with_when_the_tables_say_otherwise(
         assert not stopped.make(**ALL).continued
 
 
+@pytest.mark.slow
 def test_a_stopped_run_is_not_gone_on_with_from_another_bucket(
     sets: Sets, sandbox: Sandbox
 ) -> None:
@@ -611,6 +621,7 @@ def test_fewer_than_were_asked_for_is_said(sets: Sets) -> None:
     assert set_metadata(short)["too_few"] == sentence
 
 
+@pytest.mark.slow
 def test_a_split_of_a_set_leaks_no_visit(sets: Sets) -> None:
     visits: dict[str, set[str]] = {}
     for split in ("train", "validation", "test"):
@@ -783,6 +794,7 @@ def real_photos(real_bucket: Path, real_data: Callable[[str], Path], bins_bucket
     return folder
 
 
+@pytest.mark.slow
 def test_genuine_photos_and_labels(real_photos: Path, bins_desk: BinsDesk, tmp_path: Path) -> None:
     desk = bins_desk
     desk.collect()

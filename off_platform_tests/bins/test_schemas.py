@@ -187,6 +187,7 @@ def test_a_part_of_the_set_is_not_held_against_the_published_figures(
     assert "not the whole set" in found.note
 
 
+@pytest.mark.slow
 def test_the_whole_set_with_other_figures_is_found(
     lake: Lake, connection: duckdb.DuckDBPyConnection
 ) -> None:

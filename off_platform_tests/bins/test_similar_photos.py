@@ -98,6 +98,7 @@ def test_photos_that_differ_are_no_finding(desk: BinsDesk, tmp_path: Path) -> No
     assert finding.passed(NEIGHBOURS_DIFFER)
 
 
+@pytest.mark.slow
 def test_one_photo_under_two_neighbouring_ids_is_found(desk: BinsDesk, tmp_path: Path) -> None:
     first, second = across(desk)[0]
     photos = Path(desk.source.url) / "bin-images"
@@ -115,6 +116,7 @@ def test_one_photo_under_two_neighbouring_ids_is_found(desk: BinsDesk, tmp_path:
     assert finding.result("bin_image_set", NEIGHBOURS_DIFFER).severity.value == "WARN"
 
 
+@pytest.mark.slow
 def test_photos_of_other_sets_at_hand_count(desk: BinsDesk, tmp_path: Path) -> None:
     train = make(desk, tmp_path / "train", split="train")
     test = make(desk, tmp_path / "test", split="test")
@@ -128,6 +130,7 @@ def test_photos_of_other_sets_at_hand_count(desk: BinsDesk, tmp_path: Path) -> N
     assert compared(desk, "test", train, test).of == len(pairs)
 
 
+@pytest.mark.slow
 def test_genuine_neighbours(
     real_bucket: Path, real_data: Callable[[str], Path], bins_bucket: Path, bins_desk: BinsDesk,
     tmp_path: Path,

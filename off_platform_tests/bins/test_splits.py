@@ -94,6 +94,7 @@ SHARES = st.tuples(st.integers(0, 100), st.integers(0, 100), st.integers()).map(
 )
 
 
+@pytest.mark.slow
 @given(number=st.integers(0, 120), seed=st.integers(0, 1000), shares=SHARES)
 def test_no_visit_is_parted(
     connection: duckdb.DuckDBPyConnection, number: int, seed: int, shares: SplitShares
@@ -136,6 +137,7 @@ def test_threads_and_the_order_of_rows_change_nothing(threads: int) -> None:
         assert split(connection, bins) == expected
 
 
+@pytest.mark.slow
 def test_bins_that_go_move_none_of_the_visits_that_stay(
     connection: duckdb.DuckDBPyConnection,
 ) -> None:

@@ -219,6 +219,7 @@ def test_each_rule_finds_the_bins_that_break_it_and_no_other(
     assert {place: found.get(place) for place in FOUND} == FOUND
 
 
+@pytest.mark.slow
 def test_a_wrong_unit_is_named_even_on_one_side(bins_desk: BinsDesk, bins_bucket: Any) -> None:
     fill(bins_bucket, "00001", text=text(an_item(width={"unit": "CM", "value": 2.0})))
     bins_desk.collect()
@@ -226,6 +227,7 @@ def test_a_wrong_unit_is_named_even_on_one_side(bins_desk: BinsDesk, bins_bucket
     assert bins_desk.rows("bin_items")[0]["unit_length"] == "CM, IN"
 
 
+@pytest.mark.slow
 def test_unknown_units_leave_the_value_empty_and_the_text(
     bins_desk: BinsDesk, bins_bucket: Any
 ) -> None:
@@ -252,6 +254,7 @@ def test_unknown_units_leave_the_value_empty_and_the_text(
     assert (findings["units_known"], findings["sides_in_order"]) == (2, 0)
 
 
+@pytest.mark.slow
 def test_strange_fcskus_stay_as_they_are(bins_desk: BinsDesk, bins_bucket: Any) -> None:
     strange = ["a.b", "$", "it's", 'say "x"', "/", "ü", "[0]", "*"]
     data = {"BIN_FCSKU_DATA": {each: an_item() for each in strange}, "EXPECTED_QUANTITY": 8}

@@ -140,6 +140,7 @@ def test_what_a_visit_is(
     assert visits(connection, bins) == together
 
 
+@pytest.mark.slow
 @given(bins=some_bins())
 def test_visits_are_those_told_by_hand(
     connection: duckdb.DuckDBPyConnection, bins: list[PlainBin]
@@ -147,6 +148,7 @@ def test_visits_are_those_told_by_hand(
     assert visits(connection, bins) == visits_by_hand(bins)
 
 
+@pytest.mark.slow
 @given(bins=some_bins())
 def test_a_row_a_visit(connection: duckdb.DuckDBPyConnection, bins: list[PlainBin]) -> None:
     by_visit: dict[str, list[PlainBin]] = {}

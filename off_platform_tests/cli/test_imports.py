@@ -253,6 +253,7 @@ def asked(home: Path, query: str, of: dict[str, object], *, runs: int) -> list[d
     return found
 
 
+@pytest.mark.slow
 def test_an_unforeseen_error_in_a_run_has_its_own_code(
     run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -149,6 +149,7 @@ def test_an_image_set_of_ones_own(run: Run) -> None:
     assert stems <= {sample for (sample,) in shown}
 
 
+@pytest.mark.slow
 def test_loose_files_have_the_documents_names_and_leave_other_files_alone(run: Run) -> None:
     run("images", "--n", "3", "--layout", "files", "--out", "photos")
     Path("photos/mine.txt").write_text("mine")
@@ -352,6 +353,7 @@ def test_a_key_list_that_is_missing_in_a_folder_is_reported_at_once(run: Run) ->
     assert "Trying again" not in err
 
 
+@pytest.mark.slow
 def test_a_view_that_a_killed_run_left_out_is_made_by_the_next(run: Run) -> None:
     assert run("images", "--n", "1", "--out", "set")[0] in {0, 1}
     Path("lake/off_platform.duckdb").unlink()
@@ -400,6 +402,7 @@ def test_ctrl_c_is_one_sentence_and_its_own_code(sandbox: Sandbox, tmp_path: Pat
     assert err.decode().strip() == "off-platform: Stopped. Run the same command again to resume."
 
 
+@pytest.mark.slow
 def test_a_set_takes_no_other_buckets_place(run: Run) -> None:
     # 1: the sandbox has metadata that cannot be read.
     assert run("bins", "--n", "2", "--out", "set")[0] == 1

@@ -339,11 +339,13 @@ def test_a_hostile_value_changes_nothing_but_its_own_text(value: str) -> None:
     agree([value])
 
 
+@pytest.mark.slow
 @given(st.lists(st.text(max_size=40), min_size=1, max_size=6))
 def test_no_value_changes_anything_but_its_own_text(values: list[str]) -> None:
     agree(values)
 
 
+@pytest.mark.slow
 @given(st.text("|`*_<>&\\[]()!#-+=~$@:/. \nab1", min_size=1, max_size=30))
 def test_a_value_made_of_markup_is_read_back_as_written(value: str) -> None:
     agree([value])

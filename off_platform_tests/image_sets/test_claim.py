@@ -189,6 +189,7 @@ class Second:
         return Path(self.folder.address())
 
 
+@pytest.mark.slow
 def test_a_second_run_in_the_same_folder_is_refused(desk: Desk, tmp_path: Path) -> None:
     folder = LocalFolder(tmp_path / "straight" / "tryout")
     second = Second(desk, folder)

@@ -58,12 +58,14 @@ def test_photos_are_small_and_of_the_genuine_sizes(made: BinsBucket) -> None:
     assert len(set(photos.values())) == len(photos)
 
 
+@pytest.mark.slow
 def test_the_same_arguments_give_the_same_bytes(made: BinsBucket, tmp_path: Path) -> None:
     again = make_bins_bucket(tmp_path / "again", bins=LEAST_BINS, seed=1)
     assert again.made
     assert tree(again) == tree(made)
 
 
+@pytest.mark.slow
 def test_made_with_another_seed_it_is_replaced(made: BinsBucket, tmp_path: Path) -> None:
     folder = tmp_path / "bins"
     shutil.copytree(made.folder, folder)

@@ -35,6 +35,7 @@ def the_bin(name: str, bins: int = LEAST_BINS, seed: int = 1) -> BinPlan:
     return {each.id: each for each in planned.bins}[bin_id]
 
 
+@pytest.mark.slow
 @given(SIZES, SEEDS)
 @settings(max_examples=20)
 def test_ids_are_of_both_spaces(bins: int, seed: int) -> None:
@@ -46,6 +47,7 @@ def test_ids_are_of_both_spaces(bins: int, seed: int) -> None:
     assert spaces == {"main": bins + 2, "pilot": 15}
 
 
+@pytest.mark.slow
 @given(SIZES, SEEDS)
 @settings(max_examples=20)
 def test_readable_metadata_are_sound_and_say_what_was_planned(bins: int, seed: int) -> None:
@@ -75,6 +77,7 @@ def test_one_bin_expects_more_than_it_holds_and_some_are_empty(bins: int, seed: 
     assert 1 <= len([bin_id for bin_id in empty if len(bin_id) == 5]) <= 1 + bins // 20
 
 
+@pytest.mark.slow
 @given(SEEDS)
 @settings(max_examples=20)
 def test_visits_are_no_longer_than_three_bins(seed: int) -> None:

@@ -3,12 +3,15 @@
 import shutil
 from pathlib import Path
 
+import pytest
+
 from off_platform.sandbox.bins_plan import plan
 from off_platform.sandbox.images_bucket import ImagesBucket
 from off_platform.sandbox.images_plan import LEAST_PRODUCTS
 from off_platform.sandbox.make import make_sandbox
 
 
+@pytest.mark.slow
 def test_everything_is_stored_where_a_server_of_the_root_finds_it(
     bucket: ImagesBucket, tmp_path: Path
 ) -> None:

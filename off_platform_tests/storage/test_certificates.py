@@ -100,6 +100,7 @@ def _looked_at(address: str, folder: Path, **trusted: str) -> str:
     return done.stdout.strip()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["AWS_CA_BUNDLE", "SSL_CERT_FILE"])
 def test_an_authority_that_is_named_is_trusted(
     served: tuple[str, Path], tmp_path: Path, name: str

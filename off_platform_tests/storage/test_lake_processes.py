@@ -80,6 +80,7 @@ lake.replace("products", ("month", "2026-11-01"), pa.schema([]), write)
 """
 
 
+@pytest.mark.slow
 def test_a_killed_writer_leaves_the_old_file_and_no_table(lake: Lake) -> None:
     put(lake, NOVEMBER, "old")
     before = files(lake)
@@ -172,6 +173,7 @@ with lake.connect() as connection:
 """
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_reported_and_leaves_the_old_file_alone(lake: Lake) -> None:
     put(lake, None, "old")
     before = files(lake)

@@ -127,6 +127,7 @@ def cutting(address: str, cut: set[int]) -> Iterator[str]:
         thread.join()
 
 
+@pytest.mark.slow
 @given(names=st.sets(DEEP, max_size=30), beside=st.sets(NAMES, max_size=5))
 def test_spans_are_together_the_whole_folder_in_order(names: set[str], beside: set[str]) -> None:
     wanted = sorted((FOLDER + name for name in names), key=str.encode)
@@ -179,6 +180,7 @@ def test_columns_say_what_the_bucket_says(serve: Serve, tmp_path: Path) -> None:
     assert table.to_pylist() == [row]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page_size", [7, 1000])
 def test_over_http_spans_are_the_whole_folder(many: Path, page_size: int) -> None:
     faults = Faults(latency_seconds=0.0005)
@@ -208,6 +210,7 @@ def test_refusals_between_pages_lose_no_key_and_double_none(many: Path, tmp_path
     assert resumed == set(keys[listing.PAGE_KEYS - 1 :: listing.PAGE_KEYS])
 
 
+@pytest.mark.slow
 def test_refusals_of_all_spans_at_once_lose_no_key(many: Path) -> None:
     with S3Server({BUCKET: many}, page_size=100) as server:
         server.slow_down_for(requests=12)
@@ -215,6 +218,7 @@ def test_refusals_of_all_spans_at_once_lose_no_key(many: Path) -> None:
         assert server.counts()["GET", 503] == 12
 
 
+@pytest.mark.slow
 def test_cut_answers_lose_no_key_and_double_none(many: Path) -> None:
     with S3Server({BUCKET: many}) as server, cutting(server.url, cut={0, 2, 5, 9}) as address:
         store = open_store(f"s3://{BUCKET}", Access(endpoint=address))

@@ -64,6 +64,7 @@ def transfer_threads() -> list[str]:
     return [each.name for each in threading.enumerate() if each.name.startswith("transfer")]
 
 
+@pytest.mark.slow
 def test_there_is_one_outcome_an_object_in_the_order_wanted(either: S3Server | Moto) -> None:
     keys = [*reversed(KEYS), *KEYS, KEYS[7], KEYS[7]]
     outcomes = fetch_all(open_at(either), keys)
@@ -267,6 +268,7 @@ def test_a_store_that_is_away_from_the_start_is_not_waited_for(
     assert (tries[0], tries[-1]) == ("3 tries)", "1 tries)")
 
 
+@pytest.mark.slow
 def test_an_outage_on_the_way_costs_no_more_objects_than_time_for_their_tries(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -144,6 +144,7 @@ def test_a_check_that_raises_in_a_burst_holds_no_place(
             list(ended)
 
 
+@pytest.mark.slow
 def test_large_objects_after_small_ones_do_not_fill_the_memory(tmp_path: Path) -> None:
     """The mean of what came so far says nothing of what comes next."""
     small = random_objects(600, size=50)

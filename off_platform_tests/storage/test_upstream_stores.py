@@ -164,6 +164,7 @@ def test_obstore_hands_gzip_on_as_it_is_stored(objects: str) -> None:
     assert gzip.decompress(found.bytes()) == b"{}"
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("_credentials")
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_dagsters_s3_resource_signs_only_when_it_may(objects: str) -> None:

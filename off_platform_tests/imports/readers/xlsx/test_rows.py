@@ -221,6 +221,7 @@ def test_escaped_characters_mean_what_they_stand_for(
     assert ours_of(path) == [(1, (meant,))]
 
 
+@pytest.mark.slow
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     texts=st.lists(
