@@ -18,7 +18,7 @@ from dagster._core.workspace.load_target import EmptyWorkspaceTarget
 from dagster_graphql.schema import create_schema
 
 from off_platform.imports.intake import taking_in
-from off_platform_tests.command_line import Run, command_line
+from off_platform_tests.command_line import Run, command_line, press_ctrl_c, started
 from off_platform_tests.waiting import PATIENCE_SECONDS
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -83,6 +83,26 @@ def test_what_a_killed_command_left_is_removed_by_the_next(tmp_path: Path) -> No
         [program, "validate", "good.csv"], env={**os.environ, "TMPDIR": str(temporary)}, check=True
     )
     assert not list(temporary.glob("*/*"))
+
+
+@pytest.mark.slow
+def test_ctrl_c_ends_a_validation_and_leaves_nothing(tmp_path: Path) -> None:
+    """Batches are read, checked and written by several threads; all of them end."""
+    file = tmp_path / "large.csv"
+    file.write_text("barcode,product_name\n" + f"{NUTELLA},x\n" * 2_000_000)
+    outputs = ("--report", "r.html", "--findings", "f.csv", "--corrected", "c.csv")
+    with started(tmp_path, "validate", file.name, *outputs) as process:
+        while process.poll() is None and not any(map(_size, tmp_path.glob("off-*/*/first_*"))):
+            time.sleep(0.05)
+        said = press_ctrl_c(process)
+    assert process.returncode == 130
+    assert said == "off-platform: Stopped. Run the same command again to resume."
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == [file]
+
+
+def _size(path: Path) -> int:
+    """Of a file that may be gone by now."""
+    return path.stat().st_size if path.exists() else 0
 
 
 def test_programs_get_json(run: Run) -> None:

@@ -3,11 +3,9 @@
 import gzip
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import tarfile
-from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -17,8 +15,7 @@ import pytest
 
 from off_platform.images import monthly
 from off_platform.sandbox.make import Sandbox
-from off_platform_tests.command_line import Run, command_line
-from off_platform_tests.waiting import PATIENCE_SECONDS
+from off_platform_tests.command_line import Run, command_line, press_ctrl_c, started
 
 
 @pytest.fixture
@@ -376,30 +373,16 @@ def test_ctrl_c_is_one_sentence_and_its_own_code(sandbox: Sandbox, tmp_path: Pat
     key_list = sandbox.images.folder / "data" / "data_keys.gz"
     fifo = tmp_path / "endless"
     os.mkfifo(fifo)
-    program = Path(sys.executable).with_name("off-platform")
     with (
-        subprocess.Popen(  # noqa: S603 - our own program
-            [program, "index", str(fifo), "out.parquet"],
-            cwd=tmp_path,
-            stderr=subprocess.PIPE,
-            env={"PATH": os.environ["PATH"], "HOME": str(tmp_path)},
-            # A shell's background jobs are deaf to it, and so are those they start.
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
-        ) as process,
+        started(tmp_path, "index", str(fifo), "out.parquet") as process,
         # Opened once the reader waits at the other end.
         fifo.open("wb") as feed,
     ):
         feed.write(key_list.read_bytes()[:100])
         feed.flush()
-        # As a person does it: again when nothing happens, as while a library is still loaded.
-        for seconds in (20, 60, PATIENCE_SECONDS):
-            process.send_signal(signal.SIGINT)
-            with suppress(subprocess.TimeoutExpired):
-                process.wait(seconds)
-                break
-        _, err = process.communicate(timeout=PATIENCE_SECONDS)
+        said = press_ctrl_c(process)
     assert process.returncode == 130
-    assert err.decode().strip() == "off-platform: Stopped. Run the same command again to resume."
+    assert said == "off-platform: Stopped. Run the same command again to resume."
 
 
 @pytest.mark.slow
