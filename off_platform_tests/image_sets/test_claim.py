@@ -1,6 +1,7 @@
 """The folder a set goes to: nothing but sets of ours is written over, and one run at a time."""
 
 import json
+import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -13,11 +14,13 @@ from hypothesis import strategies as st
 
 from off_platform.image_sets import building
 from off_platform.image_sets.building import UnusableFolderError, is_ours
+from off_platform.sandbox.make import Sandbox
 from off_platform.storage.folders import LocalFolder
 from off_platform.storage.lake_layout import MANIFEST
 from off_platform.storage.locks import FolderInUseError, locked
+from off_platform.storage.objects import Source
 from off_platform.storage.progress import Tally
-from off_platform_tests.images_desk import Desk, tree
+from off_platform_tests.images_desk import Desk, desk_at, tree
 from off_platform_tests.interruptions import forks
 from off_platform_tests.s3.server import S3Server
 from off_platform_tests.waiting import PATIENCE_SECONDS
@@ -27,6 +30,25 @@ from off_platform_tests.waiting import PATIENCE_SECONDS
 def desk(month_desk: Desk) -> Desk:
     """What every test here starts from."""
     return month_desk
+
+
+@pytest.fixture(scope="module")
+def small_set(sandbox: Sandbox, month_lake: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A set of four photos; to be copied only."""
+    root = tmp_path_factory.mktemp("small")
+    lake, made = shutil.copytree(month_lake, root / "lake"), root / "set"
+    with desk_at(lake, Source(str(sandbox.images.folder))) as desk:
+        desk.make(kind="400", n=4, folder=LocalFolder(made))
+    return made
+
+
+@pytest.fixture
+def folder(small_set: Path, tmp_path: Path) -> LocalFolder:
+    """The folder of such a set, with files of the user."""
+    folder = LocalFolder(Path(shutil.copytree(small_set, tmp_path / "set")))
+    folder.write("diary.txt", b"secret")
+    folder.write("photos/1.jpg", b"mine")
+    return folder
 
 
 def in_a_sentence(refused: pytest.ExceptionInfo[Exception]) -> str:
@@ -110,12 +132,12 @@ def with_path(path: str) -> Callable[[Path], object]:
     ],
 )
 def test_a_foreign_or_damaged_manifest_touches_nothing(
-    desk: Desk, server: S3Server, tmp_path: Path, damage: Callable[[Path], object]
+    desk: Desk,
+    server: S3Server,
+    folder: LocalFolder,
+    tmp_path: Path,
+    damage: Callable[[Path], object],
 ) -> None:
-    folder = LocalFolder(tmp_path / "set")
-    desk.make(kind="400", n=4, folder=folder)
-    folder.write("diary.txt", b"secret")
-    folder.write("photos/1.jpg", b"mine")
     damage(tmp_path / "set" / MANIFEST)
     before = tree(tmp_path / "set")
     server.requests.clear()
@@ -139,11 +161,8 @@ def test_a_foreign_or_damaged_manifest_touches_nothing(
     ],
 )
 def test_a_damaged_list_of_moves_moves_and_removes_nothing(
-    desk: Desk, tmp_path: Path, moves: Any
+    desk: Desk, folder: LocalFolder, tmp_path: Path, moves: Any
 ) -> None:
-    folder = LocalFolder(tmp_path / "set")
-    desk.make(kind="400", n=4, folder=folder)
-    folder.write("diary.txt", b"secret")
     folder.write(building.MOVES, json.dumps(moves).encode() if moves is not None else b"{")
     before = tree(tmp_path / "set")
     with pytest.raises(UnusableFolderError, match=r"moves\.json is damaged") as refused:
