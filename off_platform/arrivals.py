@@ -24,8 +24,8 @@ class Arrivals:
 
     Attributes:
         arrived: files and folders to import now.
-        waiting: how many are left for later looks.
-        cursor: what the next look needs to know.
+        waiting: how many are incomplete or left for later looks.
+        cursor: state for the next look.
     """
 
     arrived: list[Arrival]

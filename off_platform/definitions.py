@@ -1,4 +1,4 @@
-"""The code location: puts everything together, decides nothing."""
+"""The code location: combines the parts, contains no logic."""
 
 from collections.abc import Callable, Collection
 
@@ -21,10 +21,11 @@ from off_platform.settings import Settings, settings
 
 
 def definitions(*, of: Settings) -> dg.Definitions:
-    """All definitions, as the settings have them.
+    """All definitions, for the current settings.
 
     Raises:
-        off_platform.image_sets.declared.WrongDeclarationError: the image sets are declared wrongly.
+        off_platform.image_sets.declared.WrongDeclarationError: a declaration of an image set is
+            invalid.
     """
     assets = [
         images.data_keys,
@@ -61,7 +62,7 @@ def definitions(*, of: Settings) -> dg.Definitions:
 
 
 def _inbox(of: Settings) -> Callable[[str | None, Collection[str]], Arrivals]:
-    """Looks into the inbox that the settings name."""
+    """Looks into the configured inbox."""
     from off_platform.imports.intake.inbox import look
 
     def look_into(cursor: str | None, again: Collection[str]) -> Arrivals:

@@ -1,6 +1,6 @@
 """The pages of `docs/` and the comments of `image_sets.toml` that `make docs` generates.
 
-Tests ensure that they are current. The other pages of `docs/` are written by hand.
+Tests ensure that they are current. The other pages of `docs/` are handwritten.
 """
 
 from collections.abc import Iterable, Mapping

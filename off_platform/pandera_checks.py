@@ -1,4 +1,4 @@
-"""Checks the bounds of a table's columns with Pandera; failures are findings of the table's rules.
+"""Checks the bounds of a table's columns with Pandera; failures become findings of its rules.
 
 Tables, columns and rules are described in `quality.py`.
 """
@@ -14,8 +14,8 @@ from pandera.pandas import Check, DataFrameSchema
 
 from off_platform.quality import MOST_EXAMPLES, SHAPE, Column, Finding, Table
 
-# Types that pandas keeps. Numbers with nulls become floats; those, timestamps, dates and lists are
-# checked by the Arrow schema, which the lake compares before a file is put in place.
+# Types that pandas preserves. Numbers with nulls become floats; those, timestamps, dates and lists
+# are checked by the Arrow schema, which the lake compares before a file is put in place.
 _PANDERA_TYPES = {"string": "str", "int32": "int32", "int64": "int64", "double": "float64"}
 
 
@@ -23,14 +23,14 @@ def validate(table: Table, batches: Iterable[pd.DataFrame]) -> dict[str, Finding
     """Validates batches with a table's Pandera schema.
 
     Args:
-        table: the table; its rule `shape` reports errors other than those of values.
-        batches: frames with a running index, which examples name.
+        table: the table; its rule `shape` reports errors that are not about values.
+        batches: frames with a continuous index, which appears in examples.
 
     Returns:
-        Findings by rule id, for `shape` and each rule that bounds of columns belong to.
+        Findings by rule id, for `shape` and each rule of column bounds.
 
     Raises:
-        RuntimeError: a check itself raised an error, which is a bug of ours.
+        RuntimeError: a check raised an error, which is a bug.
     """
     schema = DataFrameSchema(
         {column.name: _pandera_column(column) for column in table.columns}, strict=True
@@ -47,7 +47,7 @@ def validate(table: Table, batches: Iterable[pd.DataFrame]) -> dict[str, Finding
 
 
 def frames(batches: Iterable[pa.RecordBatch]) -> Iterable[pd.DataFrame]:
-    """Arrow batches as frames with one running index over all of them."""
+    """Arrow batches as frames with a continuous index."""
     start = 0
     for batch in batches:
         frame = batch.to_pandas()

@@ -1,4 +1,4 @@
-"""The partitions of the platform's assets: months, image sets, imports; the tag of their jobs."""
+"""The partitions of the assets: months, image sets, imports; and the tag of their jobs."""
 
 from pathlib import Path
 
@@ -6,25 +6,25 @@ import dagster as dg
 
 from off_platform.image_sets.declared import declared_sets
 
-# The tag that names the job which runs an asset; assets of one job have the same partitions.
+# The tag with the job that runs an asset; assets of one job have the same partitions.
 RUNS = "off_platform/runs"
 MONTH = "month"
-# Before that nothing was copied, and nothing can be made up.
+# Nothing was copied before, and it cannot be recovered.
 FIRST_MONTH = "2026-01-01"
 
-# `end_offset=1`: upstream keeps only the current list, so the month that runs is the one to copy. A
-# plain monthly partition would ask for the month that is over.
+# `end_offset=1`: upstream keeps only the current list, so the current month is copied. A plain
+# monthly partition would be that of the last month.
 MONTHS = dg.MonthlyPartitionsDefinition(start_date=FIRST_MONTH, end_offset=1)
 
 
-# An import is `name@first 8 digits of its SHA-256`; whoever hands it in adds its partition.
+# An import is `name@first 8 digits of its SHA-256`; its partition is added when it is imported.
 IMPORT_FILES = dg.DynamicPartitionsDefinition(name="imports")
 
 
 def image_sets(path: Path, wing: str) -> dg.StaticPartitionsDefinition:
-    """A partition an image set that is declared for a wing.
+    """One partition per image set that is declared for a wing.
 
     Raises:
-        off_platform.image_sets.declared.WrongDeclarationError: the file is wrong.
+        off_platform.image_sets.declared.WrongDeclarationError: the file is invalid.
     """
     return dg.StaticPartitionsDefinition(sorted(declared_sets(path, wing)))

@@ -1,4 +1,4 @@
-"""What assets of every wing show of themselves in the UI: the first rows of a table, a chart."""
+"""Previews of assets in the UI, for every wing: the first rows of a table, a chart."""
 
 import base64
 import io
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import duckdb
     from matplotlib.figure import Figure
 
-# Every byte of metadata is stored about five times over.
+# Every byte of metadata is stored about five times.
 PREVIEW_ROWS = 8
 MOST_CELL = 60
 
@@ -25,7 +25,7 @@ def table_preview(connection: "duckdb.DuckDBPyConnection", rows: str) -> dg.Mark
 
 
 def picture(figure: "Figure", what: str) -> dg.MarkdownMetadataValue:
-    """A drawn chart, inside the metadata itself."""
+    """A chart, embedded in the metadata."""
     drawn = io.BytesIO()
     figure.savefig(drawn, format="png", dpi=110)
     encoded = base64.b64encode(drawn.getvalue()).decode()
@@ -44,7 +44,7 @@ def markdown_table(
 
 
 def _cell(value: object) -> str:
-    """A value from outside as a code span: nothing in it is markup."""
+    """A value from outside as a code span, so that it cannot be markup."""
     text = "" if value is None else str(value)
     text = " ".join(text.replace("`", "'").replace("|", "¦").split())
     return f"`{text[:MOST_CELL]}`" if text else ""

@@ -1,8 +1,8 @@
-"""Tables described once, as data; Arrow schemas, check specs and check results are made from that.
+"""Tables as data, from which Arrow schemas, check specs and check results are made.
 
-Specs and results are made from the same rules, so that they cannot disagree: a rule that nothing
-broke still reports. The tables and rules themselves are in each wing's `schemas.py`; bounds of
-columns are checked by `pandera_checks.py`.
+Specs and results are made from the same rules, so they cannot disagree: a rule without findings
+still reports. The tables and rules are in each wing's `schemas.py`; `pandera_checks.py` checks
+bounds of columns.
 """
 
 import warnings
@@ -27,11 +27,11 @@ class Rule:
 
     Attributes:
         id: the check's name.
-        sentence: the condition in words.
+        sentence: the condition, in a sentence.
         level: `error` or `warning`.
-        blocking: whether downstream assets are skipped; only for findings that make the
-            table meaningless.
-        tolerated: largest share of rows that may break it without failing the check.
+        blocking: whether downstream assets are skipped; only for findings that make the table
+            meaningless.
+        tolerated: share of rows that may break it without failing the check.
     """
 
     id: str
@@ -46,12 +46,12 @@ class Column:
     """A column of a table.
 
     Attributes:
-        name: as in the file.
+        name: its name in the file.
         type: `string`, `bool`, `int32`, `int64`, `double`, `timestamp` (UTC), `date`,
             `list<string>` or `map<string,string>`.
-        description: for people, with the unit.
-        nullable: whether it may hold nulls.
-        rule: the rule that reports values outside of the following bounds.
+        description: for the UI and docs, with the unit.
+        nullable: whether it may contain nulls.
+        rule: the rule that reports values out of the following bounds.
         pattern: regular expression that matches the whole text.
         one_of: the allowed values.
         least: smallest allowed number.
@@ -68,7 +68,7 @@ class Column:
 
     @property
     def sql(self) -> str:
-        """DuckDB's name of the type."""
+        """The type in DuckDB."""
         if self.type.startswith("list<"):
             return f"{_SQL_TYPES[self.type[5:-1]]}[]"
         if self.type == TEXT_MAP:
@@ -129,7 +129,7 @@ class Table:
         import dagster as dg
 
         with warnings.catch_warnings():
-            # Checks with partitions are in preview; `test_upstream.py` tests what is used of them.
+            # Checks with partitions are in preview; `test_upstream.py` covers their use.
             warnings.simplefilter("ignore", dg.PreviewWarning)
             return [
                 dg.AssetCheckSpec(
@@ -145,7 +145,7 @@ class Table:
     def check_results(
         self, asset: str, findings: Mapping[str, "Finding"], *, only: Iterable[str] | None = None
     ) -> "list[dg.AssetCheckResult]":
-        """One result per rule, whether something broke it or not.
+        """One result per rule, with or without findings.
 
         Args:
             asset: name of the asset.
@@ -153,7 +153,7 @@ class Table:
             only: the ids to report; by default all.
 
         Raises:
-            KeyError: a rule has no finding, or a finding has no rule; a bug of ours.
+            KeyError: a rule has no finding, or a finding has no rule; a bug.
         """
         if unknown := findings.keys() - {rule.id for rule in self.rules}:
             raise KeyError(f"{self.name} has no rules {sorted(unknown)}")
@@ -163,9 +163,9 @@ class Table:
 
 @dataclass
 class Finding:
-    """How many of how many rows broke a rule, with a few examples.
+    """The number of rows that break a rule, of how many, with a few examples.
 
-    `level` overrides the level of the rule, where a check combines rules of both levels.
+    `level` overrides the level of the rule, if a check combines rules of both levels.
     """
 
     broken: int = 0
@@ -176,7 +176,7 @@ class Finding:
     level: Level | None = None
 
     def add(self, broken: int, examples: Iterable[str]) -> None:
-        """Adds broken rows; only the first few examples are kept."""
+        """Adds rows that break the rule; only the first few examples are kept."""
         self.broken += broken
         room = MOST_EXAMPLES - len(self.examples)
         self.examples.extend(
@@ -185,11 +185,11 @@ class Finding:
 
     @property
     def share(self) -> float:
-        """Share of rows that broke the rule; 1 if something did and no rows were counted."""
+        """Share of rows that break the rule; 1 if something does and no rows were counted."""
         return self.broken / self.of if self.of else float(bool(self.broken))
 
     def passed(self, rule: Rule) -> bool:
-        """Whether at most the tolerated share of rows broke it."""
+        """Whether at most the tolerated share of rows breaks it."""
         return self.broken == 0 or (rule.tolerated > 0 and self.share <= rule.tolerated)
 
     def result(self, asset: str, rule: Rule) -> "dg.AssetCheckResult":

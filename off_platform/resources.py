@@ -1,4 +1,4 @@
-"""Dagster resources: thin wrappers of storage/, shown in the UI with what they are set to."""
+"""Dagster resources: thin wrappers of storage/, shown in the UI with their settings."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,19 +26,19 @@ class LakeResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     threads: int = Field(description="Threads of DuckDB.")
 
     def setup_for_execution(self, context: dg.InitResourceContext) -> None:
-        """Compares the views with the tables, once a run: a killed one may have left them apart."""
+        """Updates the views once per run, as a killed run may have left them outdated."""
         if (problem := self.open().views_problem()) and context.log:
             context.log.warning("The views could not be compared with the tables: %s", problem)
 
     def open(self) -> "Lake":
-        """The lake; one on S3 is signed by the ordinary AWS chain."""
+        """The lake; on S3, requests are signed with the standard AWS chain."""
         from off_platform.storage.lake import Lake
 
         return Lake(self.url, Access(self.region, self.endpoint, signed=True, retries=5))
 
     @contextmanager
     def query(self, lake: "Lake") -> Iterator["duckdb.DuckDBPyConnection"]:
-        """DuckDB in memory, bounded, that reads the lake and spills into its scratch."""
+        """DuckDB in memory with limits; it reads the lake and spills to its scratch folder."""
         from dagster_duckdb import DuckDBResource
 
         with (
@@ -50,22 +50,22 @@ class LakeResource(dg.ConfigurableResource):  # type: ignore[type-arg]
 
 
 class BucketResource(dg.ConfigurableResource):  # type: ignore[type-arg]
-    """A public bucket, or its substitute."""
+    """A public bucket, or its replacement."""
 
     url: str = Field(description="s3://bucket, a folder, or an address.")
     region: str = Field(description="Region of the bucket.")
     endpoint: str | None = Field(default=None, description="Another S3 endpoint.")
     signed: bool = Field(default=False, description="Whether requests are signed.")
-    request_seconds: float = Field(default=60, description="Longest time of a request.")
+    request_seconds: float = Field(default=60, description="Timeout of a request.")
 
     def open(self) -> Source:
-        """The bucket; it is reached when it is used."""
+        """The bucket; connected at first use."""
         access = Access(self.region, self.endpoint, self.signed, self.request_seconds)
         return Source(self.url, access)
 
 
 def resources(settings: Settings) -> dict[str, object]:
-    """All resources, as the settings have them."""
+    """All resources, for the current settings."""
     return {
         "settings": dg.ResourceDefinition.hardcoded_resource(settings, _in_force(settings)),
         "lake": LakeResource(
@@ -81,19 +81,21 @@ def resources(settings: Settings) -> dict[str, object]:
 
 
 def _in_force(settings: Settings) -> str:
-    """What is set otherwise than by default, for the UI; secrets are starred by their type."""
+    """Settings that differ from their default, for the UI; secrets are masked by their type."""
     defaults = {name: field.default for name, field in Settings.model_fields.items()}
     changed = [
-        # The query of an address may be a signature.
+        # The query of a URL may be a signature.
         f"- `OFF_PLATFORM_{name.upper()}` = `{str(value).split('?', 1)[0]}`"
         for name, value in settings
         if value != defaults[name]
     ]
-    return "\n".join(["Set otherwise than by default:", *changed] if changed else ["All defaults."])
+    return "\n".join(
+        ["Settings that differ from their default:", *changed] if changed else ["All defaults."]
+    )
 
 
 def inbox_source(settings: Settings) -> Source:
-    """The inbox that is set; one on S3 is signed by the ordinary AWS chain, as the lake is."""
+    """The configured inbox; on S3, requests are signed with the standard AWS chain."""
     access = Access(settings.lake_region, settings.lake_endpoint, signed=True, retries=5)
     return Source(settings.inbox or "", access)
 

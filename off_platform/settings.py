@@ -1,6 +1,6 @@
-"""Every setting of the platform, from the environment and `.env`, with a default.
+"""All settings of the platform, from the environment and `.env`, with defaults.
 
-This is the only reader of the environment. Credentials are not settings: a signed bucket or
+Only this module reads the environment. Credentials are not settings: a signed bucket or
 lake takes them from the standard AWS chain.
 """
 
@@ -29,7 +29,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 SCHEMES = ("s3://", "file://", "http://", "https://", "memory://")
 SANDBOX = Path("var/sandbox")
-# Of variables whose values are credentials: ours, AWS's, Postgres' and most others'.
+# Names of variables with credentials: ours, AWS's, Postgres' and most others'.
 _SECRET_NAME = re.compile(r"SECRET|PASSW|PWD|TOKEN|WEBHOOK|ALERTS|CREDENTIAL|ACCESS_KEY|API_KEY")
 IN_SANDBOX = {
     "lake": str(SANDBOX / "lake"),
@@ -37,7 +37,7 @@ IN_SANDBOX = {
     "bins_bucket": str(SANDBOX / "aft-vbi-pds"),
     "products_dump": str(SANDBOX / "products.csv.gz"),
 }
-# Those that most people set; docs/settings.md has them first.
+# The most common settings; docs/settings.md lists them first.
 COMMON = (
     "sandbox",
     "lake",
@@ -59,16 +59,16 @@ _RECEIVER = re.compile(
     r"|secretsmanager:\S+"
 )
 _BETWEEN_RECEIVERS = re.compile(r"\s+|,(?=[A-Za-z][A-Za-z0-9+.-]*:)")
-# A token in the path of a URL, say; the whole URL is in no message.
+# Tokens in the path of a URL, for example; no message contains the whole URL.
 _PARTS_OF_URLS = re.compile(r"[\s,/?&=:@#]+")
 ENV_FILE = ".env"
 
 
 class WrongSettingError(ValueError):
-    """A setting is invalid; the message is one line: which, what is wrong, what is valid."""
+    """A setting is invalid; the message says which, what is wrong and what is valid."""
 
 
-# An address holds credentials before its host, or as a value of its query.
+# Credentials in a URL: before its host, or in its query.
 _USER_IN_ADDRESS = re.compile(r"(?<=://)[^/?#]*@")
 _SECRET_IN_QUERY = re.compile(
     r"(?i)(?<=[?&;])(x-amz-(?:signature|credential|security-token)|sig|signature|key|secret|"
@@ -77,7 +77,7 @@ _SECRET_IN_QUERY = re.compile(
 
 
 def _demand_no_credentials(value: str) -> None:
-    """An address is written to manifests, cards, tables and the UI, so it may hold no secret."""
+    """URLs are written to manifests, cards, tables and the UI, so they must not contain secrets."""
     if "://" not in value:
         return
     if _USER_IN_ADDRESS.search(value):
@@ -93,7 +93,7 @@ def _demand_no_credentials(value: str) -> None:
 
 
 def without_credentials(text: str) -> str:
-    """A text with `***` for the credentials of the addresses in it."""
+    """A text with `***` for the credentials of URLs in it."""
     return _SECRET_IN_QUERY.sub(r"\1=***", _USER_IN_ADDRESS.sub("***@", text))
 
 
@@ -145,7 +145,7 @@ def _alerts(value: SecretStr) -> SecretStr:
 
 
 def _split(receivers: SecretStr) -> list[str]:
-    # A comma separates only before a scheme: addresses of mail in a URL have commas between them.
+    # A comma separates only before a scheme: mail addresses in a URL are separated by commas, too.
     parts = _BETWEEN_RECEIVERS.split(receivers.get_secret_value())
     return [part.strip(",") for part in parts if part.strip(",")]
 
@@ -160,7 +160,7 @@ Share = Annotated[float, Field(ge=0, le=1)]
 class Settings(BaseSettings):
     """All settings; each is read from `OFF_PLATFORM_` and its name in capitals.
 
-    What differs from set to set is an option of the set instead, see `image_sets/options.py`.
+    Options that differ between sets are declared with the set, see `image_sets/options.py`.
     """
 
     model_config = SettingsConfigDict(
@@ -268,7 +268,7 @@ class Settings(BaseSettings):
 
     @property
     def alert_receivers(self) -> list[str]:
-        """Where alerts go, one a receiver; secrets."""
+        """The receivers of alerts; secrets."""
         return _split(self.alerts)
 
     @field_validator("bins_validation_share")
@@ -281,10 +281,10 @@ class Settings(BaseSettings):
     @model_validator(mode="before")
     @classmethod
     def _sandbox_in_place_of_the_public_buckets(cls, values: dict[str, Any]) -> dict[str, Any]:
-        """The sandbox gets its own lake: its snapshot must never pass for the month's real one.
+        """Gives the sandbox its own lake: its snapshot must never pass for the month's real one.
 
-        It wins over a lake and buckets that `.env` sets for the real ones. An inbox that is set
-        stays: what arrives there goes into the sandbox's lake.
+        It overrides a lake and buckets of `.env`. A configured inbox is kept: its files go into the
+        sandbox's lake.
         """
         if str(values.get("sandbox", "")).lower() not in {"1", "true", "yes", "on", "t", "y"}:
             return values
@@ -296,7 +296,7 @@ def settings() -> Settings:
     """The settings of this process, read once.
 
     Raises:
-        WrongSettingError: one line that names the setting, what is wrong and what is right.
+        WrongSettingError: one line: which setting, what is wrong and what is valid.
     """
     try:
         _demand_known(os.environ)
@@ -316,7 +316,7 @@ def settings() -> Settings:
 
 
 def _trust_one_bundle() -> None:
-    """Makes all libraries trust the certificates that one of them is configured to trust.
+    """Makes all libraries trust the certificates configured for one of them.
 
     boto3 reads AWS_CA_BUNDLE, obstore SSL_CERT_FILE, requests REQUESTS_CA_BUNDLE.
     """
@@ -327,9 +327,9 @@ def _trust_one_bundle() -> None:
 
 
 def _settle_what_the_sandbox_replaces() -> None:
-    """Refuses a lake or bucket of the environment beside the sandbox; reports one of `.env`.
+    """Refuses a lake or bucket set in the environment with the sandbox; warns of one in `.env`.
 
-    Dagster copies `.env` into the environment of its processes: the same value is that of `.env`.
+    Dagster copies `.env` into the environment of its processes: an equal value comes from `.env`.
     """
     in_file = dotenv_values(ENV_FILE)
     for name, replaced_by in IN_SANDBOX.items():
@@ -348,7 +348,7 @@ def _settle_what_the_sandbox_replaces() -> None:
 
 
 def secret_texts() -> list[str]:
-    """Values of the environment and `.env` that no file of ours may hold, the longest first."""
+    """Values of the environment and `.env` that must not be written to files, longest first."""
     values = {**dotenv_values(ENV_FILE), **os.environ}
     whole = {value for name, value in values.items() if value and _SECRET_NAME.search(name.upper())}
     parts = {part for value in whole if "://" in value for part in _PARTS_OF_URLS.split(value)}
@@ -356,7 +356,7 @@ def secret_texts() -> list[str]:
 
 
 def _demand_readable() -> None:
-    """A line that cannot be read would leave defaults in force, such as the lake's, unnoticed."""
+    """Refuses unreadable lines, which would silently leave a default in effect."""
     path = Path(ENV_FILE)
     if not path.is_file():
         return
@@ -370,7 +370,7 @@ def _demand_readable() -> None:
 
 
 def _demand_known(names: Iterable[str]) -> None:
-    """A misspelt setting would leave its default in force, such as the lake's, unnoticed."""
+    """Refuses misspelt settings, which would silently leave a default in effect."""
     known = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields}
     for name in names:
         if name.upper().startswith(PREFIX) and name.upper() not in known:

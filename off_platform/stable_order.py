@@ -1,13 +1,13 @@
-"""An order that looks random and is the same on any machine and with any version of the libraries.
+"""A pseudo-random order that is the same on any machine and with any version of the libraries.
 
-DuckDB's own `hash` is fast, but not promised to stay. What is ordered is the wings' affair.
+DuckDB's own `hash` is fast, but may change between versions. The wings choose what to order.
 """
 
 import hashlib
 
 # The mix is "lowbias32" (Chris Wellons' hash prospector, two multiplications). DuckDB has no
-# unsigned overflow, so 32-bit words are kept in 64 bits and cut after each multiplication. Of
-# 10 million photos some 12,000 pairs share a place; whoever orders by it lets a name decide then.
+# unsigned overflow, so 32-bit words are stored in 64 bits and masked after each multiplication. Of
+# 10 million photos about 12,000 pairs share a place; callers order these by name.
 WORD = 0xFFFF_FFFF
 FIRST_FACTOR, SECOND_FACTOR = 0x7FEB_352D, 0x846C_A68B
 SPREAD = 0x9E37_79B1
@@ -20,21 +20,21 @@ def words(seed: int | str) -> tuple[int, int]:
 
 
 def mix(word: int) -> int:
-    """A 32-bit word in place of another, one to one."""
+    """A bijection of 32-bit words."""
     word = ((word ^ (word >> 16)) * FIRST_FACTOR) & WORD
     word = ((word ^ (word >> 15)) * SECOND_FACTOR) & WORD
     return word ^ (word >> 16)
 
 
 def with_mix(query: str, word: str, name: str) -> str:
-    """A query with one column more, the `mix` of a word.
+    """A query with an additional column, the `mix` of a word.
 
     Args:
         query: SQL of the rows.
         word: SQL of a number of 32 bits.
         name: of the new column.
     """
-    # Each step is a select of its own, or the text would double with each.
+    # Each step is a separate SELECT; otherwise the text would double with each.
     query = f"SELECT *, ({word})::UBIGINT AS {name} FROM ({query})"
     for step in (
         f"(xor({name}, {name} >> 16) * {FIRST_FACTOR}) & {WORD}",

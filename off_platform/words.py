@@ -1,7 +1,6 @@
-"""Words for people: foreign text made fit to show, sizes, times and counts.
+"""Text for users: outside text made safe to show, sizes, durations and counts.
 
-What only one form needs is elsewhere: Markdown in `image_sets/templates/markdown.py`, HTML is
-escaped by its template engine.
+Markdown is escaped in `image_sets/templates/markdown.py`, HTML by its template engine.
 """
 
 import re
@@ -19,21 +18,21 @@ _HARMFUL = re.compile(
 
 
 def readable(text: str, most: int = _READABLE) -> str:
-    r"""Prose from outside, fit to be written to a file and read.
+    r"""Outside prose, made safe to write to a file and to read.
 
     Args:
-        text: any text, even with control characters, lone surrogates or direction overrides.
-        most: characters at most; what was cut off is marked by an ellipsis.
+        text: any text, including control characters, lone surrogates and direction overrides.
+        most: maximum number of characters; an ellipsis marks a cut.
 
     Returns:
-        The text with `\n` and tabs kept and every other such character replaced by U+FFFD.
+        The text, with such characters except `\n` and tabs replaced by U+FFFD.
     """
     cut = text if len(text) <= most else text[: most - 1] + "\u2026"
     return _HARMFUL.sub("\ufffd", cut.replace("\r\n", "\n").replace("\r", "\n"))
 
 
 def visible(text: str, most: int = _VISIBLE) -> str:
-    """A text to compare with its file: shortened, what cannot be seen but line ends as escapes."""
+    """A text to compare with its file: shortened, invisible characters except line ends escaped."""
     return "".join(
         character if character.isprintable() or character == "\n" else f"\\u{ord(character):04x}"
         for character in shortened(text, most)
@@ -41,27 +40,27 @@ def visible(text: str, most: int = _VISIBLE) -> str:
 
 
 def escaped(text: str, most: int = _ESCAPED) -> str:
-    """Somebody else's words within a sentence: one line, what is not printable as escapes."""
+    """Outside text within a sentence: one line, unprintable characters escaped."""
     return shortened(repr(text[: most + 1])[1:-1], most)
 
 
 def quoted(text: str, most: int = _QUOTED) -> str:
-    """A text in quotation marks within a sentence: shortened, what is not printable as escapes."""
+    """A quoted text within a sentence: shortened, unprintable characters escaped."""
     return repr(shortened(text, most))
 
 
 def shortened(text: str, most: int) -> str:
-    """A text of at most so many characters, and three dots for what was cut off."""
+    """The text, cut to a number of characters, with three dots for the rest."""
     return text if len(text) <= most else f"{text[:most]}..."
 
 
 def file_name(name: str) -> str:
-    """A file's name as Unicode; names may hold any bytes."""
+    """A file's name as Unicode; names may contain any bytes."""
     return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 def web_address(url: str | None) -> str | None:
-    """An http or https address fit for a link; None when it is anything else."""
+    """An http or https URL that is safe to link; None for anything else."""
     if url is None or _HARMFUL.search(url):
         return None
     try:

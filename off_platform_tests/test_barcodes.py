@@ -57,8 +57,8 @@ def test_one_product_has_one_spelling(code: str, expected: str) -> None:
 @pytest.mark.parametrize(
     "text", ["", " 3017620422003", "301-762", "3E+12", "٣٠١", "0000", "1" * 25, "../1", "1\n"]
 )
-def test_what_is_no_barcode_is_refused_in_a_sentence(text: str) -> None:
-    with pytest.raises(NotABarcodeError, match=r"is no barcode: .*\."):
+def test_a_text_that_is_not_a_barcode_is_refused_in_a_sentence(text: str) -> None:
+    with pytest.raises(NotABarcodeError, match=r"is not a barcode: .*\."):
         normal_form(text)
 
 

@@ -137,7 +137,7 @@ def test_options_choose(run: Run) -> None:
     assert len(labels) == 4
 
 
-def test_bins_are_chosen_by_what_lies_in_them(run: Run, sandbox: Sandbox) -> None:
+def test_bins_are_chosen_by_their_items(run: Run, sandbox: Sandbox) -> None:
     (differs,) = sandbox.bins.awkward["key and ASIN of an item differ"]
     _, out, _ = run("--sku", "ZZ00SANDBX", "--out", "photos")
     assert "1 of 1 candidates" in out
@@ -181,7 +181,7 @@ def test_the_cards_command_makes_the_same_set(run: Run, tmp_path: Path) -> None:
     assert tree(tmp_path / "few") == made
 
 
-def test_missing_objects_are_named_and_are_the_exit_code(run: Run, readable: Path) -> None:
+def test_missing_objects_are_reported_and_set_the_exit_code(run: Run, readable: Path) -> None:
     bucket = Path(shutil.copytree(readable, "bucket"))
     (bucket / "bin-images" / "00001.jpg").unlink()
     code, out, err = run("--n", "all", "--no-refresh", "--out", "photos", BINS_BUCKET="bucket")
@@ -194,7 +194,7 @@ def test_missing_objects_are_named_and_are_the_exit_code(run: Run, readable: Pat
     assert len(labels) == 36
 
 
-def test_a_second_run_has_what_is_new_changed_and_gone(run: Run, readable: Path) -> None:
+def test_a_second_run_follows_new_changed_and_removed_bins(run: Run, readable: Path) -> None:
     bucket = Path(shutil.copytree(readable, "bucket"))
     assert run("--n", "all", "--out", "photos", BINS_BUCKET="bucket")[0] == 0
     ids = [row[0] for row in duckdb.sql("SELECT id FROM 'photos/labels.parquet'").fetchall()]
@@ -289,7 +289,7 @@ def test_a_bucket_of_which_most_is_gone_leaves_the_tables(run: Run, readable: Pa
     assert {**after, VIEWS: ""} == {**before, VIEWS: ""}
 
 
-def test_fewer_bins_than_asked_for_are_reported(run: Run) -> None:
+def test_fewer_bins_than_requested_are_reported(run: Run) -> None:
     code, _, err = run("--n", "100000", "--out", "photos")
     assert code == 1
     assert "100,000 were asked for; only 37 fit." in err
@@ -339,7 +339,7 @@ def test_a_slip_is_one_sentence_and_costs_nothing(
         (["--split", "test", "--id-space", "pilot", "--difficulty", "hard"], "no bin fits"),
     ],
 )
-def test_a_choice_that_nothing_fits_is_one_sentence(
+def test_a_choice_without_matches_is_one_sentence(
     run: Run, words: list[str], sentence: str
 ) -> None:
     code, _, err = run(*words, "--out", "x")
@@ -375,7 +375,7 @@ def test_a_wrong_declaration_is_one_sentence(fresh: Run, toml: str, sentence: st
         ("empty", "has no bins below metadata/ and bin-images/; nothing was changed."),
     ],
 )
-def test_a_bucket_that_is_none_is_one_sentence(fresh: Run, bucket: str, sentence: str) -> None:
+def test_an_invalid_bucket_is_one_sentence(fresh: Run, bucket: str, sentence: str) -> None:
     Path("empty").mkdir()
     code, _, err = fresh("--n", "1", "--out", "x", BINS_BUCKET=bucket)
     assert code == 2
@@ -407,7 +407,7 @@ def test_another_bucket_than_the_tables_leaves_the_set_as_it_is(run: Run) -> Non
     assert "has no bins below" in err
     code, _, err = run("--n", "5", "--no-refresh", "--out", "photos", BINS_BUCKET="empty")
     assert code == 2
-    assert "none of 5 objects was found" in err
+    assert "none of 5 objects were found" in err
     assert {name: tree(Path("photos"))[name] for name in before} == before
 
 
@@ -416,13 +416,13 @@ def test_a_folder_with_other_things_is_refused_before_anything_is_fetched(fresh:
     Path("mine/notes.txt").write_text("mine")
     code, _, err = fresh("--n", "2", "--out", "mine")
     assert code == 2
-    assert "holds no image set" in err
+    assert "is not an image set" in err
     assert names_in("mine") == ["notes.txt"]
     assert "listed" not in err
     assert not list(Path("lake").rglob("*.parquet"))
 
 
-def test_files_of_the_user_beside_a_set_stay(run: Run) -> None:
+def test_files_of_the_user_next_to_a_set_stay(run: Run) -> None:
     run("--n", "5", "--layout", "files", "--out", "photos")
     Path("photos/notes.txt").write_text("mine")
     assert run("--n", "2", "--out", "photos")[0] == 0
@@ -444,7 +444,7 @@ def test_the_help_names_every_option() -> None:
         assert f"--{option} " in shown
 
 
-def test_the_card_names_every_file_and_what_was_reached(
+def test_the_card_lists_every_file_and_the_classes(
     run: Run, readable: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bucket = Path(shutil.copytree(readable, "bucket"))

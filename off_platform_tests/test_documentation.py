@@ -20,7 +20,7 @@ LINK = re.compile(r"\]\(([^)\s]+)\)")
 
 
 @pytest.mark.parametrize("name", pages())
-def test_made_pages_are_current(name: str) -> None:
+def test_generated_pages_are_current(name: str) -> None:
     path = ROOT / "docs" / name
     assert path.read_text(encoding="utf-8") == pages()[name], "run make docs"
 
@@ -31,12 +31,12 @@ def test_the_declared_sets_are_headed_by_all_options() -> None:
     assert tomllib.loads(with_reference(text)) == tomllib.loads(text)
 
 
-def test_producers_are_told_every_rule() -> None:
+def test_the_page_for_producers_has_every_rule() -> None:
     page = pages()["import_rules.md"]
     assert [rule.id for rule in RULES if f"| `{rule.id}` | {rule.level} |" not in page] == []
 
 
-def test_every_setting_is_told() -> None:
+def test_every_setting_is_documented() -> None:
     page = pages()["settings.md"]
     assert all(f"`OFF_PLATFORM_{name.upper()}`" in page for name in Settings.model_fields)
 

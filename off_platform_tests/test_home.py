@@ -73,7 +73,7 @@ def test_daemon_and_webserver_may_start_in_a_home_that_nobody_has_made(tmp_path:
 
 
 @pytest.mark.slow
-def test_first_commands_may_start_at_once_where_there_is_nothing(tmp_path: Path) -> None:
+def test_first_commands_may_start_concurrently(tmp_path: Path) -> None:
     assert not opened_at_once(tmp_path, "ours")
     assert revisions(tmp_path) == [1, 1, 1]
 
@@ -88,7 +88,7 @@ def test_a_home_is_prepared_where_its_settings_say(
     assert revisions(home) == [1, 1, 1]
 
 
-def test_a_home_that_is_prepared_remembers_which_failures_were_looked_at(
+def test_a_prepared_home_remembers_the_examined_failures(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Else Dagster's daemon warns at its first start, and leaves out what failed before that."""

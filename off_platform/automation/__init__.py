@@ -1,1 +1,1 @@
-"""Jobs, schedules, sensors and alerts: what runs without anybody watching."""
+"""Jobs, schedules, sensors and alerts: what runs unattended."""

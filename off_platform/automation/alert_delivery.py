@@ -1,7 +1,7 @@
-"""An alert on its way: repeats are held back; what could not be sent waits and is sent later.
+"""Delivery of alerts: repeats are suppressed, and unsent alerts are kept and sent later.
 
-State is stored in the instance's key-value store: sensors on runs have no state of their
-own, and go past a run whether or not its alert was sent. Where alerts go is `alert_senders.py`.
+State is stored in the instance's key-value store: run sensors have no state, and advance past a run
+whether or not its alert was sent. Where alerts go is `alert_senders.py`.
 """
 
 import json
@@ -20,9 +20,9 @@ from off_platform.automation.sending import NotSentError, PerhapsSentError
 from off_platform.settings import Settings
 from off_platform.words import counted
 
-# For each sender; those beyond are counted and summed up in one message.
+# Per sender; messages beyond it are counted and summed up in one message.
 MOST_WAITING = 500
-# What may have arrived is sent again with back-off: after 10, 20 and 40 minutes, then no more.
+# A message that may have arrived is sent again after 10, 20 and 40 minutes, then no more.
 MOST_REPEATS = 3
 REPEAT_SECONDS = 600
 # Dagster ends a tick after 60 s; a receiver that answers later is not waited for.
@@ -42,10 +42,10 @@ class Waiting:
     Attributes:
         sender: its name.
         message: what it is to send.
-        since: when it could not first, seconds since 1970.
-        tried: when it could not last.
-        perhaps: how often it was handed over without an answer.
-        more: how many messages it replaces, where it sums up those beyond the limit.
+        since: time of the first failure, in seconds since 1970.
+        tried: time of the latest failure.
+        perhaps: how often it was transmitted without an answer.
+        more: number of messages it stands for, if it sums up those beyond the limit.
     """
 
     sender: str
@@ -62,16 +62,15 @@ class Waiting:
 
 
 def deliver(settings: Settings, instance: dg.DagsterInstance, message: Message) -> str | None:
-    """Sends to all senders; what one cannot send waits for `deliver_waiting`.
+    """Sends to all senders; what one cannot send is kept for `deliver_waiting`.
 
-    A sender that has had the same message within the set time, or for which it waits already, is
-    left out.
+    A sender is skipped if it got the same message within the set time, or if it is waiting already.
 
     Returns:
-        Why it was sent to nobody; None when it was sent.
+        Why it was not sent; None when it was.
 
     Raises:
-        NotSentError: one could not send it, so that the tick fails and is seen.
+        NotSentError: a sender failed; the tick fails, which makes it visible.
     """
     senders = senders_from(settings)
     if not senders:
@@ -102,25 +101,25 @@ def deliver(settings: Settings, instance: dg.DagsterInstance, message: Message) 
 
 
 def deliver_waiting(settings: Settings, instance: dg.DagsterInstance) -> str:
-    """Sends what waits, what was tried longest ago first; each sender until it cannot.
+    """Sends the waiting messages, least recently tried first; a sender stops at its first failure.
 
-    Messages for a sender that is no longer configured wait until it is configured again.
+    Messages for a sender that is no longer configured are kept until it is configured again.
 
     Returns:
-        What became of it, a sentence.
+        The outcome, in a sentence.
 
     Raises:
-        NotSentError: a sender could not send; what it has not sent waits on.
+        NotSentError: a sender failed; its unsent messages are kept.
     """
     senders = {sender.name: sender for sender in senders_from(settings)}
     problems: dict[str, str] = {}
     sent, until = 0, time.monotonic() + SECONDS_A_TICK
     waits = _due(instance, senders)
     while waits and time.monotonic() < until:
-        # One of each receiver at a time: one that is late holds up no other.
+        # One message per receiver at a time: a slow receiver does not hold up the others.
         first = {each.sender: (slot, each) for slot, each in reversed(waits)}
         waits = [found for found in waits if found not in first.values()]
-        # Sent already where a tick ended between sending and forgetting.
+        # Already sent, if a tick ended between sending and forgetting.
         todo = [
             (senders[name], each.message)
             for name, (_, each) in first.items()
@@ -144,7 +143,7 @@ def deliver_waiting(settings: Settings, instance: dg.DagsterInstance) -> str:
 
 
 def _due(instance: dg.DagsterInstance, senders: Iterable[str]) -> list[tuple[str, Waiting]]:
-    """What may be sent now, by its place, what was tried longest ago first."""
+    """The messages that may be sent now, by slot, least recently tried first."""
     found = [(slot, each) for slot, each in _waiting(instance, senders).items()]
     due = [(slot, each) for slot, each in found if each.due <= time.time()]
     return sorted(due, key=lambda place: place[1].tried)
@@ -153,15 +152,15 @@ def _due(instance: dg.DagsterInstance, senders: Iterable[str]) -> list[tuple[str
 def _sent(
     instance: dg.DagsterInstance, todo: Sequence[tuple[Sender, Message]]
 ) -> Iterator[tuple[str, NotSentError | None]]:
-    """Sends to several receivers at the same time, and remembers when.
+    """Sends to several receivers concurrently, and records the time.
 
     Yields:
-        The name of each as it answers, and what went wrong.
+        The name of each as it answers, and its error.
     """
     answers: SimpleQueue[tuple[str, NotSentError | None]] = SimpleQueue()
     left = {sender.name: message for sender, message in todo}
     for sender, message in todo:
-        # A daemon: one that never ends must not keep the process from its end.
+        # A daemon thread: one that never ends must not keep the process alive.
         send = threading.Thread(target=_send, args=(sender, message, answers), daemon=True)
         send.start()
     until = time.monotonic() + SECONDS_TO_SEND
@@ -181,7 +180,7 @@ def _sent(
 def _send(
     sender: Sender, message: Message, answers: "SimpleQueue[tuple[str, NotSentError | None]]"
 ) -> None:
-    """Sends in a thread of its own; gives what went wrong."""
+    """Sends in a separate thread; puts the error, if any, into the queue."""
     problem: NotSentError | None = None
     try:
         sender.send(message)
@@ -210,7 +209,7 @@ def _summary_place(sender: str) -> str:
 
 
 def _waiting(instance: dg.DagsterInstance, senders: Iterable[str]) -> Mapping[str, Waiting]:
-    """What waits, by its place."""
+    """The waiting messages, by slot."""
     places = [place for name in senders for place in (*_places(name), _summary_place(name))]
     kept = instance.run_storage.get_cursor_values(set(places))
     found = {place: json.loads(kept[place]) for place in places if kept.get(place)}
@@ -221,7 +220,7 @@ def _waiting(instance: dg.DagsterInstance, senders: Iterable[str]) -> Mapping[st
 
 
 def _keep(instance: dg.DagsterInstance, waiting: Waiting) -> None:
-    """Puts it into a free place of its sender; where there is none, it is added to the summary."""
+    """Puts it into a free slot of its sender, or adds it to the summary if there is none."""
     with _keeping:
         taken = _waiting(instance, [waiting.sender])
         free = next((place for place in _places(waiting.sender) if place not in taken), None)
@@ -233,7 +232,7 @@ def _keep(instance: dg.DagsterInstance, waiting: Waiting) -> None:
 
 
 def _summed(before: Waiting | None, waiting: Waiting) -> Waiting:
-    """The message that sums up those beyond the limit, with one more."""
+    """The summary of the messages beyond the limit, with one more."""
     more = before.more + 1 if before else 1
     titles = f"{before.message.text}\n" if before else ""
     message = Message(
@@ -256,7 +255,7 @@ def _put(instance: dg.DagsterInstance, place: str, waiting: Waiting) -> None:
 
 
 def _forget(instance: dg.DagsterInstance, place: str, sent: Waiting) -> None:
-    """Frees a place, unless the summary there has grown since it was read."""
+    """Frees a slot, unless the summary in it has grown since it was read."""
     with _keeping:
         now = _waiting(instance, [sent.sender]).get(place)
         if now is None or now.more == sent.more:

@@ -1,6 +1,6 @@
-"""Why apprise could not send: it gives true or false, and the reason to its log alone.
+"""Why apprise could not send: it returns true or false, and only logs the reason.
 
-What it logs, and what urllib3 logs below it, contains URLs; it is heard here and goes no further.
+Log records of apprise and urllib3 contain URLs; they are read here and go no further.
 """
 
 import logging
@@ -24,11 +24,11 @@ _STATUS = re.compile(r"error=([0-9]{3})\b")
 
 @dataclass
 class Outcome:
-    """What was heard while one alert was sent.
+    """What was logged while one alert was sent.
 
     Attributes:
-        statuses: of answers that refused it.
-        errors: that apprise handled when it logged something.
+        statuses: status codes of answers that refused it.
+        errors: exceptions that apprise was handling when it logged something.
     """
 
     statuses: list[int] = field(default_factory=list)
@@ -54,7 +54,7 @@ _current: ContextVar[Outcome | None] = ContextVar("off_platform_alert_outcome", 
 
 @contextmanager
 def heard() -> Iterator[Outcome]:
-    """Hears what apprise says in this thread."""
+    """Reads the log of apprise in this thread."""
     _listen()
     outcome = Outcome()
     token = _current.set(outcome)
@@ -68,7 +68,7 @@ def heard() -> Iterator[Outcome]:
 def _listen() -> None:
     spoken = logging.getLogger("apprise")
     spoken.addFilter(_note)
-    # A mail that was refused is said at this level alone.
+    # Only at this level is a refused mail logged.
     spoken.setLevel(logging.DEBUG)
     logging.getLogger("urllib3.connectionpool").addFilter(lambda _: _current.get() is None)
 
@@ -83,11 +83,11 @@ def _note(record: logging.LogRecord) -> bool:
 
 
 def _is_unanswered(error: BaseException) -> bool:
-    """Whether all had been handed over when it failed."""
+    """Whether everything had been transmitted when it failed."""
     if isinstance(error, ConnectTimeout):
         return False
     if isinstance(error, TimeoutError | smtplib.SMTPServerDisconnected):
-        # `data` of smtplib hands the mail over.
+        # `data` of smtplib transmits the mail.
         return any(frame.f_code.co_name == "data" for frame, _ in walk_tb(error.__traceback__))
     cause = error.args[0] if error.args else None
     if isinstance(cause, MaxRetryError):

@@ -1,6 +1,6 @@
-"""A secret of a sender: what is set, or what a secret of AWS Secrets Manager that is named holds.
+"""A sender's secret: the setting itself, or the content of the AWS secret that it names.
 
-Who uses them is `alert_senders.py`.
+`alert_senders.py` uses them.
 """
 
 import warnings

@@ -1,7 +1,7 @@
 """Where alerts go: the services that apprise knows by their URLs, and topics of AWS SNS.
 
-What apprise does is in `apprise_services.py`; what could not be sent is kept, and sent again, by
-`alert_delivery.py`. A URL is a secret: no message and no log contains one.
+Sending by apprise is in `apprise_services.py`; `alert_delivery.py` keeps unsent alerts and sends
+them again. A URL is a secret: no message and no log contains one.
 """
 
 from collections import Counter
@@ -23,14 +23,14 @@ class Sender(Protocol):
 
     @property
     def name(self) -> str:
-        """What people call the receiver."""
+        """The receiver's name in messages."""
 
     def send(self, message: Message) -> None:
         """Sends it.
 
         Raises:
             NotSentError: it could not be sent.
-            PerhapsSentError: it may have been; to send it again at once would repeat it.
+            PerhapsSentError: it may have been sent; sending it again at once could repeat it.
         """
 
 
@@ -81,10 +81,10 @@ class Sns:
 
 
 def senders_from(settings: Settings) -> list[Sender]:
-    """The receivers that are set.
+    """The configured receivers.
 
-    Each is called by its scheme, and a further one of the same scheme by its number, too: what
-    waits for a receiver is sent once its URL is corrected.
+    Each is named after its scheme, and a further one of the same scheme has a number: so its
+    waiting alerts are sent once its URL is corrected.
     """
     found: list[Sender] = []
     seen: Counter[str] = Counter()
@@ -98,7 +98,7 @@ def senders_from(settings: Settings) -> list[Sender]:
 
 
 def demand_known(settings: Settings) -> None:
-    """Refuses receivers that no alert could be sent to; a named secret is read when it is used.
+    """Refuses receivers that cannot work; a named secret is read when it is used.
 
     Raises:
         WrongSettingError: which, and why, without its URL.

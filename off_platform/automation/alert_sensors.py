@@ -1,6 +1,6 @@
-"""Alerts on runs and on assets that are late: sensors that read what Dagster knows.
+"""Alerts on runs and on assets that are late: sensors that read Dagster's records.
 
-What a message says is `alerts.py`, how it gets there `alert_delivery.py`. Open-source Dagster has
+`alerts.py` writes the messages, `alert_delivery.py` sends them. Open-source Dagster has
 no alerts on asset checks; the runs' own check evaluations are read instead.
 """
 
@@ -29,7 +29,7 @@ def alert_sensors(settings: Settings, *, running: bool) -> list[dg.SensorDefinit
     """On runs that succeeded or failed, assets that are late, sensors that fail; unsent alerts.
 
     Raises:
-        off_platform.settings.WrongSettingError: no alert could be sent to a receiver that is set.
+        off_platform.settings.WrongSettingError: no alert could be sent to a configured receiver.
     """
     demand_known(settings)
     status = dg.DefaultSensorStatus.RUNNING if running else dg.DefaultSensorStatus.STOPPED
@@ -88,7 +88,7 @@ def _on_runs(
 ) -> dg.SensorDefinition:
     """The sensor that reports runs which ended in a status."""
 
-    # A reason to skip would end the tick after this run, however many more ended.
+    # A skip reason would end the tick after this run, even if more runs have ended.
     @dg.run_status_sensor(
         run_status=of,
         name=name,
@@ -116,8 +116,8 @@ def _ended(context: dg.RunStatusSensorContext) -> RunEnded:
         )
         if entry.dagster_event
     ]
-    # An attempt that is followed by another has not decided what becomes of the run; what its
-    # checks found is reported by it, as the next may start after them.
+    # An attempt that is retried has not decided the outcome of the run. Its failed checks are
+    # reported nevertheless, as the retry may start after them.
     is_failed = run.status == dg.DagsterRunStatus.FAILURE and run.tags.get(WILL_RETRY) != "true"
     checks = [_failed(each) for each in evaluations if not each.passed]
     return RunEnded(
@@ -130,7 +130,7 @@ def _ended(context: dg.RunStatusSensorContext) -> RunEnded:
 
 
 def _named(run: dg.DagsterRun) -> str:
-    """The run's job; where somebody, or a condition, picked assets, Dagster's own is hidden."""
+    """The run's job; Dagster's internal job for selected assets is not shown."""
     picked = sorted(key.to_user_string() for key in run.asset_selection or ())
     return ", ".join(picked) if picked and run.job_name.startswith("__") else run.job_name
 
@@ -150,7 +150,7 @@ def _failed(evaluation: dg.AssetCheckEvaluation) -> Failed:
 
 
 def _why(context: dg.RunStatusSensorContext, checks: Sequence[Failed]) -> str:
-    """The first failed step's own sentence; a blocking check has said what is wrong itself."""
+    """The message of the first failed step; a blocking check has already reported the problem."""
     for entry in context.instance.all_logs(
         context.dagster_run.run_id, of_type=dg.DagsterEventType.STEP_FAILURE
     ):
@@ -162,4 +162,4 @@ def _why(context: dg.RunStatusSensorContext, checks: Sequence[Failed]) -> str:
         if error.cls_name == "DagsterAssetCheckFailedError" and checks:
             return f"the step {event.step_key} was stopped by a check."
         return f"{event.step_key}: {own_sentence(error)[:MOST_REASON]}"
-    return "it did not get to its first step; see its log."
+    return "it failed before its first step; see its log."

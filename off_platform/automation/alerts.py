@@ -1,6 +1,6 @@
-"""What is worth a message, and how it reads. Pure: who sends it is `alert_senders.py`.
+"""What is reported, and the text of the messages. Pure: `alert_senders.py` sends them.
 
-A run is reported once: its failure, failed checks of error level, and frequent warnings.
+A run is reported once: its failure, its failed checks of error level, and frequent warnings.
 """
 
 import hashlib
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from off_platform.words import counted
 
-# Senders have limits of their own; Slack's is 40,000 characters, a person's is shorter.
+# Senders have their own limits; Slack's is 40,000 characters, a reader's is lower.
 MOST_CHECKS = 12
 MOST_TEXT = 6_000
 MOST_EXAMPLES = 5
@@ -22,11 +22,11 @@ class Failed:
     """A check that did not pass.
 
     Attributes:
-        asset: which it belongs to.
+        asset: the asset it belongs to.
         check: its name.
         is_error: whether it is of error level.
-        what: what it says of itself.
-        share: of what was looked at that broke it, where that is known.
+        what: its message.
+        share: share of the rows that break it, if known.
         examples: a few, with their rows.
     """
 
@@ -45,9 +45,9 @@ class RunEnded:
     Attributes:
         job: its job, or its assets where they were picked.
         run_id: its id.
-        partition: of its assets, where they have one.
-        failed: why it failed, a sentence; None when it did not.
-        checks: those that did not pass.
+        partition: of its assets, if they have one.
+        failed: why it failed, in a sentence; None when it succeeded.
+        checks: the failed checks.
     """
 
     job: str
@@ -64,10 +64,10 @@ class Message:
     Attributes:
         title: one line.
         text: what, where, how many, examples, what to do.
-        link: into the UI; empty where its address is not set.
-        same_as: two messages with the same are repeats of each other.
-        key: of this alert alone; each try to send it has the same.
-        had: digests of those recipients of a receiver that accepted it.
+        link: into the UI; empty if its URL is not set.
+        same_as: messages with an equal value are repeats of each other.
+        key: unique to this alert; the same for each attempt to send it.
+        had: digests of the recipients of a receiver that have accepted it.
     """
 
     title: str
@@ -82,8 +82,8 @@ def message_of(run: RunEnded, *, warning_share: float, ui: str) -> Message | Non
     """The message of a run; None when there is nothing to report.
 
     Args:
-        run: that ended.
-        warning_share: a warning is worth a message when a larger share broke it.
+        run: the run.
+        warning_share: a warning is reported when a larger share of the rows breaks it.
         ui: address of the UI, or empty.
     """
     reported = [
@@ -106,10 +106,10 @@ def message_of(run: RunEnded, *, warning_share: float, ui: str) -> Message | Non
 
 
 def late_message(assets: Mapping[str, str], *, ui: str) -> Message:
-    """The message that assets are older than they may be.
+    """The message that assets are late.
 
     Args:
-        assets: name -> what is known of their age.
+        assets: name -> a phrase about their age.
         ui: address of the UI, or empty.
     """
     lines = [f"- {name}: {what}" for name, what in sorted(assets.items())]
@@ -123,12 +123,12 @@ def late_message(assets: Mapping[str, str], *, ui: str) -> Message:
 
 
 def tick_message(name: str, number: int, why: str | None, *, ui: str) -> Message:
-    """The message that a sensor or schedule fails, or works again.
+    """The message that a sensor or schedule fails or works again.
 
     Args:
-        name: of it.
-        number: how many times it began to fail.
-        why: the message of the error; None when it works again.
+        name: of the sensor or schedule.
+        number: how many times it has begun to fail.
+        why: the error's message; None when it works again.
         ui: address of the UI, or empty.
     """
     link = f"{ui.rstrip('/')}/automation" if ui else ""
@@ -171,7 +171,7 @@ def _of_checks(reported: Sequence[Failed]) -> list[str]:
 
 
 def _what_to_do(run: RunEnded, link: str) -> str:
-    # A run that failed before its checks has no report, and the producer no part in it.
+    # A run that failed before its checks has no report, and it is not the producer's fault.
     if run.job == "imports" and run.partition and run.checks:
         where = f"imports/{run.partition}/report.html in the lake"
         return f"What to do: send the report, {where}, to the producer; it says how to fix each."
@@ -180,9 +180,9 @@ def _what_to_do(run: RunEnded, link: str) -> str:
 
 
 def _same_as(run: RunEnded, reported: Iterable[Failed]) -> str:
-    """The same job, of the same file or partition, with the same checks failing.
+    """The same job on the same file or partition, with the same checks failing.
 
-    Files of the same name with other bytes are others: two producers may use one name.
+    Files of one name with different bytes are different: two producers may use one name.
     """
     failure = re.sub(r"[0-9]+", "0", run.failed or "")
     checks = (f"{check.asset}:{check.check}" for check in reported)
@@ -194,5 +194,5 @@ def _digest(parts: Iterable[str]) -> str:
 
 
 def bounded(text: str) -> str:
-    """As much of a text as is sent."""
+    """The text, cut to what is sent."""
     return text if len(text) <= MOST_TEXT else f"{text[:MOST_TEXT]} ..."

@@ -1,6 +1,6 @@
-"""Sends alerts by apprise: what a URL means, how a message reads there, and what became of it.
+"""Sends alerts by apprise: the meaning of a URL, the message's form, and the outcome.
 
-Loaded only where there is such a URL: apprise takes 0.3 s. No message of an error has the URL.
+Loaded only if there is such a URL: apprise takes 0.3 s. No error message contains the URL.
 """
 
 import difflib
@@ -23,9 +23,9 @@ from off_platform.settings import TOPIC
 # Their URLs hold keys of AWS, which belong in the standard AWS chain.
 _WITH_AWS_KEYS = {"sns", "ses", "awswhatsapp"}
 _OF_THIS_MACHINE = {"localhost", "127.0.0.1", "::1"}
-# What apprise's JSON has is renamed or left out (an empty name) by these; a URL may change them.
+# Fields of apprise's JSON are renamed, or omitted (empty name), by these; a URL may change them.
 _JSON_FIELDS = {"message": "text", "version": "", "attachments": "", "type": ""}
-# In Discord or Mattermost these reach everybody; a zero-width space takes that from them.
+# In Discord or Mattermost these notify everybody; a zero-width space prevents that.
 _MENTION = re.compile(r"@(?=(?:everyone|here|channel|all)\b)", re.IGNORECASE)
 
 
@@ -38,8 +38,8 @@ def send(url: str, name: str, message: Message) -> None:
 
     Args:
         url: of apprise, or the name of the secret that holds it.
-        name: what people call the receiver.
-        message: of which `had` names the recipients that have it already.
+        name: the receiver's name in messages.
+        message: its `had` names the recipients that have it already.
 
     Raises:
         NotSentError: it could not be sent.
@@ -67,10 +67,10 @@ def send(url: str, name: str, message: Message) -> None:
 
 
 def service_of(url: str) -> Any:
-    """Apprise's service of a URL, with our timeouts, and without redirects and own retries.
+    """Apprise's service of a URL, with our timeouts, without redirects and without its retries.
 
     Raises:
-        WrongUrlError: apprise does not know it, or it is not safe.
+        WrongUrlError: apprise does not support it, or it is not safe.
     """
     scheme = url.partition(":")[0].lower()
     if scheme in _WITH_AWS_KEYS:
@@ -93,14 +93,14 @@ def service_of(url: str) -> Any:
     is_open = getattr(service, "secure_mode", "") == "insecure" and service.password
     if is_open and service.host not in _OF_THIS_MACHINE:
         raise WrongUrlError(f"{scheme}:// would send its password unencrypted; use {scheme}s://")
-    # A retry of apprise's own would repeat what got no answer.
+    # A retry by apprise would repeat a message that got no answer.
     service.retry = 0
     if not _has(url, "cto"):
         service.socket_connect_timeout = SECONDS
     if not _has(url, "rto"):
         service.socket_read_timeout = SECONDS
     if not _has(url, "overflow"):
-        # As is, a service with a limit would refuse a long text for ever.
+        # Otherwise a service with a length limit would refuse a long text every time.
         service.overflow_mode = OverflowMode.TRUNCATE
     return service
 
@@ -111,9 +111,9 @@ def _has(url: str, name: str) -> bool:
 
 @cache
 def _services() -> dict[str, str]:
-    """The schemes that apprise knows, each with the page that describes its URLs."""
+    """The schemes that apprise supports, each with the page that describes its URLs."""
     with warnings.catch_warnings():
-        # apprise looks whether Python has `imghdr` still.
+        # apprise tries to import `imghdr`, which is deprecated.
         warnings.simplefilter("ignore", DeprecationWarning)
         plugins: Any = NotificationManager()  # type: ignore[no-untyped-call]
         return {scheme: str(plugins[scheme].setup_url) for scheme in sorted(plugins.schemas())}
@@ -132,7 +132,7 @@ def _why_unknown(scheme: str, services: Mapping[str, str]) -> str:
 
 
 def _without_repeats(service: Any, message: Message) -> set[str]:
-    """Has a service pass over the recipients that have the alert; gives them, as it goes on."""
+    """Makes a service skip recipients that have the alert; returns them, updated as it sends."""
     had = set(message.had)
 
     def is_delivered(key: Any, per_message: bool = False) -> bool:  # noqa: ARG001, FBT001, FBT002 - apprise's

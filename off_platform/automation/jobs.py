@@ -1,4 +1,4 @@
-"""The jobs that run without anybody watching, selected by tags; no wing is imported here."""
+"""The unattended jobs, selected by tags; no wing is imported here."""
 
 from collections.abc import Mapping
 from datetime import date
@@ -18,10 +18,10 @@ def _job(
     selection: dg.AssetSelection | None = None,
     config: dg.PartitionedConfig[Any] | None = None,
 ) -> Any:
-    """A job of the assets that are tagged with its name, or of those selected.
+    """A job of the assets tagged with its name, or of a selection.
 
-    Its steps share one process: they are short, and each new process costs seconds to start. The
-    class of such jobs is not published by Dagster.
+    Its steps share one process: they are short, and a new process takes seconds to start. Dagster
+    does not publish the class of such jobs.
     """
     return dg.define_asset_job(
         name,
@@ -34,24 +34,24 @@ def _job(
 
 monthly = _job(
     "monthly",
-    "Once a month: look at the key list, copy it, index it, compare it; read the products dump, if "
-    "one is set; list the bins, fetch what is new, make their tables.",
+    "Once a month: observe, copy, index and compare the key list; read the products dump, if one "
+    "is set; list the bins, fetch new ones and build their tables.",
     dg.AssetSelection.tag(RUNS, "monthly") | dg.AssetSelection.assets("data_keys"),
 )
 # Not `products`: a job may not be named like an asset.
 products_dump = _job(
     "products_dump",
-    "Read the products dump that the settings name, between two months.",
+    "Read the configured products dump, between two monthly runs.",
     dg.AssetSelection.assets("products"),
 )
 imports = _job(
     "imports",
-    "Take in one import: keep it, look at every record, write the report, and bring the newest "
-    "record of each product up to date.",
+    "Import one file: store it, check every record, write the report, and update the newest "
+    "record of each product.",
 )
 observe_key_list = _job(
     "observe_key_list",
-    "Look at the key list upstream: a new ETag is a new version.",
+    "Observe the key list upstream: a new ETag is a new version.",
     dg.AssetSelection.assets("data_keys"),
 )
 
@@ -60,22 +60,22 @@ def jobs(declared: Path) -> list[Any]:
     """All jobs.
 
     Args:
-        declared: the file that declares the image sets; it fills in their launchpads.
+        declared: the file that declares the image sets; it pre-fills their launchpads.
 
     Raises:
-        off_platform.image_sets.declared.WrongDeclarationError: the file is wrong.
+        off_platform.image_sets.declared.WrongDeclarationError: the file is invalid.
     """
     return [
         monthly,
         products_dump,
         _job(
             "image_sets",
-            "Make or refresh an image set: choose, fetch, verify.",
+            "Build or refresh an image set: choose, fetch, verify.",
             config=_as_declared(declared, "images", "image_set"),
         ),
         _job(
             "bin_image_sets",
-            "Make or refresh an image set of bins: choose, fetch, verify, label.",
+            "Build or refresh an image set of bins: choose, fetch, verify, label.",
             config=_as_declared(declared, "bins", "bin_image_set"),
         ),
         imports,
@@ -84,7 +84,7 @@ def jobs(declared: Path) -> list[Any]:
 
 
 def _as_declared(declared: Path, wing: str, asset: str) -> dg.PartitionedConfig[Any]:
-    """A set's options as they are declared, for its launchpad, where they can be varied."""
+    """A set's declared options, for its launchpad."""
     sets = declared_sets(declared, wing)
     return dg.PartitionedConfig(
         image_sets(declared, wing),
@@ -95,7 +95,7 @@ def _as_declared(declared: Path, wing: str, asset: str) -> dg.PartitionedConfig[
 
 
 def _options(declared: Mapping[str, Any]) -> dict[str, Any]:
-    """Options as the asset takes them: days as text, and no number for all there are."""
+    """Options as the asset's config has them: days as text, `all` as a missing number."""
     options = {
         name: value.isoformat() if isinstance(value, date) else value
         for name, value in declared.items()

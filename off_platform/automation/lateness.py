@@ -1,6 +1,6 @@
-"""Which assets are late, and since when: what Dagster's freshness daemon found, in words.
+"""Which assets are late, and since when: the findings of Dagster's freshness daemon, in words.
 
-How old what the schedule makes may be is said here; other assets have a policy of their own.
+The policy of scheduled assets is here; other assets declare theirs.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,17 +13,17 @@ from off_platform.automation.jobs import monthly
 from off_platform.automation.schedules import MONTHLY_SCHEDULE, month_of
 from off_platform.partitions import MONTHS, RUNS
 
-# A month is made on its 4th day: 31 days later at most comes the next, and some days of grace.
+# A month is built on its 4th day: the next is at most 31 days later, plus some days of grace.
 MONTHLY = dg.FreshnessPolicy.time_window(
     fail_window=timedelta(days=37), warn_window=timedelta(days=33)
 )
-# How long after its schedule was due a month may still be made, by a retry or a person.
+# How long after its scheduled time a month may still be built, by a retry or by hand.
 GRACE = timedelta(days=6)
 _TICK = "%Y-%m-%d %H:%M"
 
 
 def with_monthly_freshness(assets: Sequence[dg.AssetsDefinition]) -> list[dg.AssetsDefinition]:
-    """The same assets; what the schedule makes has a freshness policy."""
+    """The same assets, of which the scheduled ones have a freshness policy."""
 
     def expected(spec: dg.AssetSpec) -> dg.AssetSpec:
         return dg.apply_freshness_policy(spec, MONTHLY) if _is_scheduled(spec.tags) else spec
@@ -40,19 +40,19 @@ def late_assets(
 ) -> Mapping[str, str]:
     """The assets that are older than their freshness policies allow.
 
-    What the schedule makes is late as well when it was not made once in that time: of assets that
-    were never made, Dagster only says that their freshness is unknown. A month that was not made is
-    late though an older one was made again, which Dagster takes for fresh. What waits for people,
-    such as an import, is not late before there was one.
+    A scheduled asset that was never built is late once that time has passed; Dagster only reports
+    its freshness as unknown. A missing month is late even if an older one was rebuilt, which
+    Dagster considers fresh. An asset that depends on people, such as an import, is not late before
+    the first one.
 
     Args:
-        repository: which has the assets.
-        instance: where the freshness daemon keeps what it found.
+        repository: with the assets.
+        instance: where the freshness daemon stores its findings.
         now: the time.
 
     Returns:
-        Name -> when it was made last, how long ago that is, and how old it may be; or which month
-        was not made.
+        Name -> when it was last built, how long ago that was, and how old it may be; or which month
+        is missing.
     """
     nodes = {node.key: node for node in repository.asset_graph.asset_nodes}
     allowed = {key: window for key, node in nodes.items() if (window := _window(node))}
@@ -66,16 +66,16 @@ def late_assets(
             ago = _ago(datetime.fromtimestamp(made.timestamp, UTC), now)
             late[name] = f"last made {ago}; {most}"
         elif state == "UNKNOWN" and is_scheduled and now - record.updated_at > allowed[key]:
-            late[name] = f"never made, and looked for since {_ago(record.updated_at, now)}; {most}"
+            late[name] = f"never built, expected since {_ago(record.updated_at, now)}; {most}"
         elif made and due and nodes[key].partitions_def == MONTHS:
             month = month_of(due)
             if month not in instance.get_materialized_partitions(key):
-                late[name] = f"{month[:7]} was not made; its schedule was due {_ago(due, now)}"
+                late[name] = f"{month[:7]} was not built; it was scheduled for {_ago(due, now)}"
     return late
 
 
 def _due(repository: dg.RepositoryDefinition, now: datetime) -> datetime | None:
-    """When the schedule was to make the month of a moment; None where there is time left."""
+    """When the month of a moment was scheduled; None if there is time left."""
     cron = repository.get_schedule_def(MONTHLY_SCHEDULE).cron_schedule
     start = now.astimezone(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
     # The only published way to ask Dagster for the ticks of a cron expression.
@@ -88,7 +88,7 @@ def _due(repository: dg.RepositoryDefinition, now: datetime) -> datetime | None:
 
 
 def _window(node: Any) -> timedelta | None:
-    """How old an asset may be; Dagster does not publish the class of policies that have it."""
+    """How old an asset may be; Dagster does not publish the policy's class."""
     window = getattr(node.freshness_policy, "fail_window", None)
     return window.to_timedelta() if window else None
 

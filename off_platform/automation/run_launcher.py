@@ -1,7 +1,7 @@
-"""Dagster's default run launcher, which also knows whether the worker of a run is still there.
+"""Dagster's default run launcher, which also checks whether the worker of a run is alive.
 
-Without that, a run whose process died with its machine stays STARTED for ever. Named by
-`dagster.yaml`; Dagster's run monitoring asks it, ends such runs, and retries them.
+Without the check, a run whose process died with its machine stays STARTED forever. Configured in
+`dagster.yaml`; Dagster's run monitoring calls it, ends such runs and retries them.
 """
 
 import time
@@ -12,9 +12,9 @@ from dagster._core.launcher import CheckRunHealthResult, DefaultRunLauncher, Wor
 from dagster._grpc.types import CanCancelExecutionRequest, CanCancelExecutionResult
 from dagster._serdes import ConfigurableClassData, deserialize_value
 
-from off_platform.automation.workers import BEAT_SECONDS, is_alive, sign_of_life, worker_of
+from off_platform.automation.workers import BEAT_SECONDS, heartbeat, is_alive, worker_of
 
-# Longer than a beat by far: a busy machine is late, and a database may be away for a moment.
+# Much longer than a heartbeat: a busy machine is late, and a database may be briefly unavailable.
 SILENT_SECONDS = 4.5 * BEAT_SECONDS
 CODE_SERVER_SECONDS = 5
 
@@ -22,25 +22,25 @@ CODE_SERVER_SECONDS = 5
 class WatchfulRunLauncher(DefaultRunLauncher):
     """Launches runs as Dagster's default launcher does, and checks their workers.
 
-    A worker in the same place, that is boot and container, is looked up in the process table, so
-    that a paused one is not taken for dead. Of another one, signs of life are awaited; where they
-    stop, its code server is asked for the process.
+    A worker of the same boot and container is looked up in the process table, so a paused one is
+    not taken for dead. For any other, heartbeats are expected; if they stop, its code server is
+    asked for the process.
     """
 
     def __init__(self, inst_data: ConfigurableClassData | None = None) -> None:
         """See Dagster's own."""
         super().__init__(inst_data)
-        # Run -> its last sign of life, and when it was new here: clocks of machines differ.
+        # Run -> its last heartbeat, and when it was first seen here: clocks of machines differ.
         self._signs: dict[str, tuple[str, float]] = {}
 
     @property
     def supports_check_run_worker_health(self) -> bool:
-        """So that run monitoring asks."""
+        """Makes run monitoring call the check."""
         return True
 
     def check_run_worker_health(self, run: dg.DagsterRun) -> CheckRunHealthResult:
-        """Whether the worker of a run that has begun is there."""
-        sign = sign_of_life(self._instance, run.run_id)
+        """Whether the worker of a started run is alive."""
+        sign = heartbeat(self._instance, run.run_id)
         worker = worker_of(sign)
         alive = is_alive(worker) if worker else None
         if alive is None:
@@ -52,7 +52,7 @@ class WatchfulRunLauncher(DefaultRunLauncher):
         return CheckRunHealthResult(WorkerStatus.FAILED, f"{which} of the run is gone")
 
     def _was_heard(self, run_id: str, sign: str) -> bool:
-        """Whether there was a new sign of life lately; at first, there always was."""
+        """Whether there was a recent heartbeat; true at the first call."""
         now = time.monotonic()
         if self._signs.get(run_id, (None, 0.0))[0] != sign:
             self._signs[run_id] = (sign, now)

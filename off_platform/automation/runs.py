@@ -1,4 +1,4 @@
-"""Dagster's jobs run in this process: quietly, kept for the UI, with failures as sentences."""
+"""Runs Dagster's jobs in this process: quietly, stored for the UI, with failures as sentences."""
 
 import builtins
 import re
@@ -30,35 +30,35 @@ _QUIET_INSTANCE = {"telemetry": {"enabled": False}, "nux": {"enabled": False}}
 # There, Dagster's home determines where its state is stored.
 _PLACES = ("storage", "local_artifact_storage", "compute_logs")
 _STORAGE = {"module": "off_platform.automation.state_storage", "class": "LockedSqliteStorage"}
-# Dagster and DuckDB keep Ctrl-C to themselves.
+# Dagster and DuckDB convert Ctrl-C to errors of their own.
 _INTERRUPTED = ("DagsterExecutionInterrupted", "Query interrupted")
-# What ends a run on purpose, and what Ctrl-C becomes.
+# Errors that end a run on purpose, and those that Ctrl-C becomes.
 _VERDICTS = {"DagsterAssetCheckFailedError", "Failure", "DagsterExecutionInterruptedError"}
 _CLASS = re.compile(r"^[\w.]*Error: ")
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
 class UnforeseenRunError(RuntimeError):
-    """A step failed by an error that nobody foresaw; the message is its traceback."""
+    """A step failed with an unexpected error; the message is its traceback."""
 
 
 def home_of(settings: Settings) -> Path:
-    """Dagster's state: where `dagster.yaml` is, else below var; the sandbox's is separate."""
+    """Dagster's home: the folder of `dagster.yaml`, or below var; the sandbox's is separate."""
     if not settings.sandbox and Path("dagster.yaml").exists():
         return Path.cwd()
     home = DAGSTER_HOME if settings.sandbox else ELSEWHERE
     home.mkdir(parents=True, exist_ok=True)
     with locked(home, wait=True):
-        # Whoever reads it meanwhile reads a whole one.
+        # Concurrent readers see a complete file.
         (home / "dagster.yaml.part").write_text(_settings_apart(home))
         (home / "dagster.yaml.part").replace(home / "dagster.yaml")
     return home
 
 
 def prepared_home(settings: Settings) -> Path:
-    """Makes Dagster's home, so that processes which open it find it made.
+    """Creates Dagster's home before several processes open it.
 
-    On Postgres several that make its tables at once break it; SQLite files are locked meanwhile.
+    On Postgres, processes that create its tables concurrently break it; SQLite files are locked.
     """
     with opened_home(settings) as instance:
         _watch_for_failures(instance)
@@ -66,10 +66,10 @@ def prepared_home(settings: Settings) -> Path:
 
 
 def _watch_for_failures(instance: dg.DagsterInstance) -> None:
-    """Dagster's daemon retries the runs that fail from here on.
+    """Makes Dagster's daemon retry the runs that fail from now on.
 
-    It would set these marks itself when it first looks, with a warning for each, and leave out what
-    failed before that.
+    Otherwise the daemon sets these cursors when it first starts, with a warning for each, and skips
+    earlier failures.
     """
     marks = {
         f"EVENT_LOG_CONSUMER_CURSOR-{name}" for name in ("PIPELINE_FAILURE", "PIPELINE_SUCCESS")
@@ -81,7 +81,7 @@ def _watch_for_failures(instance: dg.DagsterInstance) -> None:
 
 
 def of_an_operator(settings: Settings) -> Settings:
-    """The settings of a run from the command line, which may read any file that its user may."""
+    """The settings of a run from the command line, which may read any file that its user can."""
     return settings.model_copy(update={"import_folders": "/"})
 
 
@@ -89,8 +89,8 @@ def of_an_operator(settings: Settings) -> Settings:
 def opened_home(settings: Settings) -> Iterator[dg.DagsterInstance]:
     """Dagster's home, for runs in this process.
 
-    What they print goes to the terminal and is not captured: Dagster captures with two child
-    processes per stream, which print tracebacks of their own at Ctrl-C.
+    Their output goes to the terminal and is not captured: Dagster captures with two child processes
+    per stream, which print tracebacks at Ctrl-C.
     """
     uncaptured = {"module": "dagster._core.storage.noop_compute_log_manager"}
     uncaptured["class"] = "NoOpComputeLogManager"
@@ -100,7 +100,7 @@ def opened_home(settings: Settings) -> Iterator[dg.DagsterInstance]:
 
 
 def _settings_apart(home: Path) -> str:
-    """What `dagster.yaml` says, where there is one; the places are below the home."""
+    """The content of `dagster.yaml`, if it exists, with storage below the home."""
     path = Path("dagster.yaml")
     said = yaml.safe_load(path.read_text()) if path.exists() else _QUIET_INSTANCE
     of = {name: each for name, each in said.items() if name not in _PLACES}
@@ -116,18 +116,18 @@ def run_job(
     partition: str | None = None,
     config: Mapping[str, Any] | None = None,
 ) -> dg.ExecuteInProcessResult:
-    """Runs a job to its end, whatever becomes of it.
+    """Runs a job to its end, whatever the outcome.
 
     Args:
-        defs: which have it.
-        instance: where the run is kept.
+        defs: with the job.
+        instance: where the run is stored.
         job: its name.
         partition: of its assets.
         config: of its assets, by name.
 
     Raises:
-        KeyboardInterrupt: somebody pressed Ctrl-C.
-        UnforeseenRunError: a step failed by an error of the platform's own.
+        KeyboardInterrupt: on Ctrl-C.
+        UnforeseenRunError: a step failed with an unexpected error.
     """
     ops = {name: {"config": dict(of_asset)} for name, of_asset in (config or {}).items()}
     run_id = str(uuid4())
@@ -141,10 +141,10 @@ def run_job(
             raise_on_error=False,
             run_id=run_id,
             tags={
-                # The UI's pages of jobs ask for these.
+                # The UI's job pages need these.
                 ".dagster/repository": f"{repository}@{CODE_LOCATION}",
                 "dagster/code_location": CODE_LOCATION,
-                # The daemon would run it with rights and settings of its own.
+                # The daemon would retry it with its own rights and settings.
                 "dagster/max_retries": "0",
             },
         )
@@ -157,9 +157,9 @@ def run_job(
 
 
 def _name_location(instance: dg.DagsterInstance, repository: str, entry: dg.EventLogEntry) -> None:
-    """As a run starts, notes which code location it is of: the UI's timeline leaves out others.
+    """Sets the code location of a starting run: the UI's timeline omits runs without one.
 
-    A run that is executed in this process has no origin, and Dagster publishes no way to give one.
+    A run executed in this process has no origin, and Dagster has no public way to set one.
     """
     event = entry.dagster_event
     if event is None or event.event_type_value != "PIPELINE_START":
@@ -171,7 +171,7 @@ def _name_location(instance: dg.DagsterInstance, repository: str, entry: dg.Even
 
 
 def failures(result: dg.ExecuteInProcessResult) -> list[str]:
-    """Why steps failed: the error's own sentence, without its class and traceback."""
+    """Why steps failed: the error's message, without its class and traceback."""
     return [own_sentence(first_cause(error)) for error in _errors(result)]
 
 
@@ -184,10 +184,10 @@ def _errors(result: dg.ExecuteInProcessResult) -> list[Any]:
 
 
 def _is_foreseen(error: Any) -> bool:
-    """Whether an error is one of ours, the system's, or a verdict of Dagster's.
+    """Whether an error is ours, the system's, or a failure that Dagster raises on purpose.
 
-    Dagster keeps of an error its text, which begins with its class; the module stands before those
-    that are not Python's own.
+    Dagster stores an error as text that begins with its class, qualified by its module unless it is
+    a builtin.
     """
     name = error.message.split(":", 1)[0].strip()
     if name.startswith("off_platform."):
@@ -198,13 +198,13 @@ def _is_foreseen(error: Any) -> bool:
 
 
 def first_cause(error: Any) -> Any:
-    """What an error began with, below what Dagster wrapped around it; it publishes no class."""
+    """The original error, inside Dagster's wrappers, whose class Dagster does not publish."""
     while error.cause:
         error = error.cause
     return error
 
 
 def own_sentence(error: Any) -> str:
-    """The first line that an error says, without its class."""
+    """The first line of an error's message, without its class."""
     first = next(iter(error.message.strip().splitlines()), "")
     return _CLASS.sub("", first)

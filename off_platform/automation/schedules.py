@@ -1,6 +1,6 @@
-"""When what runs by itself: the month, and a daily look at the key list.
+"""The schedules: the month, and a daily observation of the key list.
 
-That the month's partition is the one of the tick follows from one function, `month_of`.
+`month_of` maps a tick to its partition.
 """
 
 from datetime import UTC, datetime
@@ -15,10 +15,10 @@ DAILY_CRON = "30 2 * * *"
 
 
 def month_of(moment: datetime) -> str:
-    """The partition that a tick runs: its own month, as upstream keeps only the current list.
+    """The partition that a tick runs: its own month, as upstream has only the current list.
 
     Raises:
-        ValueError: the partitions know no such month.
+        ValueError: there is no such partition.
     """
     month = f"{moment.astimezone(UTC):%Y-%m-01}"
     if month not in MONTHS.get_partition_keys(current_time=moment):
@@ -30,8 +30,8 @@ def schedules(*, monthly_cron: str, running: bool) -> list[dg.ScheduleDefinition
     """All schedules.
 
     Args:
-        monthly_cron: when the month is made; the bucket is brought up to date in its first days.
-        running: whether they run from the first start; else somebody starts them in the UI.
+        monthly_cron: when the month is built; the bucket is updated in its first days.
+        running: whether they run from the first start; otherwise they are started in the UI.
     """
     status = dg.DefaultScheduleStatus.RUNNING if running else dg.DefaultScheduleStatus.STOPPED
 

@@ -1,21 +1,21 @@
-"""What all senders of alerts share: how long an answer is waited for, and the errors."""
+"""Shared by all senders of alerts: timeouts and errors."""
 
-# Of a request, to connect and to answer, unless the URL has `cto` and `rto`.
+# Seconds to connect and to answer, unless the URL has `cto` and `rto`.
 SECONDS = 15
 
 
 class NotSentError(OSError):
-    """An alert could not be sent; the message says by whom and why, and holds no secret.
+    """An alert could not be sent; the message says by whom and why, without secrets.
 
     Attributes:
-        had: digests of those recipients of one URL that accepted it.
+        had: digests of the recipients of one URL that accepted it.
     """
 
     def __init__(self, said: str, had: tuple[str, ...] = ()) -> None:
-        """A sentence, and who has the alert nevertheless."""
+        """Takes the message, and the recipients that have the alert nevertheless."""
         super().__init__(said)
         self.had = had
 
 
 class PerhapsSentError(NotSentError):
-    """All was handed over and no answer came in time: the receiver may have the alert."""
+    """Everything was transmitted and no answer came in time: the receiver may have the alert."""

@@ -1,7 +1,6 @@
 """What is watched: the inbox of producers' files, and the key list for a new month.
 
-The content of the inbox, and what is new in it, is determined by the imports wing; alerts on runs
-are in `alert_sensors.py`.
+The imports wing determines what is new in the inbox; alerts on runs are in `alert_sensors.py`.
 """
 
 from collections.abc import Callable, Collection
@@ -22,8 +21,8 @@ def inbox_sensor(
     """The sensor of the inbox.
 
     Args:
-        look: looks into the inbox; takes the cursor of the look before, and places that are to
-            arrive once more.
+        look: looks into the inbox; takes the cursor of the previous look, and locations to report
+            again.
         running: whether it runs from the first start.
     """
 
@@ -36,13 +35,15 @@ def inbox_sensor(
         "modified.",
     )
     def inbox(context: dg.SensorEvaluationContext) -> dg.SensorResult:
-        # What was imported by the command line needs no run.
+        # Files imported from the command line need no run.
         have = context.instance.get_materialized_partitions(dg.AssetKey("import_report"))
         again = due_again(context.instance, have)
         looked = look(context.cursor, again)
         arrived = [each for each in looked.arrived if each.key not in have]
         if not arrived:
-            waits = f"{looked.waiting:,} wait to be whole." if looked.waiting else "Nothing is new."
+            waits = (
+                f"{looked.waiting:,} are not complete yet." if looked.waiting else "Nothing is new."
+            )
             return dg.SensorResult(skip_reason=waits, cursor=looked.cursor)
         return dg.SensorResult(
             run_requests=[_request(each, again.get(each.place, 0)) for each in arrived],
@@ -56,7 +57,7 @@ def inbox_sensor(
 
 
 def _request(arrived: Arrival, attempts: int) -> dg.RunRequest:
-    """The run of a file, after a number of runs without a verdict."""
+    """The run request for a file, after a number of runs without a verdict."""
     more = f"/{attempts}" if attempts else ""
     return dg.RunRequest(
         run_key=f"{arrived.key}/{arrived.state}{more}",

@@ -1,7 +1,7 @@
-"""Dagster's state in SQLite files, which one process at a time opens: a new home is made once.
+"""Dagster's SQLite storage, opened by one process at a time so that its tables are created once.
 
-Two processes that make Dagster's tables at the same moment can leave a home that never opens again
-("more than one head present"). Named by `dagster.yaml`; all that follows is Dagster's own.
+Two processes that create Dagster's tables concurrently can leave a home that never opens again
+("more than one head present"). Configured in `dagster.yaml`.
 """
 
 from collections.abc import Mapping
@@ -15,10 +15,10 @@ from off_platform.storage.locks import locked
 
 
 class LockedSqliteStorage(DagsterSqliteStorage):
-    """Dagster's SQLite storage; its folder is locked while its files are opened, or made."""
+    """Dagster's SQLite storage; its folder is locked while its files are opened or created."""
 
     def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None) -> None:
-        """Opens the files, after whoever else opens them.
+        """Opens the files, one process at a time.
 
         Args:
             base_dir: their folder.

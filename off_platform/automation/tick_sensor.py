@@ -1,7 +1,7 @@
-"""Alerts on sensors and schedules that fail themselves: once when it begins, once when it is over.
+"""Alerts on failing sensors and schedules: one when it begins, one when it is over.
 
-Dagster records a failed tick and says nothing: an inbox that is not mounted means that no import
-comes any more. Alerts that cannot be sent are left to `alert_delivery.py`, which keeps them.
+Dagster only records a failed tick, so an inbox that is not mounted would silently stop all imports.
+Alerts that cannot be sent are left to `alert_delivery.py`, which keeps them.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -23,7 +23,7 @@ SECONDS = 30
 _LOOKED_AT = 3
 _STATE = "off_platform/ticks"
 _OWN = {NotSentError.__name__, PerhapsSentError.__name__}
-# The code server was away, as after a restart; it is back when this sensor looks, which is in it.
+# The code server was unavailable, as during a restart. This sensor runs in it, so it is back.
 _AWAY = {"DagsterCodeLocationLoadError", "_InactiveRpcError"}
 _UNAVAILABLE = "UNAVAILABLE"
 
@@ -44,7 +44,7 @@ def tick_sensor(settings: Settings, *, status: dg.DefaultSensorStatus) -> dg.Sen
             for state in context.instance.all_instigator_state(instigator_type=kind)
             if state.is_running and (name := _report(settings, context.instance, state))
         ]
-        return dg.SkipReason(", ".join(changed) or "No sensor or schedule began or ceased to fail.")
+        return dg.SkipReason(", ".join(changed) or "No sensor or schedule has changed.")
 
     return on_ticks
 
@@ -52,12 +52,12 @@ def tick_sensor(settings: Settings, *, status: dg.DefaultSensorStatus) -> dg.Sen
 def _report(
     settings: Settings, instance: dg.DagsterInstance, state: "InstigatorState"
 ) -> str | None:
-    """Sends what changed about one of them; gives its name when something did."""
+    """Reports a change of one of them; returns its name if there was one."""
     tick = _newest(instance, state)
     if tick is None:
         return None
     key = f"{_STATE}/{state.selector_id}"
-    # Even: it works; odd: it fails. Kept once the alert is sent, or waits to be.
+    # Even: it works; odd: it fails. Stored once the alert is sent or waiting.
     number = int(instance.run_storage.get_cursor_values({key}).get(key, 0))
     is_failing = tick.is_failure
     if is_failing == bool(number % 2):
@@ -74,9 +74,9 @@ def _report(
 
 
 def _newest(instance: dg.DagsterInstance, state: "InstigatorState") -> "InstigatorTick | None":
-    """The newest tick that ended and says something of its sensor or schedule.
+    """The newest completed tick that counts.
 
-    One that could not send an alert, or did not reach its code server, does not.
+    A tick that could not send an alert, or did not reach its code server, does not count.
     """
     origin = state.instigator_origin_id
     for tick in instance.get_ticks(origin, state.selector_id, limit=_LOOKED_AT):

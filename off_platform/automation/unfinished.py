@@ -1,7 +1,7 @@
-"""Imports whose run ended without a verdict, and when each is tried again.
+"""Imports whose run ended without a verdict, and when each is retried.
 
-A run that was killed, or could not reach its disk or database, says nothing of its file. A failed
-check does, and stays. Months need none of this: their conditions ask for them every day.
+A run that was killed, or could not reach its disk or database, says nothing about its file. A
+failed check does, and is not retried. Months are not affected: their conditions request them daily.
 """
 
 import time
@@ -11,30 +11,30 @@ import dagster as dg
 from dagster._core.storage.tags import RUN_FAILURE_REASON_TAG
 
 JOB = "imports"
-# How many runs in a row had no verdict; Dagster's own immediate retry has the same number.
+# Number of consecutive runs without a verdict; Dagster's own immediate retry has the same number.
 ATTEMPT = "off_platform/attempt"
 FIRST_WAIT_SECONDS = 60
 LONGEST_WAIT_SECONDS = 24 * 3600
-# Of runs that failed, the newest are looked at; 0.1 s.
+# Only the newest failed runs are examined, which takes 0.1 s.
 MOST_LOOKED_AT = 1000
 _VERDICTS = {"DagsterAssetCheckFailedError", "Failure"}
 
 
 def wait_seconds(attempt: int) -> int:
-    """How long after an attempt the next one begins: a minute, then twice as long each time."""
+    """Delay between an attempt and the next: a minute, then doubled each time."""
     # 2^11 minutes are more than a day.
     return min(FIRST_WAIT_SECONDS << min(attempt - 1, 11), LONGEST_WAIT_SECONDS)
 
 
 def due_again(instance: dg.DagsterInstance, finished: set[str]) -> dict[str, int]:
-    """The imports that are to be tried again now.
+    """The imports to retry now.
 
     Args:
-        instance: where runs are kept.
+        instance: where runs are stored.
         finished: partitions that have their report.
 
     Returns:
-        Location of the file -> which attempt failed last, from 1.
+        Location of the file -> number of the last failed attempt, from 1.
     """
     failed = dg.RunsFilter(job_name=JOB, statuses=[dg.DagsterRunStatus.FAILURE])
     due: dict[str, int] = {}
@@ -55,7 +55,7 @@ def due_again(instance: dg.DagsterInstance, finished: set[str]) -> dict[str, int
 
 
 def _place(run: dg.DagsterRun) -> str | None:
-    """The file that the run was asked to take in."""
+    """The file that the run was started for."""
     found: Any = run.run_config
     for name in ("ops", "import_file", "config", "path"):
         found = found.get(name) or {}
@@ -63,7 +63,7 @@ def _place(run: dg.DagsterRun) -> str | None:
 
 
 def _has_verdict(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:
-    """Whether a check, or the platform on purpose, ended the run."""
+    """Whether a check ended the run, or the platform on purpose."""
     if run.tags.get(RUN_FAILURE_REASON_TAG) != "STEP_FAILURE":
         return False
     for entry in instance.all_logs(run.run_id, of_type=dg.DagsterEventType.STEP_FAILURE):
@@ -76,6 +76,6 @@ def _has_verdict(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:
 
 
 def _newest(instance: dg.DagsterInstance, partition: str) -> str:
-    """The partition's newest run, whatever its state: one that works or waits is not overtaken."""
+    """The partition's newest run in any state: a running or queued one is not overtaken."""
     of = dg.RunsFilter(job_name=JOB, tags={"dagster/partition": partition})
     return instance.get_runs(of, limit=1)[0].run_id

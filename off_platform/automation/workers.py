@@ -1,7 +1,7 @@
-"""The process that a run works in: which one it is, and a sign of life while it works.
+"""The process of a run: its identity, and a heartbeat while it works.
 
-Both are kept in the instance's key-value store, under the run's id: a retry copies the tags of the
-run before it. Who reads them is `run_launcher.py`.
+Both are in the instance's key-value store, under the run's id: tags would be copied by a retry.
+`run_launcher.py` reads them.
 """
 
 import json
@@ -27,12 +27,12 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Worker:
-    """A process, such that no other one is ever taken for it.
+    """The identity of a process, unique across reboots and containers.
 
     Attributes:
-        boot: the boot of its machine; empty where the system does not say.
+        boot: boot id of its machine; empty if the system has none.
         space: its namespace of process ids, one per container.
-        pid: its id there.
+        pid: its process id there.
         started: when it was started, in ticks since the boot.
     """
 
@@ -43,14 +43,14 @@ class Worker:
 
 
 def this_process() -> Worker:
-    """The process that asks."""
+    """The current process."""
     pid = os.getpid()
     found = _state_and_start(pid)
     return Worker(*_place(), pid, found[1] if found else 0)
 
 
 def is_alive(worker: Worker) -> bool | None:
-    """Whether a process is there, also when it is paused; None where this process cannot know.
+    """Whether a process exists, paused or not; None when that cannot be determined from here.
 
     That is so for a process of another machine or container, of an earlier boot of this one, and
     on systems without `/proc`.
@@ -78,14 +78,14 @@ def _state_and_start(pid: int) -> tuple[str, int] | None:
     return fields[0], int(fields[19])
 
 
-def sign_of_life(instance: dg.DagsterInstance, run_id: str) -> str:
-    """What the worker of a run wrote last; empty when it has not."""
+def heartbeat(instance: dg.DagsterInstance, run_id: str) -> str:
+    """The last heartbeat of a run's worker; empty if there is none."""
     key = f"{_KEY}/{run_id}"
     return instance.run_storage.get_cursor_values({key}).get(key, "")
 
 
 def worker_of(sign: str) -> Worker | None:
-    """The worker that wrote a sign of life."""
+    """The worker that wrote a heartbeat."""
     return Worker(**json.loads(sign)["worker"]) if sign else None
 
 
@@ -93,16 +93,16 @@ def worker_of(sign: str) -> Worker | None:
 def working(
     instance: dg.DagsterInstance, run_id: str, *, ends_itself: bool = False
 ) -> Iterator[None]:
-    """Gives signs of life for a run while the `with` block lasts.
+    """Writes heartbeats for a run while the `with` block lasts.
 
-    A run that was ended by others meanwhile is interrupted here, as by Ctrl-C: it may have been
-    started again elsewhere.
+    A run that others have ended is interrupted here, as by Ctrl-C: it may have been restarted
+    elsewhere.
 
     Args:
-        instance: where the run is kept.
+        instance: where the run is stored.
         run_id: of the run.
-        ends_itself: whether the run ends within the block; then nothing is interrupted, as nobody
-            can say who ended it.
+        ends_itself: whether the run ends within the block; then it is not interrupted, as it may
+            have ended by itself.
     """
     over, lost = threading.Event(), threading.Event()
     _give_sign(instance, run_id, 0)
@@ -110,7 +110,7 @@ def working(
         target=_beat,
         args=(instance, run_id, over, lost),
         kwargs={"ends_itself": ends_itself},
-        name="sign of life",
+        name="heartbeat",
         daemon=True,
     )
     thread.start()
@@ -124,9 +124,9 @@ def working(
 
 @contextmanager
 def _interrupted_when(lost: threading.Event) -> Iterator[None]:
-    """Lets SIGINT through where it is ignored, as in a script's background, once a run is lost.
+    """Enables SIGINT where it is ignored, as in background jobs of a script, once a run is lost.
 
-    Ctrl-C in such a terminal stays without effect.
+    Ctrl-C in such a terminal still has no effect.
     """
     is_main = threading.current_thread() is threading.main_thread()
     if not is_main or signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
@@ -164,12 +164,12 @@ def _beat(
             _give_sign(instance, run_id, number)
             run = instance.get_run_by_id(run_id)
         except Exception:  # noqa: BLE001 - the database may be away for a while; the run continues
-            _log.warning("No sign of life could be given for the run %s.", run_id, exc_info=True)
+            _log.warning("No heartbeat could be written for the run %s.", run_id, exc_info=True)
             continue
         if ends_itself or run is None or over.is_set():
             continue
         is_canceling = run.status == dg.DagsterRunStatus.CANCELING
-        # The code server interrupts a run that is canceled; where it is gone, nobody does.
+        # The code server interrupts a canceled run; if it is gone, nothing does.
         if run.is_finished or (is_canceling and was_canceling):
             lost.set()
             os.kill(os.getpid(), signal.SIGINT)
@@ -178,7 +178,7 @@ def _beat(
 
 
 class _Watched(dg.Executor):
-    """An executor that gives signs of life while another one executes."""
+    """An executor that writes heartbeats while another one executes."""
 
     def __init__(self, inner: dg.Executor) -> None:
         self._inner = inner
@@ -199,11 +199,11 @@ class _Watched(dg.Executor):
 def _create(init: dg.InitExecutorContext) -> dg.Executor:
     create = dg.in_process_executor.executor_creation_fn
     if create is None:
-        raise RuntimeError("Dagster's in-process executor has nothing that creates it.")
+        raise RuntimeError("Dagster's in-process executor has no creation function.")
     return _Watched(create(init))
 
 
-# Dagster's in-process executor, with signs of life of its process.
+# Dagster's in-process executor, with heartbeats of its process.
 watched_in_process = dg.ExecutorDefinition(
     name=dg.in_process_executor.name,
     config_schema=dg.in_process_executor.config_schema,  # type: ignore[arg-type]

@@ -1,6 +1,6 @@
-"""Columns of barcodes, in vectors of Arrow and numpy: the functions of `text.py` for all at once.
+"""Columns of barcodes as Arrow and numpy vectors: the functions of `text.py` for whole columns.
 
-Nothing raises. Each function says what it gives for a text that is not a barcode.
+No function raises. Each documents its result for a text that is not a barcode.
 """
 
 from collections.abc import Iterable, Iterator
@@ -29,11 +29,11 @@ Texts: TypeAlias = Any
 
 @dataclass(frozen=True)
 class SameLength:
-    """The texts of a column that have one length.
+    """The texts of a column that have the same length.
 
     Attributes:
         rows: their positions in the column.
-        digits: a vector for each place; a byte that is not a digit is above 9.
+        digits: one vector per position; a byte that is not a digit is above 9.
     """
 
     rows: npt.NDArray[np.intp]
@@ -41,23 +41,23 @@ class SameLength:
 
     @cached_property
     def holds(self) -> Bools:
-        """Which are only digits, the last of which is the GS1 check digit of those before it."""
+        """Where all are digits, and the last is the GS1 check digit of those before it."""
         holds: Bools = _check_digits(self.digits[:-1]) == self.digits[-1]
         return self._only_digits & holds
 
     @cached_property
     def zeros(self) -> Bools:
-        """Which are all zeros, whose check digit holds."""
+        """Where all digits are zero, for which the check digit is valid."""
         zeros: Bools = np.max(self.digits, axis=0) == 0
         return zeros
 
     @property
     def upc_a(self) -> tuple[list[npt.NDArray[np.uint8]], Bools]:
-        """The 12 digits of 6 or 8 read as UPC-E, and which are one; as `text.expanded_upc_e`."""
+        """The UPC-A of 6 or 8 digits, and where they are a UPC-E; as `text.expanded_upc_e`."""
         short = len(self.digits) == UPC_E_SHORT
         zero = np.zeros_like(self.digits[0])
         system, a, b, c, d, e, last, *check = [zero, *self.digits] if short else self.digits
-        # The last digit is up to 2, 3, 4, or above.
+        # The last digit is at most 2, is 3, is 4, or is above.
         which = np.clip(last, 2, 5) - 2
         third = ((last, c, c, c), (zero, zero, d, d), (zero, zero, zero, e))
         end = ((c, zero, zero, zero), (d, d, zero, zero), (e, e, e, last))
@@ -74,11 +74,11 @@ class SameLength:
 
 
 def by_length(texts: Texts, lengths: Iterable[int]) -> Iterator[SameLength]:
-    """The texts of a column by their length in bytes; lengths that no text has are left out.
+    """The texts of a column by length in bytes; lengths without texts are omitted.
 
     Args:
-        texts: may be null, which has no length.
-        lengths: those that are asked for, above 0.
+        texts: nulls have no length.
+        lengths: the lengths to return, above 0.
     """
     width = np.int64 if pa.types.is_large_string(texts.type) else np.int32
     offsets = np.frombuffer(texts.buffers()[1] or b"", width)[texts.offset :][: len(texts)]
@@ -93,7 +93,7 @@ def by_length(texts: Texts, lengths: Iterable[int]) -> Iterator[SameLength]:
 
 
 def check_digits_hold(codes: Texts) -> Bools:
-    """Where `text.check_digit_holds`; of zeros alone it holds, and of what is not digits not."""
+    """Where `text.check_digit_holds`; true for zeros alone, false for texts that are not digits."""
     holds = np.zeros(len(codes), dtype=bool)
     for same in by_length(codes, range(1, MOST_DIGITS + 1)):
         holds[same.rows] = same.holds
@@ -101,7 +101,7 @@ def check_digits_hold(codes: Texts) -> Bools:
 
 
 def expanded_upc_e(codes: Texts) -> Texts:
-    """`text.expanded_upc_e` of each; null for what is not a UPC-E."""
+    """`text.expanded_upc_e` of each; null if it is not a UPC-E."""
     characters = np.zeros((len(codes), UPC_A), dtype=np.uint8)
     there = np.zeros(len(codes), dtype=bool)
     for same in by_length(codes, (UPC_E_SHORT, EAN_8)):
@@ -118,17 +118,17 @@ def expanded_upc_e(codes: Texts) -> Texts:
 
 
 def normal_forms(codes: Texts) -> Texts:
-    """`text.normal_form` of each; what is not a barcode is stripped and padded in the same way."""
+    """`text.normal_form` of each; texts that are not barcodes are stripped and padded as well."""
     return _padded(pc.ascii_ltrim(codes, "0"), (EAN_8, EAN_13))
 
 
 def least_padded(codes: Texts) -> Texts:
-    """`text.least_padded` of each, which are only digits."""
+    """`text.least_padded` of each; the texts must be digits."""
     return _padded(pc.ascii_ltrim(codes, "0"), tuple(KIND_OF_LENGTH))
 
 
 def _padded(significant: Texts, lengths: tuple[int, ...]) -> Texts:
-    """Zeros in front up to the least length that is enough; the longest goes as it stands."""
+    """Pads with leading zeros to the smallest sufficient length; longer texts stay as they are."""
     padded = pc.ascii_lpad(significant, lengths[-1], "0")
     for length in reversed(lengths[:-1]):
         fits = pc.less_equal(pc.binary_length(significant), length)
@@ -137,7 +137,7 @@ def _padded(significant: Texts, lengths: tuple[int, ...]) -> Texts:
 
 
 def _check_digits(body: list[npt.NDArray[np.uint8]]) -> npt.NDArray[np.uint8]:
-    """GS1: weighted from the right, thrice, once, and so on, up to the next ten."""
+    """GS1: digits weighted 3, 1, 3, ... from the right, up to the next multiple of ten."""
     total = np.zeros(len(body[0]) if body else 1, dtype=np.uint16)
     for place, digit in enumerate(reversed(body)):
         total += digit * np.uint16(1 if place % 2 else 3)

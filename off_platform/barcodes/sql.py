@@ -1,13 +1,13 @@
-"""SQL of DuckDB for columns of barcodes: the functions of `text.py` in a query.
+"""DuckDB SQL for columns of barcodes: the functions of `text.py` in a query.
 
-Every argument is SQL of a VARCHAR, usually a column's name. Never text from outside.
+Every argument is an SQL expression of type VARCHAR, usually a column name; never outside text.
 """
 
 from off_platform.barcodes.text import EAN_8, EAN_13, MOST_DIGITS
 
 
 def fault(column: str) -> str:
-    """Why `text.digits_of` refuses a code, in a few words; null where it does not."""
+    """Why `text.digits_of` refuses a code, in a few words; null if it does not."""
     return f"""CASE
     WHEN coalesce({column}, '') = '' THEN 'the code is empty'
     WHEN NOT regexp_full_match({column}, '[0-9]+') THEN 'the code holds more than digits'
@@ -16,7 +16,7 @@ def fault(column: str) -> str:
 
 
 def normal_form(column: str) -> str:
-    """`text.normal_form`; null where that raises."""
+    """`text.normal_form`; null if that raises."""
     digits = f"ltrim({column}, '0')"
     return f"""CASE
     WHEN ({fault(column)}) IS NOT NULL THEN NULL

@@ -1,7 +1,7 @@
-"""One barcode as text: its kind, check digit, normal form, and what a UPC-E stands for. Pure.
+"""One barcode as text: its kind, check digit, normal form and UPC-E expansion. Pure.
 
-How producers write barcodes is in `imports/values/barcodes/`, how a bucket's keys are made of them
-in `images/keys.py`.
+Barcodes as producers write them are in `imports/values/barcodes/`, keys of the bucket in
+`images/keys.py`.
 """
 
 import re
@@ -11,7 +11,7 @@ from stdnum import ean
 
 BarcodeKind = Literal["EAN-8", "UPC-A", "EAN-13", "GTIN-14", "other"]
 
-# Numbers of digits; a UPC-E has six without number system and check digit, and 8 with them.
+# Numbers of digits; a UPC-E has 8, or 6 without number system and check digit.
 UPC_E_SHORT, EAN_8, UPC_A, EAN_13, GTIN_14 = 6, 8, 12, 13, 14
 KIND_OF_LENGTH: dict[int, BarcodeKind] = {
     EAN_8: "EAN-8",
@@ -19,44 +19,44 @@ KIND_OF_LENGTH: dict[int, BarcodeKind] = {
     EAN_13: "EAN-13",
     GTIN_14: "GTIN-14",
 }
-# Beyond this no code on any product is genuine; the bound keeps hostile text out of keys and SQL.
+# No genuine product code is longer; the bound keeps hostile text out of keys and SQL.
 MOST_DIGITS = 24
-# What `normal_form` gives, from start to end, as a regular expression.
+# Regular expression that matches the whole result of `normal_form`.
 NORMAL_FORM = f"[0-9]{{{EAN_8}}}|[0-9]{{{EAN_13},{MOST_DIGITS}}}"
 
 _DIGITS = re.compile(r"[0-9]+")
 
 
 class NotABarcodeError(ValueError):
-    """The text cannot be a barcode; the message is one sentence for a person."""
+    """The text cannot be a barcode; the message is one sentence for users."""
 
 
 def digits_of(code: str) -> str:
-    """The code as it stands, once it is sure to be a code.
+    """The code unchanged, after checking that it is one.
 
     Raises:
-        NotABarcodeError: it is empty, too long, only zeros, or holds anything but ASCII digits.
+        NotABarcodeError: it is empty, too long, only zeros, or contains anything but ASCII digits.
     """
     if not _DIGITS.fullmatch(code):
         shown = code[:40]
         raise NotABarcodeError(
-            f"{shown!r} is no barcode: only digits are allowed, no spaces, dashes or letters."
+            f"{shown!r} is not a barcode: only digits are allowed, no spaces, dashes or letters."
         )
     if len(code) > MOST_DIGITS:
         raise NotABarcodeError(
-            f"{code[:40]!r} is no barcode: it has {len(code)} digits, more than {MOST_DIGITS}."
+            f"{code[:40]!r} is not a barcode: it has {len(code)} digits, more than {MOST_DIGITS}."
         )
     if not code.strip("0"):
-        raise NotABarcodeError(f"{code!r} is no barcode: it is all zeros.")
+        raise NotABarcodeError(f"{code!r} is not a barcode: it is all zeros.")
     return code
 
 
 def normal_form(code: str) -> str:
-    """One spelling for one product, so that tables of different origin can be joined.
+    """The one spelling of a product's code, by which tables of different origin are joined.
 
-    Leading zeros are stripped; what is left is padded to 8 digits when it has 8 or fewer, else to
-    13; longer codes stay as they are (Open Food Facts' own rule, openfoodfacts-server pull request
-    10472). `03017620422003` and `3017620422003` are one product, `20065034` stays an EAN-8.
+    Leading zeros are stripped; the rest is padded to 8 digits if it has at most 8, otherwise to 13;
+    longer codes are unchanged (Open Food Facts' own rule, openfoodfacts-server pull request 10472).
+    `03017620422003` and `3017620422003` are one product, `20065034` stays an EAN-8.
 
     Raises:
         NotABarcodeError: see `digits_of`.
@@ -66,7 +66,7 @@ def normal_form(code: str) -> str:
 
 
 def least_padded(code: str) -> str:
-    """The code with no more leading zeros than the shortest kind that it fits has.
+    """The code with as few leading zeros as the shortest kind that fits it.
 
     Args:
         code: only digits.
@@ -76,7 +76,7 @@ def least_padded(code: str) -> str:
 
 
 def kind_of(code: str) -> BarcodeKind:
-    """The kind that belongs to the number of digits; the check digit is not looked at.
+    """The kind that has this number of digits; the check digit is not examined.
 
     Raises:
         NotABarcodeError: see `digits_of`.
@@ -94,7 +94,7 @@ def check_digit_holds(code: str) -> bool:
 
 
 def with_check_digit(body: str) -> str:
-    """A code without its last digit, with the GS1 check digit that belongs there.
+    """Appends the GS1 check digit to a code that lacks its last digit.
 
     Args:
         body: only digits.
@@ -105,15 +105,15 @@ def with_check_digit(body: str) -> str:
 def expanded_upc_e(code: str) -> str | None:
     """The UPC-A that a UPC-E stands for.
 
-    GS1 General Specifications, 5.2.2.4: UPC-E leaves out zeros, its last digit but the check digit
-    says where they were.
+    GS1 General Specifications, 5.2.2.4: UPC-E omits zeros; the digit before the check digit says
+    where.
 
     Args:
         code: 8 digits, or the 6 between number system 0 and check digit.
 
     Returns:
-        12 digits; None when the code is not a UPC-E, as with another number system than 0 and 1, a
-        check digit that does not hold, or when it stands for zeros alone, as `00000030` does.
+        12 digits; None when the code is not a UPC-E: its number system is not 0 or 1, its check
+        digit is wrong, or it expands to zeros alone, as `00000030` does.
     """
     if not _DIGITS.fullmatch(code) or len(code) not in (UPC_E_SHORT, EAN_8):
         return None

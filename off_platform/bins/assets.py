@@ -1,4 +1,4 @@
-"""The assets of the bins wing, top-down in the order the data flows.
+"""The assets of the bins wing, in the order of the data flow.
 
 The work is in `listing.py`, `collect.py` and `table_results.py`, tables and checks are in
 `schemas.py` and `checks.py`. The last asset, `bin_image_set`, is in `image_set_assets.py`.
@@ -26,7 +26,7 @@ from off_platform.storage.progress import LogDisplay
 
 GROUP = "bins"
 OWNERS = ["team:data"]
-# Not partitioned: the bucket does not change any more, and a month would be a copy of the other.
+# Not partitioned: the bucket no longer changes, so all months would be equal.
 MONTHLY = {RUNS: "monthly"}
 SettingsParam = dg.ResourceParam[Settings]
 
@@ -52,7 +52,7 @@ def bin_objects(
     lake: LakeResource,
     bins_bucket: BucketResource,
 ) -> dg.MaterializeResult:
-    """Lists the bucket; if nothing changed, only the listing is repeated."""
+    """Lists the bucket; if nothing changed, the table is kept."""
     from off_platform.bins import checks
     from off_platform.bins.listing import list_objects
     from off_platform.bins.table_results import table_result
@@ -100,7 +100,7 @@ def bin_metadata(
 
 
 def _made_of_tables(table: Table, deps: list[str]) -> dg.AssetsDefinition:
-    """The asset of a table that is made from other tables of the lake."""
+    """The asset of a table that is built from other tables of the lake."""
 
     @_table_asset(table, deps)
     def made(settings: SettingsParam, lake: LakeResource) -> dg.MaterializeResult:

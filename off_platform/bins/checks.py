@@ -1,7 +1,7 @@
-"""What is found when the rules of the bins wing's tables are looked at.
+"""Evaluates the rules of the bins wing's tables.
 
 The rules themselves are in `schemas.py`; bounds of single columns are checked by Pandera, in
-batches; what concerns rows or tables as a whole is asked of DuckDB.
+batches; rules of rows or whole tables are checked in DuckDB.
 """
 
 from collections.abc import Iterator, Mapping
@@ -58,7 +58,7 @@ _MAIN = "id_space = 'main'"
 _SIDES = "(length IS NULL)::INT + (width IS NULL)::INT + (height IS NULL)::INT"
 _MD5 = r"""regexp_full_match(etag, '"?[0-9a-f]{32}"?')"""
 
-# table -> rule -> what the rows are called in examples, which rows it is about, which break it
+# table -> rule -> how examples name rows, which rows it applies to, which rows break it
 _ROW_RULES: Mapping[str, Mapping[str, tuple[str, str, str]]] = {
     BIN_OBJECTS.name: {
         "key_format": ("key", "true", "id IS NULL"),
@@ -144,7 +144,7 @@ _ROW_RULES: Mapping[str, Mapping[str, tuple[str, str, str]]] = {
 def of_table(
     lake: Lake, connection: "duckdb.DuckDBPyConnection", table: Table
 ) -> dict[str, Finding]:
-    """What Pandera and DuckDB find in a table's rows."""
+    """Findings of Pandera and DuckDB in a table's rows."""
     rows = lake.rows_of(table.name)
     findings = validate(table, _batches(connection, table, rows))
     for rule, (name, of, broken) in _ROW_RULES.get(table.name, {}).items():
@@ -153,7 +153,7 @@ def of_table(
 
 
 def of_objects(lake: Lake, connection: "duckdb.DuckDBPyConnection") -> dict[str, Finding]:
-    """What is found in `bin_objects`."""
+    """Findings on `bin_objects`."""
     findings = of_table(lake, connection, BIN_OBJECTS)
     rows = lake.rows_of(BIN_OBJECTS.name)
     metadata, images = (
@@ -171,7 +171,7 @@ def of_objects(lake: Lake, connection: "duckdb.DuckDBPyConnection") -> dict[str,
 
 
 def of_metadata(lake: Lake, connection: "duckdb.DuckDBPyConnection") -> dict[str, Finding]:
-    """What is found in `bin_metadata`."""
+    """Findings on `bin_metadata`."""
     findings = of_table(lake, connection, BIN_METADATA)
     objects = lake.rows_of(BIN_OBJECTS.name)
     listed = f"(SELECT key FROM {objects} WHERE part = 'metadata' AND id IS NOT NULL)"
@@ -181,7 +181,7 @@ def of_metadata(lake: Lake, connection: "duckdb.DuckDBPyConnection") -> dict[str
 
 
 def of_oddities(lake: Lake, connection: "duckdb.DuckDBPyConnection") -> dict[str, Finding]:
-    """What is found in `bin_oddities`, by kind."""
+    """Findings on `bin_oddities`, by kind."""
     findings = of_table(lake, connection, BIN_ODDITIES)
     rows = lake.rows_of(BIN_ODDITIES.name)
     by_kind = connection.execute(
@@ -194,7 +194,7 @@ def of_oddities(lake: Lake, connection: "duckdb.DuckDBPyConnection") -> dict[str
 
 
 def of_bins(lake: Lake, connection: "duckdb.DuckDBPyConnection") -> dict[str, Finding]:
-    """What is found in `bins`, also against the published figures."""
+    """Findings on `bins`, also against the published figures."""
     findings = of_table(lake, connection, BINS)
     findings["published_figures"] = _published(
         connection, lake.rows_of(BINS.name), lake.rows_of(BIN_ITEMS.name)
@@ -203,7 +203,7 @@ def of_bins(lake: Lake, connection: "duckdb.DuckDBPyConnection") -> dict[str, Fi
 
 
 def of_visits(lake: Lake, connection: "duckdb.DuckDBPyConnection") -> dict[str, Finding]:
-    """What is found in `bin_visits`."""
+    """Findings on `bin_visits`."""
     findings = of_table(lake, connection, BIN_VISITS)
     rows, bins = lake.rows_of(BIN_VISITS.name), lake.rows_of(BINS.name)
     photos = _number(connection, f"SELECT coalesce(sum(photos), 0)::BIGINT FROM {rows}")
@@ -218,7 +218,7 @@ def of_splits(
     shares: SplitShares,
     declared: Mapping[str, Declared] | None = None,
 ) -> dict[str, Finding]:
-    """What is found in `bin_splits`; see `split_checks.py`."""
+    """Findings on `bin_splits`; see `split_checks.py`."""
     findings = of_table(lake, connection, BIN_SPLITS)
     split_checks.leaks(lake, connection, findings["no_leak"])
     findings["shares_met"] = split_checks.shares_met(lake, connection, shares)
@@ -232,7 +232,7 @@ def of_splits(
 def _batches(
     connection: "duckdb.DuckDBPyConnection", table: Table, rows: str
 ) -> Iterator["pd.DataFrame"]:
-    # The JSON texts are a gigabyte, and no rule is about them as such.
+    # The JSON texts take a gigabyte, and no rule applies to them directly.
     columns = ", ".join(
         'NULL::VARCHAR AS "text"' if column.name == "text" else f'"{column.name}"'
         for column in table.columns
@@ -254,7 +254,7 @@ def _counted(
 
 
 def _without(connection: "duckdb.DuckDBPyConnection", half: str, other: str) -> Finding:
-    """Rows of one half that the other does not have."""
+    """Finding on rows of one half that the other half lacks."""
     ((of, broken, examples),) = connection.execute(f"""
         SELECT count(*), coalesce(count_if(o IS NULL), 0), list(h) FILTER (o IS NULL)[:5]
         FROM (SELECT COLUMNS(*) AS h FROM {half}) LEFT JOIN (SELECT COLUMNS(*) AS o FROM {other})

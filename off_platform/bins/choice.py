@@ -1,7 +1,7 @@
-"""Which bins an image set takes: options, and the query that chooses by them.
+"""The bins of an image set: options, and the query that chooses by them.
 
-The order is stable (`stable_order.py`), so a larger n keeps what a smaller one chose. Fetching is
-`image_sets/`.
+The order is stable (`stable_order.py`), so a larger n keeps the choice of a smaller one.
+`image_sets/` fetches.
 """
 
 from typing import Annotated, Literal, Self
@@ -15,13 +15,13 @@ from off_platform.image_sets.options import SetChoice
 from off_platform.stable_order import WORD, with_mix, words
 from off_platform.storage.sql import literal
 
-# As image_sets.toml has it.
+# As written in image_sets.toml.
 WING = "bins"
 Code = Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=r"^[^\x00]*$")]
 
 
 class BinChoice(SetChoice):
-    """What an image set of the bins bucket takes."""
+    """The options of an image set of the bins bucket."""
 
     id_space: Literal["main", "pilot", "both"] = Field(
         default="main", description="Padded ids, or the 1,200 unpadded ones of the pilot."
@@ -66,7 +66,7 @@ class BinChoice(SetChoice):
 
 
 def candidates_query(choice: BinChoice, bins: str, bin_items: str, splits: str) -> str:
-    """The bins that fit the options, in no order.
+    """The bins that fit the options, unordered.
 
     Args:
         choice: the options.
@@ -89,7 +89,7 @@ def candidates_query(choice: BinChoice, bins: str, bin_items: str, splits: str) 
 
 
 def known_query(bin_items: str, column: str, codes: tuple[str, ...]) -> str:
-    """Those of some codes that a bin has.
+    """Those of the given codes that occur in a bin.
 
     Args:
         bin_items: SQL of `bin_items`.
@@ -100,9 +100,9 @@ def known_query(bin_items: str, column: str, codes: tuple[str, ...]) -> str:
 
 
 def objects_query(choice: BinChoice, candidates: str) -> str:
-    """The chosen objects in order: of each bin its photo, then its metadata.
+    """The chosen objects in order: for each bin its photo, then its metadata.
 
-    Their columns are those that `image_sets/building.Plan` names.
+    The columns are those of `image_sets/building.Plan`.
     """
     first, second = words(choice.seed)
     number = (

@@ -1,7 +1,7 @@
-"""`bin_metadata`: the unchanged JSON of every bin, fetched where it is new or changed.
+"""`bin_metadata`: the unchanged JSON of every bin, fetched if it is new or changed.
 
-Only new and changed objects are fetched, and written part by part, so that a run that was killed
-resumes where it stopped. What the bucket lists is `listing.py`; what the JSON says `inventory.py`.
+Objects are written part by part, so that a killed run can be resumed. `listing.py` lists the
+bucket; `inventory.py` interprets the JSON.
 """
 
 from collections.abc import Iterable, Iterator
@@ -24,15 +24,15 @@ from off_platform.storage.transfer import Limits, Outcome, Wanted, transfer
 if TYPE_CHECKING:
     import duckdb
 
-# Parts of the metadata wait here until all is there.
+# Folder of the parts until all metadata is fetched.
 COLLECTING = "collecting/bin_metadata"
-# Of 2 kB each: 16 MB in memory, and the most that a killed run loses.
+# At 2 kB each: 16 MB in memory, which is also the most that a killed run loses.
 PART_OBJECTS = 8192
 ROW_GROUP = 8192
 RANGE_OBJECTS = 32_768
 # "One SKU" takes 700 bytes; the largest bin has 22.
 METADATA_BYTES_MOST = 2**20
-# Objects are so small that far away nearly all of the time is waiting: 10,000 of them took 5.7 s
+# Objects are so small that nearly all of the time is latency: 10,000 of them took 5.7 s
 # with 64 at once and 30 ms of latency.
 MORE_AT_ONCE = 4
 BATCH_ROWS = 4096
@@ -40,11 +40,11 @@ BATCH_ROWS = 4096
 
 @dataclass(frozen=True)
 class Collected:
-    """What a run fetched.
+    """The outcome of a run.
 
     Attributes:
-        tally: objects by what became of them.
-        rows: of the table now.
+        tally: objects by outcome.
+        rows: rows of the table now.
         changed: whether the table was rewritten.
     """
 
@@ -60,13 +60,13 @@ def collect_metadata(
     limits: Limits,
     display: Display | None = None,
 ) -> Collected:
-    """Makes `bin_metadata`: fetches what `bin_objects` lists and the table does not have.
+    """Updates `bin_metadata`: fetches objects of `bin_objects` that the table lacks.
 
-    Objects that failed are noted without an ETag, so that the next run asks for them again; as it
-    does for what came and cannot be read, unless the ETag shows that the bucket has just that.
+    Failed objects are recorded without an ETag, so that the next run requests them again. So are
+    unreadable objects, unless the ETag shows that the bucket has exactly these bytes.
 
     Raises:
-        off_platform.storage.lake.NoSuchTableError: the bucket was not listed yet.
+        off_platform.storage.lake.NoSuchTableError: the bucket has not been listed yet.
     """
     wanted = _wanted_query(lake, _had(lake))
     ((total,),) = connection.execute(f"SELECT count(*) FROM ({wanted})").fetchall()
@@ -88,7 +88,7 @@ def collect_metadata(
 
 @dataclass(frozen=True)
 class Unreadable:
-    """Metadata that is listed and cannot be used: how many, and a sentence; empty when none."""
+    """Listed metadata that cannot be used: count, and a message; empty when there is none."""
 
     objects: int
     sentence: str
@@ -97,7 +97,7 @@ class Unreadable:
 def unreadable(
     lake: Lake, connection: "duckdb.DuckDBPyConnection", id_space: str = "both"
 ) -> Unreadable:
-    """What of the metadata could not be read, of one id space or both."""
+    """The unreadable metadata of one id space or both."""
     within = "true" if id_space == "both" else f"id_space = {literal(id_space)}"
     rows = f"{lake.rows_of(BIN_METADATA.name)} WHERE {within}"
     kinds = connection.execute(f"""
@@ -111,18 +111,18 @@ def unreadable(
     return Unreadable(
         number,
         f"{number:,} of {total:,} metadata objects could not be read ({named}): their bins are not "
-        "in the tables, see bin_oddities. Run again to try them again.",
+        "in the tables, see bin_oddities. Run again to retry them.",
     )
 
 
 _EMPTY = """(SELECT NULL::VARCHAR AS key, NULL::VARCHAR AS etag, NULL::VARCHAR AS md5,
     NULL::BOOLEAN AS usable, NULL::VARCHAR AS oddity, NULL::VARCHAR AS filename WHERE false)"""
-# Nothing else would come: it is too large, or the bucket's ETag is the MD5 of what came.
+# Fetching again is useless: it is too large, or the bucket's ETag is the MD5 of these bytes.
 _SETTLED = """(usable OR oddity = 'too_large' OR coalesce(trim(etag, '"') = md5, false))"""
 
 
 def _had(lake: Lake) -> str:
-    """SQL for what is there: of the table, and of the parts of a run that was killed."""
+    """SQL for the existing rows: of the table, and of the parts of a killed run."""
     files = [lake.address(BIN_METADATA.name)] if lake.has(BIN_METADATA.name) else []
     files += [lake.root.address(name) for name in lake.root.names(COLLECTING)]
     listed = ", ".join(literal(file) for file in files)
@@ -151,7 +151,7 @@ def _rows(
     display: Display | None,
     tally: Tally,
 ) -> Iterator[dict[str, Any]]:
-    """The table's rows of what is wanted, as it comes."""
+    """The table's rows of the fetched objects."""
     reader = connection.cursor().sql(wanted).to_arrow_reader(BATCH_ROWS)
     listed = (row for batch in reader for row in batch.to_pylist())
     few_bytes = Limits(limits.concurrency * MORE_AT_ONCE, limits.attempts, METADATA_BYTES_MOST)
@@ -159,7 +159,7 @@ def _rows(
     for outcome in transfer(source.store, objects, few_bytes, display, tally):
         row, listed = _row(outcome), outcome.tag
         had = (listed["had_etag"], listed["had_md5"], listed["had_oddity"])
-        # What could not be read and is as it was makes no table anew.
+        # Unreadable and unchanged objects do not cause the table to be rewritten.
         if listed["had_oddity"] is None or had != (row["etag"], row["md5"], row["oddity"]):
             yield row
 
@@ -179,7 +179,7 @@ def _row(outcome: Outcome[dict[str, Any], Inspection]) -> dict[str, Any]:
         "key": listed["key"],
         "id": listed["id"],
         "id_space": listed["id_space"],
-        # What is too large stays so while its ETag does, and need not be asked for again.
+        # An object that is too large need not be requested again while its ETag is the same.
         "etag": listed["etag"] if too_large else outcome.etag,
         "last_modified": outcome.last_modified,
         "bytes": listed["bytes"] if data is None else len(data),
@@ -208,7 +208,7 @@ def _put_down(lake: Lake, number: int, rows: list[dict[str, Any]]) -> None:
 
 
 def _has_stale(lake: Lake, connection: "duckdb.DuckDBPyConnection") -> bool:
-    """Whether the table is not there, or has rows of objects that are listed no more."""
+    """Whether the table is missing, or has rows of objects that are no longer listed."""
     if not lake.has(BIN_METADATA.name):
         return True
     ((stale,),) = connection.execute(f"""
@@ -218,10 +218,10 @@ def _has_stale(lake: Lake, connection: "duckdb.DuckDBPyConnection") -> bool:
 
 
 def _merge(lake: Lake, connection: "duckdb.DuckDBPyConnection") -> None:
-    """Puts the newest row of each listed object in place, in order.
+    """Writes the table with the newest row of each listed object, in order.
 
-    Range by range of keys: all texts together are a gigabyte, and sorting them holds them all. The
-    parts are made in the order of the keys, so that each range reads only a few row groups.
+    One range of keys after another: the texts are a gigabyte, and sorting would hold all in memory.
+    The parts are sorted by key, so each range reads only a few row groups.
     """
     had = _had(lake)
 
@@ -243,7 +243,7 @@ def _merge(lake: Lake, connection: "duckdb.DuckDBPyConnection") -> None:
 def _ranges(
     lake: Lake, connection: "duckdb.DuckDBPyConnection"
 ) -> Iterator[tuple[str, str | None]]:
-    """First key of each range, and that of the next; None after the last."""
+    """First key of each range and of the next range; None after the last."""
     found = connection.execute(f"""
         SELECT key FROM (
             SELECT key, row_number() OVER (ORDER BY key) AS place
@@ -254,9 +254,9 @@ def _ranges(
 
 
 def _newest_query(lake: Lake, had: str, least: str, most: str | None) -> str:
-    """The newest rows of listed objects; parts are named in the order they were made.
+    """The newest rows of listed objects; names of parts sort by time.
 
-    They stand behind the table's own file.
+    Parts are newer than the table's file.
     """
     table = lake.address(BIN_METADATA.name) if lake.has(BIN_METADATA.name) else ""
     within = f"key >= {literal(least)}" + (f" AND key < {literal(most)}" if most else "")

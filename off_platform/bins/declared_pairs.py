@@ -1,7 +1,7 @@
 """Declared sets that must not share a bin: one holds bins out, another would train with them.
 
-Asked of the tables by the sets' choices, whether the sets were made or not. That splits themselves
-do not leak is `split_checks.py`.
+Determined from the tables and the sets' options, whether the sets were built or not.
+`split_checks.py` checks that the splits do not leak.
 """
 
 import re
@@ -18,12 +18,12 @@ from off_platform.storage.lake import Lake
 if TYPE_CHECKING:
     import duckdb
 
-# `counting_test` is a counterpart of other sets by its name, also when nobody declared a split.
+# `counting_test` is held out by its name, even without a declared split.
 _IN_NAMES = re.compile(
     r"(^|[_-])(test(ing|set)?|val(idation|id|set)?|eval(uation)?|dev|hold_?out|held_?out|unseen)"
     r"\d*([_-]|$)"
 )
-# In a description: what was kept from training, or is there to judge what was trained.
+# Words of a description for sets kept from training, or used for evaluation.
 _IN_WORDS = re.compile(
     r"\b(held[ -]?out|hold[ -]?out|unseen|(no|never|not|without)( \w+)? (training|trained|seen)"
     r"|(to|for) (test|testing|validate|validation|evaluate|evaluation)"
@@ -40,19 +40,19 @@ class Declared(NamedTuple):
 
 
 class Shared(NamedTuple):
-    """What two declared sets share; a photo that is in both is of a visit that is in both."""
+    """The overlap of two declared sets; a photo in both belongs to a visit in both."""
 
     held_out: str
     other: str
     photos: int
-    """Photos of the set held out that are of a visit of the other."""
+    """Photos of the held-out set that belong to a visit of the other."""
 
     @property
     def sentence(self) -> str:
-        """The same for people, with what to do."""
+        """The overlap as a message, with what to do."""
         return (
-            f"{self.photos:,} photos of {self.held_out} show a bin that is in {self.other} too, "
-            'moments apart or the same photo: declare split = "train" for the one and '
+            f"{self.photos:,} photos of {self.held_out} show a bin that is in {self.other} too, in "
+            'the same photo or one taken moments apart: declare split = "train" for one set and '
             'split = "test" for the other'
         )
 
@@ -61,8 +61,8 @@ def declared_choices(path: Path) -> dict[str, Declared]:
     """All declared sets of bins, by name.
 
     Raises:
-        off_platform.image_sets.declared.WrongDeclarationError: the file is wrong.
-        off_platform.image_sets.declared.UnusableChoiceError: a set's options are.
+        off_platform.image_sets.declared.WrongDeclarationError: the file is invalid.
+        off_platform.image_sets.declared.UnusableChoiceError: a set's options are invalid.
     """
     names = declared_sets(path, WING)
     return {name: Declared(*declared_choice(path, WING, BinChoice, name)) for name in names}
@@ -74,7 +74,7 @@ def shared_bins(
     declared: Mapping[str, Declared],
     of: str | None = None,
 ) -> Iterator[Shared]:
-    """Each set that is held out with each set that is not, where they share a visit.
+    """The pairs of a held-out set and another set that share a visit.
 
     Args:
         lake: with the bins' tables.

@@ -1,9 +1,9 @@
-"""The labels of an image set, also in the forms that others' code reads.
+"""The labels of an image set, also in the formats of other projects.
 
-ABID (silverbottlep/abid_challenge): `metadata.json` is a list in which place i is bin i + 1 of the
-main set, `{}` where it is missing; its split files name bins from 1, its counting lists name
-places from 0, each with the quantity, of bins of fewer than 6 items. Udacity's `file_list.json`
-names the metadata of bins of 1 to 5 items by class.
+ABID (silverbottlep/abid_challenge): `metadata.json` is a list with bin i + 1 of the main set at
+position i, `{}` if it is missing; its split files have bins counted from 1, its counting lists have
+positions from 0, each with the quantity, for bins of fewer than 6 items. Udacity's `file_list.json`
+has the metadata of bins of 1 to 5 items by class.
 """
 
 import json
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 LABELS = "labels.parquet"
 ABID_METADATA = "abid_metadata.json"
-# Not `train` and `val`: Hugging Face's loaders take files so named for a split's data.
+# Not `train` and `val`: Hugging Face's loaders take files with these names for a split's data.
 ABID_SPLITS = {"train": "trainset", "validation": "valset"}
 UDACITY = "udacity_file_list.json"
 UDACITY_CLASSES = range(1, 6)
@@ -27,10 +27,10 @@ ROWS = 1000
 
 
 def write_exports(connection: "duckdb.DuckDBPyConnection", labelled: str, to: Path) -> list[str]:
-    """Writes all forms.
+    """Writes all formats.
 
     Args:
-        connection: DuckDB that can read what `labelled` names.
+        connection: DuckDB with the tables of `labelled`.
         labelled: SQL of the set's bins: id, id_space, position, expected_quantity, items_quantity,
             skus, difficulty, visit_id, split, text (the metadata's JSON).
         to: a folder for the files.
@@ -54,7 +54,7 @@ def write_exports(connection: "duckdb.DuckDBPyConnection", labelled: str, to: Pa
 
 
 def _write_abid_metadata(connection: "duckdb.DuckDBPyConnection", main: str, path: Path) -> None:
-    """Bin by bin: the whole set's would be a gigabyte."""
+    """Writes bin by bin, as all metadata would take a gigabyte."""
     place, separator = 0, ""
     with path.open("w", encoding="utf-8") as file:
         file.write("[")
@@ -101,9 +101,9 @@ def _write_list(file: Any, values: Iterator[Any]) -> None:
 
 
 def _rows(connection: "duckdb.DuckDBPyConnection", query: str) -> Iterator[tuple[Any, ...]]:
-    """A query's rows by position, some at a time."""
+    """A query's rows by position, in batches."""
     cursor = connection.cursor()
-    # Of both id spaces two bins may have one position.
+    # Two bins of different id spaces may have the same position.
     cursor.execute(f"FROM ({query}) ORDER BY ALL")
     while rows := cursor.fetchmany(ROWS):
         yield from rows

@@ -1,7 +1,7 @@
 """An image set of the bins bucket: photos with their labels. No Dagster here.
 
-Bins are chosen by `choice.py`, fetched and shown by `image_sets/`; labels in the formats of other
-projects are written by `exports.py`.
+`choice.py` chooses the bins, `image_sets/` fetches and shows them; `exports.py` writes labels in
+the formats of other projects.
 """
 
 import json
@@ -59,15 +59,15 @@ The bucket no longer changes, and its licence forbids commercial use.
 )
 
 
-# Each of the set's own files, with what it holds.
+# The wing's own files of a set, with descriptions.
 FILES = (
     ("labels.parquet", ("one row per bin with its photo: id, id_space, expected_quantity, "
      "items_quantity, difference (expected minus items), skus, difficulty, visit_id, split.")),
-    ("abid_metadata.json", "ABID's list of metadata: place i is bin i + 1 of the main set."),
-    ("abid_random_trainset.txt", "ABID's random_train.txt: one number of a bin per line, from 1."),
+    ("abid_metadata.json", "ABID's list of metadata: position i is bin i + 1 of the main set."),
+    ("abid_random_trainset.txt", "ABID's random_train.txt: one bin number per line, from 1."),
     ("abid_random_valset.txt", "ABID's random_val.txt, of the split validation."),
-    ("abid_counting_trainset.json", ("ABID's counting_train.json: place (from 0) and quantity of "
-     "bins of fewer than 6 items.")),
+    ("abid_counting_trainset.json", ("ABID's counting_train.json: position (from 0) and quantity "
+     "of bins of fewer than 6 items.")),
     ("abid_counting_valset.json", "ABID's counting_val.json, of the split validation."),
     ("udacity_file_list.json", ("Udacity's file list: paths of the metadata of bins of 1 to 5 "
      "items, by quantity.")),
@@ -80,7 +80,7 @@ Request = SetRequest[BinChoice, RunOptions]
 def request_from(
     settings: Settings, name: str, choice: BinChoice, description: str, varied: dict[str, Any]
 ) -> Request:
-    """A set to make, with options varied for this time; see `requested`."""
+    """A requested set, with some options varied; see `requested`."""
     return requested(settings, name, choice, description, varied, RunOptions, *SHARES)
 
 
@@ -92,14 +92,14 @@ def make_bin_image_set(
     connection: "duckdb.DuckDBPyConnection",
     display: Display | None = None,
 ) -> BuiltSet:
-    """Makes, continues or refreshes a set in a folder.
+    """Builds, resumes or refreshes a set in a folder.
 
     Raises:
-        UnusableChoiceError: the bins are not there yet, or none fits the options.
+        UnusableChoiceError: there are no bins yet, or none fits the options.
         off_platform.image_sets.build.SourceUnreachableError: the bucket cannot be reached.
-        off_platform.image_sets.build.WrongSourceError: it has too little of what was chosen.
-        off_platform.image_sets.building.UnusableFolderError: the folder holds something else.
-        off_platform.storage.locks.FolderInUseError: another run is at work in the folder.
+        off_platform.image_sets.build.WrongSourceError: it lacks too many of the chosen objects.
+        off_platform.image_sets.building.UnusableFolderError: the folder contains something else.
+        off_platform.storage.locks.FolderInUseError: another run is using the folder.
     """
     try:
         bins, items, splits, texts = (
@@ -108,7 +108,8 @@ def make_bin_image_set(
     except NoSuchTableError:
         raise UnusableChoiceError("There are no bins yet; run the monthly job first.") from None
     fitting = candidates_query(request.choice, bins, items, splits)
-    # Whole rows: labels say what they say, and photos and metadata of a set go with its labels.
+    # Whole rows, as labels are made from them, and a set's photos and metadata must match its
+    # labels.
     candidates, digest = connection.execute(
         f"SELECT count(*), coalesce(bit_xor(hash(fits)), 0) FROM ({fitting}) AS fits"
     ).fetchall()[0]
@@ -119,12 +120,12 @@ def make_bin_image_set(
         )
     chosen = Chosen(
         objects_query(request.choice, fitting),
-        # An older plan, whose rows do not name what is in the lake, is not resumed.
+        # Older plans, whose rows do not refer to objects in the lake, are not resumed.
         {"bins": int(digest), "metadata": BIN_METADATA.name},
         candidates,
         "the table bins",
         [kind.name for kind in KINDS],
-        # The metadata is that which the labels were made from, and not asked for again.
+        # The metadata comes from the lake, from which the labels were made.
         texts,
         lambda to: write_exports(connection, _labelled(lake, to / MANIFEST), to),
     )
@@ -135,7 +136,7 @@ def make_bin_image_set(
 def _unknown_codes(
     choice: BinChoice, bin_items: str, connection: "duckdb.DuckDBPyConnection"
 ) -> str:
-    """The ASINs and FCSKUs that no bin has, for a sentence; empty when there are none."""
+    """A hint on ASINs and FCSKUs that no bin has; empty when there are none."""
     unknown: list[str] = []
     for column, codes in (("asin", choice.asins), ("fcsku", choice.skus)):
         if codes:
@@ -148,7 +149,7 @@ def _unknown_codes(
 
 
 def _labelled(lake: Lake, manifest: Path) -> str:
-    """The set's bins whose photo is there, with their labels."""
+    """The set's bins that have a photo, with their labels."""
     photos = f"read_parquet({literal(str(manifest))})"
     bins, splits, metadata = (
         lake.rows_of(table.name) for table in (BINS, BIN_SPLITS, BIN_METADATA)
@@ -166,7 +167,7 @@ def _labelled(lake: Lake, manifest: Path) -> str:
 def _reached(
     connection: "duckdb.DuckDBPyConnection", bins: str, manifest: str
 ) -> tuple[tuple[str, int, int], ...]:
-    """Of each expected quantity how many bins were chosen, and how many have their photo here."""
+    """For each expected quantity the number of chosen bins, and of photos in the set."""
     found = connection.execute(f"""
         SELECT expected_quantity, count(*), count_if(fetched) FROM {bins}
         JOIN (SELECT sample AS id, status = 'fetched' AS fetched FROM {manifest}
@@ -203,7 +204,7 @@ def _about(
 
 
 def described(metadata: bytes) -> tuple[str, str]:
-    """Heading and text that say what a bin should have in it, from its metadata."""
+    """Heading and text of what a bin should contain, from its metadata."""
     top = json.loads(metadata)
     lines = [
         f"{item['quantity']} x {item.get('name') or fcsku} ({fcsku})"
@@ -213,5 +214,5 @@ def described(metadata: bytes) -> tuple[str, str]:
 
 
 def command(request: Request, source: Source) -> str:
-    """The command line that makes the same set."""
+    """The command line that builds the same set."""
     return request.command(WING, source)

@@ -1,6 +1,6 @@
 """The asset `bin_image_set`, with one partition per declared set, and its launchpad options.
 
-What it does is in `image_set.py`; the manifest and its rules are `image_sets/manifest.py`.
+The work is in `image_set.py`; the manifest and its rules are in `image_sets/manifest.py`.
 """
 
 from dataclasses import replace
@@ -31,7 +31,7 @@ def bin_image_set_asset(settings: Settings) -> dg.AssetsDefinition:
     """The asset `bin_image_set` with one partition per declared set of the settings.
 
     Raises:
-        off_platform.image_sets.declared.WrongDeclarationError: the declaring file is wrong.
+        off_platform.image_sets.declared.WrongDeclarationError: the declarations are invalid.
     """
     table, sets = _manifest(), image_sets(settings.image_sets, WING)
     return dg.asset(
@@ -42,7 +42,7 @@ def bin_image_set_asset(settings: Settings) -> dg.AssetsDefinition:
         partitions_def=sets,
         deps=["bins", "bin_items", "bin_splits"],
         description="A chosen, fetched and verified set of bin photos with their metadata, labels "
-        "in the forms of ABID and Udacity, manifest, data card, gallery and contact sheet.",
+        "in the formats of ABID and Udacity, manifest, data card, gallery and contact sheet.",
         metadata=table.metadata(),
         check_specs=table.check_specs("bin_image_set", sets),
     )(bin_image_set)

@@ -1,7 +1,7 @@
-"""Can the metadata of a bin be read: answered from its bytes, strictly, in about 20 µs.
+"""Decides from its bytes whether the metadata of a bin is usable, strictly, in about 20 µs.
 
-What makes it unusable is distinguished from what is merely odd, which is counted and accepted. What
-the values mean is `inventory.py`; which of them break a rule is `checks.py`.
+Unusable metadata is distinguished from odd metadata, which is counted and accepted. `inventory.py`
+interprets the values; `checks.py` evaluates the rules.
 """
 
 import json
@@ -26,12 +26,12 @@ _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
 
 class Inspection(NamedTuple):
-    """What was found.
+    """The result of an inspection.
 
     Attributes:
         usable: whether the bin gets rows in the tables.
-        oddity: short name of what is odd, None when nothing is.
-        reason: the same in a sentence.
+        oddity: short name of the oddity; None when there is none.
+        reason: the oddity in a sentence.
     """
 
     usable: bool
@@ -43,7 +43,7 @@ SOUND = Inspection(usable=True)
 
 
 class _OddError(Exception):
-    """What makes the metadata unusable."""
+    """The metadata is unusable; the message says why."""
 
     def __init__(self, oddity: str, reason: str) -> None:
         super().__init__(reason)
@@ -51,11 +51,11 @@ class _OddError(Exception):
 
 
 def inspect(data: bytes, bin_id: str) -> Inspection:
-    """Looks at the metadata of one bin.
+    """Inspects the metadata of one bin.
 
     Args:
-        data: the object, all of it; hostile bytes raise nothing.
-        bin_id: whose it is.
+        data: the whole object; hostile bytes do not raise.
+        bin_id: its bin.
     """
     try:
         top = _parsed(data)
@@ -78,19 +78,19 @@ def _parsed(data: bytes) -> Any:
     try:
         top = json.loads(text, object_pairs_hook=_object, parse_constant=_no_number)
         if _SURROGATE.search(text):
-            # Python reads half a character, which DuckDB and UTF-8 refuse.
+            # Python accepts a lone surrogate, which DuckDB and UTF-8 refuse.
             json.dumps(top, ensure_ascii=False).encode()
     except json.JSONDecodeError as error:
         if error.pos >= len(text.rstrip()) or error.msg.startswith("Unterminated"):
             raise _OddError("truncated", f"it ends early, after {len(data):,} bytes") from None
         raise _OddError("not_json", f"it is not JSON: {error.msg} at byte {error.pos:,}") from None
     except UnicodeEncodeError:
-        raise _OddError("lone_surrogate", "it has half a character, a lone surrogate") from None
+        raise _OddError("lone_surrogate", "it has a lone surrogate") from None
     except RecursionError:
         raise _OddError("too_deep", "it is nested too deeply") from None
     except ValueError:
-        # Of Python's own bound on the digits of a whole number.
-        raise _OddError("too_large_number", "it has a number of thousands of digits") from None
+        # From Python's limit on the digits of an integer.
+        raise _OddError("too_large_number", "it has a number with thousands of digits") from None
     return top
 
 
@@ -108,7 +108,7 @@ def _no_number(constant: str) -> NoReturn:
 
 
 def _usable(top: Any) -> dict[str, dict[str, Any]]:
-    """The items, once they can be rows of the tables."""
+    """Demands that the items can be rows of the tables."""
     if not isinstance(top, dict):
         raise _OddError("not_an_object", "it is not a JSON object")
     for name in ("BIN_FCSKU_DATA", "EXPECTED_QUANTITY"):
@@ -132,7 +132,7 @@ def _usable_item(fcsku: str, item: dict[str, Any]) -> None:
     for name in TEXTS:
         value = item.get(name)
         if value is not None and not isinstance(value, str):
-            raise _OddError("not_a_text", f"the {name} of {quoted(fcsku)} is not a text")
+            raise _OddError("not_a_text", f"the {name} of {quoted(fcsku)} is not a string")
     for name in MEASURES:
         measure = item.get(name)
         if measure is not None and not _is_measure(measure):
@@ -164,7 +164,7 @@ def _is_measure(measure: Any) -> bool:
 def _odd_fields(
     top: dict[str, Any], items: dict[str, dict[str, Any]], bin_id: str
 ) -> Inspection | None:
-    """What the dataset's files never have, and what does no harm."""
+    """Harmless oddities that the dataset's files never have."""
     is_pilot = space_of(bin_id) == "pilot"
     known = TOP_FIELDS | {"image_fname"} if is_pilot else TOP_FIELDS
     if odd := _difference("it", top.keys(), known):

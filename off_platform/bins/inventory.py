@@ -1,6 +1,6 @@
 """`bins`, `bin_items`, `items`: SQL over the metadata's JSON. Pure: nothing is read or written.
 
-How the JSON was found to be usable is `inspection.py`; which bins are one visit is `visits.py`.
+`inspection.py` decides which JSON is usable, `visits.py` which bins are one visit.
 """
 
 import html
@@ -17,14 +17,14 @@ _ITEM = (
     "STRUCT(asin VARCHAR, name VARCHAR, normalizedName VARCHAR, quantity BIGINT, "
     f"length {_MEASURE}, width {_MEASURE}, height {_MEASURE}, weight {_MEASURE})"
 )
-# Not `html_unescape`: that is a function of an extension, which DuckDB would try to fetch.
+# Not `html_unescape`: a function of an extension, which DuckDB would try to download.
 _UNESCAPE = "entities_resolved"
-# White space and separators of all scripts, controls and what else has no glyph.
+# White space and separators of all scripts, control characters and others without a glyph.
 _BLANKS = r"[\s\p{Z}\p{C}]+"
 
 
 def let_clean_names(connection: "duckdb.DuckDBPyConnection") -> None:
-    """Gives a connection the function that `bin_items_query` needs: Python's list of entities."""
+    """Registers the function that `bin_items_query` needs: Python's decoder of HTML entities."""
     known = connection.execute(
         f"SELECT count(*) FROM duckdb_functions() WHERE function_name = '{_UNESCAPE}'"
     ).fetchall()
@@ -36,17 +36,17 @@ def _resolved(name: str) -> str:
     try:
         return html.unescape(name)
     except ValueError:
-        # Of Python's own bound on the digits of a whole number: no entity has this many.
+        # From Python's limit on the digits of an integer: no entity has this many.
         return name
 
 
 def bin_items_query(metadata: str) -> str:
-    """A row an item; see the table `bin_items`.
+    """One row per item; see the table `bin_items`.
 
     Args:
         metadata: SQL of `bin_metadata`, to use after FROM.
     """
-    # Only one name in 160 has an entity, and Python is asked for those alone.
+    # Only one name in 160 has an entity, and Python is called only for those.
     unescaped = f"CASE WHEN contains(name, '&') THEN {_UNESCAPE}(name) ELSE name END"
     squeezed = f"nullif(trim(regexp_replace({unescaped}, '{_BLANKS}', ' ', 'g')), '')"
     sides = ", ".join(f"item.{side}.value AS {side}" for side in ("length", "width", "height"))
@@ -77,7 +77,7 @@ def bin_items_query(metadata: str) -> str:
 
 
 def bins_query(metadata: str, bin_items: str, objects: str) -> str:
-    """A row a bin, all but its visit; see the table `bins`.
+    """One row per bin, without its visit; see the table `bins`.
 
     Args:
         metadata: SQL of `bin_metadata`.
@@ -104,17 +104,17 @@ def bins_query(metadata: str, bin_items: str, objects: str) -> str:
 
 
 def items_query(bin_items: str, part: int = 0, parts: int = 1) -> str:
-    """A row an ASIN; see the table `items`. Of equally common names the first in order is taken.
+    """One row per ASIN; see the table `items`. Of equally common names the first in order is taken.
 
-    What is counted once is grouped first: sets within groups, as of `count(DISTINCT ...)`, cannot
+    Distinct values are grouped first: sets within groups, as of `count(DISTINCT ...)`, cannot
     spill, and took a gigabyte for the whole dataset.
 
     Args:
         bin_items: SQL of `bin_items`.
-        part: which part of the ASINs, from 0.
-        parts: how many there are.
+        part: number of the part of the ASINs, from 0.
+        parts: number of parts.
     """
-    # What was given in inches and pounds stays as it was given, to the last bit.
+    # Measures given in inches and pounds are unchanged, to the last bit.
     same = ", ".join(
         f"CASE WHEN {metric} = {name} * {factor} THEN {name} ELSE {metric} / {factor} END AS {name}"
         for name, metric, factor in (

@@ -1,7 +1,7 @@
-"""Keys of the bins bucket: which bin an object belongs to, in Python and in SQL.
+"""Keys of the bins bucket and the bins they belong to, in Python and in SQL.
 
-An id is the key's stem, a text. `1` and `00001` are different bins of different id spaces, so it is
-never made a number to be compared, and never padded.
+An id is the key's stem, a string. `1` and `00001` are different bins of different id spaces, so ids
+are never compared as numbers, and never padded.
 """
 
 import re
@@ -23,7 +23,7 @@ _KEYS: tuple[tuple[re.Pattern[str], Part], ...] = (
 
 
 class BinKey(NamedTuple):
-    """What a key says."""
+    """The parts of a key."""
 
     part: Part
     id: str
@@ -31,14 +31,14 @@ class BinKey(NamedTuple):
 
 
 def space_of(bin_id: str) -> IdSpace | None:
-    """The id space of an id; None when it is an id of neither."""
+    """The id space of an id; None if it is in neither."""
     if _MAIN.fullmatch(bin_id):
         return "main"
     return "pilot" if _PILOT.fullmatch(bin_id) else None
 
 
 def parse(key: str) -> BinKey | None:
-    """The bin of a key; None when it is not a bin's."""
+    """The bin of a key; None if it is not a bin's."""
     for pattern, part in _KEYS:
         if (match := pattern.fullmatch(key)) and (space := space_of(match[1])):
             return BinKey(part, match[1], space)
@@ -55,7 +55,7 @@ def image_key(bin_id: str) -> str:
     return f"{IMAGES}{bin_id}.jpg"
 
 
-# The same in SQL, over the columns `key`, and then `id`.
+# The same in SQL, over the columns `key` and `id`.
 PART_SQL = (
     "CASE WHEN starts_with(key, 'metadata/') THEN 'metadata' "
     "WHEN starts_with(key, 'bin-images/') THEN 'image' END"

@@ -1,12 +1,12 @@
-"""Leaks counted without the visits: from the raw metadata, neighbour by neighbour. Pure SQL.
+"""Leaks counted independently of visits: from the raw metadata of neighbours. Pure SQL.
 
-The rule of visits is `visits.py`. Here the JSON texts themselves are read, no other table, so that
-a mistake on the way from them to `bin_splits` shows.
+Only the JSON texts are read, so that mistakes in the tables between them and `bin_splits` are
+detected. The rule of visits is in `visits.py`.
 """
 
 
 def neighbours_query(metadata: str, splits: str) -> str:
-    """Neighbours of the main set that show one bin according to metadata, by split.
+    """Neighbours of the main set that show one bin according to their metadata, by split.
 
     Columns: earlier, later (ids), across (whether they are in different splits).
 

@@ -1,7 +1,7 @@
-"""`bin_objects`: what the bucket lists, and when it was listed last.
+"""`bin_objects`: the listing of the bucket, and when it was last made.
 
-A listing gives size, ETag and time of each object, so nothing is asked for object by object. What
-is fetched of it is `collect.py`.
+A listing has size, ETag and time of each object, so no object is requested for them. `collect.py`
+fetches the objects.
 """
 
 from dataclasses import dataclass
@@ -69,7 +69,7 @@ def list_objects(
 
     Raises:
         off_platform.storage.listing.ListingError: the bucket cannot be listed; nothing is changed.
-        EmptyBucketError: there is nothing of the dataset, or too much is gone; nothing is changed.
+        EmptyBucketError: the dataset is missing, or too much of it; nothing is changed.
     """
     prefixes = (METADATA, IMAGES)
     parts = (
@@ -102,7 +102,7 @@ def list_objects(
 
 
 def last_listed(lake: Lake) -> str:
-    """When the bucket was listed last, for people; "at an unknown time" where nothing says so."""
+    """When the bucket was last listed, for messages; "at an unknown time" if not recorded."""
     try:
         listed = datetime.fromisoformat(lake.root.read(LISTED).decode())
     except (FileNotFoundError, ValueError):
@@ -136,7 +136,7 @@ def _objects_query(listing: str) -> str:
 
 
 def _compared(lake: Lake, connection: "duckdb.DuckDBPyConnection", listed: str) -> tuple[int, int]:
-    """How many objects are new or other than at the listing before, and how many are gone."""
+    """Numbers of new or changed objects, and of removed ones, since the previous listing."""
     if not lake.has(BIN_OBJECTS.name):
         return int(_counts(connection, f"SELECT count(*) FROM ({listed})")[0]), 0
     added, gone = _counts(
@@ -161,7 +161,7 @@ def _listed(lake: Lake, connection: "duckdb.DuckDBPyConnection", added: int, gon
     change = (
         f"{added:,} objects are new or changed, {gone:,} gone"
         if added or gone
-        else "nothing has changed since the listing before"
+        else "nothing has changed since the previous listing"
     )
     return Listed(objects, metadata, images, added, gone, f"{what}; {change}.")
 

@@ -1,4 +1,4 @@
-"""What the bins wing's assets show of themselves in the UI: how many items, of which kinds."""
+"""Previews of the bins wing's assets in the UI: charts of items and visits."""
 
 from typing import TYPE_CHECKING
 
@@ -18,7 +18,7 @@ BLUE = "#31618c"
 
 
 def bins_chart(connection: "duckdb.DuckDBPyConnection", bins: str) -> dg.MarkdownMetadataValue:
-    """Two histograms: expected items a bin, and different items (SKUs) a bin."""
+    """Two histograms: expected items per bin, and different items (SKUs) per bin."""
     figure = Figure(figsize=(7, 2.4), layout="constrained")
     columns = (("expected_quantity", "items expected", GREEN), ("skus", "SKUs", BLUE))
     for axes, (column, label, color) in zip(figure.subplots(1, 2), columns, strict=True):
@@ -28,11 +28,11 @@ def bins_chart(connection: "duckdb.DuckDBPyConnection", bins: str) -> dg.Markdow
         axes.bar([value for value, _ in found], [count for _, count in found], color=color)
         axes.set_xlabel(f"{label} ({LARGEST_BAR} and more in the last)")
         axes.set_ylabel("bins")
-    return picture(figure, "quantity and SKUs a bin")
+    return picture(figure, "quantity and SKUs per bin")
 
 
 def items_chart(connection: "duckdb.DuckDBPyConnection", items: str) -> dg.MarkdownMetadataValue:
-    """The items in most bins, as bars."""
+    """A bar chart of the items that are in the most bins."""
     found = connection.execute(f"""
         SELECT coalesce(name, asin)[:{MOST_NAME}], bins FROM {items}
         ORDER BY bins DESC, asin LIMIT {TOP_ITEMS}""").fetchall()
@@ -40,7 +40,7 @@ def items_chart(connection: "duckdb.DuckDBPyConnection", items: str) -> dg.Markd
         return dg.MetadataValue.md("There are no items.")
     figure = Figure(figsize=(7, 3), layout="constrained")
     axes = figure.subplots()
-    # A dollar sign would begin a formula.
+    # A dollar sign would start a formula.
     names = [name.replace("$", r"\$") for name, _ in found]
     places = range(len(found))
     axes.barh(places, [bins for _, bins in found], color=GREEN)
@@ -51,13 +51,13 @@ def items_chart(connection: "duckdb.DuckDBPyConnection", items: str) -> dg.Markd
 
 
 def visits_chart(connection: "duckdb.DuckDBPyConnection", visits: str) -> dg.MarkdownMetadataValue:
-    """How many photos the visits have."""
+    """A histogram of photos per visit."""
     found = connection.execute(
         f"SELECT least(photos, 10), count(*) FROM {visits} GROUP BY 1 ORDER BY 1"
     ).fetchall()
     figure = Figure(figsize=(4.5, 2.2), layout="constrained")
     axes = figure.subplots()
     axes.bar([str(photos) for photos, _ in found], [count for _, count in found], color=BLUE)
-    axes.set_xlabel("photos a visit (10 and more in the last)")
+    axes.set_xlabel("photos per visit (10 and more in the last)")
     axes.set_ylabel("visits")
     return picture(figure, "photos a visit")

@@ -1,8 +1,7 @@
-"""The tables of the bins wing, as data: columns with units, and the rules that they must fulfil.
+"""The tables of the bins wing as data: columns with units, and rules.
 
-How the tables come about is `listing.py`, `collect.py`, `inventory.py`, `visits.py` and
-`splits.py`; what is found when the rules are looked at is `checks.py`. Sentences in quotes are the
-dataset's own.
+The tables are built by `listing.py`, `collect.py`, `inventory.py`, `visits.py` and `splits.py`;
+`checks.py` evaluates the rules. Quoted sentences are from the dataset's documentation.
 """
 
 from off_platform.bins.keys import MAIN, PILOT
@@ -33,7 +32,7 @@ BIN_OBJECTS = Table(
         Column("id_space", "string", "`main` or `pilot`; null when neither.", nullable=True),
         Column("bytes", "int64", "Its size, in bytes.", rule="objects_not_empty", least=1),
         Column("etag", "string", "Its ETag.", nullable=True),
-        Column("last_modified", "timestamp", "When the bucket says it was written.", nullable=True),
+        Column("last_modified", "timestamp", "Time of writing in the bucket.", nullable=True),
     ),
     (
         _shape("The listing"),
@@ -64,7 +63,7 @@ BIN_METADATA = Table(
         Column("id", "string", "The bin.", rule="ids_valid", pattern=ID),
         Column("id_space", "string", "`main` or `pilot`.", rule="ids_valid", one_of=SPACES),
         Column("etag", "string", "ETag of the object; null if never fetched.", nullable=True),
-        Column("last_modified", "timestamp", "When the bucket says it was written.", nullable=True),
+        Column("last_modified", "timestamp", "Time of writing in the bucket.", nullable=True),
         Column("bytes", "int64", "Size of the object, in bytes.", nullable=True),
         Column("md5", "string", "MD5 of the object's bytes.", nullable=True),
         Column("text", "string", "The JSON as fetched; null when it could not be fetched.",

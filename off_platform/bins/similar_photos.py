@@ -1,10 +1,10 @@
-"""Neighbouring photos of different splits, compared as images: a check that does not use visits.
+"""Compares neighbouring photos of different splits as images, independently of visits.
 
-Visits and splits follow from the metadata (`visits.py`); here a sample of the photos themselves is
-looked at. A difference hash sees the same or nearly the same photo, not the same bin with something
-moved: of the first 10,000 photos it finds 54 pairs within 8 of its 64 bits, 52 of them in one
-visit, where keypoints find 88 % of some 3,900 pairs. So it shows photos that were dealt wrongly, as
-by ids that were mixed up, and no more.
+Visits and splits follow from the metadata (`visits.py`); here a sample of the photos is compared. A
+difference hash detects the same or nearly the same photo, not the same bin with something moved: in
+the first 10,000 photos it finds 54 pairs within 8 of its 64 bits, 52 of them in one visit, while
+keypoints find 88 % of about 3,900 pairs. So it only detects photos in the wrong split, for example
+because ids were mixed up.
 """
 
 from collections.abc import Iterator, Mapping
@@ -25,9 +25,9 @@ from off_platform.storage.sql import literal
 if TYPE_CHECKING:
     import duckdb
 
-# Each takes two photos to be decoded, 10 ms together.
+# Each pair takes 10 ms to decode.
 PAIRS_MOST = 500
-# Of 64: as in the figures above.
+# Of 64 bits, as in the figures above.
 BITS_ALIKE = 8
 HASH_SIDE = 8
 # Enough for the hash, and small enough that a JPEG is decoded at an eighth of its size.
@@ -35,7 +35,7 @@ DRAWN_SIDE = 64
 
 
 class Photo(NamedTuple):
-    """A photo where a set has it."""
+    """A photo and its location in a set."""
 
     bin_id: str
     split: str
@@ -46,7 +46,7 @@ class Photo(NamedTuple):
 
 
 def difference_hash(photo: bytes) -> int:
-    """64 bits: whether each of 8 x 8 places is brighter than the place to its right.
+    """64 bits: whether each of 8 x 8 cells is brighter than the cell to its right.
 
     Raises:
         NotDrawableError: the photo cannot be decoded.
@@ -58,7 +58,7 @@ def difference_hash(photo: bytes) -> int:
 
 
 def sets_at_hand(lake: Lake, settings: Settings, name: str) -> dict[str, Folder]:
-    """The folders of a set and of the declared ones, as far as they were made in the lake."""
+    """The folders of a set and of the declared sets that were built in the lake."""
     names = {*declared_sets(settings.image_sets, WING), name}
     folders = {each: lake.root.below(f"{BIN_IMAGE_SETS}/{each}") for each in names}
     return {each: folder for each, folder in folders.items() if folder.exists(MANIFEST)}
@@ -83,15 +83,15 @@ def compare_neighbours(
         try:
             first, second = (difference_hash(_bytes_of(photo, folders)) for photo in pair)
         except (NotDrawableError, FileNotFoundError):
-            # Found by other rules, or the other set is being rebuilt.
+            # Other rules report it, or the other set is being rebuilt.
             continue
         finding.of += 1
         if (apart := (first ^ second).bit_count()) <= BITS_ALIKE:
             finding.add(1, [f"{_named(pair[0])} and {_named(pair[1])}: {apart} of 64 bits differ"])
     finding.note = (
         f"{finding.broken:,} of {finding.of:,} pairs of neighbours in different splits look alike "
-        f"(difference hash, at most {BITS_ALIKE} of 64 bits differ). The same bin with other "
-        "things in view is not seen so."
+        f"(difference hash, at most {BITS_ALIKE} of 64 bits differ). The same bin with "
+        "something moved is not detected."
         if finding.of
         else "The sets have no photos of neighbouring ids in different splits."
     )
@@ -119,7 +119,7 @@ def _pairs(
             WHERE kind = 'photo' AND status = 'fetched'"""
         for name, folder in folders.items()
     )
-    # Of a photo in several sets one is enough, that of the set itself first.
+    # A photo in several sets is compared once, preferably that of the set itself.
     found = connection.execute(f"""
         WITH photos AS (
             SELECT id, position, split, image_set, path, "offset", stored_bytes

@@ -1,7 +1,8 @@
-"""What is found in `bin_splits`: leaks, shares and balance, each as far as chance allows.
+"""Checks `bin_splits` for leaks, shares and balance, within the limits of chance.
 
 A visit's split comes from a hash of its smallest id (`splits.py`), so the shares of all bins and of
-each quantity scatter around those asked for. How much they may follows from the visits' sizes.
+each quantity scatter around the configured ones. The allowed deviation follows from the visits'
+sizes.
 """
 
 from typing import TYPE_CHECKING
@@ -17,14 +18,14 @@ if TYPE_CHECKING:
 
 SHARE_OFF_MOST = 0.01
 MEAN_OFF_MOST = 0.05
-# Chance is off by more than four standard deviations once in 16,000 times.
+# Chance exceeds four standard deviations once in 16,000 times.
 DEVIATIONS_MOST = 4
-# Larger quantities are counted together: each of them is rare.
+# Larger quantities are rare and are counted together.
 LARGEST_CLASS = 20
 
 
 def leaks(lake: Lake, connection: "duckdb.DuckDBPyConnection", finding: Finding) -> None:
-    """Adds to a finding what leaks by the raw metadata, and what a random split would leak."""
+    """Adds to a finding the leaks by raw metadata, and those of a random split."""
     rows = lake.rows_of(BIN_SPLITS.name)
     query = neighbours_query(lake.rows_of(BIN_METADATA.name), rows)
     pairs, across, examples = connection.execute(f"""
@@ -50,7 +51,7 @@ def shares_met(lake: Lake, connection: "duckdb.DuckDBPyConnection", shares: Spli
     ).fetchall()[0]
     found = dict(connection.execute(f"SELECT split, count(*) FROM {rows} GROUP BY 1").fetchall())
     off = [
-        f"{split}: {found.get(split, 0):,} of {number:,}, {share:.1%} were asked for"
+        f"{split}: {found.get(split, 0):,} of {number:,}, {share:.1%} were requested"
         for split, share in shares.by_split.items()
         if abs(found.get(split, 0) - share * number)
         > max(SHARE_OFF_MOST * number, DEVIATIONS_MOST * (share * (1 - share) * squares) ** 0.5)
@@ -64,7 +65,7 @@ def shares_met(lake: Lake, connection: "duckdb.DuckDBPyConnection", shares: Spli
 def _deviations(
     connection: "duckdb.DuckDBPyConnection", rows: str, shares: SplitShares
 ) -> dict[str, float]:
-    """By how much the share of train is off within each expected quantity."""
+    """The deviation of train's share within each expected quantity."""
     found = connection.execute(f"""
         SELECT least(expected_quantity, {LARGEST_CLASS}) AS class,
             count_if(split = 'train') / count(*) FROM {rows} GROUP BY 1 ORDER BY 1""").fetchall()
@@ -77,9 +78,9 @@ def _deviations(
 
 
 def balanced(lake: Lake, connection: "duckdb.DuckDBPyConnection") -> Finding:
-    """Whether the means of the splits agree, as far as chance lets them.
+    """Whether the means of the splits agree, within the limits of chance.
 
-    Visits are dealt out whole, so the spread of a mean is that of the visits' sums.
+    Whole visits are assigned, so the spread of a mean is that of the visits' sums.
     """
     rows = lake.rows_of(BIN_SPLITS.name)
     means = connection.execute(f"""

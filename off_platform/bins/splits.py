@@ -1,4 +1,4 @@
-"""Train, validation and test that do not leak, and how much others leak. Pure SQL.
+"""Train, validation and test splits that do not leak, and how much others leak. Pure SQL.
 
 A random split puts photos of one visit, of the same bin moments apart, on both sides: of 978
 validation bins of a published list 672 have such a sibling in train.
@@ -13,26 +13,26 @@ from off_platform.stable_order import WORD, with_mix, words
 if TYPE_CHECKING:
     from off_platform.settings import Settings
 
-# The pilot set's positions are counted anew; in the order they come behind those of the main set.
+# The pilot set's positions start again from 1; they are sorted after those of the main set.
 PILOT_OFFSET = 2**31
-# Settings that deal the bins out.
+# Settings of the splits.
 SHARES = ("bins_train_share", "bins_validation_share", "bins_split_seed")
 _NUMBER = f"position + CASE WHEN id_space = 'pilot' THEN {PILOT_OFFSET} ELSE 0 END"
 
 
 class SplitShares(BaseModel):
-    """How the bins are dealt out; what train and validation leave is test."""
+    """The shares of the splits; the rest is test."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     train: float = Field(default=0.8, ge=0, le=1, description="Share of train.")
     validation: float = Field(default=0.1, ge=0, le=1, description="Share of validation.")
-    seed: int = Field(default=0, description="Another seed deals them out otherwise.")
+    seed: int = Field(default=0, description="Another seed gives other splits.")
 
     @model_validator(mode="after")
     def _no_more_than_all(self) -> "SplitShares":
         if self.train + self.validation > 1:
-            raise ValueError("train and validation together are more than all there is")
+            raise ValueError("the shares of train and validation exceed 1")
         return self
 
     @property
@@ -43,7 +43,7 @@ class SplitShares(BaseModel):
 
 
 def shares_from(settings: "Settings") -> SplitShares:
-    """The shares of the splits, as the settings have them."""
+    """The shares of the splits from the settings."""
     return SplitShares(
         train=settings.bins_train_share,
         validation=settings.bins_validation_share,
@@ -52,11 +52,11 @@ def shares_from(settings: "Settings") -> SplitShares:
 
 
 def splits_query(bins: str, shares: SplitShares) -> str:
-    """A row a bin; see the table `bin_splits`.
+    """One row per bin; see the table `bin_splits`.
 
     The split of a visit follows from a hash of its smallest id alone, so it stays when other bins
-    come or go; what moves is only what they are a visit with. The price is chance: the shares of
-    all bins, and of each expected quantity, are met as their numbers allow (`split_checks.py`).
+    are added or removed, except for bins of the same visit. In return, the shares of all bins and
+    of each expected quantity are only met within the limits of chance (`split_checks.py`).
 
     Args:
         bins: SQL of `bins`.
@@ -77,10 +77,10 @@ def splits_query(bins: str, shares: SplitShares) -> str:
 
 
 def leak_query(splits: str, column: str) -> str:
-    """How many bins outside train there are, and how many of them have a sibling in train.
+    """Counts bins outside train, and those of them with a sibling in train.
 
     Args:
-        splits: SQL with visit_id and a column that says train, validation or test.
+        splits: SQL with visit_id and a column with train, validation or test.
         column: its name.
     """
     return f"""
@@ -91,7 +91,7 @@ def leak_query(splits: str, column: str) -> str:
 
 
 def _hashed(rows: str, seed: int, what: str) -> str:
-    """Rows with a `place` from 0 to 1, a stable hash of their column `number` by seed."""
+    """Rows with a `place` from 0 to 1, a stable hash of their column `number` and the seed."""
     first, second = words(f"{seed} {what}")
     query = with_mix(rows, f"xor(number & {WORD}, {first})", "mixed")
     query = with_mix(query, f"xor(mixed, {second})", "word")

@@ -1,4 +1,4 @@
-"""Makes the tables that follow from listing and metadata; what the assets of all tables report."""
+"""Builds the tables made from listing and metadata, and the results of all table assets."""
 
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 class _Making(NamedTuple):
-    """How a table is made, checked and drawn."""
+    """How a table is built, checked and shown."""
 
     make: "Callable[[Lake, duckdb.DuckDBPyConnection], int]"
     check: "Callable[[Lake, duckdb.DuckDBPyConnection], dict[str, Finding]]"
@@ -48,7 +48,7 @@ _MAKING = {
 def made_of_tables(
     table: Table, lake: Lake, connection: "duckdb.DuckDBPyConnection", settings: Settings
 ) -> "dg.MaterializeResult[Any]":
-    """Makes a table from other tables of the lake, checks and shows it."""
+    """Builds a table from other tables of the lake, checks and shows it."""
     if table is BIN_SPLITS:
         return _splits(lake, connection, settings)
     making = _MAKING[table.name]

@@ -1,6 +1,6 @@
-"""The tables that follow from `bin_metadata`: each made from those before, put in place whole.
+"""The tables made from `bin_metadata`, each from earlier ones, replaced as a whole.
 
-What they say is `inventory.py`, `visits.py` and `splits.py`; no Dagster here.
+Their queries are in `inventory.py`, `visits.py` and `splits.py`; no Dagster here.
 """
 
 from typing import TYPE_CHECKING
@@ -24,12 +24,12 @@ from off_platform.storage.lake import Lake
 if TYPE_CHECKING:
     import duckdb
 
-# Rows of `bin_items` that are summed up at once: memory is the same for any number of bins.
+# Rows of `bin_items` aggregated at once, so that memory does not depend on the number of bins.
 ITEMS_AT_ONCE = 300_000
 
 
 def make_all(lake: Lake, connection: "duckdb.DuckDBPyConnection", shares: SplitShares) -> None:
-    """Makes all of them, in order."""
+    """Builds all tables, in order."""
     make_oddities(lake, connection)
     make_bin_items(lake, connection)
     make_bins(lake, connection)
@@ -39,9 +39,9 @@ def make_all(lake: Lake, connection: "duckdb.DuckDBPyConnection", shares: SplitS
 
 
 def are_current(lake: Lake, connection: "duckdb.DuckDBPyConnection") -> bool:
-    """Whether the tables are there and made from the metadata and the listing as they are now.
+    """Whether the tables exist and were built from the current metadata and listing.
 
-    A run that was killed between fetching and making them leaves older ones.
+    A run killed between fetching and building leaves older ones.
     """
     made = (BIN_ODDITIES, BIN_ITEMS, BINS, ITEMS, BIN_VISITS, BIN_SPLITS)
     if not all(lake.has(table.name) for table in made):
@@ -66,7 +66,7 @@ def are_current(lake: Lake, connection: "duckdb.DuckDBPyConnection") -> bool:
 
 
 def make_oddities(lake: Lake, connection: "duckdb.DuckDBPyConnection") -> int:
-    """Makes `bin_oddities`: odd keys, halves without the other, metadata that cannot be used."""
+    """Builds `bin_oddities`: odd keys, photos or metadata without the other, unusable metadata."""
     objects = lake.rows_of(BIN_OBJECTS.name)
     has_bin = f"FROM {objects} WHERE id IS NOT NULL AND part"
     return _replace(
@@ -88,14 +88,14 @@ def make_oddities(lake: Lake, connection: "duckdb.DuckDBPyConnection") -> int:
 
 
 def make_bin_items(lake: Lake, connection: "duckdb.DuckDBPyConnection") -> int:
-    """Makes `bin_items`; gives its number of rows."""
+    """Builds `bin_items`; returns its number of rows."""
     inventory.let_clean_names(connection)
     query = inventory.bin_items_query(lake.rows_of(BIN_METADATA.name))
     return _replace(lake, BIN_ITEMS, connection, query)
 
 
 def unknown_units(lake: Lake, connection: "duckdb.DuckDBPyConnection") -> str:
-    """A sentence about the items whose unit is not known; empty when there is none."""
+    """A message about items with an unknown unit; empty when there are none."""
     ((items, of, example),) = connection.execute(f"""
         SELECT count(*), count(DISTINCT bin_id), min(concat(bin_id, ': ', concat_ws(' and ',
             coalesce(unit_length, 'no unit'), coalesce(unit_weight, 'no unit'))))
@@ -109,7 +109,7 @@ def unknown_units(lake: Lake, connection: "duckdb.DuckDBPyConnection") -> str:
 
 
 def make_bins(lake: Lake, connection: "duckdb.DuckDBPyConnection") -> int:
-    """Makes `bins`, each with its visit; gives its number of rows."""
+    """Builds `bins`, each with its visit; returns its number of rows."""
     items = lake.rows_of(BIN_ITEMS.name)
     query = inventory.bins_query(
         lake.rows_of(BIN_METADATA.name), items, lake.rows_of(BIN_OBJECTS.name)
@@ -127,7 +127,7 @@ def make_bins(lake: Lake, connection: "duckdb.DuckDBPyConnection") -> int:
 
 
 def make_items(lake: Lake, connection: "duckdb.DuckDBPyConnection") -> int:
-    """Makes `items`, part by part of the ASINs; gives its number of rows."""
+    """Builds `items`, one part of the ASINs after another; returns its number of rows."""
     rows = lake.rows_of(BIN_ITEMS.name)
     ((number,),) = connection.execute(f"SELECT count(*) FROM {rows}").fetchall()
     parts = 1 + int(number) // ITEMS_AT_ONCE
@@ -141,13 +141,13 @@ def make_items(lake: Lake, connection: "duckdb.DuckDBPyConnection") -> int:
 
 
 def make_visits(lake: Lake, connection: "duckdb.DuckDBPyConnection") -> int:
-    """Makes `bin_visits`; gives its number of rows."""
+    """Builds `bin_visits`; returns its number of rows."""
     query = visits.bin_visits_query(lake.rows_of(BINS.name), lake.rows_of(BIN_ITEMS.name))
     return _replace(lake, BIN_VISITS, connection, query)
 
 
 def make_splits(lake: Lake, connection: "duckdb.DuckDBPyConnection", shares: SplitShares) -> int:
-    """Makes `bin_splits`; gives its number of rows."""
+    """Builds `bin_splits`; returns its number of rows."""
     query = splits.splits_query(lake.rows_of(BINS.name), shares)
     return _replace(lake, BIN_SPLITS, connection, query)
 

@@ -1,13 +1,13 @@
-"""Units of the bins' measures: how many millimetres or grams one is, in any spelling.
+"""Units of the bins' measures, in any spelling, in millimetres or grams.
 
-The dataset says `IN` and `pounds`; others of Amazon's catalogue say hundredths of them.
+The dataset has `IN` and `pounds`; others in Amazon's catalogue are hundredths of them.
 """
 
 INCH_MM = 25.4
 POUND_G = 453.59237
 _OUNCE_G = POUND_G / 16
 
-# Millimetres, grams; spelled as `normal` spells them.
+# Millimetres, grams; spelled as by `normal`.
 LENGTHS = {
     **dict.fromkeys(("in", "inch", "inches", '"'), INCH_MM),
     **dict.fromkeys(("hundredths-inches", "hundredths inches"), INCH_MM / 100),
@@ -40,7 +40,7 @@ UNCONVERTED = " OR ".join(
 
 
 def is_known(measure: str, unit: str) -> bool:
-    """Whether a unit is one of a measure.
+    """Whether a unit of a measure is known.
 
     Args:
         measure: `weight`, or one of the sides.
@@ -50,6 +50,6 @@ def is_known(measure: str, unit: str) -> bool:
 
 
 def factor_sql(unit: str, factors: dict[str, float]) -> str:
-    """SQL for the number of millimetres or grams of a unit; null when it is not known."""
+    """SQL for the number of millimetres or grams of a unit; null if it is unknown."""
     cases = " ".join(f"WHEN '{name}' THEN {factor!r}::DOUBLE" for name, factor in factors.items())
     return f"CASE lower(trim({unit}, '{_AROUND}')) {cases} END"

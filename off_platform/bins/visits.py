@@ -1,30 +1,29 @@
 """Visits: photos of one bin taken after one another, found by neighbouring ids. Pure SQL.
 
-"Before and after" photos of a bin follow one another in the main set; 75 % of its first 10,000 are
-in a visit of two or more. Which split a visit goes to is `splits.py`; whether neighbours leak all
-the same is counted in `leaks.py`, without this rule.
+"Before and after" photos of a bin are adjacent in the main set; 75 % of its first 10,000 are in a
+visit of two or more. `splits.py` assigns visits to splits; `leaks.py` counts leaking neighbours
+independently.
 
 Photos of the first 10,000 bins, compared by keypoints (SIFT with RANSAC, 8 inliers and more), show
-the same bin in 88 % of the pairs within a visit and in 2 % of random pairs. Next to an empty bin,
-which shares no item with anything, it is 120 of 225 pairs where the neighbour would be alone,
-and 6 of 124, chance, where the neighbour is in a visit already: so an empty bin joins the former.
-Two bins apart nothing is gained (6 %). What the rule misses: the empty bins whose own bin is a
-neighbour that is in a visit already, at most 5 % of those pairs; and what shows one bin with other
-items in it.
+the same bin in 88 % of the pairs within a visit and in 2 % of random pairs. An empty bin shares no
+items. With a neighbour that would otherwise be alone, 120 of 225 pairs show the same bin; with a
+neighbour that is in a visit, 6 of 124, which is chance. So an empty bin joins only the former. Two
+ids apart nothing is gained (6 %). The rule misses empty bins that belong to a neighbour in a visit,
+at most 5 % of those pairs, and pairs that show one bin with different items.
 """
 
-# A visit of three continues over a bin that cannot be read: of 338 visits of three the first
-# and the last share an item in 332. No visit of four was seen, so two such bins end a visit.
+# A visit continues across one unreadable bin: in 332 of 338 visits of three, the first and the last
+# bin share an item. There are no visits of four, so two unreadable bins end a visit.
 LONGEST_STEP = 2
 
 
 def visits_query(bins: str, bin_items: str) -> str:
     """The visit of every bin, as id and visit_id: the id of the visit's first bin.
 
-    A bin of the main set continues the visit of the bin before it when both share an item; when
-    the id between them has no row, because its metadata is missing or unreadable, with that of the
-    bin before that. An empty bin joins each direct neighbour that would otherwise be alone; on
-    both sides, as either may be its own. Each bin of the pilot set is a visit of its own.
+    A bin of the main set continues the visit of the previous bin if they share an item; if the
+    previous id has no row, because its metadata is missing or unreadable, that of the bin before
+    it. An empty bin joins each direct neighbour that would otherwise be alone; on both sides, as it
+    may belong to either. Each bin of the pilot set is a separate visit.
 
     Args:
         bins: SQL with id, id_space, position.
@@ -58,7 +57,7 @@ def visits_query(bins: str, bin_items: str) -> str:
 
 
 def bin_visits_query(bins: str, bin_items: str) -> str:
-    """A row a visit; see the table `bin_visits`.
+    """One row per visit; see the table `bin_visits`.
 
     Args:
         bins: SQL of `bins`, with visit_id.

@@ -1,4 +1,4 @@
-"""What all commands share: consoles, exit codes, and the configured lake and buckets."""
+"""Shared by all commands: consoles, exit codes, and the configured lake and buckets."""
 
 from typing import TYPE_CHECKING
 
@@ -17,7 +17,7 @@ err = Console(stderr=True, emoji=False)
 
 
 def settings() -> "Settings":
-    """The settings; imported here, as `--help` needs none and pydantic-settings takes 0.1 s."""
+    """The settings; imported here because `--help` needs none and pydantic-settings takes 0.1 s."""
     from off_platform.settings import settings as read
 
     return read()

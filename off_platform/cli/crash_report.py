@@ -1,6 +1,6 @@
 """An unexpected error: one sentence for the user, the traceback in a file for maintainers.
 
-What counts as foreseen is decided by the command line.
+The command line decides which errors are expected.
 """
 
 import os
@@ -18,9 +18,9 @@ _QUERY_OF_ADDRESS = re.compile(r"(://[^\s?'\"]+\?)[^\s'\"]+")
 
 
 def reported(error: BaseException) -> str:
-    """Writes the traceback of an error into the temporary folder; gives the sentence for the user.
+    """Writes the traceback of an error to the temporary folder; returns the message for the user.
 
-    The file is readable by its owner alone, and holds no credentials.
+    The file is readable only by its owner and contains no credentials.
     """
     said = masked(next(iter(str(error).strip().splitlines()), ""))
     what = f"{type(error).__name__}: {said[:200]}" if said else type(error).__name__
@@ -35,7 +35,7 @@ def reported(error: BaseException) -> str:
 
 
 def masked(text: str) -> str:
-    """A text without the values of secret settings, and users and queries of addresses."""
+    """The text without values of secret settings, and without users and queries of URLs."""
     for secret in secret_texts():
         if len(secret) >= SECRET_CHARACTERS_LEAST:
             text = text.replace(secret, MASK)

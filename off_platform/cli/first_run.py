@@ -1,6 +1,6 @@
 """Runs the whole platform once, in this process, on the configured buckets; prints a summary.
 
-Runs are Dagster's own and are kept, so that the UI shows them afterwards.
+The runs are Dagster runs, which the UI shows afterwards.
 """
 
 from dataclasses import dataclass, field

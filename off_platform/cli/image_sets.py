@@ -1,4 +1,4 @@
-"""`off-platform images` and `bins`: their options; what they do is in `image_sets_run.py`."""
+"""`off-platform images` and `bins`: their options; the work is in `image_sets_run.py`."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,7 +13,7 @@ from off_platform.images.choice import Choice, MonthOptions
 
 
 def _folder(text: str) -> Path:
-    """`--out ""` comes of an unset variable, and would be the current folder."""
+    """`--out ""` comes from an unset variable, and would mean the current folder."""
     if not text.strip():
         raise typer.BadParameter("must not be empty; name a folder")
     if Path(text).exists() and not Path(text).is_dir():

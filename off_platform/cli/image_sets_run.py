@@ -1,4 +1,4 @@
-"""What `off-platform images` and `off-platform bins` do: an image set, made without Dagster."""
+"""The commands `off-platform images` and `bins`: build an image set without Dagster."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -46,22 +46,22 @@ from off_platform.storage.objects import Source
 from off_platform.storage.transfer import limits_from
 from off_platform.words import size
 
-# A bucket that lost a larger share of the bins is assumed to be another bucket.
+# A bucket that lost a larger share of the bins is taken for the wrong bucket.
 GONE_SHARE_MOST = 0.5
-# Of missing objects; the manifest lists all.
+# Number of missing objects shown; the manifest lists all.
 PROBLEMS_SHOWN = 5
 
 
 def make_images(
     of: Settings, image_set: str | None, to: Path | None, varied: dict[str, Any]
 ) -> int:
-    """Makes a set of photos, prints what it has, and gives the exit code.
+    """Builds a set of photos, prints a summary and returns the exit code.
 
     Args:
         of: the settings.
         image_set: name of a declared set.
         to: the folder of the set; by default inside the lake.
-        varied: the options given, by name; None where the declared one holds.
+        varied: the options given, by name; None for the declared value.
     """
     made = _make_images(of, image_set, to, varied)
     _print_made(made)
@@ -71,14 +71,14 @@ def make_images(
 def make_bins(
     of: Settings, image_set: str | None, to: Path | None, varied: dict[str, Any], *, refresh: bool
 ) -> int:
-    """As `make_images`, of bins.
+    """Builds a set of bin photos; see `make_images`.
 
     Args:
         of: the settings.
         image_set: name of a declared set.
         to: the folder of the set; by default inside the lake.
-        varied: the options given, by name; None where the declared one holds.
-        refresh: whether the bucket is listed first, and new or changed metadata fetched.
+        varied: the options given, by name; None for the declared value.
+        refresh: whether to list the bucket first, and fetch new or changed metadata.
     """
     made, whole = _make_bins(of, image_set, to, varied, refresh=refresh)
     _print_made(made)
@@ -88,7 +88,7 @@ def make_bins(
 def _make_bins(
     of: Settings, image_set: str | None, to: Path | None, varied: dict[str, Any], *, refresh: bool
 ) -> tuple[BuiltSet, bool]:
-    """The set, and whether all metadata that its bins could come from was read."""
+    """Builds the set; returns it, and whether all metadata of candidate bins was read."""
     name, choice, description = _declared(of, BINS, BinChoice, image_set, to)
     request = bin_sets.request_from(of, name, choice, description, _numbered(varied))
     lake, source = the_lake(of), bins_bucket(of)
@@ -105,7 +105,7 @@ def _make_bins(
 def _name_shared_bins(
     of: Settings, lake: Lake, connection: Any, image_set: str | None, choice: Any
 ) -> bool:
-    """Reports bins shared with declared sets that must not have them; whether there are any."""
+    """Reports bins shared with declared sets that must not have them; true if there are any."""
     if image_set is None:
         return False
     declared = declared_pairs.declared_choices(of.image_sets)
@@ -125,7 +125,7 @@ def _renew_bins(
     *,
     refresh: bool,
 ) -> bool:
-    """Lists the bucket, fetches what is new or changed, and makes the tables that follow from it.
+    """Lists the bucket, fetches new metadata, and rebuilds the tables made from it.
 
     Returns:
         Whether all metadata could be read.
@@ -167,7 +167,7 @@ def _list_and_fetch(
 def _declared(
     of: Settings, wing: str, model: type[Model], image_set: str | None, to: Path | None
 ) -> tuple[str, Model, str]:
-    """Name, options and description of a declared set, or of one that goes to a folder."""
+    """Name, options and description of a declared set, or of one built in a folder."""
     if image_set:
         return (image_set, *declared_choice(of.image_sets, wing, model, image_set))
     if to is None:
@@ -176,7 +176,7 @@ def _declared(
 
 
 def _set_folder(lake: Lake, name: str, to: Path | None) -> Folder:
-    # Only the set itself remains in the user's folder.
+    # Only the set itself is left in the user's folder.
     scratch = to / building.BUILDING / "scratch" if to else None
     return LocalFolder(to, scratch) if to else lake.root.below(name)
 
@@ -198,7 +198,7 @@ def _make_images(
 
 
 def _index_this_month(of: Settings, lake: Lake, source: Source, connection: Any) -> None:
-    """What the monthly job would have made; without it there is nothing to choose from."""
+    """Builds what the monthly job would build; without it there is nothing to choose from."""
     month = f"{datetime.now(UTC):%Y-%m-01}"
     err.print(f"No month is indexed yet; copying and indexing the key list of {month[:7]} first.")
     with terminal_display("key list") as display:
@@ -217,20 +217,20 @@ def _index_this_month(of: Settings, lake: Lake, source: Source, connection: Any)
 
 @contextmanager
 def _views_compared(lake: Lake) -> Iterator[None]:
-    """Compares the views also where no set is made: a run before may have placed a table alone."""
+    """Compares the views even if no set is built: an earlier run may have written only a table."""
     try:
         yield
     except Exception:
-        # That error is reported; damage found while making the views would only hide it.
+        # The first error is reported; damage found while updating the views would hide it.
         with suppress(DamagedFileError, OSError):
             lake.refresh_views()
         raise
 
 
 def _compare_views(of: Settings) -> int:
-    """Makes the lake's views those of its tables; names a table that is damaged.
+    """Updates the lake's views; reports a damaged table.
 
-    The set is made by then, so that the damage is one more sentence and the exit code.
+    The set is built by then, so damage adds a message and changes the exit code.
     """
     try:
         the_lake(of).refresh_views()
@@ -241,13 +241,13 @@ def _compare_views(of: Settings) -> int:
 
 
 def _numbered(varied: dict[str, Any]) -> dict[str, Any]:
-    """With the number of photos as one; what is none is refused with the options."""
+    """Converts the number of photos; invalid numbers are refused with the options."""
     n = varied["n"]
     return {**varied, "n": int(n) if n and n.isascii() and n.isdigit() else n}
 
 
 def _code(made: BuiltSet) -> int:
-    """The exit code: whether everything requested is present and up to date."""
+    """The exit code: 0 if everything requested is present and up to date."""
     objects = made.contents.by_status
     whole = objects.total() == objects["fetched"] and not made.contents.earlier
     whole = whole and not made.shortfall

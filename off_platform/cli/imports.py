@@ -1,6 +1,6 @@
-"""`off-platform validate` and `off-platform import`: their options, and files they may not write.
+"""`off-platform validate` and `off-platform import`: options, and files they must not write.
 
-What they do is in `validate_run.py` and `imports_run.py`.
+The work is in `validate_run.py` and `imports_run.py`.
 """
 
 import os
@@ -46,7 +46,7 @@ def validate(
     _demand_ending(report, ".html", ".htm")
     _demand_ending(findings, ".csv", ".xlsx")
     if path.is_file():
-        # The copy has the form of the file; under another name programs would take it for another.
+        # The copy has the format of the file, so its name must have the same extension.
         _demand_ending(corrected, path.suffix.lower())
     from off_platform.cli.validate_run import validate_path
 
@@ -87,7 +87,7 @@ def import_(
 
 
 def _demand_import(path: Path) -> None:
-    """A pipe or a device could be read without end."""
+    """A pipe or a device could be endless."""
     if not path.exists():
         raise typer.BadParameter(f"the file or folder {path} does not exist")
     if not path.is_file() and not path.is_dir():
@@ -95,7 +95,7 @@ def _demand_import(path: Path) -> None:
 
 
 def _demand_apart(path: Path, *written: Path | None) -> None:
-    """Output must overwrite neither the producer's file nor anything that is not a file."""
+    """Output must not overwrite the producer's file, nor anything that is not a file."""
     places = [to for to in written if to is not None]
     for to in places:
         folder = to.absolute().parent

@@ -1,6 +1,6 @@
-"""One import by hand: adds its partition and runs Dagster's job `imports` in this process.
+"""One import from the command line: adds its partition and runs Dagster's job `imports`.
 
-Runs are Dagster's own and are kept, so that the UI shows them afterwards.
+The runs are Dagster runs in this process, which the UI shows afterwards.
 """
 
 from collections.abc import Mapping
@@ -30,7 +30,8 @@ class ImportDone:
         key: its partition.
         sentence: the verdict.
         report: path of the producer's report.
-        settled: older imports of which it settled or superseded records, and what of each is open.
+        settled: older imports of which it settled or superseded records, each with its open
+            records.
         failed_checks: name and message of each check of error level that failed.
         code: the command's exit code.
     """
@@ -56,7 +57,7 @@ def import_one(settings: Settings, path: Path) -> ImportDone:
 def run_import(
     defs: dg.Definitions, instance: dg.DagsterInstance, path: Path
 ) -> tuple[str, dg.ExecuteInProcessResult]:
-    """Adds the partition of a file or folder and runs the job; gives the partition and the result.
+    """Adds the partition of a file or folder and runs the job; returns partition and result.
 
     Raises:
         OSError: the file does not exist or cannot be read.

@@ -1,6 +1,6 @@
 """`off-platform`: the platform's functions on the command line.
 
-Only `run` goes through Dagster; the other commands call the same functions without it.
+Only `run` and `import` use Dagster; the other commands call the same functions without it.
 """
 
 import errno
@@ -218,7 +218,7 @@ def index(
 
 
 def _no_key(key_list: Path, facts: "KeyIndexFacts") -> str:
-    """The message for a list without a single key."""
+    """The message for a list without keys."""
     if not facts.lines:
         return f"The key list {key_list} is empty."
     reason, count = facts.oddities.most_common(1)[0]
@@ -226,7 +226,7 @@ def _no_key(key_list: Path, facts: "KeyIndexFacts") -> str:
 
 
 def _demand_place_for_index(key_list: Path, to: Path) -> None:
-    """Swapped arguments must not overwrite the key list."""
+    """Refuses swapped arguments, which would overwrite the key list."""
     if not key_list.exists() or key_list.is_dir():
         raise typer.BadParameter(f"the file {key_list} does not exist")
     if to.suffix != ".parquet" or to.is_dir():
@@ -239,7 +239,7 @@ def _demand_place_for_index(key_list: Path, to: Path) -> None:
 
 @contextmanager
 def _errors_as_messages() -> Iterator[None]:
-    """Reports foreseen errors as one sentence and an exit code, never a traceback."""
+    """Reports expected errors as one sentence and an exit code, never a traceback."""
     try:
         with _foreseen_as_messages():
             yield
@@ -252,7 +252,7 @@ def _errors_as_messages() -> Iterator[None]:
 
 
 def _damage_behind(error: Exception) -> DamagedFileError | None:
-    """The damaged file of the lake that an error of a library came from; None for any other."""
+    """The damaged file of the lake that caused a library's error; None for any other error."""
     if not type(error).__module__.startswith(("duckdb", "_duckdb", "pyarrow")):
         return None
     try:
@@ -284,7 +284,7 @@ def _foreseen_as_messages() -> Iterator[None]:
 
 
 def _of_disk(error: OSError) -> str:
-    """The message of our own errors; of the system's, with the file name."""
+    """The message of an error; for errors of the system, with the file name."""
     if error.errno is None:
         return str(error)
     about = f": {error.filename}" if error.filename else ""

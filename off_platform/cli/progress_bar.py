@@ -1,4 +1,4 @@
-"""Progress at a terminal: a bar, or lines where standard error is not a terminal."""
+"""Progress: a bar in a terminal, lines if standard error is not a terminal."""
 
 import sys
 import time
@@ -14,7 +14,7 @@ BAR_SECONDS = 0.1
 
 
 class BarDisplay:
-    """A bar at a terminal."""
+    """A progress bar in a terminal."""
 
     def __init__(self, progress: Progress, task: TaskID) -> None:
         """Takes rich's progress and its task."""
@@ -32,7 +32,7 @@ class BarDisplay:
 
 @contextmanager
 def terminal_display(title: str) -> Iterator[Display]:
-    """A bar at a terminal; lines on standard error where it is a pipe or a file."""
+    """A bar in a terminal; lines if standard error is a pipe or a file."""
     if not sys.stderr.isatty():
         yield LogDisplay(lambda line: sys.stderr.write(f"{title}: {line}\n"))
         return

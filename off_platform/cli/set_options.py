@@ -9,15 +9,15 @@ from pydantic import BaseModel
 
 from off_platform.image_sets.options import Option, options_of
 
-# Choices that are longer are listed in the help, whose columns they would push aside.
+# Longer lists of choices go into the help text, as they would widen its columns.
 LONGEST_CHOICES = 25
 Command = Callable[..., None]
 
 
 def taking(*models: type[BaseModel]) -> Callable[[Command], Command]:
-    """Gives a command the options of models, in place of its `**varied`.
+    """Gives a command the options of models in place of its `**varied`.
 
-    An option that is not given is None. Keyword-only options of the command's own follow them.
+    An option that is not given is None. The command's own keyword-only options follow.
     """
 
     def decorated(command: Command) -> Command:

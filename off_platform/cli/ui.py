@@ -1,6 +1,6 @@
-"""Dagster's UI and daemon in this terminal, in a home that is ready before either starts.
+"""Runs Dagster's UI and daemon in this terminal, after preparing their home.
 
-The processes are those of `dg dev`; nothing of them is here.
+The processes are those of `dg dev`.
 """
 
 import logging
@@ -27,7 +27,7 @@ def serve(settings: Settings) -> None:
         raise NoUserInterfaceError(
             "Dagster's UI is not installed: pip install 'off-platform[ui]'."
         ) from None
-    # `dg` asks the dagster.yaml there whether it may collect usage statistics.
+    # `dg` reads from the dagster.yaml there whether it may collect usage statistics.
     os.environ["DAGSTER_HOME"] = str(prepared_home(settings).absolute())
     logging.getLogger("dagster").addFilter(_is_news)
     sys.argv = ["dg", "dev"]

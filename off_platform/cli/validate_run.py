@@ -1,4 +1,4 @@
-"""What `off-platform validate` does: prints the verdict, writes the files that are asked for."""
+"""The command `off-platform validate`: prints the verdict and writes the requested files."""
 
 import os
 import shutil
@@ -36,21 +36,21 @@ from off_platform.words import duration, quoted, visible
 
 COLOURS = {"error": "red", "warning": "yellow", "info": "blue"}
 MOST_VALUE = 40
-# Of a rule, for programs; the files beside have all.
+# Examples per rule, for programs; the files have all findings.
 MOST_EXAMPLES = 50
 
 
 def validate_path(
     path: Path, form: str, report: Path | None, corrected: Path | None, findings: Path | None
 ) -> int:
-    """Validates a file or folder, prints the verdict and gives the exit code.
+    """Validates a file or folder, prints the verdict and returns the exit code.
 
     Args:
         path: the file or folder.
         form: `text`, `json` or `github`.
-        report: where the producer's report is written, if it is.
-        corrected: where the corrected copy is written, if it is.
-        findings: where all findings are written, if they are; as CSV or XLSX by its ending.
+        report: where to write the producer's report, if requested.
+        corrected: where to write the corrected copy, if requested.
+        findings: where to write all findings, if requested; CSV or XLSX by its extension.
     """
     with _temporary_folder() as into:
         with terminal_display("validating") as display:
@@ -72,7 +72,7 @@ def _temporary_folder() -> Iterator[Path]:
     """A folder for one command below the system's temporary one; those of killed runs are removed.
 
     Raises:
-        PermissionError: the place is another user's, who could read and change what is written.
+        PermissionError: the folder belongs to another user, who could read and change its files.
     """
     own = Path(tempfile.gettempdir()) / f"off-platform-{os.getuid()}"
     own.mkdir(mode=0o700, exist_ok=True)
@@ -164,7 +164,7 @@ def _write_findings(into: Path, verdict: Verdict, to: Path) -> None:
 
 
 def _put(made: Path, to: Path, what: str) -> None:
-    """Written in one step, so that no incomplete file is ever seen."""
+    """Writes the file atomically."""
     part = to.with_name(f".{to.name}.part")
     try:
         shutil.copyfile(made, part)

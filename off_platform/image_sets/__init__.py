@@ -1,1 +1,1 @@
-"""Image sets, whatever bucket they come from: declared, built, shown."""
+"""Image sets of any bucket: declared, built, shown."""

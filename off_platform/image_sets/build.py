@@ -1,7 +1,7 @@
-"""Builds an image set: fetches, verifies, puts down, group by group, resumable at any moment.
+"""Builds an image set group by group: fetches, verifies, writes; resumable at any moment.
 
-What the manifest says is `manifest.py`; what a person looks at is `finish.py`; how a half-built set
-becomes the set is `building.py`.
+The manifest is in `manifest.py`, the pages for people in `finish.py`; `building.py` turns a
+half-built set into the set.
 """
 
 from collections.abc import Iterator
@@ -22,18 +22,18 @@ from off_platform.storage.transfer import transfer
 if TYPE_CHECKING:
     import duckdb
 
-# So many failures after one another mean that the source is not to be reached.
+# This many consecutive failures mean that the source is unreachable.
 GIVE_UP_AFTER = 100
-# A refresh that would lose more of what a set has is taken for a mistake, such as a wrong URL.
+# A refresh that would lose a larger share of a set is taken for a mistake, such as a wrong URL.
 LOST_SHARE_MOST = 0.5
 
 
 class SourceUnreachableError(ConnectionError):
-    """Nothing can be fetched; the message is one sentence with the first reason."""
+    """Nothing can be fetched; the message contains the first reason."""
 
 
 class WrongSourceError(LookupError):
-    """The source answers, and has not what a set is made of; the message is one sentence."""
+    """The source answers, but lacks the objects of the set; the message is one sentence."""
 
 
 def build_groups(
@@ -44,11 +44,11 @@ def build_groups(
     display: Display | None = None,
     texts: str | None = None,
 ) -> Tally:
-    """Fetches all that is left of a plan that `building.begin` wrote down.
+    """Fetches the remaining objects of a plan that `building.begin` has written.
 
-    An object of which the set has a copy is asked for only if it changed. The sizes of these copies
-    are compared with the manifest first, and what differs is fetched afresh; bytes that went wrong
-    inside a file are not looked for. Where an object fails or is refused, its copy stays.
+    An object that the set has already is requested only if it changed. The sizes of these copies
+    are compared with the manifest first, and copies that differ are fetched again; damage inside a
+    file is not searched for. If an object fails or is refused, its copy is kept.
 
     Args:
         folder: the set's.
@@ -56,17 +56,18 @@ def build_groups(
         how: the set is built.
         connection: DuckDB that can read the folder.
         display: where progress is shown.
-        texts: SQL of a table with the bytes of some objects, which are not asked for, see
+        texts: SQL of a table with the bytes of some objects, which are not requested, see
             `lake_objects.with_texts`.
 
     Returns:
-        What was fetched, found unchanged, missing and so on in this run.
+        Numbers of objects fetched, unchanged, missing and so on in this run.
 
     Raises:
-        SourceUnreachableError: a hundred objects in a row failed or came damaged, or all of a
-            smaller set failed; what was there stays.
-        WrongSourceError: nothing came at all, or most of what the set has did not; the set stays.
-        OSError: the disk is full or refuses; what is done stays done.
+        SourceUnreachableError: a hundred consecutive objects failed or were damaged, or all of a
+            smaller set failed; the existing set is kept.
+        WrongSourceError: nothing was received, or not most of the set's objects; the existing set
+            is kept.
+        OSError: the disk is full or not writable; finished groups are kept.
     """
     groups = building.groups_left(folder, connection)
     is_begun = any(name.endswith(building.ROWS) for name in folder.names(building.BUILDING))
@@ -93,7 +94,7 @@ def build_groups(
 def _by_group(
     groups: list[int], outcomes: Iterator[Ended]
 ) -> Iterator[tuple[int, Iterator[Ended]]]:
-    """The outcomes of each group, also of one of which nothing was left to ask for."""
+    """The outcomes by group, including groups with nothing left to request."""
     of_groups = groupby(outcomes, lambda each: each.tag["group"])
     number, of_group = next(of_groups, (None, iter(())))
     for group in groups:
@@ -116,20 +117,20 @@ def _number_of_rows(
 
 
 def _without(damaged: frozenset[str], row: Row) -> Row:
-    """A row as if the set had never had its object, where the file with it is damaged."""
+    """The row without its earlier copy, if the file with the copy is damaged."""
     if row["had_path"] not in damaged:
         return row
     return {name: None if name.startswith("had_") else value for name, value in row.items()}
 
 
 def _demand_enough(folder: Folder, url: str, connection: "duckdb.DuckDBPyConnection") -> None:
-    """Sees to it that a set is not replaced by one of which next to nothing came."""
+    """Ensures that a set is not replaced by one of which almost nothing was received."""
     found = losses(folder, connection)
-    if found.planned and not found.came:
-        # Groups that are done are not looked at again; these must be.
+    if found.planned and not found.received:
+        # Finished groups are not examined again; these must be.
         folder.remove(building.BUILDING)
         raise WrongSourceError(
-            f"none of {found.planned:,} objects was found at {url} ({found.reason}); nothing was "
+            f"none of {found.planned:,} objects were found at {url} ({found.reason}); nothing was "
             "changed: check the bucket's URL."
         )
     if found.lost > LOST_SHARE_MOST * found.had:
@@ -143,21 +144,20 @@ def _demand_enough(folder: Folder, url: str, connection: "duckdb.DuckDBPyConnect
 
 
 class _Watch:
-    """Looks whether the source is there: a set is not replaced by one of which nothing came."""
+    """Detects an unreachable source, so that a set is not replaced by an empty one."""
 
     def __init__(self, folder: Folder, is_begun: bool) -> None:  # noqa: FBT001 - of one module
-        """Takes the set's folder, and whether an earlier run has made groups of this plan."""
+        """Takes the set's folder, and whether an earlier run has finished groups of this plan."""
         self._folder, self._is_begun = folder, is_begun
 
     def over(self, outcomes: Iterator[Ended]) -> Iterator[Ended]:
-        """The outcomes as they are.
+        """Passes the outcomes through.
 
         Raises:
-            SourceUnreachableError: too many failed or came damaged after one another, or all there
-                are failed.
+            SourceUnreachableError: too many consecutive ones failed or were damaged, or all failed.
         """
-        # A source of which all comes damaged (an odd Content-Encoding, a captive portal) is no
-        # better than one that does not answer.
+        # A source whose objects are all damaged (a wrong Content-Encoding, a captive portal) is as
+        # bad as one that does not answer.
         seen, failed, reason, damaged = 0, list[int](), "", 0
         for outcome in outcomes:
             if outcome.tag[IN_LAKE]:
@@ -177,11 +177,11 @@ class _Watch:
             raise self._given_up(failed, reason)
 
     def _given_up(self, failed: list[int], reason: str) -> SourceUnreachableError:
-        # Groups that are done are not looked at again; these must be.
+        # Finished groups are not examined again; these must be.
         for group in set(failed):
             self._folder.remove(building.rows_name(group))
         return SourceUnreachableError(
-            f"{len(failed)} objects in a row failed or came damaged, so the rest is not tried: "
+            f"{len(failed)} consecutive objects failed or were damaged, so the rest was not tried: "
             f"{reason}. "
-            "What was done before is kept."
+            "Finished work is kept."
         )

@@ -1,8 +1,8 @@
-"""A set under construction: the folder `.building` inside the set's own, and how it becomes that.
+"""A set under construction: the folder `.building` inside the set's folder, and its replacement.
 
-The plan (which objects, in which order) is written down first, then each group of samples as it is
-done. A run that finds a plan equal to its own resumes with the remaining groups. What is done
-is put in place by a list of moves, which a later run finishes if this one dies in between.
+The plan (which objects, in which order) is written first, then each group of samples when it is
+done. A run that finds an equal plan resumes with the remaining groups. Finished groups are moved
+into place by a list of moves, which a later run completes if this one dies in between.
 """
 
 import hashlib
@@ -30,37 +30,37 @@ IDENTITY = f"{BUILDING}/plan.json"
 MOVES = f"{BUILDING}/moves.json"
 ROWS = ".rows.jsonl"
 # All loose files of a set are in one folder: ABID's loader reads `root/00001.jpg`, and torchvision
-# takes folders for classes. While a set is built, each group has a folder of its own.
+# treats folders as classes. During the build each group has its own folder.
 LOOSE = "00000"
 BATCH_ROWS = 1000
 
-# A shard or a folder of loose files, or a file by its exact name.
+# Names of shards and folders of loose files, and exact file names.
 _OURS = re.compile(
     r"[0-9]{5,}((_incomplete)?\.tar)?|README\.md|gallery\.html|contact_sheet\.jpg|manifest\.parquet"
     r"|labels\.parquet|metadata\.parquet|(abid|udacity)_[a-z_]+\.(json|txt)"
 )
-# A loose file's name follows its folder's.
+# The name of a loose file follows that of its folder.
 _LISTS = r"metadata\.parquet|(abid|udacity)_[a-z_]+\.(json|txt)"
 _STALE = re.compile(rf"[0-9]{{5,}}((_incomplete)?\.tar|/[0-9A-Za-z_][0-9A-Za-z._-]*)?|{_LISTS}")
 _LIST = re.compile(_LISTS)
 
 
 class UnusableFolderError(ValueError):
-    """A set cannot go to a folder; the message is one sentence that says what to do."""
+    """A set cannot be built in a folder; the message says what to do."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What a set is to be.
+    """The plan of a set.
 
     Attributes:
         name: of the set.
         query: SQL for its objects in order, with the columns sample (number from 0), stem, key,
-            file (name when loose), member (name in a shard), kind, barcode, image_id; and
-            known_md5 where the lake has the bytes of some (`lake_objects.py`).
-        identity: all that decides which objects and bytes the set has: options, snapshot, source.
-            An interrupted run is continued only under the same identity.
-        group_samples: samples in one shard or folder.
+            file (name when loose), member (name in a shard), kind, barcode, image_id; and known_md5
+            if the lake has the bytes of some (`lake_objects.py`).
+        identity: everything that determines the set's objects and bytes: options, snapshot, source.
+            An interrupted run is resumed only under the same identity.
+        group_samples: samples per shard or folder.
     """
 
     name: str
@@ -70,20 +70,20 @@ class Plan:
 
     @property
     def digest(self) -> str:
-        """Short name of the identity."""
+        """A hash of the identity."""
         text = json.dumps([self.identity, self.group_samples], sort_keys=True, default=str)
         return hashlib.sha256(text.encode()).hexdigest()
 
 
 def is_ours(name: str) -> bool:
-    """Whether a file or folder of a set's folder has one of the names that sets give."""
+    """Whether a name in a set's folder is one that sets use."""
     return _OURS.fullmatch(name) is not None
 
 
 def begin(folder: Folder, plan: Plan, connection: "duckdb.DuckDBPyConnection") -> bool:
-    """Writes the plan down, or finds that it was; whether an interrupted run is continued.
+    """Writes the plan, unless it exists; returns whether an interrupted run is resumed.
 
-    The folder is one that was claimed (`claim.py`).
+    The folder must be claimed (`claim.py`).
 
     Raises:
         UnusableFolderError: see `finish_moves`.
@@ -98,13 +98,13 @@ def begin(folder: Folder, plan: Plan, connection: "duckdb.DuckDBPyConnection") -
             sample // {plan.group_samples} AS "group", * FROM ({plan.query})"""
         copy_query(connection, numbered, made)
         folder.place(made, PLAN)
-    # Last, because it says that the plan is whole.
+    # Last, as it marks the plan as complete.
     folder.write(IDENTITY, json.dumps({"digest": plan.digest}).encode())
     return False
 
 
 def _json_of(folder: Folder, name: str) -> dict[str, Any]:
-    """An object of JSON; an empty one where there is none, or something else."""
+    """A file's JSON object; empty if there is none."""
     try:
         found = json.loads(folder.read(name))
     except (FileNotFoundError, ValueError):
@@ -113,7 +113,7 @@ def _json_of(folder: Folder, name: str) -> dict[str, Any]:
 
 
 def groups_left(folder: Folder, connection: "duckdb.DuckDBPyConnection") -> list[int]:
-    """The groups of the plan that are not done, in order."""
+    """The unfinished groups of the plan, in order."""
     planned = connection.execute(
         f'SELECT DISTINCT "group" FROM read_parquet({literal(folder.address(PLAN))}) ORDER BY ALL'
     ).fetchall()
@@ -122,7 +122,7 @@ def groups_left(folder: Folder, connection: "duckdb.DuckDBPyConnection") -> list
 
 
 def rows_name(group: int) -> str:
-    """Where the manifest's rows of a group are stored during the build; placed last of a group."""
+    """Where the manifest's rows of a group are stored during the build; written last of a group."""
     return f"{BUILDING}/{group:05d}{ROWS}"
 
 
@@ -132,7 +132,7 @@ def rows_to_fetch(
     connection: "duckdb.DuckDBPyConnection",
     texts: str | None = None,
 ) -> "Iterator[pa.RecordBatch]":
-    """The plan's rows of some groups in order, each with what the set has of it from before.
+    """The plan's rows of some groups in order, each with the set's earlier copy.
 
     Args:
         folder: the set's.
@@ -149,7 +149,7 @@ def rows_to_fetch(
         if folder.exists(MANIFEST)
         else f"({_NOTHING})"
     )
-    # Rows that were not fetched keep their reason only until they are asked for again.
+    # Rows that were not fetched keep their reason only until they are requested again.
     rows = connection.cursor().sql(f"""
         SELECT p.*, h.etag AS had_etag, h.path AS had_path, h."offset" AS had_offset,
             h.stored_bytes AS had_bytes, h.bytes AS had_object_bytes, h.md5 AS had_md5,
@@ -180,12 +180,12 @@ def write_manifest(
     constants: dict[str, str],
     connection: "duckdb.DuckDBPyConnection",
 ) -> None:
-    """Joins the plan and what became of its objects to the manifest, in order.
+    """Joins the plan with the outcomes of its objects to the manifest, in order.
 
     Args:
         folder: the set's.
-        to: the file to make.
-        constants: columns that are the same in every row; `url` is put before the key.
+        to: the file to write.
+        constants: columns with the same value in every row; `url` is a prefix of the key.
         connection: DuckDB that can read the folder.
     """
     known = {
@@ -216,20 +216,20 @@ def write_manifest(
 
 
 def set_aside(shard: str) -> str:
-    """The file beside a shard for samples that are not like its first (`shard_order.py`)."""
+    """The file next to a shard for samples that differ from its first (`shard_order.py`)."""
     return shard.replace(".tar", "_incomplete.tar")
 
 
 def built_at(path: str, group: int) -> str:
-    """Where an object of a path in the manifest is stored while the set is built."""
+    """Where the object of a manifest path is stored during the build."""
     folder, _, file = path.partition("/")
     return f"{BUILDING}/{group:05d}/{file}" if file else f"{BUILDING}/{folder}"
 
 
 def containers_made(folder: Folder, connection: "duckdb.DuckDBPyConnection") -> list[str]:
-    """The shards, and the folders of groups of loose files, that were built.
+    """The newly built shards, or folders of loose files.
 
-    Unchanged ones stay where they are.
+    Unchanged ones stay in place.
     """
     manifest = literal(folder.address(f"{BUILDING}/{MANIFEST}"))
     named = connection.execute(
@@ -241,9 +241,9 @@ def containers_made(folder: Folder, connection: "duckdb.DuckDBPyConnection") -> 
 
 
 def put_in_place(folder: Folder, made: list[str], connection: "duckdb.DuckDBPyConnection") -> None:
-    """Moves what was built over what was there, and removes what the new manifest no longer names.
+    """Moves the new files over the old ones, and removes files that the manifest no longer names.
 
-    Of loose files that is each file: those of a folder that another is moved over are kept.
+    Loose files are moved one by one, so that unchanged files of a folder are kept.
 
     Args:
         folder: the set's.
@@ -263,7 +263,7 @@ def put_in_place(folder: Folder, made: list[str], connection: "duckdb.DuckDBPyCo
                 ELSE {_CONTAINER} END
             FROM {old} WHERE path IS NOT NULL AND path NOT IN (FROM kept)""").fetchall()
         stale = [name for (name,) in found]
-    # Lists that an earlier version or choice made, and this one does not.
+    # Lists that an earlier version or choice wrote, and this one does not.
     stale += [name for name in folder.entries() if _LIST.fullmatch(name) and name not in made]
     folder.write(MOVES, json.dumps({"moves": made, "stale": stale}).encode())
     finish_moves(folder)
@@ -273,10 +273,10 @@ _CONTAINER = "split_part(path, '/', 1)"
 
 
 def finish_moves(folder: Folder) -> None:
-    """Puts a finished set in place; finishes what a killed run began, does nothing otherwise.
+    """Completes the moves of a finished set, also after a killed run; otherwise does nothing.
 
     Raises:
-        UnusableFolderError: the list of moves names what is not ours.
+        UnusableFolderError: the list of moves has a name that sets do not use.
     """
     if not folder.exists(MOVES):
         return
@@ -289,7 +289,8 @@ def finish_moves(folder: Folder) -> None:
     folder.settle()
     for name in moves:
         folder.move(f"{BUILDING}/{name}", LOOSE if name.isdigit() else name)
-    # The manifest is in place before what it no longer names goes, and before the list of moves.
+    # The manifest is in place before files it no longer names are removed, and the list of moves
+    # last.
     folder.settle()
     for name in stale:
         folder.remove(name)

@@ -21,15 +21,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class BuiltSet:
-    """A set that was built.
+    """A built set.
 
     Attributes:
         folder: where it is stored.
-        chosen_from: what was chosen from, such as the month of a key index.
-        asked: how many samples were asked for; None for all that fit.
-        candidates: how many samples fitted the options.
+        chosen_from: the source of the choice, such as the month of a key index.
+        asked: number of samples requested; None for all that fit.
+        candidates: number of samples that fit the options.
         continued: whether an interrupted run was resumed.
-        tally: what was fetched in this run.
+        tally: counts of this run.
         contents: what is in it.
     """
 
@@ -43,7 +43,7 @@ class BuiltSet:
 
     @property
     def shortfall(self) -> str:
-        """That fewer samples fit than were asked for; empty when it is not so."""
+        """The message that fewer samples fit than were requested; empty otherwise."""
         samples = self.contents.samples
         if self.asked is None or samples >= self.asked:
             return ""
@@ -51,7 +51,7 @@ class BuiltSet:
 
 
 def set_metadata(made: BuiltSet) -> dict[str, dg.MetadataValue | str | int]:
-    """Contact sheet, card, counts and places, for the UI."""
+    """Contact sheet, card, counts and locations, for the UI."""
     folder, contents = made.folder, made.contents
     return {
         "contact_sheet": dg.MetadataValue.md(as_markdown(folder.read(SHEET))),
@@ -77,7 +77,7 @@ def set_result(
     connection: "duckdb.DuckDBPyConnection",
     more: Mapping[str, Finding] | None = None,
 ) -> "dg.MaterializeResult[Any]":
-    """What the asset of a set reports: its metadata, and the checks of its manifest.
+    """The result of a set's asset: metadata, and the checks of its manifest.
 
     Args:
         asset: its name.

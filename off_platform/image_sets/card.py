@@ -1,7 +1,7 @@
 """The data card of an image set: the README.md that describes the set.
 
-Facts come in as plain values and Markdown goes out. Counting them from a manifest and writing
-the file happen elsewhere; how values are made harmless in Markdown is in `templates/markdown.py`.
+Plain values in, Markdown out. Counting the values and writing the file happen elsewhere; escaping
+is in `templates/markdown.py`.
 """
 
 import re
@@ -25,7 +25,7 @@ class CardKind:
     Attributes:
         name: As in the manifest's column `kind`, for example `400`.
         meaning: What it is, in a few words: "the photo made 400 pixels large".
-        suffix: What follows the sample's name in file names, for example `.400.jpg`.
+        suffix: The part of file names after the sample's name, for example `.400.jpg`.
         photo: Whether these objects are photos.
     """
 
@@ -38,7 +38,7 @@ class CardKind:
         """Refuse a suffix that cannot be used in the card's code.
 
         Raises:
-            ValueError: When it is not made of dots, letters and digits.
+            ValueError: It has characters other than dots, letters and digits.
         """
         if not _SUFFIX.fullmatch(self.suffix):
             raise ValueError(f"{self.suffix!r} is not a suffix such as '.400.jpg'")
@@ -50,9 +50,9 @@ class CardKeyList:
 
     Attributes:
         month: The snapshot's month, for example `2026-10`.
-        etag: The ETag the bucket gave with it.
+        etag: The bucket's ETag of it.
         md5: The MD5 of the file as copied.
-        keys: How many keys it names.
+        keys: Its number of keys.
         url: Where the bucket publishes it.
     """
 
@@ -65,7 +65,7 @@ class CardKeyList:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CardTally:
-    """How many objects of one kind ended with one status; `size` is their bytes together."""
+    """Number of objects of one kind and status; `size` is their total in bytes."""
 
     kind: str
     status: str
@@ -75,7 +75,7 @@ class CardTally:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CardProblem:
-    """A missing object: its key, its status, and the sentence that says why."""
+    """A missing object: its key, its status, and the reason."""
 
     key: str
     status: str
@@ -84,7 +84,7 @@ class CardProblem:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spread:
-    """The smallest, the middle and the largest of some numbers of pixels."""
+    """Minimum, median and maximum of numbers of pixels."""
 
     smallest: float
     median: float
@@ -93,7 +93,7 @@ class Spread:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CardPhotoSizes:
-    """How large the photos of one kind are, in pixels; `photos` is how many were measured."""
+    """Sizes of the photos of one kind, in pixels; `photos` is the number measured."""
 
     kind: str
     photos: int
@@ -103,13 +103,13 @@ class CardPhotoSizes:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CardVerification:
-    """How many fetched objects passed which test.
+    """Numbers of fetched objects that passed each test.
 
     Attributes:
         md5_equal: The MD5 of the bytes equals the ETag.
         in_parts: The object was uploaded in parts, so that its ETag is not an MD5. It was compared
-            part by part or with the store's checksum, and read twice where neither could be.
-        md5_not_comparable: The ETag says nothing of the bytes, as under SSE-KMS.
+            part by part or with the store's checksum, or read twice if neither was possible.
+        md5_not_comparable: The ETag is not a checksum of the bytes, as under SSE-KMS.
         length_equal: As many bytes arrived as the server announced.
         photos_whole: The photo begins and ends as a JPEG file does.
         photos_decoded: The photo was decoded to its last pixel.
@@ -125,41 +125,42 @@ class CardVerification:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CardFacts:
-    """All that a data card says, as plain values; nothing in it may depend on the clock.
+    """The content of a data card as plain values; nothing in it may depend on the clock.
 
     Attributes:
         name: The set's name as declared.
         title: The card's heading.
-        description: What the set is and what it is good for, in a sentence or two.
+        description: What the set is and what it is for, in a sentence or two.
         source: The name of the bucket the objects come from.
         source_url: A page about that bucket.
-        options: Every option of the choice with its value, in the order they apply.
+        options: Every option of the choice with its value, in order.
         seed: The seed of the draw; None when nothing was drawn.
-        candidates: How many samples met the options, the chosen ones among them.
+        candidates: Number of samples that met the options, including the chosen ones.
         key_list: The list chosen from; None for a bucket without one.
         samples: How many samples the set has.
         kinds: The kinds of objects in it.
-        tallies: A line for each kind and status, in the order to be shown.
-        problems: Missing objects, in the manifest's order; all, or the first.
-        photo_sizes: A line for each kind of photo.
-        shards: How many shards hold the objects; 0 when they are loose files.
-        example: The name of one sample, for the section about file names.
-        verification: How many objects passed which test.
-        command: The command that makes the same set again.
+        tallies: One per kind and status, in display order.
+        problems: Missing objects in the manifest's order; all, or the first.
+        photo_sizes: One per kind of photo.
+        shards: Number of shards; 0 for loose files.
+        example: The name of one sample, as an example of file names.
+        verification: Numbers of objects that passed each test.
+        command: The command that builds the same set again.
         licence: The licence's name, for example `CC BY-SA 3.0`.
         licence_id: Its identifier on the Hugging Face Hub, for example `cc-by-sa-3.0`.
         licence_url: Its text.
         attribution: Whom to name.
         tags: Tags of the front matter; `image` and, with shards, `webdataset` are added.
-        limits: What one should know before relying on the set, a sentence each.
+        limits: Known limits of the set, one sentence each.
         unpacked: Whether packed objects are stored unpacked in the shards.
-        asked: How many samples were asked for; None for all that fit.
-        earlier: Number of copies from an earlier run, where current objects could not be fetched.
-        files: The wing's own files of the set, each with what it holds.
+        asked: Number of samples requested; None for all that fit.
+        earlier: Number of copies from an earlier run, because current objects could not be fetched.
+        files: The wing's own files of the set, each with a description.
         reached: The classes, each with the number of samples chosen and of those with a photo.
-        aside: How many samples are in `00000_incomplete.tar`, lacking objects or of other types.
-        copies: How many photos have the same bytes as one before them.
-        image_folder: Whether loose photos have a `metadata.parquet` beside them.
+        aside: Number of samples in `00000_incomplete.tar`, which lack objects or have fields of
+            other types.
+        copies: Number of photos with the same bytes as an earlier one.
+        image_folder: Whether loose photos come with a `metadata.parquet`.
     """
 
     name: str
@@ -200,7 +201,7 @@ def data_card(facts: CardFacts) -> str:
     """Write the data card of an image set.
 
     Args:
-        facts: What the card says; the same facts always give the same text.
+        facts: The content; the same facts always give the same text.
 
     Returns:
         Markdown with a front matter as the Hugging Face Hub reads it, ending in one newline.

@@ -1,7 +1,7 @@
-"""The folder a set goes to: that it is one of ours, and that one run at a time works in it.
+"""The folder of a set: ensures that it is one of ours, and that one run at a time uses it.
 
-Files in the folder may be the user's, or damaged. Files are replaced and removed only by names
-that `building.is_ours` knows, and a manifest is read only once its columns and paths are a set's.
+Files in the folder may be the user's, or damaged. Only names accepted by `building.is_ours` are
+replaced or removed, and a manifest is used only after its columns and paths were checked.
 """
 
 import re
@@ -18,9 +18,9 @@ from off_platform.storage.lake_layout import MANIFEST
 from off_platform.storage.sql import literal
 
 _BEGUN = re.compile(r"plan\.(parquet|json)|moves\.json|scratch|[0-9]{5,}\.(rows\.jsonl|draft)")
-# What DuckDB takes for more than a name.
+# Characters that DuckDB reads as a pattern.
 _PATTERN = re.compile(r"[*?\[\]]")
-# Sums of so large numbers still fit 64 bits.
+# Sums of numbers this large still fit 64 bits.
 _LARGEST = 2**60
 _STORED = r"[0-9]{5,}((_incomplete)?\.tar|/[0-9A-Za-z_][0-9A-Za-z._-]*)"
 
@@ -29,16 +29,16 @@ _STORED = r"[0-9]{5,}((_incomplete)?\.tar|/[0-9A-Za-z_][0-9A-Za-z._-]*)"
 def claimed(
     folder: Folder, connection: duckdb.DuckDBPyConnection, kinds: Collection[str]
 ) -> Iterator[None]:
-    """Holds a folder for a set while the `with` block lasts, once it is sure to be one of ours.
+    """Locks a folder for a set while the `with` block lasts, after checking that it is one of ours.
 
     Args:
-        folder: where the set goes to.
+        folder: the set's folder.
         connection: DuckDB that can read it.
         kinds: of the objects that the set's bucket has.
 
     Raises:
         UnusableFolderError: see `demand_ours`.
-        off_platform.storage.locks.FolderInUseError: another run is at work there.
+        off_platform.storage.locks.FolderInUseError: another run is using it.
     """
     with folder.locked():
         demand_ours(folder, connection, kinds)
@@ -48,13 +48,13 @@ def claimed(
 def demand_ours(
     folder: Folder, connection: duckdb.DuckDBPyConnection, kinds: Collection[str]
 ) -> None:
-    """Sees to it that a folder is empty, an image set, or one that is being built.
+    """Ensures that a folder is empty, an image set, or one under construction.
 
-    Files of a user beside a set are none of its business: only ours are replaced and removed.
+    The user's files next to a set are left alone: only ours are replaced and removed.
 
     Raises:
-        UnusableFolderError: it is something else, its manifest is damaged, none of ours or of
-            another bucket's set, or its path would be read as a pattern.
+        UnusableFolderError: it is something else, its manifest is damaged, not ours or of another
+            bucket's set, or its path would be read as a pattern.
     """
     if _PATTERN.search(folder.address()):
         raise UnusableFolderError(
@@ -66,7 +66,7 @@ def demand_ours(
         _demand_kinds(folder, connection, kinds)
     elif not _is_begun(folder) and set(folder.entries()) - {BUILDING}:
         raise UnusableFolderError(
-            f"{folder.address()} is not empty and holds no image set; name an empty folder, "
+            f"{folder.address()} is not empty and is not an image set; name an empty folder, "
             "or one that does not exist yet."
         )
     for name in folder.names(BUILDING):
@@ -88,13 +88,13 @@ def _demand_manifest(folder: Folder, connection: duckdb.DuckDBPyConnection) -> N
         found = connection.execute(f"DESCRIBE FROM {manifest}").fetchall()
         types = {name: kind for name, kind, *_ in found}
         odd = [each.name for each in COLUMNS if not _is_right(each, types.get(each.name))]
-        problem = f"its column {odd[0]} is not as it should be" if odd else None
+        problem = f"its column {odd[0]} is invalid" if odd else None
         problem = problem or _odd_rows(manifest, connection)
     except duckdb.Error as error:
         problem = str(error).split("\n", 1)[0]
     if problem:
         raise UnusableFolderError(
-            f"{folder.address(MANIFEST)} is damaged or no manifest of an image set ({problem}); "
+            f"{folder.address(MANIFEST)} is damaged or not the manifest of a set ({problem}); "
             "nothing was changed: move it away, or name another folder."
         )
 
@@ -106,7 +106,7 @@ def _demand_kinds(
     found = connection.execute(f"SELECT DISTINCT kind FROM {manifest}").fetchall()
     if foreign := sorted({kind for (kind,) in found} - set(kinds)):
         raise UnusableFolderError(
-            f"{folder.address()} holds a set of another bucket, with objects of the kind "
+            f"{folder.address()} contains a set of another bucket, with objects of the kind "
             f"{foreign[0][:40]!r}; nothing was changed: name another folder."
         )
 
@@ -120,7 +120,7 @@ def _described(sql: str) -> str:
 
 
 def _odd_rows(manifest: str, connection: duckdb.DuckDBPyConnection) -> str | None:
-    """The problem with rows that locate bytes; None when there is none."""
+    """The problem with the rows' locations of bytes; None when there is none."""
     ((outside, senseless, twice),) = connection.execute(f"""
         SELECT any_value(path) FILTER (NOT regexp_full_match(path, '{_STORED}')),
             count(*) FILTER (status = 'fetched' AND NOT coalesce(path IS NOT NULL
@@ -132,5 +132,5 @@ def _odd_rows(manifest: str, connection: duckdb.DuckDBPyConnection) -> str | Non
     if outside is not None:
         return f"it names {outside[:80]!r}"
     if senseless:
-        return f"{senseless:,} rows do not say where their bytes are"
-    return f"{twice:,} objects are named twice" if twice else None
+        return f"{senseless:,} rows lack the location of their bytes"
+    return f"{twice:,} objects are listed twice" if twice else None

@@ -1,6 +1,6 @@
-"""The command line that makes a set again, with the settings it needs in front of it.
+"""The command line that builds a set again, preceded by the settings it needs.
 
-The options themselves are left to the wing.
+The wing provides the options.
 """
 
 import shlex
@@ -21,14 +21,14 @@ def command_line(
     """A command line for a shell.
 
     Args:
-        wing: its command, which also begins the names of its bucket's settings.
-        options: words of the choice.
-        name: of the set, and of the folder it goes to.
+        wing: its command, which is also the prefix of its bucket's settings.
+        options: command-line words of the choice.
+        name: of the set, and of its folder.
         source: the bucket.
-        settings: those that decide what the set has, by name.
+        settings: the settings that determine the set's content, by name.
 
     Returns:
-        Settings that are not the default, as assignments, then the command; all quoted.
+        Settings that differ from the default, as assignments, then the command; all quoted.
     """
     values: dict[str, object] = {**settings, **_bucket_settings(wing, source)}
     assignments = [
@@ -42,7 +42,7 @@ def command_line(
 
 def _bucket_settings(wing: str, source: Source) -> dict[str, object]:
     if Path(source.url).is_relative_to(SANDBOX):
-        # With its own lake: the sandbox's snapshot is not one of the public bucket.
+        # With a separate lake: the sandbox's snapshot is not one of the public bucket.
         return {"sandbox": 1}
     settings: dict[str, object] = {f"{wing}_bucket": source.url}
     if "://" in source.url and not source.url.startswith("file://"):

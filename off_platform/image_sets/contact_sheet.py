@@ -1,7 +1,7 @@
 """The contact sheet of an image set: its first photos side by side in one small JPEG.
 
 The thumbnail of one photo is made here too, because the gallery page shows the same thumbnails.
-Nothing here fetches a photo or decides whether it belongs in a set.
+Fetching photos and choosing them happen elsewhere.
 """
 
 import struct
@@ -13,10 +13,10 @@ from itertools import islice
 from PIL import Image, ImageDraw, UnidentifiedImageError
 
 MOST_PIXELS = 64_000_000
-"""Photos with more pixels are not drawn: decoding one would take some 200 MB."""
+"""Photos with more pixels are not drawn: decoding one would take about 200 MB."""
 
 MARKDOWN_BELOW = 100_000
-"""What `as_markdown` returns has fewer characters than this, all of them ASCII."""
+"""The result of `as_markdown` has fewer characters than this, all ASCII."""
 
 _GAP = 4
 _BACKGROUND = (236, 236, 233)
@@ -26,7 +26,7 @@ _QUALITIES = range(85, 14, -10)
 _SMALLEST_WIDTH = 32
 _ORIENTATION_TAG = 0x0112
 
-# Whatever Pillow is known to raise on damaged files; where warnings are errors, those too.
+# Everything Pillow is known to raise on damaged files; and warnings, if they are errors.
 _DAMAGE = (
     OSError,
     SyntaxError,
@@ -41,18 +41,18 @@ _DAMAGE = (
 
 
 class NotDrawableError(ValueError):
-    """A photo that cannot be shown; its text is a sentence that says why."""
+    """A photo that cannot be shown; the message says why."""
 
 
 def thumbnail(photo: bytes, side: int) -> Image.Image:
     """Make a photo small and upright.
 
     Args:
-        photo: The bytes of a JPEG file, from anywhere.
+        photo: The bytes of a JPEG file; untrusted.
         side: The longest side of the result, in pixels; smaller photos keep their size.
 
     Returns:
-        An RGB image, turned as its EXIF orientation says.
+        An RGB image, rotated by its EXIF orientation.
 
     Raises:
         NotDrawableError: When the bytes are not a JPEG, are damaged, or have over `MOST_PIXELS`.
@@ -81,19 +81,19 @@ def contact_sheet(
     """Draw the first photos as a grid; the same photos always give the same bytes.
 
     Args:
-        photos: JPEG files; one that cannot be drawn becomes a grey crossed cell. No more than
-            `most` are taken from it.
+        photos: JPEG files; one that cannot be drawn becomes a grey crossed cell. At most `most` are
+            read.
         columns: Number of photos per row.
         side: Width and height of one cell, in pixels; photos keep their proportions inside it.
-        most: How many photos are shown at most.
+        most: Maximum number of photos.
         max_bytes: The sheet is smaller than this.
 
     Returns:
         A JPEG file of fewer than `max_bytes` bytes; without photos a small one that says so.
 
     Raises:
-        ValueError: When a number is not positive, the whole sheet would have more pixels than
-            `MOST_PIXELS`, or no sheet is as small as `max_bytes` asks.
+        ValueError: A number is not positive, the sheet would have more than `MOST_PIXELS` pixels,
+            or no sheet is smaller than `max_bytes`.
     """
     if min(columns, side, most, max_bytes) < 1:
         raise ValueError("columns, side, most and max_bytes must all be at least 1")
@@ -104,10 +104,10 @@ def contact_sheet(
 
 
 def as_markdown(sheet: bytes) -> str:
-    """Write a contact sheet as a Markdown image that carries its own bytes.
+    """Write a contact sheet as a Markdown image with embedded bytes.
 
     Args:
-        sheet: What `contact_sheet` returned; compressed once more when it is too large.
+        sheet: The result of `contact_sheet`; compressed again if it is too large.
 
     Returns:
         One line of Markdown, shorter than `MARKDOWN_BELOW` characters.
@@ -125,14 +125,14 @@ def encoded(image: Image.Image, quality: int) -> bytes:
     """Write an RGB image as a JPEG file.
 
     Args:
-        image: What to write.
+        image: The image.
         quality: JPEG quality, 1 to 95.
 
     Returns:
         The file's bytes, without any metadata.
     """
     file = BytesIO()
-    # By default, Pillow carries the comment of the photo over, up to 64 KB from outside.
+    # By default, Pillow copies the comment of the photo, up to 64 KB of outside data.
     image.save(file, "JPEG", quality=quality, optimize=True, comment=b"")
     return file.getvalue()
 
@@ -142,7 +142,7 @@ def _small_and_upright(photo: bytes, side: int) -> Image.Image:
         width, height = opened.size
         if width * height > MOST_PIXELS:
             raise NotDrawableError(_too_large(width, height))
-        # A gap of 1 lets libjpeg scale to the last size that is not smaller, while it decodes.
+        # A gap of 1 lets libjpeg scale while it decodes, to the smallest size that is large enough.
         opened.thumbnail((side, side), reducing_gap=1.0)
         return _upright(opened).convert("RGB")
 
@@ -165,7 +165,7 @@ def _upright(image: Image.Image) -> Image.Image:
     try:
         turn = turns.get(image.getexif().get(_ORIENTATION_TAG, 1))
     except _DAMAGE:
-        # A photo whose EXIF is damaged is still worth showing unrotated.
+        # A photo with damaged EXIF is shown unrotated.
         turn = None
     return image if turn is None else image.transpose(turn)
 

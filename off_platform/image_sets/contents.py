@@ -1,9 +1,9 @@
-"""Is this a whole JPEG, is this a whole OCR result: answered from the bytes alone.
+"""Decides from the bytes alone whether a JPEG or an OCR result is complete.
 
-Here complete objects are distinguished from cut, damaged or foreign ones, in one sentence for a
-person. Fetching the bytes, comparing them with sizes and ETags, and what becomes of an object
-that is not whole live elsewhere. Bytes come from outside and may be hostile: no check raises
-because of them, each takes linear time at most, and every sentence is short and printable.
+Truncated, damaged or foreign objects are described in one sentence. Fetching the bytes, comparing
+sizes and ETags, and handling incomplete objects happen elsewhere. Bytes come from outside and may
+be hostile: no check raises because of them, each takes at most linear time, and every sentence is
+short and printable.
 """
 
 import json
@@ -26,17 +26,17 @@ OcrStatus = Literal["text", "no text", "empty", "error"]
 MAX_OCR_BYTES = 64 * 1024 * 1024
 
 _MAX_SEGMENTS = 5_000
-# Each scan costs the decoder a pass over the whole picture; encoders write about ten.
+# Each scan costs the decoder a pass over the whole image; encoders write about ten.
 _MAX_SCANS = 100
 _MAX_GZIP_MEMBERS = 100
 
-# Pillow refuses a photo of more pixels, and with it the loaders that decode by Pillow.
+# Pillow refuses a photo with more pixels, and so do the loaders that use it.
 MOST_PIXELS = 178_956_970
-# All coefficients of a photo in several scans are in memory at once, 6 bytes a pixel: above the
-# first bound one such photo at a time is decoded, above the second none.
+# All coefficients of a photo in several scans are in memory at once, 6 bytes per pixel: above the
+# first bound such photos are decoded one at a time, above the second not at all.
 _LARGE_PIXELS = 24_000_000
 _MOST_IN_SCANS = 100_000_000
-# A block of 64 values takes two Huffman codes at least, of a bit each.
+# A block of 64 values takes at least two Huffman codes of one bit each.
 _BLOCK_VALUES = 64
 _LEAST_BITS = 2
 _ONE_LARGE = threading.Lock()
@@ -79,16 +79,16 @@ _OCR_FIELDS = (b'"responses"', b'"error"', b'"fullTextAnnotation"', b'"textAnnot
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """What the bytes of one object are.
+    """The content of one object.
 
     Attributes:
-        problem: why the object is not whole, one sentence; None when it is whole.
-        width: pixels of a whole JPEG, as its header says; None otherwise.
+        problem: why the object is not complete, in one sentence; None when it is.
+        width: pixels of a complete JPEG, from its header; None otherwise.
         height: the same.
-        ocr_status: of a whole OCR result: text was found, no text was found, the result holds
-            no response at all, or Cloud Vision failed; None otherwise.
-        ocr_error: what Cloud Vision said when it failed; None otherwise.
-        decoded: whether all of a photo was decoded.
+        ocr_status: of a complete OCR result: text found, no text found, no response at all, or
+            Cloud Vision failed; None otherwise.
+        ocr_error: Cloud Vision's message when it failed; None otherwise.
+        decoded: whether the photo was decoded in full.
         format: of an image that is not a JPEG, such as PNG; None otherwise.
     """
 
@@ -102,7 +102,7 @@ class Content:
 
 
 class _NotWholeError(Exception):
-    """The bytes are not a whole object; the message is the sentence for a person."""
+    """The bytes are not a complete object; the message is for users."""
 
 
 class _Frame(NamedTuple):
@@ -129,28 +129,28 @@ def check_for(kind: str) -> Callable[[bytes], Content]:
         "metadata": check_json,
     }
     if kind not in checks:
-        raise ValueError(f"no kind of object is called {kind!r}: there are {', '.join(checks)}")
+        raise ValueError(f"there is no kind of object {kind!r}: there are {', '.join(checks)}")
     return checks[kind]
 
 
 def check_json(data: bytes) -> Content:
-    """Whether these are all the bytes of a JSON object."""
+    """Checks that the bytes are a complete JSON object."""
     try:
         found = json.loads(data)
     except (ValueError, RecursionError):
-        return Content(problem=_foreign(data, "not whole JSON"))
+        return Content(problem=_foreign(data, "incomplete JSON"))
     return Content() if isinstance(found, dict) else Content(problem="the JSON is not an object")
 
 
 def check_jpeg(data: bytes) -> Content:
-    """Whether these are all the bytes of a JPEG, without decoding it.
+    """Checks that the bytes are a complete JPEG, without decoding it.
 
-    The header is walked to the picture data, and an end marker must follow after that: those
-    of thumbnails inside the header do not count, and what cameras put behind the end marker is
-    let pass. Damage inside the picture data is for `decode_jpeg` to find.
+    The header is read up to the image data, and an end marker must follow: those of thumbnails
+    inside the header do not count, and bytes that cameras append to the end marker are allowed.
+    `decode_jpeg` finds damage inside the image data.
 
     Args:
-        data: the object, all of it.
+        data: the whole object.
 
     Returns:
         Width and height, or the problem.
@@ -163,13 +163,13 @@ def check_jpeg(data: bytes) -> Content:
 
 
 def decode_jpeg(data: bytes) -> Content:
-    """Whether every pixel of a JPEG can be decoded: milliseconds rather than microseconds.
+    """Checks that every pixel of a JPEG can be decoded; takes milliseconds, not microseconds.
 
-    Decoders fill what is missing before an end marker with grey and say nothing, so a cut file
-    that somebody closed with an end marker passes.
+    Decoders silently fill missing data before an end marker with grey, so a truncated file to which
+    an end marker was added passes.
 
     Args:
-        data: the object, all of it.
+        data: the whole object.
 
     Returns:
         Width and height, or the problem.
@@ -183,12 +183,12 @@ def decode_jpeg(data: bytes) -> Content:
 
 
 def check_ocr(data: bytes, max_bytes: int = MAX_OCR_BYTES) -> Content:
-    """Whether this is a whole OCR result: gzip, of JSON, as Cloud Vision writes it.
+    """Checks that the bytes are a complete OCR result: gzip of JSON, as Cloud Vision writes it.
 
-    A result without a response, or with Cloud Vision's own error, is whole: see its status.
+    A result without a response, or with Cloud Vision's error, is complete: see its status.
 
     Args:
-        data: the object, all of it, gzipped.
+        data: the whole object, gzipped.
         max_bytes: unpacked bytes above which it is refused; no more than that is unpacked.
 
     Returns:
@@ -201,20 +201,20 @@ def check_ocr(data: bytes, max_bytes: int = MAX_OCR_BYTES) -> Content:
 
 
 def ocr_text(data: bytes, limit: int) -> str:
-    """The text that Cloud Vision read off a photo.
+    """The text that Cloud Vision read from a photo.
 
     Args:
-        data: the object, all of it, gzipped.
-        limit: characters after which the text is cut.
+        data: the whole object, gzipped.
+        limit: maximum number of characters.
 
     Returns:
-        The text, always encodable; empty when there is none or the result is not whole.
+        The text, always encodable; empty when there is none or the result is not complete.
     """
     try:
         text = _read_ocr(data, MAX_OCR_BYTES)[1][: max(limit, 0)]
     except _NotWholeError:
         return ""
-    # JSON may hold half a surrogate pair, which no file takes.
+    # JSON may contain half a surrogate pair, which cannot be written to a file.
     return text.encode("utf-8", "replace").decode("utf-8")
 
 
@@ -242,7 +242,7 @@ def _whole_frame(data: bytes, *, thorough: bool) -> _Frame:
 
 
 def _segments(data: bytes) -> Iterator[tuple[int, int, int]]:
-    """Markers with start and end of their segments, with any bytes between; raises at the end."""
+    """Markers with start and end of their segments; raises at the end of the file."""
     position, size = 2, len(data)
     while found := _MARKER.search(data, position):
         start = position = found.end()
@@ -281,7 +281,7 @@ def _frame(data: bytes, marker: int, start: int, end: int) -> _Frame:
 
 
 def _demand_room(left: int, frame: _Frame) -> None:
-    """Raises where the bytes behind the header are too few for the pixels."""
+    """Raises if there are too few bytes after the header for the pixels."""
     blocks = frame.width * frame.height // _BLOCK_VALUES
     if frame.sequential and left * 8 < blocks * _LEAST_BITS:
         pixels = f"{frame.width:,} x {frame.height:,} pixels"
@@ -289,16 +289,16 @@ def _demand_room(left: int, frame: _Frame) -> None:
 
 
 def _ends_well(data: bytes, frame: _Frame, start: int, end: int) -> bool:
-    # One scan with all components holds no end marker but the last: no need to look through it.
+    # One scan with all components contains no end marker but the last: no need to search it.
     has_end = len(data) >= end + 2 and data.endswith(b"\xff\xd9")
     return has_end and frame.sequential and data[start + 2] == frame.components
 
 
 def _decode(data: bytes, frame: _Frame) -> bool:
-    """Whether it was decoded; raises where it cannot be."""
+    """Decodes the photo, unless it is too large; raises if it is damaged."""
     pixels = f"{frame.width:,} x {frame.height:,} pixels"
-    # Pillow warns of damaged EXIF and of many pixels, and warnings can only be silenced for all
-    # threads at once: so EXIF is hidden from it and Image.open, which counts pixels, not used.
+    # Pillow warns about damaged EXIF and many pixels, and warnings can only be silenced for all
+    # threads at once: so EXIF is hidden from it, and Image.open, which counts pixels, is not used.
     in_scans = 0 if frame.sequential else frame.width * frame.height
     if in_scans > _MOST_IN_SCANS:
         return False
@@ -307,7 +307,7 @@ def _decode(data: bytes, frame: _Frame) -> bool:
     try:
         with JpegImageFile(hidden) as picture, turn:
             size = picture.size
-            # Every bit is read either way; so it takes a 64th of the memory for pixels.
+            # Every bit is read at any scale; this scale takes a 64th of the memory for pixels.
             picture.draft(picture.mode, (frame.width // 8, frame.height // 8))
             drafted = picture.size
             picture.load()
@@ -325,7 +325,7 @@ def _read_ocr(data: bytes, max_bytes: int) -> tuple[Content, str]:
     if not isinstance(document, dict):
         raise _odd("the OCR result", document, dict)
     response = _first(document, "responses")
-    # A request refused as a whole has no responses, but an error of its own.
+    # A request refused as a whole has an error instead of responses.
     error = document.get("error") or (response or {}).get("error")
     if error:
         message = error.get("message") if isinstance(error, dict) else error
@@ -342,7 +342,7 @@ def _read_ocr(data: bytes, max_bytes: int) -> tuple[Content, str]:
 def _unpacked(data: bytes, max_bytes: int) -> bytes:
     parts: list[bytes] = []
     left, rest = max_bytes, data
-    # Zeros behind the last member are padding, which gzip's own tool passes too.
+    # Zeros after the last member are padding, which gzip also accepts.
     while rest.strip(b"\0") or not parts:
         if not rest.startswith(b"\x1f\x8b"):
             where = f"the gzip file has {len(rest):,} bytes behind its end: " if parts else ""
@@ -366,10 +366,10 @@ def _unpacked(data: bytes, max_bytes: int) -> bytes:
 
 
 def _parsed(unpacked: bytes) -> object:
-    # A Python call for every object doubles the time: only where a field may be repeated.
+    # A Python call per object doubles the time, so it is made only if a field may be repeated.
     hook = _refuse_twice if any(unpacked.count(field) > 1 for field in _OCR_FIELDS) else None
     try:
-        # Readers of JSON may pass over a byte order mark (RFC 8259, section 8.1).
+        # JSON readers may skip a byte order mark (RFC 8259, section 8.1).
         text = unpacked.decode("utf-8-sig")
         return json.loads(text, parse_constant=_refuse_constant, object_pairs_hook=hook)
     except UnicodeDecodeError as error:

@@ -1,7 +1,7 @@
-"""`image_sets.toml`: which image sets there are, and what each is.
+"""The declarations of image sets in `image_sets.toml`.
 
-A table a set, below its wing's name: `[images.breakfast]`. What its options may be is said by the
-wing's model; that they fit it, the name and the file's form are checked here.
+One table per set, below its wing's name: `[images.breakfast]`. The wing's model defines the
+options; this module checks options, names and the file's format.
 """
 
 import re
@@ -19,23 +19,23 @@ WINGS = frozenset({"images", "bins"})
 
 
 class WrongDeclarationError(ValueError):
-    """The file cannot be used; the message is one sentence: where, what is wrong, what is right."""
+    """The file is invalid; the message says where, what is wrong and what is expected."""
 
 
 class UnknownSetError(LookupError):
-    """No such set is declared; the message names those that are."""
+    """No such set is declared; the message names the declared ones."""
 
 
 class UnusableChoiceError(ValueError):
-    """The options cannot be followed; the message is one sentence."""
+    """The options are invalid; the message is one sentence."""
 
 
 def declared_choice(path: Path, wing: str, model: type[Model], name: str) -> tuple[Model, str]:
     """Options and description of a declared set.
 
     Raises:
-        UnknownSetError: there is none of that name.
-        UnusableChoiceError: its options are wrong.
+        UnknownSetError: no set has this name.
+        UnusableChoiceError: its options are invalid.
     """
     sets = declared_sets(path, wing)
     if name not in sets:
@@ -49,7 +49,7 @@ def declared_choice(path: Path, wing: str, model: type[Model], name: str) -> tup
 
 
 def varied_description(description: str, declared: BaseModel, made: BaseModel) -> str:
-    """A set's description, with the options that are not as they were declared."""
+    """A set's description, with the options that differ from the declared ones."""
     before, after = declared.model_dump(mode="json"), made.model_dump(mode="json")
     varied = [
         f"{name} = {'all' if name == 'n' and value is None else value}"
@@ -63,7 +63,7 @@ def checked_choice(model: type[Model], options: dict[str, Any], where: str) -> M
     """Options as a choice.
 
     Raises:
-        UnusableChoiceError: one sentence: where, which option, what is wrong.
+        UnusableChoiceError: an option is invalid; the message says where, which and why.
     """
     if options.get("n") == "all":
         options = {**options, "n": None}
@@ -106,7 +106,7 @@ def declared_sets(path: Path, wing: str) -> dict[str, dict[str, Any]]:
 
 
 def demand_name(name: str) -> str:
-    """The name, once it is sure to be one that can be a folder and a partition.
+    """The name, after checking that it can be a folder and a partition.
 
     Raises:
         WrongDeclarationError: it is not.
@@ -119,6 +119,6 @@ def demand_name(name: str) -> str:
 
 
 def name_from(folder: Path | None) -> str:
-    """A set's name after the folder it goes to, made to fit."""
+    """A valid set name made from its folder's name."""
     name = re.sub(r"[^a-z0-9_-]+", "-", folder.absolute().name.lower() if folder else "")
     return name.strip("-_")[:63] or "image-set"

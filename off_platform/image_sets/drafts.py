@@ -1,8 +1,8 @@
-"""A group under construction: its objects and a journal of them, which a later run continues.
+"""A group under construction: its objects and their journal, which a later run resumes.
 
-A line of the journal is a row of the manifest. Nothing here is synced to the disk: whoever resumes
-compares each object with its line first, and drops what is behind the first difference. What the
-rows say, and when a group is done, is `groups.py`.
+A line of the journal is a row of the manifest. Nothing here is synced to disk: a resuming run first
+compares each object with its line, and drops everything after the first difference. `groups.py`
+determines the rows, and when a group is done.
 """
 
 import json
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 Row = dict[str, Any]
 
 JOURNAL = "journal.jsonl"
-# A draft that ends with one of these is asked for it again: the run ended because of it, perhaps.
+# If a draft ends with one of these, the object is requested again: it may be why the run ended.
 _PASSING = frozenset({"failed", "refused", "corrupt"})
 
 
@@ -32,10 +32,10 @@ def draft_name(group: int) -> str:
 
 
 class Draft:
-    """Puts the objects of a group down one after another, and notes each in the journal."""
+    """Writes the objects of a group one after another, and records each in the journal."""
 
     def __init__(self, place: Path, name: str, layout: "Layout") -> None:
-        """Reads what an earlier run left at the place, as far as it is whole.
+        """Reads an earlier run's draft, as far as it is intact.
 
         Args:
             place: the draft's folder.
@@ -53,26 +53,26 @@ class Draft:
         self._open: Container = self._continued()
 
     def add(self, facts: Row, member: str, stored: bytes | None) -> None:
-        """Puts an object down, if there is one, and notes its row.
+        """Writes an object, if there is one, and records its row.
 
         Args:
-            facts: the row; where its bytes are stored is added.
+            facts: the row; the location of its bytes is added.
             member: name in the shard or folder.
-            stored: the bytes; None for an object that did not come.
+            stored: the bytes; None for a missing object.
         """
         if stored is not None:
             facts["offset"] = self._open.add(member, stored)
             facts["path"] = self._name if self._layout == "shards" else f"{LOOSE}/{member}"
             facts["stored_bytes"] = len(stored)
             if len(stored) != facts["bytes"]:
-                # Unpacked OCR results have no MD5 of their own.
+                # The MD5 of an OCR result is that of its packed bytes.
                 facts["crc32"] = zlib.crc32(stored)
         facts["member"] = member
         self.rows.append(facts)
         self._waiting.append(line(facts))
 
     def flush(self) -> None:
-        """Hands all to the system, which keeps it when this process is killed."""
+        """Flushes to the operating system, so that nothing is lost if this process is killed."""
         if self._waiting:
             self._open.flush()
             self._lines.write("".join(self._waiting).encode())
@@ -80,7 +80,7 @@ class Draft:
             self._waiting.clear()
 
     def close(self, *, done: bool) -> None:
-        """Ends the draft: as a group that is done, or for a later run to continue."""
+        """Closes the draft: as a finished group, or for a later run to resume."""
         with self._lines:
             if done:
                 self._open.finish()
@@ -88,9 +88,9 @@ class Draft:
             self._open.close()
 
     def arrange(self) -> None:
-        """Puts the samples of a shard that is done in the order for loaders (`shard_order.py`).
+        """Sorts the samples of a finished shard into the order for loaders (`shard_order.py`).
 
-        A run that is killed in between drops what no longer agrees, as with every draft.
+        If the run is killed meanwhile, the next one drops what differs, as in every draft.
         """
         rows = sorted(self.rows, key=lambda row: row["position"])
         members = [(row["member"], row.get("path") is not None) for row in rows]
@@ -109,7 +109,7 @@ class Draft:
         journal.replace(self.journal)
 
     def _copy(self, rows: list[Row], to: Path) -> None:
-        """Copies objects into a shard of their own, and has their rows say where they are."""
+        """Copies objects to a new shard, and sets their location in the rows."""
         shard = TarShard(to)
         with self.container.open("rb") as before:
             for row in rows:
@@ -127,7 +127,7 @@ class Draft:
         return TarShard(self.container, last["offset"] + last["stored_bytes"] if last else 0)
 
     def _whole_rows(self) -> tuple[list[Row], int]:
-        """The rows up to the first that is cut, or whose bytes are not its own; their length."""
+        """The rows before the first that is cut or does not match its bytes; and their length."""
         rows: list[Row] = []
         ends = [0]
         try:
@@ -139,7 +139,7 @@ class Draft:
                     rows.append(row)
                     ends.append(ends[-1] + len(text))
         except (OSError, ValueError, KeyError, TypeError):
-            # Cut by the stop, or never begun; what was read before is good.
+            # Cut when the run stopped, or never begun; the rows before it are intact.
             pass
         good = _without_passing(rows)
         return rows[:good], ends[good]
@@ -166,9 +166,9 @@ def _object(stored: BinaryIO, row: Row) -> bytes:
 
 
 def _without_passing(rows: list[Row]) -> int:
-    """How many rows there are before those that the draft ends with and that are asked for again.
+    """The number of rows without the trailing ones that are requested again.
 
-    What was at hand says nothing about the run's end.
+    Copies of earlier objects are not counted: they cannot be why the run ended.
     """
     good = len(rows)
     for number in range(len(rows) - 1, -1, -1):
@@ -181,5 +181,5 @@ def _without_passing(rows: list[Row]) -> int:
 
 def line(row: Row) -> str:
     """A row of the manifest as a line of a journal."""
-    # As JSON: a Parquet file made from Python's values would bring pandas, 60 MB.
+    # As JSON: a Parquet file made from Python values would load pandas, 60 MB.
     return json.dumps(row, default=str) + "\n"

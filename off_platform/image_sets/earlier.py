@@ -1,6 +1,6 @@
-"""What a set has from before: which of its files are whole in size, how much a refresh would lose.
+"""The existing set before a refresh: which files have the wrong size, how much would be lost.
 
-What becomes of either is decided in `build.py`.
+`build.py` decides what to do about either.
 """
 
 from collections.abc import Iterator
@@ -22,10 +22,10 @@ ROWS_AT_ONCE = 10_000
 
 
 def damaged_paths(folder: Folder, connection: "duckdb.DuckDBPyConnection") -> frozenset[str]:
-    """The shards and loose files that are gone, or not as large as the manifest says.
+    """The shards and loose files that are missing, or whose size differs from the manifest.
 
-    Bytes inside are not read again: damage that leaves the size as it was is found by comparing
-    the manifest's MD5s, as the data card shows.
+    Their bytes are not read: damage that keeps the size is found by comparing the manifest's MD5s,
+    as the data card shows.
     """
     if not folder.exists(MANIFEST):
         return frozenset()
@@ -53,7 +53,7 @@ def _rows(connection: "duckdb.DuckDBPyConnection", query: str) -> Iterator[tuple
 
 
 def _ends_at(folder: Folder, shard: str, end: int) -> bool:
-    """Whether a shard's last member is followed by the end of a tar file, and by nothing else."""
+    """Whether a shard's last member is followed by the end of a TAR file only."""
     try:
         rest = folder.read(shard, end + -end % BLOCKSIZE, 2 * BLOCKSIZE + 1)
     except FileNotFoundError:
@@ -63,19 +63,19 @@ def _ends_at(folder: Folder, shard: str, end: int) -> bool:
 
 @dataclass(frozen=True)
 class Losses:
-    """What a finished transfer would make of the set; objects that were at hand are not counted.
+    """Losses of a finished transfer against the existing set, objects from the lake apart.
 
     Attributes:
         planned: objects of the plan.
-        came: objects that are there, new or unchanged.
-        had: objects of the plan that the set has as it is.
-        lost: those of them that did not come this time.
-        groups: in which these are.
-        reason: of the first object that did not come.
+        received: objects received, new or unchanged.
+        had: objects of the plan that the existing set has.
+        lost: those of them that were not received this time.
+        groups: groups that contain these.
+        reason: of the first object that was not received.
     """
 
     planned: int
-    came: int
+    received: int
     had: int
     lost: int
     groups: tuple[int, ...]
@@ -83,7 +83,7 @@ class Losses:
 
 
 def losses(folder: Folder, connection: "duckdb.DuckDBPyConnection") -> Losses:
-    """Compares what became of all objects of a plan with the set as it is."""
+    """Compares the outcomes of all objects of a plan with the existing set."""
     had = (
         f"SELECT key, kind FROM read_parquet({literal(folder.address(MANIFEST))}) "
         "WHERE status = 'fetched'"
@@ -91,16 +91,16 @@ def losses(folder: Folder, connection: "duckdb.DuckDBPyConnection") -> Losses:
         else "SELECT NULL::VARCHAR AS key, NULL::VARCHAR AS kind WHERE false"
     )
     rows = literal(folder.address(f"{BUILDING}/*{ROWS}"))
-    ((planned, came, of_set, lost, groups, reason),) = connection.execute(f"""
-        SELECT count(*), count_if(came), count_if(had), count_if(had AND NOT came),
-            list(DISTINCT "group") FILTER (had AND NOT came),
-            arg_min(reason, position) FILTER (NOT came)
+    ((planned, received, of_set, lost, groups, reason),) = connection.execute(f"""
+        SELECT count(*), count_if(received), count_if(had), count_if(had AND NOT received),
+            list(DISTINCT "group") FILTER (had AND NOT received),
+            arg_min(reason, position) FILTER (NOT received)
         FROM (SELECT p."group", position, r.reason, h.key IS NOT NULL AS had,
-                r.status = 'fetched' AND r.reason IS NULL AS came
+                r.status = 'fetched' AND r.reason IS NULL AS received
             FROM read_parquet({literal(folder.address(PLAN))}) AS p
             JOIN read_json({rows}, format = 'newline_delimited', columns = {{
                 position: 'BIGINT', status: 'VARCHAR', reason: 'VARCHAR', {IN_LAKE}: 'BOOLEAN'}})
                 AS r USING (position)
             LEFT JOIN ({had}) AS h USING (key, kind)
             WHERE NOT coalesce({IN_LAKE}, false))""").fetchall()
-    return Losses(planned, came, of_set, lost, tuple(sorted(groups or ())), reason or "")
+    return Losses(planned, received, of_set, lost, tuple(sorted(groups or ())), reason or "")

@@ -1,6 +1,6 @@
-"""What a person looks at: data card, gallery and contact sheet, made from a manifest and its files.
+"""The pages for people: data card, gallery and contact sheet, made from a manifest and its files.
 
-Fetching is `build.py`; how a page or sheet looks is `card.py`, `gallery.py`, `contact_sheet.py`.
+`build.py` fetches; `card.py`, `gallery.py` and `contact_sheet.py` render.
 """
 
 import gzip
@@ -40,7 +40,7 @@ TEXT_MOST = 4000
 
 @dataclass(frozen=True)
 class About:
-    """What the wing says of a set: it knows the bucket, this module does not."""
+    """The wing's facts about a set and its bucket."""
 
     name: str
     title: str
@@ -65,9 +65,9 @@ class About:
     reached: Callable[[str], tuple[tuple[str, int, int], ...]] | None = None
     """From SQL of the manifest to the classes, see `CardFacts`."""
     labels: str | None = None
-    """The wing's own file with a column `id`, the sample, and labels; None without."""
+    """The wing's file with a column `id`, the sample, and labels; None if there is none."""
     describe: Callable[[bytes], tuple[str, str]] | None = None
-    """An object that is neither photo nor OCR result, to heading and text of the gallery."""
+    """Maps an object that is neither photo nor OCR result to the gallery's heading and text."""
 
 
 def finish(
@@ -77,17 +77,17 @@ def finish(
     gallery_samples: int,
     more: Callable[[Path], list[str]] | None = None,
 ) -> InSet:
-    """Joins the groups to a set: manifest, card, gallery and sheet, all put in place together.
+    """Joins the groups to a set: manifest, card, gallery and sheet, moved into place together.
 
     Args:
         folder: the set's.
-        about: what it is.
+        about: the wing's facts about it.
         connection: DuckDB that can read the folder.
         gallery_samples: samples shown in the gallery.
-        more: makes the wing's own files in the folder it is given, and names them.
+        more: writes the wing's own files to the given folder, and returns their names.
 
     Returns:
-        What is in the set.
+        The content of the set.
     """
     with folder.scratch() as scratch:
         building.write_manifest(folder, scratch / MANIFEST, _constants(about), connection)
@@ -194,7 +194,7 @@ def _gallery_item(
 
 
 def options_as_text(options: dict[str, Any]) -> tuple[tuple[str, str], ...]:
-    """Options that are set, as a card shows them."""
+    """The options that differ from their defaults, as shown in the card."""
     return tuple(
         (name, value if isinstance(value, str) else json.dumps(value, default=str))
         for name, value in options.items()

@@ -1,8 +1,7 @@
-"""The gallery page of an image set: one HTML file to look through it, without network.
+"""The gallery page of an image set: one HTML file for browsing it offline.
 
-It writes the samples it is given, one by one; threads make the thumbnails of the next few
-meanwhile. Reading manifest, photos and OCR results is left to the caller; the page's appearance and
-its keys are in `templates/gallery.*`.
+Samples are written one by one while threads make the next thumbnails. The caller reads manifest,
+photos and OCR results; appearance and keyboard shortcuts are in `templates/gallery.*`.
 """
 
 from base64 import b64encode
@@ -23,7 +22,7 @@ from off_platform.storage.threads import in_order
 from off_platform.words import readable, size, web_address
 
 STATUSES = ("fetched", "missing", "refused", "corrupt", "failed")
-"""What can become of an object, the best first."""
+"""The statuses of an object, best first."""
 
 THUMBNAIL_SIDE = 200
 """Longest side of a photo in the page, in pixels: half of a copy's 400, so that libjpeg halves it
@@ -58,15 +57,15 @@ class GalleryObject:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GalleryItem:
-    """A sample as the page shows it.
+    """A sample as shown in the page.
 
     Attributes:
         sample: The sample's name.
         objects: Its objects, in the manifest's order.
         barcode: The product's barcode, in sets that have barcodes.
         photo: The JPEG to show, as fetched; None when there is none.
-        text: The text that OCR found, or what else is written about it; None when there is none.
-        text_heading: What the text is.
+        text: The text found by OCR, or another text about it; None when there is none.
+        text_heading: The heading of the text.
     """
 
     sample: str
@@ -85,19 +84,19 @@ class GalleryItem:
         text: str | None = None,
         text_heading: str = "Text found by OCR",
     ) -> Self:
-        """Take the facts of one sample from its manifest rows.
+        """Make an item from a sample's manifest rows.
 
         Args:
-            rows: The rows of one sample, at least one; columns that are absent count as empty.
+            rows: The rows of one sample, at least one; missing columns count as empty.
             photo: The JPEG to show, as fetched.
             text: The text that OCR found, or what else is written about it.
-            text_heading: What the text is.
+            text_heading: The heading of the text.
 
         Returns:
             The sample.
 
         Raises:
-            ValueError: When the rows are none, or of more than one sample.
+            ValueError: There are no rows, or rows of several samples.
         """
         samples = {row["sample"] for row in rows}
         if len(samples) != 1:
@@ -119,16 +118,16 @@ class GalleryItem:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GalleryFacts:
-    """What the page says about the whole set.
+    """The page's facts about the whole set.
 
     Attributes:
         name: The set's name.
         source: The name of the bucket the objects come from.
         licence: The licence's name.
         attribution: Whom to name.
-        samples: How many samples the whole set has.
-        statuses: How many objects of the whole set have which status.
-        size: The bytes of all fetched objects together.
+        samples: Number of samples in the whole set.
+        statuses: Number of objects in the whole set by status.
+        size: Total bytes of all fetched objects.
         description: What the set is, in a sentence.
         snapshot: The month of the snapshot the set was chosen from, for example `2026-10`.
         source_url: A page about the bucket.
@@ -155,20 +154,20 @@ def write_gallery(
     *,
     limit: int = 2_000,
 ) -> int:
-    """Write the gallery page, holding at most `AHEAD` photos at a time.
+    """Write the gallery page, with at most `AHEAD` photos in memory.
 
     Args:
         items: The samples in the set's order. No more than `limit` are taken, and no more than
             `AHEAD` of them before the first of these is written.
         destination: A text file open for writing; UTF-8 is what the page declares.
-        facts: What the page says about the whole set.
-        limit: How many samples the page shows at most.
+        facts: The page's facts about the whole set.
+        limit: Maximum number of samples in the page.
 
     Returns:
-        How many samples were written.
+        Number of samples written.
 
     Raises:
-        ValueError: When `limit` is negative.
+        ValueError: `limit` is negative.
     """
     environment = _environment()
     script, style = _source(environment, "gallery.js"), _source(environment, "gallery.css")
@@ -188,7 +187,7 @@ def write_gallery(
 
 @dataclass(frozen=True, slots=True)
 class _Card:
-    """A sample with its thumbnail made: what the template needs for one card."""
+    """A sample with its thumbnail: the template's input for one card."""
 
     item: GalleryItem
     title: str
@@ -200,7 +199,7 @@ class _Card:
 
 
 class _Cards:
-    """The cards in order, made a few ahead in threads, and how many there were so far."""
+    """The cards in order, made ahead in threads, and their number so far."""
 
     def __init__(self, items: Iterator[GalleryItem]) -> None:
         self._items = items
@@ -214,7 +213,7 @@ class _Cards:
 
 @dataclass(frozen=True, slots=True)
 class _Segment:
-    """One stretch of the bar that shows the statuses, in thousandths of its length."""
+    """One segment of the status bar, in thousandths of its length."""
 
     status: str
     objects: int

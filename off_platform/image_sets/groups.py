@@ -1,7 +1,7 @@
 """Groups of samples: a shard or a folder of loose files each, and the manifest's rows for it.
 
-What is requested from the store for an object and what is written of the answer. The choice of
-groups, and when to give up, are in `build.py`.
+How an object is requested from the store, and how the answer is written. `build.py` chooses the
+groups and decides when to give up.
 """
 
 import gzip
@@ -34,7 +34,7 @@ Ended = Outcome[Row, Content]
 
 
 def wanted_object(row: Row, how: "How") -> Wanted[Row, Content]:
-    """What is asked of the store for a row of `building.rows_to_fetch`."""
+    """The request to the store for a row of `building.rows_to_fetch`."""
     decoded = row["kind"] not in TEXT_KINDS and _is_decoded(row["sample"], how.decoded_share)
     check = decode_jpeg if decoded else check_for(row["kind"])
     row["decoded"] = decoded
@@ -45,16 +45,16 @@ def wanted_object(row: Row, how: "How") -> Wanted[Row, Content]:
             content = check_other_format(data) or content
         return content.problem, content
 
-    # A photo that should be decoded now and was not before is fetched again, and so is what lies
-    # otherwise packed in the other layout.
+    # A photo that should be decoded now and was not before is fetched again; so is an object that
+    # the other layout stores packed differently.
     afresh = (decoded and not row["had_decoded"]) or _is_packed_otherwise(row, how)
     return Wanted(row["key"], row, judge, None if afresh else row["had_etag"], row[IN_LAKE])
 
 
 def with_copy_kept(outcome: Ended, how: "How") -> Ended:
-    """The outcome; where a fresh copy cannot be had for now, as if the one at hand were unchanged.
+    """The outcome; the existing copy counts as unchanged if a fresh one is unavailable for now.
 
-    Not so when the object is gone or damaged in the store: that is not temporary.
+    An object that is missing or damaged in the store is not temporarily unavailable.
     """
     row = outcome.tag
     passing = outcome.status in {"failed", "refused"}
@@ -70,21 +70,21 @@ def _is_packed_otherwise(row: Row, how: "How") -> bool:
 
 
 def _is_decoded(sample: int, share: float) -> bool:
-    """Samples at even steps, so that the same are decoded however often a run is interrupted."""
+    """Samples at regular intervals, so that the same ones are decoded after an interruption."""
     return share > 0 and sample % max(round(1 / share), 1) == 0
 
 
 class GroupMaker:
-    """Makes shards, or folders of loose files, and the manifest's rows for them."""
+    """Builds shards, or folders of loose files, and their manifest rows."""
 
     def __init__(self, folder: Folder, store: "ObjectStore", how: "How") -> None:
-        """Takes the set's folder, the store to ask again where a copy is not whole, and how."""
+        """Takes the set's folder, the store, asked again for damaged copies, and how to build."""
         self._folder, self._store, self._how = folder, store, how
         self._drafts: dict[int, Draft] = {}
         self._places = ExitStack()
 
     def begun(self, number: int) -> Draft | None:
-        """The draft of a group that a run was stopped in, as far as it is whole."""
+        """The draft of an interrupted group, as far as it is intact."""
         name = draft_name(number)
         if number not in self._drafts and self._folder.exists(f"{name}/{JOURNAL}"):
             self._drafts[number] = self._draft(number)
@@ -92,15 +92,15 @@ class GroupMaker:
         return draft if draft and draft.rows else None
 
     def make(self, number: int, outcomes: Iterator[Ended]) -> None:
-        """One group; it is done when its rows are in place, which is the last step.
+        """Builds one group; it is done when its rows are in place, which is the last step.
 
         Args:
             number: of the group.
-            outcomes: of its objects that are not in its draft.
+            outcomes: outcomes of its objects that are not in its draft.
         """
         stays, rest = (None, outcomes) if self.begun(number) else self._as_it_was(number, outcomes)
         if stays is not None:
-            # What a killed run built of it must not be moved over what stays.
+            # The remains of a killed run must not be moved over unchanged files.
             for name in self._files(number):
                 self._folder.remove(f"{building.BUILDING}/{name}")
             self._folder.write(building.rows_name(number), "".join(map(line, stays)).encode())
@@ -120,16 +120,16 @@ class GroupMaker:
         self._folder.remove(draft_name(number))
 
     def flush(self) -> None:
-        """Ensures that what was written so far survives this process."""
+        """Ensures that the data written so far survives this process."""
         for draft in self._drafts.values():
             draft.flush()
 
     def __enter__(self) -> Self:
-        """The maker itself."""
+        """Returns itself."""
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Keeps the drafts for a later run."""
+        """Closes the drafts for a later run."""
         for draft in self._drafts.values():
             draft.close(done=False)
         self._places.close()
@@ -138,7 +138,7 @@ class GroupMaker:
         name = self._name(number)
         place = self._places.enter_context(self._folder.kept(draft_name(number)))
         if (place / JOURNAL).exists() and not (place / name).exists():
-            # Stopped between the last two steps: the objects are in place and the rows are not.
+            # The run stopped between the last two steps: objects are in place, rows are not.
             self._folder.move(f"{building.BUILDING}/{name}", f"{draft_name(number)}/{name}")
         return Draft(place, name, self._how.layout)
 
@@ -150,16 +150,16 @@ class GroupMaker:
         return [building.set_aside(name), name] if self._is_arranged(number) else [name]
 
     def _is_arranged(self, number: int) -> bool:
-        """Whether it is the first shard, from which a loader takes the columns."""
+        """Whether this is the first shard, from which a loader takes the columns."""
         return number == 0 and self._how.layout == "shards"
 
     def _as_it_was(
         self, number: int, outcomes: Iterator[Ended]
     ) -> tuple[list[Row] | None, Iterator[Ended]]:
-        """The rows of a group of which nothing changed, so that no byte of it is written again.
+        """The rows of an unchanged group, which is not written again.
 
-        Otherwise None and all outcomes, those that were looked at included. Only outcomes without
-        bytes are held while looking.
+        For a changed group, None and all outcomes, including those already examined. Only outcomes
+        without bytes are held in memory.
         """
         seen: list[Ended] = []
         place = _GroupInPlace(
@@ -179,18 +179,18 @@ class GroupMaker:
         if outcome.status == "unchanged":
             facts, stored = _facts_from_before(outcome), self._had(row)
             if stored is None:
-                # The copy at hand is gone or cut: the object is fetched after all.
+                # The existing copy is missing or cut, so the object is fetched.
                 afresh = replace(wanted_object(row, self._how), etag=None)
                 (outcome,) = transfer(self._store, [afresh], self._how.limits)
         if outcome.status != "unchanged":
             facts, stored = _facts_of(outcome), self._as_stored(row, outcome.data)
         if stored is None:
-            # The old row says where the bytes were.
+            # The old row has the location of the bytes.
             facts |= {"path": None, "offset": None, "stored_bytes": None}
         draft.add(facts, row["member"] if self._how.layout == "shards" else row["file"], stored)
 
     def _had(self, row: Row) -> bytes | None:
-        """The bytes as stored in the set as it is; None when they are not what they were."""
+        """The bytes in the existing set; None if they differ from its manifest."""
         try:
             stored = self._folder.read(row["had_path"], row["had_offset"] or 0, row["had_bytes"])
         except FileNotFoundError:
@@ -202,14 +202,14 @@ class GroupMaker:
         return stored if whole else None
 
     def _as_stored(self, row: Row, data: bytes | None) -> bytes | None:
-        """OCR results are unpacked in a shard, where readers look for `.json`."""
+        """The bytes to store: OCR results are unpacked in shards, where loaders expect `.json`."""
         if data is not None and row["kind"] == "ocr" and self._how.layout == "shards":
             return gzip.decompress(data)
         return data
 
 
 class _GroupInPlace:
-    """Whether the set already stores the objects of a group exactly as this run would."""
+    """Determines whether the existing set stores a group exactly as this run would."""
 
     def __init__(self, name: str, layout: "Layout", *, arranged: bool) -> None:
         self._name, self._layout, self._arranged = name, layout, arranged
@@ -222,18 +222,18 @@ class _GroupInPlace:
         if outcome.status != "unchanged":
             return outcome.data is None and row["had_path"] is None
         self._objects += 1
-        # Where in a shard the object is, is looked at once the order is known.
+        # The position in a shard is compared once the order is known.
         return self._layout == "shards" or row["had_path"] == f"{building.LOOSE}/{row['file']}"
 
     def is_all_there(self, folder: Folder) -> bool:
-        """Whether nothing else is there, and nothing was cut off."""
+        """Whether nothing is missing, cut or superfluous."""
         if self._layout == "files":
-            # Whether each file has its size is known already (`earlier.py`).
+            # The size of each file was checked before (`earlier.py`).
             return self._objects > 0
         return all(_ends_at(folder, name, _end(name, rows)) for name, rows in self._files(folder))
 
     def _files(self, folder: Folder) -> Iterator[tuple[str, list[Row]]]:
-        """The group's files, each with its rows in the order in which they would be written."""
+        """The group's files, each with its rows in the order of writing."""
         shard, aside = list(range(len(self._rows))), list[int]()
         if self._arranged:
             there = [(row["member"], row["had_path"] is not None) for row in self._rows]
@@ -251,7 +251,7 @@ def _stored(folder: Folder, row: Row) -> bytes:
 
 
 def _end(name: str, rows: list[Row]) -> int | None:
-    """Where a shard's last object ends; None when one is not where it would be put now."""
+    """Where a shard's last object ends; None if an object is not where it would be now."""
     end = 0
     for row in rows:
         if row["had_path"] is None:
@@ -272,7 +272,7 @@ def _ends_at(folder: Folder, name: str, end: int | None) -> bool:
 
 
 def _facts_from_before(outcome: Ended) -> Row:
-    """What the old manifest said of an object that is unchanged; what the new outcome says else."""
+    """The facts of an unchanged object from the old manifest, otherwise from the new outcome."""
     if outcome.status != "unchanged":
         return _facts_of(outcome)
     row = outcome.tag

@@ -1,4 +1,4 @@
-"""How a set is built: layout, limits, what is decoded. Data alone; building is `build.py`."""
+"""How a set is built: layout, limits, decoding. Data only; `build.py` builds."""
 
 from dataclasses import dataclass, field
 
@@ -14,7 +14,7 @@ class How:
         layout: on disk.
         limits: of the transfers.
         decoded_share: share of photos that are decoded in full.
-        keep_formats: whether whole PNG, WebP and GIF pictures are kept that are named as JPEGs.
+        keep_formats: whether complete PNG, WebP and GIF images named as JPEGs are kept.
     """
 
     layout: Layout = "shards"

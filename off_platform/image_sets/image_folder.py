@@ -1,8 +1,8 @@
-"""The table beside loose files that makes them an image folder with columns.
+"""The table that makes loose files an image folder with columns.
 
 Hugging Face's `imagefolder` reads photos by a file called `metadata.parquet`: `file_name`, relative
-to the table, and any other columns. Photos that it does not name, such as the contact sheet, are no
-samples.
+to the table, and any other columns. Photos that it does not name, such as the contact sheet, are
+not samples.
 """
 
 from pathlib import Path
@@ -26,12 +26,13 @@ PHOTO_COLUMNS = (
 def write_image_folder(
     connection: "duckdb.DuckDBPyConnection", manifest: Path, labels: Path | None, to: Path
 ) -> None:
-    """Writes one row per photo that is there, in the set's order.
+    """Writes one row per photo in the set, in order.
 
     Args:
         connection: DuckDB that can read the files.
         manifest: of a set of loose files.
-        labels: a Parquet file with a column `id`, the sample, and columns to add; None without.
+        labels: a Parquet file with a column `id`, the sample, and columns to add; None if there is
+            none.
         to: the file to make.
     """
     rows = f"read_parquet({literal(str(manifest))})"

@@ -1,8 +1,8 @@
-"""The types of a JSON's fields, and which of several texts show a loader the types of all.
+"""The field types of JSON texts, and which of several texts show a loader the types of all.
 
-A loader that takes a column's type from a few samples refuses the set when a field is a whole
-number in one of them and a decimal in another, and reads 0 for 0.5 when all of them had whole
-numbers. Which samples are asked is `shard_order.py`.
+A loader that infers a column's type from a few samples refuses the set if a field is an integer in
+one of them and a decimal in another, and reads 0 for 0.5 if all of them have integers.
+`shard_order.py` chooses the samples.
 """
 
 import json
@@ -12,11 +12,11 @@ from typing import Any
 
 import duckdb
 
-# Larger texts are taken last: the structure of each is made in memory.
+# Larger texts are used last: the structure of each is built in memory.
 TEXT_BYTES_MOST = 4 * 1024 * 1024
 _WHOLE, _DECIMAL, _OBJECT, _LIST = "whole", "decimal", "object", "list"
 _NUMBERS = dict.fromkeys(("UBIGINT", "BIGINT", "HUGEINT"), _WHOLE) | {"DOUBLE": _DECIMAL}
-# DuckDB's words for an empty object, or values of several types; and for null or an empty list.
+# DuckDB's types for an empty object or values of several types; and for null or an empty list.
 _UNCLEAR, _NOTHING = "JSON", "NULL"
 
 Fields = dict[tuple[str, ...], str]
@@ -24,7 +24,7 @@ Fields = dict[tuple[str, ...], str]
 
 
 def fields_of(texts: Iterable[bytes]) -> list[Fields | None]:
-    """The fields of JSON texts that have a type; None for a text that shows none to rely on."""
+    """The typed fields of JSON texts; None for a text without reliable types."""
     with duckdb.connect() as connection:
         return [_fields(text, connection) for text in texts]
 
@@ -40,10 +40,10 @@ def _fields(text: bytes, connection: duckdb.DuckDBPyConnection) -> Fields | None
 
 
 def alike(texts: Sequence[Fields | None], most: int) -> list[int]:
-    """The places of up to `most` texts, no two of which have a field of different types.
+    """The positions of up to `most` texts, no two of which have a field of different types.
 
-    Those come first whose fields have the types that they have in most, decimals before whole
-    numbers, and that show the most fields which those before them have not.
+    Texts whose fields have the most common types come first, decimals before integers, and those
+    that add the most new fields.
     """
     usual = _usual_types(fields for fields in texts if fields)
     odd = [sum(usual[path] != of for path, of in (fields or {}).items()) for fields in texts]
@@ -79,7 +79,7 @@ def _agree(fields: Fields, seen: Fields) -> bool:
 
 
 def _types(structure: Any) -> Iterator[tuple[tuple[str, ...], str]]:
-    # Not by recursion: the texts come from outside and may be deep.
+    # Not recursive: the texts come from outside and may be deeply nested.
     left: list[tuple[tuple[str, ...], Any]] = [((), structure)]
     while left:
         path, found = left.pop()

@@ -1,7 +1,7 @@
-"""Objects of a set whose bytes the lake has: written from there instead of fetched.
+"""Objects of a set whose bytes are in the lake: copied from there instead of fetched.
 
-A plan names them by their MD5 in its column `known_md5`. Objects that are missing there, or
-differ from the plan by now, are fetched like every other object.
+A plan names them by their MD5 in its column `known_md5`. Objects that are missing there, or no
+longer match the plan, are fetched like all others.
 """
 
 from collections.abc import Iterable, Iterator
@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from off_platform.storage.fetch import Came, md5_hex
+from off_platform.storage.fetch import Received, md5_hex
 
 if TYPE_CHECKING:
     import duckdb
 
-# Rows of the plan for which the lake's table is read once: of the largest set that is 17 times, and
-# at 2 kB a text no more than 130 MB are held.
+# Rows of the plan per scan of the lake's table: 17 scans for the largest set, and at most 130 MB in
+# memory at 2 kB per text.
 ROWS_AT_ONCE = 65_536
-# Set in the rows of a plan, and in a journal's.
+# Column of the rows of a plan and of a journal.
 IN_LAKE = "in_lake"
 
 
@@ -28,12 +28,12 @@ def with_texts(
     batch_rows: int,
     connection: "duckdb.DuckDBPyConnection",
 ) -> Iterator[pa.RecordBatch]:
-    """The rows of a plan, each with what the lake has of its object.
+    """The rows of a plan, each with its object from the lake.
 
     Args:
         batches: rows of the plan in order.
         texts: SQL of a table with key, md5, etag, last_modified and text, to use after FROM.
-        batch_rows: rows in each batch that is given.
+        batch_rows: rows per returned batch.
         connection: DuckDB that can read the table.
     """
     for batch in batches:
@@ -50,13 +50,13 @@ def with_texts(
 
 
 def with_object(row: dict[str, Any]) -> dict[str, Any]:
-    """A row with its object under `IN_LAKE`: None where its bytes are not known exactly."""
+    """A row with its object under `IN_LAKE`: None if its exact bytes are not known."""
     text, etag, modified = (
         row.pop(f"known_{name}", None) for name in ("text", "etag", "last_modified")
     )
     row[IN_LAKE] = None
     if text is not None and md5_hex(data := text.encode()) == row["known_md5"]:
-        row[IN_LAKE] = Came(data, row["known_md5"], etag, modified and _moment(modified))
+        row[IN_LAKE] = Received(data, row["known_md5"], etag, modified and _moment(modified))
     return row
 
 

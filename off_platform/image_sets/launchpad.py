@@ -14,14 +14,14 @@ Config = TypeVar("Config", bound=dg.Config)
 def with_options(
     choice: type[BaseModel], run: type[BaseModel]
 ) -> Callable[[type[Config]], type[Config]]:
-    """Gives a run config the options of a wing; all of them may be left out.
+    """Gives a run config the options of a wing, all optional.
 
     Args:
         choice: the options of a set.
-        run: those of a run.
+        run: the options of a run.
     """
     every = Field(default=False, description="Take all samples and ignore n.")
-    declared = {each.name: _field(each, " Left out: as declared.") for each in options_of(choice)}
+    declared = {each.name: _field(each, " By default, as declared.") for each in options_of(choice)}
     of_run = {each.name: _field(each, "") for each in options_of(run)}
     fields: dict[str, Any] = {**declared, "all": (bool, every), **of_run}
 

@@ -20,7 +20,7 @@ COLUMNS = (
     Column(
         "status",
         "string",
-        "What became of it: fetched, missing, refused, corrupt or failed.",
+        "The outcome: fetched, missing, refused, corrupt or failed.",
         rule="every_object_accounted_for",
         one_of=STATUSES,
     ),
@@ -33,7 +33,7 @@ COLUMNS = (
     Column("bytes", "int64", "Size of the object, in bytes.", nullable=True),
     Column("md5", "string", "MD5 of the object's bytes.", nullable=True),
     Column("etag", "string", "Its ETag in the bucket.", nullable=True),
-    Column("last_modified", "timestamp", "When the bucket says it was written.", nullable=True),
+    Column("last_modified", "timestamp", "Time of writing in the bucket.", nullable=True),
     Column("width", "int32", "Width of a photo as stored, in pixels.", nullable=True),
     Column("height", "int32", "Height of a photo as stored, in pixels.", nullable=True),
     Column("shown_width", "int32", "Width once turned upright, in pixels.", nullable=True),
@@ -45,9 +45,9 @@ COLUMNS = (
     Column("path", "string", "The shard or file, from the set's folder.", nullable=True),
     Column("offset", "int64", "Byte in the shard where its data starts.", nullable=True),
     Column("stored_bytes", "int64", "Size as stored; OCR in shards is unpacked.", nullable=True),
-    Column("url", "string", "Where the object can be looked at."),
+    Column("url", "string", "Where the object can be viewed."),
     Column("licence", "string", "Licence of the object."),
-    Column("attribution", "string", "Whom to name."),
+    Column("attribution", "string", "The source to credit."),
 )
 
 NOT_IN_OLDER_ONES = frozenset({"shown_width", "shown_height", "orientation", "format"})
@@ -58,12 +58,11 @@ def manifest_table(missing_share_most: float = 0) -> Table:
     """The manifest with its rules.
 
     Args:
-        missing_share_most: share of missing objects that is tolerated, which differs from set to
-            set.
+        missing_share_most: tolerated share of missing objects, which differs between sets.
     """
     return Table(
         "manifest",
-        "A row an object of an image set, with what became of it.",
+        "One row per object of an image set, with its outcome.",
         COLUMNS,
         (
             Rule(SHAPE, "The manifest has its columns, with their types.", blocking=True),

@@ -1,4 +1,4 @@
-"""Checks of a manifest: each rule of `manifest.py`, over all rows."""
+"""Checks each rule of `manifest.py` over all rows of a manifest."""
 
 from collections.abc import Iterator
 
@@ -21,13 +21,13 @@ def check_manifest(
     samples: int | None,
     decoded_share: float,
 ) -> dict[str, Finding]:
-    """Checks a manifest; gives the finding of each rule.
+    """Checks a manifest; returns the finding of each rule.
 
     Args:
         connection: DuckDB that can read the manifest.
         table: from `manifest_table`.
         path: of the manifest, a Parquet file.
-        samples: number of samples asked for; None for all there are.
+        samples: number of samples requested; None for all.
         decoded_share: share of photos that should be decoded in full.
     """
     rows = f"read_parquet({literal(path)})"
@@ -40,17 +40,17 @@ def check_manifest(
 
 
 _PHOTO = f"status = 'fetched' AND kind NOT IN {TEXT_KINDS}"
-# rule -> which rows it is about, which of them break it
+# rule -> which rows it applies to, which of them break it
 _QUERIES = {
     "few_missing": ("true", "status IN ('missing', 'refused')"),
     "none_corrupt": ("status IN ('fetched', 'corrupt')", "status = 'corrupt'"),
-    # A copy from an earlier run has the reason why there is no current one.
+    # A copy from an earlier run has a reason why there is no current one.
     "none_failed": ("true", "status = 'failed' OR (status = 'fetched' AND reason IS NOT NULL)"),
     "md5_recorded": (
         "status = 'fetched'",
         "md5 IS NULL OR NOT regexp_full_match(md5, '[0-9a-f]{32}')",
     ),
-    # Under SSE-KMS and SSE-C an ETag of 32 digits is not an MD5: then not one of them is.
+    # Under SSE-KMS and SSE-C an ETag of 32 digits is not an MD5; then none of them is.
     "md5_matches_etag": (
         r"""status = 'fetched' AND regexp_full_match(etag, '"?[0-9a-f]{32}"?')""",
         "trim(etag, '\"') <> md5 AND bool_or(trim(etag, '\"') = md5) OVER ()",
@@ -94,7 +94,7 @@ def _decoded(connection: duckdb.DuckDBPyConnection, rows: str, share: float) -> 
     ((photos, decoded),) = connection.execute(
         f"SELECT count(*), count(*) FILTER (decoded) FROM {rows} WHERE {_PHOTO}"
     ).fetchall()
-    # The photos are taken at even steps, some of which meet missing ones.
+    # The photos are chosen at regular intervals, and some of these are missing.
     short = max(int(photos * share * 0.5) - decoded, 0)
     note = f"{decoded:,} of {photos:,} photos were decoded in full."
     return Finding(broken=short, of=photos, note=note)

@@ -1,7 +1,7 @@
-"""The options of an image set: the models that declare them, and what is read from the models.
+"""The options of an image set: the models that declare them, and a description made from these.
 
-Name, type, default and description of an option are in its model alone. The launchpad, the command
-line, the docs and the reference in `image_sets.toml` are made from what `options_of` reads there.
+Name, type, default and description of an option are only in its model. `options_of` reads them for
+the launchpad, the command line, the docs and the reference in `image_sets.toml`.
 """
 
 import re
@@ -15,18 +15,18 @@ from pydantic import BaseModel, ConfigDict, Field
 
 Layout = Literal["shards", "files"]
 Share = Annotated[float, Field(ge=0, le=1)]
-# More than there will ever be; what is multiplied with it still fits 64 bits.
+# More than there will ever be; products with it still fit 64 bits.
 MOST = 10**12
 _PLURALS = (("ies$", "y"), ("xes$", "x"), ("s$", ""))
 
 
 class SetChoice(BaseModel):
-    """What an image set of any bucket takes."""
+    """The options of image sets of every bucket."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     n: int | None = Field(default=1000, ge=1, le=MOST, description="Number of photos, or `all`.")
-    seed: int = Field(default=0, description="Seed of the draw.")
+    seed: int = Field(default=0, description="Seed of the random choice.")
     keep_formats: bool = Field(
         default=False, description="Keep PNG, WebP and GIF images named .jpg."
     )
@@ -45,26 +45,26 @@ class SetChoice(BaseModel):
     )
 
 
-# How a set is built and shown, which does not decide what is in it.
+# How a set is built and shown; these options do not change its content.
 BUILT = {"layout", "shard_samples", "gallery_samples", "decoded_share", "missing_share_most"}
 
 
 class RunOptions(BaseModel):
-    """What can be asked of one run, and is not declared with a set: nothing of every bucket."""
+    """The options of a run that are not declared with a set; none for every bucket."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 @dataclass(frozen=True)
 class Option:
-    """An option, as its model declares it.
+    """An option as declared in its model.
 
     Attributes:
         name: in the model, the launchpad and `image_sets.toml`.
         type: of one value: `int`, `bool`, `str` or a `Literal`; dates are written as texts.
-        several: whether it takes any number of values.
+        several: whether it takes several values.
         optional: whether it may be None.
-        default: without it.
+        default: its default.
         description: a sentence.
     """
 
@@ -77,7 +77,7 @@ class Option:
 
     @property
     def flag(self) -> str:
-        """On the command line, where an option of several values is given once for each."""
+        """Its flag on the command line, where an option of several values is repeated."""
         name = self.name
         if self.several:
             ending, singular = next(each for each in _PLURALS if re.search(each[0], name))
@@ -86,33 +86,33 @@ class Option:
 
     @property
     def values(self) -> tuple[str, ...]:
-        """All that it may be; empty where that is no list."""
+        """The allowed values; empty if there is no list of them."""
         return get_args(self.type) if get_origin(self.type) is Literal else ()
 
     @property
     def plain_type(self) -> Any:
-        """Its type where no `Literal` can be: a text."""
+        """Its type where `Literal` is not supported: text."""
         return str if self.values else self.type
 
     @property
     def described(self) -> str:
-        """The description, with all that the option may be."""
+        """The description, with the allowed values."""
         listed = f": {', '.join(self.values)}." if self.values else "."
         return f"{self.description.removesuffix('.')}{listed}"
 
     @property
     def takes_all(self) -> bool:
-        """Whether None, which takes all, is another value than the default; written `all`."""
+        """Whether None means all, and is not the default; written `all`."""
         return self.optional and self.default is not None
 
     @property
     def shown_default(self) -> str | None:
-        """The default as it is written; None where it is nothing, none or no."""
+        """The default as written in a file; None if it is empty, None or false."""
         nothing = self.default is None or self.default is False or self.default == ()
         return None if nothing else str(self.default)
 
     def words(self, value: Any) -> list[str]:
-        """The words of a command line that give a value as JSON has it."""
+        """The command-line words for a JSON value."""
         if self.several:
             return [word for each in value for word in (self.flag, str(each))]
         if self.type is bool:
@@ -123,7 +123,7 @@ class Option:
 
 
 def options_of(model: type[BaseModel]) -> Iterator[Option]:
-    """The options that a model declares, in its order, those of `BUILT` last."""
+    """The options of a model in order, those of `BUILT` last."""
     for name, field in sorted(model.model_fields.items(), key=lambda each: each[0] in BUILT):
         arms = get_args(field.annotation)
         optional = NoneType in arms
@@ -142,7 +142,7 @@ def options_of(model: type[BaseModel]) -> Iterator[Option]:
 
 
 def command_words(choice: BaseModel) -> list[str]:
-    """The words of a command line that make the same choice."""
+    """The command-line words for a choice."""
     values = choice.model_dump(mode="json")
     return [
         word

@@ -1,7 +1,7 @@
-"""Pictures that are named as JPEGs and are none, and how a photo is turned, from the bytes alone.
+"""Images that are named as JPEGs but are not, and a photo's orientation, from the bytes alone.
 
-Both come from outside: nothing here raises because of them, and the size is known before anything
-is decoded. What a whole JPEG is, is `contents.py`.
+The bytes come from outside: nothing here raises because of them, and the size is known before
+decoding. Complete JPEGs are checked in `contents.py`.
 """
 
 import struct
@@ -19,7 +19,7 @@ from off_platform.image_sets.contents import Content
 if TYPE_CHECKING:
     from PIL.ImageFile import ImageFile
 
-# Decoding one of this size takes 256 MB; one picture at a time is decoded.
+# Decoding one of this size takes 256 MB; images are decoded one at a time.
 MOST_PIXELS = 64_000_000
 _ONE_AT_A_TIME = threading.Lock()
 _ORIENTATION = 0x0112
@@ -31,7 +31,7 @@ _APP1 = 0xE1
 
 
 def check_other_format(data: bytes) -> Content | None:
-    """Whether this is a whole PNG, WebP or GIF, decoded in full; None when it is none of them.
+    """Checks a PNG, WebP or GIF by decoding it in full; None for other formats.
 
     Returns:
         Format, width and height, or the problem.
@@ -55,7 +55,7 @@ def check_other_format(data: bytes) -> Content | None:
 
 
 def orientation_of(data: bytes) -> int | None:
-    """The EXIF orientation of a JPEG, 1 to 8; None where it has none or a wrong one."""
+    """The EXIF orientation of a JPEG, 1 to 8; None if it has none or an invalid one."""
     position = 2
     while data[position : position + 1] == b"\xff" and position + 4 <= len(data):
         marker, length = data[position + 1], int.from_bytes(data[position + 2 : position + 4])
@@ -84,7 +84,7 @@ def _orientation(tiff: bytes) -> int | None:
 
 
 def _format_and_size(data: bytes) -> tuple[str, int, int] | None:
-    """From the header alone: Pillow makes room for a WebP's pixels as it opens it."""
+    """From the header alone: Pillow allocates a WebP's pixels when it opens it."""
     if data.startswith(b"\x89PNG\r\n\x1a\n"):
         return "PNG", int.from_bytes(data[16:20]), int.from_bytes(data[20:24])
     if data[:6] in {b"GIF87a", b"GIF89a"}:
@@ -108,7 +108,8 @@ def _little(data: bytes) -> int:
 
 
 def _opened(name: str, data: bytes) -> "ImageFile":
-    # Not by Image.open, which warns of many pixels; warnings are silenced for all threads or none.
+    # Not by Image.open, which warns about many pixels; warnings can only be silenced for all
+    # threads.
 
     kinds: dict[str, Callable[[BytesIO], ImageFile]] = {
         "PNG": PngImageFile,

@@ -1,6 +1,6 @@
-"""A set to make, from options to a finished folder, whatever the bucket. No Dagster here.
+"""A requested set of any bucket, from options to a finished folder. No Dagster here.
 
-The wing provides the objects of a set, the facts about its bucket, and its labels.
+The wing provides the objects, the facts about its bucket, and the labels.
 """
 
 from collections.abc import Callable, Collection, Mapping
@@ -32,15 +32,15 @@ Run = TypeVar("Run", bound=RunOptions)
 
 @dataclass(frozen=True)
 class Request(Generic[Choice, Run]):
-    """A set to make.
+    """A requested set.
 
     Attributes:
         name: of the set.
-        choice: which objects it takes.
+        choice: its options.
         description: what it is, in a sentence.
         limits: of the transfers.
-        run: what was asked of this run alone.
-        settings: by name, those of the wing that decide what the set has.
+        run: options of this run only.
+        settings: by name, the wing's settings that determine the set's content.
     """
 
     name: str
@@ -52,16 +52,16 @@ class Request(Generic[Choice, Run]):
 
     @property
     def how(self) -> How:
-        """How it is built."""
+        """How to build it."""
         choice = self.choice
         return How(choice.layout, self.limits, choice.decoded_share, choice.keep_formats)
 
     def facts(self, source: Source, *always: str) -> dict[str, Any]:
-        """What a card says of the request.
+        """The card's facts about the request.
 
         Args:
             source: the bucket.
-            always: options that are named even where they have their default, before the others.
+            always: options that are listed first, even with their default.
 
         Returns:
             Arguments of `About`, by name.
@@ -79,12 +79,12 @@ class Request(Generic[Choice, Run]):
         }
 
     def command(self, wing: str, source: Source, *more: str) -> str:
-        """The command line that makes the same set.
+        """The command line that builds the same set.
 
         Args:
             wing: its command.
             source: the bucket.
-            more: words to follow those of the choice.
+            more: words after those of the choice.
         """
         words = [*command_words(self.choice), *more]
         return command_line(wing, words, self.name, source, self.settings)
@@ -92,16 +92,16 @@ class Request(Generic[Choice, Run]):
 
 @dataclass(frozen=True)
 class Chosen:
-    """What a wing chose for a request.
+    """A wing's choice for a request.
 
     Attributes:
         objects: SQL for them in order, see `building.Plan`.
-        identity: of what they were chosen from; an interrupted run is continued only under it.
+        identity: identity of the source of the choice; an interrupted run is resumed only under it.
         candidates: samples that fit the options.
-        chosen_from: what that was, in words.
-        kinds: that the wing has, by which a folder is known as a set's.
-        texts: SQL of a table with the bytes of some, see `build_groups`.
-        labels: makes the wing's own files, see `finish`.
+        chosen_from: the source of the choice, in words.
+        kinds: the wing's kinds, by which a folder is recognised as one of its sets.
+        texts: SQL of a table with the bytes of some objects, see `build_groups`.
+        labels: writes the wing's own files, see `finish`.
     """
 
     objects: str
@@ -122,20 +122,20 @@ def requested(
     run: type[Run],
     *settings_of_wing: str,
 ) -> Request[Choice, Run]:
-    """A set to make, with options varied for this time; what is None is as it was.
+    """A requested set, with some options varied; None means the declared value.
 
     Args:
-        settings: bounds of the transfers, and those of the wing.
+        settings: limits of the transfers, and the wing's settings.
         name: of the set.
         declared: its options.
         description: what it is.
-        varied: options by name, `all` among them; names that are no option are left alone.
-        run: the model of what can be asked of one run.
-        settings_of_wing: names of its settings that decide what the set has.
+        varied: options by name, including `all`; other names are ignored.
+        run: the model of a run's options.
+        settings_of_wing: names of the wing's settings that determine the set's content.
 
     Raises:
-        UnusableChoiceError: an option is wrong.
-        WrongDeclarationError: the name is none of a set.
+        UnusableChoiceError: an option is invalid.
+        WrongDeclarationError: the name is not valid for a set.
     """
     given = {option: value for option, value in varied.items() if value is not None}
     if given.get("all"):
@@ -164,13 +164,13 @@ def make_set(
     connection: "duckdb.DuckDBPyConnection",
     display: Display | None = None,
 ) -> BuiltSet:
-    """Makes, continues or refreshes a set in a folder.
+    """Builds, resumes or refreshes a set in a folder.
 
     Raises:
         off_platform.image_sets.build.SourceUnreachableError: the bucket cannot be reached.
-        off_platform.image_sets.build.WrongSourceError: it has too little of what was chosen.
-        off_platform.image_sets.building.UnusableFolderError: the folder holds something else.
-        off_platform.storage.locks.FolderInUseError: another run is at work in the folder.
+        off_platform.image_sets.build.WrongSourceError: it lacks too many of the chosen objects.
+        off_platform.image_sets.building.UnusableFolderError: the folder contains something else.
+        off_platform.storage.locks.FolderInUseError: another run is using the folder.
     """
     identity = {
         "choice": request.choice.model_dump(mode="json", exclude=BUILT),

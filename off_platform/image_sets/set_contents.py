@@ -1,6 +1,6 @@
-"""What is in an image set: counted in its manifest, and the bytes behind its rows.
+"""The content of an image set: counts from its manifest, and the bytes of its rows.
 
-What is made of it for people is `finish.py`.
+`finish.py` makes pages from it.
 """
 
 from collections import Counter
@@ -30,13 +30,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class InSet:
-    """What is in a finished set: samples, objects by kind and status, the first that are not there.
+    """The content of a finished set: samples, objects by kind and status, first missing ones.
 
     Attributes:
-        samples: how many.
+        samples: their number.
         tallies: objects and bytes by kind and status.
         problems: the first missing objects.
-        earlier: number of objects that are copies of an earlier run, for want of fresh ones.
+        earlier: number of objects that are copies from an earlier run, as no fresh ones were
+            available.
     """
 
     samples: int
@@ -51,19 +52,19 @@ class InSet:
 
     @property
     def size(self) -> int:
-        """Bytes of all objects that are there."""
+        """Total bytes of the objects in the set."""
         return sum(tally.size for tally in self.tallies)
 
 
-# Some hundred photos of 400 px.
+# About a hundred photos of 400 px.
 AHEAD_BYTES = 4 * 2**20
 
 
 class Contents:
-    """What is in a set, read off its manifest, and the bytes behind it.
+    """The content of a set, read from its manifest, and its bytes.
 
     Args:
-        folder: the set's; objects are looked for where they will be and where they are built.
+        folder: the set's; objects are searched in the set and in its build folder.
         manifest: address of the manifest.
         connection: DuckDB that can read it.
     """
@@ -74,7 +75,7 @@ class Contents:
         """See the class."""
         self._folder, self._connection = folder, connection
         self.rows = f"read_parquet({literal(manifest)})"
-        # File, offset and bytes of what was read last.
+        # File, offset and bytes of the last read.
         self._ahead = ("", 0, b"")
 
     def _ask(self, query: str) -> list[tuple[Any, ...]]:
@@ -93,7 +94,7 @@ class Contents:
 
     @cached_property
     def in_set(self) -> InSet:
-        """The figures that are reported after the set is made."""
+        """The figures reported after the build."""
         return InSet(self.samples, self.tallies, self.problems(PROBLEMS_NAMED), self.earlier)
 
     @cached_property
@@ -108,7 +109,7 @@ class Contents:
 
     @cached_property
     def aside(self) -> int:
-        """Number of samples in a file of their own (`shard_order.py`)."""
+        """Number of samples in a separate file (`shard_order.py`)."""
         return self._count("DISTINCT sample", "path LIKE '%incomplete.tar'")
 
     def _count(self, what: str, where: str) -> int:
@@ -130,7 +131,7 @@ class Contents:
 
     @cached_property
     def copies(self) -> int:
-        """Number of photos with the same bytes as one before them in the set."""
+        """Number of photos with the same bytes as an earlier one in the set."""
         photos = f"status = 'fetched' AND kind NOT IN {TEXT_KINDS}"
         return self._count("md5", photos) - self._count("DISTINCT md5", photos)
 
@@ -144,7 +145,7 @@ class Contents:
 
     @cached_property
     def photo_sizes(self) -> tuple[CardPhotoSizes, ...]:
-        """Smallest, middle and largest width and height of each kind of photo."""
+        """Minimum, median and maximum width and height by kind of photo."""
         found = self._ask(f"""SELECT kind, count(*),
             min(shown_width), median(shown_width), max(shown_width),
             min(shown_height), median(shown_height), max(shown_height)
@@ -161,7 +162,7 @@ class Contents:
 
     @cached_property
     def verification(self) -> CardVerification:
-        """How many objects passed which test."""
+        """Numbers of objects that passed each test."""
         parts = f"regexp_full_match(etag, {literal(PARTS_ETAG.pattern)})"
         equal, in_parts, fetched, whole, decoded = self._ask(f"""
             SELECT count(*) FILTER (trim(etag, '"') = md5), count(*) FILTER ({parts}),
@@ -179,12 +180,12 @@ class Contents:
     def rows_by_sample(self, samples: int) -> Iterator[list[dict[str, Any]]]:
         """The manifest's rows of the first samples, one list per sample, each with its group.
 
-        Without the times: Arrow makes them with pandas, which takes 0.2 s and 50 MB to load.
+        Without timestamps: Arrow converts these with pandas, which takes 0.2 s and 50 MB to load.
         """
         plan = f"read_parquet({literal(self._folder.address(building.PLAN))})"
         if not self._folder.exists(building.PLAN):
             plan = f"""(SELECT position, 0 AS "group" FROM {self.rows})"""
-        # A cursor of its own: whoever stops reading half-way must not keep others from asking.
+        # A separate cursor: a caller that stops reading half-way must not block other queries.
         reader = (
             self._connection.cursor()
             .sql(f"""SELECT m.* EXCLUDE (last_modified), p."group" AS "group"
@@ -208,7 +209,7 @@ class Contents:
         return None
 
     def _stored(self, place: str, offset: int | None, size: int) -> bytes:
-        """Bytes of a file of the set; a shard is read ahead, as its objects are asked for in turn.
+        """Bytes of a file of the set; shards are read ahead, as their objects are read in sequence.
 
         In a bucket each read is a request.
         """

@@ -1,10 +1,9 @@
-"""Which samples come first in a set's first shard: those that show a loader all columns.
+"""Chooses the first samples of a set's first shard: those that show a loader all columns.
 
 Hugging Face's `webdataset` builder takes its columns from the first five samples of the first shard
-and refuses a set in which these have different ones (huggingface/datasets 7055). Later samples get
-a null for what they lack. That single objects are missing is normal in both buckets. The types of
-a JSON's fields come from the same five (`json_fields.py`). How the objects are written is
-`drafts.py`.
+and refuses a set in which these differ (huggingface/datasets 7055). Columns missing in later
+samples become null. Missing objects are normal in both buckets. The types of JSON fields come from
+the same five (`json_fields.py`). `drafts.py` writes the objects.
 """
 
 from collections import Counter
@@ -14,7 +13,7 @@ from itertools import groupby, islice
 from off_platform.image_sets.json_fields import alike, fields_of
 
 LOOKED_AT = 5
-"""Number of samples the builder looks at: its `NUM_EXAMPLES_FOR_FEATURES_INFERENCE`."""
+"""Number of samples the builder reads: its `NUM_EXAMPLES_FOR_FEATURES_INFERENCE`."""
 # OCR results of 300 kB take a millisecond each.
 CANDIDATES = 64
 _JSON = ".json"
@@ -25,18 +24,17 @@ Fields = tuple[str, ...]
 def loader_order(
     members: Sequence[tuple[str, bool]], read: Callable[[int], bytes]
 ) -> tuple[list[int], list[int]]:
-    """The order in which a shard's objects are written, and which of them go to a second file.
+    """The order in which a shard's objects are written, and those that go to a second file.
 
     Args:
-        members: name of each object and whether it is there; those of a sample side by side, the
+        members: name of each object and whether it is present; those of a sample are adjacent,
             photo first.
-        read: gives the bytes of an object that is there, by its index.
+        read: returns the bytes of a present object, by index.
 
     Returns:
-        Indexes into the members. First those of the shard: five samples that have all columns and
-        whose JSON has fields of the same types, then the others as they were. Where fewer than
-        five are so, only these are in the shard; the others are set aside, the second list.
-        Samples stay whole.
+        Indexes into the members. First the shard: five samples that have all columns and JSON
+        fields of the same types, then the others in order. If there are fewer than five, only these
+        are in the shard; the others are the second list. Samples are not divided.
     """
     stems = [name.split(".", 1)[0] for name, _ in members]
     samples = [list(of_sample) for _, of_sample in groupby(range(len(members)), stems.__getitem__)]
@@ -49,7 +47,7 @@ def loader_order(
     complete = [number for number, each in enumerate(fields) if each == most]
     first = _alike(complete, samples, members, read)
     rest = [number for number in range(len(samples)) if number not in set(first)]
-    # What has nothing at all is in no shard.
+    # A sample without objects is not in a shard.
     is_seen = any(fields[number] for number in rest)
     aside = rest if is_seen and len(first) < LOOKED_AT else []
     if aside:
@@ -66,7 +64,7 @@ def _alike(
     members: Sequence[tuple[str, bool]],
     read: Callable[[int], bytes],
 ) -> list[int]:
-    """The numbers of up to five complete samples whose JSON has fields of the same types."""
+    """Up to five complete samples whose JSON has fields of the same types."""
     texts = {
         number: index
         for number in islice(complete, CANDIDATES)
@@ -80,7 +78,7 @@ def _alike(
 
 
 def _most_fields(counts: Counter[Fields], members: Sequence[tuple[str, bool]]) -> Fields | None:
-    """The most fields that a sample has, with the photo and often if there is a choice."""
+    """The largest set of fields; in a tie, one with the photo, then the most frequent."""
     photo = members[0][0].split(".", 1)[1] if members else ""
     return max(
         counts, key=lambda each: (len(each), photo in each, counts[each], each), default=None

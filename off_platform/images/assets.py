@@ -1,7 +1,7 @@
-"""The assets of the images wing, top-down in the order the data flows.
+"""The assets of the images wing, in the order of the data flow.
 
-Each is thin: what it does is in `monthly.py` and `products.py`, what its table and checks are in
-`schemas.py`. The last, `image_set`, is in `image_set_assets.py`.
+The assets are thin: the work is in `monthly.py` and `products.py`, tables and checks are in
+`schemas.py`. The last asset, `image_set`, is in `image_set_assets.py`.
 """
 
 import warnings
@@ -25,8 +25,8 @@ from off_platform.resources import BucketResource, LakeResource
 from off_platform.settings import Settings
 from off_platform.storage.progress import LogDisplay
 
-# The only ways to observe an asset with an owner and to link the code; pinned by a test of what the
-# design leans on, and no news to whoever starts the platform.
+# The only ways to observe an asset with an owner and to link the code; both are covered by
+# `test_upstream.py`, so users need no warning.
 warnings.filterwarnings("ignore", category=dg.BetaWarning)
 
 GROUP = "images"
@@ -35,14 +35,14 @@ MONTHLY = {RUNS: "monthly"}
 SettingsParam = dg.ResourceParam[Settings]
 
 
-# After the daily look at the key list.
+# After the daily observation of the key list.
 RETRY_CRON = "0 5 * * *"
 NEW_LIST = dg.AutomationCondition.any_deps_updated().since_last_handled()
-# Once the month is over its list is gone: a run that failed is not left until somebody looks.
+# When the month is over its list is gone, so a failed run is retried without waiting for anybody.
 FAILED = dg.AutomationCondition.execution_failed() & dg.AutomationCondition.cron_tick_passed(
     RETRY_CRON
 )
-# A month that has a snapshot keeps it, whatever is new upstream.
+# A month with a snapshot keeps it, even if the list upstream is newer.
 NO_SNAPSHOT = (
     dg.AutomationCondition.in_latest_time_window()
     & dg.AutomationCondition.missing()
@@ -249,7 +249,7 @@ def key_index(
     check_specs=KEY_CHANGES.check_specs("key_changes", MONTHS),
 )
 def key_changes(context: dg.AssetExecutionContext, lake: LakeResource) -> dg.MaterializeResult:
-    """Compares the month's key index with that of the snapshot before."""
+    """Compares the month's key index with the previous one."""
     from off_platform.images import checks, previews
     from off_platform.images.monthly import compare_month
 
@@ -260,7 +260,7 @@ def key_changes(context: dg.AssetExecutionContext, lake: LakeResource) -> dg.Mat
         since = facts["since"]
         return dg.MaterializeResult(
             metadata={
-                "since": since or "This is the first snapshot: there is none to compare with.",
+                "since": since or "This is the first snapshot; there is none to compare with.",
                 "added": facts["added"],
                 "removed": facts["removed"],
                 "chart": previews.changes_chart(connection, changes),

@@ -1,7 +1,7 @@
-"""The bounds of a table's columns: of every row in SQL, of a sample by Pandera as well.
+"""Checks the bounds of a table's columns: all rows in SQL, a sample also by Pandera.
 
-For tables of millions of rows, where Pandera alone takes three times as long. Smaller tables go
-through `pandera_checks.validate` as a whole.
+For tables of millions of rows, where Pandera alone takes three times as long. Smaller tables are
+checked completely by `pandera_checks.validate`.
 """
 
 from collections import defaultdict
@@ -14,7 +14,7 @@ from off_platform.storage.sql import literal
 if TYPE_CHECKING:
     import duckdb
 
-# A table of up to as many rows goes through Pandera whole; of a larger one about as many do.
+# Number of rows checked by Pandera: all of a smaller table, about this many of a larger one.
 SAMPLE_ROWS = 100_000
 BATCH_ROWS = 50_000
 
@@ -22,17 +22,18 @@ BATCH_ROWS = 50_000
 def bounds_kept(
     connection: "duckdb.DuckDBPyConnection", table: Table, rows: str
 ) -> dict[str, Finding]:
-    """What breaks the bounds of a table's columns: of every row in SQL, of a sample by Pandera.
+    """Finds rows that break the bounds of a table's columns.
 
-    The sample is the same for the same table: the rows are drawn by a hash of their first column.
+    All rows are checked in SQL, a sample also by Pandera. The sample is deterministic: rows are
+    chosen by a hash of their first column.
 
     Args:
         connection: DuckDB that can read the table.
-        table: which it is; every rule of its bounds and `shape` is looked at.
+        table: the table; `shape` and every rule of its bounds are checked.
         rows: SQL for its rows.
 
     Returns:
-        As `pandera_checks.validate`; each finding has the number of rows that Pandera saw.
+        As `pandera_checks.validate`; each finding has the number of rows checked by Pandera.
     """
     findings = _in_sql(connection, table, rows)
     every = -(-findings[SHAPE].of // SAMPLE_ROWS) or 1
@@ -62,7 +63,7 @@ def _in_sql(connection: "duckdb.DuckDBPyConnection", table: Table, rows: str) ->
 
 
 def _broken_by(table: Table) -> dict[str, str]:
-    """For each rule the condition, in SQL, that rows which break it fulfil."""
+    """The SQL condition, by rule, of rows that break it."""
     conditions: dict[str, list[str]] = defaultdict(list)
     for column in table.columns:
         if not column.nullable:
@@ -73,7 +74,7 @@ def _broken_by(table: Table) -> dict[str, str]:
 
 
 def _outside(column: Column) -> list[str]:
-    """When a column is outside of its bounds."""
+    """The SQL condition that a column is out of bounds."""
     outside = []
     if column.pattern:
         outside.append(f"NOT regexp_full_match({column.name}, {literal(column.pattern)})")

@@ -1,7 +1,7 @@
-"""What is found when the rules of the images wing's tables are looked at.
+"""Evaluates the rules of the images wing's tables.
 
 The rules themselves are in `schemas.py`. Bounds of single columns are checked by Pandera, in
-batches, and those of the key index by `bounds.py`; what concerns a whole table is asked of DuckDB.
+batches, and those of the key index by `bounds.py`; rules of whole tables are checked in DuckDB.
 """
 
 from collections.abc import Iterator
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     import duckdb
     import pandas as pd
 
-# Products go through Pandera in batches of this many rows.
+# Rows of products per batch of Pandera.
 BATCH_ROWS = 500_000
 COPIES_SHARE_LEAST = 0.95
 _FIRST = "This is the first snapshot: there is none to compare with."
@@ -40,7 +40,7 @@ def count(connection: "duckdb.DuckDBPyConnection", rows: str, where: str = "true
 
 
 def nothing_to_check(table: Table, why: str) -> dict[str, Finding]:
-    """For a table that is optional and not there: nothing broken, and why nothing was looked at."""
+    """For a missing optional table: nothing is broken, and the reason."""
     return {rule.id: Finding(note=why) for rule in table.rules}
 
 
@@ -53,16 +53,16 @@ def of_snapshot(
     month: str,
     since: str | None,
 ) -> dict[str, Finding]:
-    """What was found in a month's snapshot, also against the one before.
+    """Findings on a month's snapshot, compared with the previous one.
 
     Args:
         connection: DuckDB that can read the lake.
         rows: SQL for the snapshot's row.
-        snapshot: what the row says.
-        before: the snapshot before, where there is one.
-        shrunk_share_most: share of the keys before that may go.
-        month: that the snapshot is filed under.
-        since: month of the snapshot before, where there is one.
+        snapshot: its content.
+        before: the previous snapshot, if there is one.
+        shrunk_share_most: largest share of keys that may disappear.
+        month: the snapshot's month.
+        since: month of the previous snapshot, if there is one.
     """
     columns = ", ".join(column.name for column in SNAPSHOTS.columns)
     findings = validate(SNAPSHOTS, _batches(connection, f"SELECT {columns} FROM {rows}"))
@@ -103,7 +103,7 @@ def _missed(since: str | None, month: str) -> Finding:
         named = missed[0][:7] + (f" to {missed[-1][:7]}" if missed[1:] else "")
         found.note = (
             f"{named} {'were' if missed[1:] else 'was'} missed: the bucket keeps only its current "
-            "key list, so no snapshot can be made any more."
+            "key list, so no snapshot can be made for them."
         )
     else:
         found.note = f"No month is missing: the previous snapshot is {since[:7]}'s."
@@ -117,14 +117,14 @@ def of_index(
     lines: int,
     oddities_share_most: float,
 ) -> dict[str, Finding]:
-    """What was found in a month's key index.
+    """Findings on a month's key index.
 
     Args:
         connection: DuckDB that can read the lake.
         index: SQL for its rows.
-        facts: what was counted while it was made.
+        facts: its counts from parsing.
         lines: keys of the snapshot.
-        oddities_share_most: share of lines that may be no keys.
+        oddities_share_most: largest share of lines that may not be keys.
     """
     findings = bounds_kept(connection, KEY_INDEX, index)
     odd = facts.oddities.total()
@@ -166,7 +166,7 @@ def of_oddities(connection: "duckdb.DuckDBPyConnection", rows: str) -> dict[str,
 def of_changes(
     connection: "duckdb.DuckDBPyConnection", rows: str, facts: dict[str, Any]
 ) -> dict[str, Finding]:
-    """What was found in a month's changes."""
+    """Findings on a month's changes."""
     columns = ", ".join(column.name for column in KEY_CHANGES.columns)
     findings = validate(KEY_CHANGES, _batches(connection, f"SELECT {columns} FROM {rows}"))
     first = facts["since"] is None
@@ -185,7 +185,7 @@ def of_changes(
 def of_products(
     connection: "duckdb.DuckDBPyConnection", rows: str, facts: ProductsFacts, now: datetime
 ) -> dict[str, Finding]:
-    """What was found in the products."""
+    """Findings on the products."""
     columns = ", ".join(column.name for column in PRODUCTS.columns)
     findings = validate(PRODUCTS, _batches(connection, f"SELECT {columns} FROM {rows}"))
     again = connection.execute(f"SELECT count(code) - count(DISTINCT code) FROM {rows}").fetchall()

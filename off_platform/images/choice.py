@@ -1,4 +1,4 @@
-"""Which objects an image set takes: options, and the query that chooses by them.
+"""The objects of an image set: options, and the query that chooses by them.
 
 A choice is the same on any machine, with any number of threads and any version of the libraries:
 photos are ordered by an integer mix of barcode, image id and seed (`stable_order.py`), and the
@@ -21,17 +21,17 @@ from off_platform.storage.sql import literal
 if TYPE_CHECKING:
     import duckdb
 
-# As image_sets.toml has it.
+# As written in image_sets.toml.
 WING = "images"
 SetKind = Literal["raw", "400", "ocr", "raw+ocr", "400+ocr"]
 Prefix = Annotated[str, StringConstraints(pattern=f"^[0-9]{{1,{MOST_DIGITS}}}$")]
-# The pattern also refuses what is no Unicode, as a terminal can hand it over.
+# The pattern also refuses invalid Unicode, which a terminal can pass.
 Tag = Annotated[str, StringConstraints(min_length=1, max_length=300, pattern=r"^[^\x00]*$")]
 Tags = tuple[Tag, ...]
 
 
 class Choice(SetChoice):
-    """What an image set of this bucket takes."""
+    """The options of an image set of this bucket."""
 
     kind: SetKind = Field(
         default="400",
@@ -62,7 +62,7 @@ class Choice(SetChoice):
 
     @property
     def kinds(self) -> tuple[Kind, ...]:
-        """The kinds of objects of one sample; the first is the one that is chosen by."""
+        """The kinds of objects of a sample; samples are chosen by the first."""
         parts: dict[SetKind, tuple[Kind, ...]] = {
             "raw": ("raw",),
             "400": ("400",),
@@ -74,7 +74,7 @@ class Choice(SetChoice):
 
     @property
     def columns_of_products(self) -> set[str]:
-        """The columns of `products` that the filters need; none means no dump is needed."""
+        """The columns of `products` that the filters need; if empty, no dump is needed."""
         needed = {
             "last_editor": self.last_editors,
             "last_modified": self.edited_from or self.edited_until,
@@ -86,7 +86,7 @@ class Choice(SetChoice):
 
 
 def _first_day(month: str) -> str:
-    """A month as its first day, however it was written."""
+    """A month as its first day."""
     found = re.fullmatch(r"([0-9]{4}-(?:0[1-9]|1[0-2]))(-01)?", month)
     if not found:
         raise ValueError("write a month as 2026-11 or by its first day, 2026-11-01")
@@ -94,7 +94,7 @@ def _first_day(month: str) -> str:
 
 
 class MonthOptions(RunOptions):
-    """What can be asked of one run, and is not declared with a set."""
+    """The options of a run that are not declared with a set."""
 
     month: Annotated[str, AfterValidator(_first_day)] | None = Field(
         default=None,
@@ -107,8 +107,8 @@ def candidates_query(choice: Choice, index: str, products: str | None) -> str:
 
     Args:
         choice: the options.
-        index: SQL for the rows of the key index, to stand after FROM.
-        products: the same for `products`, where there is such a table.
+        index: SQL for the rows of the key index, to use after FROM.
+        products: the same for `products`, if the table exists.
 
     Raises:
         UnusableChoiceError: a filter needs `products` and there is none.
@@ -133,21 +133,21 @@ def choose(
     products: str | None = None,
     candidates: int | None = None,
 ) -> str:
-    """Chooses, and gives SQL for the chosen objects in order.
+    """Chooses objects; returns SQL for them in order.
 
     Their columns are sample (its number, from 0), key, barcode, image_id, kind; a sample's objects
-    follow one another, the photo first.
+    are adjacent, the photo first.
 
-    The order's numbers are spread evenly, so that only the photos whose number is small enough for
-    a few times n are looked at. A photo listed twice, or many photos of one product, seldom need
-    more; when they do, the look is widened. The result is that of ordering everything.
+    The order's numbers are evenly distributed, so only photos with small numbers, a few times n,
+    are read. If that is not enough, because photos are listed twice or a product has many, more are
+    read. The result equals that of ordering everything.
 
     Args:
-        connection: DuckDB that can read the tables; the choice is kept in it.
+        connection: DuckDB that can read the tables; the choice is stored in it.
         choice: the options.
         index: see `candidates_query`, as `products`.
         products: see there.
-        candidates: how many photos may be chosen, where that is known.
+        candidates: number of photos that may be chosen, if known.
 
     Raises:
         UnusableChoiceError: see `candidates_query`.
@@ -172,7 +172,7 @@ _ORDER = "place, barcode, image_id, layout"
 
 
 def _look(connection: "duckdb.DuckDBPyConnection", choice: Choice, ranked: str, below: int) -> None:
-    """Makes the table `chosen` of the photos with a place below this, the first of the order."""
+    """Creates the table `chosen` of the photos whose place is below a limit."""
     of_product = f"""QUALIFY row_number() OVER (PARTITION BY barcode ORDER BY {_ORDER})
         <= {choice.per_product}"""
     connection.execute(f"""
@@ -208,10 +208,9 @@ def _objects_query(choice: Choice, index: str) -> str:
         ORDER BY sample, kind = 'ocr'"""
 
 
-# Reading the keys of 7.5 million photos to keep 1,000 would take as long as all the rest: the key
-# of today's layout follows from its parts. Only products with keys of another layout are looked up;
-# of several keys the current one is taken, then the first by layout and bytes, whatever the order
-# of the rows.
+# Reading the keys of 7.5 million photos to keep 1,000 would double the time, so keys of the current
+# layout are made from their parts. Only products with keys of another layout are looked up; of
+# several keys the current one is taken, otherwise the first by layout and bytes.
 _CURRENT_KEY = key_sql("barcode", "image_id", "kind")
 
 
@@ -257,7 +256,7 @@ def _texts(values: Tags) -> str:
     return ", ".join(literal(value) for value in values)
 
 
-# Barcodes of more digits than surely fit 63 bits are folded.
+# Barcodes with too many digits for 63 bits are folded.
 BARCODE_DIGITS = 18
 FOLD = 1_000_003
 

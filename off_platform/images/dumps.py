@@ -1,7 +1,7 @@
-"""The Open Food Facts database dump as the table of facts that images are chosen by.
+"""The Open Food Facts database dump as a table of facts, by which images are chosen.
 
-Reads the three published shapes (CSV, JSON Lines, Parquet) from a local file with DuckDB, once and
-streaming, whatever the size. Fetching it, writing the table, choosing by it live elsewhere.
+Reads the three published formats (CSV, JSON Lines, Parquet) from a local file with DuckDB, once and
+streaming. Fetching the file, writing the table and choosing happen elsewhere.
 """
 
 import gzip
@@ -23,7 +23,7 @@ from off_platform.storage.sql import literal
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-# The columns of the table `products`: type, and the columns of a dump that hold it, the best first.
+# The columns of the table `products`: type, and the columns of a dump to read, best first.
 FACTS = {
     "code": ("VARCHAR", ("code",)),
     "last_editor": ("VARCHAR", ("last_editor", "last_modified_by")),
@@ -36,13 +36,13 @@ FACTS = {
 }
 # A longer line of JSON is not a product; DuckDB keeps two buffers of this size per thread.
 _MOST_BYTES = 32 * 1024 * 1024
-# This many unreadable lines mean another kind of file, not damage.
+# This many unreadable lines mean a wrong file, not damage.
 MOST_UNREADABLE_LINES = 100_000
 
 _WANTED = tuple(dict.fromkeys(name for _, names in FACTS.values() for name in names))
 # The SQL that reads a column, by the form of its values; lists become VARCHAR[]. The photos of
-# `images` become the times of their upload; pictures selected of them, such as `front_fr`, may
-# stand beside them, but only the ids of photos are all digits.
+# `images` become their upload times; `images` also has selections of them, such as `front_fr`, but
+# only ids of photos are all digits.
 _PHOTOS = "list_filter({0}, lambda image: regexp_full_match(image.key, '[0-9]+'))"
 _OLD_OR_NEW_SHAPE = "coalesce(TRY_CAST({0} AS JSON) -> '$.uploaded', TRY_CAST({0} AS JSON))"
 _READ = {
@@ -56,26 +56,26 @@ _READ = {
     + _PHOTOS.format(f"map_entries(TRY_CAST({_OLD_OR_NEW_SHAPE} AS MAP(VARCHAR, JSON)))")
     + ", lambda image: image.value ->> '$.uploaded_t')",
 }
-# TIMESTAMP in UTC from seconds since 1970, null outside 1970 to 2100; a list of tags without the
-# empty ones; the two-letter codes of a list, sorted, null when there are none (`xx` is not known).
+# TIMESTAMP in UTC from seconds since 1970, null outside 1970 to 2100; a list of tags without empty
+# ones; the two-letter codes of a list, sorted, null if there are none (`xx` means unknown).
 _WHOLE = "TRY_CAST({0} AS BIGINT)"
 _MOMENT = f"CASE WHEN {_WHOLE} BETWEEN 1 AND 4102444800 THEN make_timestamp({_WHOLE} * 1000000) END"
 _TAGS = "list_filter(list_transform({0}, lambda tag: trim(tag)), lambda tag: tag <> '')"
 _KNOWN = "list_filter({0}, lambda code: regexp_full_match(code, '[a-z]{{2}}') AND code <> 'xx')"
 _CODES = f"NULLIF(list_sort(list_distinct({_KNOWN})), [])"
-_EXPECTED = "expected is an Open Food Facts dump: CSV with tabs, JSON Lines or Parquet"
+_EXPECTED = "expected an Open Food Facts dump: CSV with tabs, JSON Lines or Parquet"
 _OTHER_MAGICS = {
     b"PK\x03\x04": "a ZIP archive or an Excel workbook (xlsx)",
     b"\x81\x99\xe2\x6d": "a MongoDB archive",
     b"<": "an HTML or XML page",
-    b"[": "one JSON array, not a JSON object a line",
+    b"[": "one JSON array, not one JSON object per line",
     b"{": "JSON, but its first lines are not products with a `code`",
     b"": "text whose first line does not name a column `code` between tabs",
 }
 _ROWS = "dump_rows"
 _UNREADABLE = "dump_unreadable_lines"
-# Open Food Facts names a language by its English tag, `en:french`, where it does not give the code.
-# The usual ones stand first, for a look-up walks the list.
+# Open Food Facts names a language by its English tag, `en:french`, unless it gives the code. Common
+# ones come first, as a look-up scans the list.
 _LANGUAGES = (
     "en english fr french de german es spanish it italian nl dutch pt portuguese pl polish "
     "ro romanian sv swedish da danish fi finnish cs czech hu hungarian bg bulgarian el greek "
@@ -93,12 +93,12 @@ _LANGUAGES = (
 
 
 class UnknownDumpError(ValueError):
-    """The file is not a dump that can be read to its end; the message is one sentence."""
+    """The file is not a readable dump; the message is one sentence."""
 
 
 @dataclass(frozen=True)
 class _Dump:
-    """A dump as its start shows it; `forms` has its wanted columns, with keys of `_READ`."""
+    """A dump as detected from its start; `forms` has its wanted columns, with keys of `_READ`."""
 
     path: Path
     shape: Literal["csv", "jsonl", "parquet"]
@@ -108,23 +108,23 @@ class _Dump:
 
 
 def products_query(connection: "DuckDBPyConnection", dump: Path) -> str:
-    """Read a dump and give the SQL that selects the table `products` of it.
+    """Read a dump; return SQL that selects the table `products` from it.
 
     The dump is read here, once, into a temporary table of the connection, which DuckDB spills to
-    its temporary directory when memory runs short. This SQL and that of `rejected_query` hold for
-    this connection until the next dump is read.
+    its temporary directory when memory runs short. This SQL and that of `rejected_query` are valid
+    in this connection until the next dump is read.
 
     Args:
         connection: an open connection.
-        dump: a local file; its content decides what it is, not its ending.
+        dump: a local file; its format is detected from its content, not its extension.
 
     Returns:
-        SQL that gives the columns of `FACTS`, one row per product, ordered by `code`. Of several
-        rows of one product the one modified last is taken. A fact that the dump lacks is null in
-        every row; a list that a product has nothing of is empty.
+        SQL for the columns of `FACTS`, one row per product, ordered by `code`. Of several rows of a
+        product the last modified one is taken. A fact that the dump lacks is null in every row; a
+        missing list of a product is empty.
 
     Raises:
-        UnknownDumpError: it is not a dump, or one that is cut off or damaged.
+        UnknownDumpError: it is not a dump, or is cut off or damaged.
     """
     found = _recognised(dump)
     for table in (_ROWS, _UNREADABLE, f"{_UNREADABLE}_scans"):
@@ -133,7 +133,7 @@ def products_query(connection: "DuckDBPyConnection", dump: Path) -> str:
         connection.execute(f"CREATE TEMP TABLE {_ROWS} AS {_rows_sql(found)}").fetchall()
     if found.shape == "csv":
         _keep_unreadable_lines(connection, dump)
-    # By every column, lest rows that were modified at once swap from run to run.
+    # By every column, so that rows modified at the same time keep their order between runs.
     newest = "last_modified DESC NULLS LAST, last_image DESC NULLS LAST, " + ", ".join(FACTS)
     return (
         f"SELECT {', '.join(FACTS)} FROM {_ROWS} WHERE code IS NOT NULL "
@@ -142,11 +142,11 @@ def products_query(connection: "DuckDBPyConnection", dump: Path) -> str:
 
 
 def rejected_query() -> str:
-    """SQL for the rows of the dump read last that the table `products` does not have.
+    """SQL that counts the rows of the last dump that are not in the table `products`.
 
     Returns:
-        SQL that gives `reason` (a sentence, VARCHAR) and `rows` (BIGINT, above 0), by `reason`.
-        With those of `products` they add up to the dump's lines, header and empty lines apart.
+        SQL for `reason` (a sentence, VARCHAR) and `rows` (BIGINT, above 0), ordered by `reason`.
+        Together with `products` they add up to the dump's lines, without header and empty lines.
     """
     return (
         f"SELECT * FROM (SELECT reason, count(*) AS rows FROM {_ROWS} WHERE code IS NULL "
@@ -156,10 +156,11 @@ def rejected_query() -> str:
 
 
 def facts_of(dump: Path) -> set[str]:
-    """Which columns of the table `products` a dump can fill; the others would be all null.
+    """The columns of the table `products` that a dump can fill; the others are null.
 
     Args:
-        dump: a local file. Of JSON Lines the first thousand lines are looked at, else the header.
+        dump: a local file. Of JSON Lines the first thousand lines are examined, otherwise the
+            header.
 
     Raises:
         UnknownDumpError: it is not a dump.
@@ -230,7 +231,7 @@ def _recognised_parquet(dump: Path) -> _Dump:
 
 @contextmanager
 def _damage_named(dump: Path) -> Iterator[None]:
-    """Turn what readers say of a damaged file into one sentence; a full disk stays what it is."""
+    """Turn errors on a damaged file into one sentence; errors of a full disk pass through."""
     try:
         yield
     except (EOFError, zlib.error, gzip.BadGzipFile, duckdb.Error) as error:
@@ -251,7 +252,7 @@ def _keep_unreadable_lines(connection: "DuckDBPyConnection", dump: Path) -> None
 
 
 def _rows_sql(dump: _Dump) -> str:
-    """A row a line of the dump: the facts, and why it cannot be a product, or null."""
+    """One row per line of the dump: the facts, and why it is not a product, or null."""
     codes = _LANGUAGES.split()
     named = ", ".join(f"'{codes[at + 1]}': '{codes[at]}'" for at in range(0, len(codes), 2))
     name = "regexp_replace(tag, '^en:|-languages?$', '', 'g')"
@@ -280,7 +281,7 @@ FROM source"""
 
 
 def _source_sql(dump: _Dump) -> str:
-    """All wanted columns of the dump as text or lists, and `fault` when a line is unreadable."""
+    """The wanted columns of the dump as text or lists, and `fault` if a line is unreadable."""
     wanted = ", ".join(f"{_column_sql(dump, name)} AS {name}" for name in _WANTED)
     path, compression = _literal(dump.path), "gzip" if dump.gzipped else "none"
     fault, reader = "NULL::VARCHAR", f"read_parquet({path})"
@@ -311,9 +312,9 @@ def _column_sql(dump: _Dump, name: str) -> str:
 
 
 def _csv_sql(dump: _Dump, compression: str) -> str:
-    # Columns go by place: a header's names never get into SQL, and the one column too many shows
-    # lines that are longer than the header, as null in the last shows those that are shorter.
-    # The dump has no quoting: a quote is text. The null text is one that no field holds.
+    # Columns are read by position, so that names from a header never get into SQL. An extra column
+    # detects lines longer than the header, null in the last column detects shorter ones. The dump
+    # has no quoting: a quote is text. The null text is one that no field contains.
     places = ", ".join(f"'c{place}': 'VARCHAR'" for place in range(len(dump.columns) + 1))
     return (
         f"read_csv({_literal(dump.path)}, columns={{{places}}}, auto_detect=false, header=true, "
@@ -325,5 +326,5 @@ def _csv_sql(dump: _Dump, compression: str) -> str:
 
 
 def _literal(path: Path) -> str:
-    """The path as an SQL literal that names this one file, whatever its name holds."""
+    """The path as an SQL literal for this one file, with patterns in its name escaped."""
     return literal(re.sub(r"([*?\[])", r"[\1]", str(path.absolute())))

@@ -1,6 +1,6 @@
 """An image set of this bucket, from options to a finished folder. No Dagster here.
 
-Which photos are chosen is `choice.py`; fetching and showing, whatever the bucket, `image_sets/`.
+`choice.py` chooses the photos; `image_sets/` fetches and shows them, for every bucket.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -52,12 +52,12 @@ Request = SetRequest[Choice, MonthOptions]
 def request_from(
     settings: Settings, name: str, choice: Choice, description: str, varied: dict[str, Any]
 ) -> Request:
-    """A set to make, with options varied for this time; see `requested`."""
+    """A requested set, with some options varied; see `requested`."""
     return requested(settings, name, choice, description, varied, MonthOptions)
 
 
 def _hint(choice: Choice, products: str | None, connection: "duckdb.DuckDBPyConnection") -> str:
-    """The tags of the choice that no product has, each with the nearest that some have."""
+    """A hint on the tags of the choice that no product has, with similar tags that exist."""
     asked = {
         "countries": choice.countries,
         "categories": choice.categories,
@@ -87,15 +87,15 @@ def make_image_set(
     connection: "duckdb.DuckDBPyConnection",
     display: Display | None = None,
 ) -> BuiltSet:
-    """Makes, continues or refreshes a set in a folder.
+    """Builds, resumes or refreshes a set in a folder.
 
     Raises:
         NoSnapshotError: no month has been indexed yet.
-        UnusableChoiceError: a filter needs products and there are none, or nothing fits.
+        UnusableChoiceError: a filter needs the table products, which is missing, or nothing fits.
         off_platform.image_sets.build.SourceUnreachableError: the bucket cannot be reached.
-        off_platform.image_sets.build.WrongSourceError: it has too little of what was chosen.
-        off_platform.image_sets.building.UnusableFolderError: the folder holds something else.
-        off_platform.storage.locks.FolderInUseError: another run is at work in the folder.
+        off_platform.image_sets.build.WrongSourceError: it lacks too many of the chosen objects.
+        off_platform.image_sets.building.UnusableFolderError: the folder contains something else.
+        off_platform.storage.locks.FolderInUseError: another run is using the folder.
     """
     month = request.run.month or newest_month(lake)
     snapshot = snapshot_of(lake, month, connection)
@@ -122,7 +122,7 @@ def make_image_set(
 
 
 def newest_month(lake: Lake) -> str:
-    """The newest month that was indexed.
+    """The newest month with a key index.
 
     Raises:
         NoSnapshotError: there is none.
@@ -134,7 +134,7 @@ def newest_month(lake: Lake) -> str:
 
 
 def _products(lake: Lake, choice: Choice, connection: "duckdb.DuckDBPyConnection") -> str | None:
-    """SQL for the products, with the columns that the choice needs; a dump may lack a column."""
+    """SQL for the products; checks that the columns that the choice needs are filled."""
     if not choice.columns_of_products or not lake.has(PRODUCTS.name):
         return None
     rows = lake.rows_of(PRODUCTS.name)
@@ -148,9 +148,9 @@ def _products(lake: Lake, choice: Choice, connection: "duckdb.DuckDBPyConnection
 
 
 def _with_names(objects: str) -> str:
-    """The chosen objects with the names they get: the document's when loose, short in a shard.
+    """The chosen objects with their file names: the document's for loose files, short in shards.
 
-    A sample's stem is its photo's, also where its OCR result is in another directory.
+    A sample's stem is that of its photo, even if its OCR result is in another directory.
     """
     return f"""
         SELECT sample, first_value(split_part(file, '.', 1)) OVER (
@@ -164,9 +164,9 @@ def _with_names(objects: str) -> str:
 def _identity_of(
     products: str | None, choice: Choice, connection: "duckdb.DuckDBPyConnection"
 ) -> dict[str, Any]:
-    """What of the products decides the choice; DuckDB's hash may change with its version.
+    """The identity of the products that determine the choice.
 
-    All that would cost is that a set interrupted before an upgrade is planned afresh after it.
+    DuckDB's hash may change with its version; then only an interrupted set is planned again.
     """
     if products is None:
         return {}
@@ -218,5 +218,5 @@ def _about(
 
 
 def command(request: Request, source: Source, month: str) -> str:
-    """The command line that makes the same set."""
+    """The command line that builds the same set."""
     return request.command(WING, source, "--month", month)

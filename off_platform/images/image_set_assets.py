@@ -1,6 +1,6 @@
 """The asset `image_set`, with one partition per declared set, and its launchpad options.
 
-What it does is in `image_set.py`; the manifest and its rules are `image_sets/manifest.py`.
+The work is in `image_set.py`; the manifest and its rules are in `image_sets/manifest.py`.
 """
 
 import dagster as dg
@@ -26,7 +26,7 @@ def image_set_asset(settings: Settings) -> dg.AssetsDefinition:
     """The asset `image_set` with one partition per declared set of the settings.
 
     Raises:
-        off_platform.image_sets.declared.WrongDeclarationError: the declaring file is wrong.
+        off_platform.image_sets.declared.WrongDeclarationError: the declarations are invalid.
     """
     table = manifest_table()
     sets = image_sets(settings.image_sets, WING)

@@ -1,9 +1,10 @@
-"""A block of a key list to rows of the key index, in vectors, and to the lines that are not keys.
+"""Parses a block of a key list, vectorised: rows of the key index, and lines that are not keys.
 
-A key list is sorted, so that it names each directory several times in a row, and nearly all have a
-code of 13 digits. These are parsed once per run, the names of their objects eight bytes at a time.
-Other directories and names (longer codes, the older layout) go through `keys.py`, which is the
-rule, once each; only oddities do so one by one. The whole list is `key_index.py`.
+A key list is sorted, so each directory is repeated on adjacent lines, and nearly all have a code of
+13 digits. These are parsed once per run of equal directories, the names of their objects eight
+bytes at a time. Other directories and names (longer codes, the older layout) are parsed by
+`keys.py`, the reference, once each; only oddities are parsed line by line. `key_index.py` reads the
+whole list.
 """
 
 from collections.abc import Sequence
@@ -23,7 +24,7 @@ LAYOUTS: tuple[keys.Layout, ...] = get_args(keys.Layout)
 
 Numbers = np.ndarray[Any, Any]
 
-# `data/401/235/911/4303/`: codes of 13 digits, which nearly all have.
+# `data/401/235/911/4303/`: codes of 13 digits, the usual case.
 PLAIN_DIRECTORY = np.frombuffer(keys.SPLIT.of("").encode(), dtype=np.uint8)
 DIRECTORY_BYTES = len(PLAIN_DIRECTORY)
 DIGITS = ord("0") == PLAIN_DIRECTORY
@@ -31,25 +32,25 @@ DIGITS = ord("0") == PLAIN_DIRECTORY
 SHORT_CODE = "0" * (EAN_13 - EAN_8)
 LONGEST_SHOWN = 500
 
-# Eight bytes are read as one number, and looked at together.
+# Eight bytes are read as one number, and examined together.
 WORD = 8
 ZEROS = np.uint64(0x3030303030303030)
 ABOVE_NINE, HIGH_BITS = np.uint64(0x7676767676767676), np.uint64(0x8080808080808080)
 PAIRS = np.uint64(0x000000FF000000FF)
 
 Oddity = tuple[int, str, str]
-"""Number of the line, its text cut to `LONGEST_SHOWN`, and why it is not a key."""
+"""Line number, its text cut to `LONGEST_SHOWN`, and why it is not a key."""
 
 
 @dataclass(frozen=True)
 class Block:
-    """Lines of a key list, as Arrow's texts and as bytes of which words are read.
+    """Lines of a key list, as Arrow strings and as bytes that are read in words.
 
     Attributes:
-        lines: without their newlines; found by their bytes alone, no rule of CSV applies.
-        padded: the block with its newlines, and as many bytes behind as a read may pass its end.
-        starts: of each line in `padded`.
-        ends: the same, where its newline is.
+        lines: without their newlines; split at newline bytes only, no rule of CSV applies.
+        padded: the block with its newlines, padded for reads beyond its end.
+        starts: start of each line in `padded`.
+        ends: position of each line's newline.
     """
 
     lines: pa.BinaryArray
@@ -68,7 +69,7 @@ class Block:
         return cls(lines, block + bytes(DIRECTORY_BYTES + WORD), starts[:-1], ends)
 
     def words(self, places: Numbers) -> Numbers:
-        """The eight bytes from each place on, as a number of which the first is the lowest."""
+        """The eight bytes at each position, as a little-endian number."""
         every = np.ndarray((len(self.padded) - WORD + 1,), "<u8", self.padded, strides=(1,))
         return every[places]
 
@@ -93,7 +94,7 @@ def parse(block: Block, lines_before: int) -> tuple[pa.Table, list[Oddity]]:
 
 @dataclass(frozen=True)
 class _Rows:
-    """For each line the number of its barcode, or -1; image id, or -1; numbers of kind, layout."""
+    """Per line: index of its barcode or -1; image id or -1; indexes of kind and layout."""
 
     run_of_row: Numbers
     image_ids: Numbers
@@ -106,15 +107,15 @@ def _text(line: bytes) -> str:
 
 
 def _directories(block: Block) -> tuple[Numbers, pa.StringArray]:
-    """For each row the number of its run of equal directories, or -1; and each run's barcode."""
-    # The last word ends where the directory does; together they cover it.
+    """For each row the index of its run of equal directories, or -1; and each run's barcode."""
+    # The last word ends at the directory's end; together the words cover it.
     places = [*range(0, DIRECTORY_BYTES - WORD, WORD), DIRECTORY_BYTES - WORD]
     is_new = np.zeros(len(block.starts), dtype=bool)
     is_new[0] = True
     for place in places:
         words = block.words(block.starts + place)
         is_new[1:] |= words[1:] != words[:-1]
-    # A line that ends within these bytes has its newline there, which does not fit.
+    # A line that ends within these bytes has its newline there, which does not match.
     bytes_of = np.frombuffer(block.padded, dtype=np.uint8)
     first = block.starts[is_new]
     written = bytes_of[first[:, None] + np.arange(DIRECTORY_BYTES)]
@@ -127,7 +128,7 @@ def _directories(block: Block) -> tuple[Numbers, pa.StringArray]:
 
 
 def _normal_forms(digits: Numbers) -> pa.StringArray:
-    """The barcodes of 13 digits each, as bytes."""
+    """The normal forms of barcodes of 13 digits, as bytes."""
     offsets = np.arange(len(digits) + 1, dtype=np.int32) * EAN_13
     buffers = [None, pa.py_buffer(offsets), pa.py_buffer(np.ascontiguousarray(digits))]
     codes = pa.Array.from_buffers(pa.string(), len(digits), buffers)
@@ -136,15 +137,15 @@ def _normal_forms(digits: Numbers) -> pa.StringArray:
 
 
 def _names(block: Block) -> tuple[Numbers, Numbers]:
-    """For each row image id (or -1) and number of its kind, where its directory has 13 digits.
+    """Image id (or -1) and index of the kind, for rows with a directory of 13 digits.
 
-    Such a name is a word of digits and a suffix. What is longer, or has a needless zero in front as
-    `01.jpg`, which is not a key of today's layout, is left to `keys.py`.
+    Such a name is digits and a suffix. Longer names, and names with a superfluous leading zero as
+    `01.jpg`, which is not a key of the current layout, are left to `keys.py`.
     """
     last = block.words(np.maximum(block.ends - WORD, 0))
     kinds = np.zeros(len(last), dtype=np.int8)
     digits = np.full(len(last), -1)
-    # `.jpg` is the end of `.400.jpg`, too: the longest last.
+    # `.400.jpg` also ends in `.jpg`, so the longest suffix comes last.
     for kind in sorted(KINDS, key=lambda each: len(keys.SUFFIXES[each])):
         suffix = keys.SUFFIXES[kind].encode()
         found = last >> (8 * (WORD - len(suffix))) == int.from_bytes(suffix, "little")
@@ -159,9 +160,9 @@ def _names(block: Block) -> tuple[Numbers, Numbers]:
 
 
 def _number(digits: Numbers) -> Numbers:
-    """Numbers of eight digits each, a byte a digit, of which the lowest is the first.
+    """Numbers of eight digits each, one byte per digit, the first digit lowest.
 
-    Digits are joined to pairs, and these to the number, as in simdjson.
+    Digits are combined to pairs, and pairs to the number, as in simdjson.
     """
     pairs = digits * np.uint64(10) + (digits >> 8)
     low, high = pairs & PAIRS, (pairs >> 16) & PAIRS
@@ -179,18 +180,18 @@ def _of_names(names: pa.DictionaryArray) -> tuple[Numbers, Numbers]:
 def _other_keys(
     lines: pa.BinaryArray, others: Numbers, rows: _Rows, barcodes: int
 ) -> pa.StringArray:
-    """Fills in the rows that are keys in another form, and returns their barcodes.
+    """Fills in the rows of keys in other forms, and returns their barcodes.
 
-    Each different directory, and each different name, is parsed once by `keys.py`.
+    Each distinct directory and each distinct name is parsed once by `keys.py`.
 
     Args:
         lines: of the block.
-        others: numbers of the rows to look at.
-        rows: where what is found is put.
-        barcodes: how many there are before those that are returned.
+        others: indexes of the rows to parse.
+        rows: receives the results.
+        barcodes: number of barcodes before the returned ones.
     """
     parts = pc.split_pattern(lines.take(arrow_of(others)), "/", max_splits=1, reverse=True)
-    # What has no slash is directory and name, and fits as neither.
+    # A line without a slash is taken as both directory and name, and matches as neither.
     ends = numbers_of(parts.offsets)
     directories = parts.values.take(arrow_of(ends[:-1])).dictionary_encode()
     names = parts.values.take(arrow_of(ends[1:] - 1)).dictionary_encode()
@@ -205,7 +206,7 @@ def _other_keys(
 
 
 def _one_by_one(lines: pa.BinaryArray, others: Numbers, rows: _Rows, before: int) -> list[str]:
-    """The same for keys with a needless zero in their name, which decides about their layout."""
+    """The same for keys with a superfluous zero in their name, which determines their layout."""
     found: list[str] = []
     for row in others[(rows.run_of_row[others] >= 0) & (rows.image_ids[others] < 0)]:
         with suppress(keys.NotAKeyError):
@@ -217,7 +218,7 @@ def _one_by_one(lines: pa.BinaryArray, others: Numbers, rows: _Rows, before: int
 
 
 def _directory(text: str) -> tuple[str, int] | None:
-    """The barcode of a directory, and the number of its layout; None when it is not one."""
+    """The barcode of a directory and the index of its layout; None if it is not one."""
     try:
         key = keys.parse(f"{text}/1{keys.SUFFIXES['raw']}")
     except keys.NotAKeyError:
@@ -226,7 +227,7 @@ def _directory(text: str) -> tuple[str, int] | None:
 
 
 def _plain_name(name: str) -> tuple[int, int] | None:
-    """Image id and number of the kind; None for `01.jpg` too, which is no name of today's keys."""
+    """Image id and index of the kind; None if invalid, such as `01.jpg` in the current layout."""
     named = keys.parse_name(name)
     plain = named and name == f"{named[0]}{keys.SUFFIXES[named[1]]}"
     return (named[0], KINDS.index(named[1])) if named and plain else None
@@ -237,7 +238,7 @@ def _table(lines: pa.BinaryArray, barcodes: pa.StringArray, rows: _Rows, fits: N
         kept = np.flatnonzero(fits)
         lines = lines.take(arrow_of(kept))
         rows = _Rows(*(each[kept] for each in vars(rows).values()))
-    # Keys are ASCII, so that they are texts without a look at their bytes.
+    # Keys are ASCII, so they are valid strings without a check.
     return pa.table(
         {
             "key": lines.view(pa.string()),
@@ -251,19 +252,19 @@ def _table(lines: pa.BinaryArray, barcodes: pa.StringArray, rows: _Rows, fits: N
 
 # `pyarrow.array` and `to_numpy` load pandas, which takes as long as 1.5 million keys.
 def numbers_of(whole: pa.Array) -> Numbers:
-    """Whole numbers of Arrow's, as they are in memory."""
+    """An Arrow integer array as a numpy array of the same memory."""
     found = np.frombuffer(whole.buffers()[1], dtype=str(whole.type))
     return found[whole.offset :][: len(whole)]
 
 
 def arrow_of(numbers: Numbers) -> pa.Array:
-    """The way back."""
+    """A numpy integer array as an Arrow array."""
     buffers = [None, pa.py_buffer(np.ascontiguousarray(numbers))]
     return pa.Array.from_buffers(pa.type_for_alias(str(numbers.dtype)), len(numbers), buffers)
 
 
 def texts_of(texts: Sequence[str]) -> pa.StringArray:
-    """Texts as Arrow's."""
+    """Strings as an Arrow array."""
     encoded = [text.encode() for text in texts]
     offsets = np.cumsum([0, *map(len, encoded)], dtype=np.int32)
     buffers = [None, pa.py_buffer(offsets), pa.py_buffer(b"".join(encoded))]

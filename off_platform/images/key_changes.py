@@ -1,6 +1,6 @@
-"""Month against month: what came to and left the key list, by product and kind.
+"""Compares two months: objects added to and removed from the key list, by product and kind.
 
-The index itself is made in `key_index.py`.
+`key_index.py` builds the index.
 """
 
 
@@ -9,12 +9,12 @@ def changes_query(now: str, before: str, since: str) -> str:
 
     Two lists of 30 million keys are nearly the same, and joining them key by key would spill for a
     minute. So products are compared first, by the number and two sums over the hashes of their
-    keys, and only products that differ are compared key by key. DuckDB's own hash is good enough
-    here: it is not kept.
+    keys, and only products that differ are compared key by key. DuckDB's hash is sufficient, as it
+    is not stored.
 
     Args:
-        now: SQL for the rows of this month's index, to stand after FROM.
-        before: the same for the snapshot before.
+        now: SQL for the rows of this month's index, to use after FROM.
+        before: the same for the previous snapshot.
         since: SQL literal of that snapshot's month.
     """
     return f"""
@@ -42,7 +42,7 @@ _SIGNATURE = (
     "count(*) AS number, bit_xor(hash(key)) AS folded, sum(hash(key) >> 32)::UBIGINT AS summed"
 )
 
-# The first snapshot has none before it: there is nothing to compare, and no row.
+# The first snapshot has nothing to compare with, so there are no rows.
 NO_CHANGES = """
     SELECT NULL::VARCHAR AS barcode, NULL::VARCHAR AS kind, NULL::VARCHAR AS change,
         NULL::BIGINT AS objects, NULL::VARCHAR AS since WHERE false"""

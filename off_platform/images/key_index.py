@@ -1,6 +1,6 @@
-"""Key list to key index: every line parsed, in Arrow's vectors, streaming, in the list's order.
+"""Converts a key list to the key index: every line parsed, vectorised, streaming, in order.
 
-How lines are parsed is `key_block.py`; the comparison of two months is `key_changes.py`.
+`key_block.py` parses lines; `key_changes.py` compares two months.
 """
 
 from collections import Counter
@@ -32,7 +32,7 @@ from off_platform.storage.threads import ahead
 
 @dataclass
 class KeyIndexFacts:
-    """What was found on the way."""
+    """Counts from parsing."""
 
     lines: int = 0
     rows: int = 0
@@ -43,7 +43,7 @@ class KeyIndexFacts:
 
     @property
     def sorted_and_unique(self) -> bool:
-        """Whether every line is greater, byte by byte, than the one before."""
+        """Whether every line is greater, byte by byte, than the previous one."""
         return not self.out_of_order and not self.repeated
 
 
@@ -62,7 +62,7 @@ def write_key_index(
         off_platform.images.key_list.RefusedKeyListError: see `key_list.blocks`.
     """
     facts, tally = KeyIndexFacts(), Tally(unit="keys")
-    # A block is written in one thread while the next is parsed in this and another is unpacked.
+    # One thread writes a block while this one parses the next and another unpacks.
     with (
         pq.ParquetWriter(oddities, KEY_INDEX_ODDITIES.arrow, **WRITING) as odd,
         pq.ParquetWriter(index, _index_as_written(), **WRITING, **FRONT_CODED) as good,
@@ -83,16 +83,17 @@ def write_key_index(
     return facts
 
 
-# The same rows give the same bytes: no writer's Arrow schema, no time, one row group a block.
+# The same rows give the same bytes: no Arrow schema, no timestamp, one row group per block.
 WRITING: dict[str, Any] = {
     "compression": "zstd",
     "compression_level": 1,
     "store_schema": False,
     "data_page_version": "2.0",
-    # Of the other columns every row group has all values; finding that out takes a tenth of all.
+    # In the other columns every row group has all values; finding that out takes a tenth of the
+    # time.
     "write_statistics": ["key", "barcode", "layout"],
 }
-# Sorted keys share their beginnings: 71 MB become 40 MB for 22.5 million keys.
+# Sorted keys share prefixes: 71 MB become 40 MB for 22.5 million keys.
 FRONT_CODED: dict[str, Any] = {
     "use_dictionary": ["barcode", "kind", "layout"],
     "column_encoding": {"key": "DELTA_BYTE_ARRAY"},
@@ -134,7 +135,7 @@ def _count_kinds(table: pa.Table, facts: KeyIndexFacts) -> None:
 
 
 def _index_as_written() -> pa.Schema:
-    """The index's columns with those that repeat as dictionaries; in the file both are text."""
+    """The index's columns with repeating ones as dictionaries; both are text in the file."""
     repeating = {"barcode": pa.int32(), "kind": pa.int8(), "layout": pa.int8()}
     return pa.schema(
         field.with_type(pa.dictionary(repeating[field.name], pa.string()))

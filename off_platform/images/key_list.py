@@ -1,6 +1,6 @@
-"""The key list as a file: unpacked with a bound, cut into lines, found whole or refused.
+"""The key list as a file: unpacked within a bound, split into lines, complete or refused.
 
-What a line means is `keys.py` (one) and `key_index.py` (all).
+`keys.py` parses one line, `key_index.py` all.
 """
 
 import hashlib
@@ -17,14 +17,14 @@ BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 class RefusedKeyListError(ValueError):
-    """The file is no whole key list; the message is one sentence: what it is instead."""
+    """The file is not a complete key list; the message says what it is instead."""
 
 
 @dataclass(frozen=True)
 class KeyListFacts:
-    """What a key list file is: bytes packed, bytes of its lines, MD5 of the packed, lines.
+    """Facts about a key list file: packed bytes, bytes of its lines, MD5 of the file, lines.
 
-    Each line counts with its newline, also the last, which has none in the bucket.
+    Each line counts with its newline, including the last, which has none in the bucket.
     """
 
     packed_bytes: int
@@ -34,9 +34,9 @@ class KeyListFacts:
 
 
 def blocks(path: Path, unpacked_most: int) -> Iterator[bytes]:
-    """The unpacked key list in blocks of whole lines, each line with its newline.
+    """The unpacked key list in blocks of complete lines with their newlines.
 
-    Line ends of Windows are read as newlines, and a byte order mark is skipped: neither can be part
+    Windows line endings are read as newlines, and a byte order mark is skipped: neither can be part
     of a key.
 
     Args:
@@ -44,8 +44,8 @@ def blocks(path: Path, unpacked_most: int) -> Iterator[bytes]:
         unpacked_most: bytes it may unpack to; a few MB of gzip can hold 10 GB of zeros.
 
     Raises:
-        RefusedKeyListError: no gzip, gzipped twice, cut, damaged, with bytes behind its end, larger
-            than allowed, or with endless lines.
+        RefusedKeyListError: the file is not gzip, gzipped twice, cut, damaged, has bytes after its
+            end, is larger than allowed, or has overlong lines.
     """
     rest, total = b"", 0
     for block in _without_mark(_unpacked(path)):
@@ -64,7 +64,7 @@ def blocks(path: Path, unpacked_most: int) -> Iterator[bytes]:
             lines = whole + newline
             yield lines.replace(b"\r\n", b"\n") if b"\r" in lines else lines
     if rest:
-        # "no newline at the end": the last key is a line all the same.
+        # "no newline at the end": the last key is a line nevertheless.
         yield rest.removesuffix(b"\r") + b"\n"
 
 
@@ -84,7 +84,9 @@ def _unpacked(path: Path) -> Iterator[bytes]:
     if not start:
         raise RefusedKeyListError("The key list is empty: the file has no bytes.")
     if not start.startswith(GZIP_MAGIC):
-        raise RefusedKeyListError(f"The key list is no gzip file: it starts with {start[:40]!r}.")
+        raise RefusedKeyListError(
+            f"The key list is not a gzip file: it starts with {start[:40]!r}."
+        )
     try:
         with igzip.IGzipFile(path, "rb") as file:  # type: ignore[no-untyped-call]
             while block := file.read(BLOCK_BYTES):
@@ -96,8 +98,8 @@ def _unpacked(path: Path) -> Iterator[bytes]:
 def _what_is_wrong(path: Path, error: Exception) -> str:
     """Why a gzip file could not be read to its end.
 
-    The reader says the same, that the file ends too early, of one that is cut and of one with
-    bytes behind its end, so the file is read once more, member by member.
+    The reader reports a cut file and one with trailing bytes in the same way, as ending too early,
+    so the file is read again, member by member.
     """
     member, after_a_member = isal_zlib.decompressobj(wbits=31), False
     with path.open("rb") as packed:
@@ -125,7 +127,7 @@ def inspect(path: Path, unpacked_most: int) -> KeyListFacts:
     """Reads a key list once, from end to end.
 
     Raises:
-        RefusedKeyListError: see `blocks`; also when there is not one line in it.
+        RefusedKeyListError: see `blocks`; also if it has no lines.
     """
     unpacked = keys = 0
     for block in blocks(path, unpacked_most):

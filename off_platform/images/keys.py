@@ -1,9 +1,8 @@
-"""The layout of the images bucket's keys as data; keys made from their parts, and parsed. Pure.
+"""The layout of the images bucket's keys as data; formats and parses keys. Pure.
 
-All forms come from that data: the patterns, the key of one object in Python, the keys of a table in
-SQL. A whole list is parsed by `key_index.py`, with the same patterns. The sources are the
-images bucket's document, as Open Food Facts publishes it, and for the layout of today, which came
-in 2024, its server's pull request 10472.
+The patterns, the key of one object in Python and the keys of a table in SQL are made from this
+data. `key_index.py` parses whole lists with the same patterns. The sources are Open Food Facts'
+document on the images bucket and, for the current layout of 2024, pull request 10472 of its server.
 """
 
 import re
@@ -23,17 +22,17 @@ KEY_LIST = "data/data_keys.gz"
 # "simply add the image ID ... by adding the `.400` suffix ... with the `.json.gz` extension"
 SUFFIXES: dict[Kind, str] = {"raw": ".jpg", "400": ".400.jpg", "ocr": ".json.gz"}
 
-# A tenth digit would not fit the index's 32-bit image_id; the largest seen ids have four digits.
+# A tenth digit would not fit the index's 32-bit image_id; the largest known ids have four digits.
 MOST_ID_DIGITS = 9
 
 
 @dataclass(frozen=True, slots=True)
 class Directory:
-    """How a layout writes the digits of a barcode as a directory.
+    """How a layout writes a barcode as a directory.
 
     Attributes:
-        cuts: after how many digits there is a slash, beside the one at the end.
-        least: number of digits to which zeros are put in front.
+        cuts: numbers of digits followed by a slash, apart from the final one.
+        least: number of digits to which the barcode is padded.
         most: largest number of digits.
     """
 
@@ -43,7 +42,7 @@ class Directory:
 
     @property
     def pattern(self) -> str:
-        """A regular expression that matches the directory from start to end."""
+        """A regular expression that matches the whole directory."""
         sizes = (
             f"{end - start}" if end else f"{self.least - start},{self.most - start}"
             for start, end in self._groups
@@ -51,12 +50,12 @@ class Directory:
         return PREFIX + "".join(f"[0-9]{{{size}}}/" for size in sizes)
 
     def of(self, code: str) -> str:
-        """The directory of a barcode, with `data/` before and a slash behind."""
+        """The directory of a barcode, from `data/` to the final slash."""
         code = code.zfill(self.least)
         return PREFIX + "".join(f"{code[start:end]}/" for start, end in self._groups)
 
     def sql(self, code: str) -> str:
-        """The same in SQL of DuckDB, of a column of barcodes."""
+        """The same in DuckDB SQL, for a column of barcodes."""
         padded = f"(repeat('0', {self.least} - length({code})) || {code})"
         groups = (f"{padded}[{start + 1}:{end or ''}], '/'" for start, end in self._groups)
         return f"concat('{PREFIX}', {', '.join(groups)})"
@@ -66,8 +65,8 @@ class Directory:
         return zip((0, *self.cuts), (*self.cuts, None), strict=True)
 
 
-# Three groups of 3 digits and "one group of 4 digits", as documented. A code of more than 13
-# digits keeps a longer last group, as 990530101113758685 does in the published list.
+# Three groups of 3 digits and "one group of 4 digits", as documented. A code of more than 13 digits
+# has a longer last group, as 990530101113758685 in the published list.
 SPLIT = Directory(cuts=(3, 6, 9), least=EAN_13, most=MOST_DIGITS)
 # As documented, "for barcodes with fewer digits (like EAN8), the directory path is not split".
 UNSPLIT = Directory(cuts=(), least=1, most=EAN_13 - 1)
@@ -81,14 +80,15 @@ _KIND_OF_SUFFIX: dict[str, Kind] = {suffix: kind for kind, suffix in SUFFIXES.it
 
 
 class NotAKeyError(ValueError):
-    """The text is no key of a photo or OCR result; the message says why, in one sentence."""
+    """The text is not the key of a photo or OCR result; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """What a key says: product, image, kind of object, and in which layout it was written.
+    """The parts of a key: product, image, kind of object, and layout.
 
-    The layout is `other` for a split directory with more zeros in front than today's rule leaves.
+    The layout is `other` for a split directory with more leading zeros than the current rule
+    allows.
     """
 
     barcode: str
@@ -98,13 +98,13 @@ class Key:
 
 
 def directory(barcode: str, layout: Layout = "current") -> str:
-    """The directory of a product's objects, with `data/` before and a slash behind.
+    """The directory of a product's objects, from `data/` to the final slash.
 
     Args:
         barcode: digits, as on the package.
-        layout: `current` strips leading zeros, pads to 13 and splits, whatever the length;
-            `document` leaves codes of fewer than 13 digits unsplit, as the bucket's document says.
-            `other` cannot be asked for.
+        layout: `current` strips leading zeros, pads to 13 and splits, for every length; `document`
+            leaves codes of fewer than 13 digits unsplit, as in the bucket's document. `other` is
+            not possible.
 
     Raises:
         off_platform.barcodes.text.NotABarcodeError: see `off_platform.barcodes.text.digits_of`.
@@ -125,24 +125,24 @@ def key(barcode: str, image_id: int, kind: Kind, layout: Layout = "current") -> 
 
 
 def key_sql(barcode: str, image_id: str, kind: str, directory: Directory = SPLIT) -> str:
-    """The keys of a table's objects, in SQL of DuckDB.
+    """The keys of a table's objects, in DuckDB SQL.
 
     Args:
-        barcode: SQL of the barcodes, for the layout of today in normal form; never text from
-            outside, like the others.
+        barcode: SQL of the barcodes, in normal form for the current layout; like the others, never
+            text from outside.
         image_id: SQL of whole numbers from 0 on.
         kind: SQL of the kinds.
-        directory: `SPLIT` for the layout of today.
+        directory: `SPLIT` for the current layout.
     """
     suffixes = " ".join(f"WHEN {literal(k)} THEN {literal(s)}" for k, s in SUFFIXES.items())
     return f"concat({directory.sql(barcode)}, {image_id}, CASE {kind} {suffixes} END)"
 
 
 def parse(text: str) -> Key:
-    """A key's parts; the way back from a directory joins the groups and takes the normal form.
+    """Parses a key; the groups of its directory are joined and normalised.
 
     Raises:
-        NotAKeyError: it is not built as the document says.
+        NotAKeyError: it does not have the documented form.
         off_platform.barcodes.text.NotABarcodeError: never; all zeros are a `NotAKeyError`.
     """
     where, slash, name = text.rpartition("/")
@@ -150,7 +150,7 @@ def parse(text: str) -> Key:
     unsplit = _UNSPLIT.fullmatch(where + slash)
     code = where.removeprefix(PREFIX).replace("/", "")
     if not named or not _is_directory(where + slash) or not code.strip("0"):
-        raise NotAKeyError(f"{text[:120]!r} is no key: {reason_against(text)}.")
+        raise NotAKeyError(f"{text[:120]!r} is not a key: {reason_against(text)}.")
     layout: Layout = "document" if unsplit else "other"
     if text == key(normal_form(code), *named):
         layout = "current"
@@ -158,21 +158,21 @@ def parse(text: str) -> Key:
 
 
 def parse_name(name: str) -> tuple[int, Kind] | None:
-    """Image id and kind of the last part of a key, or None when it is not such a name."""
+    """Image id and kind of the last part of a key; None if it is invalid."""
     image_id, dot, suffix = name.partition(".")
     return (int(image_id), _KIND_OF_SUFFIX[dot + suffix]) if _NAME.fullmatch(name) else None
 
 
 def reason_against(text: str) -> str:
-    """Why a text is no key, in a few words that also group the oddities of a key list."""
+    """Why a text is not a key, in a few words by which oddities of a key list are grouped."""
     where, slash, name = text.rpartition("/")
     for holds, reason in (
         (text == "", "an empty line"),
-        (text == KEY_LIST, "the key list names itself"),
+        (text == KEY_LIST, "the key list itself"),
         (not text.startswith(PREFIX), "does not start with data/"),
-        ("/../" in text or "/./" in text, "climbs out of its directory"),
-        (not _is_directory(where + slash), "the directory is no barcode in either layout"),
-        (not parse_name(name), "the name is no image id with .jpg, .400.jpg or .json.gz"),
+        ("/../" in text or "/./" in text, "leaves its directory"),
+        (not _is_directory(where + slash), "the directory is not a barcode in either layout"),
+        (not parse_name(name), "the name is not an image id with .jpg, .400.jpg or .json.gz"),
     ):
         if holds:
             return reason
@@ -184,10 +184,10 @@ def _is_directory(text: str) -> bool:
 
 
 def file_name(text: str) -> str:
-    """The document's name for an object put down loose: `376_005_047_0099_1.jpg`.
+    """The document's name for an object as a loose file: `376_005_047_0099_1.jpg`.
 
-    "filename=$(... | tr '/' '_' | sed 's|data_||')": only for keys that `parse` accepts, so that
-    nothing from outside becomes a path.
+    "filename=$(... | tr '/' '_' | sed 's|data_||')": only for keys that `parse` accepts, so that no
+    outside text becomes a path.
 
     Raises:
         NotAKeyError: see `parse`.

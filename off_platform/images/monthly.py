@@ -1,6 +1,6 @@
-"""The month of the images wing: the key list copied, indexed, compared. No Dagster here.
+"""The monthly work of the images wing: copy, index and compare the key list. No Dagster here.
 
-How a list is read is `key_list.py` and `key_index.py`, how two are compared `key_changes.py`.
+`key_list.py` and `key_index.py` read a list, `key_changes.py` compares two.
 """
 
 from collections.abc import Callable
@@ -27,12 +27,12 @@ if TYPE_CHECKING:
     import duckdb
 
 LISTS = "snapshots"
-# A list of 30 million keys has 1.2 GB; more than seven times as much is no list of the bucket.
+# A list of 30 million keys has 1.2 GB; one seven times as large is not the bucket's.
 MOST_UNPACKED = 8 * 2**30
 
 
 class NoSnapshotError(LookupError):
-    """A month has no snapshot and none can be made any more; the message is one sentence."""
+    """A month has no snapshot and none can be made; the message is one sentence."""
 
 
 @dataclass(frozen=True)
@@ -50,13 +50,13 @@ class Snapshot:
 
     @property
     def file(self) -> str:
-        """Its name in the lake: identical lists are stored once, whatever the month."""
+        """Its name in the lake: identical lists are stored once."""
         return f"{LISTS}/{self.md5}.gz"
 
 
 @dataclass(frozen=True)
 class Synced:
-    """What a sync did: the snapshot, and a sentence."""
+    """The outcome of a sync: the snapshot, and a message."""
 
     snapshot: Snapshot
     copied: bool
@@ -65,12 +65,12 @@ class Synced:
 
 @dataclass(frozen=True)
 class Asked:
-    """Which month is to be copied.
+    """The month to copy.
 
     Attributes:
         month: its first day, `2026-11-01`.
-        replace: whether a snapshot of this month is replaced by a list that is newer.
-        today: which day it is; the clock's by default.
+        replace: whether a newer list replaces this month's snapshot.
+        today: the current day; by default from the clock.
     """
 
     month: str
@@ -79,13 +79,13 @@ class Asked:
 
     @property
     def is_now(self) -> bool:
-        """Whether the month is the current one, the only one whose list upstream still has."""
+        """Whether the month is the current one, the only one whose list is still upstream."""
         return self.month == (self.today or datetime.now(UTC).date()).strftime("%Y-%m-01")
 
 
 @dataclass(frozen=True)
 class Bounds:
-    """Bounds of a sync: bytes a list may unpack to, tries while it is missing, tries to copy it."""
+    """Limits of a sync: unpacked bytes, attempts while the list is missing, attempts to copy it."""
 
     unpacked_most: int
     list_attempts: int
@@ -93,7 +93,7 @@ class Bounds:
 
 
 def bounds_from(settings: Settings) -> Bounds:
-    """The bounds that the settings have."""
+    """The limits from the settings."""
     return Bounds(MOST_UNPACKED, LOOKS, settings.attempts)
 
 
@@ -108,16 +108,16 @@ def snapshot_of(lake: Lake, month: str, connection: "duckdb.DuckDBPyConnection")
 
 
 def month_before(lake: Lake, table: str, month: str) -> str | None:
-    """The newest month before this one for which the table has a partition."""
+    """The newest earlier month for which the table has a partition."""
     return max((other for other in lake.partitions(table) if other < month), default=None)
 
 
 def missed_months(since: str | None, month: str) -> list[str]:
-    """The months between the one of the snapshot before and this one, the oldest first.
+    """The months between the previous snapshot and this one, oldest first.
 
     Args:
-        since: month of the snapshot before, as `month_before` gives it.
-        month: of this snapshot, its first day.
+        since: month of the previous snapshot, from `month_before`.
+        month: first day of this snapshot's month.
     """
     if since is None:
         return []
@@ -135,22 +135,22 @@ def sync_month(
     say: Callable[[str], object] = print,
     display: Display | None = None,
 ) -> Synced:
-    """Copies the key list into the lake for a month, unless that was done.
+    """Copies the key list of a month into the lake, unless that was done.
 
-    The bucket keeps only its current list, so that only the current month can be copied; a snapshot
-    is not overwritten by a later list unless asked, and never by another month's.
+    The bucket keeps only its current list, so only the current month can be copied. A snapshot is
+    replaced by a later list only on request, and never by that of another month.
 
     Args:
-        lake: where to.
+        lake: the destination.
         source: the bucket.
-        asked: which month.
+        asked: the month.
         connection: DuckDB that can read the lake.
-        bounds: see there.
-        say: takes a sentence for the log.
+        bounds: limits of the sync.
+        say: logs a message.
         display: shows the progress.
 
     Raises:
-        NoSnapshotError: the month is past and has no snapshot, or is to be replaced.
+        NoSnapshotError: the month is past and has no snapshot, or should be replaced.
         off_platform.storage.download.DownloadError: the list is missing upstream or cannot be read.
         off_platform.images.key_list.RefusedKeyListError: the file is not a complete key list.
     """
@@ -168,7 +168,7 @@ def sync_month(
 
 
 def _stands(lake: Lake, have: Snapshot, seen: Seen, asked: Asked) -> bool:
-    """Whether the month's snapshot is kept; one whose file got lost is copied again."""
+    """Whether the month's snapshot is kept; one whose file was lost is copied again."""
     if have.etag == seen.etag:
         return lake.root.exists(have.file)
     return not asked.replace
@@ -186,7 +186,7 @@ def _filed_anew(
     same = _same_list(lake, seen, connection)
     snapshot = same or _copy(lake, source, bounds, display)
     _file(lake, month, snapshot)
-    what = "is the one copied before" if same else "was copied"
+    what = "has been copied before" if same else "was copied"
     return Synced(
         snapshot, copied=not same, sentence=f"The key list {what}: {_described(snapshot)}."
     )
@@ -219,7 +219,7 @@ def _described(snapshot: Snapshot) -> str:
 
 
 def _same_list(lake: Lake, seen: Seen, connection: "duckdb.DuckDBPyConnection") -> Snapshot | None:
-    """A snapshot of another month that is this very list, so that it is not copied twice."""
+    """A snapshot of another month with the same list, which need not be copied again."""
     for month in reversed(lake.partitions(SNAPSHOTS.name)):
         other = snapshot_of(lake, month, connection)
         if other and seen.etag and other.etag == seen.etag and lake.root.exists(other.file):
@@ -258,7 +258,7 @@ def _file(lake: Lake, month: str, snapshot: Snapshot) -> None:
 
 
 def _drop_unused(lake: Lake, connection: "duckdb.DuckDBPyConnection") -> None:
-    """Removes the lists that no month names, also those that a killed run left behind."""
+    """Removes lists that no month uses, including those left by killed runs."""
     months = lake.partitions(SNAPSHOTS.name)
     used = {found.file for month in months if (found := snapshot_of(lake, month, connection))}
     for name in lake.root.names(LISTS):
@@ -273,11 +273,11 @@ def index_month(
     unpacked_most: int,
     display: Display | None = None,
 ) -> KeyIndexFacts:
-    """Makes `key_index` and `key_index_oddities` of a month from its snapshot.
+    """Builds `key_index` and `key_index_oddities` of a month from its snapshot.
 
     Raises:
         NoSnapshotError: the month has none.
-        off_platform.images.key_list.RefusedKeyListError: the snapshot was damaged in the lake.
+        off_platform.images.key_list.RefusedKeyListError: the snapshot in the lake is damaged.
     """
     snapshot = snapshot_of(lake, month, connection)
     if snapshot is None:
@@ -306,7 +306,7 @@ def _sorted(made: Path, to: Path, connection: "duckdb.DuckDBPyConnection") -> Pa
 def compare_month(
     lake: Lake, month: str, connection: "duckdb.DuckDBPyConnection"
 ) -> dict[str, Any]:
-    """Makes `key_changes` of a month against the snapshot before, where there is one.
+    """Builds `key_changes` of a month against the previous snapshot, if there is one.
 
     Returns:
         since (month or None), before and now (rows), added, removed.
@@ -337,7 +337,7 @@ def compare_month(
 
 
 def distinct_keys(connection: "duckdb.DuckDBPyConnection", rows: str) -> int:
-    """Number of different keys of a sorted index: a line that is repeated counts once."""
+    """Number of distinct keys of a sorted index."""
     counted = connection.execute(f"""
         SELECT count(*) - count_if(key = before) FROM (
             SELECT key, lag(key) OVER () AS before FROM {rows})""").fetchall()

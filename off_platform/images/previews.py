@@ -1,4 +1,4 @@
-"""What the images wing's assets show of themselves in the UI: photos, and what changed."""
+"""Previews of the images wing's assets in the UI: photos, and changes."""
 
 from typing import TYPE_CHECKING
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 def index_preview(
     connection: "duckdb.DuckDBPyConnection", index: str, source: Source
 ) -> dg.MarkdownMetadataValue:
-    """A few rows of the key index from all over it, each with its photo where browsers reach it."""
+    """A few rows from all parts of the key index, each with its photo if browsers can reach it."""
     found = connection.execute(f"""
         SELECT key, barcode, image_id, kind FROM (
             SELECT *, row_number() OVER (PARTITION BY barcode) AS nth FROM (
@@ -29,7 +29,7 @@ def index_preview(
     ]
     names = ["photo", "barcode", "image_id", "kind", "key"]
     if not all(address.startswith("http") for address in addresses):
-        # A browser reaches no photo of a bucket on this disk.
+        # A browser cannot reach photos of a local bucket.
         names, rows = names[1:], [row[1:] for row in rows]
     return dg.MetadataValue.md(markdown_table(names, rows, escape=False))
 
@@ -37,13 +37,13 @@ def index_preview(
 def changes_chart(
     connection: "duckdb.DuckDBPyConnection", changes: str
 ) -> dg.MarkdownMetadataValue:
-    """Added and removed objects by kind as bars."""
+    """A bar chart of added and removed objects by kind."""
     found = connection.execute(f"""
         SELECT kind, coalesce(sum(objects) FILTER (change = 'added'), 0)::BIGINT,
             coalesce(sum(objects) FILTER (change = 'removed'), 0)::BIGINT
         FROM {changes} GROUP BY kind ORDER BY kind""").fetchall()
     if not found:
-        return dg.MetadataValue.md("Nothing came and nothing left.")
+        return dg.MetadataValue.md("Nothing was added or removed.")
     kinds, added, removed = zip(*found, strict=True)
     figure = Figure(figsize=(5, 2.2), layout="constrained")
     axes = figure.subplots()

@@ -1,6 +1,6 @@
-"""The table `products`: fetched from wherever the setting says, read, put into the lake.
+"""The table `products`: fetches and reads the configured dump, and writes the table.
 
-How a dump is recognised and read is `dumps.py`.
+`dumps.py` recognises and reads a dump.
 """
 
 from collections.abc import Iterator
@@ -23,12 +23,12 @@ if TYPE_CHECKING:
 
 
 class NoDumpError(FileNotFoundError):
-    """The dump is not where the setting says; the message is one sentence."""
+    """The configured dump does not exist; the message is one sentence."""
 
 
 @dataclass(frozen=True)
 class ProductsFacts:
-    """What was read: rows of the table, rows left out, columns the dump cannot fill."""
+    """Facts about the import: rows of the table, rows skipped, columns the dump cannot fill."""
 
     rows: int
     rejected: int
@@ -43,18 +43,18 @@ def make_products(
     connection: "duckdb.DuckDBPyConnection",
     display: Display | None = None,
 ) -> ProductsFacts:
-    """Replaces the table with what a dump says.
+    """Replaces the table with the content of a dump.
 
     Args:
         lake: where the table is stored.
         location: path or URL of the dump.
-        settings: how URLs are reached.
+        settings: how URLs are accessed.
         connection: DuckDB that can read the lake.
-        display: shows the progress of fetching a URL.
+        display: shows the progress of a download.
 
     Raises:
         NoDumpError: the path does not exist.
-        off_platform.storage.download.DownloadError: a URL that cannot be fetched.
+        off_platform.storage.download.DownloadError: the URL cannot be fetched.
         off_platform.images.dumps.UnknownDumpError: it is not a dump of Open Food Facts.
     """
     with _at_hand(lake, location, settings, display) as path:
@@ -71,7 +71,7 @@ def make_products(
 def _at_hand(
     lake: Lake, location: str, settings: Settings, display: Display | None
 ) -> Iterator[Path]:
-    """The dump as a file of this machine, fetched first when it is elsewhere."""
+    """The dump as a local file, downloaded first if necessary."""
     if is_local(location):
         path = local_folder(location)
         if not path.is_file():

@@ -1,6 +1,6 @@
 """The images wing's tables: columns, and the rules that are their asset checks.
 
-How they are checked is `off_platform/quality.py`.
+`checks.py` evaluates them.
 """
 
 from typing import get_args
@@ -20,12 +20,12 @@ SNAPSHOTS = Table(
     "The key list as copied in one month, with its properties and the time of the copy.",
     (
         Column("url", "string", "Where the key list was copied from."),
-        Column("etag", "string", "Its ETag upstream, as the bucket gave it."),
+        Column("etag", "string", "Its ETag upstream."),
         Column(
             "bytes", "int64", "Size of the gzip file, in bytes.", rule="key_list_not_empty", least=1
         ),
         Column("unpacked_bytes", "int64", "Size of the keys, in bytes."),
-        Column("last_modified", "timestamp", "When the bucket says that the list was written."),
+        Column("last_modified", "timestamp", "When the list was written, according to the bucket."),
         Column(
             "md5", "string", "MD5 of the gzip file.", rule="md5_recorded", pattern="[0-9a-f]{32}"
         ),
@@ -105,7 +105,7 @@ KEY_INDEX = Table(
             "Every key is data/, a directory made from a barcode, and an image's name.",
         ),
         Rule("barcodes_in_normal_form", "Every barcode is in its normal form."),
-        Rule("image_ids_not_negative", "Every image id is a number from 0 on."),
+        Rule("image_ids_not_negative", "Every image id is a number of 0 or more."),
         Rule("kinds_known", "There are raw, 400 and ocr objects, and nothing else."),
         Rule("layouts_known", "Every directory is of a known layout."),
         Rule("few_oddities", "At most the set share of lines is not a key.", "warning"),
@@ -127,7 +127,7 @@ KEY_INDEX_ODDITIES = Table(
         Column("text", "string", "The line, cut to 500 characters."),
         Column("reason", "string", "Why it is not a key."),
     ),
-    (Rule("lines_numbered", "Every odd line has its line number."), _SHAPE),
+    (Rule("lines_numbered", "Every oddity has its line number."), _SHAPE),
 )
 
 KEY_CHANGES = Table(
@@ -156,11 +156,11 @@ KEY_CHANGES = Table(
             one_of=("added", "removed"),
         ),
         Column("objects", "int64", "How many.", rule="changes_known", least=1),
-        Column("since", "string", "Month of the snapshot before."),
+        Column("since", "string", "Month of the previous snapshot."),
     ),
     (
         _SHAPE,
-        Rule("changes_add_up", "Rows before, plus added, less removed, are the rows now."),
+        Rule("changes_add_up", "Previous rows, plus added, minus removed, equal the rows now."),
         Rule("barcodes_in_normal_form", "Every barcode is in its normal form."),
         Rule("kinds_known", "There are raw, 400 and ocr objects, and nothing else."),
         Rule("changes_known", "Each change is an addition or a removal of at least one object."),

@@ -123,7 +123,7 @@ def validated_import(
 ) -> Iterator[dg.MaterializeResult]:
     """Checks every record: whether it is accepted, why not, and how to fix it.
 
-    One step, so that a file that a blocking check stops has a report too.
+    One step, so that a file stopped by a blocking check also has a report.
     """
     from off_platform.imports import checks, previews
     from off_platform.imports.intake.taking_in import not_kept, original

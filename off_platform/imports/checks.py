@@ -42,7 +42,7 @@ _ENFORCED = ", ".join(
     else name
     for name in (*_NAMED, *_BOUNDED)
 )
-NOT_LOOKED_AT = "Not looked at, as the file was refused: see the checks readable and header."
+NOT_LOOKED_AT = "Not checked, as the file was refused: see the checks readable and header."
 
 
 def of_accepted(
@@ -59,10 +59,10 @@ def of_accepted(
     made = {check.id: _nothing(check.id, verdict) for check in CHECKS}
     for check, errors, warnings, infos, in_rows, in_file, rules in _counted(connection, findings):
         found = made[check]
-        # Rows of a refused file are positions in it: none was read as a record.
+        # Rows of a refused file are only positions: none was read as a record.
         records = 0 if verdict.refused else in_rows
         of_file = in_file + in_rows - records
-        # Findings of the file are not records; at most all records are broken.
+        # Findings on the file are not records; at most all records break the rule.
         found.broken, found.of = (records, verdict.records) if records else (of_file, of_file)
         found.level = "error" if errors else "warning"
         found.facts = {"errors": errors, "warnings": warnings, "infos": infos}
@@ -79,8 +79,9 @@ def of_accepted(
 def enforced(connection: "duckdb.DuckDBPyConnection", accepted: str) -> dict[str, Finding]:
     """The findings of the specification's schemas in accepted records, by check.
 
-    There are none unless a reader accepted what breaks a rule of level error. They do not depend on
-    the readers: the schemas are made from the fields and rules (`specification/schemas.py`).
+    There are none unless a reader accepted a value that breaks a rule of level error. They are
+    independent of the readers: the schemas are made from fields and rules
+    (`specification/schemas.py`).
 
     Args:
         connection: DuckDB that can read the lake.
@@ -94,7 +95,7 @@ def enforced(connection: "duckdb.DuckDBPyConnection", accepted: str) -> dict[str
         _enforced_of(found, "duplicate_product", of).add(twice, [])
     batches = connection.sql(f"SELECT {_ENFORCED} FROM {accepted}").to_arrow_reader(BATCH_ROWS)
     for batch in batches:
-        # Few files have all fields, and the checks of each column cost time.
+        # Few files have all fields, and the checks of each column take time.
         empty = {name for name in batch.schema.names if batch[name].null_count == len(batch)}
         frame = batch.select(
             [*_NAMED, *(each for each in _BOUNDED if each not in empty)]
@@ -120,7 +121,7 @@ def _enforced_of(found: dict[str, Finding], rule: str, of: int) -> Finding:
 
 
 def _add_enforced(found: Finding, broken: Finding) -> None:
-    """An accepted record that breaks the specification fails its check in any case."""
+    """Adds accepted records that break the specification, which always fail their check."""
     examples = f" ({', '.join(broken.examples)})" if broken.examples else ""
     note = (
         f"{broken.broken:,} of {broken.of:,} accepted records break it{examples}, which validation "
@@ -138,7 +139,7 @@ def _nothing(check: str, verdict: Verdict) -> Finding:
 
 
 def _what(found: Finding, records: int, of_file: int) -> str:
-    """What broke it: records, or the file as a whole."""
+    """What breaks the rule: records, or the file as a whole."""
     file = "the file" if of_file == 1 else f"the file, {of_file:,} times"
     if not records:
         return file
@@ -182,7 +183,7 @@ def _examples(
 
 
 def _example(found: Mapping[str, Any], verdict: Verdict) -> str:
-    """One line; texts of the file are shown as a program would write them."""
+    """One line; texts of the file are escaped."""
     value, proposal = found["value"], found["proposal"]
     file = visible(file_of(found, verdict)).replace("\n", " ")
     at = [file] if file else []

@@ -1,4 +1,4 @@
-"""Metadata of the imports wing's assets, as the UI shows it."""
+"""Metadata of the imports wing's assets, for the UI."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
@@ -39,7 +39,7 @@ COLUMNS_SHOWN = 30
 
 
 def taken_in(taken: TakenIn, lake: Lake) -> dict[str, Any]:
-    """The facts of an import, for the metadata of `import_file`."""
+    """The facts about an import, for the metadata of `import_file`."""
     shown: dict[str, Any] = {
         "name": dg.MetadataValue.text(taken.name),
         "imported_at": dg.MetadataValue.timestamp(taken.imported_at),
@@ -121,7 +121,7 @@ def quarantined(connection: "duckdb.DuckDBPyConnection", lake: Lake, key: str) -
     older = settled_by(connection, rows, key)
     return {
         "preview": table_preview(connection, of_import),
-        "still_open": own[0].sentence if own else "Nothing is in quarantine.",
+        "still_open": own[0].sentence if own else "No records in quarantine.",
         "settles": dg.MetadataValue.md(_states(older) if older else "No older import's records."),
     }
 
@@ -129,7 +129,7 @@ def quarantined(connection: "duckdb.DuckDBPyConnection", lake: Lake, key: str) -
 def of_older(
     connection: "duckdb.DuckDBPyConnection", lake: Lake, key: str
 ) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Older imports of which an import settled records, with what is still open."""
+    """Older imports of which an import settled records, with their open records."""
     older = settled_by(connection, lake.view_of(PRODUCTS_QUARANTINED.name), key)
     for state in older[:MOST_SHOWN]:
         yield state.key, {"still_open": state.sentence}

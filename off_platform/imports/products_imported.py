@@ -1,6 +1,6 @@
-"""Over all imports: the newest accepted record of every product, with its photos.
+"""The newest accepted record of every product over all imports, with its photos.
 
-How many photos there are comes from the newest key index, read through the lake.
+The number of photos comes from the newest key index, read through the lake.
 """
 
 from typing import TYPE_CHECKING
@@ -22,10 +22,10 @@ ROUNDS = 10
 
 
 def make_products_imported(lake: Lake, connection: "duckdb.DuckDBPyConnection") -> int:
-    """Makes `products_imported` from what is in the lake; gives its number of rows.
+    """Builds `products_imported` from the lake's tables; returns its number of rows.
 
-    Two runs may make it at the same time: whoever put it in place last looks again whether an
-    import came meanwhile, so that none is left out.
+    Two runs may build it concurrently: each checks after writing whether another import has been
+    added, so that none is missing.
     """
     for _ in range(ROUNDS):
         imports = lake.partitions(PRODUCTS_ACCEPTED.name)
@@ -45,7 +45,7 @@ def _query(lake: Lake, imports: list[str]) -> str:
     known = [key for key in imports if lake.has(IMPORTS.name, (IMPORT, key))]
     if not known:
         return f"{_nothing()} WHERE false"
-    # Which record is the newest is decided on two columns; the wide rows are read once.
+    # The newest records are determined from two columns; the wide rows are read once.
     return f"""
         WITH imports AS ({_union(lake, IMPORTS.name, known, "imported_at")}),
             records AS ({_union(lake, PRODUCTS_ACCEPTED.name, known, "* EXCLUDE (filename)")}),

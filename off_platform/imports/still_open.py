@@ -1,6 +1,6 @@
-"""What is still open in quarantine over all imports, and which import settled the rest.
+"""Open records in quarantine over all imports, and the imports that settled the others.
 
-That follows from the view `products_quarantined` of the lake; nothing is stored.
+They come from the lake's view `products_quarantined`; nothing is stored.
 """
 
 from typing import TYPE_CHECKING, NamedTuple
@@ -11,18 +11,18 @@ from off_platform.storage.sql import literal
 if TYPE_CHECKING:
     import duckdb
 
-# Of older imports, in the UI.
+# Number of older imports shown in the UI.
 MOST_SHOWN = 50
 
 
 class State(NamedTuple):
-    """The records of one import in quarantine.
+    """The quarantined records of one import, by status.
 
     Attributes:
         key: the import.
-        open: no newer import has these products.
-        settled: a newer import accepted them.
-        superseded: newer imports have them, but in quarantine too.
+        open: records whose products are not in a newer import.
+        settled: records that a newer import accepted.
+        superseded: records that newer imports have in quarantine, too.
         by: the newer imports.
     """
 
@@ -48,9 +48,9 @@ def states(connection: "duckdb.DuckDBPyConnection", rows: str, where: str = "tru
     """The states of imports that have records in quarantine, by import.
 
     Args:
-        connection: that reads the lake.
+        connection: DuckDB that can read the lake.
         rows: SQL for the rows of the view `products_quarantined`.
-        where: SQL; imports of which no row fulfils it are left out.
+        where: SQL condition; imports without a matching row are omitted.
     """
     found = connection.execute(f"""
         SELECT "import", {", ".join(map(_count_of, (OPEN, SETTLED, SUPERSEDED)))},

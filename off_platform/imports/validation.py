@@ -1,7 +1,7 @@
-"""A file that somebody hands in -> accepted records, quarantined records, findings.
+"""Validates an import: accepted records, quarantined records, findings.
 
-The flow alone: formats are read in `readers/`, records in `records/`; the tables are written in
-`whole_file/staging.py`. Memory does not grow with the file.
+Only the flow: `readers/` reads formats, `records/` interprets records, `whole_file/staging.py`
+writes the tables. Memory does not grow with the file.
 """
 
 import time
@@ -39,9 +39,9 @@ from off_platform.storage.progress import Display, Tally
 from off_platform.storage.threads import cores, in_order
 
 BATCH_ROWS = 10_000
-# What reads and what writes are threads of their own, which more would wait for.
+# Reading and writing have their own threads, for which more threads would wait.
 MOST_THREADS = 4
-# Refused for these, a file can still be looked at for what spoilt it.
+# A file refused for these can still be examined for the cause.
 SURVEYED_ANYWAY = ("not_utf8", "no_identifier_column")
 
 
@@ -59,17 +59,17 @@ def validate_import(
 
     Args:
         path: the file, or a folder of files.
-        into: a folder that is there; `accepted.parquet`, `quarantined.parquet` and
-            `findings.parquet` are put there, whatever the verdict.
-        now: Unix seconds, for timestamps in the future; the clock's by default.
+        into: an existing folder, which receives `accepted.parquet`, `quarantined.parquet` and
+            `findings.parquet`, for every verdict.
+        now: Unix seconds, for timestamps in the future; by default from the clock.
         display: where progress is shown.
-        beside: what was found of the whole import before, such as files that were not kept.
-        sha256: of it, where that is known; see `sha256_of`.
+        beside: earlier findings on the whole import, such as files that were not stored.
+        sha256: its SHA-256, if known; see `sha256_of`.
         threads: that check batches; by default one per core, up to 4. The tables do not depend on
             it.
 
     Returns:
-        The verdict. That a file cannot be read is one, too.
+        The verdict, also for an unreadable file.
     """
     began = time.monotonic()
     explanation = Explanation(int(time.time() if now is None else now))
@@ -82,7 +82,7 @@ def validate_import(
 
 
 class Validation:
-    """One import on its way: read, looked at record by record, settled as a whole."""
+    """One import in progress: read, checked by record, completed as a whole."""
 
     def __init__(
         self,
@@ -93,7 +93,7 @@ class Validation:
         display: Display | None = None,
         threads: int | None = None,
     ) -> None:
-        """Takes the file or folder, where its tables are made, and what texts are checked with."""
+        """Takes the file or folder, the folder of its tables, and the checks of texts."""
         self._path, self._staging, self._connection = path, staging, connection
         self._explanation, self._display = explanation, display
         self._threads = threads or min(cores(), MOST_THREADS)
@@ -101,14 +101,13 @@ class Validation:
         self._columns, self._surveys = Columns(), Surveys()
 
     def run(self, sha256: str | None = None) -> Verdict:
-        """Makes the tables, whatever the verdict; see `validate_import`."""
+        """Builds the tables, for every verdict; see `validate_import`."""
         try:
             sha256 = sha256 or sha256_of(self._path)
             reader = self._read_all(sha256)
             damaged = self._surveys.damaged(self._columns)
             if damaged:
-                # What all codes together tell is known only now: they are looked at again, as
-                # damaged.
+                # Damage to all codes is only known now: they are checked again, as damaged.
                 self._verdict = Verdict(reader.source)
                 self._explanation = replace(self._explanation, damaged=damaged)
                 reader = self._read_all(sha256)
@@ -118,7 +117,7 @@ class Validation:
         return self._verdict
 
     def _read_all(self, sha256: str) -> Reader:
-        """The reader, after every record was checked and written."""
+        """Checks and writes every record; returns the reader."""
         reader = open_whole(self._path, self._staging.folder, sha256)
         self._verdict.source = reader.source
         self._columns, self._surveys = columns_of(reader), Surveys()
@@ -129,25 +128,25 @@ class Validation:
                 tally.done += checked.rows
                 if self._display:
                     self._display.show(tally)
-        # A file of nothing but rows that cannot be read has no batch.
+        # A file with only unreadable rows has no batch.
         demand_identifier(self._columns)
         return reader
 
     def _parts(self, reader: Reader) -> "Generator[_Part]":
-        """The batches of the file; what depends on the batches before is done here."""
+        """The batches of the file; work that depends on earlier batches is done here."""
         columns = self._columns
         with closing(read_ahead(reader, BATCH_ROWS)) as read:
             for batch, found in read:
                 if batch is not None:
                     self._columns.meet(batch.columns)
                     demand_identifier(self._columns, [each for each in found if each.row is None])
-                    # Of JSON, later batches may have more columns.
+                    # In JSON, later batches may have more columns.
                     columns = self._columns.as_met()
                     self._surveys.add(batch, columns)
                 yield _Part(batch, found, reader.source, columns, self._explanation)
 
     def _write(self, checked: "_Checked", source: SourceFile) -> None:
-        """A batch: accepted records, quarantined records and findings."""
+        """Writes a batch: accepted records, quarantined records and findings."""
         if checked.tables is None:
             self._write_lost_rows(checked.lost, source)
             return
@@ -161,7 +160,7 @@ class Validation:
             self._verdict.counts[counted["values"]] += counted["counts"]
 
     def _write_lost_rows(self, found: list[Found], source: SourceFile) -> None:
-        """Rows that could not be read as records at all; they are quarantined, too."""
+        """Writes rows that could not be read as records; they are quarantined, too."""
         lost: dict[int, list[str]] = {}
         for each in found:
             self._verdict.counts[each.rule] += 1
@@ -174,8 +173,8 @@ class Validation:
         )
 
     def _settle(self, reader: Reader) -> None:
-        """What shows only once all records were seen: duplicates, and damage of the whole file."""
-        # Arrow keeps what the batches took; DuckDB has a memory of its own, and needs it now.
+        """Completes the tables with duplicates and damage of the whole file."""
+        # Arrow caches the memory of the batches; DuckDB has its own, and needs it now.
         pa.default_memory_pool().release_unused()
         staging, verdict, connection = self._staging, self._verdict, self._connection
         pictures = pictures_found(self._path, staging, connection)
@@ -194,10 +193,10 @@ class Validation:
             verdict.accepted, verdict.quarantined = staging.sizes()
 
     def _refuse(self, error: UnreadableError) -> None:
-        """A file of which no record can be read; what is known about it is still reported."""
+        """Handles a file without readable records; other findings on it are still reported."""
         found, verdict, staging = error.found, self._verdict, self._staging
         verdict.refused, verdict.accepted, verdict.quarantined = found, 0, 0
-        # Of a folder, the file that is meant; damage across its files is not looked for.
+        # In a folder, the unreadable file; damage across files is not searched for.
         file = error.file or self._path
         of_file = [found, *error.beside, *_damage_anyway(file, found, staging.folder)]
         beside = [*staging.beside, *not_read(self._path)]
@@ -211,14 +210,14 @@ class Validation:
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """A batch, or the end of the file, with all that checking it depends on.
+    """A batch, or the end of the file, with everything that checking it needs.
 
     Attributes:
         batch: None at the end.
-        found: what the reader found since the batch before.
-        source: of the file.
-        columns: as they were met up to this batch.
-        explanation: with what texts are checked.
+        found: the reader's findings since the previous batch.
+        source: facts about the file.
+        columns: the columns up to this batch.
+        explanation: the checks of texts.
     """
 
     batch: Batch | None
@@ -230,13 +229,13 @@ class _Part:
 
 @dataclass(frozen=True, slots=True)
 class _Checked:
-    """What became of a part.
+    """A checked part.
 
     Attributes:
-        lost: what was found of rows that are no records.
+        lost: findings on rows that are not records.
         tables: accepted records, quarantined records and findings; None without records.
         products: row and product of every record.
-        rows: how many records there are.
+        rows: number of records.
     """
 
     lost: list[Found]
@@ -265,7 +264,7 @@ def _check(part: _Part) -> _Checked:
 
 
 def _lost(rows: dict[int, list[str]]) -> pa.Table:
-    """Rows without a record, as the quarantine has them, each with the rules that it breaks."""
+    """Rows without a record for the quarantine, each with the rules that it breaks."""
     return pa.table(
         [
             pa.array(list(rows), pa.int64()),
@@ -279,9 +278,9 @@ def _lost(rows: dict[int, list[str]]) -> pa.Table:
 
 
 def _damage_anyway(path: Path, refused: Found, folder: Path) -> list[Found]:
-    """Whole-file damage in the column that was meant as identifier, whatever else is wrong.
+    """Whole-file damage in the intended identifier column, in a file refused for another reason.
 
-    The German Excel that turned 368 of 397 barcodes into 7,6223E+12 wrote invalid UTF-8 besides.
+    The German Excel that turned 368 of 397 barcodes into 7,6223E+12 also wrote invalid UTF-8.
     """
     if refused.rule not in SURVEYED_ANYWAY:
         return []
@@ -299,6 +298,6 @@ def _damage_anyway(path: Path, refused: Found, folder: Path) -> list[Found]:
             if survey.column in batch.columns:
                 survey.add(batch.columns[survey.column])
     except UnreadableError:
-        # What it is refused for has been said.
+        # The reason for the refusal has been reported.
         return []
     return survey.found() if survey else []

@@ -1,4 +1,4 @@
-"""Clients of AWS for what obstore has no call, signed by the ordinary AWS chain."""
+"""AWS clients for calls that obstore lacks, signed with the standard AWS chain."""
 
 from typing import Any
 
@@ -16,13 +16,13 @@ def client(
     attempts: int = 2,
     seconds: float = 60,
 ) -> Any:
-    """A client, which threads may share; it takes 0.1 s to make.
+    """A client, which threads may share; creating it takes 0.1 s.
 
     Args:
         service: its name in boto3.
         region: of the service.
-        endpoint: another than that of AWS.
-        attempts: for each request; more than one repeats what got no answer.
+        endpoint: a custom endpoint.
+        attempts: per request; more than one retries requests without an answer.
         seconds: to wait for an answer.
     """
     config = Config(

@@ -1,9 +1,9 @@
-"""What DuckDB reads of a bucket, in few requests: an fsspec file system over one open store.
+"""A bucket's files for DuckDB, in few requests: an fsspec file system over one open store.
 
-DuckDB's own extension for S3 would have to be fetched from its makers. obstore's file system asks
-for an object's size up to four times whenever a file is opened: of 2,263 requests of one small
-month, 1,564 were HEADs. Here one request looks whether a file changed and brings its end, which is
-all of a small file and the footer of a large one. Writing is `folders.py`.
+DuckDB's S3 extension would have to be downloaded. obstore's file system requests an object's size
+up to four times per opening: of 2,263 requests of one small month, 1,564 were HEADs. Here one
+request detects changes and returns the end of a file, which is all of a small one and the footer of
+a large one. `folders.py` writes.
 """
 
 import io
@@ -23,11 +23,11 @@ if TYPE_CHECKING:
     from obstore import GetOptions, ObjectMeta
     from obstore.store import ObjectStore
 
-# A whole small table, or the footer of a large one.
+# Enough for a small table, or the footer of a large one.
 END_BYTES = 2**20
-# Of all ends that are kept, for one connection.
+# Total of the cached ends, per connection.
 KEPT_BYTES = 32 * 2**20
-# DuckDB asks for column chunks; what is behind a small one is read with it.
+# DuckDB reads column chunks; bytes after a small one are read with it.
 BLOCK_BYTES = 2**20
 _MAGIC = re.compile(r"[*?\[]")
 
@@ -38,7 +38,7 @@ class ReplacedError(OSError):
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """An object as it was when it was last asked for; `end` are its last bytes, if kept."""
+    """An object's state at the last request; `end` are its last bytes, if cached."""
 
     size: int
     etag: str | None
@@ -47,10 +47,10 @@ class Known:
 
 
 class BucketFiles(AbstractFileSystem):  # type: ignore[misc]
-    """Files of one bucket, to be read; what a query found is looked at again by the next."""
+    """Read-only files of one bucket; each query checks again whether they changed."""
 
     protocol = "s3"
-    # Two lakes at two servers may have buckets of one name.
+    # Two servers may have buckets of the same name.
     cachable = False
 
     def __init__(self, store: "ObjectStore", bucket: str) -> None:
@@ -63,7 +63,7 @@ class BucketFiles(AbstractFileSystem):  # type: ignore[misc]
     def glob(self, path: str, **_: Any) -> list[str]:
         """The paths that match a pattern, sorted; called once for each file of a query.
 
-        One star is listed folder by folder, two stars by one listing of all that is below.
+        One star lists folder by folder, two stars use one recursive listing.
         """
         key = self._key(path)
         if not _MAGIC.search(key):
@@ -80,7 +80,7 @@ class BucketFiles(AbstractFileSystem):  # type: ignore[misc]
         return {"name": self._path(self._key(path)), "size": known.size, "type": "file"}
 
     def modified(self, path: str) -> datetime:
-        """When an object was written."""
+        """Time at which an object was written."""
         return self._of(path).modified
 
     def _open(self, path: str, mode: str = "rb", **_: Any) -> "_File":
@@ -88,7 +88,7 @@ class BucketFiles(AbstractFileSystem):  # type: ignore[misc]
             raise ValueError("files of a bucket are only read here")
         key, known = self._key(path), self._of(path)
         if known.size <= END_BYTES and not known.end:
-            # It was listed: all of it comes now, and stays for the next opening.
+            # It was listed only: it is read now and cached for the next opening.
             known = self._looked_at(key) or known
         return _File(self._store, key, known)
 
@@ -124,7 +124,7 @@ class BucketFiles(AbstractFileSystem):  # type: ignore[misc]
             yield each["path"]
 
     def _looked_at(self, key: str) -> Known | None:
-        """An object as it is now, with its end; None when there is none."""
+        """An object's current state, with its end; None if it does not exist."""
         before = self._known.get(key)
         options: GetOptions = {"range": {"suffix": END_BYTES}}
         if before and before.end and before.etag:
@@ -138,7 +138,7 @@ class BucketFiles(AbstractFileSystem):  # type: ignore[misc]
             self._forget(key)
             return None
         except exceptions.GenericError:
-            # Nothing has no last bytes (416).
+            # An empty object has no last bytes (416).
             meta = self._store.head(key)
             if meta["size"]:
                 raise
@@ -172,15 +172,15 @@ def _known(meta: "ObjectMeta", end: bytes) -> Known:
 
 
 class _Position(threading.local):
-    """Where a thread is in a file."""
+    """A thread's position in a file."""
 
     at = 0
 
 
 class _File(io.RawIOBase):
-    """One object from its first byte to its last, of one version.
+    """One version of an object as a file.
 
-    Several threads of DuckDB share it: each seeks and then reads, so that each has its own place.
+    DuckDB's threads share it, and each seeks and then reads, so each has its own position.
     """
 
     def __init__(self, store: "ObjectStore", key: str, known: Known) -> None:
@@ -228,5 +228,5 @@ class _File(io.RawIOBase):
             return self._store.get(self._key, options=options).bytes().to_bytes()
         except exceptions.PreconditionError:
             raise ReplacedError(
-                f"{self._key} was replaced while it was read; run the same again."
+                f"{self._key} was replaced while it was read; run the command again."
             ) from None

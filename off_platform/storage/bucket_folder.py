@@ -12,7 +12,7 @@ from off_platform.storage.folders import Folder
 
 
 class BucketFolder(Folder):
-    """A prefix of a bucket: a PUT is one step, a move is a copy on the server."""
+    """A prefix of a bucket: a PUT is atomic, a move is a copy on the server."""
 
     def __init__(
         self,
@@ -30,7 +30,7 @@ class BucketFolder(Folder):
 
     @contextmanager
     def scratch(self) -> Iterator[Path]:
-        """See `Folder.scratch`; what killed runs left in the bucket is removed first."""
+        """See `Folder.scratch`; remains of killed runs in the bucket are removed first."""
         sweep, self._sweep = self._sweep, None
         if sweep:
             sweep()
@@ -41,7 +41,7 @@ class BucketFolder(Folder):
         """See `Folder.settle`; a bucket answers once an object is durable."""
 
     def place(self, made: Path, name: str) -> None:
-        """See `Folder.place`; puts files one by one, then deletes what else was there."""
+        """See `Folder.place`; puts files one by one, then deletes other files."""
         if made.is_file():
             files = {name: made}
         else:
@@ -98,7 +98,7 @@ class BucketFolder(Folder):
         key = self._key(name)
         if length is None:
             return obstore.get(self._store, key).bytes().to_bytes()[offset:]
-        # An empty range, or one behind the end, is an error in a bucket and not on disk.
+        # An empty range, or one after the end, is an error in a bucket but not on disk.
         try:
             if length > 0:
                 return obstore.get_range(self._store, key, start=offset, length=length).to_bytes()

@@ -1,7 +1,7 @@
-"""Checks of an object that was uploaded in parts: by its ETag, and by S3's own checksums.
+"""Verifies objects that were uploaded in parts: by ETag, and by S3's checksums.
 
-The ETag is the MD5 of the MD5s of the parts, so it can be compared where the size of the parts is
-a usual one. ETags that are MD5s are checked by `fetch.py`.
+The ETag is the MD5 of the MD5s of the parts, so it can be compared if the parts have a usual size.
+ETags that are MD5s are checked by `fetch.py`.
 """
 
 import base64
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from obstore.store import ObjectStore
 
 PARTS_ETAG = re.compile(r'"?([0-9a-f]{32})-([0-9]{1,5})"?')
-# Sizes of parts, MiB, of the usual programs; 8 is that of the AWS CLI and boto3.
+# Part sizes in MiB of common programs; 8 is that of the AWS CLI and boto3.
 USUAL_PARTS = (8, 5, 16, 10, 15, 64, 32, 50, 100, 128, 25, 20, 6, 7, 12, 24, 256, 250, 500, 512)
 HEAD_SECONDS = 30
 _BLOCK_BYTES = 2**20
@@ -54,28 +54,28 @@ def _etag_of(file: BinaryIO, part: int, count: int) -> str:
 
 
 def checksum_holds(store: "ObjectStore", key: str, file: BinaryIO, etag: str | None) -> bool | None:
-    """Whether bytes have the checksum that S3 stores of the whole object; takes one request.
+    """Whether bytes have the checksum that S3 stores for the whole object; takes one request.
 
-    None if the store reports none that can be compared: none, one of the parts only, or CRC32C and
-    CRC64NVME, which no library here computes.
+    None if there is no comparable one: only of the parts, or CRC32C and CRC64NVME, which no library
+    here computes.
 
     Args:
         store: a bucket, or a plain HTTP address of one.
         key: of the object.
         file: the bytes.
-        etag: of the object as it was read; if it differs now, the object was replaced.
+        etag: of the object when it was read; if it differs now, the object was replaced.
     """
     headers = _head(store, key)
     if headers.get("etag", "").strip('"') != (etag or "").strip('"'):
         return None
     for name, compute in _COMPUTED.items():
-        promised = headers.get(f"x-amz-checksum-{name}", "")
+        expected = headers.get(f"x-amz-checksum-{name}", "")
         with suppress(binascii.Error):
             # A checksum of checksums ends in a dash and a number.
-            if promised and "-" not in promised:
+            if expected and "-" not in expected:
                 file.seek(0)
                 blocks = iter(lambda: file.read(_BLOCK_BYTES), b"")
-                return compute(blocks) == base64.b64decode(promised, validate=True)
+                return compute(blocks) == base64.b64decode(expected, validate=True)
     return None
 
 
@@ -100,7 +100,7 @@ _COMPUTED = {"sha256": _hashed("sha256"), "sha1": _hashed("sha1"), "crc32": _crc
 
 
 def _head(store: "ObjectStore", key: str) -> dict[str, str]:
-    """The headers of an object, checksums among them, by name in lower case."""
+    """The headers of an object, including checksums, by lowercase name."""
     if isinstance(store, HTTPStore):
         return _head_at(f"{store.url.rstrip('/')}/{quote(key)}")
     if not isinstance(store, S3Store):

@@ -1,6 +1,6 @@
-"""Which Parquet file of a lake is damaged, once reading the lake has failed.
+"""Finds the damaged Parquet file after reading the lake has failed.
 
-The reaction is left to the caller.
+The caller handles it.
 """
 
 from collections.abc import Iterator
@@ -21,15 +21,14 @@ _PARQUET = ".parquet"
 def damage_behind(
     error: Exception, root: "Folder", names: list[str], connection: duckdb.DuckDBPyConnection
 ) -> DamagedFileError | None:
-    """The damaged file that an error of DuckDB or Arrow came from; None if all can be opened.
+    """The damaged file that caused an error of DuckDB or Arrow; None if all can be opened.
 
-    Errors of damaged pages name their file; some of damaged footers do not, so the footer of each
-    file is read.
+    Errors of damaged pages name the file; some of damaged footers do not, so each footer is read.
 
     Args:
         error: raised while reading the lake.
         root: of the lake.
-        names: of the files in question; those that are not Parquet are ignored.
+        names: of the candidate files; files other than Parquet are ignored.
         connection: DuckDB that can read the lake.
     """
     files = [name for name in names if name.endswith(_PARQUET)]
@@ -42,7 +41,7 @@ def damage_behind(
 def _unopened(
     root: "Folder", names: list[str], connection: duckdb.DuckDBPyConnection
 ) -> Iterator[tuple[str, str]]:
-    """The files whose footer cannot be read, and what DuckDB says of each."""
+    """The files with unreadable footers, each with DuckDB's error."""
     for name in names:
         query = f"FROM parquet_file_metadata({literal(root.address(name))})"
         try:

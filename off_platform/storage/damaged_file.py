@@ -1,4 +1,4 @@
-"""The error for a file of the lake that is damaged; how it is found is `damage.py`."""
+"""The error for a damaged file of the lake; `damage.py` finds it."""
 
 
 class DamagedFileError(ValueError):

@@ -1,4 +1,4 @@
-"""One large object to a file: resumed where it was cut, never joined from two versions.
+"""Downloads one large object to a file: resumable, never joined from two versions.
 
 Many small objects are fetched by `transfer.py`.
 """
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from obstore.store import ObjectStore
 
 CHUNK_BYTES = 4 * 2**20
-# At a list that is missing.
+# While a list is missing.
 LOOKS = 8
 FIRST_WAIT = 1.0
 LONGEST_WAIT = 60.0
@@ -42,7 +42,7 @@ class GoneError(DownloadError):
 
 @dataclass(frozen=True)
 class Seen:
-    """What the store reports of an object."""
+    """The store's facts about an object."""
 
     key: str
     etag: str | None
@@ -62,9 +62,9 @@ def look(store: "ObjectStore", key: str) -> Seen:
 
 
 def look_patiently(source: Source, key: str, attempts: int, say: Callable[[str], object]) -> Seen:
-    """`look`, retried while the object is missing: upstream replaces its list now and then.
+    """`look`, retried while the object is missing: upstream replaces its list occasionally.
 
-    Delays double from 1 s to 60 s, so that eight attempts take two minutes. A folder is looked at
+    Delays double from 1 s to 60 s, so that eight attempts take two minutes. A folder is checked
     once, as missing files do not appear there by themselves.
     """
     store = source.store
@@ -90,10 +90,10 @@ def download(
     attempts: int = 6,
     display: Display | None = None,
 ) -> Seen:
-    """Fetches an object into a file, which is placed only once it is complete.
+    """Downloads an object to a file, which is placed only once it is complete.
 
-    What arrived before a cut, or before a process died, is kept beside the destination; the
-    download resumes there with `If-Match`. If the object has changed, it starts again.
+    Bytes from before an interruption are kept next to the destination; the download resumes there
+    with `If-Match`. If the object has changed, it starts again.
 
     Raises:
         GoneError: it is missing or refused.
@@ -113,8 +113,8 @@ def download(
         except GoneError:
             raise
         except DownloadError:
-            # A request ends at its timeout even while it transfers: on a slow line a large
-            # object takes many requests, each of which brings a piece.
+            # A request ends at its timeout even while it transfers: on a slow line a large object
+            # takes many requests, one per piece.
             failures = 0 if _length(part) > before else failures + 1
             if failures == attempts:
                 raise
@@ -146,7 +146,7 @@ def _continue(
         return _continue(store, key, part, tally, display)
     seen = _seen(key, found.meta)
     if not options:
-        # Delete the part of another version before writing the note that would name it this one.
+        # Delete the part of another version before writing the note that would label it this one.
         _forget(part)
         _note_of(part).write_text(json.dumps({"etag": seen.etag, "bytes": seen.bytes}))
     tally.total = seen.bytes
@@ -187,25 +187,25 @@ def _forget(part: Path) -> None:
 
 
 def _demand_whole(part: Path, seen: Seen, damaged: set[str], store: "ObjectStore") -> None:
-    """Length, MD5 where the ETag is one, and S3's checksum where it is one of parts.
+    """Checks the length, the MD5 if the ETag is one, and S3's checksum if it was uploaded in parts.
 
-    Under SSE-KMS and SSE-C an ETag of 32 digits is not an MD5: two downloads that agree are
-    assumed to be the object. Whether it is damaged shows in its content.
+    Under SSE-KMS and SSE-C an ETag of 32 digits is not an MD5: two equal downloads are assumed to
+    be the object. Damage shows in its content.
 
     Args:
         part: the downloaded file.
         seen: what the store reports of it.
         damaged: MD5s of earlier downloads that differ from the expected one; this one is added.
-        store: that it came from.
+        store: the object's store.
     """
     if part.stat().st_size != seen.bytes:
         _forget(part)
-        raise DownloadError(f"{seen.key} came with another length than promised.")
-    promised = MD5_ETAG.fullmatch(seen.etag or "")
-    if promised and promised[1] != (md5 := md5_of(part)) and md5 not in damaged:
+        raise DownloadError(f"{seen.key} has another length than announced.")
+    expected = MD5_ETAG.fullmatch(seen.etag or "")
+    if expected and expected[1] != (md5 := md5_of(part)) and md5 not in damaged:
         damaged.add(md5)
         _forget(part)
-        raise DownloadError(f"{seen.key} came damaged: its MD5 is not the one its ETag promises.")
+        raise DownloadError(f"{seen.key} is damaged: its MD5 is not that of its ETag.")
     if PARTS_ETAG.fullmatch(seen.etag or ""):
         with part.open("rb") as file:
             whole = parts_hold(file, seen.bytes, seen.etag) or checksum_holds(
@@ -213,7 +213,7 @@ def _demand_whole(part: Path, seen: Seen, damaged: set[str], store: "ObjectStore
             )
         if whole is False:
             _forget(part)
-            raise DownloadError(f"{seen.key} came damaged: {OTHER_CHECKSUM}.")
+            raise DownloadError(f"{seen.key} is damaged: {OTHER_CHECKSUM}.")
 
 
 def md5_of(path: Path) -> str:
@@ -228,7 +228,7 @@ def _seen(key: str, meta: "ObjectMeta") -> Seen:
 
 @contextmanager
 def _errors_in_words(key: str) -> Iterator[None]:
-    """Turns errors of the store into messages; passes on what a changed object raises."""
+    """Turns errors of the store into messages, except those of a changed object."""
     try:
         yield
     except FileNotFoundError as error:

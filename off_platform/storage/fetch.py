@@ -1,6 +1,7 @@
-"""One object: retried until it is complete or cannot be had; many at once are in `transfer.py`.
+"""Fetches one object, with retries until it is complete or unavailable.
 
-Length and MD5 are compared here. Whether an object is complete is decided by the caller's check.
+Length and MD5 are compared here; the caller's check decides whether the content is complete.
+`transfer.py` fetches many.
 """
 
 import hashlib
@@ -33,14 +34,14 @@ Facts = TypeVar("Facts")
 # encrypted under SSE-KMS or SSE-C (it has 32 digits there too).
 MD5_ETAG = re.compile(r'"?([0-9a-f]{32})"?')
 
-# An object fails after this many times its attempts ended in a 503.
+# An object fails after this many times its attempts with a 503.
 PATIENCE = 10
 # A server that answers only 503 for this many seconds is not busy but down.
 LONGEST_BURST = 600.0
 # This many failures before any success mean that the store is unreachable.
 AWAY_AFTER = 50
-# Objects of which two whole reads agree with each other and not with their ETag, before a store in
-# which no ETag was the MD5 counts as one whose ETags are none. One or two may be damaged in it.
+# Number of objects whose reads agree with each other but not with their ETag, after which a store
+# without a matching ETag is assumed to have none that are MD5s. One or two may be damaged.
 DISAGREEING = 3
 OTHER_CHECKSUM = "the checksum is not the one that the store keeps"
 FIRST_WAIT = 0.1
@@ -51,7 +52,7 @@ LONGEST_WAIT = 20.0
 class Limits:
     """Limits of a transfer: concurrent requests, attempts per object, bytes of an object.
 
-    The largest photos of the bucket have some 10 MB; 64 MiB keep a wrong object out of memory.
+    The largest photos of the bucket have about 10 MB; 64 MiB keeps wrong objects out of memory.
     """
 
     concurrency: int = 64
@@ -59,7 +60,7 @@ class Limits:
     object_bytes: int = 64 * 2**20
 
 
-class Came(NamedTuple):
+class Received(NamedTuple):
     """An object as received, with the expected length and MD5."""
 
     data: bytes
@@ -74,17 +75,17 @@ class Wanted(Generic[Tag, Facts]):
 
     Attributes:
         key: in the store.
-        tag: anything the caller needs in the outcome.
-        check: gives what is wrong with the bytes (None if complete) and facts for the outcome.
+        tag: any value for the caller, returned in the outcome.
+        check: returns the problem of the bytes (None if complete) and facts for the outcome.
         etag: of the existing copy; unchanged objects are not sent again.
-        known: the object as received before; the store is not asked for it.
+        known: the object from elsewhere; it is not requested from the store.
     """
 
     key: str
     tag: Tag
     check: Callable[[bytes], tuple[str | None, Facts]]
     etag: str | None = None
-    known: Came | None = None
+    known: Received | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,9 +118,9 @@ class _OtherChecksumError(_PassingError):
 class _OtherMd5Error(_PassingError):
     """The bytes do not have the MD5 of the ETag, if the ETag is one."""
 
-    def __init__(self, came: Came, promised: str) -> None:
-        super().__init__(f"MD5 {came.md5} is not the {promised} that the ETag promises")
-        self.came = came
+    def __init__(self, received: Received, expected: str) -> None:
+        super().__init__(f"MD5 {received.md5} is not the {expected} of the ETag")
+        self.received = received
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,10 +139,10 @@ class Bounds:
 
 
 class Streak:
-    """The state of the store as all threads have seen it.
+    """The state of the store, shared by all threads.
 
     Attributes:
-        failed: objects that failed while none had arrived.
+        failed: objects that failed before any arrived.
         store_was_there: whether any arrived.
         quickest: seconds of the quickest answer.
         etag_was_md5: whether any object had its ETag as MD5.
@@ -149,7 +150,7 @@ class Streak:
     """
 
     def __init__(self) -> None:
-        """Starts with nothing known."""
+        """Starts without information."""
         self.failed = 0
         self.store_was_there = False
         self.quickest = math.inf
@@ -165,16 +166,16 @@ class Streak:
         return not self.etag_was_md5 and self.disagreeing >= DISAGREEING
 
     def tries(self, attempts: int) -> int:
-        """Attempts per object: one is enough to see that a store is still unreachable.
+        """Attempts per object: one is enough while the store is unreachable.
 
         With all attempts and their waits, a batch would take minutes to fail. A store that has
-        answered is expected back: with single attempts, an outage of seconds would lose all
+        answered before is expected back: with single attempts, an outage of seconds would lose all
         objects requested in that time.
         """
         return attempts if self.store_was_there or self.failed < AWAY_AFTER else 1
 
     def add(self, *, failed: bool) -> None:
-        """Notes an outcome. Updates of threads may be lost, as the count is only a hint."""
+        """Records an outcome. Concurrent updates may be lost, as the count is only a hint."""
         if failed:
             self.failed += 1
         else:
@@ -189,9 +190,9 @@ class _Rereads:
         self._seen: set[tuple[str, str | None]] = set()
         self._counted = False
 
-    def agree(self, came: Came) -> bool:
+    def agree(self, received: Received) -> bool:
         """Whether another read gave the same bytes, in a store whose ETags are not MD5s."""
-        read = (came.md5, came.etag)
+        read = (received.md5, received.etag)
         if read not in self._seen:
             self._seen.add(read)
             return False
@@ -203,11 +204,11 @@ class _Rereads:
 
 def fetch(
     store: "ObjectStore", wanted: Wanted[Tag, Facts], bounds: Bounds
-) -> Came | Outcome[Tag, Facts]:
+) -> Received | Outcome[Tag, Facts]:
     """Retries until there is an outcome, the attempts are used up, or the transfer has ended.
 
-    An object with the expected MD5 is returned unchecked, for `looked_at`; so is one of which two
-    reads agree, in a store whose ETags are not MD5s (`Streak.etags_are_no_md5`).
+    An object with the expected MD5 is returned unchecked, for `looked_at`; so is one with two equal
+    reads, in a store whose ETags are not MD5s (`Streak.etags_are_no_md5`).
     """
     limits, throttle = bounds.limits, bounds.throttle
     reason, failures, refusals = "", 0, 0
@@ -219,7 +220,7 @@ def fetch(
         try:
             found = _judge(store, wanted, bounds)
         except _SlowDownError as error:
-            # A burst is left to the throttle; one of minutes must not use up the attempts.
+            # The throttle handles a burst; one of minutes must not use up the attempts.
             throttle.slow_down(grant)
             reason, refusals = str(error), refusals + 1
             if throttle.refused_seconds > LONGEST_BURST:
@@ -228,8 +229,8 @@ def fetch(
         except _PassingError as error:
             throttle.leave(grant)
             reason, failures = str(error), failures + 1
-            if isinstance(error, _OtherMd5Error) and rereads.agree(error.came):
-                return error.came
+            if isinstance(error, _OtherMd5Error) and rereads.agree(error.received):
+                return error.received
             if failures < bounds.streak.tries(limits.attempts):
                 throttle.rest(_wait_before(failures))
         except BaseException:
@@ -243,8 +244,8 @@ def fetch(
     return _ended(wanted, status, f"{reason} ({failures + refusals} tries)")
 
 
-def without_asking(wanted: Wanted[Tag, Facts], known: Came) -> Came | Outcome[Tag, Facts]:
-    """The outcome of an object that is known, without a request."""
+def without_asking(wanted: Wanted[Tag, Facts], known: Received) -> Received | Outcome[Tag, Facts]:
+    """The outcome of a known object, without a request."""
     if wanted.etag is not None and wanted.etag == known.etag:
         return _ended(wanted, "unchanged", None)
     return known
@@ -257,7 +258,7 @@ def _wait_before(attempt: int) -> float:
 
 def _judge(
     store: "ObjectStore", wanted: Wanted[Tag, Facts], bounds: Bounds
-) -> Came | Outcome[Tag, Facts]:
+) -> Received | Outcome[Tag, Facts]:
     """One attempt: reads, compares length and MD5; without an MD5, checks the content."""
     asked = time.monotonic()
     read = _read(store, wanted, bounds.limits)
@@ -267,32 +268,32 @@ def _judge(
     data, meta = read
     md5 = md5_hex(data)
     if len(data) != meta["size"]:
-        raise _PassingError(f"{len(data):,} bytes came where {meta['size']:,} were promised")
-    came = Came(data, md5, meta["e_tag"], meta["last_modified"])
-    promised = MD5_ETAG.fullmatch(meta["e_tag"] or "")
-    if promised and promised[1] != md5:
-        raise _OtherMd5Error(came, promised[1])
-    if promised:
+        raise _PassingError(f"{len(data):,} bytes arrived of {meta['size']:,}")
+    received = Received(data, md5, meta["e_tag"], meta["last_modified"])
+    expected = MD5_ETAG.fullmatch(meta["e_tag"] or "")
+    if expected and expected[1] != md5:
+        raise _OtherMd5Error(received, expected[1])
+    if expected:
         bounds.streak.etag_was_md5 = True
-        return came
-    compared = _compared(store, wanted.key, came)
+        return received
+    compared = _compared(store, wanted.key, received)
     if compared is False:
         raise _OtherChecksumError(OTHER_CHECKSUM)
-    outcome = looked_at(wanted, came)
-    doubtful = outcome.reason or (compared is None and PARTS_ETAG.fullmatch(came.etag or ""))
+    outcome = looked_at(wanted, received)
+    doubtful = outcome.reason or (compared is None and PARTS_ETAG.fullmatch(received.etag or ""))
     if doubtful and _reads_otherwise_again(store, wanted.key, data):
         raise _PassingError(outcome.reason or "another read brought other bytes")
     return outcome
 
 
-def _compared(store: "ObjectStore", key: str, came: Came) -> bool | None:
+def _compared(store: "ObjectStore", key: str, received: Received) -> bool | None:
     """Whether an object that was uploaded in parts is intact; None if that is unknown."""
-    if not PARTS_ETAG.fullmatch(came.etag or ""):
+    if not PARTS_ETAG.fullmatch(received.etag or ""):
         return None
-    file = in_memory(came.data)
-    if parts_hold(file, len(came.data), came.etag):
+    file = in_memory(received.data)
+    if parts_hold(file, len(received.data), received.etag):
         return True
-    return checksum_holds(store, key, file, came.etag)
+    return checksum_holds(store, key, file, received.etag)
 
 
 def md5_hex(data: bytes) -> str:
@@ -300,19 +301,19 @@ def md5_hex(data: bytes) -> str:
     return hashlib.md5(data, usedforsecurity=False).hexdigest()
 
 
-def looked_at(wanted: Wanted[Tag, Facts], came: Came) -> Outcome[Tag, Facts]:
-    """The caller's check on an object that arrived as it is in the store."""
-    problem, facts = wanted.check(came.data)
+def looked_at(wanted: Wanted[Tag, Facts], received: Received) -> Outcome[Tag, Facts]:
+    """Runs the caller's check on an object with verified bytes."""
+    problem, facts = wanted.check(received.data)
     return Outcome(
         wanted.key,
         wanted.tag,
         "corrupt" if problem else "fetched",
         problem and problem[:SENTENCE_MOST],
-        None if problem else came.data,
+        None if problem else received.data,
         None if problem else facts,
-        came.md5,
-        came.etag,
-        came.last_modified,
+        received.md5,
+        received.etag,
+        received.last_modified,
     )
 
 
@@ -339,7 +340,7 @@ def _read(
 
 
 def _reads_otherwise_again(store: "ObjectStore", key: str, data: bytes) -> bool:
-    """Without an MD5 a flipped bit shows only in the content, so another read may be intact."""
+    """Raises for another read if there is no MD5: a flipped bit then shows only in the content."""
     try:
         return obstore.get(store, key).bytes().to_bytes() != data
     except (exceptions.BaseError, OSError) as error:

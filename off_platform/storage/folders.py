@@ -1,7 +1,7 @@
-"""A folder into which files are placed in one step, and the one on disk.
+"""A folder into which files are placed atomically, and its implementation on disk.
 
-The one in a bucket is `bucket_folder.py`. What the files mean is not known here: tables are in
-`lake.py`, image sets in `image_sets/build.py`.
+The implementation for buckets is `bucket_folder.py`. Tables are in `lake.py`, image sets in
+`image_sets/build.py`.
 """
 
 import os
@@ -27,7 +27,7 @@ class Folder(ABC):
 
     @abstractmethod
     def place(self, made: Path, name: str) -> None:
-        """Places a file or folder made in `scratch`; replaces what was there."""
+        """Places a file or folder from `scratch`; replaces an existing one."""
 
     @abstractmethod
     def settle(self) -> None:
@@ -35,9 +35,9 @@ class Folder(ABC):
 
     @abstractmethod
     def move(self, name: str, to: str) -> None:
-        """Moves a file or folder; replaces what was there. A missing source is not an error.
+        """Moves a file or folder; replaces an existing one. A missing source is not an error.
 
-        Files of an existing folder are kept if the moved folder has none of that name, so that an
+        Files of an existing folder are kept unless the moved folder has one of that name, so an
         interrupted move can be repeated.
         """
 
@@ -106,13 +106,13 @@ class Folder(ABC):
 
     @contextmanager
     def scratch(self) -> Iterator[Path]:
-        """A new local folder to make files in, removed when the `with` block ends."""
+        """A new local folder for building files, removed when the `with` block ends."""
         with tempfile.TemporaryDirectory(prefix="off-platform-") as folder:
             yield Path(folder)
 
     @contextmanager
     def kept(self, name: str) -> Iterator[Path]:
-        """A local folder to make files in, which a later run finds as an interrupted one left it.
+        """A local folder for building files, which survives an interrupted run.
 
         For a bucket it is a new folder each time.
         """
@@ -140,7 +140,7 @@ class Folder(ABC):
 
 
 class LocalFolder(Folder):
-    """A folder on disk: files are made in its `.scratch` and renamed, which is one step."""
+    """A folder on disk: files are built in its `.scratch` and renamed, which is atomic."""
 
     def __init__(self, root: Path, scratch: Path | None = None) -> None:
         """Takes the folder; `scratch` must be on the same disk."""
@@ -148,7 +148,7 @@ class LocalFolder(Folder):
         self._scratch = scratch or self._root / SCRATCH
 
     def place(self, made: Path, name: str) -> None:
-        """See `Folder.place`; first all bytes are synced to disk, then the name."""
+        """See `Folder.place`; syncs the bytes to disk first, then the name."""
         sync_all(made)
         place = self._path(name)
         missing = [folder for folder in place.parents if not folder.exists()]
@@ -172,7 +172,7 @@ class LocalFolder(Folder):
             self._rename(source, place)
             return
         with os.scandir(source) as found:
-            # Sets have thousands of photos; texts take a third of the time of paths.
+            # Sets have thousands of photos; strings take a third of the time of paths.
             for entry in list(found):
                 to = f"{place}/{entry.name}"
                 if entry.is_dir(follow_symlinks=False) or os.path.isdir(to):  # noqa: PTH112 - the same
@@ -267,7 +267,7 @@ class LocalFolder(Folder):
 
     @contextmanager
     def scratch(self) -> Iterator[Path]:
-        """See `Folder.scratch`; what killed runs left is removed first."""
+        """See `Folder.scratch`; remains of killed runs are removed first."""
         self._scratch.mkdir(parents=True, exist_ok=True)
         self._sweep()
         with (
@@ -277,12 +277,12 @@ class LocalFolder(Folder):
             yield Path(folder)
 
     def _sweep(self) -> None:
-        """Removes unlocked scratch folders; where locks are not possible, old ones."""
+        """Removes unlocked scratch folders; old ones, if locks are not possible."""
         now = time.time()
         for left in self._scratch.iterdir():
             with suppress(FileNotFoundError, NotADirectoryError):
                 age = now - left.stat().st_mtime
-                # A minute, as a run may have just made its folder and not locked it yet.
+                # One minute, as a run may not have locked its new folder yet.
                 if age > SCRATCH_SECONDS or (age > YOUNG_SECONDS and is_held(left) is False):
                     shutil.rmtree(left, ignore_errors=True)
 

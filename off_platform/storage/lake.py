@@ -1,7 +1,7 @@
-"""The lake: tables as Parquet, one file a partition, replaced whole; DuckDB over them.
+"""The lake: tables as Parquet, one file per partition, replaced as a whole; DuckDB reads them.
 
-`off_platform.duckdb` at the lake's root holds nothing but views, one a table, and is itself
-replaced whole, so that other programs can read it during runs.
+`off_platform.duckdb` at the lake's root contains only views, one per table, and is replaced as a
+whole, so that other programs can read it during runs.
 """
 
 from collections.abc import Callable, Iterator
@@ -34,11 +34,11 @@ PARQUET = "FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, PARQUET_VERSIO
 
 
 class WrongColumnsError(ValueError):
-    """A table about to be put in place has other columns than its schema says."""
+    """The columns of a new table differ from its schema."""
 
 
 class NoSuchTableError(LookupError):
-    """A table or partition is not in the lake; the message says how to make it."""
+    """A table or partition is not in the lake; the message says how to create it."""
 
 
 class Lake:
@@ -68,10 +68,10 @@ class Lake:
         """Writes a partition of a table to scratch and places it in one step.
 
         Args:
-            table: its name, which is also that of its view.
+            table: its name, also that of its view.
             partition: the partition column's name and value, such as `("month", "2026-11-01")`.
-            columns: names and types that the file must have, in any order.
-            write: writes the Parquet file to the path it is given.
+            columns: required names and types, in any order.
+            write: writes the Parquet file to the given path.
 
         Returns:
             The number of rows.
@@ -86,7 +86,7 @@ class Lake:
             rows = int(pq.read_metadata(made).num_rows)
             self.root.place(made, _name(table, partition))
         with suppress(DamagedFileError):
-            # Of another table; each run reports it once.
+            # An error of another table; each run reports it once.
             self.refresh_views()
         return rows
 
@@ -104,8 +104,9 @@ class Lake:
         )
 
     def partitions(self, table: str) -> list[str]:
-        """The values of the partition column for which there is a file, sorted."""
-        # A run killed between creating a folder and moving the file into it leaves it empty.
+        """The values of the partition column that have a file, sorted."""
+        # A run killed between creating a folder and moving the file into it leaves the folder
+        # empty.
         return [
             value
             for folder in self.root.folders(f"{TABLES}/{table}")
@@ -138,7 +139,7 @@ class Lake:
     def connect(
         self, memory: str = "512MB", threads: int = 2
     ) -> Iterator[duckdb.DuckDBPyConnection]:
-        """DuckDB in memory that can read this lake and spills into its scratch."""
+        """DuckDB in memory that can read this lake and spills to its scratch folder."""
         with self.root.scratch() as scratch, bounded(scratch, memory, threads) as connection:
             self._let_read(connection)
             yield connection
@@ -146,17 +147,17 @@ class Lake:
     def prepare(
         self, connection: duckdb.DuckDBPyConnection, memory: str, threads: int, spill: Path
     ) -> None:
-        """Bounds a DuckDB connection and lets it read this lake, on disk or S3."""
+        """Sets limits of a DuckDB connection and lets it read this lake, on disk or S3."""
         _bound(connection, memory, threads, spill)
         self._let_read(connection)
 
     def _sweep(self) -> None:
-        # Others than those who sign can put nothing into a bucket.
+        # Without signing, nothing can have been uploaded.
         if self.url.startswith("s3://") and self._access.signed:
             _swept(self.url, self._access)
 
     def _let_read(self, connection: duckdb.DuckDBPyConnection) -> None:
-        """Through obstore: DuckDB's own extension would have to be fetched from its makers."""
+        """Through obstore: DuckDB's own extension would have to be downloaded."""
         if not isinstance(self.root, BucketFolder):
             return
 
@@ -167,8 +168,8 @@ class Lake:
     def refresh_views(self) -> None:
         """Rebuilds `off_platform.duckdb` if tables were added or removed.
 
-        Every run calls it, as a killed one may have placed a table without its view. Views follow
-        the columns of their files.
+        Every run calls it, as a killed one may have placed a table without its view. The columns of
+        a view are those of its files.
 
         Raises:
             DamagedFileError: a table has a damaged file; all others get their views.
@@ -176,10 +177,10 @@ class Lake:
         views.refresh(self.root, self._patterns, self.prepare)
 
     def views_problem(self) -> str | None:
-        """Refreshes the views; gives the message of the error if that fails.
+        """Refreshes the views; returns the error's message if that fails.
 
-        A step that needs the lake fails with a message of its own, and one that replaces a damaged
-        table must be able to.
+        A step that needs the lake reports its own error, and a step that replaces a damaged table
+        must not fail.
         """
         try:
             self.refresh_views()
@@ -201,7 +202,7 @@ class Lake:
         return f"({views.query_of(self.root, patterns, table)})"
 
     def damage_behind(self, error: Exception) -> DamagedFileError | None:
-        """The damaged file of a table or manifest that an error of DuckDB or Arrow came from."""
+        """The damaged file of a table or manifest that caused an error of DuckDB or Arrow."""
         with self.connect() as connection:
             return damage_behind(error, self.root, self._files(), connection)
 
@@ -214,7 +215,7 @@ class Lake:
         return [*self.root.names(TABLES), *filter(self.root.exists, manifests)]
 
     def _patterns(self) -> dict[str, str]:
-        """Each view's name and the pattern of the files it shows."""
+        """The name and file pattern of each view."""
         parts = (name for name in self.root.names(TABLES) if name.endswith(f"/{PART}"))
         tables = sorted({part.split("/")[1] for part in parts})
         # Two stars match the folder of a partition, or none.
@@ -233,9 +234,9 @@ def bounded(
     """DuckDB in memory with a memory limit; it spills to disk beyond it.
 
     Args:
-        spill: folder for it, which need not be there.
-        memory: at most, as DuckDB writes it.
-        threads: at most.
+        spill: folder for spilled data; may be missing.
+        memory: limit, in DuckDB's notation.
+        threads: limit.
     """
     with duckdb.connect() as connection:
         _bound(connection, memory, threads, spill)
@@ -256,14 +257,14 @@ def copy_query(
     """Writes a query's rows as Parquet, in the query's order.
 
     Args:
-        connection: that knows what the query asks.
+        connection: a connection with the query's tables.
         query: SQL.
         path: the file to write.
-        group_rows: of a row group, which is held in memory until it is full; DuckDB's own by
-            default.
+        group_rows: rows of a row group, which is held in memory until it is full; DuckDB's default
+            by default.
 
     Raises:
-        OSError: the disk is full, or refuses.
+        OSError: the disk is full, or not writable.
     """
     how = PARQUET if group_rows is None else f"{PARQUET}, ROW_GROUP_SIZE {group_rows}"
     try:
@@ -274,7 +275,7 @@ def copy_query(
 
 @cache
 def _swept(url: str, access: Access) -> None:
-    """Aborts dead uploads of a lake, once a process."""
+    """Aborts dead uploads of a lake, once per process."""
     parts = urlsplit(url)
     abort_dead_uploads(parts.netloc, parts.path.strip("/"), access)
 
@@ -287,7 +288,7 @@ def _demand_columns(table: str, found: "pa.Schema", wanted: "pa.Schema") -> None
     has = {field.name: field.type for field in found}
     should = {field.name: field.type for field in wanted}
     wrong = sorted(
-        f"{name} is {has.get(name, 'not there')} and should be {should.get(name, 'left out')}"
+        f"{name} is {has.get(name, 'not there')} but should be {should.get(name, 'left out')}"
         for name in has.keys() | should.keys()
         if has.get(name) != should.get(name)
     )

@@ -1,4 +1,4 @@
-"""Where things are in a lake: the names of its folders and files, which are all there is here."""
+"""The names of folders and files in a lake."""
 
 TABLES = "tables"
 IMAGE_SETS = "image_sets"

@@ -1,7 +1,7 @@
-"""The objects of a bucket below a prefix, listed in parallel: key, size, ETag, Last-Modified.
+"""Lists the objects below a prefix in parallel: key, size, ETag, Last-Modified.
 
-A page that fails is requested again from the last key on, so that no object is lost or listed
-twice, and an incomplete listing is an error. The meaning of the keys is left to the caller.
+A failed page is requested again from the last key, so no object is lost or listed twice, and an
+incomplete listing is an error. Callers interpret the keys.
 """
 
 import random
@@ -33,18 +33,18 @@ LONGEST_WAIT = 20.0
 
 
 class ListingError(OSError):
-    """The bucket cannot be listed; the message is one sentence: which prefix, and why."""
+    """The bucket cannot be listed; the message says which prefix, and why."""
 
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A part of a listing: keys of a folder behind one key, up to and with another.
+    """A part of a listing: keys of a folder after one key, up to and including another.
 
     Attributes:
         folder: all keys start with it, such as `metadata/`.
         after: the first key follows this one; None for the first.
-        until: the last key is this one or comes before it; None for the last. Only for
-            stores that list in the order of the keys' bytes, as S3 does.
+        until: the last key is this one or comes before it; None for the last. Only for stores that
+            list in byte order, as S3 does.
     """
 
     folder: str
@@ -53,14 +53,14 @@ class Span:
 
 
 def spans(folder: str, starts: str = string.digits) -> list[Span]:
-    """A folder cut into spans that can be listed concurrently and together are complete.
+    """Divides a folder into spans that can be listed concurrently.
 
-    obstore lists whole folders only (a prefix `metadata/1` finds `metadata/1/...` and not
-    `metadata/1.json`), so the cuts are keys to begin and to end with.
+    obstore lists whole folders only (a prefix `metadata/1` finds `metadata/1/...` but not
+    `metadata/1.json`), so spans are bounded by keys.
 
     Args:
         folder: such as `metadata/`.
-        starts: characters that names begin with, in ascending order of their bytes.
+        starts: first characters of names, in ascending byte order.
     """
     cuts = [folder + start for start in starts[1:]]
     return [
@@ -78,13 +78,13 @@ def write_listing(
     attempts: int,
     display: Display | None = None,
 ) -> list[Path]:
-    """Lists spans concurrently, each to a Parquet file of its own.
+    """Lists spans concurrently, each to its own Parquet file.
 
     Args:
-        store: what is listed.
+        store: the store to list.
         parts: see `spans`.
-        folder: for the files; their names give the order of the spans.
-        concurrency: how many spans at the same time.
+        folder: folder for the files; their names sort in the order of the spans.
+        concurrency: maximum number of concurrent spans.
         attempts: per page.
         display: where progress is shown.
 
@@ -123,8 +123,8 @@ def _count(tally: Tally, lock: Lock, keys: int, display: Display | None) -> None
 def _pages(
     store: "ObjectStore", span: Span, attempts: int, ended: Event
 ) -> "Iterator[list[ObjectMeta]]":
-    """The pages of a span; after a failure they resume behind the last key."""
-    # Folders are listed without an order, so that a listing cannot resume behind a key.
+    """The pages of a span; after a failure they resume after the last key."""
+    # Local folders are listed unordered, so a listing cannot resume after a key.
     resumable = not isinstance(store, LocalStore)
 
     after, failures = span.after, 0
@@ -155,7 +155,7 @@ def _pages(
 
 def _write(path: Path, pages: "Iterator[list[ObjectMeta]]", count: Callable[[int], None]) -> None:
 
-    # Columns take less memory than entries do.
+    # Columns take less memory than entries.
     waiting: list[pa.Table] = []
     with pq.ParquetWriter(path, _schema()) as file:
         for page in pages:

@@ -1,6 +1,6 @@
-"""Locks a folder on disk, so that only one process works in it.
+"""Locks a folder on disk, so that only one process uses it.
 
-Which folders are locked is decided by `folders.py`.
+`folders.py` decides which folders to lock.
 """
 
 import fcntl
@@ -11,15 +11,15 @@ from pathlib import Path
 
 
 class FolderInUseError(OSError):
-    """Another run is at work in a folder; the message is one sentence."""
+    """Another run is using a folder; the message is one sentence."""
 
 
 @contextmanager
 def locked(folder: Path, *, wait: bool = False) -> Iterator[None]:
-    """Locks a folder during the `with` block; the system unlocks it when a process is killed.
+    """Locks a folder during the `with` block; the system unlocks it when the process is killed.
 
-    The folder itself is locked, so that no lock file is left. Disks and systems without such locks
-    lock nothing.
+    The folder itself is locked, so no lock file is left. Without support by disk and system nothing
+    is locked.
 
     Args:
         folder: to lock.
@@ -40,7 +40,7 @@ def locked(folder: Path, *, wait: bool = False) -> Iterator[None]:
 
 
 def is_held(folder: Path) -> bool | None:
-    """Whether a run has locked a folder; None where locks are not possible."""
+    """Whether a run has locked a folder; None if locks are not possible."""
     if os.name != "posix":
         return None
 
@@ -62,7 +62,7 @@ def _lock(held: int, folder: Path, *, wait: bool) -> None:
         fcntl.flock(held, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
     except BlockingIOError:
         raise FolderInUseError(
-            f"Another run is at work in {folder}; wait for its end, or take another folder."
+            f"Another run is using {folder}; wait until it ends, or use another folder."
         ) from None
     except OSError:
         # Some network disks have no locks.

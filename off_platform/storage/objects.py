@@ -1,6 +1,6 @@
 """Opens a bucket or a folder as an object store, anonymous or signed, at any endpoint.
 
-Objects are read by `transfer.py`; tables and image sets are stored by `lake.py`.
+`transfer.py` reads objects; `lake.py` stores tables and image sets.
 """
 
 import re
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 CONNECT_SECONDS = 10
 SENTENCE_MOST = 300
-# obstore says why a certificate is refused only below its first line, as rustls names it.
+# obstore gives the reason for a refused certificate only after the first line, in rustls' words.
 _CERTIFICATE = re.compile(r"InvalidCertificate\(\s*(\w+)")
 BUCKET_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
@@ -28,15 +28,15 @@ class UnusableLocationError(ValueError):
 
 @dataclass(frozen=True)
 class Access:
-    """How a store is reached.
+    """How to access a store.
 
     Attributes:
         region: of a bucket; ignored by folders.
-        endpoint: another S3 server than Amazon's, with scheme.
-        signed: whether requests carry a signature made from the ordinary AWS chain.
+        endpoint: URL of a custom S3 server.
+        signed: whether requests are signed with the standard AWS chain.
         request_seconds: timeout of a request.
-        retries: retries of the store itself. None where `transfer.py` reads: it backs off as a
-            whole, and obstore would join parts of two versions of an object when it resumes (it
+        retries: retries by obstore. None for `transfer.py`, which backs off for all requests
+            together; and obstore would join parts of two versions of an object when it resumes (it
             sends no If-Match).
     """
 
@@ -49,7 +49,7 @@ class Access:
 
 @dataclass(frozen=True)
 class Source:
-    """A location that objects are read from: its URL, how it is reached, and the open store."""
+    """A location to read objects from: its URL, its access options and the open store."""
 
     url: str
     access: Access = Access()
@@ -64,7 +64,7 @@ class Source:
         return open_store(self.url, self.access)
 
     def public_url(self, key: str) -> str:
-        """The address of an object for people: https for a bucket, else a file URL.
+        """The URL of an object for users: https for a bucket, otherwise a file URL.
 
         "perform an HTTP request directly: https://openfoodfacts-images.s3.eu-west-3.amazonaws..."
         """
@@ -85,7 +85,7 @@ class Source:
 
 
 def in_one_line(error: Exception) -> str:
-    """The message of a store's error in one line of at most `SENTENCE_MOST` characters."""
+    """The message of a store's error, in one line of at most `SENTENCE_MOST` characters."""
     text = str(error)
     if refused := _CERTIFICATE.search(text):
         return (
@@ -101,7 +101,7 @@ def is_local(url: str) -> bool:
 
 
 def local_folder(url: str) -> Path:
-    """The absolute folder that a local location names."""
+    """The absolute path of a local location."""
     return Path(url.removeprefix("file://")).expanduser().absolute()
 
 
@@ -109,9 +109,9 @@ def open_store(url: str, access: Access, *, make: bool = False) -> "ObjectStore"
     """The store behind a URL: `s3://bucket/prefix`, `file:///folder`, a path, `http(s)://`, memory.
 
     Args:
-        url: where it is.
-        access: how it is reached.
-        make: whether a missing folder is created.
+        url: its location.
+        access: its access options.
+        make: whether to create a missing folder.
 
     Raises:
         UnusableLocationError: it is not such a URL, or the folder does not exist.
@@ -126,7 +126,7 @@ def open_store(url: str, access: Access, *, make: bool = False) -> "ObjectStore"
     if url.startswith("memory://"):
         return stores.MemoryStore()
     if not url.startswith(("s3://", "http://", "https://")):
-        raise UnusableLocationError(f"{url!r} is neither a folder nor a URL that can be opened.")
+        raise UnusableLocationError(f"{url!r} is neither a folder nor a supported URL.")
     try:
         parts = urlsplit(url)
         if parts.scheme == "s3":
@@ -145,7 +145,7 @@ def open_store(url: str, access: Access, *, make: bool = False) -> "ObjectStore"
 
 def _bucket(url: str, name: str) -> str:
     if not BUCKET_NAME.fullmatch(name):
-        raise UnusableLocationError(f"{url!r} names no bucket; write s3://bucket/prefix.")
+        raise UnusableLocationError(f"{url!r} does not name a bucket; write s3://bucket/prefix.")
     return name
 
 
@@ -153,7 +153,7 @@ def s3_options(access: Access) -> "dict[str, Any]":
     """The options of obstore's stores and file system for S3.
 
     Raises:
-        UnusableLocationError: requests are to be signed and the AWS chain has no credentials.
+        UnusableLocationError: requests must be signed and the AWS chain has no credentials.
     """
     options: dict[str, Any] = {
         "region": access.region,

@@ -1,6 +1,6 @@
-"""Progress of long work, counted and shown as log lines; a bar is shown by `cli/progress_bar.py`.
+"""Progress of long work: counts, and log lines; `cli/progress_bar.py` shows a bar.
 
-What is counted is left to the caller; `transfer.py` counts objects and bytes.
+Callers count; `transfer.py` counts objects and bytes.
 """
 
 import time
@@ -15,7 +15,7 @@ LOG_SECONDS = 5.0
 
 
 class Display(Protocol):
-    """Shows a tally. It is called often and may show fewer states."""
+    """Shows a tally. It is called often and need not show every state."""
 
     def show(self, tally: "Tally") -> None:
         """Receives the current state."""
@@ -23,7 +23,7 @@ class Display(Protocol):
 
 @dataclass
 class Tally:
-    """What has been done: objects, bytes, and the number of objects per outcome."""
+    """Work done so far: objects, bytes, and the number of objects per outcome."""
 
     total: int | None = None
     unit: str = "objects"

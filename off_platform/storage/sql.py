@@ -1,8 +1,8 @@
-"""Literals and identifiers of SQL; everything from outside is escaped here."""
+"""SQL literals and identifiers; all outside text in SQL is escaped here."""
 
 
 def literal(text: str) -> str:
-    """A text as an SQL literal."""
+    """A string as an SQL literal."""
     return "'" + text.replace("'", "''") + "'"
 
 

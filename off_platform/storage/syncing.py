@@ -1,6 +1,6 @@
 """Syncs files and folders to disk, so that they survive a power cut.
 
-The order is decided by `folders.py`.
+`folders.py` decides the order.
 """
 
 import ctypes
@@ -46,7 +46,7 @@ _REFUSED = frozenset({errno.EINVAL, errno.ENOTSUP})
 
 
 def _sync_file_system(path: Path) -> bool:
-    """Whether the system has `syncfs`, and has synced the file system of the path.
+    """Syncs the path's file system with `syncfs`; returns whether the system has that call.
 
     Raises:
         OSError: bytes could not be written.

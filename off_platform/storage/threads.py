@@ -1,8 +1,7 @@
-"""Work in threads of this process: the next item is made while one is used; several at once.
+"""Work in threads of this process: reading ahead, and ordered parallel work.
 
-Both keep the order of the items, hold few of them, and raise what the work raises. Arrow, Pillow,
-zlib and DuckDB work outside of the interpreter's lock, so that threads use all cores; they need no
-start-up and end with the process.
+Both keep the order of the items, hold few in memory and propagate errors. Arrow, Pillow, zlib and
+DuckDB release the GIL, so threads use all cores; they start at once and end with the process.
 """
 
 import os
@@ -14,7 +13,7 @@ from contextlib import suppress
 from queue import Empty, Full, Queue
 from typing import TypeVar
 
-# How often a thread with an item that nobody takes looks whether it is still wanted.
+# How often a thread with a finished item checks whether its consumer still exists.
 _LOOK_SECONDS = 0.1
 
 Item = TypeVar("Item")
@@ -22,24 +21,24 @@ Result = TypeVar("Result")
 
 
 class _End:
-    """Behind the last item."""
+    """Marks the end of the items."""
 
 
 def cores() -> int:
-    """How many cores this process may use."""
+    """Number of cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def ahead(items: Iterator[Item], *, may_block: bool = False) -> Generator[Item]:
-    """The items; a thread makes the next ones, of which one waits, while one is used.
+    """Yields the items; a thread produces the next ones, one of which waits, while one is used.
 
     Args:
-        items: from an iterator that only the thread uses.
-        may_block: whether making one can take for ever, as reading a pipe can: then a caller who
-            stops does not wait for the thread, which ends with the process.
+        items: an iterable that only the thread uses.
+        may_block: whether producing an item can block forever, as reading a pipe can: then a caller
+            that stops does not wait for the thread, which ends with the process.
 
     Raises:
-        BaseException: what `items` raises.
+        BaseException: from `items`.
     """
     waiting: Queue[Item | _End | BaseException] = Queue(1)
     stopped = threading.Event()
@@ -77,7 +76,7 @@ def _put(
     item: Item | _End | BaseException,
     stopped: threading.Event,
 ) -> bool:
-    """Whether somebody still wants it."""
+    """Puts an entry into the queue; false if the consumer is gone."""
     while not stopped.is_set():
         with suppress(Full):
             waiting.put(item, timeout=_LOOK_SECONDS)
@@ -88,16 +87,16 @@ def _put(
 def in_order(
     work: Callable[[Item], Result], items: Iterable[Item], threads: int, held: int | None = None
 ) -> Iterator[Result]:
-    """The results of some work on items, in the order of the items.
+    """Yields the results of work on items, in the order of the items.
 
     Args:
-        work: on one item; it must not change what the work on another reads.
-        items: taken one by one.
+        work: processes one item; must be independent of other items.
+        items: consumed one by one.
         threads: at least 1.
-        held: how many items are taken before the result of the first is; by default one a thread.
+        held: maximum number of items in progress; by default one per thread.
 
     Raises:
-        Exception: what `work` or `items` raises.
+        Exception: from `work` or `items`.
     """
     pending: deque[Future[Result]] = deque()
     with ThreadPoolExecutor(threads, "in-order") as pool:

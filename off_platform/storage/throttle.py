@@ -1,8 +1,8 @@
-"""Back-off of all requests together: S3 answers 503 SlowDown for a prefix, not for one request.
+"""A shared back-off of all requests: S3 answers 503 SlowDown for a prefix, not for one request.
 
 Clients that back off independently keep the server at its limit; here a burst of SlowDowns halves
-the requests under way and pauses all of them, and each success allows a little more.
-A few refusals among many answers are not a burst: only the refused request is retried.
+the number of concurrent requests and pauses all, and each success raises it a little. A few
+refusals among many answers are not a burst: only the refused request is retried.
 """
 
 import random
@@ -13,24 +13,24 @@ from typing import NamedTuple
 LONGEST_PAUSE = 20.0
 FIRST_PAUSE = 0.05
 # Each answer moves the share of refusals by a sixteenth, so five in a row make a burst, and a share
-# of a tenth does not. Below the smaller share nothing is counted any more.
+# of a tenth does not. Below the smaller share counting stops.
 WEIGHT = 1 / 16
 BURST_SHARE = 0.25
 CALM_SHARE = 0.01
 
 
 class Grant(NamedTuple):
-    """Permission for one request: since when, and whether it is counted as under way."""
+    """Permission for one request: since when, and whether it is counted as in progress."""
 
     moment: float
     counted: bool
 
 
 class Throttle:
-    """How many requests may be under way, and from when; shared by all threads."""
+    """Limits the number of concurrent requests, and pauses them; shared by all threads."""
 
     def __init__(self, most: int) -> None:
-        """Starts with `most` requests at the same time, to which it also recovers."""
+        """Starts with `most` concurrent requests, the limit to which it recovers."""
         self._most = most
         self._allowed = float(most)
         self._under_way = 0
@@ -44,7 +44,7 @@ class Throttle:
 
     @property
     def allowed(self) -> float:
-        """How many requests may be under way now."""
+        """The current limit of concurrent requests."""
         return self._allowed
 
     @property
@@ -70,8 +70,8 @@ class Throttle:
     def enter(self) -> Grant:
         """Waits for permission, which is passed to `leave` or `slow_down` afterwards."""
         if self._calm:
-            # The lock costs more than a 25 kB object's copy when 64 threads want it; while nothing
-            # was refused the number of threads is bound enough.
+            # With 64 threads the lock costs more than copying a 25 kB object; until a request is
+            # refused, the number of threads is limit enough.
             return Grant(time.monotonic(), counted=False)
         with self._changed:
             while not self.ended and (
@@ -113,5 +113,5 @@ class Throttle:
         jitter = random.uniform(0.5, 1.5)  # noqa: S311 - spreads machines, hides nothing
         self._resume_at = time.monotonic() + self._pause * jitter
         self._pause = min(self._pause * 2, LONGEST_PAUSE)
-        # Half a burst is known already, so the next one shows sooner than the first.
+        # Starts with half a burst, so the next one is detected sooner than the first.
         self._refused_share = BURST_SHARE / 2

@@ -1,8 +1,7 @@
-"""Many objects: fetched with bounds, verified, one outcome each, in order.
+"""Fetches many objects within limits, verified, with one outcome each, in order.
 
-Whether an object is complete is decided by the caller's check; where the bytes go is left to it too
-(`image_sets/build.py`). One object with its retries is in `fetch.py`, a large one to a file in
-`download.py`.
+The caller decides whether an object is complete, and writes the bytes (`image_sets/build.py`).
+`fetch.py` fetches one object with retries, `download.py` a large one to a file.
 """
 
 import math
@@ -16,10 +15,10 @@ from typing import TYPE_CHECKING, Generic
 from off_platform.settings import Settings
 from off_platform.storage.fetch import (
     Bounds,
-    Came,
     Facts,
     Limits,
     Outcome,
+    Received,
     Streak,
     Tag,
     Wanted,
@@ -48,17 +47,17 @@ def limits_from(settings: Settings) -> Limits:
 
 
 LARGEST_BATCH = 16
-# Before the first outcome gives a mean, few objects are requested: they may be large.
+# Until the first outcome gives a mean size, few objects are requested: they may be large.
 FIRST_MEAN_BYTES = 2 * 2**20
-# A store that answers sooner is near: so few threads keep it busy, and more of them would only wait
-# for the interpreter's lock (20,000 photos in 3.2 s with 6, in 3.7 s with 64).
+# A store that answers faster is near: few threads keep it busy, and more would only wait for the
+# GIL (20,000 photos in 3.2 s with 6, in 3.7 s with 64).
 NEAR_SECONDS = 0.008
 THREADS_WHEN_NEAR = 6
-# How long a batch takes, at most, at the pace of the quickest answer.
+# Maximum seconds per batch, estimated from the quickest answer.
 BATCH_SECONDS = 0.25
-# Batches that wait for a thread, at least.
+# Minimum number of batches that wait for a thread.
 SPARE_BATCHES = 2
-# The size of a batch grows with the objects that are done: 1 of the first 255, 16 from 2,048 on.
+# The batch size grows with the number of finished objects: 1 for the first 255, 16 from 2,048 on.
 DONE_PER_UNDER_WAY = 128
 
 
@@ -70,7 +69,7 @@ def transfer(
     tally: Tally | None = None,
     when_taken: Callable[[], object] = lambda: None,
 ) -> Iterator[Outcome[Tag, Facts]]:
-    """Fetches objects and gives one outcome each, in the order they were wanted.
+    """Fetches objects and yields one outcome each, in the order of the requests.
 
     Missing, changed, corrupt and refused objects are outcomes, not exceptions. Memory does not grow
     with the number of objects: the bytes that wait for their turn are bounded.
@@ -83,8 +82,8 @@ def transfer(
         tally: counts the objects; has the total if it is known.
         when_taken: called after each batch of outcomes, before waiting for the next.
 
-    An interruption (Ctrl-C) while waiting is raised once the outcomes of what was on its way were
-    given; nothing new is asked for meanwhile.
+    An interruption (Ctrl-C) while waiting is raised after the outcomes of requests in progress; no
+    new requests are made.
     """
     tally = tally or Tally()
     bounds = Bounds(limits, Throttle(limits.concurrency), Window(WINDOW_BYTES), Streak())
@@ -102,9 +101,9 @@ def transfer(
 
 
 class _Threads:
-    """As many threads as keep the store busy: few for a near one, more for a far one.
+    """Enough threads to keep the store busy: few for a near one, more for a far one.
 
-    Threads start with their first work.
+    Threads start on demand.
     """
 
     def __init__(self, most: int) -> None:
@@ -119,7 +118,7 @@ class _Threads:
         return pool.submit(_fetch_batch, store, number, batch, bounds)
 
     def at_work(self, bounds: Bounds) -> int:
-        """How many threads there is work for: few until the latency of the store is known."""
+        """Number of threads to use: few until the latency of the store is known."""
         quickest = bounds.streak.quickest
         return self._most if NEAR_SECONDS <= quickest < math.inf else self._few
 
@@ -129,10 +128,10 @@ class _Threads:
 
 
 class _Row(Generic[Tag, Facts]):
-    """Batches under way, in order; a batch saves most of a future's 30 µs per object.
+    """Batches in progress, in order; batching saves most of a future's 30 µs per object.
 
-    A killed process loses what is under way. So only as much is requested as keeps the threads
-    busy, unless the batch in turn takes long; and the first batches are small.
+    A killed process loses the batches in progress. So only enough is requested to keep the threads
+    busy, unless the next batch takes long; and the first batches are small.
     """
 
     def __init__(
@@ -169,7 +168,7 @@ class _Row(Generic[Tag, Facts]):
             self._under_way += len(batch)
 
     def wait(self) -> None:
-        """Returns once the first batch has ended; others continue meanwhile."""
+        """Waits until the first batch has ended; others continue."""
         while not self.batches[0].done():
             self._note_ended(self._ended.get())
             self.fill(waiting=True)
@@ -189,11 +188,11 @@ class _Row(Generic[Tag, Facts]):
         self._running -= 1
 
     def _room(self, at_work: int) -> tuple[int, int]:
-        """How many objects may be under way, and how many a batch has."""
+        """Number of objects that may be in progress, and number per batch."""
         mean = self._bytes / self._taken if self._taken else FIRST_MEAN_BYTES
         places = max(1, min(int(WINDOW_BYTES / max(mean, 1)), MOST_PLACES))
         size = min(places // (4 * at_work), LARGEST_BATCH, self._taken // DONE_PER_UNDER_WAY)
-        # A stop loses the batches under way, so they must be no more than a moment's work.
+        # A stop loses the batches in progress, so they must be only a moment's work.
         return places, max(1, min(size, int(BATCH_SECONDS / self._bounds.streak.quickest)))
 
 
@@ -215,7 +214,7 @@ def _in_order(
             row.wait()
             outcomes = row.take()
         except Exception:
-            # A check that raised is a bug: do not wait for the others.
+            # A check that raises is a bug: do not wait for the others.
             raise
         except BaseException:
             bounds.end()
@@ -229,7 +228,7 @@ def _in_order(
 def _on_their_way(
     batches: deque[Future[list[Outcome[Tag, Facts]]]],
 ) -> Iterator[Outcome[Tag, Facts]]:
-    """The outcomes of the batches under way, up to the first object that was abandoned."""
+    """The outcomes of the batches in progress, up to the first abandoned object."""
     for batch in reversed(batches):
         batch.cancel()
     for batch in batches:
@@ -244,30 +243,30 @@ def _on_their_way(
 def _fetch_batch(
     store: "ObjectStore", number: int, batch: list[Wanted[Tag, Facts]], bounds: Bounds
 ) -> list[Outcome[Tag, Facts]]:
-    """Fetches all, then checks all: little Python runs between two requests.
+    """Fetches all, then checks all, so that little Python runs between two requests.
 
-    A thread that returns from a request needs the interpreter's lock: checking each object between
-    requests took 1.5 times as long in total.
+    A thread that returns from a request needs the GIL: checking each object between requests took
+    1.5 times as long in total.
     """
-    came: list[Came | Outcome[Tag, Facts]] = []
+    received: list[Received | Outcome[Tag, Facts]] = []
     uncounted = 0
     for wanted in batch:
         bounds.window.enter(number)
         if wanted.known:
-            # Says nothing about the store.
+            # It is not evidence about the store.
             fetched = without_asking(wanted, wanted.known)
         else:
             fetched = fetch(store, wanted, bounds)
             bounds.streak.add(
-                failed=not isinstance(fetched, Came) and fetched.status in {"failed", "corrupt"}
+                failed=not isinstance(fetched, Received) and fetched.status in {"failed", "corrupt"}
             )
-        came.append(fetched)
+        received.append(fetched)
         uncounted += len(fetched.data or b"")
-        # Not after each small object, because all threads share the lock.
-        if uncounted >= COUNTED_BYTES or len(came) == len(batch):
+        # Not after each small object, as all threads share the lock.
+        if uncounted >= COUNTED_BYTES or len(received) == len(batch):
             bounds.window.add(uncounted)
             uncounted = 0
     return [
-        looked_at(wanted, fetched) if isinstance(fetched, Came) else fetched
-        for wanted, fetched in zip(batch, came, strict=True)
+        looked_at(wanted, fetched) if isinstance(fetched, Received) else fetched
+        for wanted, fetched in zip(batch, received, strict=True)
     ]

@@ -1,4 +1,4 @@
-"""Multipart uploads that killed runs left in a bucket: their parts are paid for and not listed.
+"""Multipart uploads left by killed runs: their parts are billed but not listed.
 
 The caller's prefix decides which uploads are ours.
 """
@@ -15,14 +15,14 @@ from off_platform.storage.aws import client
 if TYPE_CHECKING:
     from off_platform.storage.objects import Access
 
-# A run puts a part, or gives up, within minutes; with retries in less than an hour.
+# A run uploads a part, or gives up, within minutes; with retries in less than an hour.
 QUIET = timedelta(hours=1)
 
 
 def abort_dead_uploads(
     bucket: str, prefix: str, access: "Access", now: datetime | None = None
 ) -> list[str]:
-    """Aborts the uploads below a prefix that got no part for an hour.
+    """Aborts uploads below a prefix that received no part for an hour.
 
     If the bucket does not allow listing or aborting them, or has no uploads, nothing is done: a
     lifecycle rule of the bucket does the same (docs/server.md).
@@ -34,7 +34,7 @@ def abort_dead_uploads(
         now: the current time.
 
     Returns:
-        The keys.
+        The keys of the aborted uploads.
     """
     quiet_since = (now or datetime.now(UTC)) - QUIET
     aborted: list[str] = []
@@ -55,7 +55,7 @@ def _uploads(s3: Any, bucket: str, prefix: str) -> Iterator[dict[str, Any]]:
 
 
 def _goes_on(s3: Any, of_upload: dict[str, str], quiet_since: datetime) -> bool:
-    """Whether an upload got a part recently."""
+    """Whether an upload received a part recently."""
     return any(
         part["LastModified"] >= quiet_since
         for page in s3.get_paginator("list_parts").paginate(**of_upload)

@@ -1,6 +1,6 @@
-"""`off_platform.duckdb`: one view per table and no data, replaced when tables come or go.
+"""`off_platform.duckdb`: one view per table and no data, replaced when tables change.
 
-Which tables exist is known to `lake.py`.
+`lake.py` knows which tables exist.
 """
 
 import os
@@ -36,7 +36,7 @@ def refresh(root: "Folder", tables: Callable[[], dict[str, str]], prepare: Prepa
 
     Args:
         root: the lake's.
-        tables: gives each view's name and the pattern of its files, below the root.
+        tables: returns each view's name and the pattern of its files, below the root.
         prepare: lets a connection read the lake, as `Lake.prepare`.
 
     Raises:
@@ -72,7 +72,7 @@ def query_of(root: "Folder", patterns: Mapping[str, str], name: str) -> str:
 
 
 def _tables_of(name: str, patterns: Mapping[str, str]) -> tuple[str, ...]:
-    """The tables that a view shows; only its own while one of the others is missing."""
+    """The tables of a view; only its own while another one is missing."""
     tables = DERIVED[name].tables if name in DERIVED else (name,)
     return tables if patterns.keys() >= {*tables} else (name,)
 
@@ -85,7 +85,7 @@ def _rows(root: "Folder", pattern: str) -> str:
 def _differences(
     root: "Folder", patterns: dict[str, str], copy: Path
 ) -> tuple[list[str], list[str]]:
-    """Views that are missing or different, and those without a table.
+    """Views to create or replace, and views whose table is gone.
 
     A copy is read, as others may read the file itself.
     """
@@ -95,7 +95,7 @@ def _differences(
     except FileNotFoundError:
         found = {}
     except duckdb.Error:
-        # Damaged, or of another DuckDB's version; everything in it is rebuilt.
+        # Damaged, or of another version of DuckDB: all views are rebuilt.
         copy.unlink()
         return list(patterns), []
     missing = [name for name in patterns if found.get(name) != query_of(root, patterns, name)]
@@ -130,7 +130,7 @@ def _change(
     changes: tuple[list[str], list[str]],
     prepare: Prepare,
 ) -> DamagedFileError | None:
-    """Creates and drops views; gives the first damaged file, if any."""
+    """Creates and drops views; returns the first damaged file, if any."""
     missing, stale = changes
     damaged: DamagedFileError | None = None
     with duckdb.connect(file) as connection:
@@ -141,7 +141,7 @@ def _change(
             query = query_of(root, patterns, name)
             try:
                 connection.execute(f"CREATE VIEW {identifier(name)} AS {query}")
-                # DuckDB rewrites the SQL of views; the comment keeps the text to compare.
+                # DuckDB rewrites the SQL of views; the comment has the text to compare.
                 connection.execute(f"COMMENT ON VIEW {identifier(name)} IS {literal(query)}")
             except duckdb.Error as error:
                 shown = (patterns[table] for table in _tables_of(name, patterns))

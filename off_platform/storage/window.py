@@ -1,7 +1,7 @@
-"""How many bytes may wait in memory for their turn, for any sizes of objects.
+"""Limits the bytes that wait in memory for their turn, for any sizes of objects.
 
 Estimates from a mean fail when large objects follow small ones, so the waiting bytes are counted.
-The next in turn proceeds even if the window is full, so that nothing waits forever.
+The batch in turn proceeds even if the window is full, so nothing waits forever.
 """
 
 import threading

@@ -129,7 +129,7 @@ def test_what_one_sender_could_not_send_it_sends_later_and_once(desk: Desk) -> N
     assert (len(desk.chat.bodies), desk.sent) == (1, ["1 check failed: tables"])
 
 
-def test_what_waits_is_no_repeat_and_what_was_sent_late_is(desk: Desk) -> None:
+def test_a_waiting_alert_is_not_a_repeat_but_a_late_one_is(desk: Desk) -> None:
     desk.webhook.answers = [404]
     for _ in range(2):
         desk.run(passes=False)
@@ -155,7 +155,7 @@ def test_a_tick_that_ended_between_sending_and_forgetting_sends_nothing_twice(de
     assert desk.sent == ["Late: bins"]
 
 
-def test_one_message_that_is_refused_does_not_hold_up_the_others(desk: Desk) -> None:
+def test_a_refused_message_does_not_block_the_others(desk: Desk) -> None:
     desk.webhook.answers = [404, 404, 404]
     for title in ("one", "two"):
         with pytest.raises(NotSentError):
@@ -182,7 +182,7 @@ def test_what_finds_no_place_is_summed_up_with_its_number(
     assert summary == "- 3\n- 4"
 
 
-def test_each_receiver_has_its_own_places(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_receiver_has_its_own_slots(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(alert_delivery, "MOST_WAITING", 2)
     desk.webhook.answers, desk.chat.answers = [404] * 2, [404] * 2
     for number in range(2):
@@ -235,7 +235,7 @@ def test_what_waits_for_a_sender_that_is_not_set_waits_until_it_is(desk: Desk) -
     assert desk.sent == ["one"]
 
 
-def test_a_tick_goes_past_quiet_runs_to_the_one_that_is_told(desk: Desk) -> None:
+def test_a_tick_passes_quiet_runs_to_the_one_to_report(desk: Desk) -> None:
     for _ in range(4):
         desk.run()
     desk.run(passes=False)
@@ -243,7 +243,7 @@ def test_a_tick_goes_past_quiet_runs_to_the_one_that_is_told(desk: Desk) -> None
     assert desk.sent == ["1 check failed: tables"]
 
 
-def test_a_retry_tells_the_checks_that_the_first_attempt_did_not_come_to(desk: Desk) -> None:
+def test_a_retry_reports_checks_that_the_first_attempt_did_not_reach(desk: Desk) -> None:
     desk.run(dies=True, **FIRST)
     desk.tick("alert_on_failure")
     assert desk.sent == []
@@ -252,7 +252,7 @@ def test_a_retry_tells_the_checks_that_the_first_attempt_did_not_come_to(desk: D
     assert desk.sent == ["1 check failed: tables"]
 
 
-def test_a_retry_that_finds_the_same_is_not_told_again(desk: Desk) -> None:
+def test_a_retry_with_the_same_findings_is_not_reported_again(desk: Desk) -> None:
     desk.run(passes=False, dies=True, **FIRST)
     desk.tick("alert_on_failure")
     assert desk.sent == ["1 check failed: tables"]
@@ -299,7 +299,7 @@ def test_a_recipient_whose_box_is_full_has_the_mail_later_and_the_others_once(de
     assert [mail["To"] for mail in mails] == ["a@x.org", "c@x.org", "b@x.org"]
 
 
-def test_what_waits_is_sent_once_the_url_is_corrected(desk: Desk) -> None:
+def test_waiting_alerts_are_sent_once_the_url_is_corrected(desk: Desk) -> None:
     desk.webhook.answers = [401]
     with pytest.raises(NotSentError):
         desk.deliver()

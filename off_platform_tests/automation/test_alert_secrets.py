@@ -44,7 +44,7 @@ def test_a_named_secret_is_read_by_name_and_by_arn(secrets: Any) -> None:
 
 
 @pytest.mark.slow
-def test_an_alert_goes_where_the_secret_says_also_once_it_is_rotated(secrets: Any) -> None:
+def test_an_alert_follows_a_rotated_secret(secrets: Any) -> None:
     with listening() as first, listening() as second:
         secrets.create_secret(Name="hook", SecretString=first.url)
         receiver = Service("secretsmanager:hook", "hook")
@@ -55,12 +55,12 @@ def test_an_alert_goes_where_the_secret_says_also_once_it_is_rotated(secrets: An
 
 
 @pytest.mark.usefixtures("secrets")
-def test_an_alert_whose_secret_is_not_there_is_not_sent_and_says_why() -> None:
+def test_an_alert_with_a_missing_secret_is_not_sent_and_says_why() -> None:
     with pytest.raises(NotSentError, match=r"secret hook .*: ResourceNotFoundException"):
         Service("secretsmanager:hook", "hook").send(MESSAGE)
 
 
-def test_a_secret_that_is_no_url_is_refused_without_it(secrets: Any) -> None:
+def test_a_secret_that_is_not_a_url_is_refused_without_showing_it(secrets: Any) -> None:
     secrets.create_secret(Name="hook", SecretString="jsno://s3cr3t")
     with pytest.raises(NotSentError, match="no service jsno://; json:// may be meant") as caught:
         Service("secretsmanager:hook", "hook").send(MESSAGE)

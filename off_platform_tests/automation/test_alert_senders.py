@@ -56,7 +56,7 @@ def test_a_url_may_name_the_fields_of_its_json() -> None:
     assert "text" not in body
 
 
-def test_a_chat_gets_text_and_link_and_nothing_of_a_file_calls_everybody() -> None:
+def test_a_chat_gets_text_and_link_without_mentions_of_everybody() -> None:
     with listening() as server:
         send(server.chat, Message("x@here.csv", "row 2: '@channel'", "http://ui/runs/1", "k"))
     (body,) = server.bodies
@@ -72,7 +72,7 @@ def test_a_text_that_is_too_long_for_a_service_is_cut() -> None:
 
 
 @pytest.mark.parametrize("status", [302, 404, 429, 500, 503])
-def test_what_cannot_be_sent_says_the_answer_without_the_address(status: int) -> None:
+def test_an_unsent_alert_reports_the_answer_without_the_url(status: int) -> None:
     with listening() as server:
         server.answers = [status]
         with pytest.raises(NotSentError, match=f"not sent by json: it answered {status}") as caught:

@@ -35,11 +35,11 @@ def message_for(run: RunEnded) -> Message | None:
     return message_of(run, warning_share=0.2, ui="http://ui/")
 
 
-def test_a_run_without_trouble_is_no_message() -> None:
+def test_a_successful_run_gives_no_message() -> None:
     assert message_for(ended()) is None
 
 
-def test_a_warning_of_few_is_no_message_and_one_of_many_is() -> None:
+def test_only_a_frequent_warning_gives_a_message() -> None:
     assert message_for(ended(failed(is_error=False, share=0.1))) is None
     message = message_for(ended(failed(is_error=False, share=0.3)))
     assert message is not None

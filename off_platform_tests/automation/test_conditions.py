@@ -93,7 +93,7 @@ def test_a_new_list_asks_for_the_month_and_its_tables_once(conditions: Condition
     assert conditions.asked() == set()
 
 
-def test_a_month_that_was_asked_for_in_vain_is_asked_for_by_the_next_list(
+def test_a_month_requested_in_vain_is_requested_by_the_next_list(
     conditions: Conditions,
 ) -> None:
     conditions.observed('"a"')
@@ -105,7 +105,7 @@ def test_a_month_that_was_asked_for_in_vain_is_asked_for_by_the_next_list(
 
 
 @pytest.mark.slow
-def test_a_month_whose_run_failed_is_asked_for_again_once_a_day(conditions: Conditions) -> None:
+def test_a_failed_month_is_requested_again_once_a_day(conditions: Conditions) -> None:
     for day in (0, 24):
         conditions.instance.report_run_failed(conditions.started("bucket_sync"))
         assert conditions.asked(hours=day + 4.9) == set()
@@ -123,7 +123,7 @@ def test_a_month_that_was_not_run_yet_waits_for_its_schedule(conditions: Conditi
     assert conditions.asked(hours=29.1) == set()
 
 
-def test_a_failed_month_is_not_asked_for_while_it_runs_again_or_when_it_is_over(
+def test_a_failed_month_is_not_requested_while_it_runs_or_after_it_is_over(
     conditions: Conditions,
 ) -> None:
     conditions.instance.report_run_failed(conditions.started("bucket_sync"))
@@ -151,7 +151,7 @@ def test_a_month_that_has_a_snapshot_keeps_it(conditions: Conditions) -> None:
     assert conditions.asked() == set()
 
 
-def test_a_list_that_comes_while_a_run_is_under_way_is_remembered(conditions: Conditions) -> None:
+def test_a_list_that_arrives_during_a_run_is_remembered(conditions: Conditions) -> None:
     run = conditions.started("bucket_sync")
     conditions.observed('"a"')
     assert conditions.asked() == set()
@@ -159,7 +159,7 @@ def test_a_list_that_comes_while_a_run_is_under_way_is_remembered(conditions: Co
     assert conditions.asked() == of(WHOLE)
 
 
-def test_no_past_month_is_asked_for(conditions: Conditions) -> None:
+def test_no_past_month_is_requested(conditions: Conditions) -> None:
     conditions.made(*WHOLE, month="2026-08-01")
     conditions.observed('"a"')
     assert {month for _, month in conditions.asked()} == {MONTH}
@@ -178,7 +178,7 @@ def test_a_new_month_waits_for_its_list(conditions: Conditions) -> None:
     assert conditions.asked(NEXT) == of(WHOLE, NEXT)
 
 
-def test_each_table_follows_what_it_is_made_of(conditions: Conditions) -> None:
+def test_each_table_follows_its_sources(conditions: Conditions) -> None:
     conditions.made("bucket_sync")
     assert conditions.asked() == of(TABLES)
     conditions.made("key_index", "key_index_oddities")
@@ -188,7 +188,7 @@ def test_each_table_follows_what_it_is_made_of(conditions: Conditions) -> None:
     assert conditions.asked() == set()
 
 
-def test_an_index_made_by_hand_brings_the_changes_up_to_date(conditions: Conditions) -> None:
+def test_an_index_built_by_hand_updates_the_changes(conditions: Conditions) -> None:
     conditions.made(*WHOLE)
     conditions.asked()
     conditions.made("key_index", "key_index_oddities")
@@ -196,7 +196,7 @@ def test_an_index_made_by_hand_brings_the_changes_up_to_date(conditions: Conditi
 
 
 @pytest.mark.slow
-def test_a_whole_run_leaves_nothing_to_ask_for(tmp_path: Path, sandbox: Sandbox) -> None:
+def test_a_complete_run_leaves_nothing_to_request(tmp_path: Path, sandbox: Sandbox) -> None:
     with dg.DagsterInstance.ephemeral(tempdir=str(tmp_path)) as instance:
         settings = Settings(
             _env_file=None, lake=str(tmp_path / "lake"), images_bucket=str(sandbox.images.folder)

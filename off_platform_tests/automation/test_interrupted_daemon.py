@@ -42,9 +42,7 @@ def platform(
         yield running
 
 
-def test_the_month_is_made_by_its_schedule_once(
-    platform: Platform, moments: list[datetime]
-) -> None:
+def test_the_schedule_builds_the_month_once(platform: Platform, moments: list[datetime]) -> None:
     # Nothing moves until then.
     assert wait_until(lambda: datetime.now(UTC) >= moments[0], time.monotonic)
     platform.wait("the month", lambda: (MONTH, "SUCCESS") in platform.runs("monthly"))

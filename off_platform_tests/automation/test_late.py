@@ -77,7 +77,7 @@ def watched(tmp_path: Path) -> Iterator[Watched]:
         yield Watched(webhook, settings, instance)
 
 
-def test_a_late_asset_is_told_once_with_its_age_and_what_to_do(watched: Watched) -> None:
+def test_a_late_asset_is_reported_once_with_its_age_and_what_to_do(watched: Watched) -> None:
     watched.made("products_imported", 10)
     watched.made("bucket_sync", 80, "2026-09-01")
     moment = watched.made("bucket_sync", 48.5, MONTH)
@@ -95,7 +95,7 @@ def test_a_late_asset_is_told_once_with_its_age_and_what_to_do(watched: Watched)
 
 
 @pytest.mark.slow
-def test_what_becomes_late_later_is_told_then(watched: Watched) -> None:
+def test_an_asset_that_becomes_late_later_is_reported_then(watched: Watched) -> None:
     watched.made("bucket_sync", 48, MONTH)
     watched.look()
     watched.tick()
@@ -109,14 +109,14 @@ def test_what_becomes_late_later_is_told_then(watched: Watched) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("days", "state"), [(1, "PASS"), (34, "WARN"), (36.9, "WARN")])
-def test_what_is_young_enough_is_not_told(watched: Watched, days: float, state: str) -> None:
+def test_a_fresh_asset_is_not_reported(watched: Watched, days: float, state: str) -> None:
     watched.made("bucket_sync", days, THIS_MONTH)
     assert watched.look()["bucket_sync"] == state
     assert watched.tick().skip_message == "Nothing is late."
     assert watched.webhook.bodies == []
 
 
-def test_what_was_made_again_is_late_no_more(watched: Watched) -> None:
+def test_a_rebuilt_asset_is_no_longer_late(watched: Watched) -> None:
     watched.made("bucket_sync", 48, MONTH)
     assert watched.look()["bucket_sync"] == "FAIL"
     watched.made("bucket_sync", 0, THIS_MONTH)
@@ -139,7 +139,7 @@ def test_what_could_not_be_sent_fails_the_tick_and_waits(watched: Watched) -> No
 
 
 @pytest.mark.slow
-def test_a_month_that_was_never_made_is_late_and_an_import_that_never_came_is_not(
+def test_a_month_never_built_is_late_but_an_import_never_made_is_not(
     watched: Watched,
 ) -> None:
     states = watched.look(days=400)
@@ -155,11 +155,11 @@ def test_a_month_that_was_never_made_is_late_and_an_import_that_never_came_is_no
     watched.tick()
     (body,) = watched.webhook.bodies
     assert body["title"] == "Late: bin_items, bin_metadata, bin_objects and 10 more"
-    line = f"bucket_sync: never made, and looked for since {since:%Y-%m-%d %H:%M} UTC, 400 days ago"
+    line = f"bucket_sync: never built, expected since {since:%Y-%m-%d %H:%M} UTC, 400 days ago"
     assert f"{line}; may be 37" in body["text"]
 
 
-def test_before_the_daemon_has_looked_nothing_is_late(watched: Watched) -> None:
+def test_nothing_is_late_before_the_daemon_has_run(watched: Watched) -> None:
     watched.made("bucket_sync", 48, MONTH)
     assert watched.tick().skip_message == "Nothing is late."
 
@@ -174,7 +174,7 @@ def test_before_the_daemon_has_looked_nothing_is_late(watched: Watched) -> None:
         ("2026-12-03 12:00", ["2026-11-01"], False),
     ],
 )
-def test_a_month_that_was_not_made_is_late_though_an_older_one_was_made_again(
+def test_a_missing_month_is_late_even_if_an_older_one_was_rebuilt(
     watched: Watched,
     day: str,
     made: list[str],
@@ -186,7 +186,7 @@ def test_a_month_that_was_not_made_is_late_though_an_older_one_was_made_again(
     moment = datetime.fromisoformat(f"{day}+00:00")
     found = late_assets(watched.repository, watched.instance, moment)
     days = (moment - datetime(2026, 11, 4, 3, tzinfo=UTC)).days
-    line = f"2026-11 was not made; its schedule was due 2026-11-04 03:00 UTC, {days} days ago"
+    line = f"2026-11 was not built; it was scheduled for 2026-11-04 03:00 UTC, {days} days ago"
     assert found == ({"bucket_sync": line} if late else {})
 
 

@@ -27,8 +27,8 @@ from off_platform.automation import run_launcher, workers
 from off_platform.automation.run_launcher import WatchfulRunLauncher
 from off_platform.automation.workers import (
     Worker,
+    heartbeat,
     is_alive,
-    sign_of_life,
     this_process,
     worker_of,
     working,
@@ -99,7 +99,7 @@ def test_another_process_with_the_same_id_is_not_taken_for_the_worker(
     assert status(launcher, has_sign(launcher, later)) == WorkerStatus.FAILED
 
 
-def test_signs_of_life_from_elsewhere_are_awaited(
+def test_heartbeats_from_elsewhere_are_awaited(
     launcher: WatchfulRunLauncher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     elsewhere = Worker("another boot", "another container", 1, 1)
@@ -110,7 +110,7 @@ def test_signs_of_life_from_elsewhere_are_awaited(
     assert status(launcher, run) == WorkerStatus.FAILED
 
 
-def test_a_new_sign_of_life_starts_the_wait_again(launcher: WatchfulRunLauncher) -> None:
+def test_a_new_heartbeat_starts_the_wait_again(launcher: WatchfulRunLauncher) -> None:
     elsewhere = Worker("another boot", "another container", 1, 1)
     run = has_sign(launcher, elsewhere)
     status(launcher, run)
@@ -123,9 +123,9 @@ def test_a_new_sign_of_life_starts_the_wait_again(launcher: WatchfulRunLauncher)
 
 def test_a_run_is_known_while_it_works(launcher: WatchfulRunLauncher) -> None:
     instance = launcher._instance
-    assert sign_of_life(instance, "run") == ""
+    assert heartbeat(instance, "run") == ""
     with working(instance, "run"):
-        assert worker_of(sign_of_life(instance, "run")) == this_process()
+        assert worker_of(heartbeat(instance, "run")) == this_process()
 
 
 @pytest.fixture
@@ -138,8 +138,8 @@ def ended(launcher: WatchfulRunLauncher, monkeypatch: pytest.MonkeyPatch) -> dg.
 
 
 def beats(launcher: WatchfulRunLauncher, run: dg.DagsterRun, number: int) -> None:
-    """Waits until there were so many signs of life; an interruption ends it."""
-    while json.loads(sign_of_life(launcher._instance, run.run_id))["beat"] < number:
+    """Waits until there were `number` heartbeats; an interruption ends it."""
+    while json.loads(heartbeat(launcher._instance, run.run_id))["beat"] < number:
         threading.Event().wait(0.01)
 
 

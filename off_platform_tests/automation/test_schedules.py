@@ -38,7 +38,7 @@ def test_the_job_has_the_partitions_that_the_schedule_asks_for() -> None:
     assert schedule.cron_schedule == "0 3 4 * *"
 
 
-def test_a_month_before_the_first_is_none() -> None:
+def test_there_is_no_month_before_the_first() -> None:
     with pytest.raises(ValueError, match="2025-12-01 is not a partition"):
         month_of(datetime(2025, 12, 4, tzinfo=UTC))
 

@@ -21,16 +21,16 @@ def evaluated(looked: Arrivals, taken_in: str | None = None) -> dg.SensorResult:
 
 
 @pytest.mark.parametrize(
-    ("waiting", "reason"), [(0, "Nothing is new."), (3, "3 wait to be whole.")]
+    ("waiting", "reason"), [(0, "Nothing is new."), (3, "3 are not complete yet.")]
 )
-def test_nothing_new_asks_for_no_run_and_is_remembered(waiting: int, reason: str) -> None:
+def test_nothing_new_requests_no_run_and_is_remembered(waiting: int, reason: str) -> None:
     result = evaluated(Arrivals([], waiting, "after"))
     assert (result.run_requests, result.cursor) == ([], "after")
     assert result.skip_reason
     assert result.skip_reason.skip_message == reason
 
 
-def test_what_arrived_becomes_a_partition_and_a_run() -> None:
+def test_an_arrival_becomes_a_partition_and_a_run() -> None:
     result = evaluated(Arrivals([Arrival("x.csv@01234567", "/in/x.csv", "abc")], 0, "after"))
     (request,) = result.run_requests or ()
     assert (request.run_key, request.partition_key) == ("x.csv@01234567/abc", "x.csv@01234567")
@@ -40,7 +40,7 @@ def test_what_arrived_becomes_a_partition_and_a_run() -> None:
     assert result.cursor == "after"
 
 
-def test_what_was_taken_in_before_needs_no_run() -> None:
+def test_an_earlier_import_needs_no_run() -> None:
     arrived = [Arrival(key, f"/in/{key}", "abc") for key in ("x.csv@01234567", "y.csv@01234567")]
     result = evaluated(Arrivals(arrived, 0, "after"), taken_in="x.csv@01234567")
     assert [request.partition_key for request in result.run_requests or ()] == ["y.csv@01234567"]

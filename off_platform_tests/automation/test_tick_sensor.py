@@ -79,7 +79,7 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
         yield Desk(instance, webhook)
 
 
-def test_a_sensor_that_fails_is_told_once_and_so_is_its_recovery(desk: Desk) -> None:
+def test_a_failing_sensor_is_reported_once_and_so_is_its_recovery(desk: Desk) -> None:
     desk.ticked(TickStatus.SKIPPED)
     assert desk.sent == []
     for _ in range(3):
@@ -93,13 +93,13 @@ def test_a_sensor_that_fails_is_told_once_and_so_is_its_recovery(desk: Desk) -> 
     assert desk.sent[2:] == ["Fails: inbox_sensor"]
 
 
-def test_a_tick_that_is_still_evaluated_says_nothing(desk: Desk) -> None:
+def test_a_running_tick_is_not_counted(desk: Desk) -> None:
     desk.ticked(TickStatus.FAILURE, "gone")
     desk.ticked(TickStatus.STARTED)
     assert desk.sent == ["Fails: inbox_sensor"]
 
 
-def test_an_alert_that_could_not_be_sent_is_no_alert_of_its_own(desk: Desk) -> None:
+def test_an_unsent_alert_does_not_cause_another(desk: Desk) -> None:
     desk.ticked(TickStatus.FAILURE, "not sent by slack", "NotSentError")
     assert desk.sent == []
 
@@ -114,7 +114,7 @@ UNAVAILABLE = "RPC that terminated with: status = StatusCode.UNAVAILABLE"
         ("DagsterCodeLocationLoadError", f"Failure loading off_platform: {UNAVAILABLE}"),
     ],
 )
-def test_a_code_server_that_restarts_is_no_alert_of_each_sensor(
+def test_a_restarting_code_server_does_not_alert_for_each_sensor(
     desk: Desk, cls_name: str, error: str
 ) -> None:
     desk.ticked(TickStatus.SKIPPED)

@@ -99,7 +99,7 @@ def test_an_attempt_of_just_now_is_not_due(
     assert due_again(instance, set()) == {"/in/x.csv": 1}
 
 
-def test_a_place_that_is_due_arrives_once_more_and_only_while_it_is_there(tmp_path: Path) -> None:
+def test_a_due_file_arrives_again_only_while_it_exists(tmp_path: Path) -> None:
     (tmp_path / "x.csv").write_text("code,product_name\n1,Name\n")
     place, inbox = str(tmp_path / "x.csv"), Source(str(tmp_path))
     first = look(inbox, None)
@@ -113,7 +113,7 @@ def test_a_place_that_is_due_arrives_once_more_and_only_while_it_is_there(tmp_pa
     assert look(inbox, again.cursor, {place}).arrived == []
 
 
-def test_a_fault_of_the_machine_is_no_verdict(instance: dg.DagsterInstance) -> None:
+def test_a_fault_of_the_machine_is_not_a_verdict(instance: dg.DagsterInstance) -> None:
     ran(instance, OSError("no space left on device"))
     assert due_again(instance, set()) == {"/in/x.csv": 1}
 

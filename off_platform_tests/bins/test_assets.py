@@ -225,7 +225,7 @@ def test_a_second_month_says_that_nothing_changed_and_costs_one_listing(month: M
     pages = listings_of(month.server)
     assert len(month.server.requests) == len(pages) == len(set(pages)) == month.listings
     assert month.house.shown("bin_objects")["what"] == (
-        "56 metadata and 56 photos are listed; nothing has changed since the listing before."
+        "56 metadata and 56 photos are listed; nothing has changed since the previous listing."
     )
     assert month.house.shown("bin_metadata")["this_run"] == "Nothing has changed."
     # A gigabyte of metadata is not even written again.

@@ -437,7 +437,7 @@ def test_a_bucket_out_of_reach_leaves_the_set_as_it_is(sets: Sets) -> None:
         gone = server.url
     away = Source(f"s3://{BUCKET}", Access(endpoint=gone))
     desk = BinsDesk(sets.desk.lake, away, sets.desk.connection)
-    with pytest.raises(SourceUnreachableError, match="objects in a row failed"):
+    with pytest.raises(SourceUnreachableError, match="consecutive objects failed"):
         Sets(desk, sets.server, sets.root).make(**TINY)
     assert {
         name: digest
@@ -574,7 +574,7 @@ def test_before_the_tables_are_there_it_says_what_to_do(bins_desk: BinsDesk) -> 
         ),
     ],
 )
-def test_a_choice_that_nothing_fits_changes_nothing(
+def test_a_choice_without_matches_changes_nothing(
     sets: Sets, options: dict[str, Any], sentence: str
 ) -> None:
     sets.make(**TINY)
@@ -599,7 +599,7 @@ def test_a_known_code_among_unknown_ones_is_enough(sets: Sets) -> None:
 def test_a_folder_of_something_else_is_left_alone(sets: Sets) -> None:
     (sets.root / "few").mkdir()
     (sets.root / "few" / "notes.txt").write_text("mine")
-    with pytest.raises(UnusableFolderError, match="holds no image set"):
+    with pytest.raises(UnusableFolderError, match="is not an image set"):
         sets.make(**TINY)
     assert [path.name for path in (sets.root / "few").iterdir()] == ["notes.txt"]
     assert not sets.server.requests
@@ -612,7 +612,7 @@ def test_one_run_at_a_time_works_in_a_folder(sets: Sets) -> None:
     assert not sets.server.requests
 
 
-def test_fewer_than_were_asked_for_is_said(sets: Sets) -> None:
+def test_fewer_than_requested_is_reported(sets: Sets) -> None:
     short = sets.make(n=1234, difficulty="hard")
     sentence = f"1,234 were asked for; only {short.contents.samples} fit"
     assert short.shortfall == sentence

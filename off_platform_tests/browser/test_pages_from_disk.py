@@ -38,7 +38,7 @@ def test_the_gallery_shows_every_photo(page: "Page", platform: Platform, image_s
     assert elsewhere == []
 
 
-def test_the_report_names_what_is_wrong(page: "Page", platform: Platform, bad_import: str) -> None:
+def test_the_report_shows_what_is_wrong(page: "Page", platform: Platform, bad_import: str) -> None:
     report = platform.root / "lake" / "imports" / bad_import / "report.html"
     elsewhere = open_from_disk(page, report)
     page.get_by_text("20,5 g of fat").first.wait_for()

@@ -39,7 +39,7 @@ def test_the_graph_has_the_three_wings(page: "Page", platform: Platform) -> None
         ("products_accepted", ["product_name", "imports", "assets.py"]),
     ],
 )
-def test_an_asset_says_what_it_is(
+def test_an_asset_shows_its_description(
     page: "Page", platform: Platform, asset: str, words: list[str]
 ) -> None:
     visit(page, platform, f"/assets/{asset}")
@@ -48,7 +48,7 @@ def test_an_asset_says_what_it_is(
 
 
 @pytest.mark.usefixtures("month")
-def test_the_month_is_made_by_a_click(platform: Platform) -> None:
+def test_a_click_builds_the_month(platform: Platform) -> None:
     assert [status for _, status in platform.runs("monthly")] == ["SUCCESS"]
 
 

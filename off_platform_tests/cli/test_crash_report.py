@@ -36,7 +36,7 @@ def test_an_unforeseen_error_is_a_sentence_a_file_and_code_4(
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="permissions are POSIX's")
-def test_where_no_file_can_be_written_the_sentence_says_so(
+def test_an_unwritable_crash_report_is_reported(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     monkeypatch.chdir(tmp_path)

@@ -54,7 +54,7 @@ def test_the_verdict_is_shown_and_is_the_exit_code(
     assert shown in out
 
 
-def test_a_person_reads_where_what_and_what_to_do(run: Run) -> None:
+def test_the_output_says_where_what_and_what_to_do(run: Run) -> None:
     _, out, _ = run("validate", "some.csv")
     assert "line 2 (fat_g): '30,9' -> '30.9'" in out
     assert "1. Use a period instead of the comma. (1 finding)" in out
@@ -174,7 +174,7 @@ def test_findings_that_a_sheet_cannot_hold_are_counted(
     assert "Written: f.csv (all findings)" in err
 
 
-def test_a_terminal_gets_nothing_that_it_would_obey(run: Run) -> None:
+def test_a_terminal_gets_no_control_sequences(run: Run) -> None:
     Path("x.csv").write_text(f"barcode,product_name,\x1b[31mred\x07\n{NUTELLA},\x1b]0;x\x07,1\n")
     _, out, err = run("validate", "x.csv")
     assert "\\u001b[31mred" in out
@@ -274,7 +274,7 @@ def asked(home: Path, query: str, of: dict[str, object], *, runs: int) -> list[d
 
 
 @pytest.mark.slow
-def test_an_unforeseen_error_in_a_run_has_its_own_code(
+def test_an_unexpected_error_in_a_run_has_its_own_exit_code(
     run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
@@ -291,7 +291,7 @@ def test_an_unforeseen_error_in_a_run_has_its_own_code(
     assert "in fails" in file.read_text()
 
 
-def test_imports_are_refused_before_any_is_taken_in(run: Run) -> None:
+def test_imports_are_refused_before_any_is_stored(run: Run) -> None:
     code, _, err = run("import", "good.csv", "none.csv")
     assert code == 2
     assert "the file or folder none.csv does not exist" in err

@@ -153,9 +153,7 @@ def test_loose_files_have_the_documents_names(desk: Desk, sandbox: Sandbox) -> N
     assert placed == {row["path"] for row in rows}
 
 
-def test_a_photo_and_its_ocr_share_their_stem_whatever_their_layouts(
-    bucket: Path, tmp_path: Path
-) -> None:
+def test_a_photo_and_its_ocr_share_their_stem_in_every_layout(bucket: Path, tmp_path: Path) -> None:
     # The photo lies in the older layout only, its OCR result in today's only.
     older, current = "data/20065034/1", "data/000/002/006/5034/1"
     (bucket / f"{current}.json.gz").parent.mkdir(parents=True, exist_ok=True)
@@ -253,7 +251,7 @@ def test_a_larger_n_keeps_the_full_shards(desk: Desk, server: S3Server) -> None:
     assert fetched_keys(server) - corrupt == now - had
 
 
-def test_a_smaller_n_removes_what_is_no_longer_named(desk: Desk) -> None:
+def test_a_smaller_n_removes_unlisted_files(desk: Desk) -> None:
     desk.make(n=20, **BOTH)
     larger = tree(path_of(desk))
     desk.make(n=7, **BOTH)
@@ -306,7 +304,7 @@ def test_photos_decoded_in_full(desk: Desk, server: S3Server) -> None:
 
 
 @pytest.mark.parametrize("damage", ["gone", "cut", "longer", "other bytes"])
-def test_a_shard_that_is_not_what_it_was_is_made_again(desk: Desk, damage: str) -> None:
+def test_a_changed_shard_is_built_again(desk: Desk, damage: str) -> None:
     desk.make(**BOTH)
     whole = tree(path_of(desk))
     path = path_of(desk) / "00001.tar"
@@ -323,7 +321,7 @@ def test_a_shard_that_is_not_what_it_was_is_made_again(desk: Desk, damage: str) 
     assert tree(path_of(desk)) == whole
 
 
-def test_bytes_that_rotted_are_not_put_into_a_new_shard(desk: Desk) -> None:
+def test_damaged_bytes_are_not_copied_into_a_new_shard(desk: Desk) -> None:
     desk.make(kind="400", n=7)
     path = path_of(desk) / "00001.tar"
     rotten = bytearray(path.read_bytes())
@@ -336,7 +334,7 @@ def test_bytes_that_rotted_are_not_put_into_a_new_shard(desk: Desk) -> None:
     assert path.read_bytes() == (path_of(desk, "straight") / path.name).read_bytes()
 
 
-def test_files_of_the_user_beside_a_set_are_left_alone(desk: Desk, tmp_path: Path) -> None:
+def test_files_of_the_user_next_to_a_set_are_kept(desk: Desk, tmp_path: Path) -> None:
     own = {"notes.txt": b"mine", "00000.tar.bak": b"mine too", "photos/1.jpg": b"mine as well"}
     folder = LocalFolder(tmp_path / "out")
     desk.make(folder=folder, n=15, **BOTH)
@@ -381,9 +379,7 @@ def test_the_usual_faults_all_at_once(desk: Desk, server: S3Server) -> None:
             assert row["etag"] == f'"{row["md5"]}"'
 
 
-def test_objects_that_fail_are_failed_and_mended_by_another_run(
-    desk: Desk, server: S3Server
-) -> None:
+def test_failed_objects_are_fetched_by_the_next_run(desk: Desk, server: S3Server) -> None:
     desk.limits = Limits(concurrency=8, attempts=2)
     server.faults = Faults(cut=0.2, only_first_attempts=100, seed=1)
     desk.make(**BOTH)
@@ -433,7 +429,7 @@ def test_a_server_that_is_gone_leaves_the_set_as_it_is(
         desk.make(**BOTH, group_samples=group_samples)
     sentence = str(refused.value)
     assert "failed" in sentence
-    assert "What was done before is kept." in sentence
+    assert "Finished work is kept." in sentence
     assert "\n" not in sentence
     now = tree(path_of(desk))
     assert {name: now[name] for name in before} == before
@@ -467,7 +463,7 @@ def test_a_server_that_goes_away_half_way(
     desk.limits = Limits(concurrency=1, attempts=1)
     # Objects are fetched ahead of their turn; slowly, so that some are left when the line breaks.
     server.faults = Faults(latency_seconds=0.02)
-    with pytest.raises(SourceUnreachableError, match="8 objects in a row failed"):
+    with pytest.raises(SourceUnreachableError, match="8 consecutive objects failed"):
         desk.make(n=26, **BOTH, group_samples=2, display=Breaking(server, after=20))
     now = tree(path_of(desk))
     assert {name: now[name] for name in before} == before
@@ -517,7 +513,7 @@ def test_a_stopped_run_fetches_nothing_again(desk: Desk, server: S3Server, after
     assert tree(Path(folder.address())) == tree(path_of(desk, "straight"))
 
 
-def test_another_plan_does_not_go_on_with_a_stopped_one(desk: Desk) -> None:
+def test_a_different_plan_does_not_resume_a_stopped_one(desk: Desk) -> None:
     desk.make("straight", kind="400", n=12, seed=5)
     with pytest.raises(KeyboardInterrupt):
         desk.make("straight", kind="400", n=12, folder=desk.folder(), display=Stopping(8))

@@ -224,7 +224,7 @@ def test_a_share_never_rounds_to_all_or_nothing() -> None:
     assert "| below 0.1 % |" in card
 
 
-def test_it_names_what_could_not_be_had() -> None:
+def test_it_lists_missing_objects() -> None:
     card = data_card(FACTS)
     assert "20 of 2,000 objects are not in the set. They are listed here, and in" in card
     assert "| `data/401/235/911/4319/1.400.jpg` | missing | Reason 4319. |" in card
@@ -282,12 +282,12 @@ def test_loose_files_are_described_as_such() -> None:
     assert "webdataset" not in card.lower()
 
 
-def test_one_shard_is_no_range() -> None:
+def test_one_shard_is_not_a_range() -> None:
     assert "1 shard, `00000.tar`, in WebDataset form" in data_card(replace(FACTS, shards=1))
 
 
 @pytest.mark.parametrize("suffix", ["jpg", "", '.jpg"', ".jp g", "../x", ".jpg\n"])
-def test_a_suffix_that_is_none_is_refused(suffix: str) -> None:
+def test_an_invalid_suffix_is_refused(suffix: str) -> None:
     with pytest.raises(ValueError, match="is not a suffix"):
         CardKind(name="400", meaning="", suffix=suffix)
 
@@ -335,13 +335,13 @@ def agree(values: Sequence[str]) -> None:
 
 
 @pytest.mark.parametrize("value", HOSTILE)
-def test_a_hostile_value_changes_nothing_but_its_own_text(value: str) -> None:
+def test_a_hostile_value_changes_only_its_own_text(value: str) -> None:
     agree([value])
 
 
 @pytest.mark.slow
 @given(st.lists(st.text(max_size=40), min_size=1, max_size=6))
-def test_no_value_changes_anything_but_its_own_text(values: list[str]) -> None:
+def test_values_change_only_their_own_text(values: list[str]) -> None:
     agree(values)
 
 

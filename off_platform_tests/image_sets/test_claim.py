@@ -171,7 +171,7 @@ def test_a_damaged_list_of_moves_moves_and_removes_nothing(
     assert tree(tmp_path / "set") == before
 
 
-def test_a_damaged_plan_is_made_afresh(desk: Desk, tmp_path: Path) -> None:
+def test_a_damaged_plan_is_written_again(desk: Desk, tmp_path: Path) -> None:
     folder = LocalFolder(tmp_path / "set")
     folder.write(building.IDENTITY, b"\xff no JSON")
     assert not desk.make(kind="400", n=4, folder=folder).continued
@@ -214,7 +214,7 @@ def test_a_second_run_in_the_same_folder_is_refused(desk: Desk, tmp_path: Path) 
     second = Second(desk, folder)
     desk.make(kind="400", n=9, folder=folder, display=second)
     assert second.sentences == [
-        f"Another run is at work in {folder.address()}; wait for its end, or take another folder."
+        f"Another run is using {folder.address()}; wait until it ends, or use another folder."
     ]
     desk.make(kind="400", n=9)
     assert tree(second.at) == tree(Path(desk.folder().address()))

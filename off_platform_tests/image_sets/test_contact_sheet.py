@@ -94,7 +94,7 @@ def test_the_same_photos_give_the_same_bytes() -> None:
     assert contact_sheet(photos) == contact_sheet(iter(photos))
 
 
-def test_only_the_first_photos_are_asked_for() -> None:
+def test_only_the_first_photos_are_read() -> None:
     asked = 0
 
     def photos() -> Iterator[bytes]:
@@ -122,7 +122,7 @@ def test_photos_keep_their_proportions_in_the_middle_of_their_cell() -> None:
 
 
 @pytest.mark.parametrize("photo", [b"", b"<html>no photo</html>", jpeg()[:200]])
-def test_what_is_no_photo_is_a_grey_crossed_cell(photo: bytes) -> None:
+def test_a_file_that_is_not_a_photo_is_a_grey_crossed_cell(photo: bytes) -> None:
     sheet = opened(contact_sheet([photo, jpeg((96, 96))], side=96))
     assert near(pixel(sheet, (52, 52)), (128, 128, 124))
     assert near(pixel(sheet, (52, 16)), (208, 208, 205), 12)
@@ -181,7 +181,7 @@ def test_damaged_exif_does_not_hide_the_photo() -> None:
     assert thumbnail(file.getvalue(), 96).size == (40, 30)
 
 
-def test_nothing_of_the_photo_but_its_pixels_is_kept() -> None:
+def test_only_the_pixels_of_a_photo_are_kept() -> None:
     file = BytesIO()
     Image.new("RGB", (40, 30)).save(file, "JPEG", comment=b"a word from outside " * 1000)
     assert b"outside" not in encoded(thumbnail(file.getvalue(), 96), 70)
@@ -197,7 +197,7 @@ def test_nothing_of_the_photo_but_its_pixels_is_kept() -> None:
         (with_dimensions(60_000, 60_000), "more than the 64,000,000"),
     ],
 )
-def test_what_cannot_be_drawn_says_why(photo: bytes, sentence: str) -> None:
+def test_an_undrawable_photo_says_why(photo: bytes, sentence: str) -> None:
     with pytest.raises(NotDrawableError, match=sentence):
         thumbnail(photo, 96)
 

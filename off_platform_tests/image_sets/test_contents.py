@@ -156,7 +156,7 @@ def test_a_whole_jpeg_passes_with_its_size(data: bytes) -> None:
 
 @pytest.mark.parametrize("data", [BASELINE, PROGRESSIVE], ids=["baseline", "progressive"])
 @pytest.mark.parametrize("trailer", TRAILERS.values(), ids=TRAILERS)
-def test_what_a_camera_puts_behind_the_end_is_let_pass(data: bytes, trailer: bytes) -> None:
+def test_bytes_appended_by_cameras_are_allowed(data: bytes, trailer: bytes) -> None:
     assert check_jpeg(data + trailer) == Content(width=24, height=17)
     assert decode_jpeg(data + trailer) == Content(width=24, height=17, decoded=True)
 
@@ -182,7 +182,7 @@ def test_an_end_marker_inside_a_later_segment_is_not_the_end() -> None:
 
 
 @pytest.mark.parametrize(("data", "words"), DAMAGED_JPEGS, ids=[case[1] for case in DAMAGED_JPEGS])
-def test_a_jpeg_that_is_not_whole_is_named(data: bytes, words: str) -> None:
+def test_an_incomplete_jpeg_is_reported(data: bytes, words: str) -> None:
     for content in (check_jpeg(data), decode_jpeg(data)):
         assert words in str(content.problem)
         assert_sound(content)
@@ -195,7 +195,7 @@ def test_a_cut_jpeg_with_a_whole_one_behind_it_is_found_when_decoding() -> None:
 
 @pytest.mark.parametrize("judge", [check_jpeg, decode_jpeg])
 @pytest.mark.parametrize("marker", [0xC0, 0xC1, 0xC2])
-def test_what_a_header_says_is_judged_whether_decoded_or_not(
+def test_headers_are_checked_with_and_without_decoding(
     judge: Callable[[bytes], Content], marker: int
 ) -> None:
     def problem(*size: int, data: int = 0, **header: int) -> str | None:
@@ -211,7 +211,7 @@ def test_what_a_header_says_is_judged_whether_decoded_or_not(
 
 
 @pytest.mark.parametrize("judge", [check_jpeg, decode_jpeg])
-def test_a_picture_whose_bytes_cannot_hold_its_pixels_is_named(
+def test_too_few_bytes_for_the_pixels_are_reported(
     judge: Callable[[bytes], Content],
 ) -> None:
     ends_early = START + frame(8_000, 6_000) + SCAN + PICTURE + END
@@ -367,7 +367,7 @@ def test_a_whole_ocr_result_passes_with_its_status(
         ([1], "it did not say why"),
     ],
 )
-def test_an_error_of_cloud_vision_is_whole_and_told(error: object, said: str) -> None:
+def test_an_error_of_cloud_vision_is_complete_and_reported(error: object, said: str) -> None:
     for document in ({"responses": [{"error": error}]}, {"error": error}):
         assert check_ocr(packed(document)) == Content(ocr_status="error", ocr_error=said)
         assert ocr_text(packed(document), 100) == ""
@@ -429,14 +429,14 @@ DAMAGED_OCR = [
 
 
 @pytest.mark.parametrize(("data", "words"), DAMAGED_OCR, ids=[case[1] for case in DAMAGED_OCR])
-def test_an_ocr_result_that_is_not_whole_is_named(data: bytes, words: str) -> None:
+def test_an_incomplete_ocr_result_is_reported(data: bytes, words: str) -> None:
     content = check_ocr(data)
     assert words in str(content.problem)
     assert_sound(content)
     assert ocr_text(data, 100) == ""
 
 
-def test_words_that_look_like_fields_are_no_fields_that_stand_twice() -> None:
+def test_words_that_look_like_fields_are_not_repeated_fields() -> None:
     words = [{"description": word} for word in ("responses", "responses", "error", "error")]
     document = {"responses": [{"textAnnotations": words}]}
     assert check_ocr(packed(document)) == Content(ocr_status="text")
@@ -561,5 +561,5 @@ def test_every_kind_has_its_check() -> None:
 
 @pytest.mark.parametrize("kind", ["", "jpg", "RAW", "400px"])
 def test_a_kind_that_does_not_exist_has_no_check(kind: str) -> None:
-    with pytest.raises(ValueError, match="no kind of object is called"):
+    with pytest.raises(ValueError, match="there is no kind of object"):
         check_for(kind)

@@ -57,5 +57,7 @@ def after_a_stop(place: Path, objects: str) -> int:
         ("ghfhmh", 6),
     ],
 )
-def test_what_failed_at_the_end_is_asked_for_again(tmp_path: Path, objects: str, kept: int) -> None:
+def test_objects_that_failed_at_the_end_are_requested_again(
+    tmp_path: Path, objects: str, kept: int
+) -> None:
     assert after_a_stop(tmp_path, objects) == kept

@@ -50,7 +50,7 @@ def test_another_bucket_does_not_empty_a_set(
     desk.make(**options)
     before, right = tree(path_of(desk)), desk.source
     desk.source = emptied(bucket, 1)
-    with pytest.raises(WrongSourceError, match=r"^none of \d+ objects was found at ") as refused:
+    with pytest.raises(WrongSourceError, match=r"^none of \d+ objects were found at ") as refused:
         desk.make(**options)
     assert str(bucket) in str(refused.value)
     assert "\n" not in str(refused.value)
@@ -60,12 +60,10 @@ def test_another_bucket_does_not_empty_a_set(
     assert tree(path_of(desk)) == before
 
 
-def test_a_first_set_of_nothing_but_missing_objects_is_an_error(
-    desk: Desk, sandbox: Sandbox
-) -> None:
+def test_a_first_set_of_only_missing_objects_is_an_error(desk: Desk, sandbox: Sandbox) -> None:
     (key, *_) = sandbox.images.awkward["listed_but_gone"]
     parsed = keys.parse(key)
-    with pytest.raises(WrongSourceError, match="none of 1 objects was found at s3://") as refused:
+    with pytest.raises(WrongSourceError, match="none of 1 objects were found at s3://") as refused:
         desk.make(kind="raw", barcode_prefixes=[parsed.barcode], image_ids=[parsed.image_id])
     assert "the bucket has no such object" in str(refused.value)
     assert not desk.folder().names()

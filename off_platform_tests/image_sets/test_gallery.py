@@ -310,7 +310,7 @@ def test_the_page_needs_no_network() -> None:
     assert not re.search(r"@import|url\(|fetch\(|XMLHttpRequest|WebSocket", page.source)
 
 
-def test_the_policy_allows_the_pages_own_script_and_style_and_nothing_else() -> None:
+def test_the_policy_allows_only_the_pages_script_and_style() -> None:
     page = page_of(item())
     (script,), (style,) = page.inside("script."), page.inside("style.")
     assert policy(page) == {
@@ -372,7 +372,7 @@ def agree(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", HOSTILE)
-def test_hostile_values_are_text_and_nothing_else(text: str) -> None:
+def test_hostile_values_are_only_text(text: str) -> None:
     agree(text)
 
 
@@ -399,7 +399,7 @@ def test_only_web_addresses_become_links(url: str) -> None:
     assert page.all("a") == []
 
 
-def test_loose_files_are_linked_and_shards_named() -> None:
+def test_loose_files_are_linked_and_shards_are_named() -> None:
     loose = page_of(item(path="files/4 1.jpg", offset=None, url=None))
     assert "files/4%201.jpg" in [link["href"] for link in loose.all("a")]
     packed = page_of(item(path="00003.tar", offset=1536))
@@ -417,7 +417,7 @@ def test_a_path_that_looks_like_a_scheme_stays_a_path() -> None:
     assert "javascript%3Aalert%281%29" in [link["href"] for link in page.all("a")]
 
 
-def test_a_browser_runs_the_page_and_nothing_foreign(tmp_path: Path) -> None:
+def test_a_browser_runs_only_the_pages_code(tmp_path: Path) -> None:
     browser = shutil.which("chromium") or shutil.which("google-chrome")
     if browser is None:
         pytest.skip("no browser is installed here")

@@ -53,7 +53,7 @@ def test_a_whole_picture_is_known_by_its_bytes(form: str, options: dict[str, Any
 
 
 @pytest.mark.parametrize(("form", "options"), FORMATS)
-def test_a_cut_picture_is_named(form: str, options: dict[str, Any]) -> None:
+def test_a_truncated_image_is_reported(form: str, options: dict[str, Any]) -> None:
     data = picture(form, **options)
     content = check_other_format(data[: len(data) // 2])
     assert content is not None
@@ -61,7 +61,7 @@ def test_a_cut_picture_is_named(form: str, options: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("data", [b"", b"\xff\xd8\xff", b"GIF", b"RIFF\0\0\0\0WAVE", b"%PDF-1.4"])
-def test_what_is_none_of_them_is_left_to_others(data: bytes) -> None:
+def test_other_formats_are_left_alone(data: bytes) -> None:
     assert check_other_format(data) is None
 
 
@@ -155,7 +155,7 @@ def test_a_set_of_an_earlier_version_is_refreshed(
         assert rows_of_odd(desk, odd)[-1]["shown_width"] == 30
 
 
-def test_formats_are_kept_wherever_it_is_asked_for(tmp_path: Path) -> None:
+def test_formats_are_kept_wherever_requested(tmp_path: Path) -> None:
     declared = tmp_path / "image_sets.toml"
     declared.write_text("[images.some]\nkeep_formats = true\n[bins.some]\nkeep_formats = true\n")
     photos, _ = declared_choice(declared, "images", Choice, "some")

@@ -61,7 +61,7 @@ def test_decimals_come_before_whole_numbers() -> None:
     assert ordered(documents(*[whole] * 5, *[decimal] * 5))[0][:LOOKED_AT] == [5, 6, 7, 8, 9]
 
 
-def test_what_has_a_value_comes_before_nulls_and_empty_lists() -> None:
+def test_samples_with_values_come_before_nulls_and_empty_lists() -> None:
     rich = {"responses": [{"text": "a"}], "height": {"value": 2.5}}
     poor = [{"responses": [], "height": None}, {"responses": [{}]}, {}]
     assert ordered(documents(*poor * 3, rich))[0][0] == len(poor) * 3
@@ -72,7 +72,7 @@ def test_two_types_of_one_field_are_not_in_one_shard_of_few() -> None:
     assert (shard, aside) == ([0, 2], [1])
 
 
-def test_texts_that_are_no_plain_json_are_no_obstacle() -> None:
+def test_texts_that_are_not_plain_json_are_tolerated() -> None:
     odd = [b"", b"\xff", b'{"a": "\\ud800"}', b"[" * 2000 + b"]" * 2000, b'\xef\xbb\xbf{"a": 1}']
     shard, aside = ordered([(True, text) for text in odd * 2])
     assert sorted(shard + aside) == list(range(10))

@@ -294,11 +294,11 @@ def test_the_first_snapshot_has_missed_nothing(reader: Reader) -> None:
     assert (found.broken, found.note) == (0, "No month is missing: this is the first snapshot.")
 
 
-def test_an_etag_that_is_no_md5_is_said(reader: Reader) -> None:
+def test_an_etag_that_is_not_an_md5_is_reported(reader: Reader) -> None:
     assert "uploaded in parts" in reader.snapshot(etag='"0123-8"')["md5_matches_etag"].note
 
 
-def test_left_out_rows_are_told_with_their_reasons(reader: Reader) -> None:
+def test_skipped_rows_are_reported_with_reasons(reader: Reader) -> None:
     found = reader.products(MANY, rejected=7)["few_rows_without_a_code"]
     assert found.examples == ["7 rows: the code is empty"]
     assert (found.broken, found.of) == (7, 106)
@@ -334,7 +334,7 @@ def test_the_rules_hold_for_the_sandbox(desk: Desk) -> None:
         (SHAPE, {"layout": None}),
     ],
 )
-def test_every_row_of_a_large_index_is_looked_at(
+def test_every_row_of_a_large_index_is_checked(
     reader: Reader, monkeypatch: pytest.MonkeyPatch, rule: str, row: Row
 ) -> None:
     monkeypatch.setattr(bounds, "SAMPLE_ROWS", 10)

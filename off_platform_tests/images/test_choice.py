@@ -250,7 +250,9 @@ def test_photos_listed_twice_count_once(
     assert sorted(keys_of(found)) == sorted(set(listed))
 
 
-def test_the_small_copy_is_no_image_id(connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
+def test_the_small_copy_is_not_an_image_id(
+    connection: duckdb.DuckDBPyConnection, folder: Path
+) -> None:
     # "grep '.400.jpg'" takes the raw photos 400 and 1400, "grep '.jpg'" takes both copies of one.
     listed = [
         f"data/301/762/042/2003/{image_id}{suffix}"
@@ -317,7 +319,7 @@ def test_photos_with_their_ocr_are_those_that_have_both(
         assert photo[1].removesuffix(".400.jpg") == ocr[1].removesuffix(".json.gz")
 
 
-def test_fewer_than_asked_for(connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
+def test_fewer_photos_than_requested(connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
     index = write_index(folder / "few.parquet", shelf(3, 1))
     assert len(chosen(connection, index, n=1000)) == 3
     nothing = write_index(folder / "nothing.parquet", [])

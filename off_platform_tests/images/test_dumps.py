@@ -59,7 +59,7 @@ class Reader:
         return self.made("".join("\t".join(line) + "\n" for line in lines).encode())
 
     def jsonl(self, *rows: Mapping[str, object]) -> Path:
-        """A dump with an object a line."""
+        """A dump with an object per line."""
         return self.made("".join(json.dumps(row) + "\n" for row in rows).encode())
 
     def parquet(self, **columns: pa.Array) -> Path:
@@ -203,7 +203,7 @@ def test_a_tab_separated_export_with_a_wrong_ending(
     assert facts_of(dump) == {"code", "countries", "categories", "languages"}
 
 
-def test_shape_is_told_by_content_and_not_by_the_name(reader: Reader) -> None:
+def test_the_format_is_detected_by_content_not_by_name(reader: Reader) -> None:
     for name, content in {
         "a.parquet": b"code\n20065034\n",
         "b.jsonl": gzip.compress(b"code\n20065034\n"),
@@ -238,7 +238,7 @@ def test_quotes_are_text_and_swallow_nothing(reader: Reader) -> None:
     assert editors == {"20065034": '"kiliweb', NUTELLA: odd}
 
 
-def test_the_last_editor_comes_before_who_modified_last(reader: Reader) -> None:
+def test_last_editor_takes_precedence_over_last_modified_by(reader: Reader) -> None:
     dump = reader.csv("code last_modified_by last_editor", ["1", "b", "a"], ["2", "b", " "])
     assert [row["last_editor"] for row in reader.rows(dump)] == ["a", "b"]
 
@@ -272,7 +272,7 @@ def test_a_dump_in_another_encoding_is_refused_with_bounded_memory(
         reader.rows(dump)
 
 
-def test_codes_of_one_product_are_one_row_and_the_newest_stays(reader: Reader) -> None:
+def test_codes_of_one_product_give_one_row_the_newest(reader: Reader) -> None:
     dump = reader.csv(
         "code last_modified_t last_editor",
         [NUTELLA, 1_700_000_000, "older"],
@@ -354,7 +354,7 @@ def test_photos_of_both_shapes(
     assert (row["photos"], row["last_image"]) == (photos, last_image)
 
 
-def test_the_newest_photo_is_what_the_dump_says_before_it_is_worked_out(reader: Reader) -> None:
+def test_the_newest_photo_is_taken_from_the_dump_if_it_has_it(reader: Reader) -> None:
     dates = ["2015-03", "2015-03-14", "2015-03-15", "2016", "2016-99-99", "infinity"]
     dump = reader.jsonl(
         {"code": "1", "last_image_t": 1, "images": OLD_SHAPE, "last_image_dates_tags": dates},
@@ -366,7 +366,7 @@ def test_the_newest_photo_is_what_the_dump_says_before_it_is_worked_out(reader: 
     assert days == [date(1970, 1, 1), date(2020, 1, 18), date(2015, 3, 15), None]
 
 
-def test_times_are_utc_whatever_the_session(reader: Reader) -> None:
+def test_times_are_utc_in_every_session(reader: Reader) -> None:
     reader.connection.execute("SET TimeZone = 'Pacific/Auckland'").fetchall()
     dump = reader.jsonl({"code": NUTELLA, "last_modified_t": 1_700_000_000})
     (row,) = reader.rows(dump)
@@ -387,7 +387,7 @@ def test_times_are_utc_whatever_the_session(reader: Reader) -> None:
         ({"lc": None}, []),
     ],
 )
-def test_languages_from_whatever_tells_them(
+def test_languages_are_read_from_every_source(
     reader: Reader,
     of_dump: dict[str, object],
     languages: list[str],
@@ -396,7 +396,7 @@ def test_languages_from_whatever_tells_them(
     assert row["languages"] == languages
 
 
-def test_a_list_that_a_product_has_nothing_of_is_empty_and_not_unknown(reader: Reader) -> None:
+def test_a_missing_list_of_a_product_is_empty_not_null(reader: Reader) -> None:
     tags = [["en:france", " ", None], None, "en:france"]
     dump = reader.jsonl(*({"code": str(at), "countries_tags": t} for at, t in enumerate(tags, 1)))
     found = reader.rows(dump)
@@ -471,14 +471,14 @@ def test_a_line_of_json_without_end_is_refused(
         (bytes(range(200)), "does not name a column `code`"),
     ],
 )
-def test_what_is_no_dump_is_refused_in_one_sentence(
+def test_a_file_that_is_not_a_dump_is_refused_in_one_sentence(
     reader: Reader, content: bytes, sentence: str
 ) -> None:
     dump = reader.made(content, "products.csv.gz")
     with pytest.raises(UnknownDumpError, match=sentence) as refused:
         facts_of(dump)
     assert str(refused.value).startswith("products.csv.gz is ")
-    assert "expected is an Open Food Facts dump" in str(refused.value)
+    assert "expected an Open Food Facts dump" in str(refused.value)
     with pytest.raises(UnknownDumpError, match=sentence):
         reader.rows(dump)
 
@@ -518,7 +518,7 @@ def test_too_little_memory_is_not_blamed_on_the_dump(reader: Reader) -> None:
         reader.rows(reader.csv("code last_editor", *rows))
 
 
-def test_a_missing_file_stays_a_missing_file(tmp_path: Path) -> None:
+def test_a_missing_file_raises_file_not_found(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         facts_of(tmp_path / "absent.csv.gz")
 

@@ -279,7 +279,7 @@ def test_the_card_has_the_command_with_month_and_bucket(desk: Desk) -> None:
     assert "must contain the snapshot of `2026-11`" in card
 
 
-def test_fewer_than_were_asked_for_is_said(desk: Desk) -> None:
+def test_fewer_than_requested_is_reported(desk: Desk) -> None:
     desk.month()
     short = desk.make(n=1234, image_ids=[1, 2])
     sentence = f"1,234 were asked for; only {short.contents.samples} fit"
@@ -320,7 +320,7 @@ def test_a_month_that_is_not_there(desk: Desk) -> None:
         desk.make(month=NEXT_MONTH)
 
 
-def test_a_choice_that_nothing_fits_changes_nothing(desk: Desk) -> None:
+def test_a_choice_without_matches_changes_nothing(desk: Desk) -> None:
     desk.month()
     desk.make(n=3)
     with pytest.raises(UnusableChoiceError) as refused:

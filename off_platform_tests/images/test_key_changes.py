@@ -86,7 +86,7 @@ def test_a_product_that_changed_within_equal_numbers_shows(
     assert found == expected(now, before)
 
 
-def test_kinds_are_told_apart(connection: duckdb.DuckDBPyConnection) -> None:
+def test_kinds_are_distinguished(connection: duckdb.DuckDBPyConnection) -> None:
     before = [keys.key("20065034", 400, "raw")]
     now = [keys.key("20065034", 400, "400")]
     assert changes(connection, now, before) == [

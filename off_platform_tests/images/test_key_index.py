@@ -220,7 +220,7 @@ def test_the_same_list_gives_the_same_bytes(folder: Path, monkeypatch: pytest.Mo
     assert len(contents) == 1
 
 
-def test_a_refused_list_is_no_index(folder: Path) -> None:
+def test_a_refused_list_gives_no_index(folder: Path) -> None:
     packed = gzip.compress(b"data/17/1.jpg\n" * 1000)
     cut = folder / "cut.gz"
     cut.write_bytes(packed[:-8])

@@ -114,9 +114,9 @@ def test_any_flipped_bit_is_refused_or_changes_nothing(put: Callable[[bytes], Pa
 @pytest.mark.parametrize(
     ("data", "sentence"),
     [
-        (b"<!DOCTYPE html><html><head>", "is no gzip file: it starts with b'<!DOCTYPE html>"),
+        (b"<!DOCTYPE html><html><head>", "is not a gzip file: it starts with b'<!DOCTYPE html>"),
         (b"", "is empty: the file has no bytes"),
-        (PLAIN, "is no gzip file"),
+        (PLAIN, "is not a gzip file"),
         (gzip.compress(b"", mtime=0), "is empty"),
         (gzip.compress(PLAIN, mtime=0)[:-3], "is cut"),
         (gzip.compress(PLAIN, mtime=0) + b"<!DOCTYPE html>", "15 bytes behind the end of its gzip"),

@@ -101,23 +101,23 @@ def test_the_pattern_of_the_table_is_the_rule_of_the_parser(text: str) -> None:
     ("text", "reason"),
     [
         ("", "an empty line"),
-        ("data/data_keys.gz", "names itself"),
+        ("data/data_keys.gz", "the key list itself"),
         ("/etc/passwd", "does not start with data/"),
-        ("data/../../1.jpg", "climbs out"),
-        ("data/401/235/911/../1.jpg", "climbs out"),
+        ("data/../../1.jpg", "leaves its"),
+        ("data/401/235/911/../1.jpg", "leaves its"),
         ("data/401/235/911/43O3/1.jpg", "no barcode"),
         ("data/401/235/9114303/1.jpg", "no barcode"),
-        ("data/401/235/911/4303/front_fr.4.400.jpg", "no image id"),
-        ("data/401/235/911/4303/1.json", "no image id"),
-        ("data/401/235/911/4303/.jpg", "no image id"),
-        ("data/401/235/911/4303/1.JPG", "no image id"),
-        ("data/401/235/911/4303/1.jpg\r", "no image id"),
-        ("data/401/235/911/4303/12345678901.jpg", "no image id"),
+        ("data/401/235/911/4303/front_fr.4.400.jpg", "not an image id"),
+        ("data/401/235/911/4303/1.json", "not an image id"),
+        ("data/401/235/911/4303/.jpg", "not an image id"),
+        ("data/401/235/911/4303/1.JPG", "not an image id"),
+        ("data/401/235/911/4303/1.jpg\r", "not an image id"),
+        ("data/401/235/911/4303/12345678901.jpg", "not an image id"),
         ("data/000/000/000/0000/1.jpg", "all zeros"),
         ("data/0/1.jpg", "all zeros"),
     ],
 )
-def test_what_is_no_key_says_why(text: str, reason: str) -> None:
+def test_a_text_that_is_not_a_key_says_why(text: str, reason: str) -> None:
     with pytest.raises(keys.NotAKeyError, match=reason):
         keys.parse(text)
     with pytest.raises(keys.NotAKeyError):

@@ -108,7 +108,7 @@ def test_the_same_list_next_month_is_filed_without_copying(desk: Desk, server: S
     second = desk.sync(NEXT_MONTH)
     assert asked_for_list(server) == ["HEAD", "GET", "HEAD"]
     assert not second.copied
-    assert "is the one copied before" in second.sentence
+    assert "has been copied before" in second.sentence
     assert second.snapshot.file == first.snapshot.file
     assert second.snapshot.copied_at > first.snapshot.copied_at
     assert desk.lake.partitions(SNAPSHOTS.name) == [MONTH, NEXT_MONTH]
@@ -134,7 +134,7 @@ def test_no_list_is_filed_under_another_month(desk: Desk, server: S3Server, mont
     assert lake_tree(desk) == {}
 
 
-def test_a_past_months_snapshot_stands(desk: Desk, server: S3Server, bucket: Path) -> None:
+def test_the_snapshot_of_a_past_month_is_kept(desk: Desk, server: S3Server, bucket: Path) -> None:
     first = desk.sync()
     write_list(bucket, OTHER_LIST)
     server.requests.clear()
@@ -218,7 +218,7 @@ def test_a_list_that_got_lost_in_the_lake_is_copied_again(desk: Desk) -> None:
     assert desk.index().lines == snapshot.keys
 
 
-def test_a_list_that_got_lost_after_its_month_is_not_made_up(desk: Desk) -> None:
+def test_a_list_lost_after_its_month_is_not_replaced(desk: Desk) -> None:
     synced = desk.sync()
     month = f"{synced.snapshot.copied_at:%Y-%m-01}"
     later = monthly.Asked(month, today=date(2100, 1, 1))
@@ -302,7 +302,7 @@ WHOLE = gzip.compress(b"\n".join(OTHER_LIST), mtime=0)
     [
         (WHOLE[:-9], "is cut"),
         (WHOLE[:30] + b"\xff\xff\xff" + WHOLE[33:], "is damaged"),
-        (b"<!DOCTYPE html><p>Service Unavailable</p>", "is no gzip file"),
+        (b"<!DOCTYPE html><p>Service Unavailable</p>", "is not a gzip file"),
         (gzip.compress(b"", mtime=0), "is empty"),
         (b"", "is empty"),
     ],
@@ -392,7 +392,7 @@ def test_a_list_damaged_in_the_lake_leaves_the_index(desk: Desk) -> None:
     assert lake_tree(desk) == before
 
 
-def test_the_first_month_has_nothing_to_be_compared_with(desk: Desk) -> None:
+def test_the_first_month_has_no_comparison(desk: Desk) -> None:
     facts = desk.month()
     found = compare_month(desk.lake, MONTH, desk.connection)
     assert found == {"since": None, "now": facts.rows, "before": 0, "added": 0, "removed": 0}
@@ -458,7 +458,7 @@ MONTHS = st.dates(date(1990, 1, 1), date(2100, 1, 1)).map(lambda day: f"{day:%Y-
 
 
 @given(MONTHS, MONTHS)
-def test_missed_months_fill_the_gap_and_nothing_else(one: str, other: str) -> None:
+def test_missed_months_are_exactly_the_gap(one: str, other: str) -> None:
     since, month = sorted((one, other))
     row = [since, *missed_months(since, month), *([month] if month != since else [])]
     days = [date.fromisoformat(each) for each in row]

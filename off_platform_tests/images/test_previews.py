@@ -39,7 +39,7 @@ def test_a_table_shows_its_first_rows(connection: duckdb.DuckDBPyConnection) -> 
 
 @given(st.text(max_size=90))
 @example("a|b`c\n| d")
-def test_texts_from_outside_are_no_markup(connection: duckdb.DuckDBPyConnection, text: str) -> None:
+def test_outside_texts_are_not_markup(connection: duckdb.DuckDBPyConnection, text: str) -> None:
     if "\0" in text:
         return
     shown = table_preview(connection, f"SELECT {literal(text)} AS text").md_str or ""
@@ -97,4 +97,4 @@ def test_changes_are_drawn(connection: duckdb.DuckDBPyConnection) -> None:
 
 def test_no_change_is_said(connection: duckdb.DuckDBPyConnection) -> None:
     nothing = "(SELECT 'x' AS kind, 'added' AS change, 1 AS objects WHERE false)"
-    assert changes_chart(connection, nothing).md_str == "Nothing came and nothing left."
+    assert changes_chart(connection, nothing).md_str == "Nothing was added or removed."

@@ -88,7 +88,7 @@ def test_a_dump_at_an_address(
     assert [name for name in desk.lake.root.names() if "dump" in name] == []
 
 
-def test_no_file_says_where_it_should_be(desk: Desk, tmp_path: Path) -> None:
+def test_a_missing_file_is_reported_with_its_location(desk: Desk, tmp_path: Path) -> None:
     path = tmp_path / "nothing.csv.gz"
     with pytest.raises(NoDumpError) as refused:
         make_products(desk.lake, str(path), SETTINGS, desk.connection)
@@ -100,7 +100,7 @@ def test_no_file_says_where_it_should_be(desk: Desk, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("data", [b"<html>", gzip.compress(b"code\tname\n" * 3000, mtime=0)[:-100]])
-def test_what_is_no_dump_leaves_the_table(
+def test_a_file_that_is_not_a_dump_leaves_the_table(
     desk: Desk, sandbox: Sandbox, tmp_path: Path, data: bytes
 ) -> None:
     make_products(desk.lake, str(sandbox.products_dump), SETTINGS, desk.connection)

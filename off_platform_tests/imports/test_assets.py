@@ -231,7 +231,7 @@ def test_a_good_file_is_imported(desk: Desk, runs: dict[str, Run]) -> None:
     assert kept.names() == ["findings.csv", "findings.xlsx", "original/good.csv", "report.html"]
 
 
-def test_the_ui_shows_what_is_open_and_what_settled_the_rest(runs: dict[str, Run]) -> None:
+def test_the_ui_shows_open_records_and_what_settled_the_others(runs: dict[str, Run]) -> None:
     older, newer = runs["some"].key, runs["good"].key
     assert runs["good"].rows["settled"] == [(NUTELLA, "settled", newer)]
     (event,) = runs["good"].result.get_asset_observation_events()
@@ -240,11 +240,11 @@ def test_the_ui_shows_what_is_open_and_what_settled_the_rest(runs: dict[str, Run
     assert seen.metadata["still_open"].value == f"0 of 1 open, 1 settled by {newer}"
     quarantined = runs["good"].shown("products_quarantined")
     assert f"| `{older}` | `0` | `1` | `0` |" in str(quarantined["settles"].value)
-    assert quarantined["still_open"].value == "Nothing is in quarantine."
+    assert quarantined["still_open"].value == "No records in quarantine."
     assert runs["good"].shown("products_imported")["open_in_quarantine"].value == 0
 
 
-def test_every_check_says_which_import_it_looked_at(desk: Desk, runs: dict[str, Run]) -> None:
+def test_every_check_has_its_import(desk: Desk, runs: dict[str, Run]) -> None:
     """After the good file the checks of the bad one can still be found."""
     check = dg.AssetCheckKey(dg.AssetKey("products_accepted"), "numbers")
     history = desk.instance.event_log_storage.get_asset_check_execution_history(check, 100)
@@ -269,14 +269,14 @@ def test_a_bad_record_is_quarantined_and_its_check_says_where(
     assert b"30.9" in desk.kept(some.key).read("corrected.csv")
 
 
-def test_a_file_that_is_no_import_stops_the_run_but_leaves_a_report(
+def test_a_file_that_is_not_an_import_stops_the_run_but_leaves_a_report(
     desk: Desk, runs: dict[str, Run]
 ) -> None:
     page = runs["page"]
     assert not page.result.success
     assert page.failed == {"readable"}
     assert page.checks["numbers"].description == (
-        "Not looked at, as the file was refused: see the checks readable and header."
+        "Not checked, as the file was refused: see the checks readable and header."
     )
     assert b"web page" in desk.kept(page.key).read("report.html")
     # What was imported before stays.
@@ -309,9 +309,9 @@ def test_an_import_can_be_checked_again_without_its_file(runs: dict[str, Run]) -
 
 @pytest.mark.parametrize(
     ("key", "message"),
-    [("none.csv@00000000", "hand its file in"), ("../../x@00000000", "is not an import")],
+    [("none.csv@00000000", "import its file"), ("../../x@00000000", "is not an import")],
 )
-def test_an_import_that_was_never_handed_in_says_so(
+def test_an_import_that_does_not_exist_is_reported(
     desk: Desk, runs: dict[str, Run], key: str, message: str
 ) -> None:
     result = desk.run(key, None).result

@@ -106,7 +106,7 @@ def test_records_of_a_folder_are_counted_among_its_records(tmp_path: Path) -> No
     _demand_counts(path, tmp_path / "into")
 
 
-def test_a_damaged_column_is_said_of_the_file_beside_its_records(tmp_path: Path) -> None:
+def test_a_damaged_column_is_reported_for_the_file_and_its_records(tmp_path: Path) -> None:
     path = tmp_path / "x.csv"
     path.write_text(FILES["extra digit"])
 
@@ -117,7 +117,7 @@ def test_a_damaged_column_is_said_of_the_file_beside_its_records(tmp_path: Path)
     )
 
 
-def test_a_column_that_is_unknown_is_said_of_the_file(tmp_path: Path) -> None:
+def test_an_unknown_column_is_reported_for_the_file(tmp_path: Path) -> None:
     path = tmp_path / "x.csv"
     path.write_text(FILES["unknown column"])
 

@@ -158,7 +158,7 @@ def errors(judged: Judged) -> list[str]:
     return [each["message"] for each in judged.findings if each["level"] == "error"]
 
 
-def test_the_document_has_the_tables_that_are_walked(document: str) -> None:
+def test_the_document_has_the_expected_tables(document: str) -> None:
     assert len(entries(document)) == 62
 
 
@@ -192,7 +192,7 @@ def _first_name(names: tuple[str, ...]) -> str:
     return names[1] if names[0].endswith("_g") else names[0]
 
 
-def test_what_the_document_requires_is_demanded(document: str) -> None:
+def test_requirements_of_the_document_are_enforced(document: str) -> None:
     required = [e.cells[FIRST_COLUMN].strip("`") for e in entries(document)
                 if e.cells.get("Required", "No").startswith("Yes")]  # fmt: skip
 
@@ -216,7 +216,7 @@ def test_every_line_of_the_rule_lists_is_enforced_or_forbids_nothing(document: s
     assert [line for line in ENFORCED_BY if line not in lines] == []
 
 
-def test_lines_of_the_rule_lists_are_enforced_by_rules_that_there_are() -> None:
+def test_lines_of_the_rule_lists_are_enforced_by_existing_rules() -> None:
     named = {rule for rules in ENFORCED_BY.values() for rule in rules}
 
     assert named <= set(BY_ID)
@@ -252,7 +252,7 @@ def test_examples_in_json_are_accepted(document: str, validate: Validate) -> Non
         assert judged.verdict.accepted == (len(content) if isinstance(content, list) else 1)
 
 
-def test_the_complete_examples_say_the_same(document: str, validate: Validate) -> None:
+def test_the_complete_examples_agree(document: str, validate: Validate) -> None:
     of_csv = validate(blocks(document, "csv")[-1], "complete.csv")
     of_json = validate(blocks(document, "json")[-1], "complete.json")
 

@@ -55,7 +55,7 @@ def examined(tmp_path: Path) -> Examine:
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_what_cannot_be_read_is_refused_with_a_reason(name: str, examined: Examine) -> None:
+def test_unreadable_files_are_refused_with_a_reason(name: str, examined: Examine) -> None:
     rule, content, file = REFUSED[name]
 
     made = examined(content, file)
@@ -67,7 +67,7 @@ def test_what_cannot_be_read_is_refused_with_a_reason(name: str, examined: Exami
 
 
 @pytest.mark.parametrize("name", QUARANTINED_FILES)
-def test_a_record_that_cannot_be_is_quarantined(name: str, examined: Examine) -> None:
+def test_an_impossible_record_is_quarantined(name: str, examined: Examine) -> None:
     rule, content, file = QUARANTINED_FILES[name]
 
     made = examined(content, file)
@@ -77,7 +77,7 @@ def test_a_record_that_cannot_be_is_quarantined(name: str, examined: Examine) ->
     assert all(rule in record["rules"] for record in made.rows(QUARANTINED))
 
 
-def test_what_is_left_of_a_character_is_said_and_kept_out_of_the_tables(examined: Examine) -> None:
+def test_lone_surrogates_are_reported_and_kept_out_of_the_tables(examined: Examine) -> None:
     text = f'[{{"barcode": "{NUTELLA}", "product_name": "Nut\\ud800ella", "x\\udc00": "\\udfff"}}]'
 
     made = examined(text, "x.json")
@@ -88,7 +88,7 @@ def test_what_is_left_of_a_character_is_said_and_kept_out_of_the_tables(examined
     assert json.loads(made.copy.read_bytes()) == json.loads(text)
 
 
-def test_marks_that_turn_the_direction_are_said_and_shown(examined: Examine) -> None:
+def test_direction_marks_are_reported_and_shown(examined: Examine) -> None:
     marked = SOUND.replace("Nutella", "\u202ealletuN").replace(NUTELLA, f"\u200f{NUTELLA}", 1)
 
     made = examined(marked, "x.csv")
@@ -105,7 +105,7 @@ FORMULAS = (HYPERLINK, "=1+1", "+1+1", "-1+1", "@SUM(A1)", '=cmd|"/C calc"!A0', 
 
 
 @pytest.mark.parametrize("formula", FORMULAS)
-def test_formulas_are_texts_in_tables_and_harmless_in_what_is_handed_out(
+def test_formulas_are_texts_in_tables_and_harmless_in_outputs(
     formula: str, examined: Examine
 ) -> None:
     texts = {**GOOD, "brand": "x", "fat": formula, "generic_name": formula}
@@ -123,9 +123,7 @@ def test_formulas_are_texts_in_tables_and_harmless_in_what_is_handed_out(
     assert "f" not in types
 
 
-def test_formulas_in_workbooks_stay_the_texts_that_they_were(
-    examined: Examine, tmp_path: Path
-) -> None:
+def test_formulas_in_workbooks_stay_texts(examined: Examine, tmp_path: Path) -> None:
     book = openpyxl.Workbook()
     book.active.append([*HEADER_CELLS, "fat"])
     book.active.append([NUTELLA, "x", "0,5"])
@@ -163,7 +161,7 @@ NAMES = ("..", "../x", "....//x.csv", "a'b;--.csv", "x.csv\nx", "C:\\x.csv", "%2
 
 
 @pytest.mark.parametrize("name", [*NAMES, "\udcff.csv"])
-def test_names_of_files_lead_nowhere(name: str, tmp_path: Path) -> None:
+def test_names_of_files_are_not_paths(name: str, tmp_path: Path) -> None:
     folder = tmp_path / "import"
     folder.mkdir()
     path = folder / (name.replace("/", "\u2215") if name != ".." else "...")
@@ -231,7 +229,7 @@ def test_a_workbook_that_unpacks_to_gigabytes_is_not_unpacked(
 
 
 @pytest.mark.slow
-def test_a_workbook_that_lies_about_its_size_is_not_believed(examined: Examine) -> None:
+def test_a_workbook_with_a_false_size_is_refused(examined: Examine) -> None:
     content = bytearray(workbook_of(rows_of(HEADER_CELLS) + rows_of(GOOD_CELLS) * 100_000))
     name = b"xl/worksheets/sheet1.xml"
     entry = content.rindex(name) - 46
@@ -266,7 +264,7 @@ def test_entities_are_never_resolved(name: str, examined: Examine) -> None:
     assert "root:" not in made.report
 
 
-def test_what_a_workbook_links_to_is_not_followed(examined: Examine) -> None:
+def test_links_of_a_workbook_are_not_followed(examined: Examine) -> None:
     link = (
         '<Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships">'
         '<Relationship Id="rId1" TargetMode="External" Target="file:///etc/passwd" Type="http://'
@@ -303,7 +301,7 @@ def test_names_of_sheets_may_be_any(examined: Examine) -> None:
 
 
 @pytest.mark.parametrize("name", ["x.csv", "x.json"])
-def test_no_number_is_a_missing_one(name: str, tmp_path: Path) -> None:
+def test_no_number_counts_as_missing(name: str, tmp_path: Path) -> None:
     content = SOUND.replace("30.9", "NaN") if name == "x.csv" else in_json(fat=float("nan"))
     (tmp_path / name).write_text(content)
 

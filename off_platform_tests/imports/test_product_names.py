@@ -39,7 +39,7 @@ def _rows(names: tuple[str, ...]) -> str:
     return table(*({"barcode": code, "product_name": name} for code, name in pairs))
 
 
-def test_words_and_marks_for_nothing_name_no_product(validate: Validate) -> None:
+def test_placeholders_are_not_product_names(validate: Validate) -> None:
     judged = validate(_rows(NAMELESS))
 
     nameless = {e["row"] for e in judged.findings if e["rule"] == "product_name_missing"}
@@ -47,14 +47,14 @@ def test_words_and_marks_for_nothing_name_no_product(validate: Validate) -> None
     assert judged.verdict.accepted == 0
 
 
-def test_names_of_products_pass(validate: Validate) -> None:
+def test_names_of_products_are_accepted(validate: Validate) -> None:
     judged = validate(_rows(NAMES))
 
     assert judged.rules == []
     assert [record["product_name"] for record in judged.accepted] == [*NAMES]
 
 
-def test_what_names_no_product_is_shown_and_said(validate: Validate) -> None:
+def test_names_that_are_placeholders_are_reported(validate: Validate) -> None:
     judged = validate(_rows(("lorem ipsum",)))
 
     (found,) = judged.findings
@@ -79,12 +79,12 @@ def test_names_of_brands_and_words_of_one_language_stay(field: str, validate: Va
 
 
 @pytest.mark.parametrize("word", [*MISSING, "?", "...", "- -"])
-def test_every_word_for_nothing_is_one_in_any_case(word: str) -> None:
+def test_every_placeholder_is_one_in_any_case(word: str) -> None:
     for text in (word, word.upper(), f" {word} "):
         assert repaired_text(text)[:4] == (None, "missing_marker", "", True)
 
 
-def test_columns_and_single_texts_agree_on_nothing(validate: Validate) -> None:
+def test_columns_and_single_texts_agree_on_placeholders(validate: Validate) -> None:
     """What a vector passes over, a reader of single texts would pass over too."""
     words = [*MISSING, *(word.upper() for word in MISSING), "?", "..."]
     content = io.StringIO()

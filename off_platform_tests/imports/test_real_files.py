@@ -96,7 +96,7 @@ def test_lost_zeros_are_diagnosed_for_the_whole_file(
 
 
 @pytest.mark.soak
-def test_lost_zeros_are_put_back_once_the_columns_have_names(
+def test_lost_zeros_are_restored_once_the_columns_have_names(
     rows: Callable[..., Rows], real_data: Real, tmp_path: Path
 ) -> None:
     name = "imports/branded_food_usda_fdc.csv"
@@ -142,7 +142,7 @@ def test_fake_barcodes_are_quarantined_and_the_others_pass(
     assert [finding["value"] for finding in made.findings] == wrong
 
 
-def test_identifiers_that_are_no_barcodes_are_quarantined(
+def test_identifiers_that_are_not_barcodes_are_quarantined(
     judged: Callable[[str], Examined], rows: Callable[..., Rows]
 ) -> None:
     name = "imports/eprel_smartphones_off_import.csv"
@@ -210,9 +210,7 @@ def test_the_templates_own_products_pass(
 
 
 @pytest.mark.parametrize("name", ["template_nutritional.csv", "template_ingredients.csv"])
-def test_the_other_templates_lack_nothing_but_names(
-    name: str, judged: Callable[[str], Examined]
-) -> None:
+def test_the_other_templates_lack_only_names(name: str, judged: Callable[[str], Examined]) -> None:
     made = judged(f"imports/{name}")
 
     assert made.verdict.counts == {"product_name_missing": 5}
@@ -227,7 +225,7 @@ def test_the_other_templates_lack_nothing_but_names(
         ("exports/openfoodfacts-products-min.jsonl.gz", "gzip"),
     ],
 )
-def test_other_formats_are_refused_by_what_they_are(
+def test_other_formats_are_refused_by_name(
     name: str, what: str, judged: Callable[[str], Examined]
 ) -> None:
     made = judged(name)

@@ -98,7 +98,7 @@ def test_bad_then_good_then_bad_again(imports: Imports) -> None:
     ]
 
 
-def test_the_time_of_import_decides_not_the_time_of_validation(imports: Imports) -> None:
+def test_the_time_of_import_counts_not_that_of_validation(imports: Imports) -> None:
     imports.take("bad.csv", bad(OREO), 2, validated=False)
     imports.take("late.csv", good(OREO), 3)
     imports.take("early.csv", good(OREO), 1)
@@ -131,7 +131,7 @@ def test_records_without_a_product_stay_open(imports: Imports) -> None:
         (f"0{OREO}", OREO),
     ],
 )
-def test_a_product_is_the_same_however_its_barcode_is_written(
+def test_a_product_is_the_same_in_every_spelling_of_its_barcode(
     imports: Imports, before: str, after: str
 ) -> None:
     imports.take("a.csv", bad(before), 1)
@@ -139,7 +139,7 @@ def test_a_product_is_the_same_however_its_barcode_is_written(
     assert [row[2:] for row in imports.rows()] == [("settled", "b.csv")]
 
 
-def test_a_wrong_barcode_is_superseded_by_the_same_but_settled_by_none(imports: Imports) -> None:
+def test_a_wrong_barcode_is_superseded_but_never_settled(imports: Imports) -> None:
     wrong = f"{OREO[:-1]}4"
     imports.take("a.csv", good(wrong), 1)
     imports.take("b.csv", f"{good(wrong)}\n", 2)
@@ -147,14 +147,14 @@ def test_a_wrong_barcode_is_superseded_by_the_same_but_settled_by_none(imports: 
     assert [row[2:] for row in imports.rows()] == [("superseded", "b.csv"), ("open", None)]
 
 
-def test_records_go_by_the_id_of_the_producer_where_they_have_no_barcode(imports: Imports) -> None:
+def test_records_without_a_barcode_are_identified_by_the_producers_id(imports: Imports) -> None:
     text = "barcode,product_id,product_name,fat_g\n,A-1,Tea,{}\n"
     imports.take("a.csv", text.format("lots"), 1)
     imports.take("b.csv", text.format("1"), 2)
     assert [row[2:] for row in imports.rows()] == [("settled", "b.csv")]
 
 
-def test_damaged_barcodes_are_settled_by_what_they_were(imports: Imports) -> None:
+def test_damaged_barcodes_are_settled_by_their_originals(imports: Imports) -> None:
     stems = [f"40000{number * 7919 % 10**7:07d}" for number in range(1, 61)]
     codes = [stem + _check_digit(stem) for stem in stems]
     imports.take("a.csv", good(*(f"{code}0" for code in codes)), 1)
@@ -192,7 +192,7 @@ def test_folders_settle_files(imports: Imports, tmp_path: Path) -> None:
     ]
 
 
-def test_what_was_quarantined_before_there_was_a_normal_form_is_open(imports: Imports) -> None:
+def test_records_quarantined_without_a_normal_form_are_open(imports: Imports) -> None:
     key = imports.take("a.csv", bad(OREO), 1)
     table = imports.lake.address(VIEW, (IMPORT, key))
     old = pq.read_table(table).drop_columns(["normal_form"])

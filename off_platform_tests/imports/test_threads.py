@@ -46,7 +46,7 @@ def test_the_tables_are_the_same_bytes_with_one_thread_and_with_several(
     assert made[1] == made[2] == made[4]
 
 
-def test_columns_that_come_late_do_not_reach_the_batches_before(
+def test_late_columns_do_not_affect_earlier_batches(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(validation, "BATCH_ROWS", 10)

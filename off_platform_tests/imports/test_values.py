@@ -358,7 +358,7 @@ def test_every_rule_of_a_text_has_an_example_that_breaks_it() -> None:
     ("1.5.2026", "it is a date, which spreadsheets make of numbers"),
     ("3 \u2013 5", "it is a range"),
 ])  # fmt: skip
-def test_why_a_text_is_not_a_number_is_said(text: str, said: str) -> None:
+def test_the_reason_why_a_text_is_not_a_number_is_reported(text: str, said: str) -> None:
     assert number(text, "g").detail == said
 
 
@@ -385,7 +385,7 @@ def test_eight_digits_keep_both_of_their_meanings() -> None:
     assert candidates("3017620422003") == ("3017620422003",)
 
 
-def test_none_in_allergens_is_what_they_say() -> None:
+def test_none_is_a_value_in_allergens() -> None:
     assert split_list("none", said="none").value == ("none",)
     assert split_list("none").rule == "missing_marker"
 

@@ -106,7 +106,7 @@ def test_only_what_breaks_a_rule_has_a_proposal(name: str, text: str) -> None:
 @example(
     texts=["\u00c9\u00a0", "Spa\u00df\u201c", "un\u212anown", "4\n", "\u00c3 b", "a ,,b", "NONE"]
 )
-def test_a_column_is_sound_where_its_reader_has_nothing_to_say(name: str, texts: list[str]) -> None:
+def test_a_column_is_sound_where_its_parser_has_no_finding(name: str, texts: list[str]) -> None:
     expected = [READERS[name](text).rule is None for text in texts]
     assert SOUND[name](pa.array(texts, pa.string())).tolist() == expected
     # In chunks, wide, sliced and with absent ones, as batches come.
@@ -126,7 +126,7 @@ def test_numbers_of_a_column_are_those_of_its_reader(texts: list[str]) -> None:
 
 @pytest.mark.parametrize("name", READERS)
 @pytest.mark.parametrize("text", ["\ud800", "\x00", "\U0010ffff", "1\ud800", "\u00c3\ud800"])
-def test_half_characters_are_no_exception(name: str, text: str) -> None:
+def test_lone_surrogates_do_not_raise(name: str, text: str) -> None:
     assert isinstance(READERS[name](text), Reading)
 
 

@@ -66,7 +66,7 @@ def test_the_same_arguments_give_the_same_bytes(made: BinsBucket, tmp_path: Path
 
 
 @pytest.mark.slow
-def test_made_with_another_seed_it_is_replaced(made: BinsBucket, tmp_path: Path) -> None:
+def test_a_different_seed_replaces_it(made: BinsBucket, tmp_path: Path) -> None:
     folder = tmp_path / "bins"
     shutil.copytree(made.folder, folder)
     other = make_bins_bucket(folder, bins=LEAST_BINS, seed=2)

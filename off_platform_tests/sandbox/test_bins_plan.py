@@ -146,7 +146,7 @@ def test_one_key_and_one_name_are_unusual() -> None:
         ("a quantity is a text", "quantity_not_a_number"),
     ],
 )
-def test_what_cannot_be_read_is_what_it_is_called(name: str, oddity: str) -> None:
+def test_unreadable_metadata_match_their_names(name: str, oddity: str) -> None:
     spoilt = the_bin(name)
     assert spoilt.metadata is not None
     assert inspect(spoilt.metadata, spoilt.id).oddity == oddity

@@ -57,7 +57,7 @@ def test_what_a_killed_make_left_is_removed(repaired: ImagesBucket) -> None:
     assert repaired.made
 
 
-def test_a_make_that_is_killed_leaves_nothing_in_its_place(tmp_path: Path) -> None:
+def test_a_killed_build_leaves_nothing_behind(tmp_path: Path) -> None:
     folder = tmp_path / "bucket"
     program = (
         "import pathlib, sys; from off_platform.sandbox.images_bucket import make_images_bucket;"
@@ -71,7 +71,7 @@ def test_a_make_that_is_killed_leaves_nothing_in_its_place(tmp_path: Path) -> No
     assert [path.name for path in tmp_path.iterdir()] == ["bucket.part"]
 
 
-def test_made_again_it_is_left_alone(bucket: ImagesBucket, tmp_path: Path) -> None:
+def test_an_existing_bucket_is_kept(bucket: ImagesBucket, tmp_path: Path) -> None:
     folder = tmp_path / "bucket"
     shutil.copytree(bucket.folder, folder)
     (folder / "data" / "note.txt").write_text("still here")
@@ -81,7 +81,7 @@ def test_made_again_it_is_left_alone(bucket: ImagesBucket, tmp_path: Path) -> No
     assert again.awkward == bucket.awkward
 
 
-def test_what_is_no_sandbox_is_not_touched(tmp_path: Path) -> None:
+def test_other_folders_are_not_touched(tmp_path: Path) -> None:
     mine = tmp_path / "holiday.jpg"
     mine.write_bytes(b"mine")
     with pytest.raises(FileExistsError, match="not a sandbox"):
@@ -171,7 +171,7 @@ def test_the_list_names_itself_and_holds_junk(bucket: ImagesBucket) -> None:
         keys.parse(junk)
 
 
-def test_a_month_later_a_few_things_differ_and_nothing_else(
+def test_only_a_few_planned_things_change_after_a_month(
     bucket: ImagesBucket, next_month: ImagesBucket
 ) -> None:
     before, after = tree(bucket), tree(next_month)

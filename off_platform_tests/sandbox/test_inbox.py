@@ -9,7 +9,7 @@ from off_platform.sandbox.make import Sandbox
 RULES = ("number_decimal_comma", "number_with_unit", "barcode_check_digit", "product_name_missing")
 
 
-def test_each_fault_is_found_and_nothing_else(sandbox: Sandbox, tmp_path: Path) -> None:
+def test_exactly_the_planted_faults_are_found(sandbox: Sandbox, tmp_path: Path) -> None:
     verdict = validate_import(sandbox.producers_file, tmp_path)
     faults = (verdict.records + 2) // 5
     assert faults >= 2

@@ -85,7 +85,7 @@ def test_the_second_photo_shows_the_table_and_the_third_the_ingredients(shape: s
     assert photos.view_of(1400) == photos.view_of(400) == "back"
 
 
-def test_the_same_photo_comes_out_the_same_and_another_differs() -> None:
+def test_photos_are_reproducible_and_differ() -> None:
     shown = of_shape("jar")
     first, again, other = (photos.photograph(shown, n).image.tobytes() for n in (1, 1, 2))
     assert first == again != other

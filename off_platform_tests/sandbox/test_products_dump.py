@@ -51,7 +51,7 @@ def test_one_code_has_14_digits_and_joins_by_its_normal_form_only(dump: Path) ->
     assert odd == ["02012345600010"]
 
 
-def test_it_has_the_same_bytes_again_and_nothing_beside(dump: Path, bucket: ImagesBucket) -> None:
+def test_it_is_reproducible_and_leaves_no_other_files(dump: Path, bucket: ImagesBucket) -> None:
     first = dump.read_bytes()
     assert make_products_dump(dump, bucket).read_bytes() == first
     assert [path.name for path in dump.parent.iterdir()] == ["products.csv.gz"]

@@ -102,14 +102,14 @@ def _looked_at(address: str, folder: Path, **trusted: str) -> str:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["AWS_CA_BUNDLE", "SSL_CERT_FILE"])
-def test_an_authority_that_is_named_is_trusted(
+def test_a_configured_authority_is_trusted(
     served: tuple[str, Path], tmp_path: Path, name: str
 ) -> None:
     address, authority = served
     assert _looked_at(address, tmp_path, **{name: str(authority)}) == "7"
 
 
-def test_a_certificate_that_is_not_trusted_is_named_as_the_reason(
+def test_an_untrusted_certificate_is_given_as_the_reason(
     served: tuple[str, Path], tmp_path: Path
 ) -> None:
     said = _looked_at(served[0], tmp_path)

@@ -155,7 +155,7 @@ download(store, "data/data_keys.gz", Path(sys.argv[2]))
 """
 
 
-def test_what_a_killed_process_got_is_kept(server: S3Server, destination: Path) -> None:
+def test_the_part_of_a_killed_process_is_kept(server: S3Server, destination: Path) -> None:
     server.faults = Faults(stall=1.0)
     part = destination.with_name("keys.gz.part")
     command = [sys.executable, "-c", DOWNLOAD, server.url, str(destination)]
@@ -171,9 +171,7 @@ def test_what_a_killed_process_got_is_kept(server: S3Server, destination: Path) 
     assert asked(server) == [(None, None, 200), (f"bytes={have}-", etag, 206)]
 
 
-def test_only_what_is_left_is_counted_as_fetched(
-    either: S3Server | Moto, destination: Path
-) -> None:
+def test_only_the_remaining_bytes_are_counted(either: S3Server | Moto, destination: Path) -> None:
     shown: list[tuple[int, int]] = []
 
     class Recorder:
@@ -244,13 +242,13 @@ def test_what_is_always_damaged_leaves_the_old_file_alone(
     destination.write_bytes(b"old")
     with pytest.raises(DownloadError) as refused:
         download(open_at(server), KEY, destination, attempts=1)
-    assert str(refused.value) == f"{KEY} came damaged: its MD5 is not the one its ETag promises."
+    assert str(refused.value) == f"{KEY} is damaged: its MD5 is not that of its ETag."
     demand_in_place(destination, b"old")
     assert len(server.requests) == 1
 
 
 @pytest.mark.usefixtures("waits")
-def test_two_downloads_that_agree_are_what_an_encrypted_bucket_has(
+def test_two_equal_downloads_are_accepted_from_an_encrypted_bucket(
     tmp_path: Path, destination: Path
 ) -> None:
     folder = put_down(tmp_path / "encrypted", {KEY: LARGE})
@@ -280,7 +278,7 @@ def test_a_refused_object_is_reported_at_once(tmp_path: Path, destination: Path)
 
 
 @pytest.mark.parametrize("key", ["data/keys", "data/401/416/412.gz"])
-def test_a_dead_server_is_one_sentence_whatever_the_key(
+def test_a_dead_server_is_one_sentence_for_every_key(
     destination: Path, waits: list[float], key: str
 ) -> None:
     store = open_store("s3://images", Access(endpoint="http://127.0.0.1:9"))
@@ -325,7 +323,7 @@ def test_a_full_disk_is_reported_and_leaves_the_old_file_alone(
     demand_in_place(destination, LARGE)
 
 
-def test_a_missing_object_is_looked_for_until_it_comes(
+def test_a_missing_object_is_retried_until_it_appears(
     server: S3Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     server.faults = Faults(missing=1.0)
@@ -354,7 +352,7 @@ def test_patience_ends(server: S3Server, waits: list[float]) -> None:
     assert sum(waits) == pytest.approx(120, abs=5)
 
 
-def test_a_folder_is_looked_at_once(tmp_path: Path, waits: list[float]) -> None:
+def test_a_folder_is_checked_once(tmp_path: Path, waits: list[float]) -> None:
     said: list[str] = []
     with pytest.raises(GoneError, match="data/none is not there"):
         look_patiently(Source(str(tmp_path)), "data/none", 8, said.append)

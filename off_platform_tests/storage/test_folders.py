@@ -102,7 +102,7 @@ def test_a_file_is_had_as_one_of_this_machine(folder: Folder) -> None:
     assert folder.read("a/file") == b"bytes"
 
 
-def test_files_exist_and_folders_are_none(folder: Folder) -> None:
+def test_files_exist_and_folders_do_not_count(folder: Folder) -> None:
     assert not folder.exists("a/b")
     put(folder, "a/b/file")
     assert folder.exists("a/b/file")
@@ -118,7 +118,7 @@ def test_names_are_listed_below_a_folder(folder: Folder) -> None:
     assert folder.names("none") == folder.names("a") == []
 
 
-def test_folders_are_listed_and_the_scratch_is_none(folder: Folder) -> None:
+def test_folders_are_listed_without_the_scratch(folder: Folder) -> None:
     put(folder, "b/2", "b/1/x", "b/0/y/z", "file")
     with folder.scratch():
         assert folder.folders() == ["b"]
@@ -134,7 +134,7 @@ def test_sizes_are_those_of_the_bytes(folder: Folder) -> None:
     assert folder.sizes("none") == {}
 
 
-def test_entries_are_what_lies_directly_in_a_folder(folder: Folder) -> None:
+def test_entries_are_directly_in_a_folder(folder: Folder) -> None:
     assert folder.entries() == []
     put(folder, "b/2", "b/1/x", "file", ".hidden", "a/b/file")
     with folder.scratch():
@@ -147,7 +147,7 @@ def test_a_folder_on_disk_is_held_by_one(tmp_path: Path) -> None:
     folder = LocalFolder(tmp_path / "new" / "place")
     with folder.locked():
         put(folder, "a/1")
-        with pytest.raises(FolderInUseError, match="Another run is at work in"):
+        with pytest.raises(FolderInUseError, match="Another run is using"):
             LocalFolder(tmp_path / "new" / "place").locked().__enter__()
         with folder.below("a").locked():
             assert folder.names() == ["a/1"]
@@ -157,7 +157,7 @@ def test_a_folder_on_disk_is_held_by_one(tmp_path: Path) -> None:
         assert folder.entries() == ["a"]
 
 
-def test_in_a_bucket_nothing_is_held() -> None:
+def test_in_a_bucket_nothing_is_locked() -> None:
     folder = BucketFolder(MemoryStore(), "memory://")
     with folder.locked(), folder.locked():
         assert folder.names() == []
@@ -255,14 +255,16 @@ def test_two_scratches_are_two(folder: Folder) -> None:
         assert one != two
 
 
-def test_addresses_are_what_people_and_duckdb_find(tmp_path: Path) -> None:
+def test_addresses_can_be_opened(tmp_path: Path) -> None:
     assert LocalFolder(tmp_path).address("a/b") == str(tmp_path / "a/b")
     bucket = BucketFolder(MemoryStore(), "s3://lake/prefix/")
     assert bucket.address("a/b") == "s3://lake/prefix/a/b"
     assert bucket.address() == "s3://lake/prefix"
 
 
-def test_a_folder_may_be_named_by_a_way_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_may_have_a_path_with_parent_folders(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
     folder = LocalFolder(Path("../lake"))
@@ -336,7 +338,7 @@ STEPS = st.lists(
 
 
 @given(STEPS)
-def test_whatever_is_done_disk_and_bucket_hold_the_same(
+def test_disk_and_bucket_have_the_same_files_after_any_operations(
     tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[str, str, bytes]]
 ) -> None:
     both: list[Folder] = [

@@ -91,7 +91,7 @@ def test_a_table_without_partitions_is_one_file(lake: Lake) -> None:
     assert shown(lake, "FROM products") == [("1", 1.0, 2.0)]
 
 
-def test_a_folder_without_its_file_is_no_partition(tmp_path: Path) -> None:
+def test_a_folder_without_a_file_is_not_a_partition(tmp_path: Path) -> None:
     lake = Lake(str(tmp_path))
     put(lake, NOVEMBER, rows("1"))
     (tmp_path / "tables" / "products" / "month=2026-12-01").mkdir()
@@ -104,7 +104,7 @@ def test_an_empty_table_is_a_table(lake: Lake) -> None:
     assert shown(lake, "SELECT count(*) FROM products") == [(0,)]
 
 
-def test_what_is_not_there_is_named(lake: Lake) -> None:
+def test_missing_objects_are_named(lake: Lake) -> None:
     put(lake, NOVEMBER, rows("1"))
     assert lake.has("products", NOVEMBER)
     assert not lake.has("products", DECEMBER)
@@ -117,7 +117,7 @@ def test_what_is_not_there_is_named(lake: Lake) -> None:
     assert lake.partitions("others") == []
 
 
-def test_columns_go_by_name_in_whatever_order(lake: Lake) -> None:
+def test_columns_are_matched_by_name_in_any_order(lake: Lake) -> None:
     put(lake, NOVEMBER, rows("1", sugars=10, fat=20))
     put(lake, DECEMBER, rows("2", sugars=11, fat=21).select(["fat", "code", "sugars"]))
     assert shown(lake, "SELECT code, sugars, fat FROM products ORDER BY 1") == [
@@ -127,10 +127,10 @@ def test_columns_go_by_name_in_whatever_order(lake: Lake) -> None:
 
 
 WRONG = {
-    "fat is not there and should be double": rows("1").drop_columns(["fat"]),
-    "salt is int64 and should be left out": rows("1").append_column("salt", [[1]]),
-    "code is int64 and should be string": rows("1").set_column(0, "code", [[1]]),
-    "fat is not there and should be double; fett is double and should be left out": (
+    "fat is not there but should be double": rows("1").drop_columns(["fat"]),
+    "salt is int64 but should be left out": rows("1").append_column("salt", [[1]]),
+    "code is int64 but should be string": rows("1").set_column(0, "code", [[1]]),
+    "fat is not there but should be double; fett is double but should be left out": (
         rows("1").rename_columns(["code", "sugars", "fett"])
     ),
 }
@@ -199,7 +199,7 @@ def test_a_view_shows_a_column_that_only_some_partitions_have(lake: Lake) -> Non
     assert found == [("1", None), ("2", 0.5)]
 
 
-def test_a_table_that_comes_while_views_are_made_is_not_lost(tmp_path: Path) -> None:
+def test_a_table_added_during_a_refresh_is_not_lost(tmp_path: Path) -> None:
     other = Lake(str(tmp_path))
 
     class Overtaken(LocalFolder):
@@ -236,7 +236,7 @@ def test_a_table_that_got_other_columns_is_shown_with_them(lake: Lake) -> None:
 
 
 @pytest.mark.parametrize("data", [b"", b"no database" * 1000])
-def test_damaged_views_are_made_anew(lake: Lake, data: bytes) -> None:
+def test_damaged_views_are_rebuilt(lake: Lake, data: bytes) -> None:
     put(lake, NOVEMBER, rows("1"))
     lake.root.write("off_platform.duckdb", data)
     put(lake, NOVEMBER, rows("2"))
@@ -244,9 +244,7 @@ def test_damaged_views_are_made_anew(lake: Lake, data: bytes) -> None:
 
 
 @pytest.mark.parametrize("there", [False, True])
-def test_a_deleted_file_of_views_is_made_anew_where_there_is_a_table(
-    lake: Lake, *, there: bool
-) -> None:
+def test_a_deleted_file_of_views_is_rebuilt(lake: Lake, *, there: bool) -> None:
     if there:
         put(lake, NOVEMBER, rows("1"))
         Path(lake.root.address(VIEWS)).unlink()
@@ -254,7 +252,7 @@ def test_a_deleted_file_of_views_is_made_anew_where_there_is_a_table(
     assert lake.root.exists(VIEWS) == there
 
 
-def test_a_folder_without_a_file_is_no_table(lake: Lake) -> None:
+def test_a_folder_without_a_file_is_not_a_table(lake: Lake) -> None:
     """As when somebody removed the only partition by hand."""
     put(lake, NOVEMBER, rows("1"))
     Path(lake.root.address("tables/empty/month=2026-11-01")).mkdir(parents=True)

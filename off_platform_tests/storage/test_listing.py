@@ -150,13 +150,13 @@ def test_a_key_that_is_a_cut_is_listed_once() -> None:
     assert keys_of(listed(memory_with(keys), spans(FOLDER))) == keys
 
 
-def test_a_span_has_what_is_behind_one_key_up_to_and_with_another() -> None:
+def test_a_span_is_after_one_key_up_to_and_including_another() -> None:
     store = memory_with([f"{FOLDER}{letter}" for letter in "abcdef"])
     part = Span(FOLDER, after=f"{FOLDER}b", until=f"{FOLDER}d")
     assert keys_of(listed(store, [part])) == [f"{FOLDER}c", f"{FOLDER}d"]
 
 
-def test_folders_come_in_the_order_they_were_asked_for(many: Path) -> None:
+def test_folders_are_listed_in_the_requested_order(many: Path) -> None:
     store = open_store(str(many), Access())
     found = keys_of(listed(store, [Span(FOLDER), Span("image/")]))
     assert found[-1] == "image/1.jpg"
@@ -169,7 +169,7 @@ def test_a_folder_without_objects_is_an_empty_table() -> None:
     assert table.schema.names == ["key", "bytes", "etag", "last_modified"]
 
 
-def test_columns_say_what_the_bucket_says(serve: Serve, tmp_path: Path) -> None:
+def test_columns_match_the_bucket(serve: Serve, tmp_path: Path) -> None:
     store = open_at(serve(put_down(tmp_path, {f"{FOLDER}1.json": BODY})))
     table = listed(store, spans(FOLDER))
     modified = obstore.head(store, f"{FOLDER}1.json")["last_modified"]
@@ -227,7 +227,7 @@ def test_cut_answers_lose_no_key_and_double_none(many: Path) -> None:
     assert asked >= 10 + 4
 
 
-def test_a_listing_that_stays_refused_never_passes_for_a_whole_one(many: Path) -> None:
+def test_a_refused_listing_never_passes_for_a_complete_one(many: Path) -> None:
     with S3Server({BUCKET: many}) as server:
         server.slow_down_for(60)
         with pytest.raises(

@@ -55,7 +55,7 @@ def test_a_folder_is_opened_as_path_and_as_url(tmp_path: Path) -> None:
         assert obstore.get(store, KEY).bytes() == b"photo"
 
 
-def test_a_folder_is_made_only_when_asked(tmp_path: Path) -> None:
+def test_a_folder_is_created_only_on_request(tmp_path: Path) -> None:
     with pytest.raises(UnusableLocationError, match=r"lake does not exist; check the setting\.$"):
         open_store(str(tmp_path / "lake"), Access())
     open_store(str(tmp_path / "lake"), Access(), make=True)
@@ -153,7 +153,7 @@ def test_a_request_is_signed_only_when_it_should_be(tmp_path: Path, *, signed: b
     assert ["authorization" in headers for headers in seen] == [signed]
 
 
-def test_the_store_adds_tries_only_when_told(tmp_path: Path) -> None:
+def test_the_store_retries_only_on_request(tmp_path: Path) -> None:
     put_down(tmp_path, {"photo": b"photo"})
     for retries, tries in ((0, 1), (2, 3)):
         faults = Faults(slow_down=1.0, slow_down_burst=2)

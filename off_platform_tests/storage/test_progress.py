@@ -44,7 +44,7 @@ def test_a_sentence_says_how_much_how_fast_and_how_long() -> None:
     assert tally.sentence() == "1,000 of 4,000 objects, 25.0 MB, 100 objects/s, 30 s left"
 
 
-def test_a_sentence_names_what_failed_and_not_what_went_well() -> None:
+def test_a_sentence_names_failures_only() -> None:
     tally = tally_after(1)
     for end in ["fetched", "missing", "corrupt", "missing", "unchanged"]:
         tally.add(end, 1)
@@ -83,7 +83,7 @@ def test_the_log_gets_a_line_every_few_seconds(clock: Clock) -> None:
     assert all(" objects/s" in line for line in lines)
 
 
-def test_the_log_is_quiet_about_what_is_soon_done() -> None:
+def test_the_log_is_quiet_about_short_work() -> None:
     lines: list[str] = []
     LogDisplay(lines.append).show(Tally(total=1, done=1))
     assert lines == []

@@ -124,14 +124,14 @@ def test_loose_files_are_files(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["", ".", "..", "a/b", "/a", "../a", "a/"])
-def test_loose_files_are_no_paths(tmp_path: Path, name: str) -> None:
+def test_names_of_loose_files_are_not_paths(tmp_path: Path, name: str) -> None:
     files = LooseFiles(tmp_path / "00000")
     with pytest.raises(ValueError, match="not a file name"):
         files.add(name, b"mine")
     assert [path.name for path in tmp_path.rglob("*")] == ["00000"]
 
 
-def test_loose_files_that_are_continued_keep_only_what_is_named(tmp_path: Path) -> None:
+def test_resumed_loose_files_keep_only_listed_ones(tmp_path: Path) -> None:
     for name in ("a.jpg", "cut.jpg"):
         (tmp_path / name).write_bytes(b"a")
     LooseFiles(tmp_path, {"a.jpg"}).add("b.jpg", b"b")

@@ -57,7 +57,7 @@ def test_more_items_are_held_where_that_is_asked() -> None:
     assert list(results) == list(range(1, 50))
 
 
-def test_whoever_stops_does_not_wait_for_an_item_that_may_never_come() -> None:
+def test_a_consumer_that_stops_does_not_wait_for_a_blocked_item() -> None:
     goes_on = threading.Event()
 
     def items() -> Iterator[int]:
@@ -72,7 +72,7 @@ def test_whoever_stops_does_not_wait_for_an_item_that_may_never_come() -> None:
     goes_on.set()
 
 
-def test_an_error_comes_behind_the_items_before_it() -> None:
+def test_an_error_is_raised_after_the_items_before_it() -> None:
     def items() -> Iterator[int]:
         yield from range(3)
         raise OSError("gone")

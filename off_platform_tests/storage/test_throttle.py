@@ -41,7 +41,7 @@ def come_through(throttle: Throttle, requests: int) -> None:
         throttle.leave(throttle.enter())
 
 
-def test_it_starts_with_all_that_is_asked_for() -> None:
+def test_it_starts_at_the_full_limit() -> None:
     assert Throttle(64).allowed == 64
 
 
@@ -109,7 +109,7 @@ def waits_of(throttle: Throttle, bursts: int) -> Iterator[float]:
         throttle.slow_down(grant)
 
 
-def test_pauses_grow_while_nothing_comes_through(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pauses_grow_while_nothing_succeeds(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(throttle_module, "FIRST_PAUSE", 0.004)
     monkeypatch.setattr(throttle_module, "LONGEST_PAUSE", 0.064)
     waits = list(waits_of(Throttle(1), 16))
@@ -126,7 +126,7 @@ def test_pauses_grow_no_longer_than_the_longest() -> None:
     assert not waiting.is_alive()
 
 
-def test_places_are_bounded_once_there_was_a_burst() -> None:
+def test_requests_are_limited_after_a_burst() -> None:
     throttle = Throttle(8)
     burst(throttle, 8)
     for _ in range(4):
@@ -213,7 +213,7 @@ def test_threads_share_the_places_and_recover_together() -> None:
 
 @pytest.mark.usefixtures("_short_pauses")
 @given(st.integers(1, 24), st.lists(st.tuples(st.booleans(), st.integers(1, 8)), max_size=40))
-def test_whatever_the_answers_the_places_stay_within_their_bounds(
+def test_the_limit_stays_within_bounds_for_any_answers(
     most: int, rounds: list[tuple[bool, int]]
 ) -> None:
     throttle = Throttle(most)
@@ -239,7 +239,7 @@ def test_rest_is_cut_short_at_the_end() -> None:
     assert throttle.ended
 
 
-def test_it_knows_how_long_nothing_came_through() -> None:
+def test_it_knows_the_time_since_the_last_success() -> None:
     throttle = Throttle(4)
     time.sleep(0.05)
     throttle.slow_down(throttle.enter())

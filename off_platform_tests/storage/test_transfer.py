@@ -72,13 +72,13 @@ def test_there_is_one_outcome_an_object_in_the_order_wanted(either: S3Server | M
     assert [each.data for each in outcomes] == [OBJECTS[key] for key in keys]
 
 
-def test_an_outcome_carries_what_the_store_and_the_check_say(either: S3Server | Moto) -> None:
+def test_an_outcome_has_the_facts_of_store_and_check(either: S3Server | Moto) -> None:
     demand_all_accounted_for(fetch_all(open_at(either), KEYS), OBJECTS, either)
     if isinstance(either, S3Server):
         assert either.counts() == {("GET", 200): len(KEYS)}
 
 
-def test_nothing_wanted_gives_nothing(server: S3Server) -> None:
+def test_no_requests_give_no_outcomes(server: S3Server) -> None:
     assert fetch_all(open_at(server), []) == []
     assert transfer_threads() == []
 
@@ -126,7 +126,7 @@ def test_a_flip_in_every_answer_is_corrupt_and_brings_no_bytes(folder: Path) -> 
         assert server.counts() == {("GET", 200): 3}
     assert (outcome.status, outcome.data, outcome.facts) == ("corrupt", None, None)
     assert str(outcome.reason).startswith("MD5 ")
-    assert str(outcome.reason).endswith(f"{md5(OBJECTS[KEYS[0]])} that the ETag promises (3 tries)")
+    assert str(outcome.reason).endswith(f"{md5(OBJECTS[KEYS[0]])} of the ETag (3 tries)")
 
 
 def test_the_tries_are_bounded(folder: Path) -> None:
@@ -137,7 +137,7 @@ def test_the_tries_are_bounded(folder: Path) -> None:
     assert str(outcome.reason).endswith("(3 tries)")
 
 
-def test_an_object_that_always_says_slow_down_fails_and_no_other_does(
+def test_only_the_object_that_always_answers_slow_down_fails(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(fetch_module, "PATIENCE", 2)
@@ -159,7 +159,7 @@ def test_a_missing_object_is_named(either: S3Server | Moto) -> None:
         assert either.counts()["GET", 404] == 1
 
 
-def test_a_refused_object_is_not_asked_for_again(folder: Path) -> None:
+def test_a_refused_object_is_not_requested_again(folder: Path) -> None:
     with S3Server({BUCKET: folder}, missing_is_forbidden=True) as server:
         (outcome,) = fetch_all(open_at(server), ["data/secret.jpg"])
         assert server.counts() == {("GET", 403): 1}
@@ -290,7 +290,7 @@ def test_an_outage_on_the_way_costs_no_more_objects_than_time_for_their_tries(
     assert 0 < failed < 4 * (away / (fetch_module.FIRST_WAIT / 2) + 2)
 
 
-def test_a_server_that_only_says_slow_down_is_given_up_after_a_while(
+def test_a_server_that_only_answers_slow_down_is_given_up(
     server: S3Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(fetch_module, "LONGEST_BURST", 0.5)
@@ -332,7 +332,7 @@ def test_etags_of_encrypted_objects_are_compared_with_nothing(folder: Path) -> N
     assert 2 * len(KEYS) <= asked <= 2 * len(KEYS) + 8 * 16
 
 
-def test_flips_show_also_where_etags_are_no_md5(folder: Path) -> None:
+def test_flipped_bits_are_detected_without_md5_etags(folder: Path) -> None:
     with S3Server({BUCKET: folder}, encrypted=True, faults=Faults(flip=0.5)) as server:
         outcomes = fetch_all(open_at(server), KEYS)
     fetched = [each for each in outcomes if each.status == "fetched"]
@@ -349,7 +349,7 @@ def test_a_damaged_object_among_others_that_have_their_md5_is_corrupt(folder: Pa
     assert {each.key for each in outcomes if each.status == "corrupt"} == flipped
 
 
-def test_little_is_asked_for_ahead_of_a_slow_taker_while_little_was_done() -> None:
+def test_few_objects_are_requested_ahead_of_a_slow_consumer_at_first() -> None:
     """What is under way is lost to a kill: of 300 photos stopped at 240, 222 were asked for again.
 
     The taker waits until all that was asked for has come.

@@ -76,7 +76,7 @@ def test_what_is_wanted_is_read_as_it_is_needed(server: S3Server) -> None:
     ],
     ids=["no fault", "cut", "slow down"],
 )
-def test_a_transfer_that_is_left_early_ends_soon_and_leaves_no_thread(
+def test_a_transfer_closed_early_ends_soon_and_leaves_no_thread(
     folder: Path, faults: Faults, window: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(transfer_module, "WINDOW_BYTES", window)

@@ -47,7 +47,7 @@ SHARES = st.integers(0, 20).map(lambda percent: percent / 100)
 
 @settings(max_examples=5)
 @given(SHARES, SHARES, SHARES, SHARES, st.integers(0, 99), st.integers(1, 40))
-def test_whatever_the_mixture_of_faults_no_wrong_byte_comes_through(
+def test_no_mixture_of_faults_lets_a_wrong_byte_through(
     tmp_path_factory: pytest.TempPathFactory,
     cut: float,
     flip: float,

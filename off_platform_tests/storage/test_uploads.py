@@ -38,7 +38,7 @@ def begin(client: Any, key: str) -> None:
     client.upload_part(Bucket=BUCKET, Key=key, UploadId=upload, PartNumber=1, Body=b"part")
 
 
-def test_uploads_are_aborted_once_no_part_came_for_an_hour(client: Any, signed_server: str) -> None:
+def test_uploads_are_aborted_after_an_hour_without_a_part(client: Any, signed_server: str) -> None:
     for key in ("lake/tables/a", "lake/tables/b", "lakes/other", "other"):
         begin(client, key)
     access = Access(endpoint=signed_server, signed=True)

@@ -112,7 +112,7 @@ def test_obstore_counts_the_body_into_a_requests_time(folder: Path) -> None:
             found.bytes()
 
 
-def test_obstore_refuses_an_endpoint_that_is_none() -> None:
+def test_obstore_refuses_an_invalid_endpoint() -> None:
     """`objects.s3_options` leaves it out."""
     with pytest.raises(TypeError):
         S3Store("images", endpoint=None)
@@ -150,7 +150,7 @@ def objects(signed_server: str) -> str:
     return signed_server
 
 
-def test_obstore_hands_gzip_on_as_it_is_stored(objects: str) -> None:
+def test_obstore_returns_gzip_as_stored(objects: str) -> None:
     """Length, MD5 and what is put down are those of the stored object."""
     store = S3Store(
         "upstream",

@@ -46,13 +46,13 @@ def test_there_is_room_until_the_window_is_full() -> None:
     assert gets_in(window, batch=7)
 
 
-def test_a_full_window_holds_back_what_is_not_in_turn() -> None:
+def test_a_full_window_holds_back_batches_not_in_turn() -> None:
     window = Window(100)
     window.add(100)
     assert waits(window, batch=1)
 
 
-def test_what_is_in_turn_goes_on_however_full_the_window_is() -> None:
+def test_the_batch_in_turn_proceeds_even_if_the_window_is_full() -> None:
     window = Window(100)
     window.add(10**9)
     window.next_turn(5, freed=0)

@@ -1,1 +1,1 @@
-"""The templates of data card and gallery, and what keeps values from outside harmless in them."""
+"""The templates of data card and gallery, and their escaping of values from outside."""

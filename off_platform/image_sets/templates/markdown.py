@@ -1,6 +1,6 @@
 """The template engine for Markdown: values cannot add markup, table cells, or front matter.
 
-The templates themselves are beside this file; HTML pages have their own engine.
+The templates are in this folder; HTML pages have their own engine.
 """
 
 import json
@@ -31,8 +31,8 @@ def markdown_environment() -> Environment:
     """Return the template engine for Markdown.
 
     Returns:
-        An environment in which every value is escaped unless a filter has already written it as
-        Markdown: `code`, `fenced`, `link`, `yaml`. Unknown names in a template raise.
+        An environment that escapes every value unless a filter has already written it as Markdown:
+        `code`, `fenced`, `link`, `yaml`. Unknown names in a template raise.
     """
     environment = Environment(
         loader=PackageLoader("off_platform.image_sets"),

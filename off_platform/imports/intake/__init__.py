@@ -1,1 +1,1 @@
-"""From the file somebody hands in to the original that is kept."""
+"""From an incoming file to the stored original."""

@@ -1,6 +1,6 @@
 """Which files a run may import: those of the inbox and of the configured folders.
 
-Anybody who may start runs in the UI can name a path on the server, whose file is stored and shown.
+Anybody who may start runs in the UI can name a path on the server; its file is stored and shown.
 """
 
 from pathlib import Path

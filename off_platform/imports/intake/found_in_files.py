@@ -1,6 +1,6 @@
-"""Findings of a folder's files while they are read, until the joined records are known.
+"""Findings on a folder's files, until the joined records are known.
 
-It is kept on disk, as any number of rows may be broken; the files are joined by `joining.py`.
+They are stored on disk, as any number of rows may be broken; `joining.py` joins the files.
 """
 
 from collections.abc import Iterator, Sequence
@@ -18,7 +18,7 @@ from off_platform.storage.sql import literal
 if TYPE_CHECKING:
     import duckdb
 
-# Findings that are read at once, at least.
+# Minimum number of findings read at once.
 _GROUP_ROWS = 10_000
 # The row is the first of them.
 _OF_FOUND = tuple(each.name for each in fields(Found))
@@ -27,7 +27,7 @@ _BESIDE_ROW = ", ".join(f'"{name}"' for name in _OF_FOUND[1:])
 
 
 class FoundInFiles:
-    """Takes findings by file and row; gives them by the number of the joined record."""
+    """Takes findings by file and row; returns them by the number of the joined record."""
 
     def __init__(self, folder: Path, connection: "duckdb.DuckDBPyConnection") -> None:
         """Takes the folder in which files are joined, and a connection for its tables."""
@@ -36,7 +36,7 @@ class FoundInFiles:
         self._count = 0
 
     def take_in(self, file: int, found: Sequence[Found]) -> None:
-        """Writes what was found in a file, in the order of the file."""
+        """Writes the findings on a file, in the order of the file."""
         if not found:
             return
         made: dict[str, pa.Array] = {
@@ -80,7 +80,7 @@ class FoundInFiles:
         return [(file, Found(*each)) for file, *each in found.fetchall()]
 
     def of_records(self, first: int, end: int) -> list[Found]:
-        """Findings of the numbers from `first` until before `end`, as their rows."""
+        """Findings of the numbers from `first` to before `end`, with these as rows."""
         found = self._connection.execute(
             f"SELECT number, {_BESIDE_ROW} FROM read_parquet({literal(str(self._numbered))}) "
             f"WHERE number >= {first} AND number < {end} ORDER BY number, place"

@@ -1,8 +1,8 @@
-"""The inbox: where producers' files arrive, a folder or an S3 prefix. It is read, never modified.
+"""The inbox for producers' files: a folder or an S3 prefix, which is read and never modified.
 
 A file is complete when two consecutive looks find it unchanged; names such as `x.csv.part` wait.
-Links are not followed, as they lead out of the inbox; pipes and devices are ignored. The cursor
-grows by 8 bytes per file in the inbox. How often a look takes place: `automation/sensors.py`.
+Links are not followed, as they may lead out of the inbox; pipes and devices are ignored. The cursor
+grows by 8 bytes per file in the inbox. `automation/sensors.py` calls it.
 """
 
 import base64
@@ -49,8 +49,8 @@ def look(inbox: Source, cursor: str | None, again: Collection[str] = ()) -> Arri
 
     Args:
         inbox: the folder or prefix.
-        cursor: of the look before; None at first.
-        again: places that arrive once more, though they were taken.
+        cursor: of the previous look; None at first.
+        again: locations to report again.
 
     Raises:
         OSError: the inbox does not exist or cannot be reached.
@@ -81,12 +81,12 @@ def look(inbox: Source, cursor: str | None, again: Collection[str] = ()) -> Arri
 
 
 def _in_time(ready: list[Arrival], ended: float) -> bool:
-    """Whether another file is read; the first always is, as otherwise none might ever be."""
+    """Whether there is time for another file; always true for the first, to ensure progress."""
     return not ready or time.monotonic() < ended
 
 
 def _fingerprint(entry: Entry) -> str:
-    """What the cursor keeps of an entry: eight characters of a digest of its name and state."""
+    """The cursor's part for an entry: eight characters of a digest of its name and state."""
     digest = hashlib.sha256(f"{entry.name}/{entry.state}".encode("utf-8", "surrogateescape"))
     return base64.b64encode(digest.digest()[:_FINGERPRINT_BYTES]).decode()
 
@@ -122,7 +122,7 @@ def _local_entries(folder: Path) -> Iterator[Entry]:
             try:
                 about = file.stat()
             except FileNotFoundError:
-                # It was moved meanwhile.
+                # It was moved in the meantime.
                 continue
             states.append(f"{file.name}:{about.st_size}:{about.st_mtime_ns}")
         yield Entry(path.name, _digest("\n".join(states)))
@@ -157,7 +157,7 @@ def _place(inbox: Source, name: str) -> str:
 
 
 def _key(inbox: Source, entry: Entry) -> str:
-    """The import's key; an unreadable file has one too, so that its run reports the error."""
+    """The import's key; an unreadable file also has one, so that its run reports the error."""
     try:
         with fetched(_place(inbox, entry.name), inbox) as path:
             return key_of(path)

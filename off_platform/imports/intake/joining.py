@@ -1,7 +1,7 @@
 """Several files as one import: "the templates spread a product over three files".
 
-They are joined on the products of their records. A joined record has a number of its own; findings
-get their files and rows back at the end. Pictures beside the files are in `pictures.py`.
+They are joined on the products of their records. Joined records are numbered; at the end, findings
+get their files and rows back. Pictures are in `pictures.py`.
 """
 
 import shutil
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 
 # Characters of a text in a message.
 MOST_SHOWN = 60
-# Rows of a written file that are read at once, at least.
+# Minimum number of rows read at once from a written file.
 _GROUP_ROWS = 10_000
 
 
@@ -54,12 +54,12 @@ def open_whole(path: Path, scratch: Path | None = None, sha256: str = "") -> Rea
 
     Args:
         path: the file or folder.
-        scratch: the folder on disk in which it is joined, such as the one that it is validated
-            into; by default the system's own, which is not cleaned up after a killed run.
-        sha256: of it, see `sha256_of`.
+        scratch: local folder for the join, such as the validation's; by default the system's
+            temporary folder, which is not cleaned up after a killed run.
+        sha256: its SHA-256, see `sha256_of`.
 
     Raises:
-        UnreadableError: it is not an import; the message names the file and what it is.
+        UnreadableError: it is not an import; the message names the file and its type.
     """
     if path.is_dir():
         return JoinedReader(path, scratch, sha256)
@@ -91,7 +91,7 @@ class JoinedReader(Reader):
                 header=tuple(header),
             )
         )
-        # Of each column, the files that have it; its position is its name in the written files.
+        # The files that have each column; a column's position is its name in the written files.
         self._files_of: dict[str, list[int]] = {}
         self._below = scratch
         self._origins = Origins([JoinedFile.of(reader) for reader in readers])
@@ -99,7 +99,7 @@ class JoinedReader(Reader):
     @cached_property
     def _scratch(self) -> Path:
         made = Path(mkdtemp(prefix="off-platform-joining-", dir=self._below))
-        # The places of the records are asked for until the last finding is written.
+        # The locations of records are needed until the last finding is written.
         weakref.finalize(self, shutil.rmtree, made, ignore_errors=True)
         return made
 
@@ -110,7 +110,7 @@ class JoinedReader(Reader):
             raise _of_file(error, file, error.source) from None
 
     def batches(self, rows: int) -> Iterator[Batch]:
-        """See `Reader.batches`; all files are read before the first batch comes."""
+        """See `Reader.batches`; all files are read before the first batch."""
         self._files_of.clear()
         self._scratch.mkdir(exist_ok=True)
         with (
@@ -140,7 +140,7 @@ class JoinedReader(Reader):
     def _joined(
         self, connection: "duckdb.DuckDBPyConnection", found: FoundInFiles, end: int, rows: int
     ) -> Iterator[Batch]:
-        """The joined records, each batch with what was found in their files."""
+        """The joined records, each batch with the findings in their files."""
         for first in range(FIRST, end, rows):
             last = min(first + rows, end)
             self._found += found.of_records(first, last)
@@ -156,7 +156,7 @@ class JoinedReader(Reader):
         connection: "duckdb.DuckDBPyConnection",
         found: FoundInFiles,
     ) -> None:
-        """Writes a file's records with their products, and what was found."""
+        """Writes a file's records with their products, and its findings."""
         reader = self._opened(file)
         columns = columns_of(reader)
         parts: list[str] = []
@@ -199,7 +199,7 @@ class JoinedReader(Reader):
             """).fetchall()
 
     def _joined_query(self, first: int, end: int) -> str:
-        """SQL for joined records: number, texts, which were not texts, which disagree."""
+        """SQL for joined records: number, texts, cells that were not text, cells that disagree."""
         chosen = []
         for at, files in enumerate(self._files_of.values()):
             chosen.append(f"coalesce({', '.join(f'file{file}.c{at}' for file in files)}) AS c{at}")
@@ -239,7 +239,7 @@ class JoinedReader(Reader):
         return batch
 
     def _agreed(self, column: str, batch: Batch, said: pa.ListArray) -> pa.Array:
-        """The column's first value of the files; reports files that disagree."""
+        """The column's value from the first file that has one; reports files that disagree."""
         places = pc.indices_nonzero(said.is_valid()).to_pylist()
         agreed = batch.columns[column].take(pa.array(places, pa.int64())).to_pylist()
         for nth, at in enumerate(places):
@@ -264,7 +264,7 @@ class JoinedReader(Reader):
         return self._origins.names_of(rows, self._scratch)
 
     def put_places(self, findings: Path) -> None:
-        """See `Reader.put_places`: of the files that have the column, the first is named."""
+        """See `Reader.put_places`: the first file that has the column is named."""
         self._origins.put_places(findings, self._scratch, self._files_of)
 
 
@@ -290,7 +290,7 @@ _NO_ROWS = "(SELECT NULL::BIGINT AS row, NULL::BIGINT AS line, NULL::VARCHAR AS 
 
 
 def _of_file(error: UnreadableError, file: Path, source: SourceFile | None) -> UnreadableError:
-    """The reason for which one file of the folder is refused, with its name."""
+    """The error of one file of the folder, with its name."""
     beside = [_with_file(each, file) for each in error.beside]
     return UnreadableError(_with_file(error.found, file), beside, file, source)
 
@@ -300,7 +300,7 @@ def _with_file(found: Found, file: Path) -> Found:
 
 
 def _with_keys(batch: Batch, columns: Columns, places: dict[str, int]) -> pa.Table:
-    """A batch as it is written: row, product, and each column's text and whether it was missing."""
+    """A batch as written: row, product, and for each column the text and if it was not text."""
     key = pa.nulls(len(batch.rows), pa.string())
     for name in columns.identifiers:
         if name in batch.columns:

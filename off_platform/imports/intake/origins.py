@@ -1,6 +1,6 @@
-"""In which file, row, line and cell the findings of a joined import are.
+"""File, row, line and cell of findings in a joined import.
 
-Its records have numbers of their own while it is validated; they are joined by `joining.py`.
+During validation its records only have numbers; `joining.py` joins them.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -28,10 +28,10 @@ _ORIGINS = "origins.parquet"
 
 @dataclass(frozen=True, slots=True)
 class JoinedFile:
-    """The facts of a joined file that are needed later.
+    """Facts about a joined file that are needed later.
 
     Attributes:
-        name: as shown to people.
+        name: as shown to users.
         sheet: of XLSX.
         header: of tables, its columns' names.
         header_row: the row of the header.
@@ -46,13 +46,13 @@ class JoinedFile:
 
     @classmethod
     def of(cls, reader: Reader) -> "JoinedFile":
-        """Of an opened file."""
+        """The facts about an open file."""
         source = reader.source
         return cls(source.name, source.sheet, source.header, reader.header_row, reader.header_line)
 
 
 class Origins:
-    """The origin of each joined record, by number; on disk, as there may be any number."""
+    """The origin of each joined record, by number; on disk, as there is no limit."""
 
     def __init__(self, files: Sequence[JoinedFile]) -> None:
         """Takes the files of an import, in the order in which they are joined."""
@@ -63,7 +63,7 @@ class Origins:
         copy_query(connection, "FROM origins", folder / _ORIGINS)
 
     def names_of(self, rows: pa.Array, folder: Path) -> pa.Array:
-        """Names of joined records for people: the row, and the first file that has it."""
+        """Names of joined records for users: the row, and the first file that has it."""
         asked = pa.table({"number": rows, "place": pa.array(range(len(rows)))})
         with self._opened(folder) as connection:
             connection.register("asked", asked)
@@ -83,7 +83,7 @@ class Origins:
 
         Args:
             findings: the file of the table `import_findings`, which is replaced.
-            folder: that `put_down` was called with.
+            folder: the folder that `write` was called with.
             files_of: the files that have each column.
         """
         rows = f"read_parquet({literal(str(findings))}, file_row_number = true)"
@@ -103,7 +103,7 @@ class Origins:
     def _columns(
         self, named: Iterable[str], files_of: Mapping[str, Sequence[int]]
     ) -> Iterator[tuple[object, ...]]:
-        """The files that have a column, or several columns in one name, and their cells there."""
+        """The files that have a column, or several in one name, and their cells in these."""
         for column in named:
             parts = [column] if column in files_of else column.split(SEVERAL)
             for file in files_of.get(parts[0], ()):
@@ -112,7 +112,7 @@ class Origins:
 
     @contextmanager
     def _opened(self, folder: Path) -> "Iterator[duckdb.DuckDBPyConnection]":
-        """DuckDB that knows the tables `origins` and `files`."""
+        """DuckDB with the tables `origins` and `files`."""
         origins = f"read_parquet({literal(str(folder / _ORIGINS))})"
         with connected(folder) as connection:
             connection.execute(f"CREATE VIEW origins AS FROM {origins}").fetchall()
@@ -138,7 +138,7 @@ def _insert(
 
 
 def _placed_query(findings: str) -> str:
-    # The header's finding is placed in the first file that has the column, as all others are.
+    # Findings on the header are placed in the first file that has the column, as all others.
     return f"""
         WITH found AS (FROM {findings}),
         places AS (

@@ -1,6 +1,6 @@
-"""The original of an import: stored unchanged in the lake, under a key of its name and bytes.
+"""The original of an import, stored unchanged in the lake under a key of its name and bytes.
 
-A corrected file is another import, the same file twice is not. Its content: `validation.py`.
+A corrected file is a new import, the same file twice is not. `validation.py` reads the content.
 """
 
 import json
@@ -42,7 +42,7 @@ class NotTakenInError(LookupError):
 
 
 class OtherFileError(ValueError):
-    """The file is not the one that the import's key names; the message says so."""
+    """The file does not match the import's key."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class TakenIn:
 
     Attributes:
         key: its partition, `name@first 8 digits of its SHA-256`.
-        name: of the file or folder, as the producer has it.
+        name: the producer's name of the file or folder.
         source: facts of the file; None if it cannot be read as an import.
         refused: why it cannot be read; empty if it can.
         imported_at: when it was first imported.
@@ -90,11 +90,11 @@ def take_in(lake: Lake, path: Path, key: str) -> str:
         Its SHA-256.
 
     Raises:
-        OtherFileError: it is not the file of the key.
+        OtherFileError: it does not match the key.
         OSError: it cannot be read, or the lake cannot be written.
     """
     folder = of_import(lake, key)
-    # The name is the producer's, and is shown in the findings.
+    # Keeps the producer's name, which is shown in findings.
     name = path.name.encode("utf-8", "replace").decode()
     with lake.root.scratch() as scratch:
         made = scratch / ORIGINAL
@@ -105,7 +105,7 @@ def take_in(lake: Lake, path: Path, key: str) -> str:
         else:
             made.mkdir()
             shutil.copyfile(path, copy)
-        # The copy is hashed, as the producer may change the file meanwhile.
+        # The copy is hashed, as the producer may be changing the file.
         sha256 = sha256_of(copy)
         found = key_from(path.name, sha256)
         if found != key:
@@ -124,7 +124,7 @@ def _sizes(made: Path) -> dict[str, int]:
 
 
 def _not_plain(root: Path, passed_over: list[str]) -> Callable[[str, list[str]], set[str]]:
-    """Has `copytree` skip links, pipes and devices, and notes them."""
+    """Makes `copytree` skip links, pipes and devices, and records them."""
 
     def ignored(folder: str, names: list[str]) -> set[str]:
         paths = [Path(folder, name) for name in names]
@@ -162,8 +162,8 @@ def record(
         lake: in which it is stored.
         key: of the import.
         connection: to the lake.
-        now: the clock's by default.
-        sha256: if it was stored in this run, see `original`.
+        now: by default from the clock.
+        sha256: given if it was stored in this run, see `original`.
 
     Raises:
         NotTakenInError: it is not stored.
@@ -201,7 +201,7 @@ _OF_SOURCE = ("format", "bytes", "sha256", "encoding", "delimiter", "sheet")
 
 
 def imported_at(lake: Lake, key: str, connection: "duckdb.DuckDBPyConnection") -> datetime | None:
-    """When an import was first imported; None if it was not."""
+    """When an import was first imported; None if never."""
     if not lake.has(IMPORTS.name, (IMPORT, key)):
         return None
     rows = lake.rows_of(IMPORTS.name, (IMPORT, key))
@@ -216,7 +216,7 @@ def original(lake: Lake, key: str, sha256: str = "") -> Iterator[tuple[Path, str
     Args:
         lake: in which it is stored.
         key: of the import.
-        sha256: if it was stored in this run; otherwise all bytes are read to verify them.
+        sha256: given if it was stored in this run; otherwise all bytes are read to verify them.
 
     Raises:
         NotTakenInError: it is not stored, or incomplete.
@@ -224,15 +224,15 @@ def original(lake: Lake, key: str, sha256: str = "") -> Iterator[tuple[Path, str
     folder = of_import(lake, key)
     if ORIGINAL not in folder.folders():
         raise NotTakenInError(
-            f"The import {key} is not in the lake; hand its file in with off-platform import."
+            f"The import {key} is not in the lake; import its file with off-platform import."
         )
     with folder.local_folder(ORIGINAL) as kept:
         (path,) = kept.iterdir()
         sha256 = sha256 or sha256_of(path)
         if not sha256.startswith(key.rpartition("@")[2]):
             raise NotTakenInError(
-                f"The import {key} is not whole in the lake, as its taking in was interrupted; "
-                "hand its file in again with off-platform import."
+                f"The import {key} is incomplete in the lake, as storing it was interrupted; "
+                "import its file again with off-platform import."
             )
         yield path, sha256
 

@@ -1,6 +1,6 @@
 """The files stored with an import in the lake: report, findings as files, corrected copy.
 
-How each is written is in `report.py`, `findings_files.py`, `findings_sheet.py` and `corrected/`.
+They are written by `report.py`, `findings_files.py`, `findings_sheet.py` and `corrected/`.
 """
 
 from pathlib import Path
@@ -22,17 +22,17 @@ FINDINGS_XLSX = "findings.xlsx"
 def write_beside(
     lake: Lake, key: str, path: Path, folder: Path, verdict: Verdict
 ) -> tuple[list[str], list[str]]:
-    """Puts all of them in place, each whole.
+    """Writes all of them, each atomically.
 
     Args:
-        lake: where to.
+        lake: the destination.
         key: of the import.
-        path: its file as it came.
-        folder: where it was validated into; what is made stays there while it is put in place.
-        verdict: of it.
+        path: its original file.
+        folder: the output folder of its validation, which also receives the new files.
+        verdict: its verdict.
 
     Returns:
-        The names of those that there are, and what is to be known of the corrected copy.
+        The names of the files, and notes on the corrected copy.
     """
     made = {
         FINDINGS_CSV: folder / FINDINGS_CSV,
@@ -59,6 +59,6 @@ def _corrected(path: Path, folder: Path, verdict: Verdict) -> tuple[Path | None,
         file = folder / f"{CORRECTED}{ending_of(verdict)}"
         copy = write_corrected(path, folder, verdict, file)
     except NoCopyError:
-        # The verdict says why; a file that needs no correction has no copy either.
+        # The verdict says why; a file without corrections has no copy either.
         return None, []
     return (file if copy.corrected else None), copy.notes()

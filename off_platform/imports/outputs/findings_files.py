@@ -1,7 +1,6 @@
-"""The findings of an import as CSV, for a producer's own programs; as XLSX, `findings_sheet.py`.
+"""The findings of an import as CSV, for a producer's programs; `findings_sheet.py` writes XLSX.
 
-The content of a producer's file is hostile: cells that a spreadsheet would take for a formula are
-neutralised.
+A producer's file may be hostile: cells that a spreadsheet would treat as formulas are neutralised.
 """
 
 import csv
@@ -17,7 +16,7 @@ from off_platform.imports.specification.tables import FINDINGS
 if TYPE_CHECKING:
     import pyarrow as pa
 
-# A portion of findings has no more of either, but for a row that is longer.
+# Limits of a batch of findings, except for a single longer row.
 MOST_ROWS = 1_000
 MOST_BYTES = 4 << 20
 
@@ -26,7 +25,7 @@ def write_findings_csv(folder: Path, to: Path) -> None:
     """All findings as CSV in UTF-8.
 
     Args:
-        folder: where the import was validated into.
+        folder: the output folder of the validation.
         to: the file to write.
     """
     with to.open("w", encoding="utf-8", newline="") as file:
@@ -40,7 +39,7 @@ def write_findings_csv(folder: Path, to: Path) -> None:
 
 
 def _batches(findings: Path) -> Iterator[tuple[list[str], list[tuple[Any, ...]]]]:
-    """Names and rows, some thousands at a time; the names at least once."""
+    """Names and rows, thousands at a time; the names at least once."""
     with pq.ParquetFile(findings) as file:
         names = file.schema_arrow.names
         yield names, []
@@ -50,7 +49,7 @@ def _batches(findings: Path) -> Iterator[tuple[list[str], list[tuple[Any, ...]]]
 
 
 def portions(file: pq.ParquetFile) -> Iterator["pa.RecordBatch"]:
-    """The rows of findings, a few at a time when they are long.
+    """The rows of findings in batches, smaller ones if rows are long.
 
     Args:
         file: of the table `import_findings`.

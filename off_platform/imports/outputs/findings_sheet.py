@@ -11,29 +11,29 @@ from xlsxwriter.worksheet import Worksheet
 from off_platform.imports.outputs.findings_files import portions
 from off_platform.imports.specification.tables import FINDINGS
 
-# Nobody reads more, and Excel opens as many in seconds.
+# Nobody reads more, and Excel opens this many in seconds.
 MOST_ROWS = 100_000
-# Of the texts. Escaped they are at most seven times as long, and a part of the workbook's ZIP from
-# 2 GiB on is one that Excel offers to repair.
+# Of the texts. Escaped they are at most seven times as long, and Excel tries to repair workbooks
+# with a ZIP member of 2 GiB or more.
 MOST_BYTES = 256 << 20
 _MOST_CHARACTERS = 32_767
 _WIDTHS = {"message": 70, "value": 40, "proposal": 40, "file": 24, "column": 22, "field": 20,
            "rule": 24, "product": 18, "sheet": 18, "cell": 14}  # fmt: skip
-# What XML cannot hold, and an underscore that would begin such an escape of it. One underscore may
-# end an escape and begin the next.
+# Characters that XML cannot contain, and an underscore that would start an escape of one. One
+# underscore may end an escape and start the next.
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\ufffe\uffff]")
 _ESCAPE = re.compile("_(?=x[0-9A-Fa-f]{4}[_\x00-\x08\x0b-\x1f\ufffe\uffff])")
 
 
 def write_findings_xlsx(folder: Path, to: Path) -> int:
-    """The findings as XLSX; texts stay texts, whether they look like formulas, URLs or XML.
+    """The findings as XLSX; texts stay texts, even if they look like formulas, URLs or XML.
 
     Args:
-        folder: where the import was validated into.
+        folder: the output folder of the validation.
         to: the file to write.
 
     Returns:
-        How many findings the sheet has; if not all, its first row says so.
+        Number of findings in the sheet; if not all, its first row says so.
     """
     with pq.ParquetFile(folder / FINDINGS) as file:
         names, findings = file.schema_arrow.names, file.metadata.num_rows
@@ -59,7 +59,7 @@ def _write(file: pq.ParquetFile, sheet: Worksheet, rows: range, wrapped: Any) ->
     numbers = iter(rows)
     for batch in portions(file):
         columns = [column.to_pylist() for column in batch.columns]
-        # The numbers come last, as the one beyond a batch's end would be lost.
+        # The numbers come last in `zip`, as otherwise one would be lost at the end of each batch.
         for cells, number in zip(zip(*columns, strict=True), numbers, strict=False):
             for column, cell in enumerate(cells):
                 if isinstance(cell, bool):
@@ -71,7 +71,7 @@ def _write(file: pq.ParquetFile, sheet: Worksheet, rows: range, wrapped: Any) ->
 
 
 def _fitting(file: pq.ParquetFile) -> int:
-    """How many findings the sheet can have."""
+    """Number of findings that fit the sheet."""
     fitting = length = 0
     for batch in portions(file):
         length += batch.nbytes
@@ -82,23 +82,23 @@ def _fitting(file: pq.ParquetFile) -> int:
 
 
 class _Sheet(Worksheet):  # type: ignore[misc]
-    """A sheet whose texts are read back as they are."""
+    """A sheet whose texts are read back unchanged."""
 
     @staticmethod
     def _escape_control_characters(data: str) -> str:
-        """As xlsxwriter does, but for escapes that overlap and what it takes for XML of its own."""
+        """As in xlsxwriter, but right for overlapping escapes and texts that look like its XML."""
         made = escaped(data)
         return f"_x003C_{made[1:]}" if made.startswith("<r>") else made
 
 
 def escaped(text: str) -> str:
-    """A text as a workbook stores it: control characters as `_x0007_`, cut at what a cell holds."""
+    """A text as stored in a workbook: control characters as `_x0007_`, cut to fit a cell."""
     made = _ESCAPE.sub("_x005F_", _cut(text))
     return _CONTROL.sub(lambda found: f"_x{ord(found[0]):04X}_", made)
 
 
 def _cut(text: str) -> str:
-    """Characters beyond the first 65,536 count twice."""
+    """Characters outside the BMP count twice."""
     if len(text) <= _MOST_CHARACTERS // 2:
         return text
     return text.encode("utf-16-le")[: 2 * _MOST_CHARACTERS].decode("utf-16-le", "ignore")

@@ -1,7 +1,7 @@
-"""The report of an import for people: one HTML page that opens from disk, without a network.
+"""The report of an import: one HTML page that opens from disk, without a network.
 
-The findings themselves are written in `findings_files.py` and `findings_sheet.py`, the corrected
-copy in `corrected/`; the page's template is in `templates/`.
+`findings_files.py` and `findings_sheet.py` write the findings, `corrected/` the corrected copy; the
+page's template is in `templates/`.
 """
 
 import re
@@ -27,10 +27,10 @@ if TYPE_CHECKING:
 _CODE = re.compile("`([^`]+)`")
 MOST_EXAMPLES = 50
 MOST_FIRST = 5
-# Columns of a finding that are shown.
+# Columns of a finding in the page.
 OF_EXAMPLE = ("file", "row", "line", "sheet", "cell", "column", "value", "message", "proposal",
               "certain")  # fmt: skip
-# A finding of these checks may name the row of the header, which is not a record.
+# Findings of these checks may have the row of the header, which is not a record.
 _OF_FILE = ("readable", "header", "file_format", "columns", "whole_file_damage")
 _RULES_OF_FILE = ", ".join(
     literal(rule.id) for rule in RULES if rule.check in _OF_FILE and rule.id != "barcode_damaged"
@@ -43,12 +43,12 @@ class Group:
     """The findings of one rule.
 
     Attributes:
-        rule: which.
-        findings: how many.
-        records: how many records they are in, unreadable rows included; 0 for findings on the file
+        rule: the rule.
+        findings: their number.
+        records: number of records with them, including unreadable rows; 0 for findings on the file
             or its header.
-        certain: how many have a proposal that the corrected copy applies.
-        examples: the first of them, as rows of `import_findings`.
+        certain: number of those that the corrected copy fixes.
+        examples: the first ones, as rows of `import_findings`.
     """
 
     rule: ImportRule
@@ -64,7 +64,7 @@ class Group:
 
     @property
     def certain_counted(self) -> str:
-        """How many the corrected copy fixes."""
+        """The number that the corrected copy fixes, in words."""
         return "all" if self.certain == self.findings else f"{self.certain:,}"
 
 
@@ -74,9 +74,9 @@ def groups_of(
     """The findings by rule, the worst and most frequent first.
 
     Args:
-        connection: to whatever holds them; bounded, as there may be millions.
+        connection: DuckDB with limits, as there may be millions.
         findings: SQL for the rows of `import_findings`.
-        most_examples: of each rule.
+        most_examples: maximum per rule.
     """
     counted = connection.execute(f"""
         SELECT rule, sum(findings)::BIGINT, sum(records)::BIGINT, sum(certain)::BIGINT
@@ -98,25 +98,26 @@ def groups_of(
 
 
 def records_by_product(connection: "duckdb.DuckDBPyConnection", by: str, findings: str) -> str:
-    """SQL that counts findings and the records that they are in, for each product or none.
+    """SQL that counts findings and their records by product.
 
-    In an import of several files, a record has a row in each of them: the file with most rows of a
-    product gives the number of its records. Without a product, every row is a record of its own.
+    In an import of several files, a record has a row in each of them: the file with the most rows
+    of a product gives the number of its records. Without a product, every row is a record.
 
     Args:
-        connection: to whatever holds them.
-        by: column that they are counted by.
-        findings: SQL for rows of `import_findings`, to stand after FROM.
+        connection: DuckDB with the findings.
+        by: column to group by.
+        findings: SQL for rows of `import_findings`, to use after FROM.
 
     Returns:
-        Rows of `by`, `product`, `findings`, `certain`, `of_file` (findings in no row), `records`.
+        Rows of `by`, `product`, `findings`, `certain`, `of_file` (findings without a row),
+        `records`.
     """
     ((several,),) = connection.execute(
         f"SELECT min(file) <> max(file) FROM (SELECT file FROM {findings})"
     ).fetchall()
     # Within one file a row is a record, and grouping by texts takes five times as long.
     product = "product" if several else "NULL::VARCHAR AS product"
-    # Grouped by place first, as a count of distinct ones cannot be spilt.
+    # Grouped by position first, as counting distinct values cannot spill.
     return f"""
         SELECT {by}, product, sum(findings) AS findings, sum(certain) AS certain,
             sum(of_file) AS of_file,
@@ -135,7 +136,7 @@ def records_by_product(connection: "duckdb.DuckDBPyConnection", by: str, finding
 
 
 def file_of(example: Mapping[str, Any], verdict: Verdict) -> str:
-    """The file of an example; empty for an import of one file, or a finding on the whole import.
+    """The file of an example; empty for an import of one file, or a finding on the import.
 
     Args:
         example: of a group.
@@ -169,7 +170,7 @@ def write_report(folder: Path, verdict: Verdict, to: Path, notes: Sequence[str] 
     """Writes the page.
 
     Args:
-        folder: where the import was validated into.
+        folder: the output folder of the validation.
         verdict: of the import.
         to: the file to write.
         notes: remarks on the corrected copy.
@@ -277,5 +278,5 @@ def _environment() -> Environment:
 
 
 def coded(sentence: str) -> Markup:
-    """One of our sentences as HTML: text in backticks becomes code."""
+    """A sentence of ours as HTML, with text in backticks as code."""
     return Markup(_CODE.sub(r"<code>\1</code>", str(escape(sentence))))  # noqa: S704 - escaped

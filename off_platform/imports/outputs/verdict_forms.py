@@ -1,6 +1,6 @@
-"""A verdict for programs: as one JSON object, and as commands that GitHub shows beside a file.
+"""A verdict for programs: as a JSON object, and as workflow commands of GitHub.
 
-For people it is `report.py`, and `cli/imports.py` at a terminal.
+`report.py` and `cli/validate_run.py` show it to users.
 """
 
 import json
@@ -13,12 +13,12 @@ from off_platform.imports.readers.cell_addresses import where
 from off_platform.imports.specification.rules import Level
 from off_platform.imports.whole_file.verdict import Verdict
 
-# GitHub's words for the levels: "Workflow commands for GitHub Actions".
+# GitHub's names of the levels, see "Workflow commands for GitHub Actions".
 _COMMANDS: Mapping[Level, str] = {"error": "error", "warning": "warning", "info": "notice"}
 
 
 def as_json(verdict: Verdict, groups: Sequence[Group]) -> str:
-    """The verdict, and the findings by rule with the first examples of each.
+    """The verdict, and the findings by rule with their first examples.
 
     Args:
         verdict: of an import.
@@ -56,11 +56,11 @@ def _rule(group: Group) -> dict[str, Any]:
 
 
 def as_github(path: str, verdict: Verdict, groups: Sequence[Group]) -> Iterator[str]:
-    """Commands for GitHub's log, one a line: the examples of each rule, then the verdict.
+    """Commands for GitHub's log, one per line: the examples of each rule, then the verdict.
 
     Args:
         path: of the file or folder in the repository.
-        verdict: of it.
+        verdict: its verdict.
         groups: its findings by rule.
     """
     for group in groups:
@@ -78,7 +78,7 @@ def as_github(path: str, verdict: Verdict, groups: Sequence[Group]) -> Iterator[
 
 
 def _message(example: Mapping[str, Any]) -> str:
-    # A line is named beside the message.
+    # The line is a parameter of the command.
     at = where(example) if example["sheet"] else example["column"]
     column = f"{at}: " if at else ""
     proposal = f" Proposed: {example['proposal']!r}." if example["proposal"] is not None else ""
@@ -86,7 +86,7 @@ def _message(example: Mapping[str, Any]) -> str:
 
 
 def _data(text: str) -> str:
-    # What would end the command's line; other control characters are shown as they are written.
+    # Escapes line ends, which would end the command.
     escaped = text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
     return re.sub(r"[\x00-\x1f\x7f\u2028\u2029]", lambda found: f"\\u{ord(found[0]):04x}", escaped)
 

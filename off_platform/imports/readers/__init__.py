@@ -1,1 +1,1 @@
-"""Readers: a file that somebody hands in, by its content, as batches of text; no rule of values."""
+"""Readers: an incoming file, recognised by its content, as batches of text; no rules of values."""

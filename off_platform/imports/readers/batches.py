@@ -1,6 +1,6 @@
-"""What readers give: batches of text with row numbers, what the file is, and what they found.
+"""The output of readers: batches of text with row numbers, facts about the file, findings.
 
-How each format is read is in the modules beside; what the texts mean is in `values/`.
+The formats are read in the other modules; `values/` interprets the texts.
 """
 
 from abc import ABC, abstractmethod
@@ -18,22 +18,21 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 
-# As many findings do not wait for a batch to be full.
+# With this many findings a batch ends early.
 MOST_WAITING = 5_000
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Some records of a file, every cell as text; none where only findings are to be taken.
+    """Some records of a file, every cell as text; none, if there are only findings.
 
     Attributes:
-        rows: a number a record, as a person counts them: in tables the header is row 1; in JSON
-            the place in the list, from 1; in JSON Lines the line.
-        columns: header as it is written, trimmed -> the texts as they stand; null where the cell is
-            absent or empty.
-        not_text: of XLSX and JSON: column -> which cells were numbers, dates or booleans; only
-            columns that have such a cell.
-        lines: of texts: the line of the file that each record begins on, from 1.
+        rows: the row number of each record: in tables the header is row 1; in JSON the position in
+            the list, from 1; in JSON Lines the line.
+        columns: trimmed header -> the texts unchanged; null if the cell is missing or empty.
+        not_text: of XLSX and JSON: column -> whether cells were numbers, dates or booleans; only
+            columns with such cells.
+        lines: of text formats: the line on which each record begins, from 1.
     """
 
     rows: "npt.NDArray[np.int64]"
@@ -44,19 +43,19 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class SourceFile:
-    """What a file is, known before its batches are read.
+    """Facts about a file, known before its batches are read.
 
     Attributes:
         name: the file's name without its folder.
         format: `csv`, `tsv`, `json`, `json_lines` or `xlsx`; `folder` for several files.
         bytes: its size.
-        sha256: of its bytes, as hexadecimal digits; empty where nobody has asked for it.
+        sha256: of its bytes, in hexadecimal; empty if not requested.
         encoding: of text formats.
         byte_order_mark: whether the text begins with one.
         delimiter: of CSV and TSV.
-        sheet: of XLSX, the one that is read.
-        sheets: of XLSX, all.
-        header: the columns' names; empty for JSON, whose columns show only while it is read.
+        sheet: of XLSX, the sheet that is read.
+        sheets: of XLSX, all sheets.
+        header: the columns' names; empty for JSON, whose columns are only known while it is read.
     """
 
     name: str
@@ -73,18 +72,18 @@ class SourceFile:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """One finding, whoever made it; its level and its remedy stand in `rules.py`.
+    """One finding; its level and fix are in `rules.py`.
 
     Attributes:
-        row: as `Batch.rows`; None when it is the whole file's.
-        column: as it is named in the file.
-        rule: the id of the rule that is broken.
-        value: what stands in the file.
-        message: what is wrong, one sentence for a person.
-        proposal: what could stand there instead; empty for nothing, None when there is none.
-        certain: whether the proposal may be applied without asking.
-        line: of texts, the line that the row begins on; records of a batch have theirs there.
-        cell: of XLSX, such as `F8`, where `column` does not name it.
+        row: as in `Batch.rows`; None for the whole file.
+        column: its name in the file.
+        rule: the id of the broken rule.
+        value: the text in the file.
+        message: what is wrong, in one sentence.
+        proposal: the proposed text; empty to clear the cell, None when there is none.
+        certain: whether the proposal can be applied without review.
+        line: of text formats, the line on which the row begins; for records, the batch has it.
+        cell: of XLSX, such as `F8`, if it does not follow from `column`.
     """
 
     row: int | None
@@ -99,7 +98,7 @@ class Found:
 
 
 class UnreadableError(ValueError):
-    """The file cannot be read as an import; the message is the finding's."""
+    """The file cannot be read as an import; the message is that of the finding."""
 
     def __init__(
         self,
@@ -108,13 +107,13 @@ class UnreadableError(ValueError):
         file: "Path | None" = None,
         source: SourceFile | None = None,
     ) -> None:
-        """For a finding that says why.
+        """Takes the finding that says why.
 
         Args:
             found: the finding.
-            beside: what else was found until then.
-            file: of a folder, the file that cannot be read.
-            source: what is known of the file.
+            beside: other findings so far.
+            file: in a folder, the unreadable file.
+            source: facts about the file.
         """
         super().__init__(found.message)
         self.found, self.beside = found, tuple(beside)
@@ -122,14 +121,14 @@ class UnreadableError(ValueError):
 
 
 class Reader(ABC):
-    """A file that is being read; each format has its own.
+    """An open file; one subclass per format.
 
-    What is found while reading waits until it is taken; with each batch it should be.
+    Findings are collected until they are taken, which should happen with each batch.
 
     Attributes:
-        source: what the file is.
-        header_row: row that names the columns; None where none does, as in JSON.
-        header_line: of texts, the line that row begins on.
+        source: facts about the file.
+        header_row: row with the column names; None if there is none, as in JSON.
+        header_line: of text formats, the line on which that row begins.
     """
 
     source: SourceFile
@@ -137,21 +136,21 @@ class Reader(ABC):
     header_line: int | None = None
 
     def __init__(self, source: SourceFile) -> None:
-        """For a file that was recognised."""
+        """Takes a recognised file."""
         self.source = source
         self._found: list[Found] = []
 
     def take_found(self) -> list[Found]:
-        """What was found since it was last taken, in the order of the file."""
+        """The findings since the last call, in the order of the file."""
         found, self._found = self._found, []
         return found
 
     def names_of_rows(self, rows: pa.Array) -> pa.Array:
-        """What a person calls rows, such as `row 7`."""
+        """Names of rows for users, such as `row 7`."""
         return pc.binary_join_element_wise("row", rows.cast(pa.string()), " ")
 
     def put_places(self, findings: "Path") -> None:  # noqa: B027 - most rows are where they are
-        """Puts file and row of a finding in where the import's records have numbers of their own.
+        """Replaces record numbers in findings by file and row, in a joined import.
 
         Args:
             findings: the file of the table `import_findings`, which is replaced.
@@ -162,10 +161,10 @@ class Reader(ABC):
         """The records of the file, from its beginning.
 
         Args:
-            rows: of a batch, at most.
+            rows: maximum per batch.
 
         Raises:
-            UnreadableError: the file cannot be read on; nothing of it is an import.
+            UnreadableError: the rest of the file cannot be read; nothing of it is imported.
         """
 
 
@@ -175,7 +174,7 @@ def batch_of(
     not_text: "Mapping[str, Sequence[bool]] | None" = None,
     lines: "Sequence[int] | None" = None,
 ) -> Batch:
-    """A batch from Python's values; empty texts become null."""
+    """A batch from Python values; empty texts become null."""
     nothing = pa.scalar(None, pa.string())
     texts = {}
     for name, values in columns.items():

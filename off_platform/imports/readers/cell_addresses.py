@@ -1,6 +1,6 @@
-"""Where a finding is: sheet and cell of a workbook, or line of a text; as data and as words.
+"""The location of a finding: sheet and cell of a workbook, or line of a text; as data and in words.
 
-Which row and column it is about is known to whoever makes it; lines come from the readers.
+A finding has its row and column; lines come from the readers.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,21 +12,21 @@ import pyarrow.compute as pc
 from off_platform.imports.readers.batches import SourceFile
 from off_platform.imports.readers.xlsx.parts.values import letters_of
 
-# Between the columns, values and cells of a finding about several of them.
+# Separates columns, values and cells of a finding about several.
 SEVERAL = " + "
 # Stands for the row in the pattern of a column's cells.
 ROW = "#"
 
 
 def pattern_of(column: str | None, header: Sequence[str]) -> str | None:
-    """What the cells of a column are called, such as `F#`, or of several columns, `F# + G#`.
+    """The pattern of a column's cells, such as `F#`, or of several columns, `F# + G#`.
 
     Args:
         column: its name, or the names of several.
         header: the names of all columns of the sheet, from column A.
 
     Returns:
-        None where it is not a column of the sheet.
+        None if it is not a column of the sheet.
     """
     if column is None:
         return None
@@ -39,15 +39,15 @@ def pattern_of(column: str | None, header: Sequence[str]) -> str | None:
 def cells_of(
     source: SourceFile | None, columns: pa.StringArray, rows: pa.Int64Array
 ) -> pa.StringArray:
-    """The cells that findings are about, such as `F8`.
+    """The cells of findings, such as `F8`.
 
     Args:
-        source: of the file.
+        source: facts about the file.
         columns: of each finding.
         rows: of each finding.
 
     Returns:
-        Null where there is no row or no such column, and for every file that is not a workbook.
+        Null if there is no row or no such column, and for files other than workbooks.
     """
     if source is None or source.sheet is None:
         return pa.nulls(len(rows), pa.string())
@@ -59,7 +59,7 @@ def cells_of(
     for nth in range(max(map(len, letters), default=0)):
         letter = pa.array(_nth(letters, nth), pa.string()).take(named.indices)
         cells = pc.binary_join_element_wise(letter, numbers, "")
-        # With one step for all, Arrow leaves rows out that have none.
+        # In a single step, Arrow would omit rows without one.
         made = pc.coalesce(pc.binary_join_element_wise(made, cells, SEVERAL), made, cells)
     return made
 
@@ -69,13 +69,13 @@ def _nth(lists: Iterable[Sequence[str]], nth: int) -> list[str | None]:
 
 
 def place(found: Mapping[str, Any]) -> str:
-    """What a person calls the place of a finding, such as `Products!F8` or `line 8`.
+    """The location of a finding for users, such as `Products!F8` or `line 8`.
 
     Args:
         found: a row of `import_findings`.
 
     Returns:
-        Empty for a finding of the whole file.
+        Empty for a finding on the whole file.
     """
     row, line, sheet = found["row"], found["line"], found["sheet"]
     if row is None:
@@ -89,6 +89,6 @@ def place(found: Mapping[str, Any]) -> str:
 
 
 def where(found: Mapping[str, Any]) -> str:
-    """The place of a finding with its column, such as `Products!F8 (fat_g)`; on one line."""
+    """The location of a finding with its column, such as `Products!F8 (fat_g)`; on one line."""
     at, column = place(found), " ".join((found["column"] or "").split())
     return f"{at} ({column})" if at and column else at or column

@@ -1,4 +1,4 @@
-"""Texts that are no UTF-8: where the first wrong byte stands, and what they were written in."""
+"""Texts that are not UTF-8: the first wrong byte, and the likely encoding."""
 
 import codecs
 from collections.abc import Iterator
@@ -9,38 +9,38 @@ from charset_normalizer import from_bytes
 from off_platform.imports.readers.batches import Found, UnreadableError
 
 BYTE_ORDER_MARK = codecs.BOM_UTF8
-# Of wrong lines; thousands of them tell no more than hundreds.
+# Number of lines examined; thousands do not tell more than hundreds.
 MOST_SAMPLE_BYTES = 256 << 10
 _MOST_LOOKED_AT = 256 << 20
 _BLOCK_BYTES = 1 << 20
-# The likelier first; short texts fit several.
+# The most likely first; short texts fit several.
 _COMMON = (
     "cp1252", "cp1250", "cp1251", "cp1253", "cp1254", "cp1257", "mac_roman", "cp850", "cp437",
     "shift_jis", "gb18030", "big5", "euc_kr",
 )  # fmt: skip
 _AS_SOUND = 0.02
 _AS_COHERENT = 0.1
-# UTF-32 first: its mark begins as that of UTF-16 does.
+# UTF-32 first: its mark begins like that of UTF-16.
 _MARKS = (
     (codecs.BOM_UTF32_LE, "UTF-32"),
     (codecs.BOM_UTF32_BE, "UTF-32"),
     (codecs.BOM_UTF16_LE, "UTF-16"),
     (codecs.BOM_UTF16_BE, "UTF-16"),
 )
-# Texts of two or four bytes a character, without a mark: as many NUL bytes have those of Latin
-# letters, and nearly all of their characters can be seen.
+# Texts with two or four bytes per character, without a mark: the share of NUL bytes in Latin text,
+# and the share of visible characters.
 _LITTLE_OF_NUL = 0.2
 _MOSTLY_SEEN = 0.95
 _WIDE = (("utf-32-le", "UTF-32"), ("utf-32-be", "UTF-32"),
          ("utf-16-le", "UTF-16"), ("utf-16-be", "UTF-16"))  # fmt: skip
 _WIDE_SAMPLE = 4_096
-# Of bytes that are no UTF-8: texts of any encoding have next to none, compressed data has 1 in 9.
+# Share of control characters: texts in any encoding have almost none, compressed data has 1 in 9.
 _CONTROLS = bytes({*range(0x20), 0x7F} - set(b"\t\n\v\f\r\x1a\x1b"))
 _MOST_CONTROLS = 0.03
 
 
 def refuse_wide(sample: bytes) -> None:
-    """Refuses texts with two or four bytes a character.
+    """Refuses texts with two or four bytes per character.
 
     Args:
         sample: the first bytes of a file.
@@ -57,7 +57,7 @@ def refuse_wide(sample: bytes) -> None:
 
 
 def _wide(sample: bytes) -> str | None:
-    """UTF-16 or UTF-32, by the mark or by what the bytes say."""
+    """UTF-16 or UTF-32, by the mark or by the bytes."""
     if marked := next((name for mark, name in _MARKS if sample.startswith(mark)), None):
         return marked
     if sample.count(b"\0") <= _LITTLE_OF_NUL * len(sample):
@@ -66,7 +66,7 @@ def _wide(sample: bytes) -> str | None:
 
 
 def _is_text(sample: bytes, codec: str) -> bool:
-    """Whether bytes are a text with delimiters or lines, the last character cut perhaps."""
+    """Whether bytes are a text with delimiters or lines; the last character may be cut."""
     try:
         text = codecs.getincrementaldecoder(codec)().decode(sample)
     except UnicodeDecodeError:
@@ -76,7 +76,7 @@ def _is_text(sample: bytes, codec: str) -> bool:
 
 
 def is_binary(sample: bytes) -> bool:
-    """Whether bytes are of no text at all, whatever its encoding.
+    """Whether bytes are not text in any encoding.
 
     Args:
         sample: the first bytes of a file.
@@ -90,7 +90,7 @@ def is_binary(sample: bytes) -> bool:
 
 
 def not_utf8(path: Path, offset: int, byte: int) -> UnreadableError:
-    """What is to be raised about a byte that is no UTF-8, with the likely encoding.
+    """The error for a byte that is not UTF-8, with the likely encoding.
 
     Args:
         path: the file.
@@ -107,12 +107,12 @@ def not_utf8(path: Path, offset: int, byte: int) -> UnreadableError:
 
 
 def encoding_of(path: Path) -> str | None:
-    """What the lines of a file that are no UTF-8 were probably written in.
+    """The likely encoding of the lines of a file that are not UTF-8.
 
-    Lines that are UTF-8 say nothing: files are put together of several, and most lines are plain.
+    Lines that are UTF-8 are ignored: files are combined from several, and most lines are ASCII.
 
     Returns:
-        The name of a codec; None where none fits, as when damage was done more than once.
+        The name of a codec; None if none fits, as after repeated damage.
     """
     sample = b"".join(_wrong_lines(path))
     fit: dict[str, tuple[float, float]] = {}
@@ -145,7 +145,7 @@ def _wrong_lines(path: Path) -> Iterator[bytes]:
 
 
 def _line_of(path: Path, offset: int) -> int:
-    """The line of a byte, from 1."""
+    """The line number of a byte, from 1."""
     line = 1
     with path.open("rb") as file:
         while offset > 0 and (block := file.read(min(_BLOCK_BYTES, offset))):

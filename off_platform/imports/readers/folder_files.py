@@ -1,11 +1,11 @@
-"""Which files of a folder are an import, and which are not read; how, is in `joining.py`."""
+"""The files of a folder that are read as an import, and those that are not."""
 
 from pathlib import Path
 
 from off_platform.imports.readers.batches import Found
 from off_platform.imports.readers.opening import shown_name
 
-# What a file is, its content tells; but a folder may hold other things besides.
+# Formats are recognised by content, but a folder may also contain other files.
 PICTURES = "images"
 ENDINGS = frozenset(
     {".csv", ".tsv", ".tab", ".json", ".jsonl", ".ndjson", ".xlsx", ".xlsm", ".xls", ".ods"}
@@ -13,12 +13,12 @@ ENDINGS = frozenset(
 
 
 def data_files(folder: Path) -> list[Path]:
-    """The files of an import's folder, by name: those that by their ending may be read."""
+    """The files of an import's folder that have a readable extension, by name."""
     return [path for path in _entries(folder) if not _why_not(path)]
 
 
 def not_read(folder: Path) -> list[Found]:
-    """What else is in an import's folder, such as a note to the reader; nothing of a file."""
+    """The other files of an import's folder, such as a note; none for a single file."""
     if not folder.is_dir():
         return []
     return [
@@ -32,7 +32,7 @@ def not_read(folder: Path) -> list[Found]:
 
 
 def is_plain(path: Path) -> bool:
-    """Whether it is an ordinary file: a link may lead anywhere, a pipe is read without an end."""
+    """Whether it is a regular file: a link may lead anywhere, a pipe may be endless."""
     return path.is_file() and not path.is_symlink()
 
 
@@ -42,18 +42,18 @@ def is_own_folder(path: Path) -> bool:
 
 
 def _why_not(path: Path) -> str:
-    """Why something in a folder is not read; empty when it is."""
+    """Why an entry of a folder is not read; empty if it is."""
     if path.is_symlink():
         return "it is a link, and links are not followed"
     if path.is_dir():
-        return "it is a folder below the import's"
+        return "it is a subfolder"
     if not path.is_file():
-        return "it is a pipe or a device, not an ordinary file"
-    return "" if path.suffix.lower() in ENDINGS else "its ending is none of an import's"
+        return "it is a pipe or a device, not a regular file"
+    return "" if path.suffix.lower() in ENDINGS else "its extension is not one of an import"
 
 
 def _entries(folder: Path) -> list[Path]:
-    """Hidden files are not part of the import; the folder of pictures is looked at elsewhere."""
+    """The entries, except hidden files and the folder of pictures, which `pictures.py` reads."""
     return sorted(
         path
         for path in folder.iterdir()

@@ -1,4 +1,4 @@
-"""The first row of a table: names of columns, or not. Pure; whatever format the table has."""
+"""The first row of a table, in every format: names of columns, or not. Pure."""
 
 import re
 from collections import Counter
@@ -11,22 +11,22 @@ from off_platform.imports.specification.characters import without_invisible
 MOST_COLUMNS = 2_000
 MOST_NAME = 200
 _MADE_UP = re.compile(r"\(column [0-9]{1,5}\)")
-# Names of columns have a letter; a row of values mostly holds a number of six digits or more.
+# Names of columns have a letter; a row of values usually has a number of six or more digits.
 _VALUE = re.compile(r"\s*[0-9][0-9.,Ee+ -]{5,}\s*")
 
 
 def plain_name(name: str) -> str:
-    """The name of a column or JSON key without what nobody sees: white space around it, marks."""
+    """The name of a column or JSON key without surrounding white space and invisible characters."""
     return without_invisible(name)[0].strip()
 
 
 def name_trimmed(name: str) -> str:
-    """The sentence of `header_trimmed`."""
-    return f"The name '{name[:80]}' has spaces around it, or characters that nobody sees."
+    """The message of `header_trimmed`."""
+    return f"The name '{name[:80]}' has surrounding spaces or invisible characters."
 
 
 def is_named(column: str) -> bool:
-    """Whether a column's name is one of the file's, and not made up where a cell is empty."""
+    """Whether a column's name comes from the file, not from an empty cell."""
     return not _MADE_UP.fullmatch(column)
 
 
@@ -41,7 +41,7 @@ def read_header(
         line: of texts, the line that it begins on.
 
     Returns:
-        The names, trimmed, a made-up one where there is none; and what was found.
+        The trimmed names, generated ones for empty cells; and the findings.
 
     Raises:
         UnreadableError: `no_header`, `doubled_header`, `too_many_columns`.
@@ -55,7 +55,7 @@ def read_header(
                f"{MOST_COLUMNS:,}; only those of the document are imported.")  # fmt: skip
     if any(_VALUE.fullmatch(cell) for cell in cells):
         value = next(cell for cell in cells if _VALUE.fullmatch(cell))
-        refuse("no_header", f"The first row holds values such as '{value[:40]}' instead of "
+        refuse("no_header", f"The first row contains values such as '{value[:40]}' instead of "
                "the names of the columns.", value)  # fmt: skip
     names = tuple(
         plain_name(cell)[:MOST_NAME] or f"(column {place})" for place, cell in enumerate(cells, 1)

@@ -1,4 +1,4 @@
-"""Opens whatever somebody hands in, by its content."""
+"""Opens an incoming file by its content."""
 
 import errno
 import hashlib
@@ -17,13 +17,14 @@ def open_import(path: Path, *, encoding: str | None = None, sha256: str = "") ->
 
     Args:
         path: the file.
-        encoding: to read CSV and TSV in, for looking at what else is wrong with a text that is no
-            UTF-8; nothing that is read so may be taken in.
-        sha256: of the file, for `SourceFile`; it takes a pass over the file, so it is handed on.
+        encoding: encoding of CSV and TSV, for examining a text that is not UTF-8; its records must
+            not be accepted.
+        sha256: of the file, for `SourceFile`; passed in because computing it takes a pass over the
+            file.
 
     Raises:
-        UnreadableError: it is not an import, and what it is.
-        OSError: it is not there, may not be read, or is not a file.
+        UnreadableError: it is not an import; the message says what it is.
+        OSError: it does not exist, is not readable, or is not a file.
     """
     _demand_file(path)
     source = SourceFile(shown_name(path), "", path.stat().st_size, sha256)
@@ -37,14 +38,14 @@ def open_import(path: Path, *, encoding: str | None = None, sha256: str = "") ->
 
 
 def shown_name(path: Path) -> str:
-    """The file's name without its folder, as UTF-8; names may hold any bytes."""
+    """The file's name without its folder, as UTF-8; names may contain any bytes."""
     return file_name(path.name)
 
 
 def sha256_of(path: Path) -> str:
-    """The SHA-256 of a file, as hexadecimal digits; of a folder, that of its files' list.
+    """The SHA-256 of a file, in hexadecimal; of a folder, that of the list of its files.
 
-    The list is what the program `sha256sum` prints of them, by name; links lead nowhere.
+    The list is the output of `sha256sum` for them, by name; links are not followed.
     """
     if path.is_dir():
         files = (file for file in sorted(path.rglob("*")) if file.is_file())
@@ -60,6 +61,6 @@ def sha256_of(path: Path) -> str:
 
 
 def _demand_file(path: Path) -> None:
-    """A pipe or a device would be read without an end."""
+    """Refuses pipes and devices, which may be endless."""
     if path.exists() and not path.is_file():
-        raise OSError(errno.EINVAL, "this is not an ordinary file", str(path))
+        raise OSError(errno.EINVAL, "this is not a regular file", str(path))

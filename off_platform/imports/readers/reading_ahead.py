@@ -1,4 +1,4 @@
-"""Reads the next batch of a file while others are checked. Knows nothing of formats and rules."""
+"""Reads the next batch of a file while others are checked, for all formats."""
 
 from collections.abc import Generator, Iterator
 
@@ -9,11 +9,11 @@ Part = tuple[Batch | None, list[Found]]
 
 
 def read_ahead(reader: Reader, rows: int) -> Generator[Part]:
-    """The batches of a file, each with what was found until it was read; None at the end.
+    """The batches of a file, each with the findings up to it; at the end None with the last ones.
 
     Args:
-        reader: of the file.
-        rows: of a batch, at most.
+        reader: its reader.
+        rows: maximum per batch.
 
     Raises:
         UnreadableError: as `Reader.batches` does.

@@ -1,4 +1,4 @@
-"""What a file is, by its first bytes and not by its name."""
+"""Recognises a file by its first bytes, not by its name."""
 
 import zipfile
 from pathlib import Path
@@ -13,7 +13,7 @@ NEEDED = "CSV, TSV, JSON or .xlsx is needed"
 _ENCRYPTED = "EncryptedPackage".encode("utf-16-le")
 _OLE2 = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _ZIP = b"PK\x03\x04"
-# Streams of OLE2 files of other programs, in UTF-16; without them it is taken for a workbook.
+# Streams of OLE2 files of other programs, in UTF-16; others are assumed to be workbooks.
 _OTHER_OLE2 = (
     ("WordDocument", "an old Word document (.doc)"),
     ("PowerPoint Document", "an old PowerPoint document (.ppt)"),
@@ -23,13 +23,13 @@ _MARKUP = (b"<!doctype", b"<html", b"<?xml", b"<svg")
 
 
 def recognise(path: Path) -> str:
-    """What a file is.
+    """The format of a file.
 
     Returns:
         `xlsx`, `json` (an array, an object, or lines of them) or `text` (CSV, TSV).
 
     Raises:
-        UnreadableError: `file_empty`, or it is something else, and what.
+        UnreadableError: `file_empty`, or it is something else; the message says what.
     """
     with path.open("rb") as file:
         head = file.read(HEAD_BYTES)
@@ -42,7 +42,7 @@ def recognise(path: Path) -> str:
     if what := signed_as(head):
         _refuse("not_an_import_format", f"The file is {what}; {NEEDED}.")
     if is_binary(head):
-        _refuse("not_an_import_format", f"The file holds binary data, not text; {NEEDED}.")
+        _refuse("not_an_import_format", f"The file contains binary data, not text; {NEEDED}.")
     text = head.removeprefix(BYTE_ORDER_MARK).lstrip()
     if text.lower().startswith(_MARKUP):
         _refuse("not_an_import_format", "The file is a web page or XML, not a table; perhaps an "

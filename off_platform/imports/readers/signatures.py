@@ -1,14 +1,13 @@
-"""The first bytes of files that are no imports, as data: what each is, for a sentence. Pure.
+"""Signatures of files that are not imports, as data, with a phrase for each. Pure.
 
-A signature of printable characters alone could be the name of a column; those have more of what
-such files begin with.
+A signature of only printable characters could be the name of a column; such signatures are longer.
 """
 
 import re
 
 _UNPACK = "; unpack it first"
 
-# Of the files' own specifications; as libmagic has them, too.
+# From the formats' specifications; also in libmagic.
 _SIGNATURES = (
     (rb"%PDF", "a PDF document"),
     (rb"\x89PNG", "a PNG picture"),
@@ -59,9 +58,9 @@ _COMPILED = tuple((re.compile(signature, re.DOTALL), what) for signature, what i
 
 
 def signed_as(head: bytes) -> str | None:
-    """What a file is by its signature, such as `a PDF document`; None for what may be an import.
+    """The type of a file by its signature, such as `a PDF document`; None if it may be an import.
 
     Args:
-        head: its first bytes, 512 at least where it has as many.
+        head: its first bytes, at least 512 if it has that many.
     """
     return next((what for signature, what in _COMPILED if signature.match(head)), None)

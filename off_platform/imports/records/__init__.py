@@ -1,1 +1,1 @@
-"""What one record says as a whole, and its findings."""
+"""Records as a whole, and their findings."""

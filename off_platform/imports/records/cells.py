@@ -1,7 +1,7 @@
-"""One batch of texts, column by column: what each cell means, and what is to be said about it.
+"""Interprets the cells of a batch, column by column, and reports findings.
 
-Vectors over the distinct texts decide which are sound; only the others are explained one by one.
-What concerns several columns of a record is in `record.py`.
+Distinct texts are checked vectorised; only those that fail are explained one by one. `record.py`
+handles several columns of a record.
 """
 
 from collections.abc import Sequence
@@ -33,12 +33,12 @@ from off_platform.imports.values.whole_columns import Distinct
 
 @dataclass(slots=True)
 class Cell:
-    """A column of a batch, read.
+    """A column of a batch, interpreted.
 
     Attributes:
-        place: the field that it is.
-        texts: what stands there, cleaned; null where it is missing or means nothing.
-        values: the same as the field's type: texts, numbers, timestamps, lists.
+        place: its field.
+        texts: the cleaned texts; null if missing or without a value.
+        values: the values in the field's type: texts, numbers, timestamps, lists.
     """
 
     place: ColumnField
@@ -49,13 +49,13 @@ class Cell:
 def read_cells(
     batch: Batch, columns: Columns, explanation: Explanation, findings: BatchFindings
 ) -> dict[str, Cell]:
-    """Reads every column that is a field.
+    """Interprets every column that is a field.
 
     Args:
-        batch: as it comes from a reader.
-        columns: which field each column is; those of the batch have been met.
-        explanation: with what their texts are checked.
-        findings: what is found is added there.
+        batch: as read.
+        columns: the field of each column; includes those of the batch.
+        explanation: the checks of their texts.
+        findings: receives the findings.
 
     Returns:
         The columns, by their name in the file.
@@ -80,9 +80,9 @@ def read_cells(
 
 
 def _failing(column: Distinct, field: Field, explanation: Explanation) -> npt.NDArray[np.int64]:
-    """The positions of the texts that a rule may apply to."""
+    """The positions of texts that may break a rule."""
     odd = pa.array(~explanation.sound(field, column.texts))
-    # The absent are sound.
+    # Missing texts are sound.
     return positions_of(column.spread(odd))
 
 
@@ -93,9 +93,9 @@ def _report_numbers(
     explanation: Explanation,
     findings: BatchFindings,
 ) -> None:
-    """`barcode_not_text`: of identifiers that are numbers in XLSX or JSON, but no errors as texts.
+    """Reports `barcode_not_text`: identifiers that are numbers in XLSX or JSON, but valid as texts.
 
-    The value as shown is proposed if its check digit holds; others are explained as texts.
+    The shown value is proposed if its check digit is valid; others are explained as texts.
     """
     for column, flags in batch.not_text.items():
         if column not in wanted or wanted[column].field.type != "barcode":
@@ -106,7 +106,7 @@ def _report_numbers(
         rejected = _errors(batch.columns[column].take(pa.array(odd)), field, explanation)
         positions = np.setdiff1d(numbers, odd[rejected])
         texts = batch.columns[column].take(pa.array(positions))
-        # Six digits have no check digit to hold.
+        # Six digits have no check digit.
         holds = pc.greater(pc.binary_length(texts), UPC_E_SHORT)
         findings.add(
             "barcode_not_text",
@@ -136,7 +136,7 @@ def _cleaned(
     explanation: Explanation,
     findings: BatchFindings,
 ) -> pa.StringArray:
-    """The column with texts as they should be; null for those that mean nothing."""
+    """The column with cleaned texts; null for those without a value."""
     encoded = raw.take(pa.array(failing)).dictionary_encode()
     distinct: list[str] = encoded.dictionary.to_pylist()
     readings = explanation.explain_all(place.field, encoded.dictionary)
@@ -149,7 +149,7 @@ def _cleaned(
 
 
 def _meant(text: str, reading: Reading) -> str | None:
-    """The text that the tables take; None where an error leaves open what was meant."""
+    """The text for the tables; None if an error leaves the meaning open."""
     if reading.rule is None:
         return text
     if _is_error(reading):
@@ -170,7 +170,7 @@ def _report(
     place: ColumnField,
     findings: BatchFindings,
 ) -> None:
-    """Adds the findings of a column, those of a rule together."""
+    """Adds the findings of a column, grouped by rule."""
     rules = np.array([reading.rule or "" for reading in readings])
     of_text = codes.to_numpy()
     messages = [
@@ -190,7 +190,7 @@ def _report(
 
 
 def _values(texts: pa.StringArray, field_type: Type) -> pa.Array:
-    """What cleaned texts mean, as the field's type."""
+    """The values of cleaned texts, in the field's type."""
     match field_type:
         case "number":
             return to_numbers(texts)

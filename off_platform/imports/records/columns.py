@@ -1,6 +1,6 @@
-"""Which field each column of a file is, and what is to be said about the columns themselves. Pure.
+"""Maps the columns of a file to fields, and reports findings on the columns. Pure.
 
-What stands in the columns is read in `cells.py`.
+`cells.py` reads their content.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -21,14 +21,14 @@ MOST_NAMED = 20
 
 @dataclass(slots=True)
 class Columns:
-    """The columns of a file, as they come; those of JSON show only while it is read.
+    """The columns of a file as they appear; those of JSON are only known while it is read.
 
     Attributes:
-        places: of every column that is a field of the document.
-        unknown: columns that are none; they stay out of the tables.
-        found: what is to be said about the columns themselves, once each.
-        header_row: row that names them; None where none does.
-        header_line: of texts, the line that row begins on.
+        places: the field of every column that is one.
+        unknown: other columns; they are not in the tables.
+        found: findings on the columns, once each.
+        header_row: row with their names; None if there is none.
+        header_line: of text formats, the line on which that row begins.
     """
 
     places: dict[str, ColumnField] = field(default_factory=dict)
@@ -38,7 +38,7 @@ class Columns:
     header_line: int | None = None
 
     def meet(self, names: Iterable[str]) -> None:
-        """Takes in columns; those met before are skipped."""
+        """Adds columns; known ones are skipped."""
         for name in names:
             if name in self.places or name in self.unknown or name == CORRECTIONS:
                 continue
@@ -52,18 +52,18 @@ class Columns:
                 self._say(_in_capitals(name, place.language))
 
     def as_met(self) -> "Columns":
-        """The same as they are now; those that are met later are not among them."""
+        """A snapshot without columns that are added later."""
         return replace(self, places=dict(self.places), unknown=list(self.unknown))
 
     def _say(self, found: Found) -> None:
         self.found.append(self.placed(found))
 
     def placed(self, found: Found) -> Found:
-        """A finding about the columns, with the place of the header."""
+        """A finding on the columns, with the location of the header."""
         return replace(found, row=self.header_row, line=self.header_line)
 
     def of(self, field_name: str) -> list[str]:
-        """The columns that are a field without a language, in the file's order."""
+        """The columns of a field without a language, in the file's order."""
         return [
             column
             for column, place in self.places.items()
@@ -72,15 +72,15 @@ class Columns:
 
     @property
     def identifiers(self) -> list[str]:
-        """The columns that identify products, in the order in which they name one."""
+        """The columns that identify products, by precedence."""
         return [column for name in IDENTIFIERS for column in self.of(name)]
 
     def meant_as_identifier(self) -> str | None:
-        """The unknown column that was probably meant as barcode."""
+        """The unknown column that is probably the barcode."""
         return next((name for name in self.unknown if nearest_name(name) in BARCODES), None)
 
     def shared(self) -> Iterator[tuple[ColumnField, list[str]]]:
-        """Places that more than one column is, with the columns."""
+        """Fields with more than one column, and these columns."""
         by_place: dict[ColumnField, list[str]] = {}
         for column, place in self.places.items():
             by_place.setdefault(place, []).append(column)
@@ -88,18 +88,18 @@ class Columns:
 
 
 def columns_of(reader: Reader) -> Columns:
-    """The columns of a file that is about to be read."""
+    """The columns of a file before it is read."""
     columns = Columns(header_row=reader.header_row, header_line=reader.header_line)
     columns.meet(reader.source.header)
     return columns
 
 
 def demand_identifier(columns: Columns, beside: Sequence[Found] = ()) -> None:
-    """Sees to it that a file has a column that identifies products.
+    """Ensures that a file has a column that identifies products.
 
     Args:
-        columns: of the file.
-        beside: what else was found of the whole file until now.
+        columns: those of the file.
+        beside: other findings on the file so far.
 
     Raises:
         UnreadableError: `no_identifier_column`.
@@ -114,7 +114,7 @@ def no_identifier(columns: Columns) -> Found:
     there = [*columns.places, *columns.unknown]
     named = ", ".join(f"'{name[:40]}'" for name in there[:MOST_NAMED])
     more = f" and {len(there) - MOST_NAMED:,} more" if len(there) > MOST_NAMED else ""
-    hint = f" Rename '{meant}' to '{nearest_name(meant)}' if it is that." if meant else ""
+    hint = f" Rename '{meant}' to '{nearest_name(meant)}' if it is." if meant else ""
     known = f"; there are {named}{more}" if there else ", and no other is named"
     proposal = nearest_name(meant) if meant else None
     message = f"No column identifies the products{known}.{hint}"
@@ -134,7 +134,7 @@ def _of_unknown(name: str) -> Found:
     if field_of(name):
         return Found(
             None, name, "unknown_language_suffix", name,
-            f"The column '{shown}' is not imported: another has its field and language.",
+            f"The column '{shown}' is not imported: another column has its field and language.",
         )  # fmt: skip
     if suffix := language_suffix(name.removeprefix(NESTED)):
         return Found(

@@ -1,4 +1,4 @@
-"""With what a cell of a field is checked: as a column, and as a single text; decides nothing."""
+"""The checks of each type of field: for whole columns, and for single texts."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -33,18 +33,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """What the texts of a file are checked with.
+    """The checks for the texts of a file.
 
     Attributes:
         now: Unix seconds; later timestamps are in the future.
-        damaged: fields of barcodes that are damaged as a whole, and what was done to them.
+        damaged: barcode fields that are damaged as a whole, and their damage.
     """
 
     now: int
     damaged: Mapping[str, Damage] = field(default_factory=dict)
 
     def explain(self, field: Field, text: str) -> Reading:
-        """What a text of a field means, or which rule it breaks."""
+        """The meaning of a text of a field, or the rule it breaks."""
         if damage := self.damaged.get(field.name):
             return repaired_code(text, damage, gtin=field.name == "gtin")
         return _OF_TEXT[field.type](text, field, self.now)
@@ -56,7 +56,7 @@ class Explanation:
         return [self.explain(field, text) for text in texts.to_pylist()]
 
     def sound(self, field: Field, texts: "pa.StringArray") -> "Bools":
-        """Which texts of a column there is nothing to say about; `explain` says nothing either."""
+        """Which texts of a column have no finding in `explain`."""
         match self.damaged.get(field.name):
             case None | "shortened":
                 return _OF_COLUMN[field.type](texts, field, self.now)

@@ -1,4 +1,4 @@
-"""The findings of one batch, gathered as columns; which rule they break stands in `rules.py`."""
+"""The findings of a batch, collected as columns; the rules are in `rules.py`."""
 
 from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any
@@ -18,18 +18,18 @@ if TYPE_CHECKING:
 
 MOST_QUOTED = 500
 MOST_MESSAGE = 2_000
-# A longer text is not proposed; a cell of a spreadsheet cannot hold it.
+# Longer texts are not proposed, as they do not fit a cell of a spreadsheet.
 MOST_PROPOSED = 32_767
 _TEXTS = ("column", "field", "value", "message", "proposal", "cell")
 
 
 class BatchFindings:
-    """What was found in a batch; rows are named by their position in it until they are written."""
+    """The findings of a batch; rows are positions in it until they are written."""
 
     def __init__(
         self, rows: "npt.NDArray[np.int64]", lines: "npt.NDArray[np.int64] | None" = None
     ) -> None:
-        """For a batch whose records stand in these rows of the file, and begin on these lines."""
+        """Takes the rows of the batch's records in the file, and the lines on which they begin."""
         self._rows, self._lines = rows, lines
         self._parts: list[pa.Table] = []
         self.broken: npt.NDArray[np.bool_] = np.zeros(len(rows), dtype=bool)
@@ -42,15 +42,15 @@ class BatchFindings:
         certain: bool | pa.Array = False,
         **texts: str | pa.Array | None,
     ) -> None:
-        """Adds one finding a position, all of one rule.
+        """Adds a finding of one rule per position.
 
         Args:
             rule: its id.
-            positions: in the batch; none adds nothing.
-            certain: whether the proposals may be applied without asking.
-            texts: `column`, `field`, `value`, `message` and `proposal`, the same for all or one a
-                position, and `cell` where it is not the column's; the message says that the rule
-                is broken by default.
+            positions: in the batch; may be empty.
+            certain: whether the proposals can be applied without review.
+            texts: `column`, `field`, `value`, `message` and `proposal`, the same for all or one per
+                position, and `cell` if it is not the column's; by default the message says that the
+                rule is broken.
         """
         if not len(positions):
             return
@@ -73,7 +73,7 @@ class BatchFindings:
         )
 
     def adopt(self, found: Sequence[Found]) -> list[Found]:
-        """Takes in what the reader found about records of the batch; gives back the others."""
+        """Adds the reader's findings on records of the batch; returns the others."""
         others = []
         for each in found:
             at = np.flatnonzero(self._rows == (each.row or 0))[:1].astype(np.int64)
@@ -93,7 +93,7 @@ class BatchFindings:
         return others
 
     def certain(self, fields: Collection[str]) -> pa.StringArray:
-        """Of each record, the certain proposal for any of some fields; null where there is none."""
+        """The certain proposal of each record for any of some fields; null for none."""
         proposed = np.full(len(self._rows), None, dtype=object)
         for part in self._parts:
             wanted = pc.and_(part["certain"], pc.is_in(part["field"], pa.array(fields)))
@@ -106,13 +106,13 @@ class BatchFindings:
 
         Args:
             source: of the file.
-            products: the identifiers of the batch's records as they stand.
+            products: the identifiers of the batch's records, unchanged.
         """
         if not self._parts:
             return IMPORT_FINDINGS.arrow.empty_table()
         found = pa.concat_tables(self._parts).sort_by("position")
         positions = found["position"].combine_chunks()
-        # One long cell more or less is nothing; thousands would fill the memory that sorts them.
+        # A few long cells are harmless; thousands would fill the memory for sorting.
         fitting = pc.less_equal(pc.binary_length(found["proposal"]), MOST_PROPOSED)
         rows = pa.array(self._rows).take(positions)
         cells = cells_of(source, found["column"].combine_chunks(), rows)
@@ -135,7 +135,7 @@ class BatchFindings:
         )  # fmt: skip
 
     def rules_broken(self) -> pa.ListArray:
-        """The rules of error level that each broken record breaks, in the order of the records."""
+        """The rules of error level that each broken record breaks, in order."""
         if not self.broken.any():
             return pa.array([], pa.list_(pa.string()))
         found = pa.concat_tables(part.select(["position", "rule", "level"]) for part in self._parts)
@@ -150,12 +150,12 @@ class BatchFindings:
 
 
 def as_rows(file: str, found: Sequence[Found], source: SourceFile | None = None) -> pa.Table:
-    """Findings that were made one by one, such as those of the whole file.
+    """Converts single findings, such as those on the whole file, to rows.
 
     Args:
         file: name of the file.
         found: the findings.
-        source: what the file is, where that is known.
+        source: facts about the file, if known.
     """
     cells = cells_of(
         source,

@@ -1,6 +1,6 @@
-"""Which product a record is: its identifiers in normal form, and whether they agree.
+"""The product of a record: its identifiers in normal form, and whether they agree.
 
-Whether a barcode is sound is decided in `values/barcodes/`.
+`values/barcodes/` decides whether a barcode is sound.
 """
 
 import pyarrow as pa
@@ -16,14 +16,14 @@ from off_platform.imports.records.typed_columns import cut, positions_of, presen
 from off_platform.imports.specification.fields import BARCODES, BY_NAME
 
 OWN_ID = "id:"
-# Excel leaves 7 digits and more of an EAN-8 or longer barcode that begins with zeros.
+# Excel leaves at least 7 digits of an EAN-8 or longer barcode with leading zeros.
 _CODE = "^[0-9]{7,14}$"
-# Of an identifier, where it names a record to a person.
+# Length of an identifier that names a record to users.
 MOST_NAMED = 500
 
 
 def as_they_stand(batch: Batch, columns: Columns) -> pa.StringArray:
-    """What a person would call the records of a batch: the first identifier that each has."""
+    """Names of a batch's records for users: the first identifier of each."""
     there = [batch.columns[name] for name in columns.identifiers if name in batch.columns]
     if not there:
         return pa.nulls(len(batch.rows), pa.string())
@@ -31,7 +31,7 @@ def as_they_stand(batch: Batch, columns: Columns) -> pa.StringArray:
 
 
 def where_they_stand(batch: Batch, columns: Columns) -> pa.StringArray:
-    """The columns that `as_they_stand` takes the records' identifiers from."""
+    """The columns from which `as_they_stand` takes the identifiers."""
     named = [
         pc.if_else(batch.columns[name].is_valid(), name, pa.scalar(None, pa.string()))
         for name in columns.identifiers
@@ -43,17 +43,17 @@ def where_they_stand(batch: Batch, columns: Columns) -> pa.StringArray:
 def identify(
     batch: Batch, columns: Columns, cells: dict[str, Cell], findings: BatchFindings
 ) -> tuple[pa.StringArray, pa.StringArray]:
-    """The product that each record is.
+    """The product of each record.
 
     Args:
-        batch: as it comes from a reader.
-        columns: which field each column is.
-        cells: the columns, read.
-        findings: what is found is added there.
+        batch: as read.
+        columns: the field of each column.
+        cells: the interpreted columns.
+        findings: receives the findings.
 
     Returns:
-        The product: its barcode in normal form, or `id:` and the producer's own id; null where
-        neither is to be had. And the other reading of 8 digits, as UPC-E; null where there is none.
+        The product: its barcode in normal form, or `id:` and the producer's own id; null if there
+        is neither. And the other reading of 8 digits, as UPC-E; null if there is none.
     """
     _report_missing(batch, columns, findings)
     product = pa.nulls(len(batch.rows), pa.string())
@@ -85,28 +85,28 @@ def normal_forms(codes: pa.StringArray) -> pa.StringArray:
 def known_forms(
     product: pa.ChunkedArray, stands: pa.StringArray, certain: pa.StringArray
 ) -> pa.StringArray:
-    """The product of each record, also of those whose barcode may not pass as it stands.
+    """The product of each record, including those with an invalid barcode.
 
     Args:
-        product: as `identify` gives it.
-        stands: the identifiers as they stand.
-        certain: what is certainly meant by the barcodes; null where that is not known.
+        product: from `identify`.
+        stands: the identifiers, unchanged.
+        certain: the certain meaning of the barcodes; null if unknown.
 
     Returns:
-        Null where what stands there is too short for a barcode, or is none.
+        Null if the identifier is too short for a barcode, or not one.
     """
     return pc.coalesce(product.combine_chunks(), _form_of(certain), _form_of(stands))
 
 
 def _form_of(texts: pa.StringArray) -> pa.StringArray:
-    """The normal forms of codes, sound or not; null of all else, and of zeros alone."""
+    """The normal forms of codes, valid or not; null for other texts and for zeros alone."""
     inner = pc.utf8_trim_whitespace(texts)
     forms = normal_forms(pc.if_else(pc.match_substring_regex(inner, _CODE), inner, None))
     return pc.if_else(pc.equal(forms, "0" * EAN_8), None, forms)
 
 
 def other_readings(codes: pa.StringArray) -> pa.StringArray:
-    """The normal form of 8 digits read as UPC-E; null where they are none.
+    """The normal form of 8 digits read as UPC-E; null if they are not one.
 
     "EAN-8 and UPC-E cannot be told apart": both candidates are kept.
     """
@@ -119,7 +119,7 @@ def _of_length(codes: pa.StringArray, length: int) -> pa.StringArray:
 
 
 def _report_missing(batch: Batch, columns: Columns, findings: BatchFindings) -> None:
-    """`identifier_missing`: "at least one identifier required"."""
+    """Reports `identifier_missing`: "at least one identifier required"."""
     there = pa.repeat(False, len(batch.rows))  # noqa: FBT003 - a value
     for name in columns.identifiers:
         if name in batch.columns:
@@ -135,7 +135,7 @@ def _with_own_ids(
     cells: dict[str, Cell],
     findings: BatchFindings,
 ) -> pa.StringArray:
-    """Records without any barcode go by the producer's own id."""
+    """Records without a barcode are identified by the producer's own id."""
     own = BY_NAME["product_id"].name
     column = next((name for name in columns.of(own) if name in cells), None)
     if column is None:

@@ -1,7 +1,6 @@
-"""The numbers of a batch of records: their ranges, and what follows from several of them.
+"""The numbers of a batch of records: their ranges, and consistency of several.
 
-The bounds themselves are in `specification/bounds.py`; how a number is read from its text, in
-`values/numbers/`.
+The bounds are in `specification/bounds.py`; `values/numbers/` parses numbers.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -33,7 +32,7 @@ ENERGY = ("energy", "energy_kj", "energy_kcal")
 # Labels round energy to whole numbers.
 SAME = 0.02
 OUT_OF_RANGE = ("negative", "above_range")
-# What a field is computed from where it is not given.
+# The source of a field that is computed if missing.
 COMPUTED_FROM = {"salt_g": "sodium_g", "energy_kj": "energy", "energy_kcal": "energy"}
 
 
@@ -48,13 +47,13 @@ def check_numbers(
 
     Args:
         batch: as it comes from a reader.
-        cells: the columns, read; findings show what stands there.
-        values: a column a field; numbers that were computed are put in.
-        columns: which field each column of the file is.
-        findings: what is found is added there.
+        cells: the interpreted columns; findings show their texts.
+        values: one column per field; computed numbers are filled in.
+        columns: the field of each column.
+        findings: receives the findings.
 
     Returns:
-        For every computed field, at which records.
+        For every computed field, the records in which it was computed.
     """
     numbers = {
         field.name: np.array(values[field.name].to_numpy(zero_copy_only=False))
@@ -65,7 +64,7 @@ def check_numbers(
         return {}
     report = _Report(cells, columns, findings)
     _check_bounds(numbers, numbers, report)
-    # What was given and is wrong is not missing.
+    # A wrong value is not a missing one.
     given = {name: _given(batch, columns, name) for name in COMPUTED_FROM}
     derived = {**_settle_energy(numbers, given, report), **_derive_salt(numbers, given, report)}
     computed = {name: np.where(mask, numbers[name], np.nan) for name, mask in derived.items()}
@@ -78,7 +77,7 @@ def check_numbers(
 
 
 def _given(batch: Batch, columns: Columns, name: str) -> Bools:
-    """Which records say something about a field, be it right or wrong."""
+    """Which records have a value of a field, right or wrong."""
     there = np.zeros(len(batch.rows), dtype=bool)
     for column in columns.of(name):
         if column in batch.columns:
@@ -87,9 +86,9 @@ def _given(batch: Batch, columns: Columns, name: str) -> Bools:
 
 
 def _check_bounds(some: Numbers, numbers: Numbers, report: "_Report") -> None:
-    """Reports which of some numbers are out of bounds, and removes those from all numbers.
+    """Reports numbers that are out of bounds, and removes them.
 
-    What follows from an impossible value is not a second finding.
+    An impossible value must not cause further findings.
     """
     for field in bounds.NUMBERS:
         if field.name not in some:
@@ -102,7 +101,7 @@ def _check_bounds(some: Numbers, numbers: Numbers, report: "_Report") -> None:
 
 
 class _Report:
-    """Adds findings about one number or several of a record, naming and showing them all."""
+    """Adds findings on one or several numbers of a record, with their columns and texts."""
 
     def __init__(self, cells: dict[str, Cell], columns: Columns, findings: BatchFindings) -> None:
         self._cells, self._columns, self._findings = cells, columns, findings
@@ -134,7 +133,7 @@ class _Report:
         )
 
     def _sources(self, name: str, fields: Sequence[str]) -> Iterator[tuple[str, str]]:
-        """Fields and columns that a number may come from; computed ones come from others."""
+        """Fields and columns from which a number may come; computed ones come from others."""
         names = {name, COMPUTED_FROM.get(name, name)} - ({*fields} - {name})
         for each in sorted(names, key=lambda each: each != name):
             yield from (
@@ -144,7 +143,7 @@ class _Report:
     def _origin(
         self, given: Iterable[tuple[str, str]], rows: pa.Int64Array
     ) -> tuple[pa.StringArray, pa.StringArray, pa.StringArray]:
-        """Field, text and column of each record, where it first says something."""
+        """Field, text and column of the first value of each record."""
         fields = texts = columns = pa.nulls(len(rows), pa.string())
         for field, column in given:
             there = self._cells[column].texts.take(rows)
@@ -157,7 +156,7 @@ class _Report:
 
 
 def _settle_energy(numbers: Numbers, given: Masks, report: _Report) -> Masks:
-    """Compares bare `energy` with the energy that has a unit; alone, finds its unit and fills that.
+    """Compares `energy` with the energy that has a unit; if alone, detects its unit and fills it.
 
     "Bare energy: if energy_kj or energy_kcal is given, it is compared; else computed from the
     macronutrients and the unit that lies within 30 % wins; else kJ with a warning."
@@ -188,7 +187,7 @@ def _same(bare: Vector, other: Vector) -> Bools:
 
 
 def _near(bare: Vector, numbers: Numbers, factors: Sequence[int]) -> Bools:
-    """Whether energy is about what the macronutrients come to."""
+    """Whether energy is close to that of the macronutrients."""
     if not all(name in numbers for name in bounds.MACRONUTRIENTS):
         return np.zeros(len(bare), dtype=bool)
     computed = sum(
@@ -199,19 +198,19 @@ def _near(bare: Vector, numbers: Numbers, factors: Sequence[int]) -> Bools:
 
 
 def _derive_salt(numbers: Numbers, given: Masks, report: _Report) -> Masks:
-    """`salt_derived`: sodium alone gives salt."""
+    """Reports `salt_derived`: salt computed from sodium."""
     if "sodium_g" not in numbers:
         return {}
     salt = numbers.setdefault("salt_g", np.full(len(numbers["sodium_g"]), np.nan))
     missing = ~np.isnan(numbers["sodium_g"]) & ~given["salt_g"]
     report("salt_derived", np.flatnonzero(missing), ["sodium_g"])
-    # 0.043 g of sodium are 0.1075 g of salt, not 0.10749999999999998.
+    # 0.043 g of sodium is 0.1075 g of salt, not 0.10749999999999998.
     salt[missing] = (bounds.SALT_PER_SODIUM * numbers["sodium_g"][missing]).round(9)
     return {"salt_g": missing}
 
 
 def _limit(rule: str, fields: Sequence[str]) -> str:
-    """The end of the sentence that a number is too large: how large it may be."""
+    """The end of the message that a number is too large: its limit."""
     field = BY_NAME.get(fields[0])
     if rule != "above_range" or field is None or field.most is None:
         return ""

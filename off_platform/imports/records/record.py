@@ -1,6 +1,6 @@
-"""One batch of records: what follows from several cells of a record, and its row in the tables.
+"""A batch of records: rules on several cells of a record, and rows of the tables.
 
-What each cell means is read in `cells.py`, which product a record is, in `identity.py`.
+`cells.py` interprets cells, `identity.py` determines the product.
 """
 
 from dataclasses import dataclass
@@ -31,11 +31,12 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Records:
-    """A batch, read.
+    """A batch, interpreted.
 
     Attributes:
-        table: a row a record, as `products_accepted`; those in `findings.broken` may not pass.
-        findings: all of the batch.
+        table: one row per record, as in `products_accepted`; those in `findings.broken` are not
+            accepted.
+        findings: findings of the batch.
     """
 
     table: pa.Table
@@ -43,12 +44,12 @@ class Records:
 
 
 def read_records(batch: Batch, columns: Columns, explanation: Explanation) -> Records:
-    """Reads a batch with every rule that concerns a single record.
+    """Interprets a batch and checks every rule on single records.
 
     Args:
-        batch: as it comes from a reader.
-        columns: the file's columns; those of the batch have been met.
-        explanation: with what the texts are checked.
+        batch: as read.
+        columns: the file's columns; includes those of the batch.
+        explanation: the checks of the texts.
     """
     findings = BatchFindings(batch.rows, batch.lines)
     cells = read_cells(batch, columns, explanation, findings)
@@ -62,7 +63,7 @@ def read_records(batch: Batch, columns: Columns, explanation: Explanation) -> Re
 
 
 def _demand_names(batch: Batch, columns: Columns, findings: BatchFindings) -> None:
-    """`product_name_missing`: "a product name", in whatever language."""
+    """Reports `product_name_missing`: "a product name", in any language."""
     name = BY_NAME["product_name"].name
     there = pa.repeat(False, len(batch.rows))  # noqa: FBT003 - a value
     for column, place in columns.places.items():
@@ -89,7 +90,7 @@ def _demand_names(batch: Batch, columns: Columns, findings: BatchFindings) -> No
 
 
 def _merged(cells: dict[str, Cell], findings: BatchFindings) -> dict[str, pa.Array]:
-    """Every field's values; where two columns are one field, they must say the same."""
+    """Every field's values; two columns of one field must agree."""
     values: dict[str, pa.Array] = {}
     first: dict[str, str] = {}
     for column, cell in cells.items():
@@ -121,14 +122,14 @@ def _merged(cells: dict[str, Cell], findings: BatchFindings) -> dict[str, pa.Arr
             column=column,
             field=name,
             value=cell.texts.take(pa.array(positions)),
-            message=f"'{column}' and '{first[name]}' are one field and say the same.",
+            message=f"'{column}' and '{first[name]}' are one field and have the same value.",
         )
         values[name] = pc.coalesce(values[name], cell.values)
     return values
 
 
 def _comparable(cell: Cell) -> pa.Array:
-    """What two columns of one field must have in common, however it is written."""
+    """The meaning by which two columns of one field are compared."""
     match cell.place.field.type:
         case "number":
             return cell.values
@@ -141,7 +142,7 @@ def _comparable(cell: Cell) -> pa.Array:
 def _check_timestamps(
     batch: Batch, values: dict[str, pa.Array], columns: Columns, findings: BatchFindings
 ) -> None:
-    """`created_after_modified`."""
+    """Reports `created_after_modified`."""
     created, modified = "created_t", "last_modified_t"
     if created not in values or modified not in values:
         return
@@ -195,7 +196,7 @@ def _table(
 
 
 def _amounts(quantities: pa.StringArray) -> tuple[pa.Array, pa.Array]:
-    """`amounts` of a column whose texts repeat."""
+    """`amounts` of a column with repeating texts."""
     distinct = Distinct.of(quantities)
     amount, unit = amounts(distinct.texts)
     return distinct.spread(amount), distinct.spread(unit)

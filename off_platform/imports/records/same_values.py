@@ -1,4 +1,4 @@
-"""Whether two texts of one field say the same in other words, such as `1.0` and `1`. Pure."""
+"""Compares texts of one field by meaning, such as `1.0` and `1`. Pure."""
 
 from collections.abc import Hashable, Iterable
 from functools import lru_cache
@@ -8,18 +8,18 @@ from off_platform.imports.records.explanation import Explanation
 from off_platform.imports.specification.column_names import field_of
 from off_platform.imports.specification.fields import Field
 
-# What a moment means does not hang on when it is asked.
+# The meaning of a timestamp does not depend on the current time.
 _EXPLANATION = Explanation(now=0)
-# Whose order says nothing.
+# Fields in which order has no meaning.
 _SETS = ("countries", "languages")
 
 
 def said_by(column: str, texts: Iterable[str]) -> dict[Hashable, str]:
-    """What texts of a column mean, each meaning with the first text that has it.
+    """The distinct meanings of a column's texts, each with its first text.
 
     Args:
-        column: as it is named in the file; the texts of an unknown one mean what stands there.
-        texts: those that say nothing, such as `-`, are left out.
+        column: its name in the file; the texts of an unknown one are compared literally.
+        texts: those without a value, such as `-`, are omitted.
     """
     place = field_of(column)
     said: dict[Hashable, str] = {}
@@ -32,7 +32,7 @@ def said_by(column: str, texts: Iterable[str]) -> dict[Hashable, str]:
 
 @lru_cache(maxsize=4096)
 def _meaning(field: Field, text: str) -> Hashable:
-    """What a text means, or would as it is proposed; an error without a proposal, itself."""
+    """The meaning of a text or of its proposal; for an error without one, the text."""
     reading = _EXPLANATION.explain(field, text)
     if reading.rule and reading.proposal:
         reading = _EXPLANATION.explain(field, reading.proposal)

@@ -1,6 +1,6 @@
-"""Whole columns of sound texts as numbers, times, lists and maps; and where something holds.
+"""Converts columns of sound texts to numbers, times, lists and maps; and mask functions.
 
-Which texts are sound, and what the others mean, is decided in `explanation.py`.
+`explanation.py` decides which texts are sound.
 """
 
 import hashlib
@@ -18,14 +18,14 @@ from off_platform.imports.values.whole_columns import Distinct
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-# Of a product, as it is compared with others.
+# Maximum length of a product in comparisons.
 MOST_NAME = 200
 
 
 def cut(texts: pa.StringArray, most: int) -> pa.StringArray:
-    """Texts of at most so many characters; what is longer loses its end.
+    """Cuts texts to a maximum length.
 
-    Few columns have a long text, and to look at lengths takes a tenth of the time of cutting.
+    Few columns have a long text, and checking lengths takes a tenth of the time of cutting.
     """
     longest = pc.max(pc.binary_length(texts)).as_py()
     if longest is None or longest <= most:
@@ -34,12 +34,12 @@ def cut(texts: pa.StringArray, most: int) -> pa.StringArray:
 
 
 def positions_of(mask: pa.BooleanArray) -> "npt.NDArray[np.int64]":
-    """Where a mask holds; null counts as no."""
+    """The positions where a mask is true; null counts as false."""
     return np.flatnonzero(pc.fill_null(mask, fill_value=False).to_numpy(zero_copy_only=False))
 
 
 def present(texts: pa.StringArray) -> pa.BooleanArray:
-    """Which cells say something: neither empty nor a word for nothing, such as `N/A`."""
+    """Which cells have a value: neither empty nor a placeholder, such as `N/A`."""
     distinct = Distinct.of(texts)
     return pc.fill_null(distinct.spread(_say_something(distinct.texts)), fill_value=False)
 
@@ -53,12 +53,12 @@ def _say_something(texts: pa.StringArray) -> pa.BooleanArray:
 
 
 def to_numbers(texts: pa.StringArray) -> pa.DoubleArray:
-    """Plain numbers as numbers."""
+    """Plain numbers as floats."""
     return texts.cast(pa.float64())
 
 
 def to_timestamps(texts: pa.StringArray) -> pa.TimestampArray:
-    """Unix seconds as times in UTC."""
+    """Unix seconds as timestamps in UTC."""
     seconds = texts.cast(pa.int64())
     return seconds.cast(pa.timestamp("s", "UTC")).cast(pa.timestamp("us", "UTC"))
 
@@ -78,21 +78,21 @@ def split_lists(texts: pa.StringArray) -> pa.ListArray:
 
 
 def to_countries(texts: pa.StringArray) -> pa.ListArray:
-    """Lists of countries as codes of ISO 3166-1; groups and unknown ones as they stand."""
+    """Lists of countries as ISO 3166-1 codes; groups and unknown ones unchanged."""
     encoded = texts.dictionary_encode()
     codes = [list(countries(text).value or ()) for text in encoded.dictionary.to_pylist()]
     return pa.array(codes, pa.list_(pa.string())).take(encoded.indices)
 
 
 def text_maps(columns: dict[str, pa.StringArray], rows: int) -> pa.MapArray:
-    """The texts of several columns that are there, by column, a map a row; null where none is."""
+    """The present texts of several columns as one map per row; null if there are none."""
     names = list(columns)
     if not names or not rows:
         return pa.nulls(rows, pa.map_(pa.string(), pa.string()))
     validity = [column.is_valid().to_numpy(zero_copy_only=False) for column in columns.values()]
     there = np.stack(validity, axis=1)
     row, name = np.nonzero(there)
-    # The texts of a column follow one another; a map needs those of a row together.
+    # The texts of a column are adjacent; a map needs those of a row together.
     values = pa.concat_arrays(columns.values()).take(pa.array(name * rows + row))
     counts = there.sum(axis=1)
     offsets = np.concatenate(([0], np.cumsum(counts))).astype(np.int32)
@@ -101,7 +101,7 @@ def text_maps(columns: dict[str, pa.StringArray], rows: int) -> pa.MapArray:
 
 
 def names_where(masks: "dict[str, npt.NDArray[np.bool_]]", rows: int) -> pa.ListArray:
-    """The names of the masks that hold, a list a row; null where none does."""
+    """The names of the masks that are true, as one list per row; null if none is."""
     names = [name for name, mask in masks.items() if mask.any()]
     if not names:
         return pa.nulls(rows, pa.list_(pa.string()))
@@ -114,7 +114,7 @@ def names_where(masks: "dict[str, npt.NDArray[np.bool_]]", rows: int) -> pa.List
 
 
 def short_names(products: pa.StringArray) -> pa.StringArray:
-    """Products by names that can be compared in little memory: of long ones, the SHA-256."""
+    """Products shortened for comparison in little memory: long ones become their SHA-256."""
     long = pc.greater(pc.binary_length(products), MOST_NAME)
     if not pc.any(long).as_py():
         return products

@@ -1,7 +1,7 @@
-"""The bounds of numbers, and what follows from several numbers of one record, in numpy vectors.
+"""The bounds of numbers, and rules on several numbers of a record, as numpy vectors.
 
-Every batch is checked so. The Pandera schemas of the same limits, which check the table of accepted
-records once more, are in `schemas.py`.
+Every batch is checked with them. Pandera schemas with the same limits, which check the table of
+accepted records again, are in `schemas.py`.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -20,7 +20,7 @@ OFF_MOST_GRAMS = 105.0
 OFF_MOST_KJ = 3911.0
 MACRONUTRIENTS = ("fat_g", "carbohydrates_g", "proteins_g")
 GRAMS_IN = {"g": 1.0, "mg": 1e-3, "µg": 1e-6}
-# "Sum of macronutrients should not exceed 100g": 0.1 of it may be rounding.
+# "Sum of macronutrients should not exceed 100g": 0.1 is allowed for rounding.
 MACRONUTRIENTS_MOST = 100.1
 MACRONUTRIENTS_AND_SALT_MOST = 105.0
 # kJ are 4.184 times kcal; labels round both and count fibres differently.
@@ -28,7 +28,7 @@ KJ_PER_KCAL = (3.7, 4.7)
 KJ_ROUNDING = 2.0
 SALT_PER_SODIUM = 2.5
 SALT_ROUNDING = 0.1
-# Sums and differences of decimal numbers are not exact.
+# Floating-point sums and differences are not exact.
 FLOAT_NOISE = 1e-9
 
 NUMBERS: tuple[Field, ...] = tuple(field for field in FIELDS if field.type == "number")
@@ -38,7 +38,7 @@ def off_limit(field: Field) -> float | None:
     """Open Food Facts' limit of a number, in the field's unit.
 
     Returns:
-        None where it has none, and where the document's own range, an error, ends before it.
+        None if there is none, or if the document's own range, an error, ends below it.
     """
     grams = GRAMS_IN.get(field.unit or "")
     limit = OFF_MOST_GRAMS / grams if grams else OFF_MOST_KJ if field.unit == "kJ" else None
@@ -46,11 +46,11 @@ def off_limit(field: Field) -> float | None:
 
 
 def out_of_bounds(field: Field, numbers: Vector) -> Iterator[tuple[str, Bools]]:
-    """The rules about the size of a number, each with the numbers that break it.
+    """The rules on the size of a number, each with the numbers that break it.
 
     Args:
-        field: of the numbers.
-        numbers: NaN where there is none, which breaks no rule.
+        field: the field of the numbers.
+        numbers: NaN if missing, which breaks no rule.
     """
     yield "negative", numbers < 0
     too_large = np.zeros(len(numbers), dtype=bool)
@@ -62,8 +62,8 @@ def out_of_bounds(field: Field, numbers: Vector) -> Iterator[tuple[str, Bools]]:
         yield "nutrient_above_off_limit", (numbers > limit) & ~too_large
 
 
-# What follows from several numbers of a record: rule -> the fields that it is about, and the
-# smallest and largest value that `derive` may compute for it.
+# Rules on several numbers of a record: rule -> its fields, and the smallest and largest value that
+# `derive` may compute.
 DERIVED: Mapping[str, tuple[tuple[str, ...], float, float]] = {
     "macronutrients_above_100": (
         MACRONUTRIENTS, 0, MACRONUTRIENTS_MOST + FLOAT_NOISE
@@ -79,17 +79,17 @@ DERIVED: Mapping[str, tuple[tuple[str, ...], float, float]] = {
 
 
 def derive(numbers: Mapping[str, Vector]) -> dict[str, Vector]:
-    """What the rules of `DERIVED` are about, from the numbers of a batch.
+    """Computes the values that the rules of `DERIVED` limit, from the numbers of a batch.
 
     Args:
-        numbers: by field, per 100 g; NaN where a value is missing or out of its range.
+        numbers: by field, per 100 g; NaN if a value is missing or out of range.
 
     Returns:
-        A vector for each rule whose fields are there; NaN where a value is missing. Sums in grams,
-        of the macronutrients that are given; differences, positive when the rule is broken; of
-        energy, the kJ outside the range that the kcal allow.
+        A vector for each rule whose fields are present; NaN if a value is missing. Sums in grams,
+        of the given macronutrients; differences, positive when the rule is broken; of energy, the
+        kJ outside the range that the kcal allow.
     """
-    # What is not given adds nothing: 60 g and 41 g are too much whatever the third is.
+    # Missing values count as 0: 60 g and 41 g are too much for any third value.
     given = next((numbers[name] for name in MACRONUTRIENTS if name in numbers), None)
     absent = {} if given is None else dict.fromkeys(MACRONUTRIENTS, np.full(len(given), np.nan))
     known = absent | dict(numbers)
@@ -108,7 +108,7 @@ def out_of_derived(numbers: Mapping[str, Vector]) -> Iterator[tuple[str, Bools]]
 
 
 def _sum(given: Sequence[Vector]) -> Vector:
-    """Of those that are given; NaN where none is."""
+    """The sum of given values; NaN if there are none."""
     missing = np.isnan(given)
     total: Vector = np.where(missing, 0, given).sum(axis=0)
     total[missing.all(axis=0)] = np.nan

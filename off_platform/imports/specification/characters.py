@@ -5,16 +5,15 @@ from itertools import zip_longest
 
 # Everything that `str.strip` removes, for a character class; RE2 has no such class.
 SPACES = "\t-\r\x1c- \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
-# Invisible, and without a meaning in these texts: zero width spaces, soft hyphens, marks
-# of a byte order, overrides of direction; marks of direction in a text of one direction;
-# joiners beside Latin letters, which nothing joins.
+# Invisible and meaningless in these texts: zero width spaces, soft hyphens, byte order marks,
+# direction overrides; direction marks in a text of one direction; joiners next to Latin letters.
 _DIRECTED = "\u0590-\u061b\u061d-\u08ff\ufb1d-\ufdff\ufe70-\ufefc"
 ALWAYS_UNSEEN = "\u200b\u2060-\u2064\u00ad\ufeff\u180e\u202a-\u202e\u2066-\u2069"
 INVISIBLE = (
     f"[{ALWAYS_UNSEEN}]|(?:^|[\\x00-\u024f])[\u200c\u200d]+|[\u200c\u200d]+(?:[\\x00-\u024f]|$)"
     f"|^[^{_DIRECTED}]*[\u200e\u200f\u061c][^{_DIRECTED}]*$"
 )
-# In no text; tab and line ends are allowed.
+# Not allowed in texts; tab and line ends are.
 CONTROLS = "\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f"
 # Line and paragraph separators, which spreadsheets show as nothing or as a box.
 LINES = "\u2028\u2029"
@@ -26,7 +25,7 @@ NOT_SEEN = (
 # An address with http or https and a host.
 _UNSEEN = f"{CONTROLS}{SPACES}{ALWAYS_UNSEEN}\ufffd"
 HOST_LABEL = f"[^\\x00-,/:-@\\[-\\^`{{-\\x7f.{_UNSEEN}]+"
-# Same in Python and RE2. No user name: it only makes another host look like the right one.
+# Same in Python and RE2. No user name: it can disguise the host.
 URL = (
     rf"[hH][tT][tT][pP][sS]?://(?:(?:{HOST_LABEL}\.)*{HOST_LABEL}\.?|\[[0-9a-fA-F:.]+\])(?::[0-9]{{1,5}})?"
     rf"(?:[/?#][^\"<>\\^`{{|}}{_UNSEEN}]*)?"

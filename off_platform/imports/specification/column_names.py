@@ -1,4 +1,4 @@
-"""Which field a column of a file holds, by its name; which one a misspelt name may mean. Pure."""
+"""The field of a column by its name, and the likely field of a misspelt name. Pure."""
 
 import re
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from rapidfuzz import fuzz, process
 
 from off_platform.imports.specification.fields import BY_NAME, FIELDS, NAMES, NESTED, Field
 
-# What other programs call the identifiers, as a word of a column's name.
+# Names of identifiers in other programs, as a word of a column's name.
 _OTHER_NAMES = {"ean": "barcode", "ean13": "barcode", "upc": "barcode", "barcodes": "barcode",
                 "gtin": "gtin", "gtin13": "gtin", "gtin14": "gtin"}  # fmt: skip
 
@@ -20,14 +20,14 @@ _WITH_LANGUAGE = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class ColumnField:
-    """The field that a column of a file holds, and the language if its name ends in one."""
+    """The field of a column, and the language if its name ends in one."""
 
     field: Field
     language: str | None = None
 
 
 def field_of(column: str) -> ColumnField | None:
-    """The field that a column of a file holds, by its exact name; None if it is not a field.
+    """The field of a column by its exact name; None if it is not a field.
 
     Only the language at its end may be in capitals.
 
@@ -43,7 +43,7 @@ def field_of(column: str) -> ColumnField | None:
 
 
 def language_suffix(column: str) -> str | None:
-    """What looks like a language code at the end of a column's name but is not one."""
+    """The suffix of a column's name that looks like a language code but is not one."""
     found = _WITH_LANGUAGE.fullmatch(column)
     return found[2] if found and found[2].lower() not in language_codes() else None
 
@@ -51,7 +51,7 @@ def language_suffix(column: str) -> str | None:
 def nearest_name(column: str) -> str | None:
     """The name in the document that is most like a column's; None if none is similar.
 
-    It is only proposed (asked for in openfoodfacts-server issue 12556); the column is not imported.
+    It is only proposed (requested in openfoodfacts-server issue 12556); the column is not imported.
     """
     plain = re.sub(r"[\s:_.-]+", "_", column[:200].strip().lower()).strip("_")
     if plain in NAMES:

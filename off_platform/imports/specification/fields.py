@@ -1,7 +1,7 @@
 """The fields of the document "Data Formats Specification", as data. Pure.
 
-Which field a column of a file is, is decided by `column_names.py`. The rules that fields must meet
-are in `rules.py`; how a text is read is in `values/`.
+`column_names.py` maps the columns of a file to fields. The rules of fields are in `rules.py`;
+`values/` parses texts.
 """
 
 from collections.abc import Mapping
@@ -33,11 +33,11 @@ class Field:
     """A field of the document.
 
     Attributes:
-        name: its name in our tables: the document's first, or of a nutrient the one with its unit.
+        name: its name in our tables: the document's first, or for a nutrient the one with its unit.
         section: heading of its table in the document.
         description: the document's.
-        type: how its text is read.
-        example: the document's; empty where it has none.
+        type: the type of its values.
+        example: the document's; empty if it has none.
         aliases: the document's other names for it.
         unit: of numbers, per 100 g or 100 ml.
         most: largest number, from the document's "Reasonable ranges". It gives none for other

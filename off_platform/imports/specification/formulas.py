@@ -2,8 +2,8 @@
 
 CSV has no types, so a spreadsheet that opens our copy of a producer's file would run its
 `=HYPERLINK(...)` ("CSV Injection" of OWASP). A leading quote makes it a text. In lists of findings
-every text that may be a formula gets one; in the corrected copy only those that compute something,
-each counted and noted. The quote is removed again when the copy is imported.
+every text that may be a formula gets one; in the corrected copy only texts that compute something,
+with a note. The quote is removed again when the copy is imported.
 """
 
 import re
@@ -12,13 +12,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 _FORMULA = re.compile(r"'*[=+\-@\t\r\n]")
-# After the first sign: what calls, refers, or computes; `+33 Alpha` and `=Beta` do nothing.
+# After the first sign: a call, reference or operation; `+33 Alpha` and `=Beta` do nothing.
 _COMPUTES = re.compile(r"[\s']*[=+\-@].*(?:[(|!&\"\[{:*/^<>=+]|[0-9A-Z)]\s*-)", re.DOTALL)
 _QUOTED = r"^'[\s']*[=+\-@]"
 
 
 def neutral(text: str) -> str:
-    """A text that no spreadsheet runs as a formula; numbers such as `-5` are kept."""
+    """The text with a quote if a spreadsheet may run it; numbers such as `-5` are kept."""
     return f"'{text}" if looks_like_one(text) else text
 
 

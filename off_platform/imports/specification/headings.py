@@ -1,6 +1,6 @@
-"""What is wrong when a rule is broken, for headings and messages: one per rule of `rules.py`. Pure.
+"""What is wrong when a rule is broken, for headings and messages: one per rule. Pure.
 
-The rules describe the correct state, which would be misread above a list of findings.
+The sentences of rules describe the correct state, which would be misread above findings.
 """
 
 from collections.abc import Mapping

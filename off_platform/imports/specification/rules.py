@@ -1,8 +1,8 @@
 """The rules of the document "Data Formats Specification", as data. Pure.
 
 A finding is one broken rule; rules of one kind form one asset check. `source` quotes the document,
-or names the origin of a rule that it does not have. How a text is read is in `values/`, what
-concerns several columns in `schemas.py`, the whole file in `whole_file/`.
+or names another origin. `values/` checks texts, `bounds.py` several columns, `whole_file/` the
+whole file.
 """
 
 from collections.abc import Mapping
@@ -27,8 +27,8 @@ class Check:
 
     Attributes:
         id: the asset check's name.
-        sentence: the condition in words.
-        blocking: whether everything downstream is skipped; only if nothing could be read.
+        sentence: the condition, in a sentence.
+        blocking: whether downstream assets are skipped; only if nothing could be read.
     """
 
     id: str
@@ -45,7 +45,7 @@ class ImportRule:
         check: id of its check.
         level: `error`: the record (or file) is not accepted; `warning`: valid but suspicious;
             `info`: a value was changed or assumed.
-        sentence: the condition in words.
+        sentence: the condition, in a sentence.
         fix: what the producer should do.
         source: a quotation from the document, or the origin of the rule.
     """
@@ -425,7 +425,7 @@ def message_of(rule_id: str, value: str | None = None, detail: str = "") -> str:
     Args:
         rule_id: the rule that is broken.
         value: the text in the file, if there is one.
-        detail: further information, the end of the sentence.
+        detail: further information, the end of the message.
     """
     heading = BY_ID[rule_id].heading
     if value is not None:

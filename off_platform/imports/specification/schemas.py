@@ -1,7 +1,7 @@
-"""Pandera schemas, built from the fields and rules of the document. A check is named by its rule.
+"""Pandera schemas, built from the fields and rules of the document. Checks are named after rules.
 
-They check the table of accepted records (`checks.py`): the gate behind the readers of `values/` and
-the vectors of `bounds.py`, which check a file as it stands and say why.
+They check the table of accepted records (`checks.py`), independently of `values/` and `bounds.py`,
+which check and explain the file.
 """
 
 from collections.abc import Callable, Mapping
@@ -22,7 +22,7 @@ from off_platform.imports.specification.rules import BY_ID
 # Lengths of accepted barcodes: UPC-E without its number system and check digit, EAN-8 or
 # UPC-E, UPC-A, EAN-13, GTIN-14.
 BARCODE_LENGTHS = (6, 8, 12, 13, 14)
-# Unix seconds of ten digits at most, which end in the year 2286; milliseconds have thirteen.
+# Unix seconds have at most ten digits until the year 2286; milliseconds have thirteen.
 SECONDS_END = 10**10
 # Six digits have no check digit.
 _CHECKED = "|".join(f"[0-9]{{{length}}}" for length in BARCODE_LENGTHS[1:])
@@ -30,7 +30,7 @@ _CHECKED = "|".join(f"[0-9]{{{length}}}" for length in BARCODE_LENGTHS[1:])
 
 @cache
 def accepted_schema() -> pa_pandera.DataFrameSchema:
-    """The conditions that texts of accepted records meet, with any reader.
+    """The conditions on texts of accepted records.
 
     Columns are fields of the document, `product`, and `name`, the first of the record's names in
     any language; timestamps are Unix seconds. Numbers are `number_schema` and `derived_schema`.
@@ -86,7 +86,7 @@ def _barcode_checks() -> list[pa_pandera.Check]:
 
 
 def _check_digits(codes: "pd.Series[str]") -> "pd.Series[bool]":
-    """Whether check digits hold, for codes of a length that has one."""
+    """Whether check digits are valid, for codes of a length that has one."""
     texts = pa.array(codes.to_numpy(dtype=object), pa.string())
     upc_e = expanded_upc_e(texts).is_valid().to_numpy(zero_copy_only=False)
     holds = pd.Series(check_digits_hold(texts) | upc_e, index=codes.index)
@@ -142,7 +142,7 @@ def _bounds(field: Field) -> list[pa_pandera.Check]:
         checks.append(pa_pandera.Check.le(field.most, error=_rule("above_range")))
     limit = off_limit(field)
     if limit is not None:
-        # Above the document's own range it is an error already.
+        # Values above the document's own range are errors already.
         most = field.most or float("inf")
         checks.append(
             pa_pandera.Check(
@@ -155,7 +155,7 @@ def _bounds(field: Field) -> list[pa_pandera.Check]:
 
 @cache
 def derived_schema() -> pa_pandera.DataFrameSchema:
-    """Bounds of what `bounds.derive` computes."""
+    """Bounds of the results of `bounds.derive`."""
     return pa_pandera.DataFrameSchema(
         {
             rule: pa_pandera.Column(
@@ -173,14 +173,14 @@ def failures(schema: pa_pandera.DataFrameSchema, frame: pd.DataFrame) -> pd.Data
     """The values of a batch that fail a schema.
 
     Args:
-        schema: of this module.
+        schema: one from this module.
         frame: with a plain index, 0 to its length.
 
     Returns:
         `column`, `check` (the rule) and `index` of every value that fails.
 
     Raises:
-        RuntimeError: a check raised an error, or the frame has other columns; a bug of ours.
+        RuntimeError: a check raised an error, or the frame has other columns; a bug.
     """
     try:
         schema.validate(frame, lazy=True)
@@ -194,5 +194,5 @@ def failures(schema: pa_pandera.DataFrameSchema, frame: pd.DataFrame) -> pd.Data
 
 
 def _rule(rule_id: str) -> str:
-    """The id of an existing rule."""
+    """The id, after checking that the rule exists."""
     return BY_ID[rule_id].id

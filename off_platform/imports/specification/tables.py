@@ -1,7 +1,7 @@
 """The tables of the imports wing, as data, built from the document's fields.
 
-The rules of records are in `rules.py`; `PRODUCTS_ACCEPTED` has the checks of all rules, as it
-must not hold records that break them.
+The rules of records are in `rules.py`; `PRODUCTS_ACCEPTED` has the checks of all rules, as it must
+not contain records that break them.
 """
 
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ from off_platform.quality import SHAPE, Column, Rule, Table
 from off_platform.storage.derived_views import OPEN, SETTLED, SUPERSEDED
 
 IMPORT = "import"
-# The tables' files while an import is validated.
+# The tables' files during a validation.
 ACCEPTED = "accepted.parquet"
 QUARANTINED = "quarantined.parquet"
 FINDINGS = "findings.parquet"
@@ -72,8 +72,8 @@ PRODUCTS_QUARANTINED = Table(
         Column(
             "normal_form",
             "string",
-            "The product as `products_accepted` names it, from the barcode as given or as it "
-            "is certainly meant; null when the record names none.",
+            "The product as in `products_accepted`, from the barcode as given or its certain "
+            "correction; null if the record has none.",
             nullable=True,
         ),
         Column("rules", "list<string>", "The rules of error level that it breaks."),
@@ -88,14 +88,14 @@ PRODUCTS_QUARANTINED = Table(
             "status",
             "string",
             "`settled` when a newer import accepted the product, `superseded` when newer imports "
-            "have it in quarantine too, otherwise `open`.",
+            "also have it in quarantine, otherwise `open`.",
             one_of=(OPEN, SETTLED, SUPERSEDED),
         ),
         Column(
             "settled_by",
             "string",
-            "The first newer import that accepted the product, or else the first that has it; "
-            "null when it is open.",
+            "The first newer import that accepted the product, otherwise the first that "
+            "contains it; null when it is open.",
             nullable=True,
         ),
     ),
@@ -106,19 +106,19 @@ IMPORT_FINDINGS = Table(
     "One row per finding: one rule broken by one record, or by the file.",
     (
         Column("file", "string", "Name of the file."),
-        Column("row", "int64", "Row in the file; in JSON, the place in the list. Null when it is "
-               "the whole file's.", nullable=True),
-        Column("line", "int64", "Line of the file that the row begins on, which differs from the "
-               "row where cells hold line ends; of CSV, TSV and JSON.", nullable=True),
+        Column("row", "int64", "Row in the file; in JSON, the position in the list. Null for the "
+               "whole file.", nullable=True),
+        Column("line", "int64", "Line of the file on which the row begins, which differs from the "
+               "row if cells contain line ends; of CSV, TSV and JSON.", nullable=True),
         Column("sheet", "string", "Of XLSX, the sheet.", nullable=True),
-        Column("cell", "string", "Of XLSX, the cell such as `F8`, or all of them, `F8 + G8`; null "
-               "when it is the whole row's.", nullable=True),
-        Column("column", "string", "Column as it is named in the file.", nullable=True),
-        Column("field", "string", "The document's name of it.", nullable=True),
+        Column("cell", "string", "Of XLSX, the cell such as `F8`, or several, `F8 + G8`; null for "
+               "the whole row.", nullable=True),
+        Column("column", "string", "Name of the column in the file.", nullable=True),
+        Column("field", "string", "Name of its field in the document.", nullable=True),
         Column("rule", "string", "The rule."),
         Column("level", "string", "`error`, `warning` or `info`.", one_of=LEVELS),
         Column("value", "string", "The value in the file, up to 500 characters.", nullable=True),
-        Column("message", "string", "What is wrong, for people."),
+        Column("message", "string", "What is wrong, in a sentence."),
         Column("proposal", "string", "The proposed value; empty to leave the cell empty.",
                nullable=True),
         Column("certain", "bool", "Whether the proposal can be applied without review."),
@@ -149,10 +149,10 @@ PRODUCTS_IMPORTED = Table(
     "The newest accepted record of every product, over all imports.",
     (
         Column("import", "string", "The import that it comes from."),
-        Column("imported_at", "timestamp", "When that import was taken in."),
+        Column("imported_at", "timestamp", "When that file was first imported."),
         *RECORD_COLUMNS,
-        Column("photos", "int64", "Photos that the newest key index has of it; null when there is "
-               "no key index.", nullable=True),
+        Column("photos", "int64", "Number of its photos in the newest key index; null if there "
+               "is none.", nullable=True),
     ),
     (
         Rule(SHAPE, "The table has its columns, with their types.", blocking=True),

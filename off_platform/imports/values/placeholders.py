@@ -1,8 +1,8 @@
 """Placeholders: marks and words for a missing value, and texts that are not product names. Pure.
 
-Every word is the whole content of its cell, in any case, with accents or without. Words that mean
-something in some field (`nd` is a language, `NC` New Caledonia, `todo` Spanish for everything,
-`No Name` a brand) are not among those of every field.
+A word is a placeholder only as the whole content of a cell, in any case, with or without accents.
+Words with a meaning in some field (`nd` is a language, `NC` New Caledonia, `todo` Spanish for
+everything, `No Name` a brand) are not in the list for all fields.
 """
 
 import unicodedata
@@ -10,7 +10,7 @@ import unicodedata
 import pyarrow as pa
 import pyarrow.compute as pc
 
-# A text of only these characters is a placeholder, however often they are repeated.
+# A text of only these characters, repeated or not, is a placeholder.
 MARKS = "-\u2010-\u2015?\u00bf\uff1f.\u2026_*/~\u00b7"
 _ABBREVIATED = (
     "n/a", "n.a.", "n. a.", "n/d", "n.d.", "n. d.", "n/c", "n.c.", "n.b.", "n.k.", "nr", "x",
@@ -43,7 +43,7 @@ _SPELLED = (
     "неизвестен", "άγνωστο", "bilinmiyor", "belirtilmemiş", "غير معروف", "غير متوفر",
     "未知", "不详", "不詳", "暂无", "待定", "不明", "未定", "未設定", "미정", "알 수 없음",
 )  # fmt: skip
-# Not names of products: written by people who try something out, or who have no name.
+# Not names of products, but tests and fillers.
 _NO_NAMES = (
     "0", "true", "false", "n.n.", "todo", "to do", "brak", "brak nazwy", "kein name",
     "no name", "noname", "no-name", "nameless", "unnamed", "untitled", "no title", "ohne name",
@@ -63,12 +63,12 @@ _NO_NAMES = (
 
 
 def _spellings(words: tuple[str, ...]) -> tuple[str, ...]:
-    """Words with their accents, and without."""
+    """Words with and without accents."""
     return tuple(dict.fromkeys(each for word in words for each in (word, _unaccented(word))))
 
 
 def _unaccented(word: str) -> str:
-    """Without accents, where it is a Latin word; of other scripts they are part of the letter."""
+    """Removes accents of Latin words; in other scripts they are part of the letter."""
     letters = unicodedata.normalize("NFKD", word)
     plain = "".join(each for each in letters if not unicodedata.combining(each))
     return plain if plain.isascii() else word
@@ -76,15 +76,15 @@ def _unaccented(word: str) -> str:
 
 # Alone in a cell, in any case.
 MISSING = _spellings((*_ABBREVIATED, *_OF_PROGRAMS, *_SPELLED))
-# The same with something around it, and words that are no names, of texts that name a product.
+# The same with surrounding characters, and words that are not names, for product names.
 _AROUND = " \"'`()[]<>{}?.\u2026:-_*"
 _NAMELESS = tuple(word.strip(_AROUND) for word in (*MISSING, *_spellings(_NO_NAMES)))
-# Numbered ones of nobody's range, and letters on a key that was held down.
+# Numbered fillers, and repeated letters of a key held down.
 _TRIED = "test[ _#-]*[0-9]{1,4}|x{3,}"
 
 
 def names_a_product(texts: pa.StringArray) -> pa.BooleanArray:
-    """Which texts have a letter, a digit or a picture, and are no word for having no name.
+    """Which texts have a letter, digit or symbol, and are not fillers.
 
     Args:
         texts: from the column of product names; null for missing ones.

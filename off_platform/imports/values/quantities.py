@@ -21,9 +21,9 @@ _METRIC_WORDS = (
     "[kK][gG]|[mM\u00b5\u03bc]?[gG]|[mMcCdDhH]?[lL]|[gG][rR]|[gG][rR][aA][mM](?:[mM]?[eE])?[sS]?"
     "|[gG][rR][aA][mM][mM]|[lL][iI][tT](?:[eE][rR]|[rR][eE])[sS]?|[kK][iI][lL][oO][sS]?"
 )
-# Python and RE2 read it alike; a letter after the unit would make it another word.
+# Valid in Python and RE2; a letter after the unit would make it another word.
 METRIC = f"[0-9]{_S}[.,]?{_S}(?:{_METRIC_WORDS})(?:[^a-zA-Z\u00c0-\u024f]|$)"
-# Nothing is sold by less than nothing.
+# Negative quantities do not exist.
 _NOT_POSITIVE = (
     f"^[-\u2212\u2013]{_S}[0-9]|^0+{_S}[xX\u00d7*]{_S}[0-9]"
     f"|^(?:[0-9]+{_S}[xX\u00d7*]{_S})?0+(?:[.,]0+)?{_S}(?:{_METRIC_WORDS})(?:[^a-zA-Z\u00c0-\u024f]|$)"
@@ -54,7 +54,7 @@ _AMOUNT = (
     f"(?P<size>[0-9]{{1,9}}(?:\\.[0-9]{{1,9}}|,[0-9]{{1,2}})?){_S}"
     f"(?P<prefix>[kKmMcCdDhH\u00b5\u03bc]?)(?P<unit>[gGlL])$"
 )
-# In g and in ml; the unit that each letter before g and l makes.
+# Factors to g and ml by the letter before g and l.
 _PREFIXES = {"g": {"": 1.0, "k": 1e3, "m": 1e-3, "\u00b5": 1e-6, "\u03bc": 1e-6},
              "l": {"": 1e3, "m": 1.0, "c": 10.0, "d": 100.0, "h": 1e5}}  # fmt: skip
 _WHOLE_FROM = 10
@@ -64,13 +64,13 @@ def quantity(text: str) -> Reading:
     """A package size.
 
     Returns:
-        The text, trimmed; anything around number and unit is kept.
+        The trimmed text; anything around number and unit is kept.
     """
     return read_on(repaired_text(text), _quantity)
 
 
 def quantities_sound(column: Column) -> "Bools":
-    """Which texts of a column `quantity` has nothing to say about."""
+    """Which texts of a column have no finding in `quantity`."""
     empty = matches(column, "^$", absent=True)
     sized = matches(column, METRIC, absent=True)
     sized &= ~matches(column, _NOT_POSITIVE, absent=False)
@@ -79,13 +79,13 @@ def quantities_sound(column: Column) -> "Bools":
 
 
 def amounts(column: Column) -> tuple[pa.Array, pa.Array]:
-    """How much is in each package, where the text is nothing but that.
+    """The amount in each package, if the text is only an amount.
 
     Args:
         column: texts such as `400g` or `6 x 125 g`.
 
     Returns:
-        The amounts, of all pieces together, and `g` or `ml`; null where it is not known.
+        The total amounts of all pieces, and `g` or `ml`; null if unknown.
     """
     found = pc.extract_regex(one_array(column), _AMOUNT)
     count, size, prefix, unit = (

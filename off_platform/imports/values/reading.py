@@ -1,7 +1,7 @@
-"""What one text turned out to mean, and how several readings of it become one. Pure.
+"""The meaning of a text, and the combination of several readings. Pure.
 
-Every reader of texts (`numbers`, `barcodes`, `quantities`, ...) answers with a `Reading`; what is
-read here is only what texts of every type share: white space around them and marks for "missing".
+Every parser of texts (`numbers`, `barcodes`, `quantities`, ...) returns a `Reading`. This module
+only handles what all types share: surrounding white space and placeholders.
 """
 
 import re
@@ -12,8 +12,8 @@ from off_platform.imports.specification.characters import SPACES, without_invisi
 from off_platform.imports.specification.rules import BY_ID, LEVELS, MOST_SHOWN, Level
 from off_platform.imports.values.placeholders import MARKS, MISSING
 
-# What spreadsheets show for an error, in the language of whoever saved it; of a column that is too
-# narrow they show signs alone. RE2 reads it too.
+# Spreadsheets show errors in the language of the user, and only `#` signs if a column is too
+# narrow. Valid in RE2.
 _CAPITAL = "A-Z\u00c0-\u00dc\u0401\u0410-\u042f"
 ERROR_VALUE = (
     f"#(?:[\u00a1\u00bf]?[{_CAPITAL}0-9/_]{{2,14}}[!?]|[{_CAPITAL}]/[{_CAPITAL}]|NV|GETTING_DATA)"
@@ -27,16 +27,16 @@ _LONGEST = max(map(len, MISSING))
 
 
 class Reading(NamedTuple):
-    """What a text means, or which rule it breaks.
+    """The meaning of a text, or the rule it breaks.
 
     Attributes:
-        value: its meaning, as written or, where the proposal is certain, as proposed; None when
-            nothing is said, or an error leaves open what was meant.
-        rule: id of the rule that it breaks, the worst of several; None when none.
+        value: its meaning, as written or, if the proposal is certain, as proposed; None if there is
+            no value, or an error leaves the meaning open.
+        rule: id of the worst rule that it breaks; None for none.
         proposal: the correct text; empty if the cell should be empty.
-        certain: whether the proposal may be put there without asking anybody. It then breaks no
-            rule that has a certain proposal, and means the same.
-        detail: second half of the finding's message, for a person.
+        certain: whether the proposal can be applied without review. It then breaks no rule with a
+            certain proposal, and means the same.
+        detail: end of the finding's message.
     """
 
     value: Any = None
@@ -47,16 +47,16 @@ class Reading(NamedTuple):
 
 
 def trimmed(text: str, *, said: str = "") -> Reading:
-    """The text without white space around it; nothing where it only marks what is missing.
+    """The text without surrounding white space; empty for a placeholder.
 
     Args:
         text: any text.
-        said: the word for nothing that says something here, as `none` does of allergens.
+        said: a placeholder that is a value in this field, as `none` for allergens.
     """
     inner = text.strip()
-    # Longer ones are none, and lower-casing a long text for nothing takes time.
+    # Longer texts are not placeholders, and lower-casing them takes time.
     word = inner.lower() if len(inner) <= _LONGEST else ""
-    # Other letters than those of ASCII may become some: the sign of Kelvin is a `k` then.
+    # Other letters may become ASCII ones: the Kelvin sign becomes `k`.
     is_word = word in _MISSING and word != said and inner.isascii() == word.isascii()
     if is_word or _ONLY_MARKS.fullmatch(inner):
         return Reading(
@@ -70,10 +70,10 @@ def trimmed(text: str, *, said: str = "") -> Reading:
 
 
 def seen(text: str, *, said: str = "") -> Reading:
-    """The same, and without what nobody sees; of texts see `texts.repaired_text`.
+    """The same, also without invisible characters; for texts see `texts.repaired_text`.
 
     Args:
-        text: of a number, a code, an address.
+        text: a number, code or URL.
         said: see `trimmed`.
     """
     visible, first = without_invisible(text)
@@ -85,14 +85,14 @@ def seen(text: str, *, said: str = "") -> Reading:
 
 
 def read_on(base: Reading, read: Callable[[str], Reading]) -> Reading:
-    """Reads what a first look left, and says the worst of both.
+    """Continues a reading with a second one; returns the worst finding of both.
 
     Args:
-        base: of a text; its value is the text to read on, None ends it.
-        read: the second look.
+        base: the first reading; its value is the text to continue with, None ends it.
+        read: the second reading.
 
     Returns:
-        The worse rule of the two with the second's value; its proposal mends both.
+        The worse rule of the two with the second's value; its proposal fixes both.
     """
     if base.value is None:
         return base
@@ -102,7 +102,7 @@ def read_on(base: Reading, read: Callable[[str], Reading]) -> Reading:
     rule, detail = max(((base.rule, base.detail), (inner.rule, inner.detail)), key=_badness)
     proposal = inner.proposal if inner.rule and inner.proposal is not None else base.proposal
     if base.certain and not inner.certain and LEVELS[0] == _level(inner.rule):
-        # To trim what stays wrong would look like a correction of it.
+        # Trimming a text that stays wrong would look like a correction.
         proposal = inner.proposal
     certain = base.certain and (inner.certain or inner.proposal is None) and proposal is not None
     return Reading(inner.value, rule, proposal, certain, detail)

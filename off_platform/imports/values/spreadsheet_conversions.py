@@ -1,7 +1,7 @@
-"""Texts and numbers that a spreadsheet converted to times, dates and truth values. Pure.
+"""Detects texts and numbers that a spreadsheet converted to times, dates and truth values. Pure.
 
-`1.5` becomes the first of May where decimals have a comma, `12:30` half of a day. What cells of a
-workbook hold is known from their types (`readers/xlsx/`); here are texts of other formats.
+`1.5` becomes the first of May in locales with a decimal comma, `12:30` half a day. Cells of a
+workbook have types (`readers/xlsx/`); this module handles texts of other formats.
 """
 
 import re
@@ -20,7 +20,7 @@ _DATE = re.compile(
     rf"|(?:{_MONTHS})\.?[- ](?:[0-9]{{2}}|[0-9]{{4}})",
     re.IGNORECASE,
 )
-# As Excel and LibreOffice show them, in the languages of their users.
+# As shown by Excel and LibreOffice in several languages.
 _TRUTH = re.compile(
     "true|false|wahr|falsch|vrai|faux|verdadero|falso|vero|verdadeiro|waar|onwaar|prawda|fałsz"
     "|sant|falskt|sand|falsk|sann|usann|tosi|epätosi|pravda|nepravda|igaz|hamis|истина|ложь"
@@ -32,10 +32,10 @@ _MOST_CHARACTERS = 24
 
 
 def converted_into(text: str) -> str:
-    """What a text was converted into: `a time of day`, `a date`, `a truth value`, or empty.
+    """The type of a converted text: `a time of day`, `a date`, `a truth value`, or empty.
 
     Args:
-        text: trimmed, of a field in which none of these means anything.
+        text: trimmed, of a field in which none of these is valid.
     """
     if len(text) > _MOST_CHARACTERS:
         return ""

@@ -1,4 +1,4 @@
-"""Texts and lists of texts: whether they are clean, and what they were before damage. Pure."""
+"""Checks and repairs texts and lists of texts. Pure."""
 
 import re
 from typing import TYPE_CHECKING
@@ -26,12 +26,12 @@ if TYPE_CHECKING:
     from off_platform.imports.values.whole_columns import Bools
 
 _CONTROL = re.compile(f"[{CONTROLS}]")
-# A lone surrogate is what is left of a character, too; columns cannot hold one.
+# A lone surrogate is also the remainder of a character; columns cannot contain one.
 _LOST = re.compile("[\ufffd\ud800-\udfff]")
 _EMPTY_PART = re.compile(f"[,;][{SPACES}]*(?:[,;]|\\Z)|\\A[{SPACES}]*[,;]")
 _SEPARATOR = re.compile("[,;]")
 
-# How bytes 80 to BF, which continue a character in UTF-8, look when read as something else.
+# Bytes 80 to BF, which continue a character in UTF-8, decoded as another encoding.
 _CONTINUATION = (
     "\x80-\xbf\u20ac\u201a\u0192\u201e\u2026\u2020\u2021\u02c6\u2030\u0160\u2039\u0152\u017d"
     "\u2018\u2019\u201c\u201d\u2022\u2013\u2014\u02dc\u2122\u0161\u203a\u0153\u017e\u0178"
@@ -43,11 +43,11 @@ _ODD = (
     f"^[{SPACES}]|[{SPACES}]$|[{CONTROLS}\ufffd{LINES}]|{INVISIBLE}"
     f"|^(?:{ERROR_VALUE}|[{MARKS}][{MARKS}{SPACES}]*)$"
 )
-# In bytes; some capitals have more than their small letters.
+# In bytes; some capitals are longer than their lowercase letters.
 _LONGEST_WORD = 2 * max(len(word.encode()) for word in MISSING)
 # ftfy takes a second for a million characters.
 _MOST_REPAIRED = 100_000
-# Ways of writing yes and no, and their words.
+# Styles of yes and no, and their words.
 BOOLEAN_STYLES = {"true/false": ("true", "false"), "1/0": ("1", "0"), "yes/no": ("yes", "no")}
 _STYLES = {word: style for style, words in BOOLEAN_STYLES.items() for word in words}
 
@@ -60,7 +60,7 @@ def repaired_text(text: str, *, said: str = "") -> Reading:
         said: the word for nothing that says something here, as `none` does of allergens.
 
     Returns:
-        The text, trimmed and, where that is certain, repaired.
+        The trimmed text, repaired if that is certain.
     """
     return read_on(
         trimmed(text, said=said),
@@ -76,38 +76,39 @@ def split_list(text: str, *, said: str = "") -> Reading:
         said: see `repaired_text`.
 
     Returns:
-        A tuple of its parts, trimmed; None when it has none.
+        A tuple of its trimmed parts; None if there are none.
     """
     return read_on(repaired_text(text, said=said), _split)
 
 
 def parts_of(text: str) -> list[str]:
-    """The parts of a list, trimmed; empty ones left out."""
+    """The trimmed parts of a list, without empty ones."""
     return [part for each in _SEPARATOR.split(text) if (part := each.strip())]
 
 
 def boolean_style(text: str) -> Reading:
-    """The way in which yes and no are written.
+    """The style in which yes and no are written.
 
     Returns:
-        `true/false`, `1/0` or `yes/no`; None for any other text, which breaks no rule by itself.
+        `true/false`, `1/0` or `yes/no`; None for any other text, which does not break a rule by
+        itself.
     """
     return Reading(_STYLES.get(text.strip().lower()) if len(text) <= _MOST_REPAIRED else None)
 
 
 def text_sound(column: Column, *, said: str = "") -> "Bools":
-    """Which texts of a column `repaired_text` has nothing to say about."""
+    """Which texts of a column have no finding in `repaired_text`."""
     return _sound(column, said=said, odd="")
 
 
 def lists_sound(column: Column, *, said: str = "") -> "Bools":
-    """Which texts of a column `split_list` has nothing to say about."""
+    """Which texts of a column have no finding in `split_list`."""
     odd = f"|^[,;]|[,;][{SPACES}]*[,;]|[,;]$"
     return _sound(column, said=said, odd=odd)
 
 
 def _sound(column: Column, *, said: str, odd: str) -> "Bools":
-    """Which texts have neither what is always odd, nor signs of double encoding that are some."""
+    """Which texts have neither suspicious characters nor real signs of double encoding."""
     texts = one_array(column)
     sound = ~matches(texts, _ODD + odd, absent=False)
     short = np.flatnonzero(
@@ -125,7 +126,7 @@ def _sound(column: Column, *, said: str, odd: str) -> "Bools":
 
 
 def _are_words(texts: pa.StringArray, said: str) -> "Bools":
-    """Which texts are a word for nothing, in any case; see `reading.trimmed`."""
+    """Which texts are placeholders, in any case; see `reading.trimmed`."""
     lower = pc.utf8_lower(texts)
     words = pc.is_in(lower, pa.array([word for word in MISSING if word != said], texts.type))
     same_letters = pc.equal(pc.string_is_ascii(texts), pc.string_is_ascii(lower))
@@ -141,13 +142,13 @@ def _split(text: str) -> Reading:
 
 
 def _repaired(text: str, *, said: str) -> Reading:
-    """What is wrong within a trimmed text, the worst of it."""
+    """The worst problem of a trimmed text."""
     if _LOST.search(text):
         return Reading(text, "text_replacement_character")
     fixed, certain = _decoded(text)
     clean = without_invisible(_CONTROL.sub("", _without_c1(fixed)))[0].strip()
     if fixed != text:
-        # What is left over is said when the repaired text is read again.
+        # Remaining problems are reported when the repaired text is read again.
         certain = certain and clean == fixed
         certain = certain and trimmed(clean, said=said).rule is None
         certain = certain and _decoded(clean)[0] == clean and not _LOST.search(clean)
@@ -169,7 +170,7 @@ def _as_visible(text: str, clean: str, detail: str, *, said: str) -> Reading:
 
 
 def _decoded(text: str) -> tuple[str, bool]:
-    """The text as it was before it was encoded twice, and whether that is certain."""
+    """The text before double encoding, and whether that is certain."""
     if text.isascii() or not _SIGNS.search(text[:_MOST_REPAIRED]):
         return text, False
 
@@ -181,7 +182,7 @@ def _decoded(text: str) -> tuple[str, bool]:
 
 
 def _encoded_again(fixed: str, steps: "list[ftfy.ExplanationStep]") -> str | None:
-    """What the text would become by the same damage; None when ftfy had to guess in between."""
+    """The text after the same damage; None if ftfy had to guess."""
     try:
         for action, parameter in reversed(steps):
             if action == "decode":
@@ -196,5 +197,5 @@ def _encoded_again(fixed: str, steps: "list[ftfy.ExplanationStep]") -> str | Non
 
 
 def _without_c1(text: str) -> str:
-    """Windows' punctuation where it was read as control characters."""
+    """Restores Windows punctuation that was read as control characters."""
     return fix_c1_controls(text)

@@ -1,4 +1,4 @@
-"""Moments in time, as Unix seconds. Pure: the time of day is handed in."""
+"""Timestamps as Unix seconds. Pure: the current time is an argument."""
 
 import re
 from datetime import UTC, datetime, timedelta, timezone
@@ -14,7 +14,7 @@ from off_platform.imports.values.whole_columns import Column, one_array, whole
 if TYPE_CHECKING:
     from off_platform.imports.values.whole_columns import Bools
 
-# From March 1973 on: what is shorter is a year, a date without dashes, or nothing at all.
+# From March 1973 on: shorter numbers are a year, a date without dashes, or invalid.
 SECONDS = "[1-9][0-9]{8,9}"
 _SECONDS = re.compile(SECONDS)
 _MILLISECONDS = re.compile(f"({SECONDS})[0-9]{{3}}")
@@ -29,7 +29,7 @@ _MOST_CHARACTERS = 64
 
 
 def timestamp(text: str, now: int) -> Reading:
-    """One moment.
+    """One timestamp.
 
     Args:
         text: as in the file; without a time zone it is UTC.
@@ -42,7 +42,7 @@ def timestamp(text: str, now: int) -> Reading:
 
 
 def timestamps_sound(column: Column, now: int) -> "Bools":
-    """Which texts of a column `timestamp` has nothing to say about."""
+    """Which texts of a column have no finding in `timestamp`."""
     texts = one_array(column)
     sound = whole(texts, SECONDS)
     full = pa.array(

@@ -1,4 +1,4 @@
-"""Addresses on the web. Pure; whether anything is there is not asked."""
+"""URLs. Pure: they are not requested."""
 
 import re
 from typing import TYPE_CHECKING
@@ -16,16 +16,16 @@ _MOST_MENDED = 2_000
 
 
 def url(text: str) -> Reading:
-    """One address with http or https and a host.
+    """One URL with http or https and a host.
 
     Returns:
-        The address as written.
+        The URL as written.
     """
     return read_on(seen(text), _url)
 
 
 def urls_sound(column: Column) -> "Bools":
-    """Which texts of a column `url` has nothing to say about."""
+    """Which texts of a column have no finding in `url`."""
     return whole(column, URL)
 
 
@@ -34,7 +34,7 @@ def _url(text: str) -> Reading:
         return Reading(text)
     if len(text) > _MOST_MENDED or text.lower().count("http") > 1:
         return Reading(None, "not_a_url")
-    mended = text.replace(" ", "%20")
-    if "://" not in mended and _BARE.match(mended):
-        mended = f"https://{mended}"
-    return Reading(None, "not_a_url", mended if _URL.fullmatch(mended) else None)
+    fixed = text.replace(" ", "%20")
+    if "://" not in fixed and _BARE.match(fixed):
+        fixed = f"https://{fixed}"
+    return Reading(None, "not_a_url", fixed if _URL.fullmatch(fixed) else None)

@@ -1,6 +1,6 @@
-"""Whole columns looked at in one go: what the vector forms of the readers share. Pure.
+"""Vectorised checks of whole columns, shared by the parsers. Pure.
 
-Only texts about which nothing at all is to be said are sound; the readers explain the others.
+Texts without any finding are sound; the parsers explain the others.
 """
 
 from collections.abc import Callable
@@ -20,14 +20,14 @@ Bools: TypeAlias = npt.NDArray[np.bool_]
 
 # A `pyarrow.Array` or `ChunkedArray` of strings; pyarrow publishes no types.
 Column: TypeAlias = Any
-# Rows that show whether the texts of a column repeat.
+# Number of rows examined to see whether texts repeat.
 _SAMPLE = 500
 
 
 def one_array(column: Column) -> pa.Array:
-    """The column as one array of strings; a copy only where it is in chunks."""
+    """The column as one array of strings; copied only if it has several chunks."""
     if isinstance(column, pa.ChunkedArray):
-        # One chunk is handed out as it is, many are put together.
+        # A single chunk is returned as is, several are combined.
         column = column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
     if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
         return column
@@ -35,12 +35,12 @@ def one_array(column: Column) -> pa.Array:
 
 
 def matches(column: Column, pattern: str, *, absent: bool) -> Bools:
-    """Which texts have a place that the pattern matches.
+    """Which texts contain a match of the pattern.
 
     Args:
         column: texts, may be null.
         pattern: of RE2; `^` and `$` are the ends of the text.
-        absent: the answer for null.
+        absent: the result for null.
     """
     found = pc.match_substring_regex(one_array(column), pattern)
     answer: Bools = found.fill_null(absent).to_numpy(zero_copy_only=False)
@@ -48,7 +48,7 @@ def matches(column: Column, pattern: str, *, absent: bool) -> Bools:
 
 
 def whole(column: Column, pattern: str) -> Bools:
-    """Which texts the pattern matches from end to end; those that are absent or empty are sound."""
+    """Which texts match the whole pattern; missing and empty ones are sound."""
     return matches(column, f"^(?:{pattern})?$", absent=True)
 
 
@@ -57,9 +57,9 @@ class Distinct:
     """A column by its distinct texts: most columns of an import repeat a few.
 
     Attributes:
-        texts: the distinct ones; the whole column where most differ.
-        codes: of each row its position in `texts`, null where it is absent; None where `texts` is
-            the whole column.
+        texts: the distinct ones; the whole column if most differ.
+        codes: for each row its position in `texts`, null if missing; None if `texts` is the whole
+            column.
     """
 
     texts: pa.StringArray
@@ -67,7 +67,7 @@ class Distinct:
 
     @classmethod
     def of(cls, column: pa.StringArray) -> "Distinct":
-        """For a column; its beginning shows whether its texts repeat."""
+        """Takes a column; its beginning shows whether texts repeat."""
         sample = column.slice(0, _SAMPLE)
         if 2 * pc.count_distinct(sample).as_py() > len(sample):
             return cls(column, None)
@@ -75,15 +75,15 @@ class Distinct:
         return cls(encoded.dictionary, encoded.indices)
 
     def spread(self, of_texts: pa.Array) -> pa.Array:
-        """What was found for `texts`, for each row; null where the text is absent."""
+        """The results for `texts`, for each row; null if the text is missing."""
         return of_texts if self.codes is None else of_texts.take(self.codes)
 
 
 def sound_by_distinct(column: Column, read: "Callable[[str], Reading]") -> Bools:
-    """Which texts are sound, where only the reader itself can decide; for few distinct texts."""
+    """Which texts are sound, decided by the parser itself; for few distinct texts."""
     encoded = one_array(column).dictionary_encode()
     verdicts = [read(text).rule is None for text in encoded.dictionary.to_pylist()]
-    # The last is for the absent.
+    # The last entry is for missing texts.
     table = np.array([*verdicts, True], dtype=bool)
     answer: Bools = table[encoded.indices.fill_null(len(verdicts)).to_numpy(zero_copy_only=False)]
     return answer

@@ -1,1 +1,1 @@
-"""What only all records of an import say together."""
+"""Rules on an import as a whole."""

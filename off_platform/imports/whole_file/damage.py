@@ -1,8 +1,8 @@
-"""Damage of a whole file: programs that changed all its identifiers in the same way.
+"""Damage to a whole file: programs changed all its identifiers in the same way.
 
-A column is damaged when one repair makes nearly all of its codes sound while as they stand they are
-sound no more often than by chance. Then none of its codes is taken as it stands, not even one whose
-check digit holds by chance. Single records are judged in `identity.py` and `values/barcodes/`.
+A column is damaged if one repair makes nearly all of its codes valid while unchanged they are valid
+no more often than by chance. Then none of its codes is accepted unchanged, not even one with a
+valid check digit. `identity.py` and `values/barcodes/` check single records.
 
 Real ones: a German Excel that made 368 of 397 barcodes `7,6223E+12`; 5,037 of 9,541 GTINs that
 lost a zero; 10,661 products whose codes all got a trailing 0.
@@ -25,49 +25,49 @@ from off_platform.imports.values.barcodes.damaged import WHOLE, Damage
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-# "Over 5 % of a file's identifiers so"; a single one is a coincidence.
+# "Over 5 % of a file's identifiers"; a single one is a coincidence.
 DAMAGED_SHARE = 0.05
 LEAST_DAMAGED = 2
-# Of codes that are made up at random, one in ten is sound by chance.
+# One in ten random codes is valid by chance.
 REPAIR_HOLDS_SHARE = 0.5
 NEARLY_ALL = 0.9
-# Of 20 sound codes with a 0 behind them 4 still hold; 16 do once in a hundred million columns.
+# Of 20 valid codes with an appended 0, 4 are still valid; 16 are once in 100 million columns.
 MOST_SOUND_BY_CHANCE = 0.8
-# Below it nobody can tell a missing check digit from codes of which some are wrong.
+# Below it a missing check digit cannot be distinguished from wrong codes.
 MOST_SOUND_UNFINISHED = 0.5
 LEAST_UNFINISHED = 10
 
-# The second is what Excel makes of the first when the column is shown as a number again.
+# Excel makes the second from the first if the column is shown as a number again.
 _SCIENTIFIC = r"^\s*[0-9](?:[.,][0-9]+)?[eE]\+?[0-9]{1,3}\s*$|^[1-9][0-9]{2,6}0{6,}$"
 _ALL_DIGITS = r"^\s*(?P<first>[0-9])[.,](?P<rest>[0-9]+)[eE]\+?(?P<power>[0-9]{1,2})\s*$"
 _FRACTION = rf"^\s*[0-9]{{5,{MOST_DIGITS}}}[.,]0+\s*$"
 _DIGITS = rf"^[0-9]{{2,{MOST_DIGITS}}}$"
-# A UPC-A or EAN-13 without its leading zeros, an EAN-8 without its one.
+# A UPC-A or EAN-13 without its leading zeros, an EAN-8 without its single one.
 _SHORTENED = (7, 9, 10, 11)
-# Each kind of code without its last digit; 13 digits are a whole code outside of `gtin`.
+# Each kind of code without its last digit; 13 digits are a complete code except in `gtin`.
 _UNFINISHED = tuple(length - 1 for length in (EAN_8, UPC_A, EAN_13))
 
 
 @dataclass(slots=True)
 class IdentifierSurvey:
-    """Counts what all identifiers of a column look like.
+    """Counts forms of all identifiers of a column.
 
     Attributes:
-        column: as it is named in the file.
+        column: its name in the file.
         gtin: whether the field takes 14 digits.
-        identifiers: texts that are there.
+        identifiers: texts that are not missing.
         scientific: those like `7,6223E+12`.
-        written_out: of these, those with all digits of a code whose check digit holds.
+        written_out: of these, those with all digits of a code and a valid check digit.
         fraction: those like `3017620422003.0`.
-        sound: those with the length and the check digit of a code.
-        shortened: those with a length that codes have when their zeros are lost.
-        repairable: of these, those whose check digit holds with the zeros back in front.
+        sound: those with the length and a check digit of a code.
+        shortened: those with the length of a code without its leading zeros.
+        repairable: of these, those with a valid check digit after restoring the zeros.
         of_upc_e: those with the length of a UPC-E.
-        of_ean_8: of these, those that are an EAN-8 with two zeros back in front.
-        unfinished: those with a length that codes have without their last digit.
-        repaired: those that are sound without the digit behind, the digit in front, or the zeros
-            in front.
-        extra: the digits behind and in front of those.
+        of_ean_8: of these, those that are an EAN-8 after restoring two zeros.
+        unfinished: those with the length of a code without its last digit.
+        repaired: those that are valid without the last digit, the first digit, or the leading
+            zeros.
+        extra: the last and first digits of those.
     """
 
     column: str
@@ -86,7 +86,7 @@ class IdentifierSurvey:
     extra: Counter[tuple[Damage, str]] = field(default_factory=Counter)
 
     def add(self, texts: pa.StringArray) -> None:
-        """Takes in the identifiers of a batch."""
+        """Adds the identifiers of a batch."""
         there = texts.drop_null()
         there = there.filter(pc.greater(pc.binary_length(there), 0))
         self.identifiers += len(there)
@@ -130,7 +130,7 @@ class IdentifierSurvey:
         self.repaired["padded"] += _count(holds)
 
     def _sound(self, codes: pa.StringArray, *, anywhere: bool = False) -> "npt.NDArray[np.bool_]":
-        """Which have the length and the check digit of a code, of one in `gtin` if `anywhere`."""
+        """Which are valid codes by length and check digit; also as `gtin` if `anywhere`."""
         if not len(codes):
             return np.zeros(0, dtype=bool)
         lengths = WHOLE if self.gtin or anywhere else WHOLE[:-1]
@@ -143,15 +143,15 @@ class IdentifierSurvey:
 
     @property
     def damage(self) -> Damage | None:
-        """What was done to the column, so that codes in it are not what they say; None for nothing.
+        """The damage of the column; None if its codes are intact.
 
-        Of `scientific` and `shortened` columns only some codes are judged otherwise than elsewhere.
+        In `scientific` and `shortened` columns only some codes are treated differently.
         """
         if self._many(self.scientific):
             return "scientific"
         found, count = max(self.repaired.items(), key=lambda each: each[1], default=(None, 0))
         if self._many(count) and count >= NEARLY_ALL * self.identifiers:
-            # Zeros in front are one digit in front as well; said are the zeros.
+            # Leading zeros are also an extra first digit; the zeros are reported.
             found = "padded" if self.repaired["padded"] >= NEARLY_ALL * self.identifiers else found
             if self.sound <= MOST_SOUND_BY_CHANCE * self.identifiers:
                 return found
@@ -162,7 +162,7 @@ class IdentifierSurvey:
         return "unfinished" if self._is_unfinished() else None
 
     def found(self) -> list[Found]:
-        """At most one finding for the whole file: the cause, its share, and the repair."""
+        """At most one finding on the whole file: cause, share and repair."""
         if damage := self.damage:
             return [self._of_damage(damage)]
         if self._zeros_are_lost():
@@ -213,11 +213,11 @@ class IdentifierSurvey:
         )  # fmt: skip
 
     def _digits_left(self) -> str:
-        """What is left of the codes, as findings of single codes propose it."""
+        """The remaining digits of the codes, as proposed for single codes."""
         if not self.written_out:
             return "their digits are lost and cannot be recovered"
         if self.written_out == self.scientific:
-            return "all digits are still there and proposed; compare them with the packages"
+            return "all digits are present and proposed; compare them with the packages"
         return (
             f"{self.written_out:,} of these still have all their digits, which are proposed; those "
             "of the others are lost and cannot be recovered"
@@ -273,16 +273,16 @@ class IdentifierSurvey:
 
 
 def repair_query(found: Iterable[Found]) -> str:
-    """What findings propose once the damage of the whole file is known.
+    """Updates proposals once the damage of the whole file is known.
 
-    A zero put in front of a single code may make its check digit hold by chance; where most codes
-    of a file lost theirs, it is what happened.
+    A leading zero may make the check digit of a single code valid by chance; if most codes of a
+    file lost theirs, it is certain.
 
     Args:
-        found: of the whole file.
+        found: the finding on the whole file.
 
     Returns:
-        SQL for `proposal` and `certain` of `import_findings`; empty where nothing changes.
+        SQL for `proposal` and `certain` of `import_findings`; empty if nothing changes.
     """
     if "damage_lost_zeros" in {each.rule for each in found}:
         return "certain OR (rule = 'barcode_lost_zero' AND proposal IS NOT NULL) AS certain"
@@ -290,7 +290,7 @@ def repair_query(found: Iterable[Found]) -> str:
 
 
 def _written_out(scientific: pa.StringArray) -> pa.StringArray:
-    """The digits of those that have all of them, as `values/barcodes/` proposes them."""
+    """The codes with all digits, as proposed by `values/barcodes/`."""
     parts = pc.drop_null(pc.extract_regex(scientific, _ALL_DIGITS))
     digits = pc.binary_join_element_wise(
         pc.struct_field(parts, "first"), pc.struct_field(parts, "rest"), ""

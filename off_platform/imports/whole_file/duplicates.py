@@ -1,6 +1,6 @@
-"""Records that may not pass, as they stand in the file; and those whose product stood before.
+"""Rejected records as in the file, and records of products that appeared before.
 
-Which products stand twice is looked up in `staging.py`, once all records were seen.
+`staging.py` finds the duplicates after all records were read.
 """
 
 from collections.abc import Iterable, Iterator
@@ -17,7 +17,7 @@ from off_platform.imports.records.typed_columns import cut, text_maps
 from off_platform.imports.specification.tables import PRODUCTS_QUARANTINED
 
 RULE = "duplicate_product"
-# Of a cell of a quarantined record; the original has all of it.
+# Length of a cell of a quarantined record; the original has all of it.
 MOST_KEPT = 10_000
 
 
@@ -28,13 +28,13 @@ def quarantine(
     rules: pa.ListArray,
     broken: pa.BooleanArray,
 ) -> pa.Table:
-    """The records of a batch that may not pass, as they stand in the file.
+    """The rejected records of a batch, as in the file.
 
     Args:
-        batch: as it comes from a reader.
-        stands: the identifiers of its records as they stand.
-        forms: the products that they are; null where that is not known.
-        rules: what each broken record breaks.
+        batch: as read.
+        stands: the identifiers of its records, unchanged.
+        forms: their products; null if unknown.
+        rules: the rules that each broken record breaks.
         broken: which records are broken.
     """
     texts = {name: cut(column.filter(broken), MOST_KEPT) for name, column in batch.columns.items()}
@@ -53,13 +53,13 @@ def quarantine(
 def duplicates(
     reader: Reader, batches: Iterable[Batch], columns: Columns, twice: Iterable[pa.Table]
 ) -> Iterator[tuple[pa.Table, pa.Table]]:
-    """The records whose product stood before, as the file is read once more.
+    """The records of products that appeared before, from reading the file again.
 
     Args:
-        reader: of the file, which knows what its rows are called.
+        reader: reader of the file, which names its rows.
         batches: of the file, from its beginning.
         columns: which field each column is.
-        twice: `row`, `product` and `first_row` of each, in the order of the rows, in parts.
+        twice: `row`, `product` and `first_row` of each, ordered by row, in parts.
 
     Yields:
         Rows of `products_quarantined`, and of `import_findings`.
@@ -85,14 +85,14 @@ def duplicates(
 
 
 class _Following:
-    """Rows of a table that comes in parts, in their order; each is held once, for a while."""
+    """The rows of a table in parts, in order, held only while needed."""
 
     def __init__(self, parts: Iterable[pa.Table]) -> None:
         self._parts = iter(parts)
         self._rest: pa.Table | None = None
 
     def up_to(self, row: int) -> pa.Table | None:
-        """Those that were not given before, up to a number; None when there are none."""
+        """The next rows up to a number; None if there are none."""
         given = []
         while (part := self._rest or next(self._parts, None)) is not None:
             count = int(np.searchsorted(part["row"].to_numpy(), row, "right"))
@@ -105,7 +105,7 @@ class _Following:
 
 
 def _named(reader: Reader, twice: pa.Table) -> pa.Table:
-    """With what its rows are called; asked for together, as each question has its price."""
+    """Adds the names of its rows; requested together, as each request takes time."""
     numbers = pa.concat_arrays([twice[name].combine_chunks() for name in ("row", "first_row")])
     names, count = reader.names_of_rows(numbers), len(twice)
     return twice.append_column("again", names.slice(0, count)).append_column(
@@ -116,7 +116,7 @@ def _named(reader: Reader, twice: pa.Table) -> pa.Table:
 def _found(
     batch: Batch, columns: Columns, twice: pa.Table, wanted: pa.BooleanArray
 ) -> BatchFindings:
-    """`duplicate_product` of the later records, both rows named."""
+    """Findings `duplicate_product` on the later records, with both rows."""
     names = where_they_stand(batch, columns).filter(wanted)
     product, again, first = (twice[name].combine_chunks() for name in ("product", "again", "first"))
     here = wanted.to_numpy(zero_copy_only=False)

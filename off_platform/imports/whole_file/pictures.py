@@ -1,7 +1,7 @@
-"""Pictures beside the files of an import: that each belongs to a product, and can be opened.
+"""Checks that each picture of an import belongs to a product and can be opened.
 
 "Include image files in an `images/` directory with filenames like `{barcode}_front.jpg`". They are
-kept with the import, and looked at; nothing is done with them.
+stored with the import and checked, but not used.
 """
 
 import re
@@ -26,22 +26,22 @@ NAME = re.compile(
 )
 # A photo of 50 megapixels takes 20 MB.
 MOST_BYTES = 64 << 20
-# Decoded, a megapixel takes 3 MB, a progressive JPEG twice as much besides.
+# Decoded, a megapixel takes 3 MB, and a progressive JPEG twice as much in addition.
 MOST_PIXELS = 64_000_000
 
 
 def pictures_found(
     path: Path, staging: Staging, connection: "duckdb.DuckDBPyConnection"
 ) -> list[Found]:
-    """What is to be said of the pictures of an import; nothing of a single file.
+    """The findings on the pictures of an import; none for a single file.
 
     Args:
         path: the import; a folder may have `images/` in it.
-        staging: knows the products of the import.
-        connection: for looking them up.
+        staging: has the products of the import.
+        connection: DuckDB for looking them up.
     """
     folder = path / PICTURES
-    # Of a link the folder is somewhere else; it is named as not read.
+    # A link is not followed; it is reported as not read.
     if not is_own_folder(folder):
         return []
     pictures = sorted(each for each in folder.iterdir() if not each.name.startswith("."))
@@ -70,9 +70,9 @@ def _say(picture: Path, rule: str, what: str) -> Found:
 
 
 def _unreadable(picture: Path) -> str:
-    """Why a picture cannot be opened; empty when it can."""
+    """Why a picture cannot be opened; empty if it can."""
     if not is_plain(picture) or picture.stat().st_size > MOST_BYTES:
-        return f"is not an ordinary file of up to {MOST_BYTES >> 20} MB"
+        return f"is not a regular file of up to {MOST_BYTES >> 20} MB"
     try:
         _decode(picture)
     except UnidentifiedImageError:
@@ -85,12 +85,12 @@ def _unreadable(picture: Path) -> str:
 
 
 def _decode(picture: Path) -> None:
-    """Decodes one picture; its size is bounded before."""
-    # Of a large one Pillow warns on the screen; it is refused below, before it is decoded.
+    """Decodes one picture; its size was checked before."""
+    # Pillow warns about large pictures; they are refused below, before decoding.
     with warnings.catch_warnings(action="ignore", category=Image.DecompressionBombWarning):
         image = Image.open(picture, formats=("JPEG", "PNG"))
     with image:
         if image.width * image.height > MOST_PIXELS:
             raise Image.DecompressionBombError
-        # Its end is looked at as well: a picture that was cut opens, but does not load.
+        # Reads to the end: a truncated picture opens, but does not load.
         image.load()

@@ -1,6 +1,7 @@
-"""The tables of one import while they are made: written batch by batch, then settled by DuckDB.
+"""The tables of an import under construction: written in batches, then completed by DuckDB.
 
-Duplicates show only at the end; they are moved from the accepted records to the quarantine then.
+Duplicates are only known at the end; they are then moved from the accepted records to the
+quarantine.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -30,12 +31,12 @@ if TYPE_CHECKING:
 
 MEMORY = "192MB"
 _PART_ROWS = 50_000
-# DuckDB holds a group until it is full; larger ones of these wide rows are spilled meanwhile, which
-# takes ten times as long.
+# DuckDB holds a group until it is full; larger groups of these wide rows would spill, which takes
+# ten times as long.
 _GROUP_ROWS = 25_000
 _GROUP_BYTES = 32 << 20
-# Of distinct texts of a column in a row group; more are written one by one, in two thirds of the
-# time and no more bytes.
+# Maximum number of distinct texts of a column in a row group for dictionary encoding; above it,
+# plain encoding takes two thirds of the time and no more bytes.
 _DICTIONARY_BYTES = 64 << 10
 _FIRST = "first_"
 _OF_FILE = "of_file.parquet"
@@ -46,12 +47,12 @@ _MOVED_FINDINGS = "moved_findings.parquet"
 
 
 def connected(folder: Path) -> AbstractContextManager["duckdb.DuckDBPyConnection"]:
-    """DuckDB for the tables of one import in a folder, bounded; it spills beside them."""
+    """DuckDB with limits for the tables of one import in a folder, where it also spills."""
     return bounded(folder / "spill", MEMORY)
 
 
 def findings_in(folder: Path) -> str:
-    """SQL for the findings of an import that was validated into a folder, to stand after FROM."""
+    """SQL for the findings of an import that was validated into a folder, to use after FROM."""
     return f"read_parquet({literal(str(folder / FINDINGS))})"
 
 
@@ -59,11 +60,11 @@ class Staging:
     """Writes the tables of one import into a folder."""
 
     def __init__(self, folder: Path, beside: Sequence[Found] = ()) -> None:
-        """For a folder that is there; files of an earlier try are written over.
+        """Takes an existing folder; files of an earlier attempt are overwritten.
 
         Args:
-            folder: where to.
-            beside: what was found of the whole import before.
+            folder: the destination.
+            beside: earlier findings on the whole import.
         """
         self.folder, self.beside = folder, beside
         self._products = pa.schema([("row", pa.int64()), ("product", pa.string())])
@@ -71,7 +72,7 @@ class Staging:
 
     @contextmanager
     def writing(self) -> Iterator[None]:
-        """While batches are written."""
+        """Opens the files; batches are written within the `with` block."""
         schemas = {
             _FIRST + ACCEPTED: PRODUCTS_ACCEPTED.arrow,
             _FIRST + QUARANTINED: PRODUCTS_QUARANTINED.arrow,
@@ -94,7 +95,7 @@ class Staging:
             self._writers.clear()
 
     def write(self, accepted: pa.Table, quarantined: pa.Table, findings: pa.Table) -> None:
-        """Takes in a batch."""
+        """Writes a batch."""
         for name, table in (
             (ACCEPTED, accepted), (QUARANTINED, quarantined), (FINDINGS, findings),
         ):  # fmt: skip
@@ -102,13 +103,13 @@ class Staging:
                 self._writers[_FIRST + name].write_table(table)
 
     def write_products(self, records: pa.Table) -> None:
-        """Takes in row and product of each record of a batch, whatever else is wrong with it."""
+        """Writes row and product of each record of a batch, valid or not."""
         known = records.filter(pc.is_valid(records["product"]))
         known = known.set_column(1, "product", short_names(known["product"].combine_chunks()))
         self._writers[_PRODUCTS].write_table(known)
 
     def duplicates(self, connection: "duckdb.DuckDBPyConnection") -> int:
-        """Looks for records whose product stands in the import before; gives how many."""
+        """Finds records whose product appeared before; returns their number."""
         products = self._rows(_PRODUCTS)
         copy_query(
             connection,
@@ -122,13 +123,13 @@ class Staging:
         return self._count(_DUPLICATES)
 
     def twice(self) -> Iterator[pa.Table]:
-        """What `duplicates` found: `row`, `product`, `first_row`, by row, in parts."""
+        """The result of `duplicates`: `row`, `product`, `first_row`, by row, in parts."""
         with pq.ParquetFile(self.folder / _DUPLICATES) as file:
             for batch in file.iter_batches(_PART_ROWS):
                 yield pa.Table.from_batches([batch])
 
     def move(self, records: Iterable[tuple[pa.Table, pa.Table]]) -> None:
-        """Writes records that leave the accepted ones: rows of the quarantine, and findings."""
+        """Writes rejected duplicates: rows of the quarantine, and findings."""
         with (
             pq.ParquetWriter(self.folder / _MOVED, PRODUCTS_QUARANTINED.arrow) as quarantine,
             pq.ParquetWriter(self.folder / _MOVED_FINDINGS, IMPORT_FINDINGS.arrow) as findings,
@@ -138,7 +139,7 @@ class Staging:
                 findings.write_table(found)
 
     def known(self, connection: "duckdb.DuckDBPyConnection", products: set[str]) -> set[str]:
-        """Those of the products that a record of the import is."""
+        """Those of the products that occur in the import."""
         found = connection.execute(
             f"SELECT DISTINCT product FROM {self._rows(_PRODUCTS)} "
             "WHERE product IN (SELECT unnest(?))",
@@ -154,14 +155,14 @@ class Staging:
         *,
         moved: bool,
     ) -> None:
-        """Makes the three tables.
+        """Completes the three tables.
 
         Args:
-            connection: bounded in memory, with room to spill.
-            of_file: findings of the whole file; they stand first, and then those of duplicates.
-            repaired: SQL that gives the findings table's `proposal` and `certain` anew where the
-                damage of the whole file makes a repair certain; empty for none.
-            moved: whether duplicates leave the accepted records.
+            connection: DuckDB with a memory limit and space to spill.
+            of_file: findings on the whole file, which come first, followed by those of duplicates.
+            repaired: SQL that updates `proposal` and `certain` of the findings if the damage of the
+                whole file makes a repair certain; empty for none.
+            moved: whether duplicates were moved from the accepted records.
         """
         pq.write_table(of_file, self.folder / _OF_FILE)
         found = self._rows(_FIRST + FINDINGS)

@@ -15,7 +15,7 @@ def inbox(tmp_path: Path) -> Path:
     return tmp_path / "inbox"
 
 
-def test_the_inbox_and_the_folders_that_are_set_may_be_read(inbox: Path) -> None:
+def test_the_inbox_and_configured_folders_may_be_read(inbox: Path) -> None:
     further = f"/nowhere, {inbox.parent}/further"
     demand_allowed(str(inbox / "x.csv"), str(inbox), "")
     demand_allowed((inbox / "x.csv").as_uri(), str(inbox), "")
@@ -34,7 +34,7 @@ def test_the_inbox_and_the_folders_that_are_set_may_be_read(inbox: Path) -> None
         "s3://bucket/in/x.csv",
     ],
 )
-def test_nothing_else_may_be_read(inbox: Path, place: str) -> None:
+def test_other_folders_may_not_be_read(inbox: Path, place: str) -> None:
     (inbox / "link.csv").symlink_to(inbox.parent / "further" / "x.csv")
     with pytest.raises(NotAllowedError, match="OFF_PLATFORM_IMPORT_FOLDERS"):
         demand_allowed(place.format(inbox=inbox), str(inbox), "")

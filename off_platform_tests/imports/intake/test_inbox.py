@@ -32,7 +32,7 @@ def keys(found: Arrivals) -> list[str]:
     return [each.key for each in found.arrived]
 
 
-def test_a_file_is_taken_once_it_is_the_same_twice(folder: Path) -> None:
+def test_a_file_is_imported_once_unchanged_in_two_looks(folder: Path) -> None:
     path = folder / "a.csv"
     path.write_text("1")
     first, second, third = looks(Source(str(folder)), 3)
@@ -73,7 +73,7 @@ def test_a_corrected_file_is_another_import_and_the_same_again_is_not(folder: Pa
     assert keys(again) == keys(first) == [key_of(path)]
 
 
-def test_thousands_of_files_come_in_portions_and_none_is_left(
+def test_thousands_of_files_are_imported_in_portions_without_loss(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "MOST_FILES", 40)
@@ -87,7 +87,7 @@ def test_thousands_of_files_come_in_portions_and_none_is_left(
     assert sorted(path.name for path in folder.iterdir()) == names
 
 
-def test_what_is_gone_is_forgotten(folder: Path) -> None:
+def test_removed_files_are_forgotten(folder: Path) -> None:
     (folder / "a.csv").write_text("1")
     (*_, last) = looks(Source(str(folder)), 2)
     (folder / "a.csv").unlink()
@@ -96,7 +96,7 @@ def test_what_is_gone_is_forgotten(folder: Path) -> None:
     assert after != last
 
 
-def test_no_name_is_too_many(folder: Path) -> None:
+def test_a_cursor_holds_any_number_of_names(folder: Path) -> None:
     for number in range(20_001):
         (folder / f"{number:05d}.csv").touch()
     first, second = looks(Source(str(folder)), 2)
@@ -105,7 +105,7 @@ def test_no_name_is_too_many(folder: Path) -> None:
     assert len(second.cursor) < 9 * 20_001
 
 
-def test_a_large_inbox_is_taken_in_portions_each_file_once(
+def test_a_large_inbox_is_imported_in_portions_each_file_once(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "MOST_FILES", 10)
@@ -121,9 +121,7 @@ def test_a_large_inbox_is_taken_in_portions_each_file_once(
     assert (after.arrived, after.waiting) == ([], 0)
 
 
-def test_a_portion_has_a_file_however_long_the_look_took(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_portion_has_at_least_one_file(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MOST_SECONDS", 0.0)
     for name in ("a.csv", "b.csv"):
         (folder / name).write_text(name)
@@ -141,7 +139,7 @@ def test_a_folder_is_one_import_once_all_of_it_is_there(folder: Path) -> None:
     assert keys(third) == [key_of(folder / "several")]
 
 
-def test_a_file_that_cannot_be_read_becomes_an_import_all_the_same(
+def test_an_unreadable_file_becomes_an_import(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("a.csv", "b.csv"):
@@ -159,7 +157,7 @@ def test_a_file_that_cannot_be_read_becomes_an_import_all_the_same(
     assert second == key_of(folder / "b.csv")
 
 
-def test_an_inbox_that_is_not_there_is_an_error(folder: Path) -> None:
+def test_a_missing_inbox_is_an_error(folder: Path) -> None:
     with pytest.raises(OSError, match="none"):
         look(Source(str(folder / "none")), None)
 

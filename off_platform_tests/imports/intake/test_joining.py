@@ -40,7 +40,7 @@ def test_a_product_is_one_record_of_all_files(validate: Validate) -> None:
     assert found.verdict.source.format == "folder"
 
 
-def test_formats_and_ways_of_writing_a_barcode_may_differ(validate: Validate) -> None:
+def test_formats_and_spellings_of_a_barcode_may_differ(validate: Validate) -> None:
     found = judged(
         validate,
         {
@@ -53,7 +53,7 @@ def test_formats_and_ways_of_writing_a_barcode_may_differ(validate: Validate) ->
     assert (record["product"], record["fat_g"], record["brand"]) == (f"0{UPC}", 1, ["Ours"])
 
 
-def test_a_finding_names_the_file_and_row_that_it_stands_in(validate: Validate) -> None:
+def test_a_finding_has_its_file_and_row(validate: Validate) -> None:
     found = judged(
         validate,
         {
@@ -71,7 +71,7 @@ def test_a_finding_names_the_file_and_row_that_it_stands_in(validate: Validate) 
     assert found.verdict.quarantined == 1
 
 
-def test_the_name_is_needed_after_the_join_only(validate: Validate) -> None:
+def test_the_name_is_required_only_after_the_join(validate: Validate) -> None:
     files = {"a.csv": f"barcode,fat_g\n{NUTELLA},1\n{OREO},2\n",
              "b.csv": f"barcode,product_name\n{OREO},Oreo\n"}  # fmt: skip
     (finding,) = judged(validate, files).findings
@@ -82,7 +82,7 @@ def test_the_name_is_needed_after_the_join_only(validate: Validate) -> None:
     )
 
 
-def test_files_that_say_different_things_disagree(validate: Validate) -> None:
+def test_files_with_different_values_disagree(validate: Validate) -> None:
     found = judged(
         validate,
         {
@@ -110,7 +110,7 @@ SAME = {
 }
 
 
-def test_files_that_say_the_same_in_other_words_agree(validate: Validate) -> None:
+def test_files_with_equal_meanings_agree(validate: Validate) -> None:
     found = judged(
         validate,
         {
@@ -131,7 +131,7 @@ def test_files_that_say_the_same_in_other_words_agree(validate: Validate) -> Non
     [("fat_g", "1", "10"), ("countries", "FR", "DE"), ("fat_g", "a lot", "1"),
      ("lc", "en", "fr"), ("quantity", "400 g", "40 g"), ("shelf", "1.0", "1")],
 )  # fmt: skip
-def test_files_that_mean_different_things_disagree(
+def test_files_with_different_meanings_disagree(
     validate: Validate, column: str, one: str, other: str
 ) -> None:
     files: Files = {
@@ -152,7 +152,7 @@ def test_a_product_twice_in_one_file_stays_twice(validate: Validate) -> None:
     assert [record["fat_g"] for record in found.accepted] == [30.9, 20]
 
 
-def test_rows_that_are_no_records_are_named_in_their_file(validate: Validate) -> None:
+def test_rows_that_are_not_records_are_reported_in_their_file(validate: Validate) -> None:
     found = judged(
         validate, {"a.csv": PRODUCTS, "b.csv": f"barcode,fat_g\n{OREO},20\n{NUTELLA},1,2\n"}
     )
@@ -162,7 +162,7 @@ def test_rows_that_are_no_records_are_named_in_their_file(validate: Validate) ->
     assert found.verdict.accepted == 2
 
 
-def test_many_rows_that_are_no_records_keep_their_file_and_row(validate: Validate) -> None:
+def test_many_rows_that_are_not_records_keep_their_file_and_row(validate: Validate) -> None:
     lost = "".join(f"{NUTELLA},1,2\n" for _ in range(3_000))
     found = judged(
         validate,
@@ -185,7 +185,7 @@ def folder_of(root: Path, files: Files) -> tuple[Path, Path]:
     return root / "several", root / "scratch"
 
 
-def test_any_number_of_rows_that_are_no_records_is_found_a_batch_at_a_time(tmp_path: Path) -> None:
+def test_rows_that_are_not_records_are_reported_in_batches(tmp_path: Path) -> None:
     lost = "".join(f"{NUTELLA},1,2\n" for _ in range(2_000))
     folder, scratch = folder_of(tmp_path, {"a.csv": f"{PRODUCTS}{lost}", "b.csv": NUMBERS + lost})
     reader = open_whole(folder, scratch)
@@ -196,7 +196,7 @@ def test_any_number_of_rows_that_are_no_records_is_found_a_batch_at_a_time(tmp_p
     assert reader.take_found() == []
 
 
-def test_a_folder_lies_where_it_is_told_to_while_it_is_joined(
+def test_a_folder_is_joined_in_the_given_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder, scratch = folder_of(tmp_path, {"a.csv": PRODUCTS, "b.csv": NUMBERS})
@@ -213,7 +213,7 @@ def test_a_folder_lies_where_it_is_told_to_while_it_is_joined(
 
 
 @pytest.mark.parametrize("barcode", ["barcode", "bar_code_number"])
-def test_a_folder_lies_where_it_is_validated_into(
+def test_a_folder_is_joined_in_the_output_folder(
     validate: Validate, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, barcode: str
 ) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "none"))
@@ -225,7 +225,7 @@ def test_a_folder_lies_where_it_is_validated_into(
     assert not list((tmp_path / "import.tables").glob("*joining-*"))
 
 
-def test_a_folder_that_cannot_be_read_on_leaves_nothing_behind(tmp_path: Path) -> None:
+def test_an_unreadable_folder_leaves_nothing_behind(tmp_path: Path) -> None:
     folder, scratch = folder_of(tmp_path, {"a.csv": PRODUCTS, "b.csv": "shelf\n4\n"})
     reader = open_whole(folder, scratch)
     with pytest.raises(UnreadableError):
@@ -252,7 +252,7 @@ def test_one_file_that_cannot_be_read_refuses_the_import(
     assert (found.accepted, found.quarantined) == ([], [])
 
 
-def test_hidden_files_are_none_of_the_import(validate: Validate) -> None:
+def test_hidden_files_are_not_part_of_the_import(validate: Validate) -> None:
     assert judged(validate, {".DS_Store": "x", "a.csv": PRODUCTS}).findings == []
 
 
@@ -290,7 +290,7 @@ def test_wide_files_are_joined_in_little_memory(
 
 
 @pytest.mark.parametrize("name", ["README.txt", "notes.html", "spec.pdf"])
-def test_what_is_no_import_beside_is_named_and_not_read(validate: Validate, name: str) -> None:
+def test_other_files_of_a_folder_are_reported_and_not_read(validate: Validate, name: str) -> None:
     found = judged(validate, {"a.csv": PRODUCTS, name: "<html>"})
     (finding,) = found.findings
     assert (finding["rule"], finding["level"], finding["value"]) == (
@@ -311,7 +311,7 @@ def test_what_is_no_import_beside_is_named_and_not_read(validate: Validate, name
         ("brands.xls", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "not_an_import_format", "old Excel"),
     ],
 )
-def test_a_file_that_cannot_be_read_is_named_with_what_is_wrong(
+def test_an_unreadable_file_is_reported_with_the_reason(
     validate: Validate, name: str, content: bytes, rule: str, said: str
 ) -> None:
     found = judged(validate, {"a.csv": PRODUCTS, name: content})
@@ -324,7 +324,7 @@ def test_a_file_that_cannot_be_read_is_named_with_what_is_wrong(
     assert found.accepted == []
 
 
-def test_links_pipes_and_folders_below_are_named_and_not_opened(tmp_path: Path) -> None:
+def test_links_pipes_and_subfolders_are_reported_and_not_opened(tmp_path: Path) -> None:
     folder, into = tmp_path / "import", tmp_path / "into"
     outside = tmp_path / "outside.csv"
     outside.write_text("barcode,brand\n3017620422003,Stolen\n")

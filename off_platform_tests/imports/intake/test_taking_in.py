@@ -89,7 +89,7 @@ def test_a_folder_changes_its_key_with_any_of_its_files(tmp_path: Path) -> None:
     assert all(re.fullmatch(r"import@[0-9a-f]{8}", key) for key in keys)
 
 
-def test_links_lead_nowhere(tmp_path: Path) -> None:
+def test_links_are_not_followed(tmp_path: Path) -> None:
     folder = tmp_path / "import"
     folder.mkdir()
     (folder / "a.csv").write_bytes(b"1")
@@ -98,7 +98,7 @@ def test_links_lead_nowhere(tmp_path: Path) -> None:
     assert key_of(folder) == before
 
 
-def test_a_folder_whose_taking_in_was_killed_is_taken_in_whole_by_the_next(
+def test_a_killed_import_of_a_folder_is_completed_by_the_next(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lake, folder = lake_in(tmp_path, in_a_bucket=True), several(tmp_path)
@@ -113,14 +113,14 @@ def test_a_folder_whose_taking_in_was_killed_is_taken_in_whole_by_the_next(
         context.setattr(obstore, "put", killed)
         with pytest.raises(KeyboardInterrupt):
             take_in(lake, folder, key)
-    with pytest.raises(NotTakenInError, match="is not whole in the lake"), original(lake, key):
+    with pytest.raises(NotTakenInError, match="is incomplete in the lake"), original(lake, key):
         pass
     take_in(lake, folder, key)
     assert kept(lake, key) == SEVERAL
 
 
 @pytest.mark.parametrize("in_a_bucket", [False, True])
-def test_what_is_kept_whole_is_not_put_again(
+def test_complete_files_are_not_uploaded_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, in_a_bucket: bool
 ) -> None:
     lake, folder = lake_in(tmp_path, in_a_bucket=in_a_bucket), several(tmp_path)
@@ -132,7 +132,7 @@ def test_what_is_kept_whole_is_not_put_again(
 
 
 @pytest.mark.parametrize("in_a_bucket", [False, True])
-def test_what_is_changed_while_it_is_copied_is_not_taken_in(
+def test_a_file_changed_during_the_copy_is_not_stored(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, in_a_bucket: bool
 ) -> None:
     lake, folder = lake_in(tmp_path, in_a_bucket=in_a_bucket), several(tmp_path)

@@ -46,7 +46,7 @@ def finding(row: int | None, **texts: str | None) -> Found:
                  texts.get("proposal"), certain=row == 2)  # fmt: skip
 
 
-def test_a_finding_is_a_row(tmp_path: Path) -> None:
+def test_each_finding_is_one_row(tmp_path: Path) -> None:
     written, rows = sheet_of(
         tmp_path, finding(None), finding(2, column="fat", value=" x", proposal="x")
     )
@@ -85,7 +85,7 @@ def test_it_can_be_filtered_and_its_header_stays_in_sight(tmp_path: Path) -> Non
     assert all(cell.alignment.wrap_text for cell in sheet[2] if cell.value is not None)
 
 
-def test_no_finding_is_a_header(tmp_path: Path) -> None:
+def test_no_findings_give_only_a_header(tmp_path: Path) -> None:
     assert sheet_of(tmp_path) == (0, [tuple(COLUMNS)])
 
 
@@ -99,7 +99,7 @@ def test_no_finding_is_a_header(tmp_path: Path) -> None:
         ),
     ).filter(bool)
 )  # fmt: skip
-def test_any_text_stays_what_it_is(text: str) -> None:
+def test_any_text_is_unchanged(text: str) -> None:
     text = text.encode("utf-8", "ignore").decode()
     if not text:
         return
@@ -110,7 +110,7 @@ def test_any_text_stays_what_it_is(text: str) -> None:
 
 
 @pytest.mark.parametrize("character", ["a", "\U0001f36b", "&"])
-def test_a_text_is_cut_at_what_a_cell_can_hold(tmp_path: Path, character: str) -> None:
+def test_a_text_is_cut_to_the_size_of_a_cell(tmp_path: Path, character: str) -> None:
     _, rows = sheet_of(tmp_path, finding(2, proposal=character * 40_000))
 
     length = len(rows[1][PROPOSAL].encode("utf-16-le")) // 2

@@ -68,7 +68,7 @@ def test_a_record_with_faults_in_several_files_is_one_record(tmp_path: Path) -> 
     assert (found["numbers"].broken, found["numbers"].of) == (2, verdict.records) == (2, 6)
 
 
-def test_records_that_stand_twice_in_one_file_are_two(tmp_path: Path) -> None:
+def test_duplicate_records_of_one_file_are_two(tmp_path: Path) -> None:
     rows = f'{OREO},"1,5"\n' * 2
     path, into = folder_of(
         tmp_path,
@@ -177,7 +177,7 @@ def test_code_within_a_sentence_is_marked_and_nothing_else_is_markup() -> None:
     assert coded("Name `<b>` & `code`.") == "Name <code>&lt;b&gt;</code> &amp; <code>code</code>."
 
 
-def test_a_number_that_is_too_large_is_told_how_large_it_may_be(tmp_path: Path) -> None:
+def test_the_limit_of_a_too_large_number_is_reported(tmp_path: Path) -> None:
     path, into = folder_of(
         tmp_path, {"a.csv": f"barcode,product_name,energy_kcal\n{OREO},Oreo,9999\n"}
     )
@@ -190,7 +190,7 @@ def test_a_number_that_is_too_large_is_told_how_large_it_may_be(tmp_path: Path) 
     assert message == ("'9999': the value is above the reasonable range; here that is 900 kcal.")
 
 
-def test_what_the_file_breaks_is_not_counted_as_records(tmp_path: Path) -> None:
+def test_findings_on_the_file_are_not_counted_as_records(tmp_path: Path) -> None:
     path, into = folder_of(
         tmp_path, {"a.csv": f"barcode;product_name\n{OREO};Oreo\n{NUTELLA};Nutella\n"}
     )

@@ -206,7 +206,7 @@ def test_lines_are_the_same_for_every_size_of_batch_and_every_reader(tmp_path: P
 
 
 @pytest.mark.parametrize("indent", [None, 1])
-def test_json_says_the_place_in_the_list_and_the_line(tmp_path: Path, indent: int | None) -> None:
+def test_json_findings_have_position_and_line(tmp_path: Path, indent: int | None) -> None:
     # More than is read at once, so that a record is cut in two.
     records = [
         {"barcode": OREO, "product_name": "Oreo " * 2_500, "fat_g": f"lots of {number}"}
@@ -287,7 +287,7 @@ def test_people_and_programs_are_shown_addresses(tmp_path: Path) -> None:
     assert not any(",line=" in line for line in github)
 
 
-def test_programs_are_told_lines_of_texts(tmp_path: Path) -> None:
+def test_output_for_programs_has_lines(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text(f'barcode,product_name,fat_g\n{OREO},"O\no",1\n{COLA},C,lots\n')
     examined = examine(tmp_path / "a.csv", tmp_path / "out")
     assert (None, None, 4) in _examples(examined)

@@ -29,7 +29,7 @@ class Counting(Reader):
             raise UnreadableError(Found(None, None, "nul_bytes", None, "Broken."))
 
 
-def test_batches_come_in_order_with_what_was_found_before_them() -> None:
+def test_batches_are_in_order_with_the_findings_before_them() -> None:
     parts = [
         (None if batch is None else batch.rows.tolist(), [each.row for each in found])
         for batch, found in read_ahead(Counting(5), 1)
@@ -37,14 +37,14 @@ def test_batches_come_in_order_with_what_was_found_before_them() -> None:
     assert parts == [([number], [number]) for number in range(5)] + [(None, [5])]
 
 
-def test_an_error_comes_behind_the_batches_before_it() -> None:
+def test_an_error_is_raised_after_the_batches_before_it() -> None:
     seen = []
     with pytest.raises(UnreadableError, match="Broken"):
         seen += [batch.rows[0] for batch, _ in read_ahead(Counting(3, broken=True), 1) if batch]
     assert len(seen) <= 3
 
 
-def test_whoever_stops_early_leaves_no_thread_behind() -> None:
+def test_a_consumer_that_stops_early_leaves_no_thread() -> None:
     reader, before = Counting(1000), threading.active_count()
     parts = read_ahead(reader, 1)
     next(parts)

@@ -103,7 +103,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_what_is_no_import_is_refused_by_what_it_is(name: str, tmp_path: Path) -> None:
+def test_files_that_are_not_imports_are_refused_by_format(name: str, tmp_path: Path) -> None:
     content, rule, words = REFUSED[name]
     path = tmp_path / "x.csv"
     path.write_bytes(content)
@@ -120,7 +120,7 @@ WIDE = ("utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le", "utf-32-be")
 
 @pytest.mark.parametrize("codec", WIDE)
 @pytest.mark.parametrize("name", ["x.csv", "x.pdf"])
-def test_texts_of_two_or_four_bytes_a_character_are_named(
+def test_texts_with_two_or_four_bytes_per_character_are_refused(
     codec: str, name: str, tmp_path: Path
 ) -> None:
     text = "barcode;product_name\n3017620422003;Cr\u00e8me \u4e2d\n" * 500
@@ -133,7 +133,7 @@ def test_texts_of_two_or_four_bytes_a_character_are_named(
 
 
 @pytest.mark.parametrize("content", [bytes(500), b"barcode\n" + bytes(500), bytes([0, 1, 2]) * 99])
-def test_bytes_of_nothing_are_no_text_of_another_encoding(content: bytes, tmp_path: Path) -> None:
+def test_nul_bytes_are_not_text_in_another_encoding(content: bytes, tmp_path: Path) -> None:
     (tmp_path / "x.csv").write_bytes(content)
 
     with pytest.raises(UnreadableError, match="NUL byte") as refused:

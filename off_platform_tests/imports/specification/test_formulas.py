@@ -16,7 +16,7 @@ TEXTS = st.text(st.sampled_from("'=+-@\t\r\nab5. "), max_size=5)
 
 
 @given(TEXTS)
-def test_a_text_that_computes_is_itself_again(text: str) -> None:
+def test_a_text_that_computes_is_restored(text: str) -> None:
     made = f"'{text}" if computes(text) else text
     assert as_it_was(made) == (text if computes(text) else as_it_was(text))
     assert as_they_were(pa.array([made, None])).to_pylist() == [as_it_was(made), None]
@@ -28,12 +28,12 @@ DO_NOTHING = ["+33 Alpha", "=Beta", "-5g", "-10% Oreo", "+Protein", "@home", "-5
 
 
 @pytest.mark.parametrize("text", [*COMPUTE, *DO_NOTHING])
-def test_what_computes_is_known(text: str) -> None:
+def test_texts_that_compute_are_recognised(text: str) -> None:
     assert computes(text) is (text in COMPUTE)
 
 
 @given(TEXTS)
-def test_no_formula_is_left(text: str) -> None:
+def test_no_formula_remains(text: str) -> None:
     made = neutral(text)
     if made[:1] in {"=", "+", "-", "@", "\t", "\r", "\n"}:
         float(made)

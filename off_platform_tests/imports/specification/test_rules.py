@@ -16,7 +16,7 @@ EXAMPLES = [pytest.param(broken, id=broken.rule) for broken in BROKEN]
 
 
 @pytest.mark.parametrize("broken", EXAMPLES)
-def test_a_rule_finds_what_breaks_it_and_nothing_else(broken: Broken, validate: Validate) -> None:
+def test_a_rule_finds_exactly_what_breaks_it(broken: Broken, validate: Validate) -> None:
     judged = validate(broken.content, broken.name)
 
     assert sorted(judged.rules) == sorted([broken.rule, *broken.beside])
@@ -65,7 +65,7 @@ PROPOSALS = [
 
 
 @pytest.mark.parametrize("broken", PROPOSALS)
-def test_what_is_proposed_breaks_no_rule(broken: Broken, validate: Validate) -> None:
+def test_proposals_break_no_rule(broken: Broken, validate: Validate) -> None:
     judged = validate(_with_proposal(broken))
 
     assert judged.findings == []
@@ -88,7 +88,7 @@ def test_every_rule_has_a_file_that_breaks_it() -> None:
     assert {rule.id for rule in RULES} - shown == set(OF_FOLDERS)
 
 
-def test_only_damage_of_the_whole_file_brings_other_errors_along() -> None:
+def test_only_whole_file_damage_causes_other_errors() -> None:
     for broken in BROKEN:
         beside = {BY_ID[rule].level for rule in broken.beside}
         if BY_ID[broken.rule].check != "whole_file_damage":
@@ -125,9 +125,7 @@ WITHIN = [
 
 
 @pytest.mark.parametrize("cells", WITHIN, ids=" ".join)
-def test_what_lies_within_the_bounds_breaks_no_rule(
-    cells: dict[str, str], validate: Validate
-) -> None:
+def test_values_within_the_bounds_break_no_rule(cells: dict[str, str], validate: Validate) -> None:
     assert validate(table({**GOOD, **cells})).findings == []
 
 
@@ -150,13 +148,13 @@ def test_whole_file_damage_makes_repairs_certain(validate: Validate) -> None:
     assert proposals == [("012345678905", True), ("036000291452", True), ("041196010459", True)]
 
 
-def test_both_values_of_one_cell_are_told(validate: Validate) -> None:
+def test_both_values_of_one_cell_are_reported(validate: Validate) -> None:
     judged = validate("barcode,product_name,energy_kj\n3017620422003,Nutella,852KJ/ 203Kcal\n")
 
     assert "852 kJ is for energy_kj, 203 kcal for energy_kcal" in judged.findings[0]["message"]
 
 
-def test_salt_and_energy_are_computed_and_said_to_be(validate: Validate) -> None:
+def test_computed_salt_and_energy_are_reported(validate: Validate) -> None:
     text = "barcode,product_name,sodium,energy,fat,carbohydrates,proteins\n"
 
     judged = validate(f"{text}3017620422003,Nutella,0.043,539,30.9,57.5,6.3\n")

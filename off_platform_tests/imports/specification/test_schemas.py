@@ -68,12 +68,12 @@ def connection(folder: Path, verdict: Verdict) -> Iterator[duckdb.DuckDBPyConnec
         yield made
 
 
-def test_sound_records_break_nothing(connection: duckdb.DuckDBPyConnection) -> None:
+def test_sound_records_break_no_rule(connection: duckdb.DuckDBPyConnection) -> None:
     assert enforced(connection, "planted") == {}
 
 
 @pytest.mark.parametrize("rule", PLANTED)
-def test_a_record_that_was_accepted_by_mistake_fails_its_check(
+def test_a_wrongly_accepted_record_fails_its_check(
     connection: duckdb.DuckDBPyConnection, rule: str
 ) -> None:
     connection.execute(f"UPDATE planted SET {PLANTED[rule]} WHERE row = 2")
@@ -100,7 +100,7 @@ def test_a_table_has_no_place_for_a_text_that_is_not_a_value(
         connection.execute(f"UPDATE planted SET {column} = '20,5 g'")
 
 
-def test_the_asset_check_fails_and_says_that_it_is_ours(
+def test_the_asset_check_fails_and_asks_for_a_bug_report(
     connection: duckdb.DuckDBPyConnection, folder: Path, verdict: Verdict
 ) -> None:
     connection.execute("UPDATE planted SET fat_g = -1 WHERE row = 2")

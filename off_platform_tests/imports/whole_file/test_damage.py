@@ -112,7 +112,7 @@ def test_ten_thousand_sound_columns_raise_no_alarm() -> None:
         ("fraction", lambda code: f"{int(code)}.0"),
     ],
 )
-def test_no_code_of_a_damaged_column_is_taken_as_it_stands(
+def test_no_code_of_a_damaged_column_is_accepted_unchanged(
     damage: str, spoil: Callable[[str], str], validate: Validate
 ) -> None:
     """A code with a zero behind may hold by chance: of EAN-8 and UPC-A one in five does."""
@@ -142,7 +142,7 @@ def test_a_missing_check_digit_is_proposed_and_not_certain(validate: Validate) -
     assert not any(each["certain"] for each in found)
 
 
-def test_no_code_that_a_spreadsheet_wrote_out_is_taken(validate: Validate) -> None:
+def test_no_code_written_out_by_a_spreadsheet_is_accepted(validate: Validate) -> None:
     """`3092460000000` was `3.09246E+12`; one in ten of them has a check digit that holds."""
     column = codes("EAN-13", 80, np.random.default_rng(3))
     spoilt = [f"{int(code) // 10**7}0000000" for code in column if code[0] != "0"]
@@ -181,10 +181,10 @@ def _scientific(codes: list[str], lost: int) -> str:
 
 @pytest.mark.parametrize(("lost", "said"), [
     (20, "; their digits are lost and cannot be recovered. Export again"),
-    (0, "; all digits are still there and proposed; compare them with the packages. Export"),
+    (0, "; all digits are present and proposed; compare them with the packages. Export"),
     (5, "; 15 of these still have all their digits, which are proposed; those of the others are"),
 ])  # fmt: skip
-def test_advice_on_numbers_says_what_is_proposed(lost: int, said: str, validate: Validate) -> None:
+def test_advice_on_numbers_matches_the_proposals(lost: int, said: str, validate: Validate) -> None:
     found = [with_check_digit(f"30176204{number:04}") for number in range(20)]
 
     judged = validate(_scientific(found, lost))
@@ -195,6 +195,6 @@ def test_advice_on_numbers_says_what_is_proposed(lost: int, said: str, validate:
     assert judged.accepted == []
 
 
-def test_no_advice_says_that_digits_are_lost_where_they_may_be_proposed() -> None:
+def test_advice_does_not_call_proposed_digits_lost() -> None:
     may_propose = ("damage_scientific", "barcode_scientific", "barcode_damaged")
     assert not [rule for rule in may_propose if "lost" in BY_ID[rule].fix]

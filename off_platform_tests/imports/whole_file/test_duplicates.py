@@ -46,7 +46,7 @@ def table(rows: list[int]) -> pa.Table:
 
 
 @pytest.mark.parametrize("size", [1, 3, 7, 100])
-def test_parts_and_batches_need_not_fit(size: int) -> None:
+def test_parts_and_batches_may_differ(size: int) -> None:
     reader = Asked(["P"] * 40)
     columns = Columns()
     columns.meet(reader.source.header)

@@ -33,7 +33,7 @@ def sound(tmp_path: Path) -> bytes:
     return path.read_bytes()
 
 
-def test_pictures_of_products_are_nothing_to_speak_of(validate: Validate) -> None:
+def test_pictures_of_products_have_no_finding(validate: Validate) -> None:
     # However the barcode is written.
     names = (f"{UPC}_front.jpg", f"0{UPC}_ingredients_fr.PNG", f"{UPC}_nutrition_de.jpeg")
     found = judged(validate, dict.fromkeys(names))

@@ -1,8 +1,8 @@
-"""The corrected copy of an import: every certain proposal applied and marked, nothing else changed.
+"""The corrected copy of an import: certain proposals applied and marked, nothing else changed.
 
-It has the form that the file came in; what is not corrected stays byte for byte. What was corrected
-is noted in a column of its own, `corrections_made`. How each format is copied is in
-`delimited.py`, `json.py` and `xlsx.py`.
+It has the format of the file; everything else is identical, byte for byte. Corrections are listed
+in an additional column, `corrections_made`. The formats are in `delimited.py`, `json.py` and
+`xlsx.py`.
 """
 
 from pathlib import Path
@@ -17,15 +17,15 @@ from off_platform.imports.whole_file.verdict import Verdict
 __all__ = ["Copy", "NoCopyError", "ending_of", "write_corrected"]
 
 ENDINGS = {"csv": ".csv", "tsv": ".tsv", "json": ".json", "json_lines": ".jsonl", "xlsx": ".xlsx"}
-# Rows that cannot be read as records would be lost; with other delimiters, unseen.
+# Rows that cannot be read as records would be lost; with another delimiter, silently.
 _LOST_BY = ("quote_misplaced", "rows_in_quotes", "json_duplicate_key")
 
 
 def ending_of(verdict: Verdict) -> str:
-    """The ending of the corrected copy's name.
+    """The extension of the corrected copy.
 
     Raises:
-        NoCopyError: there can be none.
+        NoCopyError: a copy is not possible.
     """
     return ENDINGS[_source(verdict).format]
 
@@ -44,16 +44,16 @@ def write_corrected(path: Path, folder: Path, verdict: Verdict, to: Path) -> Cop
     """Writes the copy.
 
     Args:
-        path: the file as it came.
-        folder: where it was validated into.
-        verdict: of it.
+        path: the original file.
+        folder: the output folder of its validation.
+        verdict: its verdict.
         to: the file to write.
 
     Returns:
-        How many cells were corrected, and what else is to be known of the copy.
+        Number of corrected cells, and notes on the copy.
 
     Raises:
-        NoCopyError: there can be none.
+        NoCopyError: a copy is not possible.
     """
     source, certain = _source(verdict), Certain(folder)
     match source.format:

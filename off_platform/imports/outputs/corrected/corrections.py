@@ -1,4 +1,4 @@
-"""The certain proposals of an import, row by row, and what a corrected copy says of itself."""
+"""The certain proposals of an import by row, and notes on a corrected copy."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -16,37 +16,38 @@ Corrections = dict[str, str]
 
 
 class NoCopyError(ValueError):
-    """There can be no corrected copy; the message says why."""
+    """A corrected copy is not possible; the message says why."""
 
 
 @dataclass(slots=True)
 class Places:
-    """Cells of a kind: how many there are, and the first of them by name."""
+    """Cells of a kind: their number, and the names of the first."""
 
     count: int = 0
     first: list[str] = field(default_factory=list)
 
     def add(self, place: str) -> None:
-        """Takes in a cell."""
+        """Adds a cell."""
         self.count += 1
         if self.count <= MOST_NAMED:
             self.first.append(place)
 
     def __str__(self) -> str:
-        """How many there are and where, such as `2 cells (Products!C2, Products!C3)`."""
+        """Their number and names, such as `2 cells (Products!C2, Products!C3)`."""
         more = ", ..." if self.count > len(self.first) else ""
         return f"{counted(self.count, 'cell')} ({', '.join(self.first)}{more})"
 
 
 @dataclass(slots=True)
 class Copy:
-    """What a corrected copy says of itself.
+    """The facts about a corrected copy.
 
     Attributes:
         corrected: cells that were corrected.
         formulas: of XLSX, cells with a certain proposal that keep their formula.
-        neutralised: of CSV, texts that a spreadsheet would compute; they have a quote in front.
-        rewritten: what else is different in the whole file; empty for nothing.
+        neutralised: of CSV, texts that a spreadsheet would compute, which were prefixed with a
+            quote.
+        rewritten: another change of the whole file; empty for none.
     """
 
     corrected: int = 0
@@ -55,29 +56,29 @@ class Copy:
     rewritten: str = ""
 
     def notes(self) -> list[str]:
-        """What a person should know of the copy, a sentence each."""
+        """Notes on the copy for users, one sentence each."""
         said = [self.rewritten] if self.rewritten else []
         if self.formulas.count:
-            said.append(f"Not corrected, as they hold formulas: {self.formulas}. Correct these.")
+            said.append(f"Not corrected, as they contain formulas: {self.formulas}. Correct these.")
         if self.neutralised.count:
             said.append(
-                "With a quote in front, as a spreadsheet would compute them: "
-                f"{self.neutralised}. It is taken away when the copy is imported."
+                "Prefixed with a quote, as a spreadsheet would compute them: "
+                f"{self.neutralised}. It is removed when the copy is imported."
             )
         return said
 
 
 class Certain:
-    """The certain proposals of an import, row by row as its file is read once more."""
+    """The certain proposals of an import, by row, while its file is read again."""
 
     def __init__(self, folder: Path) -> None:
-        """For a folder that the import was validated into."""
+        """Takes the output folder of the validation."""
         self._rows = groupby(_proposals(folder), itemgetter(0))
         self._next = next(self._rows, None)
         self.any = self._next is not None
 
     def of(self, row: int) -> Corrections:
-        """What is to be corrected in a row: column -> text; rows must be asked for in order."""
+        """The corrections of a row: column -> text; rows must be requested in order."""
         while self._next is not None and self._next[0] < row:
             self._next = next(self._rows, None)
         if self._next is None or self._next[0] != row:
@@ -88,7 +89,7 @@ class Certain:
 
 
 def noted(before: object, corrections: Corrections) -> str:
-    """What was corrected in a row, for its column; what stood there from before stays."""
+    """The text of a row's column for corrections; an earlier text is kept."""
     return "; ".join(
         [
             *([str(before)] if before else []),
@@ -98,7 +99,7 @@ def noted(before: object, corrections: Corrections) -> str:
 
 
 def trimmed_names(folder: Path) -> dict[str, str]:
-    """Names of columns that have white space around them: as they are, and as they should be."""
+    """Column names with surrounding white space, each with the trimmed name."""
     with connected(folder) as connection:
         found = connection.execute(
             f"SELECT value, proposal FROM {findings_in(folder)} WHERE rule = 'header_trimmed'"

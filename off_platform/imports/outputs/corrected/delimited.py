@@ -1,7 +1,7 @@
-"""The corrected copy of a CSV or TSV: the bytes of the file, but for cells that are corrected.
+"""The corrected copy of a CSV or TSV: the bytes of the file, except corrected cells.
 
-Delimiter, quotes, line ends and byte order mark stay. A file with the wrong delimiter gets the
-right one, and cells that hold it get quotes.
+Delimiter, quotes, line ends and byte order mark are kept. A file with the wrong delimiter gets the
+right one, and cells that contain it are quoted.
 """
 
 import re
@@ -20,7 +20,7 @@ from off_platform.imports.specification.fields import CORRECTIONS
 from off_platform.imports.specification.formulas import as_it_was, computes
 
 _LINE_END = re.compile(r"[\r\n]*\Z")
-# Few rows have one; only these are looked at cell by cell.
+# Few rows have one; only these are examined cell by cell.
 _MAYBE_FORMULA = re.compile(rb"[=+@-]")
 
 
@@ -34,7 +34,7 @@ def copy_delimited(path: Path, source: SourceFile, certain: Certain, to: Path) -
 
 
 def _raw_rows(path: Path, source: SourceFile) -> Iterator[tuple[Row, bytes]]:
-    """Every row with its bytes, its line end too."""
+    """Every row with its bytes, including its line end."""
     place = Position()
     with path.open("rb") as file, path.open("rb") as raw:
         before = 0
@@ -44,7 +44,7 @@ def _raw_rows(path: Path, source: SourceFile) -> Iterator[tuple[Row, bytes]]:
 
 
 class _Rewriter:
-    """Rewrites rows one after another."""
+    """Rewrites one row after another."""
 
     def __init__(self, path: Path, source: SourceFile, certain: Certain) -> None:
         self.copy = Copy()
@@ -53,7 +53,7 @@ class _Rewriter:
         self._new = DELIMITER_OF[source.format]
         self._header_row = open_delimited(path, source).header_row
         self._is_ours = CORRECTIONS in self._names
-        # With it the reader knows that quotes were put in front of what computes.
+        # It tells the reader that quotes were added to texts that compute.
         self._adds = not self._is_ours and (
             certain.any or any(self._computing(row, raw) for row, raw in _raw_rows(path, source))
         )
@@ -67,7 +67,7 @@ class _Rewriter:
     def row(self, row: Row, raw: bytes) -> bytes:
         """A row's bytes in the copy."""
         if row.number < self._header_row:
-            # Its content names the delimiter, or nothing.
+            # Its content is the delimiter, or nothing.
             return b"" if self._new != self._old and not row.is_empty else raw
         is_header = row.number == self._header_row
         corrections = {} if is_header or row.broken else self._certain.of(row.number)
@@ -103,7 +103,7 @@ class _Rewriter:
         return f"{mark}{made}{text[end:]}".encode()
 
     def _neutralise(self, row: Row, cells: list[str], at: int, changes: "_Changes") -> None:
-        """Puts a quote in front of what computes; what is proposed for the cell has been put in."""
+        """Prefixes cells that compute with a quote, after corrections."""
         name = self._names[at] if at < len(self._names) else f"(column {at + 1})"
         text = changes.corrections.get(name, row.cells[at])
         if not computes(text):
@@ -114,17 +114,17 @@ class _Rewriter:
             changes.corrections[name] = f"'{text}"
 
     def _computing(self, row: Row, raw: bytes) -> list[int]:
-        """Places of the cells that compute, before or after they are corrected."""
+        """Positions of the cells that compute, before or after correction."""
         if not _MAYBE_FORMULA.search(raw):
             return []
         was = as_it_was if self._is_ours else str
-        # In a copy of ours, they have their quote.
+        # In one of our copies, they already have the quote.
         return [at for at, cell in enumerate(row.cells) if computes(cell) and was(cell) == cell]
 
 
 @dataclass(slots=True)
 class _Changes:
-    """What changes in a row."""
+    """The changes of a row."""
 
     corrections: Corrections
     computing: list[int]
@@ -133,14 +133,14 @@ class _Changes:
 
 
 def raw_cells(text: str, delimiter: str) -> list[str]:
-    """The cells of a row as they are written, quotes too.
+    """The cells of a row as written, including quotes.
 
     Args:
-        text: of the row, without its line end.
-        delimiter: between cells.
+        text: the row's text, without its line end.
+        delimiter: the separator of cells.
     """
     pattern, cells, at = _cell(delimiter), list[str](), 0
-    # Nothing at all is a cell, too.
+    # An empty text is also a cell.
     while at <= len(text) and (found := pattern.match(text, at)):
         cells.append(found[0])
         at = found.end() + len(delimiter)
@@ -149,17 +149,17 @@ def raw_cells(text: str, delimiter: str) -> list[str]:
 
 @cache
 def _cell(delimiter: str) -> "re.Pattern[str]":
-    """A cell: quoted, or up to the next delimiter."""
+    """Reads a cell: quoted, or up to the next delimiter."""
     between = re.escape(delimiter)
     return re.compile(rf'"(?:[^"]|"")*+"(?={between}|\Z)|[^{between}]*+')
 
 
 def _quoted(raw: str, text: str, delimiter: str) -> str:
-    """A text written as the cell was that it replaces."""
+    """A text, quoted as the cell it replaces."""
     needs = raw.startswith('"') or any(each in text for each in (delimiter, '"', "\r", "\n"))
     return f'"{text.replace(chr(34), chr(34) * 2)}"' if needs else text
 
 
 def _fitting(raw: str, delimiter: str) -> str:
-    """A cell with quotes where it holds the delimiter and had none."""
+    """The cell, quoted if it contains the delimiter and was not quoted."""
     return raw if raw.startswith('"') or delimiter not in raw else _quoted("", raw, delimiter)

@@ -1,6 +1,6 @@
-"""The corrected copy of a JSON file: its text, but for values that are corrected.
+"""The corrected copy of a JSON file: its text, except corrected values.
 
-The order of names, indentation and the way that numbers are written stay.
+Order of names, indentation and the notation of numbers are kept.
 """
 
 import json
@@ -21,14 +21,14 @@ _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?", re
 
 
 class Member(NamedTuple):
-    """A name and value of an object in a text.
+    """A name and value of an object, located in its text.
 
     Attributes:
-        column: as findings name it: trimmed, with `nutrition.` in front of nested ones.
-        key: where the name begins, at its quote.
-        start: where the value begins.
-        end: where it ends.
-        value: what it is.
+        column: as in findings: trimmed, with the prefix `nutrition.` if nested.
+        key: start of the name, at its quote.
+        start: start of the value.
+        end: end of the value.
+        value: the parsed value.
         is_nested: whether it is within `nutrition`.
     """
 
@@ -54,7 +54,7 @@ def copy_json(path: Path, source: SourceFile, certain: Certain, to: Path) -> Cop
 
 
 def _corrected(text: str, corrections: Corrections) -> str:
-    """The text of a record with its values corrected, and a note of that at its end."""
+    """The text of a record with corrected values, and a note of these at its end."""
     members = list(_members(text, _SPACE.match(text).end(), ""))  # type: ignore[union-attr]
     edits = [
         (each.start, each.end, _written(each, corrections[each.column]))
@@ -68,7 +68,7 @@ def _corrected(text: str, corrections: Corrections) -> str:
 
 
 def _members(text: str, at: int, path: str) -> Iterator[Member]:
-    """The members of the object that begins at a place; those of `nutrition` one level deeper."""
+    """The members of the object at a position, and those of its `nutrition`."""
     at = _behind(text, at + 1)
     while text[at] == '"':
         name, end = scanstring(text, at + 1)
@@ -89,13 +89,13 @@ def _behind(text: str, at: int) -> int:
 
 
 def _written(member: Member, text: str) -> str:
-    """Numbers stay numbers, but for barcodes."""
+    """A value as JSON; numbers stay numbers, except barcodes."""
     is_number = isinstance(member.value, Number) and member.column not in BARCODES
     return text if is_number and _NUMBER.fullmatch(text) else json.dumps(text, ensure_ascii=False)
 
 
 def _note(text: str, members: list[Member], corrections: Corrections) -> tuple[int, int, str]:
-    """Where the note of a record goes, and what it says: laid out as the member before it."""
+    """Position and text of a record's note, laid out like the previous member."""
     there = next((each for each in members if each.column == CORRECTIONS), None)
     if there:
         said = noted(there.value, corrections)
@@ -105,5 +105,5 @@ def _note(text: str, members: list[Member], corrections: Corrections) -> tuple[i
     between = text[before.end : last.key] if before else ", "
     colon = text[scanstring(text, last.key + 1)[1] : last.start]
     said = json.dumps(noted(None, corrections), ensure_ascii=False)
-    # Space in front of the comma would be doubled.
+    # Space before the comma would be doubled.
     return last.end, last.end, f'{between.lstrip()}"{CORRECTIONS}"{colon}{said}'

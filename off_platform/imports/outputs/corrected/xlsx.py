@@ -1,8 +1,8 @@
-"""The corrected copy of a workbook: all parts as they are, but for the sheet with corrected cells.
+"""The corrected copy of a workbook: all parts unchanged, except the sheet with corrected cells.
 
-In that sheet only the corrected cells are written anew, as inline texts or as numbers in the style
-that they have; a cell with a formula keeps it. So formulas, other sheets, panes, widths and formats
-stay, and no other part must know of the change.
+In that sheet only corrected cells are rewritten, as inline strings or as numbers in their style; a
+cell with a formula keeps it. So formulas, other sheets, panes, widths and formats are kept, and no
+other part needs a change.
 """
 
 import re
@@ -43,11 +43,11 @@ def copy_xlsx(
     """Writes the copy; see `corrected.write_corrected`.
 
     Args:
-        path: the file as it came.
-        source: what it is.
-        certain: what is to be corrected.
+        path: the original file.
+        source: its facts.
+        certain: the corrections.
         to: the file to write.
-        is_ragged: whether rows have cells beyond the header.
+        is_ragged: whether rows have more cells than the header.
     """
     reader, package, copy = open_xlsx(path, source), Package(path), Copy()
     sheet = next(s for s in package.sheets if s.name == source.sheet and not s.is_hidden)
@@ -73,7 +73,7 @@ def _like(part: zipfile.ZipInfo) -> zipfile.ZipInfo:
 
 @dataclass
 class _Plan:
-    """What is to be written into which cells of a sheet."""
+    """The texts to write into cells of a sheet."""
 
     package: Package
     sheet: Sheet
@@ -94,7 +94,7 @@ class _Plan:
         self._before = _Following(rows)
 
     def of(self, row: int) -> dict[int, tuple[str, str]]:
-        """By place of the column: its name, and the text to write."""
+        """By column position: its name, and the text to write."""
         if row == self.header_row:
             found = {self.places[CORRECTIONS]: (CORRECTIONS, CORRECTIONS)} if self.is_new else {}
             return found | self._trimmed_names()
@@ -102,7 +102,7 @@ class _Plan:
         return {self.places[name]: (name, text) for name, text in corrections.items()}
 
     def note(self, row: int, corrections: Corrections) -> str:
-        """What the row's cell in `corrections_made` says."""
+        """The text of the row's cell in `corrections_made`."""
         return noted(self._before.text(row, self.places[CORRECTIONS]), corrections)
 
     def _trimmed_names(self) -> dict[int, tuple[str, str]]:
@@ -121,7 +121,7 @@ class _Plan:
 
 
 class _Following:
-    """Rows that are asked for in their order."""
+    """Rows that are requested in order."""
 
     def __init__(self, rows: Iterator[Row]) -> None:
         self._rows = rows
@@ -145,7 +145,7 @@ class _Editor:
         self._parser.StartElementHandler = self._start
         self._parser.EndElementHandler = self._end
         self._parser.XmlDeclHandler = self._declared
-        # The bytes that are not written yet, and which of the file's is their first.
+        # The bytes not written yet, and the position of the first in the file.
         self._data, self._base = bytearray(), 0
         self._edits: list[tuple[int, int, bytes]] = []
         self._depth_of_rows = False
@@ -156,7 +156,7 @@ class _Editor:
         self._has_formula = False
 
     def edit(self, file: IO[bytes], to: IO[bytes]) -> None:
-        """Copies all of it."""
+        """Copies the whole sheet."""
         while chunk := file.read(_CHUNK):
             self._data += chunk
             self._parser.Parse(chunk)
@@ -178,7 +178,7 @@ class _Editor:
 
     def _declared(self, _version: str, encoding: str | None, _standalone: int) -> None:
         if (encoding or "utf-8").lower() not in {"utf-8", "us-ascii"}:
-            raise NoCopyError("There is no corrected copy, as a sheet of it is not UTF-8.")
+            raise NoCopyError("There is no corrected copy, as a sheet is not UTF-8.")
 
     def _start(self, tag: str, attributes: dict[str, str]) -> None:
         match tag.rpartition(":")[2]:
@@ -224,7 +224,7 @@ class _Editor:
             self._copy.corrected += 1
 
     def _put_before(self, at: int, tag: str) -> None:
-        """Cells that are not there yet and belong before one that is."""
+        """Inserts missing cells that belong before an existing one."""
         start = self._parser.CurrentByteIndex
         for place in sorted(each for each in self._wanted if each < at):
             column, text = self._wanted.pop(place)
@@ -241,12 +241,12 @@ class _Editor:
             self._edits.append((start, start, self._xml(f"{prefix}c", at, CORRECTIONS, said, {})))
 
     def _end_of_tag(self) -> int:
-        """Behind the tag that the parser is at; no attribute of a cell holds a `>`."""
+        """The position after the parser's current tag; no attribute of a cell contains a `>`."""
         index = self._parser.CurrentByteIndex
         return self._base + self._data.index(b">", index - self._base) + 1
 
     def _widen(self) -> None:
-        """The sheet says how far it goes; programs believe it."""
+        """Updates the declared size of the sheet, which programs rely on."""
         start, end = self._parser.CurrentByteIndex, self._end_of_tag()
         tag = bytes(self._data[start - self._base : end - self._base])
         found = _REF.search(tag)
@@ -271,7 +271,7 @@ class _Editor:
         return f'{opening} t="inlineStr"><{prefix}is>{inner}</{prefix}is></{tag}>'.encode()
 
     def _is_number(self, column: str, text: str, style: str) -> bool:
-        """Whether a number is written, which the cell's style shows as it is."""
+        """Whether to write a number, which the cell's style shows unchanged."""
         place: Any = field_of(column)
         if place is None or place.field.type != "number" or not _NUMBER.fullmatch(text):
             return False

@@ -1,1 +1,1 @@
-"""What the import report looks like; what it says is gathered in `report.py`."""
+"""The template of the import report; `report.py` gathers its content."""

@@ -1,7 +1,7 @@
-"""The plain parts of a CSV, in blocks: sound ones go to Arrow's reader, which is ten times faster.
+"""Reads plain blocks of a CSV with Arrow's reader, which is ten times faster.
 
-Whether a block is sound is decided here, from the places of its quotes, delimiters and line ends;
-whatever else there is, and every error, is left to the strict reader of `delimited.py`.
+A block is sound or not by the positions of its quotes, delimiters and line ends; all others, and
+every error, are left to the strict reader in `rows.py`.
 """
 
 from collections.abc import Iterator
@@ -18,25 +18,25 @@ Places = npt.NDArray[np.int64]
 
 LEAST_BYTES = 64 << 10
 MOST_BYTES = 16 << 20
-# A longer row is looked at line by line, and refused before it is held.
+# A longer row is read line by line, and refused before it fills memory.
 LONGEST_ROW = 4 << 20
-# Of a row, in bytes: no cell of it is too long for the strict reader.
+# Bytes of a row in which no cell can be too long for the strict reader.
 SURELY_BOUNDED = 1 << 20
-# What Python takes for white space, which is more than Arrow does.
+# Python's white space, which is more than Arrow's.
 _SPACES = "".join(each for each in map(chr, range(0x3001)) if each.isspace())
 _QUOTE, _LINE_FEED, _RETURN = b'"'[0], b"\n"[0], b"\r"[0]
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Whole rows of a file.
+    """Complete rows of a file.
 
     Attributes:
         data: their bytes; empty when `ends` is None.
-        offset: of the first, in the file.
-        ends: places of the last byte of each row; None when they cannot be told here, and the block
-            is all that is left of the file.
-        line_feeds: how many there are, those within quotes too.
+        offset: position of the first in the file.
+        ends: positions of the last byte of each row; None if unknown, and then the block is the
+            rest of the file.
+        line_feeds: their number, including those in quotes.
     """
 
     data: bytes
@@ -46,31 +46,31 @@ class Block:
 
     @property
     def rows(self) -> int:
-        """How many rows there are, where that is known."""
+        """The number of rows, if known."""
         return 0 if self.ends is None else len(self.ends)
 
 
 @dataclass(slots=True)
 class Position:
-    """How far a file was read: its rows, lines and bytes."""
+    """The position in a file: rows, lines and bytes read."""
 
     row: int = 0
     line: int = 0
     offset: int = 0
 
     def pass_over(self, block: Block) -> None:
-        """Goes behind a block."""
+        """Advances past a block."""
         self.row += block.rows
         self.line += block.line_feeds
         self.offset += len(block.data)
 
 
 def blocks(file: BinaryIO, rows: int) -> Iterator[Block]:
-    """The blocks of a file, each of about so many rows.
+    """The blocks of a file, each of about a given number of rows.
 
     Args:
         file: opened at its beginning.
-        rows: of a block; their length is taken from the block before.
+        rows: per block, estimated from the previous block.
     """
     size, offset, rest = LEAST_BYTES, 0, b""
     while data := rest + file.read(max(size - len(rest), LEAST_BYTES)):
@@ -89,14 +89,14 @@ def blocks(file: BinaryIO, rows: int) -> Iterator[Block]:
 
 
 def _row_ends(data: bytes, *, is_last: bool) -> Places | None:
-    """Where rows end; None when a quote stands where the strict reader would have to judge it."""
+    """The ends of rows; None if a quote is in a position that only the strict reader can judge."""
     values = np.frombuffer(data, np.uint8)
     ends = np.flatnonzero(values == _LINE_FEED)
     quotes = np.flatnonzero(values == _QUOTE)
     if len(quotes):
         if is_last and len(quotes) % 2:
             return None
-        # A line feed behind an odd number of quotes is part of a cell.
+        # A line feed after an odd number of quotes is part of a cell.
         ends = ends[np.searchsorted(quotes, ends) % 2 == 0]
     if is_last and (not len(ends) or ends[-1] != len(data) - 1):
         ends = np.append(ends, len(data) - 1)
@@ -104,15 +104,15 @@ def _row_ends(data: bytes, *, is_last: bool) -> Places | None:
 
 
 def columns_of(block: Block, delimiter: str, width: int) -> list[pa.StringArray] | None:
-    """The cells of a sound block by column; null where a cell is empty.
+    """The cells of a sound block by column; null for empty cells.
 
     Args:
-        block: whole rows.
-        delimiter: between cells.
-        width: how many columns there are.
+        block: complete rows.
+        delimiter: the separator of cells.
+        width: number of columns.
 
     Returns:
-        None when the block is not sound: the strict reader must say what is wrong with it.
+        None if the block is not sound: the strict reader must report the problem.
     """
     if block.ends is None or not _is_sound(block, block.ends, delimiter, width):
         return None
@@ -132,7 +132,7 @@ def columns_of(block: Block, delimiter: str, width: int) -> list[pa.StringArray]
             ),
         )
     except pa.ArrowInvalid:
-        # Such as text that is no UTF-8; where, the strict reader knows.
+        # Such as text that is not UTF-8; the strict reader finds the position.
         return None
     if len(table) != block.rows:
         return None
@@ -140,14 +140,14 @@ def columns_of(block: Block, delimiter: str, width: int) -> list[pa.StringArray]
 
 
 def first_lines(data: bytes, ends: Places, place: Position) -> Places:
-    """The line that each row of a block begins on, for a file that was read up to a place."""
+    """The line on which each row of a block begins, given the position of the block."""
     starts = np.append(0, ends[:-1] + 1)
     feeds = np.flatnonzero(np.frombuffer(data, np.uint8) == _LINE_FEED)
     return place.line + 1 + np.searchsorted(feeds, starts)
 
 
 def without_text(cells: list[pa.StringArray]) -> npt.NDArray[np.bool_]:
-    """Which rows have white space at most in all of their cells."""
+    """Which rows have only empty or white-space cells."""
     empty = np.ones(len(cells[0]), dtype=bool)
     for column in cells:
         blank = pc.equal(pc.binary_length(pc.utf8_trim(column, _SPACES)), 0)
@@ -158,7 +158,7 @@ def without_text(cells: list[pa.StringArray]) -> npt.NDArray[np.bool_]:
 
 
 def _is_sound(block: Block, ends: Places, delimiter: str, width: int) -> bool:
-    """Whether every row has all its cells, and quotes stand around whole cells only."""
+    """Whether every row has all its cells, and quotes enclose complete cells only."""
     values = np.frombuffer(block.data, np.uint8)
     quotes = np.flatnonzero(values == _QUOTE)
     if b"\0" in block.data or not _quotes_are_sound(values, quotes, delimiter):
@@ -174,13 +174,13 @@ def _is_sound(block: Block, ends: Places, delimiter: str, width: int) -> bool:
         followed = values[np.minimum(returns + 1, len(values) - 1)] == _LINE_FEED
         if not followed.all():
             return False
-        # A row of `\r\n` alone is empty.
+        # A row of only `\r\n` is empty.
         lengths = lengths - (values[np.maximum(ends - 1, 0)] == _RETURN)
     return bool((cells == width).all() and (lengths > 0).all() and (lengths < SURELY_BOUNDED).all())
 
 
 def _quotes_are_sound(values: npt.NDArray[np.uint8], quotes: Places, delimiter: str) -> bool:
-    """Whether quotes that open stand at a cell's start, and those that close, at its end.
+    """Whether opening quotes are at a cell's start, and closing ones at its end.
 
     A doubled quote within a cell closes and opens at once.
     """

@@ -1,4 +1,4 @@
-"""The beginning of a CSV or TSV: its delimiter, its header, and what stands before that."""
+"""The beginning of a CSV or TSV: its delimiter, its header, and lines before that."""
 
 import csv
 import re
@@ -15,7 +15,7 @@ from off_platform.imports.specification.formulas import as_it_was
 
 DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars"}
 DELIMITER_OF = {"csv": ",", "tsv": "\t"}
-# What Excel takes for the delimiter, and other programs for a header.
+# Excel reads it as the delimiter, other programs as a header.
 SEPARATOR_HINT = re.compile(r'\s*"?sep=([^"\r\n])"?[,;\t| ]*(?:\r*\n|$)', re.IGNORECASE)
 _NAMED_TSV = {".tsv", ".tab"}
 _SAMPLE_BYTES = 256 << 10
@@ -24,12 +24,12 @@ _SAMPLE_BYTES = 256 << 10
 def open_delimited(
     path: Path, source: SourceFile, *, encoding: str | None = None
 ) -> DelimitedReader:
-    """Reads the header and tells the delimiter.
+    """Reads the header and detects the delimiter.
 
     Args:
         path: the file.
-        source: what is known of it; `encoding` is set by it.
-        encoding: to read it in, whatever it is; UTF-8 and nothing else by default.
+        source: facts about it; `encoding` is set here.
+        encoding: encoding to read it in; by default strict UTF-8.
 
     Raises:
         UnreadableError: it has no header, or is not UTF-8.
@@ -76,7 +76,7 @@ def open_delimited(
 
 
 def likely_encoding(path: Path) -> str:
-    """What a text that is no UTF-8 is best read in, although it may fit no encoding."""
+    """The best encoding for a text that is not UTF-8, even if none fits."""
     return encoding_of(path) or "cp1252"
 
 
@@ -91,7 +91,7 @@ def _header_not_closed(header: Row, swallowing: str) -> Found:
 
 
 def _sniffed(sample: str) -> str:
-    """The delimiter that makes the most known names, else the most columns, of the header."""
+    """The delimiter that gives the most known names in the header, otherwise the most columns."""
     lines = sample.splitlines()
     header = next((line for line in lines if line.strip()), "")[:MOST_CELL_CHARACTERS]
 

@@ -1,7 +1,7 @@
-"""CSV and TSV, strictly: rows -> batches of text, and what is to be said of the other rows.
+"""Reads CSV and TSV strictly: batches of text, and findings on other rows.
 
-Sound blocks are read by `blocks.py`, all else row by row from `rows.py`, to the
-same result; the header is read in `opening.py`.
+`blocks.py` reads sound blocks, `rows.py` all others row by row, with equal results; `opening.py`
+reads the header.
 """
 
 import io
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
     from off_platform.imports.readers.delimited.blocks import Places
 
-# A batch ends earlier when its rows are long or wide, so that memory stays bounded.
+# A batch ends earlier if its rows are long or wide, to limit memory.
 MOST_BATCH_CHARACTERS = 64 << 20
 MOST_BATCH_CELLS = 8 << 20
 MOST_EMPTY_NAMED = 5
@@ -51,7 +51,7 @@ class DelimitedReader(Reader):
     header_row: int
 
     def __init__(self, path: Path, source: SourceFile, header: Row, found: list[Found]) -> None:
-        """For a file whose header was read."""
+        """Takes a file whose header has been read."""
         super().__init__(source)
         self._path, self._header = path, header
         self.header_row, self.header_line = header.number, header.line
@@ -89,18 +89,18 @@ class DelimitedReader(Reader):
         ]
 
     def _as_it_was(self, batch: Batch) -> Batch:
-        """A batch of a corrected copy, without the quotes before what computes."""
+        """A batch of a corrected copy, without quotes before texts that compute."""
         if CORRECTIONS not in self.source.header:
             return batch
         columns = {name: as_they_were(texts) for name, texts in batch.columns.items()}
         return Batch(batch.rows, columns, batch.not_text, batch.lines)
 
     def _parts(self, file: BinaryIO, rows: int) -> Iterator[Batch | Found]:
-        """Batches, and what was found of rows that are in none."""
+        """Batches, and findings on rows that are in none."""
         place, is_utf8 = Position(), self.source.encoding == "utf-8"
         delimiter, width = self.source.delimiter or ",", len(self.source.header)
         for block in blocks(file, rows):
-            # The header, and whatever stands before it, is not plain.
+            # The header, and lines before it, are not plain.
             is_plain = is_utf8 and place.row >= self._header.number
             cells = columns_of(block, delimiter, width) if is_plain else None
             if cells is not None:
@@ -138,7 +138,7 @@ class DelimitedReader(Reader):
     def _swallowed(
         self, rows: "Places", lines: "Places", cells: "list[pa.StringArray]"
     ) -> Iterator[Found]:
-        """What is to be said of the rows of a block that stand on several lines."""
+        """The findings on rows of a block that span several lines."""
         several: dict[int, list[tuple[str, str]]] = {}
         for name, column in zip(self.source.header, cells, strict=True):
             has = pc.fill_null(pc.match_substring_regex(column, "[\r\n]"), fill_value=False)
@@ -174,7 +174,7 @@ class DelimitedReader(Reader):
             numbers.append(row.number)
             lines.append(row.line)
             cells.append(row.cells)
-            # One cell of a row in sixteen tells enough of their length.
+            # One cell in sixteen rows is enough to estimate their length.
             characters += len(row.cells[0]) if len(numbers) % 16 else sum(map(len, row.cells)) * 16
             if (
                 len(numbers) == rows
@@ -208,7 +208,7 @@ def _several(row: Row, names: tuple[str, ...]) -> tuple[int, int, list[tuple[str
 
 
 class _Counted:
-    """Rows of a kind: how many there are, and the first of them."""
+    """Rows of a kind: their number, and the first ones."""
 
     def __init__(self) -> None:
         self._count, self._first = 0, list[tuple[int, int]]()
@@ -225,7 +225,7 @@ class _Counted:
         self._count += len(rows[MOST_EMPTY_NAMED:])
 
     def found(self, rule: str, message: str) -> list[Found]:
-        """One finding for all of them, which names the first; none where there are none."""
+        """One finding on all of them, which names the first; none if there are none."""
         if not self._count:
             return []
         first = ", ".join(f"{row:,}" for row, _ in self._first)

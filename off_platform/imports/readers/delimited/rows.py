@@ -1,6 +1,6 @@
-"""The rows of a CSV or TSV as they stand, by Python's own strict reader over bounded lines.
+"""The raw rows of a CSV or TSV, read by Python's strict reader from bounded lines.
 
-What a row means as a record is decided in `delimited.py`.
+`reader.py` interprets them as records.
 """
 
 import csv
@@ -15,12 +15,12 @@ from off_platform.imports.readers.encodings import not_utf8
 
 MOST_LINE_BYTES = 16 << 20
 MOST_CELL_CHARACTERS = 1 << 20
-# Words of Python's reader.
+# Text of an error of Python's reader.
 _ERRORS = (
     ("field larger", "cell_too_long",
      "A cell of row {row:,} ({lines}) is longer than 1 MB; perhaps a quote is not closed."),
     ("unexpected end", "quote_not_closed",
-     "The quote that row {row:,} opens on line {line:,} is never closed; it holds {lines}."),
+     "The quote that row {row:,} opens on line {line:,} is never closed; it contains {lines}."),
     ("new-line character", "line_ending",
      "Row {row:,} ({lines}) has a carriage return alone, which ends no line."),
 )  # fmt: skip
@@ -28,7 +28,7 @@ _ERRORS = (
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A row as it stands, or why it is none."""
+    """A raw row, or why it is invalid."""
 
     number: int
     cells: list[str]
@@ -39,12 +39,12 @@ class Row:
 
     @property
     def is_empty(self) -> bool:
-        """Whether no cell says anything; how many there are does not matter then."""
+        """Whether all cells are blank; their number does not matter then."""
         return self.broken is None and not any(map(str.strip, self.cells))
 
 
 def raw_rows(path: Path, source: SourceFile) -> Iterator[Row]:
-    """Every row as it stands, the header and empty lines too.
+    """Every raw row, including the header and empty lines.
 
     Raises:
         UnreadableError: a line or cell is too long, the text is not UTF-8 or has NUL bytes, or a
@@ -55,7 +55,7 @@ def raw_rows(path: Path, source: SourceFile) -> Iterator[Row]:
 
 
 def rows_of(path: Path, file: BinaryIO, source: SourceFile, place: Position) -> Iterator[Row]:
-    """The rows of a file, or of a part of it, from a place on; see `raw_rows`."""
+    """The rows of a file or a part of it, from a position on; see `raw_rows`."""
     csv.field_size_limit(MOST_CELL_CHARACTERS)
     lines = _Lines(path, file, source.encoding or "utf-8", place)
     reader = csv.reader(lines, delimiter=source.delimiter or ",", strict=True)
@@ -73,7 +73,7 @@ def rows_of(path: Path, file: BinaryIO, source: SourceFile, place: Position) -> 
 
 
 class _Lines:
-    """The lines of a file, bounded; quoted cells make rows of several, bounded as well."""
+    """The lines of a file, with limits on lines and on rows of several lines."""
 
     def __init__(self, path: Path, file: BinaryIO, encoding: str, place: Position) -> None:
         self._path, self._file, self._encoding, self._place = path, file, encoding, place
@@ -82,7 +82,7 @@ class _Lines:
         self.doubled_return = False
 
     def start_row(self) -> None:
-        """Says that the next line begins a row."""
+        """Marks the next line as the beginning of a row."""
         self._row_bytes = 0
 
     def __iter__(self) -> "_Lines":
@@ -123,7 +123,7 @@ def _refuse(rule: str, message: str) -> NoReturn:
 
 
 def _broken(row: int, line: int, last: int, error: str) -> Found:
-    """What Python's reader says, as a finding; all but misplaced quotes end the file."""
+    """An error of Python's reader as a finding; all but misplaced quotes end the file."""
     lines = f"line {line:,}" if line == last else f"lines {line:,} to {last:,}"
     for part, rule, message in _ERRORS:
         if part in error:

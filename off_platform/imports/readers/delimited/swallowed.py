@@ -1,7 +1,7 @@
-"""Rows that a quote swallowed: it was opened in one row and closed in another. Pure.
+"""Detects rows inside a quoted cell: a quote was opened in one row and closed in another. Pure.
 
-Such a row has as many cells as there are columns, so that nothing else shows it: one cell holds the
-rest of its own line, whole lines, and the beginning of another.
+Such a row has as many cells as there are columns, so no other check detects it: one cell contains
+the rest of its own line, complete lines, and the beginning of another.
 """
 
 import re
@@ -9,10 +9,10 @@ from collections.abc import Sequence
 
 from off_platform.imports.readers.batches import Found
 
-# What identifies a product has a digit, and no white space.
+# An identifier of a product has a digit and no white space.
 _IDENTIFIER = re.compile(r"""\s*["']?(?=\S*[0-9])[^\s"']{3,40}["']?\s*""")
 _CODE = re.compile("[0-9]{6,14}")
-# A text of two lines may well have two commas.
+# A text of two lines may have two commas.
 _LEAST_DELIMITERS = 3
 _MOST_LINES_NAMED = 1_000_000
 
@@ -25,19 +25,19 @@ def swallowed(
     identifier: int,
     header: Sequence[str],
 ) -> Found | None:
-    """What is to be said of a row that stands on several lines.
+    """The finding on a row that spans several lines.
 
     Args:
         row: its number.
         line: its first line.
-        cells: column and text of those of its cells that hold line ends.
+        cells: column and text of its cells that contain line ends.
         delimiter: between cells.
-        identifier: place of the first column that identifies products, from 0.
+        identifier: position of the first column that identifies products, from 0.
         header: names of the columns.
 
     Returns:
-        `rows_in_quotes` where a line within a cell is a row of the table with its identifier,
-        `line_ends_in_quotes` where it has as many delimiters alone; None otherwise.
+        `rows_in_quotes` if a line within a cell is a row of the table with its identifier,
+        `line_ends_in_quotes` if it only has as many delimiters; None otherwise.
     """
     width = len(header)
     for name, text in cells:
@@ -61,13 +61,13 @@ def swallowed(
 
 
 def _is_row(line: str, delimiter: str, identifier: int) -> bool:
-    """Whether a line has something that identifies a product where a row has it."""
+    """Whether a line has an identifier of a product in the position of a row's."""
     cells = line.split(delimiter, identifier + 1)
     return len(cells) > identifier and bool(_IDENTIFIER.fullmatch(cells[identifier]))
 
 
 def _ends_a_row(line: str, delimiter: str, identifier: int, width: int) -> bool:
-    """Whether the first line of a cell is the rest of a row, and has its identifier."""
+    """Whether the first line of a cell is the rest of a row, including its identifier."""
     cells = line.split(delimiter)
     return (
         len(cells) == width and identifier >= 0 and bool(_IDENTIFIER.fullmatch(cells[identifier]))
@@ -75,7 +75,7 @@ def _ends_a_row(line: str, delimiter: str, identifier: int, width: int) -> bool:
 
 
 def swallowed_by_header(cells: Sequence[str], delimiter: str) -> str | None:
-    """The cell of a header that holds rows: a line of it has a barcode among its cells."""
+    """The cell of a header that contains rows: one of its lines has a barcode among its cells."""
     for cell in cells:
         for line in cell.splitlines()[1:]:
             pieces = [each.strip(" \"'") for each in line.split(delimiter)]
@@ -85,7 +85,7 @@ def swallowed_by_header(cells: Sequence[str], delimiter: str) -> str | None:
 
 
 def _as_wide(lines: Sequence[str], delimiter: str, width: int) -> bool:
-    """Whether every line within the cell, and its two ends together, have a row's delimiters."""
+    """Whether every line within the cell, and its two ends joined, have a row's delimiters."""
     counts = [line.count(delimiter) for line in lines]
     return (
         sum(counts) >= _LEAST_DELIMITERS

@@ -1,4 +1,4 @@
-"""JSON, streamed: an array of objects, one object, `{"products": [...]}`, or an object a line."""
+"""Streamed JSON: an array of objects, one object, `{"products": [...]}`, or JSON Lines."""
 
 import json
 import re
@@ -30,10 +30,10 @@ MOST_TEXT = 1 << 20
 # A batch ends earlier when its records are long or have many names, so that memory stays bounded.
 MOST_BATCH_CHARACTERS = 64 << 20
 MOST_BATCH_CELLS = 8 << 20
-# Deeper than any export; less deep than Python's own stack.
+# Deeper than any export, but within Python's recursion limit.
 MOST_DEPTH = 100
 _PEEK_BYTES = 1 << 20
-# What is left of half a character; columns cannot hold it.
+# Lone surrogates; columns cannot contain them.
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 Flat = dict[str, Any]
@@ -43,11 +43,11 @@ class JsonReader(Reader):
     """Reads one JSON file."""
 
     def __init__(self, path: Path, source: SourceFile, found: list[Found]) -> None:
-        """For a file whose form was recognised."""
+        """Takes a recognised file."""
         super().__init__(source)
         self._path, self._first_found = path, found
         self._names: set[str] = set()
-        # Bounded as the names are.
+        # Bounded, as the names are.
         self._trimmed: set[str] = set()
 
     def batches(self, rows: int) -> Iterator[Batch]:
@@ -79,9 +79,7 @@ class JsonReader(Reader):
         if waiting:
             yield _batch(waiting)
         if not records:
-            raise UnreadableError(
-                Found(None, None, "no_records", None, "The list holds no product.")
-            )
+            raise UnreadableError(Found(None, None, "no_records", None, "The list is empty."))
 
     def _flat(self, row: int, item: dict[str, Any]) -> Flat:
         """The object's texts and numbers; `nutrition` is one level deep, other nesting is not."""
@@ -135,10 +133,10 @@ class JsonReader(Reader):
 
 
 def open_json(path: Path, source: SourceFile) -> JsonReader:
-    """Recognises the form; whether it is valid shows only while it is read.
+    """Recognises the form; validity is only known after reading.
 
     Raises:
-        UnreadableError: it is not UTF-8, or plainly no JSON.
+        UnreadableError: it is not UTF-8, or clearly not JSON.
     """
     with path.open("rb") as file:
         sample = file.read(_PEEK_BYTES)
@@ -150,7 +148,7 @@ def open_json(path: Path, source: SourceFile) -> JsonReader:
         found.append(Found(None, None, "byte_order_mark", None, message))
     lines = _is_lines(sample.removeprefix(BYTE_ORDER_MARK))
     if lines:
-        message = "The file holds an object a line instead of one array."
+        message = "The file has one object per line instead of one array."
         found.append(Found(None, None, "json_lines", None, message))
     made = SourceFile(
         source.name, "json_lines" if lines else "json", source.bytes, source.sha256, "utf-8", mark
@@ -159,7 +157,7 @@ def open_json(path: Path, source: SourceFile) -> JsonReader:
 
 
 def json_items(path: Path, source: SourceFile) -> Iterator[tuple[int, int, Any]]:
-    """Every item with its number and the line that it begins on, numbers as they are written.
+    """Every item with its number and the line on which it begins; numbers as written.
 
     Raises:
         UnreadableError: the JSON is invalid.
@@ -208,7 +206,7 @@ def _doubled(row: int, column: str) -> Found:
 
 
 def _demand_shallow(value: Any) -> None:
-    """`json_too_deep`; level by level, as recursion is what must not be."""
+    """Raises `json_too_deep`; iterative, as recursion could overflow."""
     level = [value]
     for _ in range(MOST_DEPTH):
         level = [

@@ -1,6 +1,6 @@
-"""JSON as it streams by: one record of the file after another, never the whole; faults by place.
+"""Streaming JSON: one record after another, never the whole file; errors with their position.
 
-Python's own parser reads the records; what they mean is in `json/records.py`.
+Python's parser reads the records; `json/records.py` interprets them.
 """
 
 import codecs
@@ -13,26 +13,26 @@ from typing import Any, BinaryIO, NoReturn
 from off_platform.imports.readers.batches import Found, UnreadableError
 from off_platform.imports.readers.encodings import not_utf8
 
-# Of one record; as text alone. A list of so many digits takes fifty times as much memory.
+# Of one record's text. A list of this many digits takes fifty times as much memory.
 MOST_RECORD_CHARACTERS = 4 << 20
 LIST_OF_RECORDS = "products"
 _BLOCK_BYTES = 1 << 20
-# No word or escape of JSON that a block cuts in two is longer.
+# No literal or escape of JSON that a block may cut is longer.
 _LONGEST_WORD = 16
 _SPACE = re.compile(r"[ \t\r\n]*")
 _LIST = re.compile(rf'\[|\{{[ \t\r\n]*"{LIST_OF_RECORDS}"[ \t\r\n]*:[ \t\r\n]*\[')
-# How far the list may be from the beginning.
+# Maximum distance of the list from the beginning.
 _OPENING_CHARACTERS = 64 << 10
 
 
 class Number(str):
-    """A number as it is written: none is too large, and none loses a digit."""
+    """A number as written, so that none is too large or loses a digit."""
 
     __slots__ = ()
 
 
 class JsonObject(dict[str, Any]):
-    """An object that knows which of its names stood there twice."""
+    """An object that knows which of its names appeared twice."""
 
     __slots__ = ("doubled",)
 
@@ -48,12 +48,12 @@ class JsonObject(dict[str, Any]):
 
 
 def records_of_document(path: Path) -> Iterator[tuple[int, int, Any]]:
-    """The items of `[...]` or `{"products": [...]}`; any other object is the one record.
+    """The items of `[...]` or `{"products": [...]}`; any other object is a single record.
 
-    Each comes with its number and the line that it begins on.
+    Each has its number and the line on which it begins.
 
     Raises:
-        UnreadableError: the JSON is invalid, nested too deeply, or no UTF-8.
+        UnreadableError: the JSON is invalid, nested too deeply, or not UTF-8.
     """
     with path.open("rb") as file:
         text = _Window(path, file)
@@ -73,7 +73,7 @@ def records_of_document(path: Path) -> Iterator[tuple[int, int, Any]]:
 
 
 def records_of_lines(path: Path) -> Iterator[tuple[int, int, Any]]:
-    """The record of every line that is not empty; its number is the line's.
+    """The record of every non-empty line; its number is that of the line.
 
     Raises:
         UnreadableError: see `records_of_document`.
@@ -104,10 +104,10 @@ def _of_line(path: Path, line: bytes, number: int, offset: int) -> Any:
 
 
 def pieces_of_json(path: Path, *, lines: bool) -> Iterator[tuple[int, str]]:
-    """All of a file's text, in pieces: records with their numbers, and what is between them as 0.
+    """All text of a file in pieces: records with their numbers, and text between them with 0.
 
     Args:
-        path: of a file that was read to its end before.
+        path: a file that has been read to its end before.
         lines: whether each line is a record.
     """
     if lines:
@@ -134,48 +134,48 @@ def pieces_of_json(path: Path, *, lines: bool) -> Iterator[tuple[int, str]]:
 
 
 class _Window:
-    """The part of a file's text that is read at the moment, and its place in the file."""
+    """The part of a file's text in memory, and its position in the file."""
 
     def __init__(
         self, path: Path, file: BinaryIO, passed: Callable[[str], object] | None = None
     ) -> None:
         self._path, self._file, self._passed = path, file, passed
-        # Where the value that was read last begins, and up to where text was handed over.
+        # Start of the last value, and end of the text that was returned.
         self._began = self._handed = 0
         self._decoder = codecs.getincrementaldecoder("utf-8-sig")()
         self._bytes = 0
         self._line, self._column = 1, 1
-        # Up to where lines were counted, and how many there were: no text is counted twice.
+        # End of the text whose lines were counted, and their number: no text is counted twice.
         self._counted = self._lines = 0
         self._ended = False
         self.text, self.at = "", 0
 
     @property
     def line(self) -> int:
-        """The line that the value that was read last begins on."""
+        """The line on which the last value begins."""
         self._lines += self.text.count("\n", self._counted, self._began)
         self._counted = self._began
         return self._line + self._lines
 
     def fill(self, characters: int) -> None:
-        """Reads on until there are as many to come."""
+        """Reads until this many characters are available."""
         while len(self.text) - self.at < characters and self._more():
             pass
 
     def skip(self) -> int:
-        """Moves behind white space, and says where that is."""
+        """Skips white space, and returns the position."""
         while True:
             self.at = _SPACE.match(self.text, self.at).end()  # type: ignore[union-attr]
             if self.at < len(self.text) or not self._more():
                 return self.at
 
     def peek(self) -> str:
-        """The next character that is no white space; empty at the end."""
+        """The next character that is not white space; empty at the end."""
         at = self.skip()
         return self.text[at : at + 1]
 
     def value(self) -> Any:
-        """The value that comes next."""
+        """Reads the next value."""
         self._began = self.skip()
         while True:
             try:
@@ -190,32 +190,32 @@ class _Window:
             except RecursionError:
                 raise too_deep() from None
             else:
-                # A number at the end may go on.
+                # A number at the end may continue.
                 if end < len(self.text) or not self._more():
                     self.at = end
                     return value
 
     def take_value(self, between: list[str]) -> str:
-        """The text of the value that was read last; what is in front of it is put into a list."""
+        """The text of the last value; the text before it is appended to a list."""
         between.append(self.text[self._handed : self._began])
         self._handed = self.at
         return self.text[self._began : self.at]
 
     def hand_over(self) -> None:
-        """Hands over what was read and is not handed over yet."""
+        """Returns the text that was read but not returned yet."""
         if self._passed and self._handed < self.at:
             self._passed(self.text[self._handed : self.at])
             self._handed = self.at
 
     def invalid(self, reason: str, at: int) -> NoReturn:
-        """`json_invalid`, by line and column."""
+        """The error `json_invalid`, with line and column."""
         before = self.text[:at]
         lines = before.count("\n")
         column = at - before.rfind("\n") if lines else self._column + at
         _invalid(reason, self._line + lines, column)
 
     def _more(self) -> bool:
-        """Reads on, and lets go of what was read; whether there was more."""
+        """Reads more, and drops text that was used; returns whether there was more."""
         if self._ended:
             return False
         self.hand_over()
@@ -229,7 +229,7 @@ class _Window:
         self.at = 0
         if len(self.text) > MOST_RECORD_CHARACTERS:
             raise _too_long(self._line)
-        # Ever more at once: a long record is tried again each time.
+        # Doubling blocks, as a long record is parsed again each time.
         left = MOST_RECORD_CHARACTERS - len(self.text) + _BLOCK_BYTES
         data = self._file.read(min(max(_BLOCK_BYTES, len(self.text)), left))
         waiting = len(self._decoder.getstate()[0])
@@ -245,7 +245,7 @@ class _Window:
 
 
 def _listed(text: _Window) -> Iterator[Any]:
-    """The items behind a `[`, up to its `]`."""
+    """The items after a `[`, up to its `]`."""
     if text.peek() == "]":
         text.at += 1
         return
@@ -262,7 +262,7 @@ def _listed(text: _Window) -> Iterator[Any]:
 
 
 def _rest_of_object(text: _Window) -> None:
-    """What follows the list within its object; it is ignored."""
+    """Skips the rest of the object after the list."""
     while (following := text.peek()) == ",":
         text.at += 1
         if text.peek() != '"':

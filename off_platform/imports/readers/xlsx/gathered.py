@@ -1,4 +1,4 @@
-"""The rows of a sheet, gathered into a batch of columns, with what is found in their cells."""
+"""Gathers the rows of a sheet into batches, with the findings in their cells."""
 
 import datetime as dt
 from collections.abc import Iterator, Sequence
@@ -25,18 +25,18 @@ _OF_TEXT = ("text", "list")
 
 
 class Gathered:
-    """Rows of one batch, so far.
+    """The rows of a batch so far.
 
     Attributes:
-        rows: how many there are.
+        rows: their number.
     """
 
     def __init__(self, sheet: str, header: Sequence[str]) -> None:
-        """For a sheet with these columns, of which no row was gathered."""
+        """Takes the sheet and its columns; starts empty."""
         self._sheet, self._header = sheet, header
         places = {name: field_of(name) for name in header}
         self._numbers = {n for n, place in places.items() if place and place.field.type == "number"}
-        # Quantities are named as texts, in every format.
+        # Quantities have a unit, so they are texts in every format.
         self._texts = {n for n, place in places.items() if place and place.field.type in _OF_TEXT}
         self._identifiers = {
             name for name in header if name in NAMES and NAMES[name].type == "barcode"
@@ -49,7 +49,7 @@ class Gathered:
         self._of_cells: list[tuple[int, Found]] = []
 
     def fitting(self, sizes: npt.NDArray[np.int64], most: int) -> int:
-        """How many further rows fit, of these sizes in bytes; at least one into an empty batch."""
+        """Number of rows of these sizes in bytes that still fit; at least one in an empty batch."""
         room = int(np.searchsorted(np.cumsum(sizes) + self._bytes, MOST_BATCH_BYTES, "right"))
         return min(room or int(not self.rows), most - self.rows)
 
@@ -58,7 +58,7 @@ class Gathered:
 
         Args:
             read: cells of a block.
-            places: the places of the rows in the block, in order.
+            places: positions of the rows in the block, in order.
             size: of the rows, in bytes.
         """
         block, count, width = read.block, len(places), len(self._header)
@@ -67,7 +67,7 @@ class Gathered:
         nth = np.full(len(block.rows), -1)
         nth[places] = np.arange(count)
         row = nth[block.row]
-        # One column after the other, so that each is a slice.
+        # One column after another, so that each is a slice.
         cells = np.full(count * width, -1)
         inside = np.flatnonzero((row >= 0) & (block.column < width))
         cells[block.column[inside] * count + row[inside]] = inside
@@ -96,14 +96,14 @@ class Gathered:
         return Batch(np.concatenate(self._row_numbers), columns, not_text)
 
     def found(self) -> list[Found]:
-        """What is to be reported of the rows: cells beyond the columns, then column by column."""
+        """The findings on the rows: cells beyond the columns, then column by column."""
         of_cells = sorted(self._of_cells, key=lambda each: each[0])
         return [*self._ragged, *(found for _, found in of_cells)]
 
     def _reported(
         self, read: Read, cells: npt.NDArray[np.int64], numbers: npt.NDArray[np.int64]
     ) -> pa.StringArray:
-        """The texts of cells, without those that are reported and mean nothing."""
+        """The texts of cells, without those that are reported and have no value."""
         texts = read.texts_of(cells)
         value_at = np.where(cells >= 0, read.value_at[cells], -1)
         errors = pc.starts_with(texts, "#").fill_null(False).to_numpy(zero_copy_only=False)  # noqa: FBT003 - a value
@@ -118,7 +118,7 @@ class Gathered:
         return pc.if_else(nothing, None, texts) if nothing.any() else texts
 
     def _of_value(self, row: int, at: int, value: Any) -> Iterator[Found]:
-        """What is to be reported of a cell that is neither a text nor a plain number."""
+        """The finding on a cell that is neither text nor a plain number."""
         name, where = self._header[at], cell_name(self._sheet, at, row)
         text = as_text(value)
         match value:
@@ -127,11 +127,11 @@ class Gathered:
                 yield Found(row, name, value.rule, value.shown, message)
             case Odd() if name in self._numbers:
                 message = (f"The cell {where} does not show the number {value.shown} that it "
-                           f"holds: {value.message}.")  # fmt: skip
+                           f"contains: {value.message}.")  # fmt: skip
                 yield Found(row, name, value.rule, value.shown, message)
             case dt.date() | dt.time() | dt.timedelta() if name in self._numbers:
                 meant = f"{value.day}.{value.month}" if isinstance(value, dt.date) else None
-                message = (f"The cell {where} holds a date, {text}; spreadsheets make dates of "
+                message = (f"The cell {where} contains a date, {text}; spreadsheets make dates of "
                            "numbers such as 1.5.")  # fmt: skip
                 yield Found(row, name, "number_is_date", text, message, meant)
             case dt.date() | dt.time() | dt.timedelta() | bool() if name in self._texts:
@@ -143,7 +143,7 @@ class Gathered:
                 yield Found(row, name, "cell_error_value", value, message)
 
     def _report_ragged(self, read: Read, beyond: npt.NDArray[np.int64]) -> None:
-        """Rows whose cells beyond the columns say anything."""
+        """Reports rows with non-empty cells beyond the columns."""
         block, width = read.block, len(self._header)
         rows = np.unique(block.row[beyond[read.says(beyond)]]) if len(beyond) else ()
         for place in rows:

@@ -1,6 +1,6 @@
-"""Which sheet of a workbook has the products, and which of its rows names the columns.
+"""Finds the sheet of a workbook with the products, and its row with the column names.
 
-Cover sheets, instructions and glossaries name columns, too: what counts is what is below.
+Cover sheets, instructions and glossaries name columns, too, so the rows below count.
 """
 
 from collections.abc import Iterator
@@ -13,19 +13,19 @@ from off_platform.imports.readers.xlsx.parts.rows import Texts, rows_of
 from off_platform.imports.specification.column_names import field_of
 from off_platform.imports.specification.fields import BARCODES, IDENTIFIERS, NAMES
 
-# How far the header may be below a title and notes, and how many rows are looked at in all.
+# How far the header may be below a title and notes, and how many rows are examined in total.
 MOST_ABOVE_HEADER = 100
 _LEAST_KNOWN = 3
 _NAME = "product_name"
 
 
 class Standing(NamedTuple):
-    """How surely a row names the columns of products; the greater, the surer.
+    """How likely a row is the header of products; greater is more likely.
 
     Attributes:
-        rank: 2 with an identifier, 1 with a few other names, else 0.
-        has_name: whether products have a name.
-        known: how many names are the document's.
+        rank: 2 with an identifier, 1 with a few other names, otherwise 0.
+        has_name: whether there is a product name.
+        known: number of names from the specification.
     """
 
     rank: int
@@ -34,15 +34,15 @@ class Standing(NamedTuple):
 
 
 class Header(NamedTuple):
-    """Where the columns are named.
+    """The location of the column names.
 
     Attributes:
-        sheet: that is read.
-        row: of the names.
-        values: of that row.
-        first: the first row of the sheet that has anything.
-        standing: of the names.
-        records: 2 where a row below has what may be a code, 1 where a row is there, 0 for none.
+        sheet: the sheet.
+        row: its header row.
+        values: values of that row.
+        first: the first row of the sheet that is not empty.
+        standing: of that row.
+        records: 2 if a row below may have a code, 1 if there is a row, 0 for none.
     """
 
     sheet: Sheet
@@ -54,12 +54,12 @@ class Header(NamedTuple):
 
     @property
     def preference(self) -> tuple[int, Standing, int]:
-        """Of several sheets the one with the greatest is read; of equal ones the first."""
+        """The sheet with the greatest value is read; of equal ones the first."""
         return (self.records if self.standing.rank else 0, self.standing, self.records)
 
 
 def header_of(package: Package, sheet: Sheet) -> Header | None:
-    """The row of a sheet that names columns; None where no cell says anything."""
+    """The header row of a sheet; None if all cells are blank."""
     best: Header | None = None
     for number, values in islice(_filled(package, sheet), MOST_ABOVE_HEADER):
         standing = _standing(values)
@@ -68,7 +68,7 @@ def header_of(package: Package, sheet: Sheet) -> Header | None:
         elif _is_surer(standing, best.standing):
             best = Header(sheet, number, values, best.first, standing, 0)
         elif _has_code(best.values, values):
-            # What is below is a table; whatever follows belongs to it.
+            # The rows below are a table, which extends to the end.
             return best._replace(records=2)
         else:
             best = best._replace(records=1)
@@ -89,12 +89,12 @@ def _standing(values: Texts) -> Standing:
 
 
 def _is_surer(standing: Standing, than: Standing) -> bool:
-    """Whether a row below another is rather the header; few names may be values of a product."""
+    """Whether a lower row is more likely the header; a few names may be values of a product."""
     return bool(standing.rank) and standing > than
 
 
 def _has_code(header: Texts, values: Texts) -> bool:
-    """Whether a row has what may be a code below the name of an identifier, however damaged."""
+    """Whether a row has a possible code, even damaged, below the name of an identifier."""
     return any(
         _may_be_code(name, text)
         for named, value in zip(header, values, strict=False)
@@ -104,7 +104,7 @@ def _has_code(header: Texts, values: Texts) -> bool:
 
 
 def _may_be_code(name: str, text: str) -> bool:
-    """Words about a barcode have more letters than digits; a number of one's own has no spaces."""
+    """Descriptions of a barcode have more letters than digits; internal numbers have no spaces."""
     if name in BARCODES:
         return sum(map(str.isdigit, text)) > sum(map(str.isalpha, text))
     return len(text.split()) == 1 and text not in NAMES

@@ -1,7 +1,7 @@
-"""XLSX, streamed: the sheet that has products -> batches of text.
+"""Streams XLSX: the sheet with products as batches of text.
 
-The package and the rows of its sheets are read in `parts/`, the sheet is chosen in `sheets.py`,
-batches are made in `gathered.py`. What a workbook links to is never followed.
+`parts/` reads the package and the rows of its sheets, `sheets.py` chooses the sheet, `gathered.py`
+makes batches. Links of a workbook are never followed.
 """
 
 from collections.abc import Iterator
@@ -33,7 +33,7 @@ from off_platform.imports.readers.xlsx.parts.rows import blocks_of, rows_of
 from off_platform.imports.readers.xlsx.parts.values import letters_of
 from off_platform.imports.readers.xlsx.sheets import Header, header_of
 
-# A cell takes as much of a batch, besides its text.
+# Size of a cell in a batch, in addition to its text.
 _CELL_BYTES = 8
 _MOST_NAMED = 5
 
@@ -46,7 +46,7 @@ class XlsxReader(Reader):
     def __init__(
         self, package: Package, source: SourceFile, header: Header, found: list[Found]
     ) -> None:
-        """For a workbook whose header was read."""
+        """Takes a workbook whose header has been read."""
         super().__init__(source)
         self._package, self._sheet, self.header_row = package, header.sheet, header.row
         self._first_found = found
@@ -90,11 +90,11 @@ class XlsxReader(Reader):
         return gathered.batch()
 
     def _of_merged(self, layout: Layout) -> Iterator[Found]:
-        """The findings about merged cells that hold something."""
+        """The findings on merged cells that are not empty."""
         merged = covering(layout.merged, self.header_row, len(self.source.header))
         first = {(each.top, each.left): each for each in merged}
         tops = {each.top for each in merged}
-        # Merged cells are named behind all rows, and few sheets have any: those are read again.
+        # Merged cells are listed after all rows, and few sheets have any: those are read again.
         rows = rows_of(self._package, self._sheet) if merged else iter(())
         for row in takewhile(lambda row: row.number <= max(tops), rows):
             for at, text in enumerate(row.texts) if row.number in tops else ():
@@ -144,7 +144,7 @@ def open_xlsx(path: Path, source: SourceFile) -> XlsxReader:
 def _read_header(
     cells: list[str], row: int, source: SourceFile
 ) -> tuple[tuple[str, ...], list[Found]]:
-    """See `read_header`; the cell that it refuses is named."""
+    """See `read_header`; a refused cell is named."""
     try:
         return read_header(cells, row)
     except UnreadableError as error:
@@ -172,5 +172,5 @@ def _named(sheets: list[str]) -> str:
 
 def _above(header: Header) -> Found:
     message = (f"The columns are named in row {header.row:,} of the sheet '{header.sheet.name}'; "
-               "what is above was not read.")  # fmt: skip
+               "the rows above were not read.")  # fmt: skip
     return Found(header.first, None, "rows_above_header", None, message)

@@ -1,7 +1,7 @@
 """Barcodes as producers write them, and the meaning of short ones. Pure.
 
-Kinds, check digits and the normal form that identifies a product are in `off_platform.barcodes`;
-what happened to the barcodes of a whole file is in `whole_file/damage.py`.
+Kinds, check digits and the normal form of products are in `off_platform.barcodes`; damage to all
+barcodes of a file is in `whole_file/damage.py`.
 """
 
 import re
@@ -26,19 +26,19 @@ from off_platform.imports.values.reading import Reading, read_on, seen
 from off_platform.imports.values.whole_columns import Bools, Column, matches, one_array
 
 LENGTHS = (UPC_E_SHORT, EAN_8, UPC_A, EAN_13)
-# Digits that a code has left after leading zeros were lost -> how many it had.
+# Number of digits of a code that lost its leading zeros -> original number.
 _BEFORE_LOSS = {7: EAN_8, 9: UPC_A, 10: UPC_A, 11: UPC_A}
-# GS1 General Specifications, 1.4.2 and 2.1: what a company or a shop numbers by itself.
+# GS1 General Specifications, 1.4.2 and 2.1: internal numbers of companies and shops.
 _RESTRICTED = ("02", "04", "2")
-# A longer text is not a code with something around it.
+# A longer text is not a code with other characters around it.
 _MOST_CHARACTERS = 64
 
 _DIGITS = re.compile("[0-9]+")
 _SCIENTIFIC = re.compile(r"([0-9])(?:[.,]([0-9]*))?[eE]\+?([0-9]{1,3})")
 _FRACTION = re.compile(r"([0-9]+)[.,]0+")
 _THOUSANDS = re.compile(r"[0-9]{1,3}(?:,[0-9]{3})+")
-# Spaces, dashes, dots; quotes and equals signs that mark it as text for spreadsheets;
-# characters that cannot be seen.
+# Spaces, dashes, dots; quotes and equals signs that mark text for spreadsheets; invisible
+# characters.
 _AROUND = re.compile(
     f"[{SPACES}.\u00b7'\"`\u2018\u2019=*\u200b-\u200f\u2060\ufeff\u00ad_\u2010-\u2015\u2212-]+"
 )
@@ -52,20 +52,20 @@ def barcode(text: str, *, gtin: bool = False) -> Reading:
         gtin: whether the field takes 14 digits.
 
     Returns:
-        The digits, as many as there are; `off_platform.barcodes.text.normal_form` compares them.
+        The digits as given; `off_platform.barcodes.text.normal_form` makes them comparable.
     """
     return read_on(seen(text), lambda inner: _barcode(inner, gtin=gtin))
 
 
 def candidates(code: str) -> tuple[str, ...]:
-    """What a code of 6 or 8 digits may mean: EAN-8 and UPC-E look alike.
+    """The possible meanings of a code of 6 or 8 digits: EAN-8 and UPC-E look alike.
 
     Args:
         code: only digits.
 
     Returns:
-        The code itself where its check digit holds, then the UPC-A that it expands to; of other
-        lengths the code itself.
+        The code itself if its check digit is valid, then the UPC-A it expands to; for other lengths
+        the code itself.
     """
     if len(code) not in (UPC_E_SHORT, EAN_8):
         return (code,)
@@ -75,10 +75,10 @@ def candidates(code: str) -> tuple[str, ...]:
 
 
 def barcode_checks(column: Column, *, gtin: bool = False) -> Bools:
-    """Which texts of a column are barcodes about which nothing is to be said.
+    """Which texts of a column are barcodes without a finding.
 
     Args:
-        column: texts; absent and empty ones are sound.
+        column: texts; missing and empty ones are sound.
         gtin: whether the field takes 14 digits.
     """
     texts = one_array(column)
@@ -89,7 +89,7 @@ def barcode_checks(column: Column, *, gtin: bool = False) -> Bools:
 
 
 def barcodes(texts: pa.StringArray, *, gtin: bool = False) -> list[Reading]:
-    """`barcode` of each; the sound numbers of shops, often a tenth of a file, all at once."""
+    """`barcode` of each; valid numbers of shops, often a tenth of a file, are vectorised."""
     restricted = np.zeros(len(texts), dtype=bool)
     for codes in by_length(texts, (EAN_8, UPC_A, EAN_13)):
         restricted[codes.rows] = codes.holds & _shops_own(codes)
@@ -112,7 +112,7 @@ def _barcode(text: str, *, gtin: bool) -> Reading:
     if inner.value is None:
         detail = f"and its digits alone, {cleaned}, are not a barcode either"
         return Reading(None, "barcode_not_digits", detail=detail)
-    # Six digits have no check digit to hold.
+    # Six digits have no check digit.
     certain = len(cleaned) != UPC_E_SHORT
     return Reading(inner.value if certain else None, "barcode_not_digits", cleaned, certain)
 
@@ -135,7 +135,7 @@ def _of_digits(code: str, *, gtin: bool) -> Reading:
 
 
 def _is_restricted(code: str) -> bool:
-    """Whether a shop numbered by itself; of 8 digits 0 begins UPC-E too, and says nothing."""
+    """Whether it is a shop's internal number; of 8 digits, a leading 0 is also that of UPC-E."""
     if len(code) == EAN_8:
         return code[0] == "2"
     return code.zfill(GTIN_14)[1:].startswith(_RESTRICTED)
@@ -160,15 +160,15 @@ def _wrong_length(code: str) -> Reading:
 
 
 def _scientific(found: re.Match[str], *, gtin: bool) -> Reading:
-    """A number as a spreadsheet shows it; rarely all digits are still there."""
+    """A number as shown by a spreadsheet; rarely all digits are present."""
     digits, exponent = found[1] + (found[2] or ""), int(found[3])
     if len(digits) == exponent + 1 and _of_digits(digits, gtin=gtin).value == digits:
-        return Reading(None, "barcode_scientific", digits, detail="all its digits are still there")
+        return Reading(None, "barcode_scientific", digits, detail="all its digits are present")
     return Reading(None, "barcode_scientific", detail="its last digits are lost")
 
 
 def _cleaned(text: str) -> str | None:
-    """The digits of a code that has other characters around or between them."""
+    """The reading of a code with other characters around or between its digits."""
     # The ".0" of a number is not part of the code.
     if fraction := _FRACTION.fullmatch(text.strip("'\"= ")):
         return fraction[1]
@@ -183,7 +183,7 @@ def _holds(code: str) -> bool:
 
 
 def _sound(codes: SameLength) -> Bools:
-    """Which have a check digit that holds, and are numbers of products; see `_of_digits`."""
+    """Which have a valid check digit and are numbers of products; see `_of_digits`."""
     sound = codes.holds & ~_shops_own(codes)
     if len(codes.digits) == EAN_8:
         sound |= codes.upc_a[1]
@@ -193,7 +193,7 @@ def _sound(codes: SameLength) -> Bools:
 
 
 def _shops_own(codes: SameLength) -> Bools:
-    """`_is_restricted` of each; of 14 digits whatever the indicator is."""
+    """`_is_restricted` of each; for 14 digits with any indicator."""
     if len(codes.digits) == EAN_8:
         own: Bools = codes.digits[0] == 2  # noqa: PLR2004 - a digit
         return own

@@ -1,6 +1,6 @@
-"""One code of a column that a program damaged as a whole: what it was before. Pure.
+"""Repairs a code of a column that a program damaged as a whole. Pure.
 
-How a damaged column is known is `whole_file/damage.py`.
+`whole_file/damage.py` detects damaged columns.
 """
 
 import re
@@ -18,7 +18,7 @@ from off_platform.imports.specification.rules import BY_ID
 from off_platform.imports.values.barcodes.barcode import barcode
 from off_platform.imports.values.reading import Reading
 
-# What a spreadsheet wrote for digits that it had lost; one check digit in ten holds by chance.
+# The zeros that a spreadsheet writes for lost digits; one check digit in ten is valid by chance.
 EXPANDED = r"^\s*[1-9][0-9]{2,6}0{6,}\s*$"
 WHOLE = tuple(KIND_OF_LENGTH)
 
@@ -28,7 +28,7 @@ Damage = Literal[
 
 
 def repaired_code(text: str, damage: Damage, *, gtin: bool) -> Reading:
-    """The meaning of a code in a damaged column; never the code itself if it may be damaged.
+    """The reading of a code in a damaged column; never the code itself if it may be damaged.
 
     Args:
         text: as in the file.
@@ -36,7 +36,7 @@ def repaired_code(text: str, damage: Damage, *, gtin: bool) -> Reading:
         gtin: whether the field takes 14 digits.
 
     Returns:
-        The repaired code as a proposal, certain where it is sound and follows from the damage.
+        The repaired code as a proposal, certain if it is valid and follows from the damage.
     """
     inner = text.strip()
     if damage == "scientific":
@@ -62,11 +62,11 @@ def _expanded(text: str, *, gtin: bool) -> Reading:
 
 
 def _shortened(text: str, *, gtin: bool) -> Reading:
-    """Of 6 digits are UPC-E, and EAN-8 without two zeros, which most of this column are."""
+    """Repairs a code without leading zeros; 6 digits are a UPC-E or an EAN-8, as most others."""
     padded = text.strip().zfill(EAN_8)
     if len(text.strip()) == UPC_E_SHORT and barcode(padded, gtin=gtin).value == padded:
         return Reading(
-            None, "barcode_lost_zero", padded, detail="as most of 6 digits in the column do"
+            None, "barcode_lost_zero", padded, detail="as most codes of 6 digits in the column do"
         )
     return barcode(text, gtin=gtin)
 

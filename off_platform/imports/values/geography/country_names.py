@@ -1,9 +1,8 @@
-"""By which names and codes a country is known. Pure; the lists are others'.
+"""Names and codes of countries. Pure; the lists come from libraries.
 
-Codes are those of ISO 3166-1 (pycountry). English names are pycountry's, those of the time zone
-database and of CLDR (babel); names in other languages are CLDR's and those of the translations of
-ISO 3166-1 that pycountry brings, which have Hong Kong without its status. How a list of countries
-is read is in `places.py`.
+Codes are those of ISO 3166-1 (pycountry). English names are from pycountry, the time zone database
+and CLDR (babel); names in other languages are from CLDR and pycountry's translations of ISO 3166-1,
+which have Hong Kong without its status. `places.py` reads lists of countries.
 """
 
 import gettext
@@ -22,28 +21,28 @@ from babel import localedata
 from babel.languages import get_official_languages
 from rapidfuzz import fuzz, process
 
-# What is sold in a group of countries; the document's own example names one of them.
-# `Worldwide` is in Open Food Facts' own template.
+# Groups of countries; the document's example has one of them. `Worldwide` is in Open Food Facts'
+# template.
 GROUPS = {
     "world": "World",
     "worldwide": "World",
     "european union": "European Union",
     "eu": "European Union",
 }
-# `UK` is the document's own example; ISO 3166-1 reserves it and has GB.
+# `UK` is the document's example; ISO 3166-1 reserves it and has GB.
 _BRITAIN = "GB"
 _BRITISH = ("uk", "great britain")
-# No code of ISO 3166-1, but the one that the European Commission and CLDR use for Kosovo.
+# Not a code of ISO 3166-1, but that of the European Commission and CLDR for Kosovo.
 _BESIDE_ISO = ("XK",)
-# Of no list, though nothing else is meant by them: what Koreans call their country, and what North
-# Macedonia was called until 2019.
+# In no list, but unambiguous: the Koreans' name of their country, and the name of North Macedonia
+# until 2019.
 _EVERYDAY = {"\ud55c\uad6d": "KR", "macedonia": "MK", "uae": "AE"}
-# `Country of Thailand`, in front of the name that lists have.
+# `Country of Thailand`: prefixes of the name in lists.
 _THAI_COUNTRY = "\u0e1b\u0e23\u0e30\u0e40\u0e17\u0e28"
-# Languages among whose names a slip of the pen is looked for.
+# Languages whose names are searched for misspellings.
 _NEAR_LANGUAGES = ("de", "fr", "es", "it", "nl", "pt", "pl")
 _NEAR = 88
-# How much nearer than another country's name the nearest must be, of 100.
+# By how much, of 100, the nearest name must be nearer than that of another country.
 _CLEARLY = 3
 _WORD = re.compile(r"[^\W_]+")
 _SMALL_WORDS = ("the", "of", "and")
@@ -59,7 +58,7 @@ def folded(name: str) -> str:
 
 @lru_cache(maxsize=4096)
 def code_of(name: str) -> str | None:
-    """The code of a country's code or English name, or the name of a group; None when unknown.
+    """The code for a country's code or English name, or the name of a group; None if unknown.
 
     The words of a name may be in any order, as in `Korea, Republic of`.
     """
@@ -68,19 +67,19 @@ def code_of(name: str) -> str | None:
 
 
 def alias_of(name: str) -> str | None:
-    """The code of a country that goes by another: `UK`, `USA`, `Scotland`."""
+    """The code for an alias: `UK`, `USA`, `Scotland`."""
     return _aliases().get(folded(name))
 
 
 def is_shared(name: str) -> bool:
-    """Whether several countries go by a name and something more, as the two Congos do."""
+    """Whether several countries have a name with different additions, as the two Congos."""
     return folded(name) in _shared_names()
 
 
 def meant_country(name: str) -> str | None:
-    """The country that a text may mean: its name in another language, or a slip of the pen.
+    """The country that a text may mean: a name in another language, or a misspelling.
 
-    None where it may be two: Niger is `Nigera` in Latvian, and Nigeria lacks a letter.
+    None if ambiguous: `Nigera` is Niger in Latvian, and Nigeria without a letter.
     """
     plain = folded(name)
     near = _near_countries(plain.replace("-", " "))
@@ -106,14 +105,14 @@ def _english_names() -> Mapping[str, str]:
     names = {**_unshared((folded(head), code) for head, code in _heads()), **_cldr_names(["en"])}
     for country in pycountry.countries:
         for key in ("alpha_2", "name", "common_name", "official_name"):
-            # pycountry warns where it falls back from one name to another.
+            # pycountry warns when it falls back from one name to another.
             if written := country._fields.get(key):
                 names[folded(written)] = country.alpha_2
     return names | {code.casefold(): code for code in _BESIDE_ISO}
 
 
 def _heads() -> Iterator[tuple[str, str]]:
-    """Everyday names such as Russia, without what some have in parentheses."""
+    """Common names such as Russia, without additions in parentheses."""
     yield from ((name.split("(")[0], code) for name, code in _everyday_names())
 
 
@@ -127,9 +126,9 @@ def _everyday_names() -> Iterator[tuple[str, str]]:
 
 @cache
 def _aliases() -> Mapping[str, str]:
-    """Three-letter codes, and what the United Kingdom and its parts are called."""
+    """Three-letter codes, and names of the United Kingdom and its parts."""
     names = {country.alpha_3.casefold(): country.alpha_2 for country in pycountry.countries}
-    # Wales is `Wales [Cymru GB-CYM]` there.
+    # Wales is listed as `Wales [Cymru GB-CYM]`.
     lands = [
         part.name.split(" [")[0]
         for part in pycountry.subdivisions
@@ -142,18 +141,18 @@ def _aliases() -> Mapping[str, str]:
 def _by_words() -> Mapping[tuple[str, ...], str]:
     names = [*_english_names().items(), *_aliases().items(), *_everyday_names()]
     found = _unshared((_words(folded(name)), code) for name, code in names)
-    # Andorra's three letters are a small word.
+    # Andorra's three-letter code is the word `and`.
     return {words: code for words, code in found.items() if words}
 
 
 def _words(name: str) -> tuple[str, ...]:
-    """The words of a folded name, sorted; in a list of two countries one may occur twice."""
+    """The words of a folded name, sorted; with duplicates, as in a list of two countries."""
     return tuple(sorted(word for word in _WORD.findall(name) if word not in _SMALL_WORDS))
 
 
 @cache
 def _shared_names() -> frozenset[str]:
-    """What precedes the parenthesis in names of several countries."""
+    """Names that several countries share before a parenthesis."""
     counted = Counter(folded(head) for head, _ in _heads())
     return frozenset(name for name, countries in counted.items() if countries > 1)
 
@@ -171,9 +170,9 @@ def _other_names() -> Mapping[str, str]:
 
 
 def _translated(languages: Container[str]) -> Iterator[tuple[str, str]]:
-    """Names of ISO 3166-1, short and official ones, as translated into these languages."""
+    """Translations of ISO 3166-1 names, short and official, into these languages."""
     for folder in sorted(Path(pycountry.LOCALES_DIR).iterdir()):
-        # Of `zh_TW` and `sr@latin` too.
+        # Includes `zh_TW` and `sr@latin`.
         if re.split("[_@]", folder.name)[0] not in languages:
             continue
         words = gettext.translation("iso3166-1", folder.parent, [folder.name], fallback=True)
@@ -192,12 +191,12 @@ def _names_nearby() -> Mapping[str, str]:
 
 
 def _cldr_names(languages: Iterable[str]) -> dict[str, str]:
-    """What countries are called in these languages, folded; names of two countries are left out."""
+    """Names of countries in these languages, folded; ambiguous ones are omitted."""
     return _unshared(_of_cldr(languages))
 
 
 def _of_cldr(languages: Iterable[str]) -> Iterator[tuple[str, str]]:
-    """What countries are called in these languages, folded, with their codes."""
+    """Names of countries in these languages, folded, with their codes."""
     codes = {country.alpha_2 for country in pycountry.countries} | set(_BESIDE_ISO)
     return (
         (folded(name), code)
@@ -209,7 +208,7 @@ def _of_cldr(languages: Iterable[str]) -> Iterator[tuple[str, str]]:
 
 
 def _unshared(names: Iterable[tuple[_Name, str]]) -> dict[_Name, str]:
-    """Names of one country each."""
+    """The unambiguous names."""
     of_name: defaultdict[_Name, set[str]] = defaultdict(set)
     for name, code in names:
         of_name[name].add(code)

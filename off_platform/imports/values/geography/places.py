@@ -1,6 +1,6 @@
-"""Countries and languages, by codes and English names. Pure; the lists are others'.
+"""Countries and languages, by codes and English names. Pure; the lists come from libraries.
 
-By which names countries are known is in `country_names.py`; languages are pycountry's.
+`country_names.py` has the names of countries; languages are from pycountry.
 """
 
 import re
@@ -24,11 +24,11 @@ from off_platform.imports.values.whole_columns import Column, sound_by_distinct
 if TYPE_CHECKING:
     from off_platform.imports.values.whole_columns import Bools
 
-# Codes that are what programs write for nothing, too.
+# Codes that programs also write for missing values.
 NAMIBIA = NAURUAN = "na"
 _MOST_CHARACTERS = 100
 _MOST_LOOKED_AT = 60
-# Of one name with commas, the longest first.
+# Maximum number of commas in a name, longest names first.
 _MOST_PIECES = (4, 3, 2)
 _MOST_NAMES = 1_000
 _TAG = re.compile("[a-z]{2}:", re.IGNORECASE)
@@ -47,8 +47,7 @@ def countries(text: str) -> Reading:
     """A list of countries.
 
     Returns:
-        A tuple of ISO 3166-1 alpha-2 codes, `World` and `European Union`; unknown ones as they
-        stand.
+        A tuple of ISO 3166-1 alpha-2 codes, `World` and `European Union`; unknown ones unchanged.
     """
     return read_on(repaired_text(text, said=NAMIBIA), _countries)
 
@@ -72,23 +71,23 @@ def language_code(text: str) -> Reading:
 
 
 def countries_sound(column: Column) -> "Bools":
-    """Which texts of a column `countries` has nothing to say about."""
+    """Which texts of a column have no finding in `countries`."""
     return sound_by_distinct(column, countries)
 
 
 def languages_sound(column: Column) -> "Bools":
-    """Which texts of a column `languages` has nothing to say about."""
+    """Which texts of a column have no finding in `languages`."""
     return sound_by_distinct(column, languages)
 
 
 def language_codes_sound(column: Column) -> "Bools":
-    """Which texts of a column `language_code` has nothing to say about."""
+    """Which texts of a column have no finding in `language_code`."""
     return sound_by_distinct(column, language_code)
 
 
 def _countries(text: str) -> Reading:
     names = [name for each in text.split(";") for name in _names_between(each.split(","))]
-    # To look for what is near takes time; nobody sells in that many unknown countries.
+    # Searching for similar names takes time; nobody sells in that many unknown countries.
     parts = [_country(name, near=place < _MOST_LOOKED_AT) for place, name in enumerate(names)]
     values = tuple(part.value for part in parts) or None
     rules = [part.rule for part in parts if part.rule]
@@ -104,15 +103,15 @@ def _countries(text: str) -> Reading:
         return Reading(values, "country_alias", proposal, certain=True)
     unknown = [n for n, part in zip(names, parts, strict=True) if part.rule == "country_unknown"]
     named = f"{unknown[0][:_MOST_CHARACTERS]!r} is unknown"
-    mended = any(part.proposal for part in parts)
-    return Reading(values, "country_unknown", proposal if mended else None, detail=named)
+    fixed = any(part.proposal for part in parts)
+    return Reading(values, "country_unknown", proposal if fixed else None, detail=named)
 
 
 def _names_between(pieces: list[str]) -> Iterator[str]:
-    """The names in a list separated by commas, some of which have commas themselves.
+    """The names in a comma-separated list; some names contain commas.
 
-    `Korea, Republic of` is one; so is `Congo, Dem. Republic`, whose second half is no country, and
-    whose first is not all of the name.
+    Examples are `Korea, Republic of` and `Congo, Dem. Republic`, whose second half is not a
+    country, and whose first half is ambiguous.
     """
     pieces = [piece for each in pieces if (piece := each.strip())]
     at = 0
@@ -149,7 +148,7 @@ def _country(name: str, *, near: bool) -> _Part:
 
 @lru_cache(maxsize=4096)
 def _meant_country(name: str) -> str | None:
-    """The country that a text may mean: another language, a tag, a slip of the pen."""
+    """The country that a text may mean: another language, a tag, a misspelling."""
     plain = _TAG.sub("", name, count=1)
     spaced = plain.replace("-", " ")
     return code_of(spaced) or alias_of(spaced) or meant_country(plain)

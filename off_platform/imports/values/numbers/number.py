@@ -1,7 +1,6 @@
-"""Numbers as producers write them. Pure.
+"""Parses numbers as producers write them. Pure.
 
-Their bounds are in `schemas.py`, not here, nor are numbers with a unit of a package
-(`quantities.py`).
+Bounds are in `specification/bounds.py`, package sizes in `quantities.py`.
 """
 
 import re
@@ -28,11 +27,11 @@ if TYPE_CHECKING:
 
     from off_platform.imports.values.whole_columns import Bools
 
-# Python and RE2 read it alike. Exponents are what programs write of small numbers; the counts keep
-# every number finite and its text short.
+# Valid in Python and RE2. Programs write small numbers with exponents; the counts keep every number
+# finite and its text short.
 NUMBER = r"-?(?:[0-9]{1,15}(?:\.[0-9]{0,30})?|\.[0-9]{1,30})(?:[eE][+-]?[0-9]{1,2})?"
 _NUMBER = re.compile(NUMBER)
-# A longer text is not a number with something around it.
+# A longer text is not a number with other characters around it.
 _MOST_CHARACTERS = 80
 
 _S = f"[{SPACES}]"
@@ -45,7 +44,7 @@ _MODIFIER = re.compile(
     rf"{_S}*",
     re.IGNORECASE,
 )
-# Hyphens of typesetting are minus signs in a column of numbers.
+# Typographic hyphens are minus signs in a column of numbers.
 _SIGN = re.compile(rf"([+\uff0b]|[\u2212\u2013]){_S}*")
 _PARTS = re.compile(
     rf"(-?)((?:[0-9]|[.,][0-9])(?:[0-9.,'\u2019{SPACES}]*[0-9.])?)(e[+-]?[0-9]{{1,2}}(?![0-9]))?"
@@ -80,7 +79,7 @@ _WORDS = {
 _UNITS = {word: unit for unit, words in _WORDS.items() for word in words}
 _POWERS = {"kg": 3, "g": 0, "mg": -3, "µg": -6}
 _KJ_PER_KCAL = Decimal("4.184")
-# Wider than any number here, so that moving the decimal point never rounds.
+# More digits than any number here, so that shifting the decimal point never rounds.
 _EXACT = Context(prec=200)
 ENERGY_UNITS = ("kJ", "kcal", "kJ or kcal")
 
@@ -101,7 +100,7 @@ _KCAL_FIRST = re.compile(
 
 
 class _Step(NamedTuple):
-    """One thing that is wrong with a number."""
+    """One problem of a number."""
 
     rule: str
     certain: bool
@@ -109,7 +108,7 @@ class _Step(NamedTuple):
 
 
 class _Core(NamedTuple):
-    """Digits with at most one period; None where more than one number may be meant, or none."""
+    """Digits with at most one period; None if ambiguous or not a number."""
 
     text: str | None
     step: _Step | None = None
@@ -132,8 +131,8 @@ def energy_pair(text: str) -> Reading:
     """Both values of a cell such as `852KJ/ 203Kcal`.
 
     Returns:
-        The rule `energy_two_values` with the value (kJ, kcal), None for what cannot be told; no
-        rule when it is no such cell.
+        The rule `energy_two_values` with the value (kJ, kcal), None if unclear; no rule if it is
+        not such a cell.
     """
     inner = text.strip()
     if len(inner) > _MOST_CHARACTERS:
@@ -153,10 +152,10 @@ def energy_pair(text: str) -> Reading:
 
 
 def number_values(column: Column) -> "tuple[npt.NDArray[np.float64], Bools]":
-    """All numbers of a column.
+    """Parses all numbers of a column.
 
     Returns:
-        The numbers, NaN where there is none; and which texts are sound, which absent ones are.
+        The numbers, NaN if there is none; and which texts are sound, including missing ones.
     """
     texts = one_array(column)
     sound = whole(texts, NUMBER)
@@ -177,7 +176,7 @@ def _number(text: str, unit: str | None) -> Reading:
 
 
 def _of_form(text: str, unit: str | None) -> Reading | None:
-    """The reading of a text of a form that is known as a whole; None for others."""
+    """The reading of a text in one of the complete forms; None for others."""
     if unit in ENERGY_UNITS and (pair := energy_pair(text)).rule:
         kj, kcal = pair.value
         meant = kcal if unit == "kcal" else kj
@@ -192,7 +191,7 @@ def _of_form(text: str, unit: str | None) -> Reading | None:
 
 
 def _of_other_digits(text: str, digit: str, unit: str | None) -> Reading:
-    """The reading of digits that mean 0 to 9; certain where nothing else is wrong but in form."""
+    """The reading of digits of other scripts; certain if there are only problems of form."""
     latin = with_latin_digits(text)
     inner = _number(latin, unit)
     detail = f"'{digit}' (U+{ord(digit):04X}) is {with_latin_digits(digit)}"
@@ -204,7 +203,7 @@ def _of_other_digits(text: str, digit: str, unit: str | None) -> Reading:
 
 
 def _of_fraction(text: str, value: Decimal) -> Reading:
-    """Where a single character is the fraction it is certain; `1/2` may have been a date."""
+    """The reading of a fraction: certain for a single character; `1/2` may have been a date."""
     written = _plain(value.quantize(Decimal("0.001"), context=_EXACT))
     is_typed = "/" in text
     certain = not is_typed and Decimal(written) == value
@@ -213,7 +212,7 @@ def _of_fraction(text: str, value: Decimal) -> Reading:
 
 
 def _why_none(text: str, rest: str = "") -> str:
-    """Why a text is not a number, as the end of a sentence; `rest` is what follows its digits."""
+    """Why a text is not a number, as the end of a sentence; `rest` is the text after its digits."""
     if kind := converted_into(text):
         return f"it is {kind}, which spreadsheets make of numbers"
     if _HEXADECIMAL.fullmatch(text):
@@ -224,7 +223,7 @@ def _why_none(text: str, rest: str = "") -> str:
 
 
 def _peeled(text: str, unit: str | None) -> Reading:
-    """A number with something around it, or with other separators."""
+    """Removes text around a number, and other separators."""
     steps: list[_Step] = []
     whole_text = text
     if modifier := _MODIFIER.match(text):
@@ -254,13 +253,13 @@ def _peeled(text: str, unit: str | None) -> Reading:
 def _concluded(
     steps: list[_Step], plain: str | None, convert: Callable[[Decimal], str | None] | None
 ) -> Reading:
-    """The reading of a number after all that is wrong with it was taken away."""
+    """The reading of a number after its problems were removed."""
     if plain is not None and convert is not None:
         plain = convert(Decimal(plain))
     sound = plain is not None and _NUMBER.fullmatch(plain) is not None
     if not steps:
-        return Reading(None, "not_a_number", detail="it has more digits than are measured")
-    # What cannot be settled is named before what can.
+        return Reading(None, "not_a_number", detail="it has more digits than any measurement")
+    # Uncertain problems are named before certain ones.
     worst = min(steps, key=lambda step: step.certain)
     detail = "; ".join(step.detail for step in steps if step.detail)
     certain = sound and worst.certain
@@ -269,7 +268,7 @@ def _concluded(
 
 
 def _core(text: str) -> _Core:
-    """Digits and separators, as they may be meant."""
+    """The possible meaning of digits and separators."""
     if _PLAIN.fullmatch(text):
         return _Core(text)
     if found := _AMBIGUOUS.fullmatch(text):
@@ -294,9 +293,9 @@ def _ungrouped(text: str, place: int) -> str:
 def _unit_step(
     word: str, unit: str | None
 ) -> tuple[_Step, Callable[[Decimal], str | None] | None] | None:
-    """What is to be done about a unit; None when it is none.
+    """The problem of a unit; None if it is not a unit.
 
-    Nutrients are per 100 g by the document, so "/100 g" says nothing new.
+    Nutrients are per 100 g in the document, so "/100 g" is redundant.
     """
     written = _UNITS.get(_PER_100.sub("", word).strip().lower())
     if written is None:
@@ -318,11 +317,11 @@ def _unit_step(
 
 
 def _rounded(energy: Decimal) -> Decimal:
-    """To a tenth; labels say no more."""
+    """Rounded to a tenth, as on labels."""
     return energy.quantize(Decimal("0.1"), context=_EXACT)
 
 
 def _plain(given: Decimal) -> str:
-    """Digits without exponent and without zeros that say nothing."""
+    """Digits without exponent and insignificant zeros."""
     text = format(given, "f")
     return text.rstrip("0").rstrip(".") if "." in text else text

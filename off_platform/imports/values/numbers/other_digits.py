@@ -7,7 +7,7 @@ from decimal import Decimal
 from off_platform.imports.specification.characters import SPACES
 
 _S = f"[{SPACES}]"
-# `1/2`, and what Unicode makes of the characters for it.
+# `1/2`, and the normalised form of the characters for it.
 _FRACTION = re.compile(rf"(?:([0-9]{{1,3}}){_S}+)?([0-9]{{1,3}}){_S}*[/\u2044]{_S}*([0-9]{{1,3}})")
 _BEFORE_CHARACTER = re.compile("(?<=[0-9])(?=[\u00bc-\u00be\u2150-\u215e])")
 # Arabic's decimal separator and thousands separator.
@@ -23,7 +23,7 @@ def other_digit(text: str) -> str:
 
 
 def with_latin_digits(text: str) -> str:
-    """The text with digits 0 to 9 for those of other scripts, and the points that go with them."""
+    """The text with digits of other scripts and their separators replaced by ASCII ones."""
     return "".join(map(_latin, text))
 
 
@@ -36,7 +36,7 @@ def _latin(character: str) -> str:
 
 
 def fraction(text: str) -> Decimal | None:
-    """What a fraction such as `1/2` or the character for it comes to; None when it is none."""
+    """The value of a fraction such as `1/2` or its character; None if it is not one."""
     plain = unicodedata.normalize("NFKC", _BEFORE_CHARACTER.sub(" ", text))
     found = _FRACTION.fullmatch(plain)
     if found is None:

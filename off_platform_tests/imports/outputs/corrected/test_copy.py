@@ -56,7 +56,7 @@ def rows_of(examined: Examined) -> list[list[str]]:
         return list(csv.reader(file))
 
 
-def test_what_is_certain_is_mended_and_noted_and_all_else_stays(tmp_path: Path) -> None:
+def test_certain_proposals_are_applied_and_noted_and_the_rest_is_unchanged(tmp_path: Path) -> None:
     text = csv_of(
         ("barcode", "product_name", "fat", "my column", "brand"),
         (NUTELLA, " Nutella", "0,5", " as it is ", "A\rB"),
@@ -94,7 +94,7 @@ FORMS = {
 
 
 @pytest.mark.parametrize("name", FORMS)
-def test_the_form_is_mended_too(name: str, tmp_path: Path) -> None:
+def test_the_format_is_corrected_too(name: str, tmp_path: Path) -> None:
     first, second = twice(*FORMS[name], tmp_path)
 
     demand_settled(first, second)
@@ -130,7 +130,7 @@ def test_columns_without_a_name_get_none(tmp_path: Path) -> None:
     assert rows_of(first) == [["barcode", "product_name", "", ""], [NUTELLA, "N", "a", "b"]]
 
 
-def test_what_happened_to_the_whole_file_is_mended(tmp_path: Path) -> None:
+def test_whole_file_damage_is_corrected(tmp_path: Path) -> None:
     first, second = twice(many(*(code.lstrip("0") for code in UPC_A)), "x.csv", tmp_path)
 
     demand_settled(first, second)
@@ -143,7 +143,7 @@ NUMBERS = ("1.50", "1E5", "12345678901234567890.123456789", "-0", "1e400", "9" *
 
 @pytest.mark.parametrize("number", NUMBERS)
 @pytest.mark.parametrize("name", ["x.json", "x.jsonl"])
-def test_numbers_of_json_stay_to_the_last_digit(number: str, name: str, tmp_path: Path) -> None:
+def test_numbers_of_json_keep_every_digit(number: str, name: str, tmp_path: Path) -> None:
     text = f'{{"barcode": "{NUTELLA}", "product_name": " N", "x": {number}}}'
     text = f"{text}\n{text}" if name == "x.jsonl" else f"[{text}]"
 
@@ -154,7 +154,7 @@ def test_numbers_of_json_stay_to_the_last_digit(number: str, name: str, tmp_path
     assert f'"x": {number}' in first.copy.read_text(encoding="utf-8")
 
 
-def test_json_is_mended_within_its_own_form(tmp_path: Path) -> None:
+def test_json_is_corrected_within_its_layout(tmp_path: Path) -> None:
     item = {
         "barcode": int(NUTELLA), "product_name": '\u00e8\n"', "other": {"a": [1, None, True]},
         "nutrition": {"fat": "0,5", "salt": 1.0}, "created_t": "2022-01-18 16:00:00",
@@ -225,7 +225,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_there_is_no_copy_where_something_would_be_lost(name: str, tmp_path: Path) -> None:
+def test_there_is_no_copy_if_data_would_be_lost(name: str, tmp_path: Path) -> None:
     content, file = REFUSED[name]
     path = tmp_path / file
     path.write_text(content, encoding="utf-8")

@@ -99,7 +99,7 @@ def test_an_odd_row_is_read_as_strictly_as_ever(
     assert everything(open_import(path)) == strictly(path, monkeypatch)
 
 
-def test_what_is_no_utf_8_is_named_by_line_and_byte(
+def test_invalid_utf_8_is_reported_with_line_and_byte(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     text = "\n".join([HEADER, *PLAIN, "1,caf\N{LATIN SMALL LETTER E WITH ACUTE},x", *PLAIN])
@@ -115,7 +115,7 @@ CELLS = st.text(st.sampled_from('ab ,"\n\r;\té0'), max_size=6)
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(rows=st.lists(st.tuples(CELLS, CELLS, CELLS), max_size=12), raw=CELLS)
-def test_any_rows_are_read_alike(
+def test_any_rows_give_the_same_result(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rows: list[tuple[str, ...]], raw: str
 ) -> None:
     text = io.StringIO()

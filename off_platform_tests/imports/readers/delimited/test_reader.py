@@ -23,7 +23,7 @@ def written(folder: Path, content: str | bytes, name: str = "x.csv") -> Path:
     return path
 
 
-def test_cells_are_texts_with_the_rows_that_a_person_counts(tmp_path: Path) -> None:
+def test_cells_are_texts_with_row_numbers(tmp_path: Path) -> None:
     text = '\nbarcode, product_name \n007,"a, ""b""\nc"\n\n,\n'
 
     source, (batch,), reader = read_all(written(tmp_path, text))
@@ -42,7 +42,9 @@ def test_cells_are_texts_with_the_rows_that_a_person_counts(tmp_path: Path) -> N
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
 @pytest.mark.parametrize("ending", ["\n", "\r\n"])
-def test_what_separates_is_told_by_the_header(delimiter: str, ending: str, tmp_path: Path) -> None:
+def test_the_delimiter_is_detected_from_the_header(
+    delimiter: str, ending: str, tmp_path: Path
+) -> None:
     text = ending.join(
         (f"barcode{delimiter}fat", f"1{delimiter}0,5" if delimiter != "," else '1,"0,5"')
     )
@@ -55,21 +57,21 @@ def test_what_separates_is_told_by_the_header(delimiter: str, ending: str, tmp_p
 
 
 @pytest.mark.parametrize(("name", "form"), [("x.tsv", "tsv"), ("x.TXT", "tsv"), ("x.csv", "csv")])
-def test_tabs_are_tsv_where_the_name_says_so(name: str, form: str, tmp_path: Path) -> None:
+def test_tabs_are_tsv_if_the_name_ends_in_tsv(name: str, form: str, tmp_path: Path) -> None:
     source, _, reader = read_all(written(tmp_path, "barcode\tfat\n1\t2\n", name))
 
     assert source.format == form
     assert bool(reader.take_found()) == (form == "csv")
 
 
-def test_a_byte_order_mark_is_read_over_and_said(tmp_path: Path) -> None:
+def test_a_byte_order_mark_is_skipped_and_reported(tmp_path: Path) -> None:
     source, (batch,), reader = read_all(written(tmp_path, "\ufeffbarcode,fat\n1,2\n"))
 
     assert (source.byte_order_mark, list(batch.columns)) == (True, ["barcode", "fat"])
     assert [each.rule for each in reader.take_found()] == ["byte_order_mark"]
 
 
-def test_rows_that_do_not_fit_are_named_and_left_out(tmp_path: Path) -> None:
+def test_rows_with_wrong_cells_are_reported_and_skipped(tmp_path: Path) -> None:
     text = f'{HEADER}1,a\n2\n3,c,d\n4,"x"y\n5,e\n'
 
     _, (batch,), reader = read_all(written(tmp_path, text))
@@ -79,7 +81,7 @@ def test_rows_that_do_not_fit_are_named_and_left_out(tmp_path: Path) -> None:
     assert found == [(3, "ragged_row"), (4, "ragged_row"), (5, "quote_misplaced")]
 
 
-def test_rows_that_do_not_fit_do_not_wait_for_one_that_does(tmp_path: Path) -> None:
+def test_rows_with_wrong_cells_do_not_wait_for_a_right_one(tmp_path: Path) -> None:
     count = 2 * MOST_WAITING + 7
     path = written(tmp_path, HEADER + "1\n" * count + "1,a\n" + "2\n" * count)
 
@@ -95,7 +97,7 @@ def test_rows_that_do_not_fit_do_not_wait_for_one_that_does(tmp_path: Path) -> N
     assert all(list(batch.columns) == ["barcode", "product_name"] for batch in untaken)
 
 
-def test_batches_have_as_many_rows_as_asked_for_and_the_rest(tmp_path: Path) -> None:
+def test_batches_have_the_requested_rows_and_the_rest(tmp_path: Path) -> None:
     text = HEADER + "".join(f"{n},x\n" for n in range(10))
 
     _, batches, _ = read_all(written(tmp_path, text), rows=4)
@@ -128,7 +130,7 @@ def test_wide_rows_make_small_batches(tmp_path: Path) -> None:
     assert max(len(batch.rows) for batch in batches) * columns < 10 << 20
 
 
-def test_what_is_no_utf8_is_named_by_line_and_byte(tmp_path: Path) -> None:
+def test_invalid_utf8_is_reported_with_line_and_byte(tmp_path: Path) -> None:
     text = f"{HEADER}1,é\n2,Crème\n".encode()
     content = text.replace("Crème".encode(), "Crème".encode("cp1252"))
 
@@ -163,7 +165,7 @@ def test_the_likely_encoding_is_that_of_the_lines_that_are_wrong(
     assert likely_encoding(path) == encoding
 
 
-def test_a_text_that_fits_no_encoding_is_said_to_be_in_none(tmp_path: Path) -> None:
+def test_a_text_without_a_matching_encoding_is_reported(tmp_path: Path) -> None:
     noise = b"1,\x81\x8d\x8f\x90\x9d\xff\xfe\x00".replace(b"\x00", b"") * 3
 
     with pytest.raises(UnreadableError) as refused:
@@ -188,7 +190,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_what_cannot_be_read_says_why(name: str, tmp_path: Path) -> None:
+def test_unreadable_files_say_why(name: str, tmp_path: Path) -> None:
     rule, content = REFUSED[name]
 
     with pytest.raises(UnreadableError) as refused:
@@ -206,7 +208,7 @@ CELLS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"
     rows=st.lists(st.tuples(CELLS, CELLS, CELLS.map("x{}".format)), min_size=1, max_size=6),
     size=st.integers(1, 3),
 )
-def test_what_pythons_writer_writes_is_read_back(
+def test_files_of_pythons_writer_are_read_back(
     rows: list[tuple[str, str, str]], size: int, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     path = written(tmp_path_factory.mktemp("csv"), csv_of(("barcode", "fat", "x"), *rows))

@@ -16,7 +16,9 @@ ALPHA, BETA, GAMMA = "3092464799528", "3037883190723", "3048034246411"
         ("barcode,product_name,brand", f'{ALPHA},"Alpha,Kilo\n{BETA},Beta",Kilo'),
     ],
 )
-def test_a_quote_closed_one_line_later_is_named(header: str, rows: str, validate: Validate) -> None:
+def test_a_quote_closed_one_line_later_is_reported(
+    header: str, rows: str, validate: Validate
+) -> None:
     judged = validate(f"{header}\n{rows}\n")
 
     assert "rows_in_quotes" in judged.rules
@@ -24,7 +26,7 @@ def test_a_quote_closed_one_line_later_is_named(header: str, rows: str, validate
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t"])
-def test_a_header_that_holds_rows_is_refused(delimiter: str, validate: Validate) -> None:
+def test_a_header_that_contains_rows_is_refused(delimiter: str, validate: Validate) -> None:
     lines = ('barcode,product_name,"brand', f"{ALPHA},Alpha,Kilo", f'{BETA},Beta,Kilo"')
     text = "\n".join((*lines, f"{GAMMA},Gamma,Kilo\n")).replace(",", delimiter)
 

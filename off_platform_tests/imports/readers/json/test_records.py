@@ -169,7 +169,7 @@ def _opened(path: Path) -> Reader:
     return open_json(path, SourceFile(path.name, "", 0, ""))
 
 
-def test_nesting_is_followed_no_deeper_than_anybody_writes(tmp_path: Path) -> None:
+def test_nesting_has_a_limit(tmp_path: Path) -> None:
     def nested(levels: int) -> str:
         return f'[{{"barcode": "1", "x": {"[" * levels}{"]" * levels}}}]'
 
@@ -194,7 +194,7 @@ OBJECTS = st.dictionaries(st.text(SEEN, max_size=5).map("c{}c".format), SCALARS,
     indent=st.sampled_from((None, 0, 2)),
     ascii_only=st.booleans(),
 )
-def test_what_pythons_writer_writes_is_read_back(
+def test_files_of_pythons_writer_are_read_back(
     items: list[dict[str, Any]],
     indent: int | None,
     tmp_path_factory: pytest.TempPathFactory,
@@ -213,7 +213,9 @@ def test_what_pythons_writer_writes_is_read_back(
 
 @pytest.mark.parametrize("key", ["fat_g ", "\tfat_g", "fat_g\u200b", "\ufefffat_g", "fat\u00ad_g"])
 @pytest.mark.parametrize("nested", [False, True])
-def test_a_key_is_known_whatever_is_around_it(tmp_path: Path, key: str, *, nested: bool) -> None:
+def test_a_key_is_recognised_with_surrounding_characters(
+    tmp_path: Path, key: str, *, nested: bool
+) -> None:
     numbers = {key: 150}
     record = {"barcode": "7622210449283", "product_name": "Oreo"}
     record |= {" nutrition\u200b": numbers} if nested else numbers
@@ -224,7 +226,7 @@ def test_a_key_is_known_whatever_is_around_it(tmp_path: Path, key: str, *, neste
 
 
 @pytest.mark.parametrize("other", [" fat_g", "fat_g\u200b"])
-def test_keys_that_are_the_same_once_trimmed_are_there_twice(tmp_path: Path, other: str) -> None:
+def test_keys_that_are_equal_after_trimming_are_duplicates(tmp_path: Path, other: str) -> None:
     record = {"barcode": "7622210449283", "product_name": "Oreo", "nutrition": {"fat_g": 1}}
     record["nutrition"] |= {other: 2}  # type: ignore[operator]
     (tmp_path / "a.json").write_text(json.dumps([record]))

@@ -95,7 +95,7 @@ def test_merged_cells_of_products_are_named(
     assert f"P!{merged}" in found.message
 
 
-def test_a_value_below_is_not_made_up(tmp_path: Path) -> None:
+def test_a_value_below_is_not_invented(tmp_path: Path) -> None:
     by_openpyxl(tmp_path / "x.xlsx", ["C2:C4"], ((), ()))
 
     _, (batch,), _ = read_all(tmp_path / "x.xlsx")
@@ -103,7 +103,7 @@ def test_a_value_below_is_not_made_up(tmp_path: Path) -> None:
     assert batch.columns["brand"].to_pylist() == ["Ferrero", None, None, "Bjorg"]
 
 
-def test_rows_that_are_merged_away_are_named(tmp_path: Path) -> None:
+def test_rows_hidden_by_merged_cells_are_reported(tmp_path: Path) -> None:
     by_openpyxl(tmp_path / "x.xlsx", ["A2:A3", "B2:B3", "C2:C3", "D2:D3"], ((), ()))
 
     made = examine(tmp_path / "x.xlsx", tmp_path / "made")
@@ -114,7 +114,7 @@ def test_rows_that_are_merged_away_are_named(tmp_path: Path) -> None:
 
 
 @WRITERS
-def test_merged_cells_beside_the_products_are_not_named(tmp_path: Path, write: Writer) -> None:
+def test_merged_cells_next_to_the_products_are_not_reported(tmp_path: Path, write: Writer) -> None:
     write(tmp_path / "x.xlsx", ["D5:F5"], ((), ()))
 
     assert found_in(tmp_path / "x.xlsx") == []
@@ -160,7 +160,7 @@ def test_hidden_rows_and_columns_are_read_and_named(tmp_path: Path, write: Write
 
 
 @WRITERS
-def test_what_is_hidden_beside_the_products_is_not_named(tmp_path: Path, write: Writer) -> None:
+def test_hidden_cells_next_to_the_products_are_not_reported(tmp_path: Path, write: Writer) -> None:
     write(tmp_path / "x.xlsx", [], ((1, 9), ("F", "H")))
 
     assert found_in(tmp_path / "x.xlsx") == []

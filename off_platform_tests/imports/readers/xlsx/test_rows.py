@@ -168,7 +168,7 @@ def test_rows_that_are_not_plain_are_left_to_the_parser(
     assert is_plain(path) is plain
 
 
-def test_odd_rows_amid_many_lose_none_and_double_none(tmp_path: Path) -> None:
+def test_odd_rows_among_many_lose_and_duplicate_none(tmp_path: Path) -> None:
     rows = [
         f'<row r="{number}"><c r="A{number}" t="inlineStr"><is><t>{"x" * 60}</t></is></c></row>'
         for number in range(1, 40_001)
@@ -203,7 +203,7 @@ def test_a_sheet_that_ends_too_soon_is_damaged(tmp_path: Path, cut: int) -> None
     ],
 )
 @pytest.mark.parametrize("kind", ["inline", "rich", "formula", "not plain", "shared"])
-def test_escaped_characters_mean_what_they_stand_for(
+def test_escaped_characters_are_resolved(
     tmp_path: Path, kind: str, stored: str, meant: str
 ) -> None:
     cells = {
@@ -277,7 +277,7 @@ def test_numbers_are_written_as_python_does(tmp_path: Path, numbers: list[str]) 
     [
         ('<row r="3"/><row r="2"><c r="A2"><v>1</v></c></row>', "row 2 follows row 3"),
         ('<row r="2"/><row r="2"><c r="A2"><v>1</v></c></row>', "row 2 is in the sheet .* twice"),
-        ('<row r="2"><c r="A2"/><c r="A2"><v>1</v></c></row>', "A2 is there twice"),
+        ('<row r="2"><c r="A2"/><c r="A2"><v>1</v></c></row>', "A2 appears twice"),
         ('<row r="2"><c r="A3"><v>1</v></c></row>', "row 2 .* has a cell A3"),
         ('<row r="2"><c r="ZZZ2"><v>1</v></c></row>', "column ZZZ"),
         ('<row r="2"><c r="A0"><v>1</v></c></row>', "called 'A0'"),
@@ -285,12 +285,14 @@ def test_numbers_are_written_as_python_does(tmp_path: Path, numbers: list[str]) 
         ('<row r="9999999"><c r="A9999999"><v>1</v></c></row>', "row 9,999,999"),
         ('<row r="2"><c r="A2" t="s"><v>x</v></c></row>', "A2 refers to no shared text"),
         ('<row r="2"><c r="A2" t="s"><v>9</v></c></row>', "A2 refers to a missing shared text"),
-        ('<row r="2"><c r="A2"><v>1,5</v></c></row>', "A2 holds no number"),
-        ('<row r="2"><c r="A2" t="zz"><v>1</v></c></row>', "A2 is not of a type"),
-        ('<row r="2"><c r="A2" t="b"><v>7</v></c></row>', "A2 is not of a type"),
+        ('<row r="2"><c r="A2"><v>1,5</v></c></row>', "A2 does not contain a number"),
+        ('<row r="2"><c r="A2" t="zz"><v>1</v></c></row>', "A2 has an unknown type"),
+        ('<row r="2"><c r="A2" t="b"><v>7</v></c></row>', "A2 has an unknown type"),
     ],
 )
-def test_what_makes_no_sense_is_named_by_its_place(tmp_path: Path, rows: str, said: str) -> None:
+def test_invalid_cells_are_reported_with_their_location(
+    tmp_path: Path, rows: str, said: str
+) -> None:
     path = written(tmp_path / "x.xlsx", f"{ROW}{rows}")
 
     with pytest.raises(UnreadableError, match=said):

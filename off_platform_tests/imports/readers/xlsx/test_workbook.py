@@ -28,7 +28,7 @@ def written(folder: Path, *sheets: Sequence[Sequence[object]], name: str = "x.xl
     return (folder / "made.xlsx").rename(folder / name)
 
 
-def test_cells_are_texts_as_a_person_would_type_them(tmp_path: Path) -> None:
+def test_cells_are_texts_as_typed(tmp_path: Path) -> None:
     day = dt.datetime(2024, 5, 1, 12, 30)  # noqa: DTZ001 - Excel knows no time zones
     rows = [
         ("007", "a", 1.0), ("1", True, 0.1), ("2", day, 1e20), ("3", dt.date(2024, 5, 1), None),
@@ -44,7 +44,7 @@ def test_cells_are_texts_as_a_person_would_type_them(tmp_path: Path) -> None:
     assert batch.not_text == {}
 
 
-def test_identifiers_that_are_numbers_are_told(tmp_path: Path) -> None:
+def test_identifiers_that_are_numbers_are_reported(tmp_path: Path) -> None:
     path = written(tmp_path, [HEADER, (3017620422003, "a", 1), ("3017620422003", 2, 1)])
 
     _, (batch,), _ = read_all(path)
@@ -65,7 +65,7 @@ def test_the_first_sheet_with_a_header_is_read_and_the_others_are_named(tmp_path
     assert (found.rule, "not 'Sheet 3'" in found.message) == ("more_sheets", True)
 
 
-def test_cells_beyond_the_header_are_said(tmp_path: Path) -> None:
+def test_cells_beyond_the_header_are_reported(tmp_path: Path) -> None:
     path = written(tmp_path, [HEADER, ("1", "a", 2, None, "more"), ("2",), ("3", "b", 1)])
 
     _, (batch,), reader = read_all(path)
@@ -78,7 +78,7 @@ def test_cells_beyond_the_header_are_said(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("error", ["#N/A", "#REF!", "#DIV/0!"])
-def test_errors_of_a_spreadsheet_are_said_and_mean_nothing(error: str, tmp_path: Path) -> None:
+def test_spreadsheet_errors_are_reported_and_have_no_value(error: str, tmp_path: Path) -> None:
     cell = f'<c t="e"><v>{error}</v></c>'
     sheet = rows_of(HEADER) + f"<row>{text_cell('1')}{text_cell('a')}{cell}</row>"
     path = tmp_path / "x.xlsx"
@@ -106,7 +106,7 @@ def test_stored_values_of_formulas_are_read(tmp_path: Path) -> None:
     assert "B2" in found.message
 
 
-def test_batches_have_as_many_rows_as_asked_for(tmp_path: Path) -> None:
+def test_batches_have_the_requested_rows(tmp_path: Path) -> None:
     path = written(tmp_path, [HEADER, *((str(n), "x", n) for n in range(7))])
 
     _, batches, _ = read_all(path, rows=3)
@@ -114,7 +114,7 @@ def test_batches_have_as_many_rows_as_asked_for(tmp_path: Path) -> None:
     assert [len(batch.rows) for batch in batches] == [3, 3, 1]
 
 
-def test_a_text_that_is_shared_by_all_rows_does_not_fill_the_memory(
+def test_a_text_shared_by_all_rows_does_not_fill_the_memory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("off_platform.imports.readers.xlsx.gathered.MOST_BATCH_BYTES", 1 << 20)
@@ -132,7 +132,7 @@ def test_a_text_that_is_shared_by_all_rows_does_not_fill_the_memory(
 
 
 @pytest.mark.parametrize("name", ["x.csv", "x.xls", "x", "x.json"])
-def test_a_workbook_is_one_whatever_it_is_called(name: str, tmp_path: Path) -> None:
+def test_a_workbook_is_recognised_under_any_name(name: str, tmp_path: Path) -> None:
     source, _, _ = read_all(written(tmp_path, [HEADER, ("1", "a", 2)], name=name))
 
     assert source.format == "xlsx"
@@ -148,7 +148,7 @@ REFUSED: dict[str, tuple[str, list[list[tuple[str, ...]]]]] = {
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_what_cannot_be_read_says_why(name: str, tmp_path: Path) -> None:
+def test_unreadable_files_say_why(name: str, tmp_path: Path) -> None:
     rule, sheets = REFUSED[name]
 
     with pytest.raises(UnreadableError) as refused:
@@ -255,7 +255,7 @@ def test_the_sheet_and_row_with_an_identifier_are_found(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("state", ["hidden", "veryHidden"])
-def test_hidden_sheets_are_passed_over_and_named(tmp_path: Path, state: str) -> None:
+def test_hidden_sheets_are_skipped_and_reported(tmp_path: Path, state: str) -> None:
     path = written(tmp_path, [HEADER, ("1", "old", 2)], [HEADER, ("2", "new", 3)])
     book = openpyxl.load_workbook(path)
     book.worksheets[0].sheet_state = state

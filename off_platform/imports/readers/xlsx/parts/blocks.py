@@ -1,4 +1,4 @@
-"""Some rows of a sheet, cell by cell, as they are stored; what the cells hold is in `cells.py`."""
+"""Rows of a sheet as stored, cell by cell; `cells.py` interprets them."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,19 +13,20 @@ MOST_COLUMNS = 16_384
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Whole rows. The arrays without a note have an element for each cell, row by row.
+    """Complete rows. Unless noted, arrays have an element per cell, row by row.
 
     Attributes:
         rows: the number of each row, from 1.
-        row: which of `rows` a cell is in.
+        row: index into `rows`.
         column: from 0.
-        kinds: each pair of style and type that cells have; empty texts for none.
-        kind: which of `kinds` a cell is of.
-        has_formula: whether a formula gives the value.
-        texts: what is stored, for all cells; may hold other texts, too.
-        at: which of `texts` is stored in a cell; -1 for none.
-        may_escape: whether texts may have characters that XML cannot hold, such as `_x000D_`.
-        hidden: the numbers of the rows that nobody sees.
+        kinds: the distinct pairs of style and type; empty texts for none.
+        kind: index into `kinds`.
+        has_formula: whether the value is the result of a formula.
+        texts: the stored texts; may include others.
+        at: index into `texts`; -1 for none.
+        may_escape: whether texts may have escapes of characters that XML cannot contain, such as
+            `_x000D_`.
+        hidden: the numbers of hidden rows.
     """
 
     rows: npt.NDArray[np.int64]

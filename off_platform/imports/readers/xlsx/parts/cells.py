@@ -1,7 +1,7 @@
-"""What the cells of a sheet hold: what is stored -> texts, and what is to be reported of them.
+"""Interprets stored cells of a sheet: their texts, and what must be reported.
 
-Texts and plain numbers are read in vectors. A Python value (`values.py`) is made only of what is
-neither, once for all cells that store the same: dates, formats such as percents, errors.
+Texts and plain numbers are vectorised. Python values (`values.py`) are made only for others, once
+per distinct value: dates, formats such as percents, errors.
 """
 
 from dataclasses import dataclass
@@ -24,13 +24,13 @@ from off_platform.imports.readers.xlsx.parts.values import (
     value_of,
 )
 
-# What Python writes of the number just so; the others are read and written anew.
+# Numbers that Python writes in the same way; others are parsed and written again.
 _AS_WRITTEN = (
     "^(?:0|-?[1-9][0-9]*|-?[1-9][0-9]{0,6}[.][0-9]{0,7}[1-9]|"
     "-?0[.]0{0,3}[1-9](?:[0-9]{0,9}[1-9])?)$"
 )
 
-# How cells are read; 0 is for those without a value.
+# The ways to read cells; 0 is for cells without a value.
 _SHARED, _TEXT, _NUMBER, _ODD = range(1, 5)
 
 Indices = npt.NDArray[np.int64]
@@ -38,17 +38,17 @@ Indices = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """What the cells of a block hold; arrays have an element for each cell.
+    """The content of a block's cells; arrays have an element per cell.
 
     Attributes:
-        block: of the cells.
-        texts: of cells and others.
-        at: which of `texts` a cell has; -1 for none.
+        block: the cells.
+        texts: texts of cells, and others.
+        at: index into `texts`; -1 for none.
         shared: the workbook's shared texts.
-        shared_at: which of `shared` a cell has; -1 for none.
-        is_text: whether a cell is a text, and not a number, a date or anything else.
-        values: Python's values that are neither texts nor numbers, such as dates.
-        value_at: which of `values` a cell has; -1 for none.
+        shared_at: index into `shared`; -1 for none.
+        is_text: whether a cell is text, not a number, date or other value.
+        values: Python values that are neither texts nor numbers, such as dates.
+        value_at: index into `values`; -1 for none.
     """
 
     block: Block
@@ -61,7 +61,7 @@ class Read:
     value_at: Indices
 
     def texts_of(self, cells: Indices) -> pa.StringArray:
-        """What cells hold, as a person would type it; -1 for no cell."""
+        """The content of cells as one would type it; -1 for no cell."""
         at = np.where(cells >= 0, self.at[cells], -1)
         texts = self.texts.take(pa.array(at, mask=at < 0))
         shared_at = np.where(cells >= 0, self.shared_at[cells], -1)
@@ -72,21 +72,21 @@ class Read:
         return shared if is_shared[cells >= 0].all() else pc.coalesce(texts, shared)
 
     def says(self, cells: Indices) -> npt.NDArray[np.bool_]:
-        """Which cells say anything; white space says nothing."""
+        """Which cells are not empty or white space."""
         filled = self.is_text[cells] & _flags(pc.invert(pc.utf8_is_space(self.texts_of(cells))))
         return filled | self._has_value(cells)
 
     def rows_that_say(self) -> npt.NDArray[np.bool_]:
-        """Which rows of the block have a cell that says anything."""
+        """Which rows of the block have a cell that is not blank."""
         said = np.zeros(len(self.block.rows), bool)
         said[self.block.row[self._has_value(slice(None))]] = True
-        # In most rows that shows without a look at the texts.
+        # For most rows this is known without reading the texts.
         cells = np.flatnonzero(~said[self.block.row])
         said[self.block.row[cells[self.says(cells)]]] = True
         return said
 
     def bytes_of_rows(self) -> Indices:
-        """How long the texts of each row are together."""
+        """The total length of the texts of each row."""
         length = np.zeros(len(self.at), np.int64)
         for texts, at in ((self.texts, self.at), (self.shared, self.shared_at)):
             if (has := at >= 0).any():
@@ -99,7 +99,7 @@ class Read:
 
 
 def read_cells(block: Block, package: Package, sheet: str) -> Read:
-    """What the cells of some rows hold.
+    """Reads the cells of some rows.
 
     Args:
         block: the cells.
@@ -107,13 +107,13 @@ def read_cells(block: Block, package: Package, sheet: str) -> Read:
         sheet: its name, for messages.
 
     Raises:
-        UnreadableError: a cell makes no sense; it is named.
+        UnreadableError: a cell is invalid; the message names it.
     """
     return _Reading(block, package, sheet).read()
 
 
 class _Reading:
-    """The cells of one block, one group after the other."""
+    """Reads the cells of one block, group by group."""
 
     def __init__(self, block: Block, package: Package, sheet: str) -> None:
         self._block, self._package, self._sheet = block, package, sheet
@@ -139,11 +139,11 @@ class _Reading:
         return Read(block, texts, at, self._package.shared, shared_at, is_text, values, value_at)
 
     def _of_kind(self, numbers: list[int]) -> npt.NDArray[np.uint8]:
-        """For each cell, the number of its kind."""
+        """Per cell, the entry of its kind in a list."""
         return np.array(numbers, np.uint8).take(self._block.kind)
 
     def _group(self, style: str, kind: str) -> int:
-        """How cells of a style and a type are read."""
+        """The way to read cells of a style and a type."""
         match kind:
             case "s":
                 return _SHARED
@@ -159,7 +159,7 @@ class _Reading:
         return formats[int(style)] if style.isdigit() and int(style) < len(formats) else PLAIN
 
     def _without_result(self) -> npt.NDArray[np.bool_]:
-        """Which cells have a formula whose result is not stored."""
+        """Which cells have a formula without a stored result."""
         kinds = [kind for _, kind in self._block.kinds]
         formula = self._block.has_formula & (self._of_kind([k != "inlineStr" for k in kinds]) > 0)
         cells = np.flatnonzero(formula)
@@ -175,7 +175,7 @@ class _Reading:
         return self._texts.take(pa.array(at, mask=at < 0))
 
     def _put(self, cells: Indices, texts: pa.StringArray, place: Indices) -> None:
-        """Replaces the texts of cells by some of these."""
+        """Sets the texts of cells."""
         at = len(self._texts) + place
         self._at[cells] = np.where(_flags(texts.is_valid())[place], at, -1)
         self._texts = pa.concat_arrays([self._texts, texts])
@@ -210,7 +210,7 @@ class _Reading:
         return cells[~as_written[coded.indices.to_numpy()]] if len(cells) else cells
 
     def _odd(self, cells: Indices) -> tuple[list[Any], Indices]:
-        """Python's values of cells, and which is each cell's; one for all that store the same."""
+        """Python values of cells, one per distinct stored text, and the index of each cell."""
         value_at = np.full(len(self._at), -1)
         if not len(cells):
             return [], value_at
@@ -235,5 +235,5 @@ class _Reading:
 
 
 def _flags(values: pa.BooleanArray) -> npt.NDArray[np.bool_]:
-    """Arrow's flags as numpy's; null is no."""
+    """An Arrow boolean array as numpy; null is false."""
     return values.fill_null(False).to_numpy(zero_copy_only=False)  # type: ignore[no-any-return]  # noqa: FBT003 - a value

@@ -1,4 +1,4 @@
-"""What the number formats of a workbook make of numbers: dates, percents, units, and so on. Pure.
+"""Number formats of a workbook and what they show: dates, percents, units. Pure.
 
 The codes are those of ECMA-376, 18.8.31. Only what changes the meaning of a number is
 distinguished: `0.00` and `#,##0` show the number itself.
@@ -11,7 +11,7 @@ from functools import lru_cache
 
 from openpyxl.styles.numbers import is_date_format, is_timedelta_format
 
-# One part of a format: a literal, a character that is only as wide, a condition, a placeholder.
+# One token of a format: a literal, a skipped width, a condition, a placeholder.
 _PART = re.compile(r'"([^"]*)"?|\\(.)|_.|\*.|\[(\$?)([^\]]*)\]?|([eE][+-])|(.)', re.DOTALL)
 _PLACEHOLDERS = "0#?.,"
 _NOTHING = " \u00a0()+-"
@@ -20,16 +20,16 @@ _LEAST_ZEROS = 2
 
 @dataclass(frozen=True, slots=True)
 class NumberFormat:
-    """What a format does to a number.
+    """The effect of a format on a number.
 
     Attributes:
         is_date: it shows a date or a time of day.
-        is_duration: it shows hours, minutes or seconds that have passed.
-        percents: how often the number is shown times 100.
-        before: text in front of the number, such as `EUR `.
-        behind: text behind it, such as ` g`.
-        zeros: digits that are filled up with zeros in front.
-        differs: how what is shown differs otherwise; empty when it does not.
+        is_duration: it shows elapsed hours, minutes or seconds.
+        percents: how often the number is multiplied by 100.
+        before: text before the number, such as `EUR `.
+        behind: text after it, such as ` g`.
+        zeros: minimum number of digits, padded with zeros.
+        differs: another difference of the shown number; empty for none.
     """
 
     is_date: bool = False
@@ -46,7 +46,7 @@ class NumberFormat:
         return self == PLAIN
 
     def shown(self, number: float) -> str:
-        """The number as it is shown, but with all of its digits."""
+        """The number as shown, but with all digits."""
         exact = Decimal(repr(number)) * 100**self.percents
         text = f"{exact.normalize():f}"
         if exact == exact.to_integral_value() and exact >= 0:
@@ -59,7 +59,7 @@ PLAIN = NumberFormat()
 
 @lru_cache(maxsize=1_000)
 def read_format(code: str) -> NumberFormat:
-    """What a format's code means for numbers above zero.
+    """Parses a format's code for positive numbers.
 
     Args:
         code: as it is in the workbook, such as `0.0%` or `#,##0" g"`.
@@ -79,7 +79,7 @@ def _of_section(section: str) -> NumberFormat:
         is_scientific = is_scientific or bool(exponent)
         percents += other == "%"
         if (other and other in _PLACEHOLDERS) or exponent or (other == "/" and digits):
-            # Literals in between, as in a telephone number.
+            # Literals between digits, as in a telephone number.
             digits += f"{behind}{other or 'E'}" if behind.strip() else other or "E"
             behind = ""
             continue
@@ -112,5 +112,5 @@ def _difference(digits: str, *, is_scientific: bool) -> str:
 
 
 def _shown_literal(text: str) -> str:
-    """A literal that says something; brackets and signs around a number do not."""
+    """A literal with a meaning; brackets and signs around a number have none."""
     return text if text.strip(_NOTHING) else ""

@@ -1,7 +1,7 @@
-"""What a sheet says around its values: hidden rows and columns, merged cells. Pure.
+"""The layout of a sheet: hidden rows and columns, merged cells. Pure.
 
-Both ways of reading rows (`plain.py`, `parsed.py`) hand it what they find. No value is filled in
-or left out for it: it is reported, as a person who looks at the sheet sees other values.
+Both readers of rows (`plain.py`, `parsed.py`) fill it. No value is added or dropped because of it;
+it is reported, as a user sees other values in the sheet.
 """
 
 import re
@@ -11,7 +11,7 @@ from typing import NamedTuple
 from off_platform.imports.readers.batches import Found
 from off_platform.imports.readers.xlsx.parts.values import letters_of
 
-# Of a sheet; what is beyond is counted. Each takes 0.1 kB.
+# Per sheet; more are only counted. Each takes 0.1 kB.
 MOST_MERGED = 50_000
 MOST_NAMED = 5
 _TRUE = {"1", "true", "on"}
@@ -20,12 +20,12 @@ _COLUMN = re.compile(rb"<col ([^<>]*)>")
 _MERGED = re.compile(rb'<mergeCell ref="([A-Z]{1,3}[0-9]{1,7}:[A-Z]{1,3}[0-9]{1,7})"')
 _ATTRIBUTE = re.compile(rb'([A-Za-z0-9:]+)="([^"]*)"')
 _RANGE = re.compile(r"([A-Za-z]{1,3})([1-9][0-9]{0,6}):([A-Za-z]{1,3})([1-9][0-9]{0,6})")
-# Longer than the beginning of any merged range, which may be cut in two.
+# Longer than the start of any merged range, which may be cut by a block.
 _OVERLAP = 64
 
 
 class Merged(NamedTuple):
-    """Merged cells; columns from 0, rows from 1, the last ones included."""
+    """Merged cells; columns from 0, rows from 1, inclusive."""
 
     left: int
     top: int
@@ -39,15 +39,15 @@ class Merged(NamedTuple):
 
 
 class Layout:
-    """What is known of a sheet around its values, so far as it was read.
+    """The layout of a sheet as far as it has been read.
 
     Attributes:
-        hidden_columns: first and last of each run of hidden columns, from 0.
-        merged: ranges of merged cells; all are known once the rows are at their end.
+        hidden_columns: first and last column of each hidden run, from 0.
+        merged: ranges of merged cells; complete after the last row.
     """
 
     def __init__(self) -> None:
-        """For a sheet of which nothing is read."""
+        """Starts empty."""
         self.hidden_columns: set[tuple[int, int]] = set()
         self.merged: list[Merged] = []
         self.more_merged = 0
@@ -58,7 +58,7 @@ class Layout:
             self._take_column(_attributes(tag))
 
     def take_tail(self, parts: Iterable[bytes]) -> None:
-        """Takes the XML behind the rows, in parts."""
+        """Takes the XML after the rows, in parts."""
         rest = b""
         for part in parts:
             text = rest + part
@@ -69,7 +69,7 @@ class Layout:
             rest = text[max(cut, len(text) - _OVERLAP) :]
 
     def take_element(self, name: str, attributes: Mapping[str, str]) -> None:
-        """Takes an element before or behind the rows, by its local name."""
+        """Takes an element before or after the rows, by its local name."""
         if name == "col":
             self._take_column(attributes)
         elif name == "mergeCell":
@@ -81,7 +81,7 @@ class Layout:
             self.hidden_columns.add((int(first) - 1, int(last) - 1))
 
     def _take_merged(self, reference: str) -> None:
-        """What is not a range merges nothing."""
+        """Adds a merged range, if it is one."""
         found = _RANGE.fullmatch(reference)
         if found is None:
             return
@@ -94,8 +94,8 @@ class Layout:
 
 
 def hidden_rows(xml: bytes) -> set[int]:
-    """The numbers of the rows that nobody sees, from the XML of rows."""
-    # Most sheets hide none, and to search for the words is fast.
+    """The numbers of hidden rows, from the XML of rows."""
+    # Most sheets hide none, and searching for the words is fast.
     if b' hidden="' not in xml and b' ht="0' not in xml:
         return set()
     rows = _ROW.findall(xml)
@@ -103,15 +103,15 @@ def hidden_rows(xml: bytes) -> set[int]:
 
 
 def is_hidden_row(attributes: Mapping[str, str]) -> bool:
-    """Whether nobody sees a row with these attributes."""
+    """Whether a row with these attributes is hidden."""
     return _is_hidden(attributes, "ht")
 
 
 class HiddenRows:
-    """Counts the hidden rows that were read; a few runs of them are named."""
+    """Counts the hidden rows that were read, and names a few runs of them."""
 
     def __init__(self) -> None:
-        """Before any row was read."""
+        """Starts empty."""
         self._runs: list[tuple[int, int]] = []
         self._last = 0
         self.count = 0
@@ -126,7 +126,7 @@ class HiddenRows:
         self._last = number
 
     def names(self) -> str:
-        """Such as `rows 3, 7 to 9 and 12 more`; empty where there is none."""
+        """A phrase such as `rows 3, 7 to 9 and 12 more`; empty for none."""
         if not self._runs:
             return ""
         named = ", ".join(_run(f"{first:,}", f"{last:,}") for first, last in self._runs)
@@ -138,13 +138,13 @@ class HiddenRows:
 def hidden_found(
     sheet: str, header: Sequence[str], rows: HiddenRows, layout: Layout
 ) -> Iterator[Found]:
-    """`hidden_cells`, where rows or columns that were read are hidden.
+    """The finding `hidden_cells`, if hidden rows or columns were read.
 
     Args:
         sheet: its name.
         header: the names of the columns that were read, from column A.
         rows: the hidden ones that were read.
-        layout: of the sheet.
+        layout: its layout.
     """
     width = len(header)
     columns = sorted(
@@ -165,12 +165,12 @@ def hidden_found(
 
 
 def covering(merged: Iterable[Merged], header_row: int, width: int) -> list[Merged]:
-    """The merged ranges that cover cells of records besides the one that holds their value.
+    """The merged ranges that cover cells of records other than the one with their value.
 
     Args:
         merged: the ranges of a sheet.
-        header_row: its row that names the columns.
-        width: how many columns are named.
+        header_row: its row with the column names.
+        width: number of named columns.
     """
 
     def covers(each: Merged) -> bool:
@@ -183,13 +183,13 @@ def covering(merged: Iterable[Merged], header_row: int, width: int) -> list[Merg
 
 
 def merged_found(sheet: str, header: Sequence[str], merged: Merged, value: str) -> Found:
-    """`merged_cells` of a range.
+    """The finding `merged_cells` for a range.
 
     Args:
         sheet: its name.
         header: the names of the columns.
         merged: the range.
-        value: of its first cell, which is the only one that it has.
+        value: of its first cell, its only value.
     """
     first = merged.name.partition(":")[0]
     message = f"The merged cells {sheet}!{merged.name} show one value, read for {first} alone."
@@ -197,8 +197,8 @@ def merged_found(sheet: str, header: Sequence[str], merged: Merged, value: str) 
 
 
 def more_merged_found(sheet: str, more: int) -> Found:
-    """`merged_cells` of ranges beyond those that are named."""
-    message = f"{more:,} more ranges of merged cells of the sheet '{sheet}' were not looked at."
+    """The finding `merged_cells` for ranges beyond the named ones."""
+    message = f"{more:,} more ranges of merged cells of the sheet '{sheet}' were not examined."
     return Found(None, None, "merged_cells", None, message)
 
 
@@ -211,7 +211,7 @@ def _attributes(tag: bytes) -> dict[str, str]:
 
 
 def _is_hidden(attributes: Mapping[str, str], size: str) -> bool:
-    """Whether nobody sees a row or column: it is hidden, or has no height or width."""
+    """Whether a row or column is hidden, or has no height or width."""
     if attributes.get("hidden", "").strip().lower() in _TRUE:
         return True
     return re.fullmatch(r"0+(\.0*)?", attributes.get(size, "").strip()) is not None

@@ -1,7 +1,7 @@
 """A workbook as a package of parts: its sheets, shared texts and number formats.
 
-The rows of a sheet are read in `rows.py`. Names of elements are taken without their namespace,
-so that the strict form of Office Open XML is read as the usual one.
+`rows.py` reads the rows of a sheet. Namespaces of elements are ignored, so the strict form of
+Office Open XML is read, too.
 """
 
 import re
@@ -30,7 +30,7 @@ MOST_SHARED = 96 << 20
 _PROLOGUE_BYTES = 4_096
 _WORKBOOK = "xl/workbook.xml"
 _RELATIONS = "xl/_rels/workbook.xml.rels"
-# What XML cannot hold, and an underscore that would begin such a thing: ST_Xstring of ECMA-376.
+# Escapes of characters that XML cannot contain: ST_Xstring of ECMA-376.
 _ESCAPE = re.compile(r"_x([0-9A-Fa-f]{4})_")
 _TRUE = {"1", "true", "on"}
 
@@ -40,9 +40,9 @@ class Sheet:
     """A sheet of a workbook.
 
     Attributes:
-        name: as people see it.
-        part: of the package, such as `xl/worksheets/sheet1.xml`.
-        is_hidden: whether people do not see it.
+        name: as shown to users.
+        part: its part of the package, such as `xl/worksheets/sheet1.xml`.
+        is_hidden: whether it is hidden.
     """
 
     name: str
@@ -51,10 +51,10 @@ class Sheet:
 
 
 class Package:
-    """A workbook that is open for reading; whatever is wrong with it is one sentence of ours."""
+    """A workbook open for reading; errors in it are messages of ours."""
 
     def __init__(self, path: Path) -> None:
-        """Looks at the package's list of parts.
+        """Reads the package's list of parts.
 
         Raises:
             UnreadableError: `xlsx_damaged`, `xlsx_too_large`.
@@ -64,7 +64,7 @@ class Package:
 
     @contextmanager
     def open(self, part: str) -> Iterator[IO[bytes]]:
-        """A part, from its beginning.
+        """Opens a part.
 
         Raises:
             UnreadableError: `xlsx_damaged`.
@@ -77,7 +77,7 @@ class Package:
 
     @cached_property
     def sheets(self) -> tuple[Sheet, ...]:
-        """The sheets that have cells, in the order in which people see them."""
+        """The sheets with cells, in display order."""
         parts = {
             each.get("Id", ""): _target(each.get("Target", ""))
             for each in self._root(_RELATIONS)
@@ -94,9 +94,9 @@ class Package:
         return tuple(found)
 
     def demand_readable(self) -> None:
-        """Reads the parts that cells refer to, even if no cell that is imported does.
+        """Reads the parts that cells may refer to, even if no imported cell does.
 
-        A corrected copy reads all cells; what it cannot read is found here, before any record.
+        A corrected copy reads all cells; unreadable parts are found here, before any record.
 
         Raises:
             UnreadableError: one of them is damaged.
@@ -105,12 +105,12 @@ class Package:
 
     @cached_property
     def from_1904(self) -> bool:
-        """Whether days are counted from 1904, as on old Macintoshes."""
+        """Whether dates are counted from 1904, as on old Macintoshes."""
         return self._says("workbookPr", "date1904")
 
     @cached_property
     def is_to_be_calculated(self) -> bool:
-        """Whether stored values of formulas are only there until a program calculates them."""
+        """Whether stored results of formulas are placeholders until a program calculates them."""
         return self._says("calcPr", "fullCalcOnLoad")
 
     @cached_property
@@ -130,7 +130,7 @@ class Package:
 
     @cached_property
     def formats(self) -> list[NumberFormat]:
-        """What each cell style, by its number, makes of numbers."""
+        """The number format of each cell style, by number."""
         if not self._has("xl/styles.xml"):
             return []
         root = self._root("xl/styles.xml")
@@ -165,10 +165,10 @@ class Package:
 
 
 def events(file: IO[bytes]) -> Iterator[tuple[str, ET.Element]]:
-    """The beginnings and ends of the elements of a part, as they come.
+    """The start and end events of the elements of a part.
 
     Raises:
-        UnreadableError: its encoding is not one of XML.
+        UnreadableError: its encoding is not supported by XML.
     """
     parsed = ET.iterparse(file, ("start", "end"))  # noqa: S314 - no part declares a type
     while True:
@@ -182,13 +182,13 @@ def events(file: IO[bytes]) -> Iterator[tuple[str, ET.Element]]:
 
 
 def local_name(element: ET.Element) -> str:
-    """An element's name without its namespace; empty of comments."""
+    """An element's name without its namespace; empty for comments."""
     tag = element.tag
     return tag.rpartition("}")[2] if isinstance(tag, str) else ""
 
 
 def text_of(element: ET.Element) -> str:
-    """The text of a shared or inline string, of all its runs; not its pronunciation."""
+    """The text of a shared or inline string, all runs, without phonetic text."""
     texts = []
     for child in element:
         name = local_name(child)
@@ -200,16 +200,16 @@ def text_of(element: ET.Element) -> str:
 
 
 def unescaped(text: str) -> str:
-    """What `_x000D_` stands for; half a character stands for nothing that a text can hold."""
+    """Resolves escapes such as `_x000D_`; lone surrogates become U+FFFD."""
     if "_x" not in text:
         return text
     found = _ESCAPE.sub(lambda escape: chr(int(escape[1], 16)), text)
-    # Characters beyond the first 65,536 are written as two.
+    # Characters outside the BMP are written as two.
     return found.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
 def damaged(reason: str) -> UnreadableError:
-    """`xlsx_damaged`, and why."""
+    """The error `xlsx_damaged` with a reason."""
     return UnreadableError(
         Found(None, None, "xlsx_damaged", None, f"The workbook is damaged: {reason}.")
     )
@@ -220,14 +220,14 @@ def _archive(path: Path) -> Iterator[zipfile.ZipFile]:
     try:
         archive = zipfile.ZipFile(path)
     except (ValueError, OSError) as error:
-        raise damaged("it is not a whole ZIP archive") from error
+        raise damaged("it is not a complete ZIP archive") from error
     with archive:
         yield archive
 
 
 @contextmanager
 def _in_words(part: str) -> Iterator[None]:
-    """Whatever the libraries say of a damaged part, as a sentence of ours."""
+    """Turns library errors on a damaged part into a message of ours."""
     shown = f"the part '{part[:80]}'"
     try:
         yield
@@ -235,14 +235,14 @@ def _in_words(part: str) -> Iterator[None]:
         line, column = error.position
         raise damaged(f"{shown} is not XML at line {line:,}, column {column:,}") from error
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
-        # `zipfile` raises the last of an unknown compression or a later version of the format.
+        # `zipfile` raises the last one for an unknown compression or a later version of the format.
         raise damaged(f"{shown} cannot be unpacked") from error
     except RuntimeError as error:
         raise damaged(f"{shown} is protected by a password") from error
 
 
 def _target(target: str) -> str:
-    """The part that a relation of the workbook leads to; none outside the package."""
+    """The part that a relation of the workbook refers to; none outside the package."""
     path = PurePosixPath(target.lstrip("/") if target.startswith("/") else f"xl/{target}")
     made: list[str] = []
     for each in path.parts:
@@ -255,11 +255,11 @@ def _demand_bounded(path: Path) -> None:
     with _in_words(path.name), _archive(path) as archive:
         parts = archive.infolist()
         if not all(0 <= part.header_offset < path.stat().st_size for part in parts):
-            # `zipfile` would seek there, which is an OSError.
+            # `zipfile` would seek there, which raises OSError.
             raise damaged("its directory names a part outside of the file")
         declared = next((part.filename for part in parts if _declares(archive, part)), None)
     if declared:
-        # No program writes any; they serve to read other files, or to grow without end.
+        # No program writes them; attacks use them to read other files or to expand endlessly.
         raise damaged(f"the part '{declared[:80]}' declares a document type")
     unpacked = sum(part.file_size for part in parts)
     shared = sum(part.file_size for part in parts if part.filename.endswith("sharedStrings.xml"))
@@ -275,9 +275,9 @@ def _demand_bounded(path: Path) -> None:
 
 
 def _declares(archive: zipfile.ZipFile, part: zipfile.ZipInfo) -> bool:
-    """Whether a part has a document type, with entities perhaps."""
+    """Whether a part has a document type, which may define entities."""
     if not part.filename.lower().endswith((".xml", ".rels")):
         return False
     with archive.open(part) as file:
-        # Of UTF-16, too.
+        # Also in UTF-16.
         return b"<!DOCTYPE" in file.read(_PROLOGUE_BYTES).replace(b"\0", b"").upper()

@@ -1,4 +1,4 @@
-"""The cells of any sheet, by an XML parser; `plain.py` reads what programs write without one."""
+"""Reads the cells of any sheet with an XML parser; `plain.py` reads common XML without one."""
 
 from collections.abc import Iterator
 from typing import IO, Any
@@ -23,11 +23,11 @@ def parsed_blocks(file: IO[bytes], sheet: str, layout: Layout, after: int) -> It
     Args:
         file: the sheet's XML, from its beginning.
         sheet: its name, for messages.
-        layout: is given what there is around the values.
-        after: the number of the last row that is already known.
+        layout: receives the sheet's layout.
+        after: the number of the last row read before.
 
     Raises:
-        UnreadableError: rows are out of order or there twice, or anything else makes no sense.
+        UnreadableError: rows are out of order or duplicated, or the sheet is invalid otherwise.
     """
     rows: list[tuple[int, dict[int, Stored]]] = []
     hidden: set[int] = set()
@@ -71,7 +71,7 @@ def _block(rows: list[tuple[int, dict[int, Stored]]], hidden: set[int]) -> Block
 def _rows(
     file: IO[bytes], sheet: str, layout: Layout
 ) -> Iterator[tuple[int, bool, dict[int, Stored]]]:
-    """The rows that have cells: number, whether it is hidden, and what is stored by column."""
+    """The rows with cells: number, whether hidden, and stored cells by column."""
     number, values, rows, is_hidden = 0, dict[int, Stored](), None, False
     for event, element in events(file):
         name = local_name(element)
@@ -95,7 +95,7 @@ def _rows(
 
 
 def _row_number(said: str | None, before: int, sheet: str) -> int:
-    """Rows without a number follow each other; none may be there twice or go back."""
+    """The number of a row; rows without one are consecutive, and numbers must increase."""
     if said is None:
         number = before + 1
     elif said.isascii() and said.isdigit() and len(said) < 10:  # noqa: PLR2004 - digits
@@ -110,7 +110,7 @@ def _row_number(said: str | None, before: int, sheet: str) -> int:
 
 
 def _column(reference: str | None, row: int, values: dict[int, Any], sheet: str) -> int:
-    """The column of a cell, from 0; cells may come in any order, but each once."""
+    """The column of a cell, from 0; cells may be in any order, but not duplicated."""
     if reference is None:
         at = max(values, default=-1) + 1
     else:
@@ -118,7 +118,7 @@ def _column(reference: str | None, row: int, values: dict[int, Any], sheet: str)
         if said != row:
             raise damaged(f"row {row:,} of the sheet '{sheet}' has a cell {reference}")
     if at in values:
-        raise damaged(f"the cell {cell_name(sheet, at, row)} is there twice")
+        raise damaged(f"the cell {cell_name(sheet, at, row)} appears twice")
     return at
 
 

@@ -1,9 +1,9 @@
-"""The cells of a sheet from XML as spreadsheet programs write it, in vectors.
+"""Reads the cells of a sheet from XML as spreadsheet programs write it, vectorised.
 
-Their XML is plain: rows and cells in order, each with its reference first, nothing between the
-tags. The place of every tag is found with numpy, and the texts between them become an Arrow array
-without a copy; no Python object is made of a cell. That takes a seventh of the time of one regular
-expression for each cell. Whatever is not plain is left to the XML parser (`parsed.py`).
+Such XML is plain: rows and cells in order, each with its reference first, nothing between the tags.
+numpy finds the position of every tag, and the texts between them become an Arrow array without a
+copy; no Python object is made for a cell. That takes a seventh of the time of a regular expression
+per cell. XML that is not plain is left to the parser (`parsed.py`).
 """
 
 import re
@@ -21,7 +21,7 @@ from off_platform.imports.readers.xlsx.parts.blocks import MOST_COLUMNS, MOST_RO
 from off_platform.imports.readers.xlsx.parts.layout import Layout, hidden_rows
 
 CHUNK = 1 << 20
-# A row that is longer is not plain.
+# A longer row is not plain.
 MOST_BYTES = 16 << 20
 _MOST_DIGITS = 7
 _MOST_LETTERS = 3
@@ -36,7 +36,7 @@ _ENTITY = re.compile(r"&(?:(amp|lt|gt|quot|apos)|#([0-9]{1,7})|#x([0-9A-Fa-f]{1,
 _NAMED = {"amp": "&", "lt": "<", "gt": ">", "quot": '"', "apos": "'"}
 
 _KEPT = b'<t xml:space="preserve">'
-# Tags by their beginnings, which tell them apart by the two bytes behind the `<`.
+# Tags by their prefixes, which differ in the two bytes after the `<`.
 _FORMS = {
     b'<row r="': "row", b"</row>": "/row", b'<c r="': "c", b"</c>": "/c", b"<v>": "v",
     b"</v>": "/v", b"<v/>": "v/", b"<v />": "v/", b"<f>": "f", b"<f ": "f", b"<f/>": "f/",
@@ -46,7 +46,7 @@ _FORMS = {
 _KINDS = ("", "row", "row/", "/row", "c", "c/", "/c", "v", "v/", "/v", "f", "f/", "/f", "is", "/is",
           "t", "t/", "/t")  # fmt: skip
 _ROW, _CELL, _VALUE, _FORMULA, _TEXT = (_KINDS.index(kind) for kind in ("row", "c", "v", "f", "t"))
-# Which tags may follow each; a name and `/` is one that ends in `/>`.
+# The tags that may follow each; a name with `/` ends in `/>`.
 _VALUES, _CELLS, _ROWS = "v v/ is /c", "c c/ /row", "row row/"
 _FOLLOWING = {
     "row": _CELLS, "row/": _ROWS, "/row": _ROWS, "c": f"{_VALUES} f f/", "c/": _CELLS, "/c": _CELLS,
@@ -58,7 +58,7 @@ Positions = npt.NDArray[np.int64]
 
 
 def _tables() -> tuple[npt.NDArray[Any], ...]:
-    """By second and third byte: the kind of a tag, and its length, 0 for any; which may follow."""
+    """Kind of a tag by second and third byte; its length, 0 for any; and which may follow."""
     kinds, lengths = np.zeros((2, 1 << 16), np.uint8)
     for form, kind in _FORMS.items():
         key = int.from_bytes(form[1:3], "little")
@@ -71,7 +71,7 @@ def _tables() -> tuple[npt.NDArray[Any], ...]:
 
 
 _KIND_OF, _LENGTH_OF, _MAY_FOLLOW = _tables()
-# How many characters may be behind a tag: those of a value, a text or a formula.
+# Maximum number of characters after a tag: of a value, a text or a formula.
 _MOST_BEHIND = np.zeros(len(_KINDS), np.int64)
 _MOST_BEHIND[[_VALUE, _FORMULA, _TEXT]] = MOST_BYTES
 
@@ -81,14 +81,14 @@ class NotPlainError(Exception):
 
 
 def plain_blocks(file: IO[bytes], layout: Layout) -> Iterator[Block]:
-    """The cells of a sheet, as long as its XML is plain.
+    """Reads the cells of a sheet while its XML is plain.
 
     Args:
         file: the sheet's XML, from its beginning.
         layout: is given what there is around the values.
 
     Raises:
-        NotPlainError: at the first rows that are not plain; those before have come.
+        NotPlainError: at the first rows that are not plain, after yielding those before.
     """
     last, outline = 0, _Outline()
     for data in _whole_rows(file, layout, outline):
@@ -100,9 +100,9 @@ def plain_blocks(file: IO[bytes], layout: Layout) -> Iterator[Block]:
 
 
 class _Outline:
-    """The sheet without its cells, for an XML parser: what nothing here reads must be XML, too.
+    """The sheet without its cells, for an XML parser: the rest must be valid XML, too.
 
-    Else a workbook would be accepted that no program opens, its corrected copy included.
+    Otherwise a workbook would be accepted that no program opens, as well as its corrected copy.
     """
 
     def __init__(self) -> None:
@@ -114,16 +114,16 @@ class _Outline:
         self._depth_of_rows += name.rpartition(" ")[2] == "sheetData"
 
     def take_head(self, head: bytes) -> None:
-        """Everything up to the rows; they are the content of an element `sheetData`."""
+        """Takes everything up to the rows, the content of the element `sheetData`."""
         self._take(head + b"<sheetData>")
         _demand(holds=self._depth_of_rows == 1)
 
     def take_tags(self, tags: bytes) -> None:
-        """Elements without content."""
+        """Takes elements without content."""
         self._take(tags)
 
     def take_tail(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
-        """Everything behind the rows, from their end on; hands it on."""
+        """Takes everything after the rows; yields it."""
         for chunk in chunks:
             self._take(chunk)
             yield chunk
@@ -137,7 +137,7 @@ class _Outline:
 
 
 def _whole_rows(file: IO[bytes], layout: Layout, outline: _Outline) -> Iterator[bytes]:
-    """The XML of some rows at a time."""
+    """The XML in blocks of complete rows."""
     data = file.read(CHUNK)
     start = data.find(b"<sheetData>")
     if start < 0 or not _IS_UTF_8.match(data):
@@ -166,17 +166,17 @@ def _demand(*, holds: Any) -> None:
 
 
 class _Tags:
-    """The tags of some rows: where each begins and ends, and what it is."""
+    """The tags of some rows: start, end and kind of each."""
 
     def __init__(self, data: bytes) -> None:
         self._data = data
-        # A word can be read at the beginning of the last tag, too.
+        # Padding, so that a word can be read at the last tag.
         padded = data + bytes(2 * _WORD)
         self._bytes = np.frombuffer(padded, np.uint8)
         self._words = np.frombuffer(padded, "<u8", len(padded) // _WORD)
         odd = self._bytes[: len(data)] < ord(" ")
         _demand(holds=not odd.any() or np.isin(self._bytes[: len(data)][odd], (9, 10)).all())
-        # Of all bytes, only `<` and `>` differ in that bit alone.
+        # Of all bytes, only `<` and `>` differ only in that bit.
         brackets = np.flatnonzero((self._bytes | 2) == ord(">"))
         _demand(holds=len(brackets) > 0 and len(brackets) % 2 == 0)
         self._start, self._end = brackets.reshape(-1, 2).T.copy()
@@ -195,16 +195,16 @@ class _Tags:
         _demand(holds=((lengths == 0) | (self._end - self._start == lengths - 1)).all())
         for kind in (_ROW, _CELL, _FORMULA):
             tags = np.flatnonzero(kinds == kind)
-            # Such a tag has attributes; its end says whether there is anything inside.
+            # Such a tag has attributes; its end shows whether it has content.
             kinds[tags] += self._bytes.take(self._end[tags] - 1) == ord("/")
         return kinds
 
     def _of(self, kind: int) -> Positions:
-        """The tags of a kind, whether there is anything inside or not."""
+        """The tags of a kind, with or without content."""
         return np.flatnonzero((self._kind == kind) | (self._kind == kind + 1))
 
     def _demand_order(self) -> None:
-        """Each tag may follow the one before, and nothing but white space is between."""
+        """Demands that each tag may follow the previous one, with only white space between."""
         kinds = self._kind
         pairs = kinds[:-1] * np.uint16(len(_KINDS)) + kinds[1:]
         _demand(holds=_MAY_FOLLOW.take(pairs).all())
@@ -220,10 +220,10 @@ class _Tags:
                 _demand(holds=(self._bytes.take(self._start[tags] + nth) == form[nth]).all())
 
     def _word(self, end: Positions) -> npt.NDArray[np.uint64]:
-        """The eight bytes before places; the last of them is the highest."""
+        """The eight bytes before positions, little-endian."""
         begin = end - _WORD
         word, shift = begin >> 3, ((begin & 7) << 3).astype(np.uint64)
-        # A shift by all 64 bits leaves nothing.
+        # A shift by all 64 bits gives 0.
         high = self._words.take(word + 1) << (np.uint64(64) - shift)
         return np.asarray((self._words.take(word) >> shift) | high)
 
@@ -267,9 +267,9 @@ class _Tags:
         )
 
     def with_attributes(self) -> bytes:
-        """The tags that `block` has found, those of cells once a kind, as elements without content.
+        """The tags that `block` found, as elements without content; cells once per kind.
 
-        What differs between cells of a kind is the reference, which is letters and digits.
+        Cells of a kind differ only in their reference, which is letters and digits.
         """
         formulas = self._of(_FORMULA)
         longer = formulas[self._end[formulas] - self._start[formulas] >= len("<f/>")]
@@ -285,7 +285,7 @@ class _Tags:
         return b"".join(self._data[start : end + 1] for start, end in places)
 
     def _row_numbers(self, last: int) -> tuple[Positions, Positions]:
-        """The number of each row, and of how many digits it is."""
+        """The number of each row, and its number of digits."""
         first = self._start[self._rows] + len('<row r="')
         digits, number = np.zeros((2, len(first)), np.int64)
         is_open = np.ones(len(first), bool)
@@ -300,7 +300,7 @@ class _Tags:
         return number, digits
 
     def _columns(self, row: Positions, digits: Positions) -> tuple[Positions, Positions]:
-        """The column of each cell from 0, and where the quote behind its reference is."""
+        """The column of each cell from 0, and the position of the quote after its reference."""
         first = self._start[self._cells] + len('<c r="')
         of_row = digits[row]
         column, letters = np.zeros((2, len(first)), np.int64)
@@ -313,21 +313,21 @@ class _Tags:
             is_open &= self._bytes.take(first + of_row + nth + 1) != ord('"')
         _demand(holds=not is_open.any() and (column <= MOST_COLUMNS).all())
         quote = first + letters + of_row
-        # The digits of a cell's reference are its row's, byte by byte.
+        # The digits of a cell's reference must equal its row's number, byte by byte.
         shift = (8 * (_WORD - digits)).astype(np.uint64)
         of_rows = self._word(self._start[self._rows] + len('<row r="') + digits) >> shift
         _demand(holds=((self._word(quote) >> shift[row]) == of_rows[row]).all())
         return column - 1, quote
 
     def _between(self, begin: Positions, end: Positions, kind: pa.DataType = pa.binary()) -> Any:  # noqa: B008 - a constant
-        """The bytes of each part, and between them those that belong to none."""
+        """The bytes of each part, and those between parts."""
         offsets = np.empty(2 * len(begin), np.int32)
         offsets[0::2], offsets[1::2] = begin, end
         buffers = [None, pa.py_buffer(offsets), pa.py_buffer(self._data)]
         return pa.Array.from_buffers(kind, max(len(offsets) - 1, 0), buffers)
 
     def _texts(self, begin: Positions, end: Positions) -> tuple[pa.StringArray, Positions]:
-        """Texts, and which is each cell's; -1 for none."""
+        """Texts, and each cell's index into them; -1 for none."""
         try:
             self._data.decode()
         except UnicodeDecodeError:
@@ -345,7 +345,7 @@ class _Tags:
 
 
 def _attributes_of(tail: bytes) -> tuple[str, str]:
-    """Style and type of a cell from what is behind its reference; empty for none."""
+    """Style and type of a cell from the attributes after its reference; empty for none."""
     _demand(holds=_ATTRIBUTES.fullmatch(tail))
     found = dict(_ATTRIBUTE.findall(tail))
     return found.get(b"s", b"").decode(), found.get(b"t", b"").decode()

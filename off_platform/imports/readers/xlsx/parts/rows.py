@@ -1,7 +1,7 @@
 """The rows of a sheet: their cells in blocks, or row by row as texts.
 
-Plain XML is read in vectors (`plain.py`), from the first other on by an XML parser (`parsed.py`);
-both come to the same cells, and `cells.py` says what these hold.
+Plain XML is read vectorised (`plain.py`), and from the first exception by an XML parser
+(`parsed.py`); both give the same cells, which `cells.py` interprets.
 """
 
 from collections.abc import Iterator
@@ -15,16 +15,16 @@ from off_platform.imports.readers.xlsx.parts.package import Package, Sheet
 from off_platform.imports.readers.xlsx.parts.parsed import parsed_blocks
 from off_platform.imports.readers.xlsx.parts.plain import NotPlainError, plain_blocks
 
-# The texts of a row from column A on; None where a cell says nothing.
+# The texts of a row from column A on; None for blank cells.
 Texts = tuple[str | None, ...]
 
 
 class Row(NamedTuple):
-    """A row that has cells.
+    """A row with cells.
 
     Attributes:
         number: from 1.
-        place: of it, in the block.
+        place: its position in the block.
         read: the cells of its block.
     """
 
@@ -34,7 +34,7 @@ class Row(NamedTuple):
 
     @property
     def texts(self) -> Texts:
-        """What the cells hold; an empty text where that is not known, as of an error."""
+        """The content of the cells; an empty text if unknown, as for an error."""
         block = self.read.block
         first, behind = np.searchsorted(block.row, (self.place, self.place + 1))
         cells = np.arange(first, behind)
@@ -48,15 +48,15 @@ class Row(NamedTuple):
 
 
 def blocks_of(package: Package, sheet: Sheet, layout: Layout | None = None) -> Iterator[Read]:
-    """The cells of a sheet, some rows at a time.
+    """The cells of a sheet, in blocks of rows.
 
     Args:
         package: the workbook.
-        sheet: of it.
-        layout: is given what there is around the values.
+        sheet: the sheet.
+        layout: receives the sheet's layout.
 
     Raises:
-        UnreadableError: rows are out of order or there twice, or anything else makes no sense.
+        UnreadableError: rows are out of order or duplicated, or the sheet is invalid otherwise.
     """
     last = 0
     layout = layout or Layout()

@@ -1,6 +1,6 @@
-"""What one cell holds that is not a text: a number, a date, an error or a truth value. Pure.
+"""The value of one cell that is not text: a number, date, error or truth value. Pure.
 
-All cells of a sheet are read in `cells.py`.
+`cells.py` reads all cells of a sheet.
 """
 
 import datetime as dt
@@ -22,7 +22,7 @@ _REFERENCE = re.compile(r"([A-Za-z]{1,3})([1-9][0-9]{0,6})")
 
 
 def letters_of(at: int) -> str:
-    """A column's letters, from its place from 0."""
+    """The letters of a column, counted from 0."""
     letters = ""
     at += 1
     while at:
@@ -32,19 +32,19 @@ def letters_of(at: int) -> str:
 
 
 def cell_name(sheet: str, at: int, row: int) -> str:
-    """What a person calls a cell, such as `Products!F8`."""
+    """The name of a cell, such as `Products!F8`."""
     return f"{sheet}!{letters_of(at)}{row}"
 
 
 def place_of(reference: str, sheet: str) -> tuple[int, int]:
-    """Column from 0 and row from 1 of a reference such as `F8`.
+    """Parses a reference such as `F8`: column from 0 and row from 1.
 
     Args:
         reference: of a cell.
         sheet: its name, for messages.
 
     Raises:
-        UnreadableError: there is no such cell.
+        UnreadableError: the reference is invalid.
     """
     found = _REFERENCE.fullmatch(reference)
     if found is None:
@@ -64,17 +64,17 @@ class Shown(str):
 
 
 class SenselessError(ValueError):
-    """A cell holds what no cell can hold; the message is the end of a sentence about it."""
+    """The content of a cell is invalid; the message is the end of a sentence about it."""
 
 
 class Odd(NamedTuple):
-    """A cell of which something is to be said.
+    """A cell with a finding.
 
     Attributes:
-        rule: that it breaks.
-        message: the end of a sentence that begins with the cell's place.
-        shown: what a person sees there.
-        value: what is read; None for nothing.
+        rule: the broken rule.
+        message: the end of a sentence that begins with the cell's location.
+        shown: the text shown to users.
+        value: the value to use; None for none.
     """
 
     rule: str
@@ -85,22 +85,22 @@ class Odd(NamedTuple):
 
 WITHOUT_VALUE = Odd(
     "formula_without_value",
-    "holds a formula whose result is not stored; open the file in a spreadsheet program and save "
-    "it",
+    "contains a formula whose result is not stored; open the file in a spreadsheet program and "
+    "save it",
 )
 
 
 def value_of(kind: str, text: str, form: NumberFormat, *, from_1904: bool) -> Any:
-    """What a cell holds that is not a text.
+    """The value of a cell that is not text.
 
     Args:
-        kind: its type as the sheet says; empty for a number.
-        text: stored in it.
-        form: how its style shows numbers.
-        from_1904: whether the workbook counts days from 1904.
+        kind: its type in the sheet; empty for a number.
+        text: the stored text.
+        form: the number format of its style.
+        from_1904: whether the workbook counts dates from 1904.
 
     Raises:
-        SenselessError: there is no such value or type.
+        SenselessError: the value or type is invalid.
     """
     match kind:
         case "" | "n":
@@ -112,12 +112,12 @@ def value_of(kind: str, text: str, form: NumberFormat, *, from_1904: bool) -> An
         case "d":
             return _from_iso(text)
         case _:
-            raise SenselessError("is not of a type that sheets have")
+            raise SenselessError("has an unknown type")
 
 
 def _number(text: str) -> float:
     if not _NUMBER.fullmatch(text):
-        raise SenselessError("holds no number")
+        raise SenselessError("does not contain a number")
     return float(text) if re.search("[.eE]", text) else int(text)
 
 
@@ -139,7 +139,7 @@ def _date(number: float, form: NumberFormat, *, from_1904: bool) -> Any:
         epoch = MAC_EPOCH if from_1904 else WINDOWS_EPOCH
         return from_excel(number, epoch, timedelta=form.is_duration)
     except (OverflowError, ValueError):
-        return Odd("number_shown_otherwise", "the format shows a date that there is not",
+        return Odd("number_shown_otherwise", "the format shows a date that does not exist",
                    as_text(number), number)  # fmt: skip
 
 
@@ -149,18 +149,20 @@ def _from_iso(text: str) -> Any:
             return dt.datetime.fromisoformat(text.strip()).replace(tzinfo=None)
         return dt.date.fromisoformat(text.strip())
     except ValueError:
-        return Odd("number_shown_otherwise", "the cell says a date that there is not", text, text)
+        return Odd(
+            "number_shown_otherwise", "the cell contains a date that does not exist", text, text
+        )
 
 
 def as_text(value: object) -> str | None:
-    """A cell as a person would type it: no `.0` behind whole numbers, dates in ISO 8601."""
+    """A cell as one would type it: whole numbers without `.0`, dates in ISO 8601."""
     match value.value if isinstance(value, Odd) else value:
         case None:
             return None
         case bool() as flag:
             return "true" if flag else "false"
         case float() as number:
-            # Beyond that, a float has no digits of its own to show.
+            # Beyond that, a float has no significant digits.
             whole = number.is_integer() and abs(number) < _MOST_WHOLE
             return str(int(number)) if whole else repr(number)
         case dt.datetime() as time:
