@@ -46,13 +46,24 @@ PUBLISHED: Mapping[str, Any] = {
 }
 
 _UNREADABLE = (
-    "html", "truncated", "not_json", "empty", "not_utf8", "lone_surrogate", "too_deep",
+    "html",
+    "truncated",
+    "not_json",
+    "empty",
+    "not_utf8",
+    "lone_surrogate",
+    "too_deep",
     "not_an_object",
-)  # fmt: skip
+)
 _WRONG_ITEMS = (
-    "items_not_an_object", "item_not_an_object", "quantity_not_a_number", "nan", "not_a_text",
-    "not_a_measure", "too_large_number",
-)  # fmt: skip
+    "items_not_an_object",
+    "item_not_an_object",
+    "quantity_not_a_number",
+    "nan",
+    "not_a_text",
+    "not_a_measure",
+    "too_large_number",
+)
 _NOT_FETCHED = ("missing", "refused", "failed", "corrupt", "too_large")
 _MAIN = "id_space = 'main'"
 _SIDES = "(length IS NULL)::INT + (width IS NULL)::INT + (height IS NULL)::INT"
@@ -65,58 +76,72 @@ _ROW_RULES: Mapping[str, Mapping[str, tuple[str, str, str]]] = {
     },
     BIN_METADATA.name: {
         "all_fetched": ("concat(key, ': ', reason)", "true", f"oddity IN {_NOT_FETCHED}"),
-        "json_valid": (
-            "concat(key, ': ', reason)", "md5 IS NOT NULL", f"oddity IN {_UNREADABLE}"
-        ),
+        "json_valid": ("concat(key, ': ', reason)", "md5 IS NOT NULL", f"oddity IN {_UNREADABLE}"),
         "items_valid": (
-            "concat(key, ': ', reason)", "md5 IS NOT NULL", f"oddity IN {_WRONG_ITEMS}"
+            "concat(key, ': ', reason)",
+            "md5 IS NOT NULL",
+            f"oddity IN {_WRONG_ITEMS}",
         ),
         "json_keys_unique": (
-            "concat(key, ': ', reason)", "md5 IS NOT NULL", "oddity = 'duplicate_key'"
+            "concat(key, ': ', reason)",
+            "md5 IS NOT NULL",
+            "oddity = 'duplicate_key'",
         ),
         "fields_known": (
-            "concat(key, ': ', reason)", "md5 IS NOT NULL",
+            "concat(key, ': ', reason)",
+            "md5 IS NOT NULL",
             "oddity IN ('unknown_field', 'missing_field')",
         ),
         "pilot_image_name_matches": (
-            "concat(key, ': ', reason)", "usable AND id_space = 'pilot'",
+            "concat(key, ': ', reason)",
+            "usable AND id_space = 'pilot'",
             "oddity = 'wrong_image_fname'",
         ),
-        "md5_matches_etag": (
-            "key", f"md5 IS NOT NULL AND {_MD5}", "trim(etag, '\"') <> md5"
-        ),
+        "md5_matches_etag": ("key", f"md5 IS NOT NULL AND {_MD5}", "trim(etag, '\"') <> md5"),
     },
     BINS.name: {
         "ids_unique": ("id", "true", "count(*) OVER (PARTITION BY id) > 1"),
         "items_not_below_expected": (
-            "concat(id, ': ', items_quantity, ' of ', expected_quantity)", "true", "difference > 0"
+            "concat(id, ': ', items_quantity, ' of ', expected_quantity)",
+            "true",
+            "difference > 0",
         ),
         "items_not_above_expected": (
-            "concat(id, ': ', items_quantity, ' of ', expected_quantity)", "true", "difference < 0"
+            "concat(id, ': ', items_quantity, ' of ', expected_quantity)",
+            "true",
+            "difference < 0",
         ),
         "pilot_balanced": (
-            "concat(id, ': ', expected_quantity)", "id_space = 'pilot'",
+            "concat(id, ': ', expected_quantity)",
+            "id_space = 'pilot'",
             "expected_quantity <> (position - 1) // 200",
         ),
     },
     BIN_ITEMS.name: {
         "units_known": (
-            "concat(bin_id, ' ', fcsku, ': ', unit_length, ' ', unit_weight)", "true",
+            "concat(bin_id, ' ', fcsku, ': ', unit_length, ' ', unit_weight)",
+            "true",
             UNCONVERTED,
         ),
         "sides_in_order": (
-            "concat(bin_id, ' ', fcsku)", "length IS NOT NULL",
+            "concat(bin_id, ' ', fcsku)",
+            "length IS NOT NULL",
             "NOT coalesce(length_mm >= width_mm AND width_mm >= height_mm, true)",
         ),
         "sides_all_or_none": ("concat(bin_id, ' ', fcsku)", "true", f"{_SIDES} NOT IN (0, 3)"),
         "sides_positive": (
-            "concat(bin_id, ' ', fcsku)", "true", "least(length, width, height, weight) < 0"
+            "concat(bin_id, ' ', fcsku)",
+            "true",
+            "least(length, width, height, weight) < 0",
         ),
         "names_both_or_none": (
-            "concat(bin_id, ' ', fcsku)", _MAIN, "(name IS NULL) <> (normalized_name IS NULL)"
+            "concat(bin_id, ' ', fcsku)",
+            _MAIN,
+            "(name IS NULL) <> (normalized_name IS NULL)",
         ),
         "items_unique": (
-            "concat(bin_id, ' ', fcsku)", "true",
+            "concat(bin_id, ' ', fcsku)",
+            "true",
             "count(*) OVER (PARTITION BY bin_id, fcsku) > 1",
         ),
     },
@@ -127,18 +152,21 @@ _ROW_RULES: Mapping[str, Mapping[str, tuple[str, str, str]]] = {
     },
     BIN_VISITS.name: {
         "pilot_visits_single": (
-            "visit_id", "regexp_full_match(visit_id, '[1-9][0-9]{0,3}')", "photos > 1"
+            "visit_id",
+            "regexp_full_match(visit_id, '[1-9][0-9]{0,3}')",
+            "photos > 1",
         ),
         "visit_length": ("concat(visit_id, ': ', photos)", "true", "photos > 20"),
     },
     BIN_SPLITS.name: {
         "every_bin_in_one_split": ("id", "true", "count(*) OVER (PARTITION BY id) > 1"),
         "no_leak": (
-            "visit_id", "true",
+            "visit_id",
+            "true",
             "min(split) OVER (PARTITION BY visit_id) <> max(split) OVER (PARTITION BY visit_id)",
         ),
     },
-}  # fmt: skip
+}
 
 
 def of_table(
@@ -161,10 +189,11 @@ def of_objects(lake: Lake, connection: "duckdb.DuckDBPyConnection") -> dict[str,
         for part in ("metadata", "image")
     )
     findings["listing_not_empty"] = Finding(
-        broken=sum(not _number(connection, f"SELECT count(*) FROM {half}")
-                   for half in (metadata, images)),
+        broken=sum(
+            not _number(connection, f"SELECT count(*) FROM {half}") for half in (metadata, images)
+        ),
         of=2,
-    )  # fmt: skip
+    )
     findings["metadata_has_image"] = _without(connection, metadata, images)
     findings["image_has_metadata"] = _without(connection, images, metadata)
     return findings
@@ -299,6 +328,15 @@ def figures(connection: "duckdb.DuckDBPyConnection", bins: str, items: str) -> d
         f"SELECT count(*), count(DISTINCT fcsku) FROM {items}"
     ).fetchall()
     values = (
-        number, mean, spread, quartiles, largest, not_empty, rows, fcskus, most, by_class,
-    )  # fmt: skip
+        number,
+        mean,
+        spread,
+        quartiles,
+        largest,
+        not_empty,
+        rows,
+        fcskus,
+        most,
+        by_class,
+    )
     return dict(zip(PUBLISHED, values, strict=True))

@@ -61,17 +61,29 @@ The bucket no longer changes, and its licence forbids commercial use.
 
 # The wing's own files of a set, with descriptions.
 FILES = (
-    ("labels.parquet", ("one row per bin with its photo: id, id_space, expected_quantity, "
-     "items_quantity, difference (expected minus items), skus, difficulty, visit_id, split.")),
+    (
+        "labels.parquet",
+        (
+            "one row per bin with its photo: id, id_space, expected_quantity, "
+            "items_quantity, difference (expected minus items), skus, difficulty, visit_id, split."
+        ),
+    ),
     ("abid_metadata.json", "ABID's list of metadata: position i is bin i + 1 of the main set."),
     ("abid_random_trainset.txt", "ABID's random_train.txt: one bin number per line, from 1."),
     ("abid_random_valset.txt", "ABID's random_val.txt, of the split validation."),
-    ("abid_counting_trainset.json", ("ABID's counting_train.json: position (from 0) and quantity "
-     "of bins of fewer than 6 items.")),
+    (
+        "abid_counting_trainset.json",
+        (
+            "ABID's counting_train.json: position (from 0) and quantity "
+            "of bins of fewer than 6 items."
+        ),
+    ),
     ("abid_counting_valset.json", "ABID's counting_val.json, of the split validation."),
-    ("udacity_file_list.json", ("Udacity's file list: paths of the metadata of bins of 1 to 5 "
-     "items, by quantity.")),
-)  # fmt: skip
+    (
+        "udacity_file_list.json",
+        ("Udacity's file list: paths of the metadata of bins of 1 to 5 items, by quantity."),
+    ),
+)
 
 
 Request = SetRequest[BinChoice, RunOptions]

@@ -66,8 +66,12 @@ BIN_METADATA = Table(
         Column("last_modified", "timestamp", "Time of writing in the bucket.", nullable=True),
         Column("bytes", "int64", "Size of the object, in bytes.", nullable=True),
         Column("md5", "string", "MD5 of the object's bytes.", nullable=True),
-        Column("text", "string", "The JSON as fetched; null when it could not be fetched.",
-               nullable=True),
+        Column(
+            "text",
+            "string",
+            "The JSON as fetched; null when it could not be fetched.",
+            nullable=True,
+        ),
         Column("usable", "bool", "Whether the bin has rows in the other tables."),
         Column("oddity", "string", "Short name of what is odd.", nullable=True),
         Column("reason", "string", "The oddity in a sentence.", nullable=True),
@@ -84,7 +88,7 @@ BIN_METADATA = Table(
         Rule("pilot_image_name_matches", "In the pilot set image_fname is the name of the image."),
         Rule("md5_matches_etag", "Where the ETag is an MD5, it matches the fetched bytes."),
     ),
-)  # fmt: skip
+)
 
 BIN_ODDITIES = Table(
     "bin_oddities",
@@ -98,46 +102,74 @@ BIN_ODDITIES = Table(
     ),
     (
         _shape("The table of oddities"),
-        Rule("few_oddities", "At most a thousandth of the objects is odd.", "warning",
-             tolerated=0.001),
+        Rule(
+            "few_oddities",
+            "At most a thousandth of the objects is odd.",
+            "warning",
+            tolerated=0.001,
+        ),
     ),
-)  # fmt: skip
+)
 
 BINS = Table(
     "bins",
     "One row per bin: expected quantity, quantity in its inventory, and its photo.",
     (
-        Column("id", "string", "The bin, as text: `1` and `00001` are different bins.",
-               rule="ids_valid", pattern=ID),
+        Column(
+            "id",
+            "string",
+            "The bin, as text: `1` and `00001` are different bins.",
+            rule="ids_valid",
+            pattern=ID,
+        ),
         Column("id_space", "string", "`main` or `pilot`.", rule="ids_valid", one_of=SPACES),
-        Column("position", "int64", "The id's number, counted within its space.", least=1,
-               rule=SHAPE),
-        Column("expected_quantity", "int64", "Number of items that the photo should show.", least=0,
-               rule=SHAPE),
+        Column(
+            "position", "int64", "The id's number, counted within its space.", least=1, rule=SHAPE
+        ),
+        Column(
+            "expected_quantity",
+            "int64",
+            "Number of items that the photo should show.",
+            least=0,
+            rule=SHAPE,
+        ),
         Column("items_quantity", "int64", "Sum of the items' quantities."),
         Column("difference", "int64", "Expected minus sum of the items."),
         Column("skus", "int64", "Number of different items.", least=0, rule=SHAPE),
         Column("empty", "bool", "Whether the inventory has no item."),
-        Column("difficulty", "string", "`moderate` for fewer than 6 expected items, else `hard`.",
-               rule=SHAPE, one_of=("moderate", "hard")),
+        Column(
+            "difficulty",
+            "string",
+            "`moderate` for fewer than 6 expected items, else `hard`.",
+            rule=SHAPE,
+            one_of=("moderate", "hard"),
+        ),
         Column("image_key", "string", "Key of the photo; null when there is none.", nullable=True),
         Column("etag", "string", "ETag of the photo.", nullable=True),
         Column("metadata_md5", "string", "MD5 of the metadata that the row was made from."),
-        Column("visit_id", "string", "The visit: id of its first bin.", rule="ids_valid",
-               pattern=ID),
+        Column(
+            "visit_id", "string", "The visit: id of its first bin.", rule="ids_valid", pattern=ID
+        ),
     ),
     (
         _shape("The table of bins"),
         Rule("ids_valid", "Every id is one of the main or of the pilot set."),
         Rule("ids_unique", "Every bin has one row, and no id is in both spaces."),
-        Rule("items_not_below_expected", "The items' sum is not below the expected quantity.",
-             "warning", tolerated=0.001),
+        Rule(
+            "items_not_below_expected",
+            "The items' sum is not below the expected quantity.",
+            "warning",
+            tolerated=0.001,
+        ),
         Rule("items_not_above_expected", "The items' sum is not above the expected quantity."),
         Rule("pilot_balanced", "In the pilot set expected quantity is (id - 1) // 200."),
-        Rule("published_figures", "The whole set has its published figures: 536,434 bins, their "
-             "mean, spread, quartiles and classes."),
+        Rule(
+            "published_figures",
+            "The whole set has its published figures: 536,434 bins, their "
+            "mean, spread, quartiles and classes.",
+        ),
     ),
-)  # fmt: skip
+)
 
 BIN_ITEMS = Table(
     "bin_items",
@@ -151,24 +183,50 @@ BIN_ITEMS = Table(
         Column("length", "double", "Longest side as given, usually in inches.", nullable=True),
         Column("width", "double", "Middle side as given, usually in inches.", nullable=True),
         Column("height", "double", "Shortest side as given, usually in inches.", nullable=True),
-        Column("length_mm", "double", "Longest side, in millimetres; null if the unit is unknown.",
-               nullable=True),
-        Column("width_mm", "double", "Middle side, in millimetres; null if the unit is unknown.",
-               nullable=True),
-        Column("height_mm", "double", "Shortest side, in millimetres; null if the unit is unknown.",
-               nullable=True),
+        Column(
+            "length_mm",
+            "double",
+            "Longest side, in millimetres; null if the unit is unknown.",
+            nullable=True,
+        ),
+        Column(
+            "width_mm",
+            "double",
+            "Middle side, in millimetres; null if the unit is unknown.",
+            nullable=True,
+        ),
+        Column(
+            "height_mm",
+            "double",
+            "Shortest side, in millimetres; null if the unit is unknown.",
+            nullable=True,
+        ),
         Column("weight", "double", "Weight as given, usually in pounds.", nullable=True),
-        Column("weight_g", "double", "Weight, in grams; null if the unit is unknown.",
-               nullable=True),
-        Column("unit_length", "string", "Unit of the sides as given, mostly `IN`; several where "
-               "they differ.", nullable=True),
-        Column("unit_weight", "string", "Unit of the weight as given, usually `pounds`.",
-               nullable=True),
+        Column(
+            "weight_g", "double", "Weight, in grams; null if the unit is unknown.", nullable=True
+        ),
+        Column(
+            "unit_length",
+            "string",
+            "Unit of the sides as given, mostly `IN`; several where they differ.",
+            nullable=True,
+        ),
+        Column(
+            "unit_weight", "string", "Unit of the weight as given, usually `pounds`.", nullable=True
+        ),
         Column("name", "string", "Name as given.", nullable=True),
-        Column("normalized_name", "string", "normalizedName as given; the pilot set has none.",
-               nullable=True),
-        Column("clean_name", "string", "The name without HTML entities, control characters and "
-               "needless white space.", nullable=True),
+        Column(
+            "normalized_name",
+            "string",
+            "normalizedName as given; the pilot set has none.",
+            nullable=True,
+        ),
+        Column(
+            "clean_name",
+            "string",
+            "The name without HTML entities, control characters and needless white space.",
+            nullable=True,
+        ),
     ),
     (
         _shape("The table of items"),
@@ -177,11 +235,15 @@ BIN_ITEMS = Table(
         Rule("sides_in_order", "length_mm >= width_mm >= height_mm."),
         Rule("sides_all_or_none", "Length, width and height are given together or not at all."),
         Rule("sides_positive", "Sides and weights are not negative."),
-        Rule("names_both_or_none", "In the main set name and normalizedName are given together.",
-             "warning", tolerated=0.001),
+        Rule(
+            "names_both_or_none",
+            "In the main set name and normalizedName are given together.",
+            "warning",
+            tolerated=0.001,
+        ),
         Rule("items_unique", "No item is listed twice in one bin."),
     ),
-)  # fmt: skip
+)
 
 ITEMS = Table(
     "items",
@@ -201,12 +263,17 @@ ITEMS = Table(
     (
         _shape("The table of ASINs"),
         Rule("asins_unique", "Every ASIN has one row."),
-        Rule("asin_format", "An ASIN has 10 characters: capital letters and digits.", "warning",
-             tolerated=0.001),
-        Rule("one_variant", "An ASIN has one name and one set of sides.", "warning",
-             tolerated=0.05),
+        Rule(
+            "asin_format",
+            "An ASIN has 10 characters: capital letters and digits.",
+            "warning",
+            tolerated=0.001,
+        ),
+        Rule(
+            "one_variant", "An ASIN has one name and one set of sides.", "warning", tolerated=0.05
+        ),
     ),
-)  # fmt: skip
+)
 
 BIN_VISITS = Table(
     "bin_visits",
@@ -236,29 +303,57 @@ BIN_SPLITS = Table(
         Column("id", "string", "The bin.", rule=SHAPE, pattern=ID),
         Column("visit_id", "string", "Its visit.", rule=SHAPE, pattern=ID),
         Column("expected_quantity", "int64", "Number of items that the photo should show."),
-        Column("split", "string", "`train`, `validation` or `test`.", rule="splits_known",
-               one_of=SPLITS),
-        Column("random_split", "string", "A split by the same shares that knows no visits, "
-               "for comparison.", rule="splits_known", one_of=SPLITS),
+        Column(
+            "split",
+            "string",
+            "`train`, `validation` or `test`.",
+            rule="splits_known",
+            one_of=SPLITS,
+        ),
+        Column(
+            "random_split",
+            "string",
+            "A split by the same shares that knows no visits, for comparison.",
+            rule="splits_known",
+            one_of=SPLITS,
+        ),
     ),
     (
         _shape("The splits"),
         Rule("splits_known", "Every bin is in train, validation or test."),
         Rule("every_bin_in_one_split", "Every bin has one row."),
-        Rule("no_leak", "No visit is in two splits, nor are neighbours that their JSON shows to be "
-             "one bin."),
-        Rule("shares_met", "Each split has its share of the bins, to a hundredth or by chance.",
-             "warning"),
-        Rule("balanced", "Each split has the same mean of expected quantities, to a twentieth or "
-             "as chance has it.", "warning"),
-        Rule("declared_sets_disjoint", "No declared set that holds bins out shares a visit with "
-             "one that does not."),
+        Rule(
+            "no_leak",
+            "No visit is in two splits, nor are neighbours that their JSON shows to be one bin.",
+        ),
+        Rule(
+            "shares_met",
+            "Each split has its share of the bins, to a hundredth or by chance.",
+            "warning",
+        ),
+        Rule(
+            "balanced",
+            "Each split has the same mean of expected quantities, to a twentieth or "
+            "as chance has it.",
+            "warning",
+        ),
+        Rule(
+            "declared_sets_disjoint",
+            "No declared set that holds bins out shares a visit with one that does not.",
+        ),
     ),
-)  # fmt: skip
+)
 
 TABLES = (
-    BIN_OBJECTS, BIN_METADATA, BIN_ODDITIES, BINS, BIN_ITEMS, ITEMS, BIN_VISITS, BIN_SPLITS,
-)  # fmt: skip
+    BIN_OBJECTS,
+    BIN_METADATA,
+    BIN_ODDITIES,
+    BINS,
+    BIN_ITEMS,
+    ITEMS,
+    BIN_VISITS,
+    BIN_SPLITS,
+)
 
 NEIGHBOURS_DIFFER = Rule(
     "neighbours_look_different",

@@ -284,13 +284,22 @@ def _facts_from_before(outcome: Ended) -> Row:
         **{
             name: row[f"had_{name}"]
             for name in (
-                "md5", "etag", "last_modified", "width", "height", "decoded", "ocr_status",
-                "path", "offset", "format", "orientation",
+                "md5",
+                "etag",
+                "last_modified",
+                "width",
+                "height",
+                "decoded",
+                "ocr_status",
+                "path",
+                "offset",
+                "format",
+                "orientation",
             )
         },
         "stored_bytes": row["had_bytes"],
         IN_LAKE: row[IN_LAKE] is not None,
-    }  # fmt: skip
+    }
 
 
 def _facts_of(outcome: Ended) -> Row:

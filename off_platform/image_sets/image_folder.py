@@ -18,9 +18,22 @@ if TYPE_CHECKING:
 IMAGE_FOLDER = "metadata.parquet"
 # Of the manifest.
 PHOTO_COLUMNS = (
-    "sample", "barcode", "image_id", "kind", "width", "height", "shown_width", "shown_height",
-    "orientation", "format", "bytes", "md5", "url", "licence", "attribution",
-)  # fmt: skip
+    "sample",
+    "barcode",
+    "image_id",
+    "kind",
+    "width",
+    "height",
+    "shown_width",
+    "shown_height",
+    "orientation",
+    "format",
+    "bytes",
+    "md5",
+    "url",
+    "licence",
+    "attribution",
+)
 
 
 def write_image_folder(

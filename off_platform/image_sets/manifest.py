@@ -67,20 +67,31 @@ def manifest_table(missing_share_most: float = 0) -> Table:
         (
             Rule(SHAPE, "The manifest has its columns, with their types.", blocking=True),
             Rule("exactly_n_chosen", "The number of chosen samples is the one requested."),
-            Rule("every_object_accounted_for", "Each object of the choice has one row that says "
-                 "what became of it."),
-            Rule("few_missing", "No more than the set share is missing or refused upstream.",
-                 tolerated=missing_share_most),
+            Rule(
+                "every_object_accounted_for",
+                "Each object of the choice has one row that says what became of it.",
+            ),
+            Rule(
+                "few_missing",
+                "No more than the set share is missing or refused upstream.",
+                tolerated=missing_share_most,
+            ),
             Rule("none_corrupt", "Every fetched object is complete.", tolerated=missing_share_most),
             Rule("none_failed", "No object failed for a temporary reason."),
             Rule("md5_recorded", "The MD5 of every fetched object is recorded."),
             Rule("md5_matches_etag", "Where the ETag is an MD5, it matches the fetched bytes."),
-            Rule("photo_sizes_read", "Width and height of every fetched photo were read from "
-                 "its header."),
+            Rule(
+                "photo_sizes_read",
+                "Width and height of every fetched photo were read from its header.",
+            ),
             Rule("sample_decoded", "The stated share of photos was decoded in full."),
             Rule("paths_unique", "Every object has its own path."),
             Rule("photos_unique", "No two photos of a set have the same bytes.", "warning"),
-            Rule("ocr_succeeded", "Cloud Vision succeeded for the OCR results.", "warning",
-                 tolerated=0.02),
+            Rule(
+                "ocr_succeeded",
+                "Cloud Vision succeeded for the OCR results.",
+                "warning",
+                tolerated=0.02,
+            ),
         ),
-    )  # fmt: skip
+    )

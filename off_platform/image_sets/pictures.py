@@ -49,8 +49,10 @@ def check_other_format(data: bytes) -> Content | None:
     except (OSError, SyntaxError, ValueError, EOFError, LookupError, struct.error):
         return Content(problem=f"the {name} cannot be decoded")
     if size != (width, height):
-        return Content(problem=f"the {name}'s header says {width:,} x {height:,} pixels, it has "
-                               f"{size[0]:,} x {size[1]:,}")  # fmt: skip
+        return Content(
+            problem=f"the {name}'s header says {width:,} x {height:,} pixels, it has "
+            f"{size[0]:,} x {size[1]:,}"
+        )
     return Content(width=width, height=height, format=name, decoded=True)
 
 

@@ -219,11 +219,14 @@ def key_index(
             check_results=KEY_INDEX.check_results(
                 "key_index",
                 checks.of_index(
-                    connection, index, facts, snapshot.keys if snapshot else 0,
+                    connection,
+                    index,
+                    facts,
+                    snapshot.keys if snapshot else 0,
                     settings.oddities_share_most,
                 ),
             ),
-        )  # fmt: skip
+        )
         yield dg.MaterializeResult(
             asset_key="key_index_oddities",
             metadata={

@@ -163,9 +163,17 @@ def _by_rule(groups: list[Group], verdict: Verdict) -> str:
         first = group.examples[0]
         file = (file_of(first, verdict),) if is_folder(verdict) else ()
         rows.append(
-            (group.rule.level, group.rule.id, group.findings, *file, place(first), first["column"],
-             first["value"], first["proposal"])
-        )  # fmt: skip
+            (
+                group.rule.level,
+                group.rule.id,
+                group.findings,
+                *file,
+                place(first),
+                first["column"],
+                first["value"],
+                first["proposal"],
+            )
+        )
     file = ("file",) if is_folder(verdict) else ()
     names = ("level", "rule", "findings", *file, "first place", "column", "value", "proposal")
     return markdown_table(names, rows)

@@ -76,9 +76,14 @@ class JoinedReader(Reader):
         self._files = data_files(folder)
         if not self._files:
             raise UnreadableError(
-                Found(None, None, "no_records", None,
-                      "The folder holds no CSV, TSV, JSON or XLSX file.")
-            )  # fmt: skip
+                Found(
+                    None,
+                    None,
+                    "no_records",
+                    None,
+                    "The folder holds no CSV, TSV, JSON or XLSX file.",
+                )
+            )
         readers = [self._opened(file) for file in self._files]
         sources = [reader.source for reader in readers]
         header = dict.fromkeys(name for source in sources for name in source.header)
@@ -251,10 +256,13 @@ class JoinedReader(Reader):
                 shown = " and ".join(f"'{text[:MOST_SHOWN]}'" for text in texts)
                 self._found.append(
                     Found(
-                        int(batch.rows[at]), column, "files_disagree", agreed[nth],
+                        int(batch.rows[at]),
+                        column,
+                        "files_disagree",
+                        agreed[nth],
                         f"The files of the import say {shown} of one product.",
                     )
-                )  # fmt: skip
+                )
         return pc.replace_with_mask(
             batch.columns[column], said.is_valid(), pa.array(agreed, batch.columns[column].type)
         )

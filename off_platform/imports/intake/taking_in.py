@@ -142,11 +142,14 @@ def not_kept(lake: Lake, key: str) -> list[Found]:
         return []
     return [
         Found(
-            None, None, "file_not_read", name,
+            None,
+            None,
+            "file_not_read",
+            name,
             f"{name[:120]} was not kept, as it is a link, a pipe or a device.",
         )
         for name in json.loads(folder.read(NOT_KEPT))
-    ]  # fmt: skip
+    ]
 
 
 def record(

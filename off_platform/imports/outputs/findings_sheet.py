@@ -17,8 +17,18 @@ MOST_ROWS = 100_000
 # with a ZIP member of 2 GiB or more.
 MOST_BYTES = 256 << 20
 _MOST_CHARACTERS = 32_767
-_WIDTHS = {"message": 70, "value": 40, "proposal": 40, "file": 24, "column": 22, "field": 20,
-           "rule": 24, "product": 18, "sheet": 18, "cell": 14}  # fmt: skip
+_WIDTHS = {
+    "message": 70,
+    "value": 40,
+    "proposal": 40,
+    "file": 24,
+    "column": 22,
+    "field": 20,
+    "rule": 24,
+    "product": 18,
+    "sheet": 18,
+    "cell": 14,
+}
 # Characters that XML cannot contain, and an underscore that would start an escape of one. One
 # underscore may end an escape and start the next.
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\ufffe\uffff]")

@@ -28,8 +28,18 @@ _CODE = re.compile("`([^`]+)`")
 MOST_EXAMPLES = 50
 MOST_FIRST = 5
 # Columns of a finding in the page.
-OF_EXAMPLE = ("file", "row", "line", "sheet", "cell", "column", "value", "message", "proposal",
-              "certain")  # fmt: skip
+OF_EXAMPLE = (
+    "file",
+    "row",
+    "line",
+    "sheet",
+    "cell",
+    "column",
+    "value",
+    "message",
+    "proposal",
+    "certain",
+)
 # Findings of these checks may have the row of the header, which is not a record.
 _OF_FILE = ("readable", "header", "file_format", "columns", "whole_file_damage")
 _RULES_OF_FILE = ", ".join(

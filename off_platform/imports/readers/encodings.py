@@ -15,9 +15,9 @@ _MOST_LOOKED_AT = 256 << 20
 _BLOCK_BYTES = 1 << 20
 # The most likely first; short texts fit several.
 _COMMON = (
-    "cp1252", "cp1250", "cp1251", "cp1253", "cp1254", "cp1257", "mac_roman", "cp850", "cp437",
-    "shift_jis", "gb18030", "big5", "euc_kr",
-)  # fmt: skip
+    *["cp1252", "cp1250", "cp1251", "cp1253", "cp1254", "cp1257", "mac_roman", "cp850", "cp437"],
+    *["shift_jis", "gb18030", "big5", "euc_kr"],
+)
 _AS_SOUND = 0.02
 _AS_COHERENT = 0.1
 # UTF-32 first: its mark begins like that of UTF-16.
@@ -31,8 +31,12 @@ _MARKS = (
 # and the share of visible characters.
 _LITTLE_OF_NUL = 0.2
 _MOSTLY_SEEN = 0.95
-_WIDE = (("utf-32-le", "UTF-32"), ("utf-32-be", "UTF-32"),
-         ("utf-16-le", "UTF-16"), ("utf-16-be", "UTF-16"))  # fmt: skip
+_WIDE = {
+    "utf-32-le": "UTF-32",
+    "utf-32-be": "UTF-32",
+    "utf-16-le": "UTF-16",
+    "utf-16-be": "UTF-16",
+}
 _WIDE_SAMPLE = 4_096
 # Share of control characters: texts in any encoding have almost none, compressed data has 1 in 9.
 _CONTROLS = bytes({*range(0x20), 0x7F} - set(b"\t\n\v\f\r\x1a\x1b"))
@@ -51,9 +55,14 @@ def refuse_wide(sample: bytes) -> None:
     wide = _wide(sample)
     if wide:
         raise UnreadableError(
-            Found(None, None, "not_utf8", None,
-                  f"The file is {wide}, as Excel's 'Unicode text' is; save it as 'CSV UTF-8'.")
-        )  # fmt: skip
+            Found(
+                None,
+                None,
+                "not_utf8",
+                None,
+                f"The file is {wide}, as Excel's 'Unicode text' is; save it as 'CSV UTF-8'.",
+            )
+        )
 
 
 def _wide(sample: bytes) -> str | None:
@@ -62,7 +71,9 @@ def _wide(sample: bytes) -> str | None:
         return marked
     if sample.count(b"\0") <= _LITTLE_OF_NUL * len(sample):
         return None
-    return next((name for codec, name in _WIDE if _is_text(sample[:_WIDE_SAMPLE], codec)), None)
+    return next(
+        (name for codec, name in _WIDE.items() if _is_text(sample[:_WIDE_SAMPLE], codec)), None
+    )
 
 
 def _is_text(sample: bytes, codec: str) -> bool:
@@ -100,10 +111,15 @@ def not_utf8(path: Path, offset: int, byte: int) -> UnreadableError:
     encoding = encoding_of(path)
     likely = f"; it is probably {encoding.replace('_', '-')}" if encoding else ""
     return UnreadableError(
-        Found(None, None, "not_utf8", f"0x{byte:02x}",
-              f"Line {_line_of(path, offset):,} is not UTF-8: byte {offset:,} of the file is "
-              f"0x{byte:02x}{likely}.")
-    )  # fmt: skip
+        Found(
+            None,
+            None,
+            "not_utf8",
+            f"0x{byte:02x}",
+            f"Line {_line_of(path, offset):,} is not UTF-8: byte {offset:,} of the file is "
+            f"0x{byte:02x}{likely}.",
+        )
+    )
 
 
 def encoding_of(path: Path) -> str | None:

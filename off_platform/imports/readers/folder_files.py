@@ -23,12 +23,15 @@ def not_read(folder: Path) -> list[Found]:
         return []
     return [
         Found(
-            None, None, "file_not_read", shown_name(path),
+            None,
+            None,
+            "file_not_read",
+            shown_name(path),
             f"{shown_name(path)[:120]} was not read, as {why}.",
         )
         for path in _entries(folder)
         if (why := _why_not(path))
-    ]  # fmt: skip
+    ]
 
 
 def is_plain(path: Path) -> bool:

@@ -51,25 +51,41 @@ def read_header(
         raise UnreadableError(Found(row, None, rule, value, message, line=line))
 
     if len(cells) > MOST_COLUMNS:
-        refuse("too_many_columns", f"There are {len(cells):,} columns, more than "
-               f"{MOST_COLUMNS:,}; only those of the document are imported.")  # fmt: skip
+        refuse(
+            "too_many_columns",
+            f"There are {len(cells):,} columns, more than "
+            f"{MOST_COLUMNS:,}; only those of the document are imported.",
+        )
     if any(_VALUE.fullmatch(cell) for cell in cells):
         value = next(cell for cell in cells if _VALUE.fullmatch(cell))
-        refuse("no_header", f"The first row contains values such as '{value[:40]}' instead of "
-               "the names of the columns.", value)  # fmt: skip
+        refuse(
+            "no_header",
+            f"The first row contains values such as '{value[:40]}' instead of "
+            "the names of the columns.",
+            value,
+        )
     names = tuple(
         plain_name(cell)[:MOST_NAME] or f"(column {place})" for place, cell in enumerate(cells, 1)
     )
     doubled = [name for name, count in Counter(names).items() if count > 1]
     if doubled:
-        refuse("doubled_header", f"{len(doubled):,} column names are not unique: "
-               f"{', '.join(repr(name[:40]) for name in doubled[:5])}.", doubled[0])  # fmt: skip
+        refuse(
+            "doubled_header",
+            f"{len(doubled):,} column names are not unique: "
+            f"{', '.join(repr(name[:40]) for name in doubled[:5])}.",
+            doubled[0],
+        )
     return names, [
         Found(
-            row, name, "header_trimmed", cell,
-            name_trimmed(name), name, certain=True,
+            row,
+            name,
+            "header_trimmed",
+            cell,
+            name_trimmed(name),
+            name,
+            certain=True,
             line=line,
         )
         for name, cell in zip(names, cells, strict=True)
         if cell != (plain := plain_name(cell)) and plain
-    ]  # fmt: skip
+    ]

@@ -45,8 +45,11 @@ def recognise(path: Path) -> str:
         _refuse("not_an_import_format", f"The file contains binary data, not text; {NEEDED}.")
     text = head.removeprefix(BYTE_ORDER_MARK).lstrip()
     if text.lower().startswith(_MARKUP):
-        _refuse("not_an_import_format", "The file is a web page or XML, not a table; perhaps an "
-                "error page was saved instead of the file.")  # fmt: skip
+        _refuse(
+            "not_an_import_format",
+            "The file is a web page or XML, not a table; perhaps an "
+            "error page was saved instead of the file.",
+        )
     return "json" if text[:1] in {b"[", b"{"} else "text"
 
 

@@ -124,26 +124,41 @@ def no_identifier(columns: Columns) -> Found:
 def _in_capitals(name: str, language: str) -> Found:
     proposal = name[: -len(language)] + language
     return Found(
-        None, name, "language_upper_case", name, f"The column '{name}' was read as '{proposal}'.",
-        proposal, certain=True,
-    )  # fmt: skip
+        None,
+        name,
+        "language_upper_case",
+        name,
+        f"The column '{name}' was read as '{proposal}'.",
+        proposal,
+        certain=True,
+    )
 
 
 def _of_unknown(name: str) -> Found:
     shown = name[:80]
     if field_of(name):
         return Found(
-            None, name, "unknown_language_suffix", name,
+            None,
+            name,
+            "unknown_language_suffix",
+            name,
             f"The column '{shown}' is not imported: another column has its field and language.",
-        )  # fmt: skip
+        )
     if suffix := language_suffix(name.removeprefix(NESTED)):
         return Found(
-            None, name, "unknown_language_suffix", name,
+            None,
+            name,
+            "unknown_language_suffix",
+            name,
             f"The column '{shown}' is not imported: '{suffix}' is not a two-letter language code.",
-        )  # fmt: skip
+        )
     nearest = nearest_name(name)
     hint = f" Did you mean '{nearest}'?" if nearest else ""
     return Found(
-        None, name, "unknown_column", name if is_named(name) else None,
-        f"The column '{shown}' is not in the specification and was ignored.{hint}", nearest,
-    )  # fmt: skip
+        None,
+        name,
+        "unknown_column",
+        name if is_named(name) else None,
+        f"The column '{shown}' is not in the specification and was ignored.{hint}",
+        nearest,
+    )

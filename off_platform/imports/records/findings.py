@@ -129,10 +129,12 @@ class BatchFindings:
             "certain": pc.and_(found["certain"], pc.fill_null(fitting, fill_value=True)),
         }
         return pa.table(
-            [made.get(name, found[name] if name in found.column_names else None)
-             for name in IMPORT_FINDINGS.arrow.names],
+            [
+                made.get(name, found[name] if name in found.column_names else None)
+                for name in IMPORT_FINDINGS.arrow.names
+            ],
             schema=IMPORT_FINDINGS.arrow,
-        )  # fmt: skip
+        )
 
     def rules_broken(self) -> pa.ListArray:
         """The rules of error level that each broken record breaks, in order."""
@@ -140,9 +142,11 @@ class BatchFindings:
             return pa.array([], pa.list_(pa.string()))
         found = pa.concat_tables(part.select(["position", "rule", "level"]) for part in self._parts)
         errors = found.filter(pc.equal(found["level"], "error"))
-        once = errors.group_by(["position", "rule"]).aggregate([]).sort_by(
-            [("position", "ascending"), ("rule", "ascending")]
-        )  # fmt: skip
+        once = (
+            errors.group_by(["position", "rule"])
+            .aggregate([])
+            .sort_by([("position", "ascending"), ("rule", "ascending")])
+        )
         positions = once["position"].to_numpy()
         starts = np.flatnonzero(np.diff(positions, prepend=-1))
         offsets = np.append(starts, len(positions)).astype(np.int32)

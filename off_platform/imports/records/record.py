@@ -111,10 +111,14 @@ def _merged(cells: dict[str, Cell], findings: BatchFindings) -> dict[str, pa.Arr
             field=name,
             value=cell.texts.take(taken),
             message=pc.binary_join_element_wise(
-                f"'{column}' says '", cell.texts.take(taken), f"', but '{first[name]}' says '",
-                cells[first[name]].texts.take(taken), "'; both are one field.", "",
+                f"'{column}' says '",
+                cell.texts.take(taken),
+                f"', but '{first[name]}' says '",
+                cells[first[name]].texts.take(taken),
+                "'; both are one field.",
+                "",
             ),
-        )  # fmt: skip
+        )
         positions = positions_of(pc.and_(both, pc.equal(mine, others)))
         findings.add(
             "aliases_merged",

@@ -65,17 +65,17 @@ def out_of_bounds(field: Field, numbers: Vector) -> Iterator[tuple[str, Bools]]:
 # Rules on several numbers of a record: rule -> its fields, and the smallest and largest value that
 # `derive` may compute.
 DERIVED: Mapping[str, tuple[tuple[str, ...], float, float]] = {
-    "macronutrients_above_100": (
-        MACRONUTRIENTS, 0, MACRONUTRIENTS_MOST + FLOAT_NOISE
-    ),
+    "macronutrients_above_100": (MACRONUTRIENTS, 0, MACRONUTRIENTS_MOST + FLOAT_NOISE),
     "macronutrients_and_salt": (
-        (*MACRONUTRIENTS, "salt_g"), 0, MACRONUTRIENTS_AND_SALT_MOST + FLOAT_NOISE,
+        (*MACRONUTRIENTS, "salt_g"),
+        0,
+        MACRONUTRIENTS_AND_SALT_MOST + FLOAT_NOISE,
     ),
     "saturated_fat_above_fat": (("saturated_fat_g", "fat_g"), -100, FLOAT_NOISE),
     "sugars_above_carbohydrates": (("sugars_g", "carbohydrates_g"), -100, FLOAT_NOISE),
     "energy_disagrees": (("energy_kj", "energy_kcal"), 0, FLOAT_NOISE),
     "salt_and_sodium_disagree": (("salt_g", "sodium_g"), 0, SALT_ROUNDING + FLOAT_NOISE),
-}  # fmt: skip
+}
 
 
 def derive(numbers: Mapping[str, Vector]) -> dict[str, Vector]:

@@ -10,8 +10,15 @@ from rapidfuzz import fuzz, process
 from off_platform.imports.specification.fields import BY_NAME, FIELDS, NAMES, NESTED, Field
 
 # Names of identifiers in other programs, as a word of a column's name.
-_OTHER_NAMES = {"ean": "barcode", "ean13": "barcode", "upc": "barcode", "barcodes": "barcode",
-                "gtin": "gtin", "gtin13": "gtin", "gtin14": "gtin"}  # fmt: skip
+_OTHER_NAMES = {
+    "ean": "barcode",
+    "ean13": "barcode",
+    "upc": "barcode",
+    "barcodes": "barcode",
+    "gtin": "gtin",
+    "gtin13": "gtin",
+    "gtin14": "gtin",
+}
 
 _WITH_LANGUAGE = re.compile(
     f"({'|'.join(field.name for field in FIELDS if field.by_language)})_([A-Za-z]{{2,3}})"

@@ -18,10 +18,17 @@ QUARANTINED = "quarantined.parquet"
 FINDINGS = "findings.parquet"
 
 _TYPES: Mapping[Type, str] = {
-    "barcode": "string", "text": "string", "list": "list<string>", "countries": "list<string>",
-    "languages": "list<string>", "language": "string", "number": "double",
-    "timestamp": "timestamp", "url": "string", "quantity": "string",
-}  # fmt: skip
+    "barcode": "string",
+    "text": "string",
+    "list": "list<string>",
+    "countries": "list<string>",
+    "languages": "list<string>",
+    "language": "string",
+    "number": "double",
+    "timestamp": "timestamp",
+    "url": "string",
+    "quantity": "string",
+}
 
 
 def _described(field: Field) -> str:
@@ -30,20 +37,36 @@ def _described(field: Field) -> str:
 
 
 RECORD_COLUMNS: tuple[Column, ...] = (
-    Column("row", "int64", "Row of the record in the file; the header is row 1.", rule=SHAPE,
-           least=1),
-    Column("product", "string", "The product: its barcode in normal form, or `id:` and the "
-           "producer's own id."),
-    Column("other_reading", "string", "The same 8 digits read as UPC-E, or 6 written out.",
-           nullable=True),
+    Column(
+        "row", "int64", "Row of the record in the file; the header is row 1.", rule=SHAPE, least=1
+    ),
+    Column(
+        "product",
+        "string",
+        "The product: its barcode in normal form, or `id:` and the producer's own id.",
+    ),
+    Column(
+        "other_reading",
+        "string",
+        "The same 8 digits read as UPC-E, or 6 written out.",
+        nullable=True,
+    ),
     *(Column(field.name, _TYPES[field.type], _described(field), nullable=True) for field in FIELDS),
     Column("amount", "double", "The quantity in g or ml.", nullable=True),
     Column("amount_unit", "string", "`g` or `ml`.", nullable=True),
-    Column("by_language", "map<string,string>", "Texts of columns such as `product_name_fr`.",
-           nullable=True),
-    Column("derived", "list<string>", "Columns that were computed, such as salt from sodium.",
-           nullable=True),
-)  # fmt: skip
+    Column(
+        "by_language",
+        "map<string,string>",
+        "Texts of columns such as `product_name_fr`.",
+        nullable=True,
+    ),
+    Column(
+        "derived",
+        "list<string>",
+        "Columns that were computed, such as salt from sodium.",
+        nullable=True,
+    ),
+)
 
 PRODUCTS_ACCEPTED = Table(
     "products_accepted",
@@ -106,25 +129,42 @@ IMPORT_FINDINGS = Table(
     "One row per finding: one rule broken by one record, or by the file.",
     (
         Column("file", "string", "Name of the file."),
-        Column("row", "int64", "Row in the file; in JSON, the position in the list. Null for the "
-               "whole file.", nullable=True),
-        Column("line", "int64", "Line of the file on which the row begins, which differs from the "
-               "row if cells contain line ends; of CSV, TSV and JSON.", nullable=True),
+        Column(
+            "row",
+            "int64",
+            "Row in the file; in JSON, the position in the list. Null for the whole file.",
+            nullable=True,
+        ),
+        Column(
+            "line",
+            "int64",
+            "Line of the file on which the row begins, which differs from the "
+            "row if cells contain line ends; of CSV, TSV and JSON.",
+            nullable=True,
+        ),
         Column("sheet", "string", "Of XLSX, the sheet.", nullable=True),
-        Column("cell", "string", "Of XLSX, the cell such as `F8`, or several, `F8 + G8`; null for "
-               "the whole row.", nullable=True),
+        Column(
+            "cell",
+            "string",
+            "Of XLSX, the cell such as `F8`, or several, `F8 + G8`; null for the whole row.",
+            nullable=True,
+        ),
         Column("column", "string", "Name of the column in the file.", nullable=True),
         Column("field", "string", "Name of its field in the document.", nullable=True),
         Column("rule", "string", "The rule."),
         Column("level", "string", "`error`, `warning` or `info`.", one_of=LEVELS),
         Column("value", "string", "The value in the file, up to 500 characters.", nullable=True),
         Column("message", "string", "What is wrong, in a sentence."),
-        Column("proposal", "string", "The proposed value; empty to leave the cell empty.",
-               nullable=True),
+        Column(
+            "proposal",
+            "string",
+            "The proposed value; empty to leave the cell empty.",
+            nullable=True,
+        ),
         Column("certain", "bool", "Whether the proposal can be applied without review."),
         Column("product", "string", "The record's identifier as in the file.", nullable=True),
     ),
-)  # fmt: skip
+)
 
 IMPORTS = Table(
     "imports",
@@ -132,8 +172,12 @@ IMPORTS = Table(
     (
         Column("name", "string", "Name of the file or folder."),
         Column("imported_at", "timestamp", "When it was first imported."),
-        Column("format", "string", "`csv`, `tsv`, `json`, `json_lines`, `xlsx` or `folder`; null "
-               "when it cannot be read.", nullable=True),
+        Column(
+            "format",
+            "string",
+            "`csv`, `tsv`, `json`, `json_lines`, `xlsx` or `folder`; null when it cannot be read.",
+            nullable=True,
+        ),
         Column("bytes", "int64", "Size in bytes.", nullable=True),
         Column("sha256", "string", "SHA-256 of the file.", nullable=True),
         Column("encoding", "string", "Encoding, of text formats.", nullable=True),
@@ -142,7 +186,7 @@ IMPORTS = Table(
         Column("columns", "list<string>", "The header as in the file.", nullable=True),
         Column("refused", "string", "Why it cannot be read; null when it can.", nullable=True),
     ),
-)  # fmt: skip
+)
 
 PRODUCTS_IMPORTED = Table(
     "products_imported",
@@ -151,12 +195,16 @@ PRODUCTS_IMPORTED = Table(
         Column("import", "string", "The import that it comes from."),
         Column("imported_at", "timestamp", "When that file was first imported."),
         *RECORD_COLUMNS,
-        Column("photos", "int64", "Number of its photos in the newest key index; null if there "
-               "is none.", nullable=True),
+        Column(
+            "photos",
+            "int64",
+            "Number of its photos in the newest key index; null if there is none.",
+            nullable=True,
+        ),
     ),
     (
         Rule(SHAPE, "The table has its columns, with their types.", blocking=True),
         Rule("products_unique", "Every product has one row."),
         Rule("have_photos", "Products have photos in the bucket.", "warning", tolerated=0.5),
     ),
-)  # fmt: skip
+)

@@ -5,61 +5,67 @@ Words with a meaning in some field (`nd` is a language, `NC` New Caledonia, `tod
 everything, `No Name` a brand) are not in the list for all fields.
 """
 
+import re
 import unicodedata
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+
+def _words(table: str) -> tuple[str, ...]:
+    return tuple(re.split(r",\s+", table.strip()))
+
+
 # A text of only these characters, repeated or not, is a placeholder.
 MARKS = "-\u2010-\u2015?\u00bf\uff1f.\u2026_*/~\u00b7"
-_ABBREVIATED = (
-    "n/a", "n.a.", "n. a.", "n/d", "n.d.", "n. d.", "n/c", "n.c.", "n.b.", "n.k.", "nr", "x",
-    "tbd", "t.b.d.", "tba", "t.b.a.", "tbc", "t.b.c.",
-    "k.a.", "k. a.", "k/a", "s.o.", "s. o.", "n.v.t.", "nvt", "b.d.", "b/d", "н/д", "н.д.",
-)  # fmt: skip
+_ABBREVIATED = _words("""
+    n/a, n.a., n. a., n/d, n.d., n. d., n/c, n.c., n.b., n.k., nr, x,
+    tbd, t.b.d., tba, t.b.a., tbc, t.b.c.,
+    k.a., k. a., k/a, s.o., s. o., n.v.t., nvt, b.d., b/d, н/д, н.д.
+""")
 # What programs write for missing values: Python, R, SQL, JavaScript, MySQL.
 _OF_PROGRAMS = ("nan", "-nan", "na", "<na>", "null", "(null)", "<null>", "undefined", "\\n")
-_SPELLED = (
-    "unknown", "none", "not available", "not applicable", "not specified", "not known",
-    "not provided", "no data", "no information", "missing", "to be defined", "to be determined",
-    "to be confirmed", "to be completed", "to be announced",
-    "unbekannt", "nicht bekannt", "keine angabe", "keine angaben", "keine daten", "nicht verfügbar",
-    "nicht vorhanden", "nicht angegeben", "nicht zutreffend", "entfällt", "wird nachgereicht",
-    "inconnu", "inconnue", "sans objet", "non renseigné", "non renseignée", "non disponible",
-    "non défini", "non définie", "non communiqué", "non précisé", "non applicable", "à compléter",
-    "a compléter", "à définir", "à renseigner", "à préciser", "indisponible",
-    "desconocido", "desconocida", "no disponible", "no aplica", "no aplicable", "sin datos",
-    "sin información", "sin especificar", "no especificado", "por definir", "por completar",
-    "pendiente",
-    "sconosciuto", "sconosciuta", "non specificato", "non applicabile", "da definire",
-    "da completare",
-    "desconhecido", "desconhecida", "não disponível", "não aplicável", "não informado",
-    "sem informação", "a definir",
-    "onbekend", "niet beschikbaar", "niet van toepassing", "niet bekend", "nog in te vullen",
-    "nieznany", "nieznana", "nieznane", "brak danych", "nie dotyczy", "do uzupełnienia",
-    "okänd", "okänt", "uppgift saknas", "ukendt", "ukjent", "tuntematon", "ei tiedossa",
-    "neznámý", "neznámé", "neuvedeno", "neznámy", "neuvedené", "ismeretlen", "nincs adat",
-    "necunoscut", "indisponibil", "nepoznato", "неизвестно", "нет данных", "не указано", "невідомо",
-    "неизвестен", "άγνωστο", "bilinmiyor", "belirtilmemiş", "غير معروف", "غير متوفر",
-    "未知", "不详", "不詳", "暂无", "待定", "不明", "未定", "未設定", "미정", "알 수 없음",
-)  # fmt: skip
+_SPELLED = _words("""
+    unknown, none, not available, not applicable, not specified, not known,
+    not provided, no data, no information, missing, to be defined, to be determined,
+    to be confirmed, to be completed, to be announced,
+    unbekannt, nicht bekannt, keine angabe, keine angaben, keine daten, nicht verfügbar,
+    nicht vorhanden, nicht angegeben, nicht zutreffend, entfällt, wird nachgereicht,
+    inconnu, inconnue, sans objet, non renseigné, non renseignée, non disponible,
+    non défini, non définie, non communiqué, non précisé, non applicable, à compléter,
+    a compléter, à définir, à renseigner, à préciser, indisponible,
+    desconocido, desconocida, no disponible, no aplica, no aplicable, sin datos,
+    sin información, sin especificar, no especificado, por definir, por completar,
+    pendiente,
+    sconosciuto, sconosciuta, non specificato, non applicabile, da definire,
+    da completare,
+    desconhecido, desconhecida, não disponível, não aplicável, não informado,
+    sem informação, a definir,
+    onbekend, niet beschikbaar, niet van toepassing, niet bekend, nog in te vullen,
+    nieznany, nieznana, nieznane, brak danych, nie dotyczy, do uzupełnienia,
+    okänd, okänt, uppgift saknas, ukendt, ukjent, tuntematon, ei tiedossa,
+    neznámý, neznámé, neuvedeno, neznámy, neuvedené, ismeretlen, nincs adat,
+    necunoscut, indisponibil, nepoznato, неизвестно, нет данных, не указано, невідомо,
+    неизвестен, άγνωστο, bilinmiyor, belirtilmemiş, غير معروف, غير متوفر,
+    未知, 不详, 不詳, 暂无, 待定, 不明, 未定, 未設定, 미정, 알 수 없음
+""")
 # Not names of products, but tests and fillers.
-_NO_NAMES = (
-    "0", "true", "false", "n.n.", "todo", "to do", "brak", "brak nazwy", "kein name",
-    "no name", "noname", "no-name", "nameless", "unnamed", "untitled", "no title", "ohne name",
-    "ohne namen", "unbenannt", "sans nom", "sans titre", "aucun nom", "sin nombre", "sin título",
-    "senza nome", "sem nome", "zonder naam", "naamloos", "bez nazwy", "namnlös", "bez názvu",
-    "без названия", "без имени", "無題", "名称未設定", "未命名", "无名称", "이름 없음",
-    "test", "tests", "testing", "test test", "test product", "product test", "testproduct",
-    "testprodukt", "test produkt", "testartikel", "test artikel", "test produit", "produit test",
-    "produit de test", "producto de prueba", "prodotto di prova", "produto de teste", "prueba",
-    "prova", "тест", "测试", "テスト", "테스트", "dummy", "dummy product", "placeholder",
-    "platzhalter", "lorem ipsum", "asdf", "qwerty", "qwertz", "azerty", "foo", "foobar",
-    "sample product", "example product", "product name", "product_name",
-    "name of product", "name of the product",
-    "produktname", "nom du produit", "nombre del producto", "nome del prodotto", "nome do produto",
-    "productnaam",
-)  # fmt: skip
+_NO_NAMES = _words("""
+    0, true, false, n.n., todo, to do, brak, brak nazwy, kein name,
+    no name, noname, no-name, nameless, unnamed, untitled, no title, ohne name,
+    ohne namen, unbenannt, sans nom, sans titre, aucun nom, sin nombre, sin título,
+    senza nome, sem nome, zonder naam, naamloos, bez nazwy, namnlös, bez názvu,
+    без названия, без имени, 無題, 名称未設定, 未命名, 无名称, 이름 없음,
+    test, tests, testing, test test, test product, product test, testproduct,
+    testprodukt, test produkt, testartikel, test artikel, test produit, produit test,
+    produit de test, producto de prueba, prodotto di prova, produto de teste, prueba,
+    prova, тест, 测试, テスト, 테스트, dummy, dummy product, placeholder,
+    platzhalter, lorem ipsum, asdf, qwerty, qwertz, azerty, foo, foobar,
+    sample product, example product, product name, product_name,
+    name of product, name of the product,
+    produktname, nom du produit, nombre del producto, nome del prodotto, nome do produto,
+    productnaam
+""")
 
 
 def _spellings(words: tuple[str, ...]) -> tuple[str, ...]:

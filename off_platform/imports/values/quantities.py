@@ -32,15 +32,21 @@ _NEVER_SOLD = re.compile(_NOT_POSITIVE.replace("$", r"\Z"))
 _METRIC = re.compile(METRIC.replace("$", r"\Z"))
 # International pound, US fluid ounce, pint, quart and gallon; a proposal is never certain.
 _IN_METRIC = {
-    "oz": ("g", "28.349523125"), "lb": ("g", "453.59237"),
-    "floz": ("ml", "29.5735295625"), "pt": ("ml", "473.176473"),
-    "qt": ("ml", "946.352946"), "gal": ("ml", "3785.411784"),
-}  # fmt: skip
-_SPELLED = {
-    "oz": "oz", "ozs": "oz", "ounce": "oz", "ounces": "oz", "lb": "lb", "lbs": "lb",
-    "pound": "lb", "pounds": "lb", "pint": "pt", "pints": "pt", "pt": "pt", "quart": "qt",
-    "quarts": "qt", "qt": "qt", "gallon": "gal", "gallons": "gal", "gal": "gal",
-}  # fmt: skip
+    "oz": ("g", "28.349523125"),
+    "lb": ("g", "453.59237"),
+    "floz": ("ml", "29.5735295625"),
+    "pt": ("ml", "473.176473"),
+    "qt": ("ml", "946.352946"),
+    "gal": ("ml", "3785.411784"),
+}
+_SPELLINGS = {
+    "oz": "oz ozs ounce ounces",
+    "lb": "lb lbs pound pounds",
+    "pt": "pt pint pints",
+    "qt": "qt quart quarts",
+    "gal": "gal gallon gallons",
+}
+_SPELLED = {word: unit for unit, words in _SPELLINGS.items() for word in words.split()}
 _OTHER_WORDS = "|".join(sorted(_SPELLED, key=len, reverse=True))
 _FLUID = rf"(?:fl(?:uid|\.)?{_S})?"
 _NOT_METRIC = re.compile(
@@ -55,8 +61,10 @@ _AMOUNT = (
     f"(?P<prefix>[kKmMcCdDhH\u00b5\u03bc]?)(?P<unit>[gGlL])$"
 )
 # Factors to g and ml by the letter before g and l.
-_PREFIXES = {"g": {"": 1.0, "k": 1e3, "m": 1e-3, "\u00b5": 1e-6, "\u03bc": 1e-6},
-             "l": {"": 1e3, "m": 1.0, "c": 10.0, "d": 100.0, "h": 1e5}}  # fmt: skip
+_PREFIXES = {
+    "g": {"": 1.0, "k": 1e3, "m": 1e-3, "\u00b5": 1e-6, "\u03bc": 1e-6},
+    "l": {"": 1e3, "m": 1.0, "c": 10.0, "d": 100.0, "h": 1e5},
+}
 _WHOLE_FROM = 10
 
 
@@ -94,8 +102,11 @@ def amounts(column: Column) -> tuple[pa.Array, pa.Array]:
     pieces = pc.if_else(pc.equal(count, ""), "1", count).cast(pa.float64())
     each = pc.replace_substring(size, ",", ".").cast(pa.float64())
     words = pc.binary_join_element_wise(pc.utf8_lower(prefix), pc.utf8_lower(unit), "")
-    known = {head + tail: (factor, "g" if tail == "g" else "ml")
-             for tail, heads in _PREFIXES.items() for head, factor in heads.items()}  # fmt: skip
+    known = {
+        head + tail: (factor, "g" if tail == "g" else "ml")
+        for tail, heads in _PREFIXES.items()
+        for head, factor in heads.items()
+    }
     at = pc.index_in(words, pa.array(list(known), words.type))
     factor = pa.array([each[0] for each in known.values()], pa.float64()).take(at)
     units = pa.array([each[1] for each in known.values()], pa.string()).take(at)

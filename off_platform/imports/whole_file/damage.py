@@ -206,11 +206,14 @@ class IdentifierSurvey:
 
     def _scientific(self) -> Found:
         return Found(
-            None, self.column, "damage_scientific", None,
+            None,
+            self.column,
+            "damage_scientific",
+            None,
             f"A spreadsheet turned {self._share(self.scientific)} barcodes in '{self.column}' into "
             f"numbers like 7,6223E+12; {self._digits_left()}. Export again, and format the column "
             "as text before you open or save the file.",
-        )  # fmt: skip
+        )
 
     def _digits_left(self) -> str:
         """The remaining digits of the codes, as proposed for single codes."""
@@ -225,12 +228,16 @@ class IdentifierSurvey:
 
     def _lost_zeros(self) -> Found:
         return Found(
-            None, self.column, "damage_lost_zeros", None,
+            None,
+            self.column,
+            "damage_lost_zeros",
+            None,
             f"{self._share(self.shortened)} barcodes in '{self.column}' lost their leading zeros, "
             "as when a program reads them as numbers; with the zeros restored, the check "
             f"digits of {self.repairable:,} are valid.",
-            "the zeros restored", certain=True,
-        )  # fmt: skip
+            "the zeros restored",
+            certain=True,
+        )
 
     def _extra_digit(self, damage: Damage) -> Found:
         count = self.repaired[damage]
@@ -239,37 +246,52 @@ class IdentifierSurvey:
         which = f"digit {digit}" if same >= NEARLY_ALL * count else "digit"
         place, end = ("appended to", "last") if damage == "appended" else ("put before", "first")
         return Found(
-            None, self.column, "damage_extra_digit", None,
+            None,
+            self.column,
+            "damage_extra_digit",
+            None,
             f"A {which} was {place} {self._share(count)} barcodes in '{self.column}'; "
             f"without it their check digits are valid, with it only {self.sound:,} are.",
-            f"the {end} {which} removed", certain=True,
-        )  # fmt: skip
+            f"the {end} {which} removed",
+            certain=True,
+        )
 
     def _padded(self) -> Found:
         count = self.repaired["padded"]
         return Found(
-            None, self.column, "damage_extra_digit", None,
+            None,
+            self.column,
+            "damage_extra_digit",
+            None,
             f"Zeros were put before {self._share(count)} barcodes in '{self.column}'; without "
             "them they have the length of a barcode and valid check digits.",
-            "the zeros in front removed", certain=True,
-        )  # fmt: skip
+            "the zeros in front removed",
+            certain=True,
+        )
 
     def _fraction(self) -> Found:
         return Found(
-            None, self.column, "damage_fraction", None,
+            None,
+            self.column,
+            "damage_fraction",
+            None,
             f"A program read {self._share(self.fraction)} barcodes in '{self.column}' as numbers "
             "and wrote them with a decimal point and a zero.",
-            "the decimal point and the zero removed", certain=True,
-        )  # fmt: skip
+            "the decimal point and the zero removed",
+            certain=True,
+        )
 
     def _unfinished(self) -> Found:
         return Found(
-            None, self.column, "damage_lost_check_digit", None,
+            None,
+            self.column,
+            "damage_lost_check_digit",
+            None,
             f"{self._share(self.unfinished)} barcodes in '{self.column}' are one digit short and "
             f"only {self.sound:,} check digits are valid, as when the last digit, the check "
             "digit, was cut off.",
             "the check digit appended",
-        )  # fmt: skip
+        )
 
 
 def repair_query(found: Iterable[Found]) -> str:

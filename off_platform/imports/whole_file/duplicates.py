@@ -129,8 +129,14 @@ def _found(
         field=names,
         value=as_they_stand(batch, columns).filter(wanted),
         message=pc.binary_join_element_wise(
-            "The product ", product, " is in ", first, " already, and again in ", again,
-            ".", "",
+            "The product ",
+            product,
+            " is in ",
+            first,
+            " already, and again in ",
+            again,
+            ".",
+            "",
         ),
-    )  # fmt: skip
+    )
     return found

@@ -54,9 +54,10 @@ def pictures_found(
 def _of_picture(picture: Path, found: re.Match[str] | None, known: set[str]) -> Iterator[Found]:
     if found is None:
         yield _say(
-            picture, "image_without_record",
+            picture,
+            "image_without_record",
             "is not named after a product, like 3017620422003_front.jpg",
-        )  # fmt: skip
+        )
         return
     if normal_form(found[1]) not in known:
         yield _say(picture, "image_without_record", "belongs to no product of the import")

@@ -97,8 +97,10 @@ class Staging:
     def write(self, accepted: pa.Table, quarantined: pa.Table, findings: pa.Table) -> None:
         """Writes a batch."""
         for name, table in (
-            (ACCEPTED, accepted), (QUARANTINED, quarantined), (FINDINGS, findings),
-        ):  # fmt: skip
+            (ACCEPTED, accepted),
+            (QUARANTINED, quarantined),
+            (FINDINGS, findings),
+        ):
             if len(table):
                 self._writers[_FIRST + name].write_table(table)
 

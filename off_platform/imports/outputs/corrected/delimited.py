@@ -84,8 +84,10 @@ class _Rewriter:
         mark = "\ufeff" if text.startswith("\ufeff") else ""
         cells = raw_cells(text[len(mark) : end], self._old)
         if changes.is_header:
-            cells = [_quoted(raw, plain_name(name), self._new) if name != plain_name(name) else raw
-                     for raw, name in zip(cells, row.cells, strict=True)]  # fmt: skip
+            cells = [
+                _quoted(raw, plain_name(name), self._new) if name != plain_name(name) else raw
+                for raw, name in zip(cells, row.cells, strict=True)
+            ]
         for column, proposal in changes.corrections.items():
             at = self._at[column]
             cells[at] = _quoted(cells[at], proposal, self._new)

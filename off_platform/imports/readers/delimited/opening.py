@@ -46,9 +46,14 @@ def open_delimited(
     named_tsv = path.suffix.lower() in _NAMED_TSV
     is_tsv = named_tsv or (delimiter == "\t" and path.suffix.lower() == ".txt")
     made = SourceFile(
-        source.name, "tsv" if is_tsv else "csv", source.bytes, source.sha256,
-        encoding or "utf-8", mark, delimiter,
-    )  # fmt: skip
+        source.name,
+        "tsv" if is_tsv else "csv",
+        source.bytes,
+        source.sha256,
+        encoding or "utf-8",
+        mark,
+        delimiter,
+    )
     rows = (row for row in raw_rows(path, made) if not row.is_empty)
     if hint:
         next(rows)
@@ -69,9 +74,15 @@ def open_delimited(
     if delimiter != DELIMITER_OF[made.format]:
         found.insert(0, _wrong_delimiter(delimiter, made.format))
     source = SourceFile(
-        made.name, made.format, made.bytes, made.sha256, made.encoding, mark, delimiter,
+        made.name,
+        made.format,
+        made.bytes,
+        made.sha256,
+        made.encoding,
+        mark,
+        delimiter,
         header=names,
-    )  # fmt: skip
+    )
     return DelimitedReader(path, source, header, found)
 
 
@@ -86,8 +97,9 @@ def _header_not_closed(header: Row, swallowing: str) -> Found:
         f"A quote in the header is opened on line {header.line:,} and closed on line {last:,}; "
         "what is between has the form of rows."
     )
-    return Found(header.number, None, "quote_not_closed", swallowing[:200], message,
-                 line=header.line)  # fmt: skip
+    return Found(
+        header.number, None, "quote_not_closed", swallowing[:200], message, line=header.line
+    )
 
 
 def _sniffed(sample: str) -> str:
@@ -108,7 +120,12 @@ def _sniffed(sample: str) -> str:
 def _wrong_delimiter(delimiter: str, wanted: str) -> Found:
     right = DELIMITER_OF[wanted]
     return Found(
-        None, None, "wrong_delimiter", "tab" if delimiter == "\t" else delimiter,
+        None,
+        None,
+        "wrong_delimiter",
+        "tab" if delimiter == "\t" else delimiter,
         f"The columns are separated by {DELIMITERS[delimiter]}; {wanted.upper()} has "
-        f"{DELIMITERS[right]}.", "tab" if right == "\t" else right, certain=True,
-    )  # fmt: skip
+        f"{DELIMITERS[right]}.",
+        "tab" if right == "\t" else right,
+        certain=True,
+    )

@@ -196,10 +196,13 @@ def _batch(
 
 def _ragged(row: Row, width: int) -> Found:
     return Found(
-        row.number, None, "ragged_row", None,
+        row.number,
+        None,
+        "ragged_row",
+        None,
         f"Row {row.number:,} has {len(row.cells):,} cells, but there are {width:,} columns.",
         line=row.line,
-    )  # fmt: skip
+    )
 
 
 def _several(row: Row, names: tuple[str, ...]) -> tuple[int, int, list[tuple[str, str]]]:

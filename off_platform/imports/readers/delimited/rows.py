@@ -17,13 +17,22 @@ MOST_LINE_BYTES = 16 << 20
 MOST_CELL_CHARACTERS = 1 << 20
 # Text of an error of Python's reader.
 _ERRORS = (
-    ("field larger", "cell_too_long",
-     "A cell of row {row:,} ({lines}) is longer than 1 MB; perhaps a quote is not closed."),
-    ("unexpected end", "quote_not_closed",
-     "The quote that row {row:,} opens on line {line:,} is never closed; it contains {lines}."),
-    ("new-line character", "line_ending",
-     "Row {row:,} ({lines}) has a carriage return alone, which ends no line."),
-)  # fmt: skip
+    (
+        "field larger",
+        "cell_too_long",
+        "A cell of row {row:,} ({lines}) is longer than 1 MB; perhaps a quote is not closed.",
+    ),
+    (
+        "unexpected end",
+        "quote_not_closed",
+        "The quote that row {row:,} opens on line {line:,} is never closed; it contains {lines}.",
+    ),
+    (
+        "new-line character",
+        "line_ending",
+        "Row {row:,} ({lines}) has a carriage return alone, which ends no line.",
+    ),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,15 +116,21 @@ class _Lines:
     def _demand_bounded(self, line: bytes) -> None:
         place = self._place
         if len(line) == MOST_LINE_BYTES and not line.endswith(b"\n"):
-            _refuse("line_too_long", f"Line {place.line:,} is longer than 16 MB; line endings "
-                    "are missing, or a quote is not closed.")  # fmt: skip
+            _refuse(
+                "line_too_long",
+                f"Line {place.line:,} is longer than 16 MB; line endings "
+                "are missing, or a quote is not closed.",
+            )
         if self._row_bytes > MOST_LINE_BYTES:
-            _refuse("line_too_long", f"Row {place.row + 1:,} is longer than 16 MB; perhaps a quote "
-                    "is not closed.")  # fmt: skip
+            _refuse(
+                "line_too_long",
+                f"Row {place.row + 1:,} is longer than 16 MB; perhaps a quote is not closed.",
+            )
         if b"\0" in line:
             at = place.offset + line.index(b"\0")
-            _refuse("nul_bytes", f"Line {place.line:,} holds a NUL byte, at byte {at:,} of the "
-                    "file.")  # fmt: skip
+            _refuse(
+                "nul_bytes", f"Line {place.line:,} holds a NUL byte, at byte {at:,} of the file."
+            )
 
 
 def _refuse(rule: str, message: str) -> NoReturn:

@@ -46,17 +46,21 @@ def swallowed(
         if width < 2 or ends < 1 or delimiters < ends * (width - 1):  # noqa: PLR2004 - one column
             continue
         named = any(_is_row(each, delimiter, identifier) for each in lines[1:])
-        named = named or _ends_a_row(lines[0], delimiter, identifier - header.index(name),
-                                     width - header.index(name))  # fmt: skip
+        named = named or _ends_a_row(
+            lines[0], delimiter, identifier - header.index(name), width - header.index(name)
+        )
         if not named and not _as_wide(lines, delimiter, width):
             continue
         last = line + min(ends, _MOST_LINES_NAMED)
         return Found(
-            row, name, "rows_in_quotes" if named else "line_ends_in_quotes", text[:200],
+            row,
+            name,
+            "rows_in_quotes" if named else "line_ends_in_quotes",
+            text[:200],
             f"Lines {line:,} to {last:,} are one row: a quote that is opened on line {line:,} is "
             f"closed on line {last:,}, and what is between has the form of rows.",
             line=line,
-        )  # fmt: skip
+        )
     return None
 
 

@@ -61,10 +61,15 @@ class JsonReader(Reader):
             records += 1
             if not isinstance(item, dict):
                 raise UnreadableError(
-                    Found(number, None, "json_not_records", None,
-                          f"Item {number:,} of the list is not an object but {_kind(item)}.",
-                          line=line)
-                )  # fmt: skip
+                    Found(
+                        number,
+                        None,
+                        "json_not_records",
+                        None,
+                        f"Item {number:,} of the list is not an object but {_kind(item)}.",
+                        line=line,
+                    )
+                )
             flat = self._flat(number, item)
             waiting.append((number, line, flat))
             characters += sum(len(text) for text in flat.values() if isinstance(text, str))

@@ -126,13 +126,17 @@ class Gathered:
                 message = f"The cell {where} {value.message}."
                 yield Found(row, name, value.rule, value.shown, message)
             case Odd() if name in self._numbers:
-                message = (f"The cell {where} does not show the number {value.shown} that it "
-                           f"contains: {value.message}.")  # fmt: skip
+                message = (
+                    f"The cell {where} does not show the number {value.shown} that it "
+                    f"contains: {value.message}."
+                )
                 yield Found(row, name, value.rule, value.shown, message)
             case dt.date() | dt.time() | dt.timedelta() if name in self._numbers:
                 meant = f"{value.day}.{value.month}" if isinstance(value, dt.date) else None
-                message = (f"The cell {where} contains a date, {text}; spreadsheets make dates of "
-                           "numbers such as 1.5.")  # fmt: skip
+                message = (
+                    f"The cell {where} contains a date, {text}; spreadsheets make dates of "
+                    "numbers such as 1.5."
+                )
                 yield Found(row, name, "number_is_date", text, message, meant)
             case dt.date() | dt.time() | dt.timedelta() | bool() if name in self._texts:
                 kind = "a truth value" if isinstance(value, bool) else "a date or a time"

@@ -75,10 +75,15 @@ class XlsxReader(Reader):
             yield self._batch(gathered)
         if not records:
             raise UnreadableError(
-                Found(None, None, "no_records", None,
-                      f"The sheet '{self._sheet.name}' has a header and nothing below it."),
+                Found(
+                    None,
+                    None,
+                    "no_records",
+                    None,
+                    f"The sheet '{self._sheet.name}' has a header and nothing below it.",
+                ),
                 self._first_found,
-            )  # fmt: skip
+            )
         self._found += hidden_found(self._sheet.name, self.source.header, hidden, layout)
         self._found += self._of_merged(layout)
 
@@ -129,9 +134,11 @@ def open_xlsx(path: Path, source: SourceFile) -> XlsxReader:
     while values and values[-1] is None:
         values = values[:-1]
     source = replace(
-        source, format="xlsx", sheet=header.sheet.name,
+        source,
+        format="xlsx",
+        sheet=header.sheet.name,
         sheets=tuple(sheet.name for sheet in package.sheets),
-    )  # fmt: skip
+    )
     names, of_header = _read_header([text or "" for text in values], header.row, source)
     found += of_header
     if others := [each.sheet.name for each in headers if each is not header]:
@@ -171,6 +178,8 @@ def _named(sheets: list[str]) -> str:
 
 
 def _above(header: Header) -> Found:
-    message = (f"The columns are named in row {header.row:,} of the sheet '{header.sheet.name}'; "
-               "the rows above were not read.")  # fmt: skip
+    message = (
+        f"The columns are named in row {header.row:,} of the sheet '{header.sheet.name}'; "
+        "the rows above were not read."
+    )
     return Found(header.first, None, "rows_above_header", None, message)

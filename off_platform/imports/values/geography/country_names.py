@@ -184,8 +184,11 @@ def _translated(languages: Container[str]) -> Iterator[tuple[str, str]]:
 
 @cache
 def _names_nearby() -> Mapping[str, str]:
-    near = {name: code for name, code in _cldr_names(_NEAR_LANGUAGES).items()
-            if _other_names().get(name) == code}  # fmt: skip
+    near = {
+        name: code
+        for name, code in _cldr_names(_NEAR_LANGUAGES).items()
+        if _other_names().get(name) == code
+    }
     names = {**near, **_english_names(), **GROUPS}
     return {name: code for name, code in names.items() if len(name) >= len("chad")}
 

@@ -147,8 +147,9 @@ def energy_pair(text: str) -> Reading:
     if not (kj and kcal and _NUMBER.fullmatch(kj) and _NUMBER.fullmatch(kcal)):
         return Reading((None, None), "energy_two_values")
     both = f"{kj} kJ is for energy_kj, {kcal} kcal for energy_kcal"
-    return Reading((float(kj), float(kcal)), "energy_two_values", f"{kj} kJ / {kcal} kcal",
-                   detail=both)  # fmt: skip
+    return Reading(
+        (float(kj), float(kcal)), "energy_two_values", f"{kj} kJ / {kcal} kcal", detail=both
+    )
 
 
 def number_values(column: Column) -> "tuple[npt.NDArray[np.float64], Bools]":

@@ -269,9 +269,14 @@ def _demand_bounded(path: Path) -> None:
     )
     if bomb or unpacked > MOST_UNPACKED or shared > MOST_SHARED:
         raise UnreadableError(
-            Found(None, None, "xlsx_too_large", None,
-                  f"The workbook would unpack to {unpacked / 1e6:,.0f} MB; save it as CSV.")
-        )  # fmt: skip
+            Found(
+                None,
+                None,
+                "xlsx_too_large",
+                None,
+                f"The workbook would unpack to {unpacked / 1e6:,.0f} MB; save it as CSV.",
+            )
+        )
 
 
 def _declares(archive: zipfile.ZipFile, part: zipfile.ZipInfo) -> bool:

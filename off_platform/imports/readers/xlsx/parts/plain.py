@@ -38,21 +38,69 @@ _NAMED = {"amp": "&", "lt": "<", "gt": ">", "quot": '"', "apos": "'"}
 _KEPT = b'<t xml:space="preserve">'
 # Tags by their prefixes, which differ in the two bytes after the `<`.
 _FORMS = {
-    b'<row r="': "row", b"</row>": "/row", b'<c r="': "c", b"</c>": "/c", b"<v>": "v",
-    b"</v>": "/v", b"<v/>": "v/", b"<v />": "v/", b"<f>": "f", b"<f ": "f", b"<f/>": "f/",
-    b"</f>": "/f", b"<is>": "is", b"</is>": "/is", b"<t>": "t", _KEPT: "t",
-    b"<t/>": "t/", b"</t>": "/t",
-}  # fmt: skip
-_KINDS = ("", "row", "row/", "/row", "c", "c/", "/c", "v", "v/", "/v", "f", "f/", "/f", "is", "/is",
-          "t", "t/", "/t")  # fmt: skip
+    b'<row r="': "row",
+    b"</row>": "/row",
+    b'<c r="': "c",
+    b"</c>": "/c",
+    b"<v>": "v",
+    b"</v>": "/v",
+    b"<v/>": "v/",
+    b"<v />": "v/",
+    b"<f>": "f",
+    b"<f ": "f",
+    b"<f/>": "f/",
+    b"</f>": "/f",
+    b"<is>": "is",
+    b"</is>": "/is",
+    b"<t>": "t",
+    _KEPT: "t",
+    b"<t/>": "t/",
+    b"</t>": "/t",
+}
+_KINDS = (
+    "",
+    *[
+        "row",
+        "row/",
+        "/row",
+        "c",
+        "c/",
+        "/c",
+        "v",
+        "v/",
+        "/v",
+        "f",
+        "f/",
+        "/f",
+        "is",
+        "/is",
+        "t",
+        "t/",
+        "/t",
+    ],
+)
 _ROW, _CELL, _VALUE, _FORMULA, _TEXT = (_KINDS.index(kind) for kind in ("row", "c", "v", "f", "t"))
 # The tags that may follow each; a name with `/` ends in `/>`.
 _VALUES, _CELLS, _ROWS = "v v/ is /c", "c c/ /row", "row row/"
 _FOLLOWING = {
-    "row": _CELLS, "row/": _ROWS, "/row": _ROWS, "c": f"{_VALUES} f f/", "c/": _CELLS, "/c": _CELLS,
-    "v": "/v", "v/": "/c", "/v": "/c", "f": "/f", "f/": _VALUES, "/f": _VALUES, "is": "t t/",
-    "/is": "/c", "t": "/t", "t/": "/is", "/t": "/is",
-}  # fmt: skip
+    "row": _CELLS,
+    "row/": _ROWS,
+    "/row": _ROWS,
+    "c": f"{_VALUES} f f/",
+    "c/": _CELLS,
+    "/c": _CELLS,
+    "v": "/v",
+    "v/": "/c",
+    "/v": "/c",
+    "f": "/f",
+    "f/": _VALUES,
+    "/f": _VALUES,
+    "is": "t t/",
+    "/is": "/c",
+    "t": "/t",
+    "t/": "/is",
+    "/t": "/is",
+}
 
 Positions = npt.NDArray[np.int64]
 

@@ -139,8 +139,12 @@ def _date(number: float, form: NumberFormat, *, from_1904: bool) -> Any:
         epoch = MAC_EPOCH if from_1904 else WINDOWS_EPOCH
         return from_excel(number, epoch, timedelta=form.is_duration)
     except (OverflowError, ValueError):
-        return Odd("number_shown_otherwise", "the format shows a date that does not exist",
-                   as_text(number), number)  # fmt: skip
+        return Odd(
+            "number_shown_otherwise",
+            "the format shows a date that does not exist",
+            as_text(number),
+            number,
+        )
 
 
 def _from_iso(text: str) -> Any:
