@@ -16,8 +16,15 @@ from off_platform.bins.image_set_assets import bin_image_set_asset
 from off_platform.images import assets as images
 from off_platform.images.image_set_assets import image_set_asset
 from off_platform.imports import assets as imports
-from off_platform.resources import inbox_source, resources
+from off_platform.imports.specification.views import DERIVED
+from off_platform.resources import LakeResource, inbox_source, resources
 from off_platform.settings import Settings, settings
+
+
+class LakeWithViews(LakeResource):
+    """The lake with the views that wings declare over several tables."""
+
+    derived = DERIVED
 
 
 def definitions(*, of: Settings) -> dg.Definitions:
@@ -56,7 +63,7 @@ def definitions(*, of: Settings) -> dg.Definitions:
             *alert_sensors(of, running=of.unattended),
             *([inbox_sensor(_inbox(of), running=of.unattended)] if of.inbox else []),
         ],
-        resources=resources(of),
+        resources=resources(of, LakeWithViews),
         executor=watched_in_process,
     )
 

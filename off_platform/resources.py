@@ -1,13 +1,14 @@
 """Dagster resources: thin wrappers of storage/, shown in the UI with their settings."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import dagster as dg
 from pydantic import Field
 
 from off_platform.settings import Settings
+from off_platform.storage.derived_views import DerivedView
 from off_platform.storage.objects import Access, Source
 
 if TYPE_CHECKING:
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 
 class LakeResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     """The lake, and DuckDB over it."""
+
+    # The views over several tables; `definitions.py` adds those of the wings.
+    derived: ClassVar[Mapping[str, DerivedView]] = {}
 
     url: str = Field(description="A folder or s3://bucket/prefix.")
     region: str = Field(description="Region of a lake on S3.")
@@ -34,7 +38,8 @@ class LakeResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         """The lake; on S3, requests are signed with the standard AWS chain."""
         from off_platform.storage.lake import Lake
 
-        return Lake(self.url, Access(self.region, self.endpoint, signed=True, retries=5))
+        access = Access(self.region, self.endpoint, signed=True, retries=5)
+        return Lake(self.url, access, self.derived)
 
     @contextmanager
     def query(self, lake: "Lake") -> Iterator["duckdb.DuckDBPyConnection"]:
@@ -64,11 +69,11 @@ class BucketResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         return Source(self.url, access)
 
 
-def resources(settings: Settings) -> dict[str, object]:
-    """All resources, for the current settings."""
+def resources(settings: Settings, lake: type[LakeResource]) -> dict[str, object]:
+    """All resources, for the current settings; `lake` has the views of the wings."""
     return {
         "settings": dg.ResourceDefinition.hardcoded_resource(settings, _in_force(settings)),
-        "lake": LakeResource(
+        "lake": lake(
             url=settings.lake,
             region=settings.lake_region,
             endpoint=settings.lake_endpoint,

@@ -25,9 +25,11 @@ def settings() -> "Settings":
 
 def the_lake(of: "Settings") -> "Lake":
     """The configured lake."""
+    from off_platform.imports.specification.views import DERIVED
     from off_platform.storage.lake import Lake
 
-    return Lake(of.lake, Access(of.lake_region, of.lake_endpoint, signed=True, retries=5))
+    access = Access(of.lake_region, of.lake_endpoint, signed=True, retries=5)
+    return Lake(of.lake, access, DERIVED)
 
 
 def images_bucket(of: "Settings") -> Source:

@@ -17,7 +17,12 @@ from off_platform.imports.outputs.report import (
 )
 from off_platform.imports.readers.cell_addresses import place
 from off_platform.imports.specification.rules import LEVELS
-from off_platform.imports.specification.tables import PRODUCTS_QUARANTINED
+from off_platform.imports.specification.tables import (
+    OPEN,
+    PRODUCTS_QUARANTINED,
+    SETTLED,
+    SUPERSEDED,
+)
 from off_platform.imports.still_open import (
     MOST_SHOWN,
     State,
@@ -28,7 +33,6 @@ from off_platform.imports.still_open import (
 from off_platform.imports.whole_file.verdict import Verdict
 from off_platform.previews import markdown_table, table_preview
 from off_platform.quality import Table
-from off_platform.storage.derived_views import OPEN, SETTLED, SUPERSEDED
 from off_platform.storage.lake import Lake
 from off_platform.storage.sql import literal
 

@@ -5,7 +5,7 @@ They come from the lake's view `products_quarantined`; nothing is stored.
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from off_platform.storage.derived_views import OPEN, SETTLED, SUPERSEDED
+from off_platform.imports.specification.tables import OPEN, SETTLED, SUPERSEDED
 from off_platform.storage.sql import literal
 
 if TYPE_CHECKING:

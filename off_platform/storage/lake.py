@@ -44,13 +44,21 @@ class NoSuchTableError(LookupError):
 class Lake:
     """Tables and image sets below one folder or bucket prefix."""
 
-    def __init__(self, url: str, access: Access | None = None) -> None:
+    def __init__(
+        self, url: str, access: Access | None = None, derived: views.Derived | None = None
+    ) -> None:
         """Opens the lake; a missing folder is created with the first table.
+
+        Args:
+            url: a folder or `s3://bucket/prefix`.
+            access: options of a lake on S3.
+            derived: the views over several tables, by name.
 
         Raises:
             off_platform.storage.objects.UnusableLocationError: the URL cannot be opened.
         """
         self.url = url
+        self._derived = derived or {}
         self._access = access or Access(signed=True, retries=5)
         self.root: Folder = (
             LocalFolder(local_folder(url))
@@ -174,7 +182,7 @@ class Lake:
         Raises:
             DamagedFileError: a table has a damaged file; all others get their views.
         """
-        views.refresh(self.root, self._patterns, self.prepare)
+        views.refresh(self.root, self._patterns, self._derived, self.prepare)
 
     def views_problem(self) -> str | None:
         """Refreshes the views; returns the error's message if that fails.
@@ -199,7 +207,7 @@ class Lake:
             raise NoSuchTableError(
                 f"There is no table {table} in the lake {self.url}; materialise it first."
             )
-        return f"({views.query_of(self.root, patterns, table)})"
+        return f"({views.query_of(self.root, patterns, self._derived, table)})"
 
     def damage_behind(self, error: Exception) -> DamagedFileError | None:
         """The damaged file of a table or manifest that caused an error of DuckDB or Arrow."""

@@ -14,13 +14,14 @@ import duckdb
 
 from off_platform.storage.damage import damage_behind
 from off_platform.storage.damaged_file import DamagedFileError
-from off_platform.storage.derived_views import DERIVED
+from off_platform.storage.derived_views import DerivedView
 from off_platform.storage.sql import identifier, literal
 
 if TYPE_CHECKING:
     from off_platform.storage.folders import Folder
 
 
+Derived = Mapping[str, DerivedView]
 Prepare = Callable[[duckdb.DuckDBPyConnection, str, int, Path], object]
 
 VIEWS = "off_platform.duckdb"
@@ -29,7 +30,9 @@ ROUNDS = 3
 _NUMBERS = count(1)
 
 
-def refresh(root: "Folder", tables: Callable[[], dict[str, str]], prepare: Prepare) -> None:
+def refresh(
+    root: "Folder", tables: Callable[[], dict[str, str]], derived: Derived, prepare: Prepare
+) -> None:
     """Updates the file of views if they differ from the tables.
 
     A table with a damaged file gets no view.
@@ -37,6 +40,7 @@ def refresh(root: "Folder", tables: Callable[[], dict[str, str]], prepare: Prepa
     Args:
         root: the lake's.
         tables: returns each view's name and the pattern of its files, below the root.
+        derived: the views over several tables, by name.
         prepare: lets a connection read the lake, as `Lake.prepare`.
 
     Raises:
@@ -45,10 +49,10 @@ def refresh(root: "Folder", tables: Callable[[], dict[str, str]], prepare: Prepa
     patterns = tables()
     for _ in range(ROUNDS):
         with root.scratch() as scratch:
-            changes = _differences(root, patterns, scratch / VIEWS)
+            changes = _differences(root, patterns, derived, scratch / VIEWS)
             if not any(changes):
                 return
-            damaged = _change(root, scratch / VIEWS, patterns, changes, prepare)
+            damaged = _change(root, scratch / VIEWS, patterns, derived, changes, prepare)
             root.place(scratch / VIEWS, VIEWS)
         if damaged:
             raise damaged
@@ -58,22 +62,23 @@ def refresh(root: "Folder", tables: Callable[[], dict[str, str]], prepare: Prepa
             return
 
 
-def query_of(root: "Folder", patterns: Mapping[str, str], name: str) -> str:
+def query_of(root: "Folder", patterns: Mapping[str, str], derived: Derived, name: str) -> str:
     """The SQL of a view.
 
     Args:
         root: the lake's.
         patterns: each view's name and the pattern of its files, below the root.
+        derived: the views over several tables, by name.
         name: of the view.
     """
-    tables = _tables_of(name, patterns)
+    tables = _tables_of(name, patterns, derived)
     rows = {table: _rows(root, patterns[table]) for table in tables}
-    return DERIVED[name].query(rows) if len(tables) > 1 else f"SELECT * FROM {rows[name]}"
+    return derived[name].query(rows) if len(tables) > 1 else f"SELECT * FROM {rows[name]}"
 
 
-def _tables_of(name: str, patterns: Mapping[str, str]) -> tuple[str, ...]:
+def _tables_of(name: str, patterns: Mapping[str, str], derived: Derived) -> tuple[str, ...]:
     """The tables of a view; only its own while another one is missing."""
-    tables = DERIVED[name].tables if name in DERIVED else (name,)
+    tables = derived[name].tables if name in derived else (name,)
     return tables if patterns.keys() >= {*tables} else (name,)
 
 
@@ -83,7 +88,7 @@ def _rows(root: "Folder", pattern: str) -> str:
 
 
 def _differences(
-    root: "Folder", patterns: dict[str, str], copy: Path
+    root: "Folder", patterns: dict[str, str], derived: Derived, copy: Path
 ) -> tuple[list[str], list[str]]:
     """Views to create or replace, and views whose table is gone.
 
@@ -98,7 +103,9 @@ def _differences(
         # Damaged, or of another version of DuckDB: all views are rebuilt.
         copy.unlink()
         return list(patterns), []
-    missing = [name for name in patterns if found.get(name) != query_of(root, patterns, name)]
+    missing = [
+        name for name in patterns if found.get(name) != query_of(root, patterns, derived, name)
+    ]
     return missing, sorted(found.keys() - patterns.keys())
 
 
@@ -127,6 +134,7 @@ def _change(
     root: "Folder",
     file: Path,
     patterns: dict[str, str],
+    derived: Derived,
     changes: tuple[list[str], list[str]],
     prepare: Prepare,
 ) -> DamagedFileError | None:
@@ -138,13 +146,13 @@ def _change(
         for name in (*stale, *missing):
             connection.execute(f"DROP VIEW IF EXISTS {identifier(name)}")
         for name in missing:
-            query = query_of(root, patterns, name)
+            query = query_of(root, patterns, derived, name)
             try:
                 connection.execute(f"CREATE VIEW {identifier(name)} AS {query}")
                 # DuckDB rewrites the SQL of views; the comment has the text to compare.
                 connection.execute(f"COMMENT ON VIEW {identifier(name)} IS {literal(query)}")
             except duckdb.Error as error:
-                shown = (patterns[table] for table in _tables_of(name, patterns))
+                shown = (patterns[table] for table in _tables_of(name, patterns, derived))
                 folders = (each.split("*", 1)[0].rpartition("/")[0] for each in shown)
                 files = [file for folder in folders for file in root.names(folder)]
                 found = damage_behind(error, root, files, connection)

@@ -10,6 +10,7 @@ import pytest
 from off_platform.imports.assets import STAGED
 from off_platform.imports.intake.taking_in import key_of, record, take_in
 from off_platform.imports.specification.tables import IMPORT, IMPORTS, PRODUCTS_QUARANTINED
+from off_platform.imports.specification.views import DERIVED
 from off_platform.imports.still_open import State, settled_by, states, still_open
 from off_platform.imports.validation import validate_import
 from off_platform.storage.lake import Lake
@@ -29,7 +30,7 @@ class Imports:
 
     def __init__(self, root: Path) -> None:
         """See the class."""
-        self.root, self.lake = root, Lake(str(root / "lake"))
+        self.root, self.lake = root, Lake(str(root / "lake"), derived=DERIVED)
 
     def take(self, name: str, text: str, day: int, *, validated: bool = True) -> str:
         """Takes a file in on a day of a month; gives its key."""

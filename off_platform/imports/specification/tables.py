@@ -9,9 +9,12 @@ from collections.abc import Mapping
 from off_platform.imports.specification.fields import FIELDS, Field, Type
 from off_platform.imports.specification.rules import CHECKS, LEVELS, worst_level
 from off_platform.quality import SHAPE, Column, Rule, Table
-from off_platform.storage.derived_views import OPEN, SETTLED, SUPERSEDED
 
 IMPORT = "import"
+# The status of a quarantined record.
+OPEN = "open"
+SETTLED = "settled"
+SUPERSEDED = "superseded"
 # The tables' files during a validation.
 ACCEPTED = "accepted.parquet"
 QUARANTINED = "quarantined.parquet"
