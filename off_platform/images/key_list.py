@@ -108,7 +108,7 @@ def _what_is_wrong(path: Path, error: Exception) -> str:
             if after_a_member and not GZIP_MAGIC.startswith(rest[:2]):
                 behind = len(rest) + path.stat().st_size - packed.tell()
                 return (
-                    f"The key list has {behind:,} bytes behind the end of its gzip; it is refused."
+                    f"The key list has {behind:,} bytes after the end of its gzip; it is refused."
                 )
             try:
                 member.decompress(rest, BLOCK_BYTES)

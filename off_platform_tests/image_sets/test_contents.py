@@ -18,13 +18,13 @@ from PIL.JpegImagePlugin import JpegImageFile
 
 from off_platform.image_sets.contents import (
     Content,
-    OcrStatus,
     check_for,
     check_jpeg,
     check_ocr,
     decode_jpeg,
     ocr_text,
 )
+from off_platform.image_sets.ocr_results import OcrStatus
 
 # Names of tests must not change with the clock: workers of one run compare them.
 gzipped = partial(gzip.compress, mtime=0)
@@ -103,7 +103,7 @@ DAMAGED_JPEGS = [
     (START + b"\xff" * 1_000_000, "the JPEG ends before its end marker: cut at 1,000,002 bytes"),
     (START + b"\xff\xe0\x00\x00" + BASELINE[2:], "damaged at byte 4: a segment too short"),
     (START + b"\xff\xe0\x00\x01" + BASELINE[2:], "damaged at byte 4: a segment too short"),
-    (START + b"\xff\x5a" + BASELINE[2:], "damaged at byte 2: no marker is 0x5A"),
+    (START + b"\xff\x5a" + BASELINE[2:], "damaged at byte 2: there is no marker 0x5A"),
     (START + BASELINE, "damaged at byte 2: another JPEG starts"),
     (PROGRESSIVE[:-2] + PROGRESSIVE, "another JPEG starts"),
     (START + SCAN + PICTURE + END, "the JPEG has no frame header before byte 2"),
@@ -124,7 +124,7 @@ DAMAGED_JPEGS = [
     (START + frame(height=0) + SCAN + PICTURE + END, "8 pixels wide and 0 high"),
     (
         START + frame(height=0) + SCAN + PICTURE + segment(0xDC, b"\x00\x08") + END,
-        "0 high: its height only follows the picture (DNL)",
+        "0 high: its height only follows the image data (DNL)",
     ),
     (START + segment(0xE0) * 6_000 + BASELINE[2:], "over 5,000 segments or 100 scans"),
     (
@@ -205,7 +205,7 @@ def test_headers_are_checked_with_and_without_decoding(
     too_many = "pixels, more than the 178,956,970 allowed"
     assert problem(65_000, 65_000) == f"the JPEG has 65,000 x 65,000 {too_many}"
     assert problem(13_377, 13_378, data=10**6) == f"the JPEG has 13,377 x 13,378 {too_many}"
-    assert problem(precision=12) == "the JPEG has 12 bits a sample, which few programs read"
+    assert problem(precision=12) == "the JPEG has 12 bits per sample, which few programs read"
     lossless = "the JPEG has the rare coding 0xC3, which few programs read"
     assert problem(marker=0xC3) == lossless
 
@@ -251,7 +251,7 @@ def test_a_jpeg_without_tables_cannot_be_decoded() -> None:
 def test_a_jpeg_of_twelve_bits_cannot_be_decoded() -> None:
     twelve = START + frame(precision=12) + SCAN + PICTURE + END
     problem = decode_jpeg(twelve).problem
-    assert problem == "the JPEG has 12 bits a sample, which few programs read"
+    assert problem == "the JPEG has 12 bits per sample, which few programs read"
 
 
 def test_a_picture_of_another_size_than_its_header_is_a_problem(
@@ -392,7 +392,7 @@ DAMAGED_OCR = [
     (packed({})[:-8] + bytes(8), "the gzip file is damaged: "),
     (packed({})[:-4] + bytes(4), "the gzip file is damaged: "),
     (b"\x1f\x8b\x09" + bytes(20), "the gzip file is damaged: "),
-    (packed({}) + b"more", "the gzip file has 4 bytes behind its end: this is of no known format"),
+    (packed({}) + b"more", "the gzip file has 4 bytes after its end: this is of no known format"),
     (gzipped(packed({})), "gzipped twice"),
     (packed({}) + gzipped(b"") * 100, "unpacks to more than 67,108,864 bytes or 100 members"),
     (gzipped(b""), "unpacked, this is empty, not JSON"),

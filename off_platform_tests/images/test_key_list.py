@@ -119,9 +119,9 @@ def test_any_flipped_bit_is_refused_or_changes_nothing(put: Callable[[bytes], Pa
         (PLAIN, "is not a gzip file"),
         (gzip.compress(b"", mtime=0), "is empty"),
         (gzip.compress(PLAIN, mtime=0)[:-3], "is cut"),
-        (gzip.compress(PLAIN, mtime=0) + b"<!DOCTYPE html>", "15 bytes behind the end of its gzip"),
+        (gzip.compress(PLAIN, mtime=0) + b"<!DOCTYPE html>", "15 bytes after the end of its gzip"),
         (gzip.compress(PLAIN, mtime=0) + b"\x1f", "is cut"),
-        (gzip.compress(PLAIN, mtime=0) * 2 + bytes(9) + b"more", "4 bytes behind the end"),
+        (gzip.compress(PLAIN, mtime=0) * 2 + bytes(9) + b"more", "4 bytes after the end"),
         (gzip.compress(gzip.compress(PLAIN, mtime=0), mtime=0), "is gzipped twice"),
     ],
 )

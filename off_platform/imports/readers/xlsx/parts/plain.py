@@ -57,29 +57,6 @@ _FORMS = {
     b"<t/>": "t/",
     b"</t>": "/t",
 }
-_KINDS = (
-    "",
-    *[
-        "row",
-        "row/",
-        "/row",
-        "c",
-        "c/",
-        "/c",
-        "v",
-        "v/",
-        "/v",
-        "f",
-        "f/",
-        "/f",
-        "is",
-        "/is",
-        "t",
-        "t/",
-        "/t",
-    ],
-)
-_ROW, _CELL, _VALUE, _FORMULA, _TEXT = (_KINDS.index(kind) for kind in ("row", "c", "v", "f", "t"))
 # The tags that may follow each; a name with `/` ends in `/>`.
 _VALUES, _CELLS, _ROWS = "v v/ is /c", "c c/ /row", "row row/"
 _FOLLOWING = {
@@ -101,6 +78,8 @@ _FOLLOWING = {
     "t/": "/is",
     "/t": "/is",
 }
+_KINDS = ("", *_FOLLOWING)
+_ROW, _CELL, _VALUE, _FORMULA, _TEXT = (_KINDS.index(kind) for kind in ("row", "c", "v", "f", "t"))
 
 Positions = npt.NDArray[np.int64]
 
