@@ -16,7 +16,10 @@ from off_platform.bins.inspection import inspect
 from off_platform.sandbox.make import Sandbox
 from off_platform.settings import Settings
 from off_platform.storage import fetch, throttle
+from off_platform.storage.lake import Lake
+from off_platform.storage.objects import Source
 from off_platform.storage.views import VIEWS
+from off_platform_tests.bins.conftest import BinsDesk
 from off_platform_tests.command_line import Run, command_line
 from off_platform_tests.images_desk import tree
 from off_platform_tests.s3.server import Faults, S3Server
@@ -68,16 +71,13 @@ def fresh(
 
 @pytest.fixture(scope="session")
 def tables(readable: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A lake in which the command has made the tables; to be copied only."""
-    folder = tmp_path_factory.mktemp("tables")
-    subprocess.run(  # noqa: S603 - our own command
-        [Path(sys.executable).with_name("off-platform"), "bins", "--n", "1", "--out", "one"],
-        cwd=folder,
-        env={"OFF_PLATFORM_LAKE": "lake", "OFF_PLATFORM_BINS_BUCKET": str(readable)},
-        capture_output=True,
-        check=True,
-    )
-    return folder / "lake"
+    """A lake in which the tables were made; to be copied only."""
+    lake = Lake(str(tmp_path_factory.mktemp("tables") / "lake"))
+    with lake.connect() as connection:
+        desk = BinsDesk(lake, Source(str(readable)), connection)
+        desk.collect()
+        desk.make()
+    return Path(lake.url)
 
 
 @pytest.fixture

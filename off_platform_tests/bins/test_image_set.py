@@ -528,7 +528,7 @@ def _make_at(lake_folder: Path, source: Source, to: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "times", [pytest.param(3, marks=pytest.mark.slow), pytest.param(20, marks=pytest.mark.soak)]
+    "times", [pytest.param(1, marks=pytest.mark.slow), pytest.param(20, marks=pytest.mark.soak)]
 )
 def test_killed_processes_end_with_the_same_bytes(sets: Sets, times: int) -> None:
     sets.server.faults = Faults(latency_seconds=0.01)
