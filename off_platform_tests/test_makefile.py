@@ -24,7 +24,7 @@ AS_AT_A_TERMINAL = {
 
 
 @pytest.mark.parametrize("target", ["run", "ui"])
-def test_ctrl_c_is_said_by_the_command_alone(tmp_path: Path, target: str) -> None:
+def test_ctrl_c_is_reported_by_the_command_alone(tmp_path: Path, target: str) -> None:
     for name, text in (("off-platform", PROGRAM), ("activate", f"PATH={tmp_path}:$PATH\n")):
         (tmp_path / name).write_text(text)
         (tmp_path / name).chmod(0o755)

@@ -170,7 +170,7 @@ def test_specs_and_results_are_of_the_same_rules() -> None:
     assert severities["known"] is dg.AssetCheckSeverity.ERROR
 
 
-def test_a_result_tells_what_was_found() -> None:
+def test_a_result_says_what_was_found() -> None:
     rule = Rule("digits", "Keys are digits.")
     finding = Finding(broken=2, of=8, examples=["row 1: `x`", "row 2: y"], facts={"more": 3})
     result = finding.result("letters", rule)

@@ -199,7 +199,7 @@ def test_it_says_how_the_set_was_chosen() -> None:
     assert "| Keys in it | 29,972,731 |" in card
 
 
-def test_a_choice_without_options_seed_or_key_list_is_said_too() -> None:
+def test_a_choice_without_options_seed_or_key_list_is_described_too() -> None:
     card = data_card(replace(FACTS, options=(), seed=None, key_list=None))
     assert "123,456 candidates. No option was set: every sample is a candidate." in card
     assert "key list" not in card

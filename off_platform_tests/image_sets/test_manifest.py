@@ -180,7 +180,7 @@ def test_examples_name_the_objects_and_are_few(
     assert finding.examples[0] == "data/17/20.jpg: for a reason"
 
 
-def test_too_few_is_said_in_a_sentence(
+def test_too_few_is_reported_in_a_sentence(
     connection: duckdb.DuckDBPyConnection, tmp_path: Path
 ) -> None:
     found = check(connection, tmp_path, PHOTOS, samples=1000)["exactly_n_chosen"]

@@ -95,6 +95,6 @@ def test_changes_are_drawn(connection: duckdb.DuckDBPyConnection) -> None:
     assert len(shown) < 40_000
 
 
-def test_no_change_is_said(connection: duckdb.DuckDBPyConnection) -> None:
+def test_no_change_is_reported(connection: duckdb.DuckDBPyConnection) -> None:
     nothing = "(SELECT 'x' AS kind, 'added' AS change, 1 AS objects WHERE false)"
     assert changes_chart(connection, nothing).md_str == "Nothing was added or removed."

@@ -83,7 +83,7 @@ def test_numbers_of_any_length_are_kept(tmp_path: Path) -> None:
     assert texts(batches) == {"barcode": [long], "fat": [f"1e{long}"]}
 
 
-def test_names_that_stand_twice_are_said(tmp_path: Path) -> None:
+def test_names_that_appear_twice_are_reported(tmp_path: Path) -> None:
     text = '[{"barcode": "1", "a": 1, "a": 2, "nutrition": {"fat": 1, "fat": 2}, "nutrition.x": 1}]'
 
     _, _, reader = read_all(written(tmp_path, text))
