@@ -502,6 +502,7 @@ def test_definitions_load_nothing_heavy(tmp_path: Path) -> None:
     assert modules & set(HEAVY) == set()
 
 
+@pytest.mark.slow
 def test_a_location_with_wrong_declarations_ends_in_the_sentence(tmp_path: Path) -> None:
     (tmp_path / "image_sets.toml").write_text("[breakfast]")
     loaded = _in_a_process(tmp_path, "import off_platform.definitions")

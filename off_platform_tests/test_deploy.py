@@ -100,6 +100,7 @@ def test_a_backup_of_dagsters_state_is_whole_while_others_write(tmp_path: Path) 
     copy.close()
 
 
+@pytest.mark.slow
 def test_back_up_and_restore_bring_state_and_lake_back(tmp_path: Path) -> None:
     home = tmp_path / "home"
     for name in ("deploy", "var/dagster", "var/lake/tables", "var/lake/.scratch"):

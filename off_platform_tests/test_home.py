@@ -78,6 +78,7 @@ def test_first_commands_may_start_concurrently(tmp_path: Path) -> None:
     assert revisions(tmp_path) == [1, 1, 1]
 
 
+@pytest.mark.slow
 def test_a_home_is_prepared_where_its_settings_say(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

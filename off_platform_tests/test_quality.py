@@ -125,6 +125,7 @@ def test_rows_are_numbered_over_all_batches() -> None:
     assert (findings["digits"].broken, findings["digits"].of) == (2, 9)
 
 
+@pytest.mark.slow
 @given(st.lists(st.lists(st.booleans(), min_size=1, max_size=6), max_size=5))
 @settings(max_examples=15)
 def test_counts_add_up_over_batches(batches: list[list[bool]]) -> None:

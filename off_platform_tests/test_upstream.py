@@ -35,6 +35,7 @@ def test_duckdbs_results_have_only_these_ways_out() -> None:
     assert connection.sql("SELECT 1").to_arrow_reader(10).read_all().num_rows == 1
 
 
+@pytest.mark.slow
 def test_duckdb_writes_the_same_parquet_for_the_same_rows_in_order(tmp_path: Path) -> None:
     """A set or table that is made again has the same bytes."""
     query = "SELECT range AS n, md5(range::VARCHAR) AS t FROM range(300000) ORDER BY t"

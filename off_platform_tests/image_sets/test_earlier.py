@@ -43,6 +43,7 @@ def emptied(bucket: Path, share: float) -> Source:
     return Source(str(bucket))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", [BOTH, LOOSE])
 def test_another_bucket_does_not_empty_a_set(
     desk: Desk, bucket: Path, options: dict[str, Any]
@@ -69,6 +70,7 @@ def test_a_first_set_of_only_missing_objects_is_an_error(desk: Desk, sandbox: Sa
     assert not desk.folder().names()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("share", "stays"), [(0.3, False), (0.8, True)])
 def test_a_refresh_that_would_lose_most_leaves_the_set(
     desk: Desk, bucket: Path, share: float, *, stays: bool
@@ -92,6 +94,7 @@ def test_a_refresh_that_would_lose_most_leaves_the_set(
         assert all(name.startswith(building.BUILDING) for name in now.keys() - before.keys())
 
 
+@pytest.mark.slow
 def test_what_such_a_refresh_fetched_is_not_fetched_again(desk: Desk, bucket: Path) -> None:
     desk.make(**BOTH, n=10)
     had = {row["key"] for row in desk.manifest()}
@@ -112,6 +115,7 @@ def test_what_such_a_refresh_fetched_is_not_fetched_again(desk: Desk, bucket: Pa
     assert len(desk.manifest()) == 40
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", [BOTH, LOOSE])
 def test_an_object_that_fails_keeps_its_copy(
     desk: Desk, server: S3Server, sandbox: Sandbox, options: dict[str, Any]
@@ -164,6 +168,7 @@ def _changed_where(server: S3Server, sandbox: Sandbox, rows: list[dict[str, Any]
     return changed
 
 
+@pytest.mark.slow
 def test_a_bucket_that_refuses_all_does_not_pass_for_a_refresh(
     desk: Desk,
 ) -> None:
@@ -176,6 +181,7 @@ def test_a_bucket_that_refuses_all_does_not_pass_for_a_refresh(
     assert tree(path_of(desk)) == before
 
 
+@pytest.mark.slow
 def test_a_loose_file_that_is_not_as_large_as_it_was_is_fetched_afresh(
     desk: Desk, server: S3Server
 ) -> None:
@@ -196,6 +202,7 @@ def test_a_loose_file_that_is_not_as_large_as_it_was_is_fetched_afresh(
     assert again.tally.by_end["fetched"] == 3
 
 
+@pytest.mark.slow
 def test_all_objects_of_a_shard_that_is_not_as_large_as_it_was_are_fetched_afresh(
     desk: Desk, server: S3Server
 ) -> None:
@@ -216,6 +223,7 @@ def test_all_objects_of_a_shard_that_is_not_as_large_as_it_was_are_fetched_afres
     assert sent - corrupt == of_shard
 
 
+@pytest.mark.slow
 def test_two_sets_of_loose_files_are_not_mixed_in_a_bucket(
     sandbox: Sandbox, tmp_path: Path
 ) -> None:

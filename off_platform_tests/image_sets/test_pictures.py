@@ -113,6 +113,7 @@ def rows_of_odd(desk: Desk, odd: dict[str, bytes]) -> list[Row]:
     return [rows[key] for key in odd]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [1, 2])
 def test_a_set_names_other_formats_or_keeps_them(
     bucket: Path, odd: dict[str, bytes], tmp_path: Path, seed: int
@@ -139,6 +140,7 @@ def test_a_set_names_other_formats_or_keeps_them(
         assert rows_of_odd(desk, odd) == again
 
 
+@pytest.mark.slow
 def test_a_set_of_an_earlier_version_is_refreshed(
     bucket: Path, odd: dict[str, bytes], tmp_path: Path
 ) -> None:

@@ -4,6 +4,7 @@ import json
 from itertools import combinations, groupby
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -45,6 +46,7 @@ def test_every_sample_is_in_one_of_two_files(samples: list[Sample]) -> None:
     assert aside == sorted(aside)
 
 
+@pytest.mark.slow
 @settings(max_examples=25)
 @given(SAMPLES)
 def test_the_first_five_have_the_same_objects_and_types(samples: list[Sample]) -> None:

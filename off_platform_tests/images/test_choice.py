@@ -146,6 +146,7 @@ def test_pinned_places() -> None:
     assert place("990530101113758685123456", 2, 2**70) == 1534523322
 
 
+@pytest.mark.slow
 @given(st.lists(PHOTOS, min_size=1, max_size=30, unique=True), st.integers())
 def test_the_query_orders_as_python_does(
     connection: duckdb.DuckDBPyConnection, folder: Path, photos: list[tuple[str, int]], seed: int
@@ -182,6 +183,7 @@ LISTED = st.lists(
 )
 
 
+@pytest.mark.slow
 @given(LISTED, OPTIONS)
 def test_every_option_agrees_with_the_rules_by_hand(
     connection: duckdb.DuckDBPyConnection, folder: Path, listed: list[str], options: dict[str, Any]
@@ -201,6 +203,7 @@ def test_every_option_agrees_with_the_rules_by_hand(
         assert (parsed.barcode, parsed.image_id, parsed.kind) == (barcode, image_id, kind)
 
 
+@pytest.mark.slow
 def test_threads_row_order_and_row_groups_do_not_matter(folder: Path) -> None:
     listed = shelf(900, 3, ("400", "ocr"))
     listed += [keys.key(f"{number + 1:08d}", 1, "400", "document") for number in range(300)]

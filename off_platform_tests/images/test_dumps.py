@@ -167,6 +167,7 @@ def test_the_published_csv(real_data: Callable[[str], Path], reader: Reader) -> 
     assert facts_of(dump) == set(FACTS) - {"photos", "languages"}
 
 
+@pytest.mark.slow
 def test_the_published_json_lines(real_data: Callable[[str], Path], reader: Reader) -> None:
     dump = real_data("off/exports/openfoodfacts-products-min.jsonl.gz")
     with gzip.open(dump) as file:

@@ -293,6 +293,7 @@ def test_fewer_than_requested_is_reported(desk: Desk) -> None:
         assert "were asked for" not in desk.folder("enough").read("README.md").decode()
 
 
+@pytest.mark.slow
 def test_the_newest_month_is_taken_unless_another_is_named(desk: Desk, bucket: Path) -> None:
     with pytest.raises(NoSnapshotError, match="No month has been indexed yet"):
         newest_month(desk.lake)
@@ -336,6 +337,7 @@ def test_days_that_exclude_each_other_are_named() -> None:
         checked_choice(Choice, {"edited_from": "2026-02-01", "edited_until": "2026-01-01"}, "mine")
 
 
+@pytest.mark.slow
 def test_products_are_chosen_by(desk: Desk, sandbox: Sandbox) -> None:
     desk.month()
     with pytest.raises(UnusableChoiceError, match="needs the table products"):
@@ -378,6 +380,7 @@ def _real_bucket(folder: Path, real_data: Callable[[str], Path]) -> dict[str, Pa
     return objects
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("layout", ["shards", "files"])
 def test_real_photos_and_ocr_results(
     tmp_path: Path, real_data: Callable[[str], Path], layout: Any

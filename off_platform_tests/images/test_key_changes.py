@@ -65,6 +65,7 @@ def expected(now: list[str], before: list[str]) -> list[Change]:
     return sorted((*what, count, SINCE) for what, count in counted.items())
 
 
+@pytest.mark.slow
 @given(INDEX, INDEX)
 def test_changes_are_the_differences_of_the_sets(
     connection: duckdb.DuckDBPyConnection, now: list[str], before: list[str]
@@ -72,6 +73,7 @@ def test_changes_are_the_differences_of_the_sets(
     assert changes(connection, now, before) == expected(now, before)
 
 
+@pytest.mark.slow
 @given(INDEX.filter(len), st.data())
 def test_a_product_that_changed_within_equal_numbers_shows(
     connection: duckdb.DuckDBPyConnection, before: list[str], data: st.DataObject

@@ -129,6 +129,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("index")
 
 
+@pytest.mark.slow
 @given(
     lines=LISTS,
     newline=st.booleans(),
@@ -156,6 +157,7 @@ def test_every_line_is_a_row_or_an_oddity_as_the_rule_for_one_says(
     assert facts.oddities == Counter(oddity["reason"] for oddity in oddities)
 
 
+@pytest.mark.slow
 @given(
     st.lists(st.sampled_from([b"a", b"b", b"c", b"data/17/1.jpg"]), min_size=1, max_size=30),
     st.sampled_from([1, 7, 20, None]),

@@ -571,6 +571,7 @@ def test_killed_months_end_the_same(
         shutil.rmtree(lake)
 
 
+@pytest.mark.slow
 def test_all_of_it_in_a_bucket(sandbox: Sandbox, later_sandbox: Sandbox, tmp_path: Path) -> None:
     (tmp_path / "lake").mkdir()
     buckets = {BUCKET: sandbox.images.folder, "lake": tmp_path / "lake"}

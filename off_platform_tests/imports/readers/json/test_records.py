@@ -102,6 +102,7 @@ def test_records_longer_than_a_block_are_read(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.slow
 def test_long_records_make_small_batches(tmp_path: Path) -> None:
     line = json.dumps({"barcode": "1", "x": "y" * 1_000_000})
 
