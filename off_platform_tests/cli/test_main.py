@@ -14,7 +14,10 @@ import duckdb
 import pytest
 
 from off_platform.images import monthly
+from off_platform.images.products import make_products
 from off_platform.sandbox.make import Sandbox
+from off_platform.settings import Settings
+from off_platform.storage.lake import Lake
 from off_platform_tests.command_line import Run, command_line, press_ctrl_c, started
 
 
@@ -211,11 +214,11 @@ def test_a_wrong_declaration_is_one_sentence(run: Run, toml: str, sentence: str)
     assert sentence in err
 
 
-@pytest.mark.slow
 def test_a_filter_that_the_dump_cannot_answer_is_one_sentence(run: Run, sandbox: Sandbox) -> None:
     """The CSV dump has countries and no languages."""
-    Path("image_sets.toml").write_text("[images.few]\nn = 4\n")
-    run("run", "--set", "few", PRODUCTS_DUMP=str(sandbox.products_dump))
+    lake = Lake("lake")
+    with lake.connect() as connection:
+        make_products(lake, str(sandbox.products_dump), Settings(_env_file=None), connection)
     assert run("images", "--country", "en:france", "--n", "2", "--out", "x")[0] in {0, 1}
     code, _, err = run("images", "--language", "fr", "--n", "2", "--out", "x")
     assert code == 2
