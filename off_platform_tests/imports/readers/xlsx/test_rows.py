@@ -170,13 +170,13 @@ def test_rows_that_are_not_plain_are_left_to_the_parser(
 
 def test_odd_rows_among_many_lose_and_duplicate_none(tmp_path: Path) -> None:
     rows = [
-        f'<row r="{number}"><c r="A{number}" t="inlineStr"><is><t>{"x" * 60}</t></is></c></row>'
-        for number in range(1, 40_001)
+        f'<row r="{number}"><c r="A{number}" t="inlineStr"><is><t>{"x" * 600}</t></is></c></row>'
+        for number in range(1, 5_001)
     ]
-    rows[30_000] = rows[30_000].replace("<is>", "<is><!-- -->")
+    rows[3_750] = rows[3_750].replace("<is>", "<is><!-- -->")
     path = written(tmp_path / "x.xlsx", "".join(rows))
     ours, theirs = both(path)
-    assert len(ours) == 40_000
+    assert len(ours) == 5_000
     assert ours == theirs
 
 
