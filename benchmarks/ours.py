@@ -86,8 +86,8 @@ def choice_again(lake: str, photos: str) -> None:
 def _chosen(lake: "Lake", connection: "duckdb.DuckDBPyConnection", photos: int) -> list[str]:
     from off_platform.images.choice import Choice, choose  # noqa: PLC0415 - only these steps
 
-    rows = lake.rows_of("key_index", ("month", MONTH))
-    wanted = choose(connection, Choice(n=photos), rows)
+    rows, index = (lake.rows_of(table, ("month", MONTH)) for table in ("photos", "key_index"))
+    wanted = choose(connection, Choice(n=photos), rows, index)
     keys = connection.execute(f"SELECT key FROM ({wanted})").fetchall()
     if len(keys) != photos:
         raise ValueError(f"{len(keys)} keys were chosen where {photos} were wanted")

@@ -228,6 +228,7 @@ _TABLES: Mapping[str, tuple[Table, ...]] = {
         images.SNAPSHOTS,
         images.KEY_INDEX,
         images.KEY_INDEX_ODDITIES,
+        images.PHOTOS,
         images.KEY_CHANGES,
         images.PRODUCTS,
     ),

@@ -4,6 +4,12 @@ DuckDB's own `hash` is fast, but may change between versions. The wings choose w
 """
 
 import hashlib
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    Whole = TypeVar("Whole", int, np.ndarray[Any, Any])
 
 # The mix is "lowbias32" (Chris Wellons' hash prospector, two multiplications). DuckDB has no
 # unsigned overflow, so 32-bit words are stored in 64 bits and masked after each multiplication. Of
@@ -19,11 +25,12 @@ def words(seed: int | str) -> tuple[int, int]:
     return int.from_bytes(digest[:4], "big"), int.from_bytes(digest[4:8], "big")
 
 
-def mix(word: int) -> int:
-    """A bijection of 32-bit words."""
+def mix(word: "Whole") -> "Whole":
+    """A bijection of 32-bit words, single or in an array of uint64."""
     word = ((word ^ (word >> 16)) * FIRST_FACTOR) & WORD
     word = ((word ^ (word >> 15)) * SECOND_FACTOR) & WORD
-    return word ^ (word >> 16)
+    mixed: Whole = word ^ (word >> 16)
+    return mixed
 
 
 def with_mix(query: str, word: str, name: str) -> str:

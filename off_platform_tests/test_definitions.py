@@ -182,7 +182,7 @@ def specs_of(defs: dg.Definitions) -> dict[str, dg.AssetSpec]:
 
 
 BIN_TABLES = tuple(table.name for table in bins_schemas.TABLES)
-MONTH_TABLES = ("bucket_sync", "key_index", "key_index_oddities", "key_changes")
+MONTH_TABLES = ("bucket_sync", "key_index", "key_index_oddities", "photos", "key_changes")
 IMPORT_TABLES = (
     "products_accepted",
     "products_quarantined",

@@ -143,6 +143,7 @@ def _tables(report: Report, lake: Lake, connection: Any) -> list[tuple[str, str,
     for table, partition in (
         (schemas.KEY_INDEX, month),
         (schemas.KEY_INDEX_ODDITIES, month),
+        (schemas.PHOTOS, month),
         (schemas.KEY_CHANGES, month),
         (schemas.PRODUCTS, None),
         *((table, None) for table in TABLES),

@@ -43,9 +43,7 @@ def images(image_set: Set = None, to: To = None, **varied: Any) -> None:
     Options override those of a declared SET. The filters by editor, day, country, category and
     language need the table products. An option that is repeated accepts any of its values.
     """
-    from off_platform.cli.image_sets_run import make_images
-
-    raise typer.Exit(make_images(settings(), image_set, to, varied))
+    raise typer.Exit(_make(image_set, to, varied))
 
 
 @taking(BinChoice, RunOptions)
@@ -64,6 +62,15 @@ def bins(
     Options override those of a declared SET. The first run lists and fetches the metadata of all
     bins (1.1 GB). Later runs list the bucket and fetch what is new or changed.
     """
-    from off_platform.cli.image_sets_run import make_bins
+    raise typer.Exit(_make(image_set, to, varied, refresh=refresh))
 
-    raise typer.Exit(make_bins(settings(), image_set, to, varied, refresh=refresh))
+
+def _make(
+    image_set: str | None, to: Path | None, varied: dict[str, Any], *, refresh: bool | None = None
+) -> int:
+    """The exit code of a set of photos, or of bins: those are listed first or not."""
+    from off_platform.cli.image_sets_run import make_bins, make_images
+
+    if refresh is None:
+        return make_images(settings(), image_set, to, varied)
+    return make_bins(settings(), image_set, to, varied, refresh=refresh)

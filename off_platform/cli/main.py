@@ -76,7 +76,7 @@ def run(
     of = settings()
     first_run.demand_set(of, image_set)
     if of.sandbox:
-        out.print(f"  [green]done[/]  the sandbox, in {_make_sandbox()}")
+        out.print(f"  [green]done[/]  the sandbox, in {_ready('sandbox')}")
     report = first_run.run_once(of, image_set, out)
     first_run.print_summary(report, of, the_lake(of), out)
     raise typer.Exit(INCOMPLETE if report.broken else DONE)
@@ -91,37 +91,36 @@ def ui() -> None:
     from off_platform.cli.ui import serve
 
     if settings().sandbox:
-        _make_sandbox()
+        _ready("sandbox")
     serve(settings())
 
 
 @app.command()
 def sandbox() -> None:
     """Create the sandbox: small generated copies of the buckets, in var/sandbox."""
-    path = _make_sandbox()
-    _prepared_home()
+    path = _ready("sandbox")
+    _ready("home")
     out.print(f"The sandbox is in {path}; use it with OFF_PLATFORM_SANDBOX=1.")
 
 
 @app.command()
 def home() -> None:
     """Create Dagster's home and its tables, before processes that use them start concurrently."""
-    out.print(f"Dagster's home is ready: {_prepared_home().absolute()}")
+    out.print(f"Dagster's home is ready: {_ready('home').absolute()}")
 
 
-def _make_sandbox() -> Path:
+def _ready(what: Literal["sandbox", "home"]) -> Path:
+    """The sandbox, or Dagster's home, made."""
+    if what == "home":
+        from off_platform.automation.runs import prepared_home
+
+        return prepared_home(settings())
     from off_platform.sandbox.make import make_sandbox
     from off_platform.settings import SANDBOX
 
     with out.status("the sandbox: photos drawn, OCR written, a key list made ..."):
         make_sandbox(SANDBOX)
     return SANDBOX
-
-
-def _prepared_home() -> Path:
-    from off_platform.automation.runs import prepared_home
-
-    return prepared_home(settings())
 
 
 @app.command()

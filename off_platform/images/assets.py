@@ -16,6 +16,7 @@ from off_platform.images.schemas import (
     KEY_CHANGES,
     KEY_INDEX,
     KEY_INDEX_ODDITIES,
+    PHOTOS,
     PRODUCTS,
     SNAPSHOTS,
 )
@@ -184,11 +185,12 @@ def bucket_sync(
             description=table.description,
             metadata=table.metadata(),
         )
-        for table in (KEY_INDEX, KEY_INDEX_ODDITIES)
+        for table in (KEY_INDEX, KEY_INDEX_ODDITIES, PHOTOS)
     ],
     check_specs=[
         *KEY_INDEX.check_specs("key_index", MONTHS),
         *KEY_INDEX_ODDITIES.check_specs("key_index_oddities", MONTHS),
+        *PHOTOS.check_specs("photos", MONTHS),
     ],
 )
 def key_index(
@@ -235,6 +237,18 @@ def key_index(
             },
             check_results=KEY_INDEX_ODDITIES.check_results(
                 "key_index_oddities", checks.of_oddities(connection, oddities)
+            ),
+        )
+        photos = into.rows_of(PHOTOS.name, (MONTH, month))
+        yield dg.MaterializeResult(
+            asset_key="photos",
+            metadata={
+                "dagster/partition_row_count": checks.count(connection, photos),
+                "preview": table_preview(connection, f"FROM {photos}"),
+                "path": dg.MetadataValue.path(into.address(PHOTOS.name, (MONTH, month))),
+            },
+            check_results=PHOTOS.check_results(
+                "photos", checks.of_photos(connection, photos, facts)
             ),
         )
 

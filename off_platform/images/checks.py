@@ -1,7 +1,8 @@
 """Evaluates the rules of the images wing's tables.
 
 The rules themselves are in `schemas.py`. Bounds of single columns are checked by Pandera, in
-batches, and those of the key index by `bounds.py`; rules of whole tables are checked in DuckDB.
+batches, and those of the key index and of `photos` by `bounds.py`; rules of whole tables are
+checked in DuckDB.
 """
 
 from collections.abc import Iterator
@@ -11,11 +12,13 @@ from typing import TYPE_CHECKING, Any
 from off_platform.images.bounds import bounds_kept
 from off_platform.images.key_index import KeyIndexFacts
 from off_platform.images.monthly import Snapshot, missed_months
+from off_platform.images.photo_order import SLICES
 from off_platform.images.products import ProductsFacts
 from off_platform.images.schemas import (
     KEY_CHANGES,
     KEY_INDEX,
     KEY_INDEX_ODDITIES,
+    PHOTOS,
     PRODUCTS,
     SNAPSHOTS,
 )
@@ -154,6 +157,23 @@ def _companions(facts: KeyIndexFacts) -> Finding:
         of=photos,
         note=f"{photos:,} photos, {facts.by_kind['400']:,} copies, {facts.by_kind['ocr']:,} OCR.",
     )
+
+
+def of_photos(
+    connection: "duckdb.DuckDBPyConnection", rows: str, facts: KeyIndexFacts
+) -> dict[str, Finding]:
+    """Findings on the photos of a month's key index; see `of_index`."""
+    findings = bounds_kept(connection, PHOTOS, rows)
+    findings["slices_numbered"].broken += count(connection, rows, f"slice >= {SLICES}")
+    ((objects,),) = connection.execute(
+        f"SELECT coalesce(sum(len(string_split(kinds, '+'))), 0)::BIGINT FROM {rows}"
+    ).fetchall()
+    findings["photos_match_index"] = Finding(
+        broken=abs(facts.rows - objects - facts.doubled),
+        of=facts.rows,
+        note=f"{facts.rows:,} keys: {objects:,} objects, and {facts.doubled:,} listed once more.",
+    )
+    return findings
 
 
 def of_oddities(connection: "duckdb.DuckDBPyConnection", rows: str) -> dict[str, Finding]:

@@ -1,8 +1,8 @@
 """The objects of an image set: options, and the query that chooses by them.
 
 A choice is the same on any machine, with any number of threads and any version of the libraries:
-photos are ordered by an integer mix of barcode, image id and seed (`stable_order.py`), and the
-first n are taken, so a larger n keeps what a smaller one chose. Fetching is `image_sets/`.
+photos are ordered by barcode, image id and seed (`photo_order.py`), and the first n are taken, so
+a larger n keeps what a smaller one chose. Fetching is `image_sets/`.
 """
 
 import re
@@ -15,7 +15,7 @@ from off_platform.barcodes.text import MOST_DIGITS
 from off_platform.image_sets.declared import UnusableChoiceError
 from off_platform.image_sets.options import MOST, RunOptions, SetChoice
 from off_platform.images.keys import Kind, key_sql
-from off_platform.stable_order import SPREAD, WORD, mix, with_mix, words
+from off_platform.images.photo_order import SLICES, ranked, slices_in_order
 from off_platform.storage.sql import literal
 
 if TYPE_CHECKING:
@@ -102,33 +102,29 @@ class MonthOptions(RunOptions):
     )
 
 
-def candidates_query(choice: Choice, index: str, products: str | None) -> str:
-    """SQL for the photos that may be chosen: barcode, image_id, kind, layout.
+def candidates_query(choice: Choice, photos: str, products: str | None) -> str:
+    """SQL for the photos that may be chosen: slice, barcode, image_id.
 
     Args:
         choice: the options.
-        index: SQL for the rows of the key index, to use after FROM.
+        photos: SQL for the rows of `photos`, to use after FROM.
         products: the same for `products`, if the table exists.
 
     Raises:
         UnusableChoiceError: a filter needs `products` and there is none.
     """
-    first, *others = choice.kinds
-    conditions = [f"kind = {literal(first)}", _prefixes(choice), _ids(choice)]
+    conditions = [f"contains(kinds, {literal(kind)})" for kind in choice.kinds]
+    conditions += [_prefixes(choice), _ids(choice)]
     if choice.columns_of_products:
         conditions.append(f"barcode IN (SELECT code FROM {_chosen_products(choice, products)})")
-    conditions += [
-        f"(barcode, image_id) IN (SELECT (barcode, image_id) FROM {index} "
-        f"WHERE kind = {literal(other)})"
-        for other in others
-    ]
     where = " AND ".join(filter(None, conditions))
-    return f"SELECT barcode, image_id, kind, layout FROM {index} WHERE {where}"
+    return f"SELECT slice, barcode, image_id FROM {photos} WHERE {where}"
 
 
 def choose(
     connection: "duckdb.DuckDBPyConnection",
     choice: Choice,
+    photos: str,
     index: str,
     products: str | None = None,
     candidates: int | None = None,
@@ -138,52 +134,46 @@ def choose(
     Their columns are sample (its number, from 0), key, barcode, image_id, kind; a sample's objects
     are adjacent, the photo first.
 
-    The order's numbers are evenly distributed, so only photos with small numbers, a few times n,
-    are read. If that is not enough, because photos are listed twice or a product has many, more are
-    read. The result equals that of ordering everything.
+    Slices are read in the order of the seed, only as many as should have a few times n photos. If
+    that is not enough, because a product has many, more are read. The result equals that of
+    ordering everything.
 
     Args:
         connection: DuckDB that can read the tables; the choice is stored in it.
         choice: the options.
-        index: see `candidates_query`, as `products`.
+        photos: see `candidates_query`, as `products`.
+        index: SQL for the rows of the key index.
         products: see there.
         candidates: number of photos that may be chosen, if known.
 
     Raises:
         UnusableChoiceError: see `candidates_query`.
     """
-    query = candidates_query(choice, index, products)
+    query = candidates_query(choice, photos, products)
     if choice.n and candidates is None:
         candidates = _count(connection, f"({query})")
-    ranked = _ranked(query, choice.seed)
-    below = (
-        PLACES * FIRST_LOOK * choice.n // max(candidates, 1) if choice.n and candidates else PLACES
-    )
+    slices = slices_in_order(choice.seed)
+    read = 1 + FIRST_LOOK * SLICES * choice.n // max(candidates or 0, 1) if choice.n else SLICES
     while True:
-        _look(connection, choice, ranked, below)
-        if below >= PLACES or _count(connection, "chosen") == choice.n:
+        some = ", ".join(map(str, slices[:read]))
+        _look(connection, choice, ranked(f"{query} AND slice IN ({some})", choice.seed))
+        if read >= SLICES or _count(connection, "chosen") == choice.n:
             return _objects_query(choice, index)
-        below *= FIRST_LOOK
+        read *= FIRST_LOOK
 
 
 FIRST_LOOK = 4
-PLACES = WORD + 1
-_ORDER = "place, barcode, image_id, layout"
+_ORDER = "place, barcode, image_id"
 
 
-def _look(connection: "duckdb.DuckDBPyConnection", choice: Choice, ranked: str, below: int) -> None:
-    """Creates the table `chosen` of the photos whose place is below a limit."""
+def _look(connection: "duckdb.DuckDBPyConnection", choice: Choice, seen: str) -> None:
+    """Creates the table `chosen` of the first photos in order of their places."""
     of_product = f"""QUALIFY row_number() OVER (PARTITION BY barcode ORDER BY {_ORDER})
         <= {choice.per_product}"""
     connection.execute(f"""
         CREATE OR REPLACE TEMP TABLE chosen AS
-        WITH seen AS MATERIALIZED (FROM ({ranked}) WHERE place < {below})
         SELECT row_number() OVER (ORDER BY {_ORDER}) - 1 AS sample, barcode, image_id
-        FROM (
-            FROM (FROM seen QUALIFY row_number() OVER (
-                PARTITION BY barcode, image_id ORDER BY layout) = 1)
-            {of_product if choice.per_product else ""}
-        )
+        FROM (FROM ({seen}) {of_product if choice.per_product else ""})
         ORDER BY {_ORDER} {f"LIMIT {choice.n}" if choice.n else ""}""")
 
 
@@ -254,35 +244,3 @@ def _chosen_products(choice: Choice, products: str | None) -> str:
 
 def _texts(values: Tags) -> str:
     return ", ".join(literal(value) for value in values)
-
-
-# Barcodes with too many digits for 63 bits are folded.
-BARCODE_DIGITS = 18
-FOLD = 1_000_003
-
-
-def place(barcode: str, image_id: int, seed: int) -> int:
-    """A 32-bit number that orders the photos for a seed; the query computes the same.
-
-    Args:
-        barcode: in normal form.
-        image_id: from 0 on.
-        seed: any whole number.
-    """
-    number = int(barcode[-BARCODE_DIGITS:]) ^ (int(barcode[:-BARCODE_DIGITS] or "0") * FOLD)
-    first, second = words(seed)
-    mixed = mix((number & WORD) ^ first)
-    return mix(mixed ^ (number >> 32) ^ ((image_id * SPREAD) & WORD) ^ second)
-
-
-def _ranked(photos: str, seed: int) -> str:
-    """The photos with their place; see `place`."""
-    first, second = words(seed)
-    number = f"""CASE WHEN length(barcode) <= {BARCODE_DIGITS} THEN barcode::UBIGINT ELSE xor(
-        right(barcode, {BARCODE_DIGITS})::UBIGINT,
-        left(barcode, -{BARCODE_DIGITS})::UBIGINT * {FOLD}) END"""
-    query = f"SELECT *, ({number}) AS number FROM ({photos})"
-    query = with_mix(query, f"xor(number & {WORD}, {first})", "mixed")
-    image = f"(image_id::UBIGINT * {SPREAD}) & {WORD}"
-    query = with_mix(query, f"xor(xor(xor(mixed, number >> 32), {image}), {second})", "place")
-    return f"SELECT barcode, image_id, layout, place FROM ({query})"

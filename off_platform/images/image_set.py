@@ -14,7 +14,7 @@ from off_platform.image_sets.request import Request as SetRequest
 from off_platform.images.choice import WING, Choice, MonthOptions, candidates_query, choose
 from off_platform.images.keys import SUFFIXES
 from off_platform.images.monthly import NoSnapshotError, Snapshot, snapshot_of
-from off_platform.images.schemas import KEY_INDEX, PRODUCTS
+from off_platform.images.schemas import KEY_INDEX, PHOTOS, PRODUCTS
 from off_platform.settings import Settings
 from off_platform.storage.folders import Folder
 from off_platform.storage.lake import Lake
@@ -102,16 +102,16 @@ def make_image_set(
     if snapshot is None:
         months = ", ".join(other[:7] for other in lake.partitions(KEY_INDEX.name)) or "none"
         raise NoSnapshotError(f"{month[:7]} has no snapshot; months with a key index: {months}.")
-    index = lake.rows_of(KEY_INDEX.name, ("month", month))
+    index, photos = (lake.rows_of(each.name, ("month", month)) for each in (KEY_INDEX, PHOTOS))
     products = _products(lake, request.choice, connection)
-    candidates = _count(connection, candidates_query(request.choice, index, products))
+    candidates = _count(connection, candidates_query(request.choice, photos, products))
     if not candidates:
         raise UnusableChoiceError(
             f"{request.name}: no object of {month[:7]} fits the options; nothing was changed."
             f"{_hint(request.choice, products, connection)}"
         )
     chosen = Chosen(
-        _with_names(choose(connection, request.choice, index, products, candidates)),
+        _with_names(choose(connection, request.choice, photos, index, products, candidates)),
         {"key_list": snapshot.md5, **_identity_of(products, request.choice, connection)},
         candidates,
         f"the key index of {month[:7]}",

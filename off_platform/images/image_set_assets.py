@@ -36,7 +36,13 @@ def image_set_asset(settings: Settings) -> dg.AssetsDefinition:
         kinds={"s3", "parquet"},
         tags={RUNS: "image_sets"},
         partitions_def=sets,
-        deps=[dg.AssetDep("key_index", partition_mapping=dg.LastPartitionMapping()), products],
+        deps=[
+            *(
+                dg.AssetDep(table, partition_mapping=dg.LastPartitionMapping())
+                for table in ("key_index", "photos")
+            ),
+            products,
+        ],
         description="A chosen, fetched and verified set of photos, OCR results or both, with its "
         "manifest, data card, gallery and contact sheet.",
         metadata=table.metadata(),

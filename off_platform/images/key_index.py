@@ -4,7 +4,7 @@
 """
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -32,12 +32,13 @@ from off_platform.storage.threads import ahead
 
 @dataclass
 class KeyIndexFacts:
-    """Counts from parsing."""
+    """Counts from parsing; `doubled` are objects in more than one row, see `Photos`."""
 
     lines: int = 0
     rows: int = 0
     out_of_order: int = 0
     repeated: int = 0
+    doubled: int = 0
     by_kind: Counter[str] = field(default_factory=Counter)
     oddities: Counter[str] = field(default_factory=Counter)
 
@@ -53,10 +54,19 @@ def write_key_index(
     oddities: Path,
     unpacked_most: int,
     display: Display | None = None,
+    also: Callable[[pa.Table], object] | None = None,
 ) -> KeyIndexFacts:
     """Reads a key list and writes two Parquet files: the index, and the lines that are not keys.
 
     Both are in the list's order; sorting an unsorted list is left to the caller.
+
+    Args:
+        snapshot: the key list.
+        index: file to write.
+        oddities: file to write.
+        unpacked_most: bytes the list may unpack to.
+        display: shows the progress.
+        also: takes the rows of the index too, as they are made.
 
     Raises:
         off_platform.images.key_list.RefusedKeyListError: see `key_list.blocks`.
@@ -70,6 +80,9 @@ def write_key_index(
     ):
         written: Future[None] | None = None
         for keyed, strange in _parsed(snapshot, unpacked_most, facts):
+            # Before it is written: two threads with one table give other bytes now and then.
+            if also:
+                also(keyed)
             if written:
                 written.result()
             written = writer.submit(good.write_table, keyed)

@@ -21,6 +21,11 @@ KEY_LIST = "data/data_keys.gz"
 
 # "simply add the image ID ... by adding the `.400` suffix ... with the `.json.gz` extension"
 SUFFIXES: dict[Kind, str] = {"raw": ".jpg", "400": ".400.jpg", "ocr": ".json.gz"}
+# Which objects of a photo there are: by the bits of their kinds, 1 the first alone, 7 all three.
+PHOTO_KINDS = tuple(
+    "+".join(kind for bit, kind in enumerate(SUFFIXES) if bits >> bit & 1)
+    for bits in range(1, 1 << len(SUFFIXES))
+)
 
 # A tenth digit would not fit the index's 32-bit image_id; the largest known ids have four digits.
 MOST_ID_DIGITS = 9

@@ -4,7 +4,7 @@
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +15,14 @@ import pyarrow.parquet as pq
 from off_platform.images import key_changes, key_list
 from off_platform.images.key_index import KeyIndexFacts, write_key_index
 from off_platform.images.keys import KEY_LIST
-from off_platform.images.schemas import KEY_CHANGES, KEY_INDEX, KEY_INDEX_ODDITIES, SNAPSHOTS
+from off_platform.images.photos import Photos
+from off_platform.images.schemas import (
+    KEY_CHANGES,
+    KEY_INDEX,
+    KEY_INDEX_ODDITIES,
+    PHOTOS,
+    SNAPSHOTS,
+)
 from off_platform.settings import Settings
 from off_platform.storage.download import LOOKS, Seen, download, look_patiently
 from off_platform.storage.lake import Lake, copy_query
@@ -273,7 +280,7 @@ def index_month(
     unpacked_most: int,
     display: Display | None = None,
 ) -> KeyIndexFacts:
-    """Builds `key_index` and `key_index_oddities` of a month from its snapshot.
+    """Builds `key_index`, `key_index_oddities` and `photos` of a month from its snapshot.
 
     Raises:
         NoSnapshotError: the month has none.
@@ -289,13 +296,16 @@ def index_month(
         )
     with lake.root.local(snapshot.file) as path, lake.root.scratch() as scratch:
         made, odd = scratch / "index.parquet", scratch / "oddities.parquet"
-        facts = write_key_index(path, made, odd, unpacked_most, display)
+        photos = Photos()
+        facts = write_key_index(path, made, odd, unpacked_most, display, photos.add)
         if facts.out_of_order:
             made = _sorted(made, scratch / "sorted.parquet", connection)
         partition = ("month", month)
         lake.replace(KEY_INDEX_ODDITIES.name, partition, KEY_INDEX_ODDITIES.arrow, odd.replace)
+        lake.replace(PHOTOS.name, partition, PHOTOS.arrow, photos.write)
+        # The last: a month with an index can be chosen from.
         lake.replace(KEY_INDEX.name, partition, KEY_INDEX.arrow, made.replace)
-    return facts
+    return replace(facts, doubled=photos.doubled)
 
 
 def _sorted(made: Path, to: Path, connection: "duckdb.DuckDBPyConnection") -> Path:

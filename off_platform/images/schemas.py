@@ -6,7 +6,8 @@
 from typing import get_args
 
 from off_platform.barcodes.text import NORMAL_FORM
-from off_platform.images.keys import KEY, Kind, Layout
+from off_platform.images.keys import KEY, PHOTO_KINDS, Kind, Layout
+from off_platform.images.photo_order import SLICES
 from off_platform.quality import SHAPE, Column, Rule, Table
 
 _SHAPE = Rule(
@@ -114,6 +115,53 @@ KEY_INDEX = Table(
             "At least 95 % of the photos have their 400 px copy and their OCR result.",
             "warning",
         ),
+    ),
+)
+
+PHOTOS = Table(
+    "photos",
+    f"One row per photo of a snapshot, in {SLICES} slices of which a random choice reads a few.",
+    (
+        Column(
+            "slice",
+            "int32",
+            "Row group in which a mix of barcode and image id puts it, from 0.",
+            rule="slices_numbered",
+            least=0,
+        ),
+        Column(
+            "barcode",
+            "string",
+            "The product, in normal form.",
+            rule="barcodes_in_normal_form",
+            pattern=NORMAL_FORM,
+        ),
+        Column(
+            "image_id",
+            "int32",
+            "The image's number within its product.",
+            rule="image_ids_not_negative",
+            least=0,
+        ),
+        Column(
+            "kinds",
+            "string",
+            "Its objects in the key list: `raw`, `400`, `ocr`, joined by `+`.",
+            rule="kinds_known",
+            one_of=PHOTO_KINDS,
+        ),
+    ),
+    (
+        _SHAPE,
+        Rule(
+            "photos_match_index",
+            "The objects of the photos, and those listed twice, are the rows of the key index.",
+            blocking=True,
+        ),
+        Rule("slices_numbered", f"Every photo is in a slice from 0 to {SLICES - 1}."),
+        Rule("barcodes_in_normal_form", "Every barcode is in its normal form."),
+        Rule("image_ids_not_negative", "Every image id is a number from 0 on."),
+        Rule("kinds_known", "Every photo has at least one object, of known kinds."),
     ),
 )
 

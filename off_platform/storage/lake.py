@@ -6,24 +6,19 @@ whole, so that other programs can read it during runs.
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from functools import cache
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 import duckdb
-import pyarrow.parquet as pq
 
 from off_platform.storage import views
-from off_platform.storage.bucket_files import BucketFiles
-from off_platform.storage.bucket_folder import BucketFolder
 from off_platform.storage.damage import damage_behind
 from off_platform.storage.damaged_file import DamagedFileError
 from off_platform.storage.folders import Folder, LocalFolder
 from off_platform.storage.lake_layout import BIN_IMAGE_SETS, IMAGE_SETS, MANIFEST, PART, TABLES
-from off_platform.storage.objects import Access, is_local, local_folder, open_store
+from off_platform.storage.objects import Access, is_local, local_folder
 from off_platform.storage.sql import literal
-from off_platform.storage.uploads import abort_dead_uploads
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -60,11 +55,14 @@ class Lake:
         self.url = url
         self._derived = derived or {}
         self._access = access or Access(signed=True, retries=5)
-        self.root: Folder = (
-            LocalFolder(local_folder(url))
-            if is_local(url)
-            else BucketFolder(open_store(url, self._access), url, sweep=self._sweep)
-        )
+        self._let_read: Callable[[duckdb.DuckDBPyConnection], object] = lambda _: None
+        if is_local(url):
+            self.root: Folder = LocalFolder(local_folder(url))
+        else:
+            from off_platform.storage.lake_in_bucket import folder_of, let_read
+
+            self.root = folder_of(url, self._access)
+            self._let_read = partial(let_read, url=url, access=self._access)
 
     def replace(
         self,
@@ -87,6 +85,8 @@ class Lake:
         Raises:
             WrongColumnsError: the file has other columns; the old one is kept.
         """
+        import pyarrow.parquet as pq
+
         with self.root.scratch() as scratch:
             made = scratch / PART
             write(made)
@@ -158,20 +158,6 @@ class Lake:
         """Sets limits of a DuckDB connection and lets it read this lake, on disk or S3."""
         _bound(connection, memory, threads, spill)
         self._let_read(connection)
-
-    def _sweep(self) -> None:
-        # Without signing, nothing can have been uploaded.
-        if self.url.startswith("s3://") and self._access.signed:
-            _swept(self.url, self._access)
-
-    def _let_read(self, connection: duckdb.DuckDBPyConnection) -> None:
-        """Through obstore: DuckDB's own extension would have to be downloaded."""
-        if not isinstance(self.root, BucketFolder):
-            return
-
-        bucket = urlsplit(self.url).netloc
-        store = open_store(f"s3://{bucket}", self._access)
-        connection.register_filesystem(BucketFiles(store, bucket))
 
     def refresh_views(self) -> None:
         """Rebuilds `off_platform.duckdb` if tables were added or removed.
@@ -279,13 +265,6 @@ def copy_query(
         connection.execute(f"COPY ({query}) TO {literal(str(path))} ({how})").fetchall()
     except duckdb.IOException as error:
         raise OSError(str(error).split("\n", 1)[0]) from error
-
-
-@cache
-def _swept(url: str, access: Access) -> None:
-    """Aborts dead uploads of a lake, once per process."""
-    parts = urlsplit(url)
-    abort_dead_uploads(parts.netloc, parts.path.strip("/"), access)
 
 
 def _name(table: str, partition: tuple[str, str] | None) -> str:

@@ -14,7 +14,7 @@ from off_platform.definitions import definitions
 from off_platform.sandbox.make import Sandbox
 from off_platform.settings import Settings
 
-TABLES = {"key_index", "key_index_oddities", "key_changes"}
+TABLES = {"key_index", "key_index_oddities", "photos", "key_changes"}
 WHOLE = {"bucket_sync", *TABLES}
 MONTH, NEXT = "2026-11-01", "2026-12-01"
 
@@ -181,7 +181,7 @@ def test_a_new_month_waits_for_its_list(conditions: Conditions) -> None:
 def test_each_table_follows_its_sources(conditions: Conditions) -> None:
     conditions.made("bucket_sync")
     assert conditions.asked() == of(TABLES)
-    conditions.made("key_index", "key_index_oddities")
+    conditions.made("key_index", "key_index_oddities", "photos")
     # Asked for with the index already.
     assert conditions.asked() == set()
     conditions.made("key_changes")
@@ -191,7 +191,7 @@ def test_each_table_follows_its_sources(conditions: Conditions) -> None:
 def test_an_index_built_by_hand_updates_the_changes(conditions: Conditions) -> None:
     conditions.made(*WHOLE)
     conditions.asked()
-    conditions.made("key_index", "key_index_oddities")
+    conditions.made("key_index", "key_index_oddities", "photos")
     assert conditions.asked() == of({"key_changes"})
 
 

@@ -21,6 +21,7 @@ from off_platform.images.schemas import (
     KEY_CHANGES,
     KEY_INDEX,
     KEY_INDEX_ODDITIES,
+    PHOTOS,
     PRODUCTS,
     SNAPSHOTS,
 )
@@ -29,7 +30,7 @@ from off_platform.storage.lake import Lake
 from off_platform.storage.sql import literal
 from off_platform_tests.images_desk import MONTH, Desk
 
-TABLES = (SNAPSHOTS, KEY_INDEX, KEY_INDEX_ODDITIES, KEY_CHANGES, PRODUCTS)
+TABLES = (SNAPSHOTS, KEY_INDEX, KEY_INDEX_ODDITIES, PHOTOS, KEY_CHANGES, PRODUCTS)
 NOW = datetime(2026, 11, 5, 12, tzinfo=UTC)
 MD5 = "0123456789abcdef0123456789abcdef"
 
@@ -76,6 +77,12 @@ class Reader:
         rows = self.rows(KEY_INDEX_ODDITIES, [ODDITY, {**ODDITY, **changes}])
         return checks.of_oddities(self.connection, rows)
 
+    def photos(self, row: Row | None = None, rows: int = 4, doubled: int = 0) -> Findings:
+        """A month's photos, one of them changed so; the index has so many rows."""
+        table = self.rows(PHOTOS, [PHOTO, {**PHOTO, **(row or {})}])
+        facts = KeyIndexFacts(rows=rows, doubled=doubled)
+        return checks.of_photos(self.connection, table, facts)
+
     def changes(self, facts: Row | None = None, **changes: Any) -> Findings:
         """A month's changes, one of them changed so."""
         rows = self.rows(KEY_CHANGES, [CHANGE, {**CHANGE, **changes}])
@@ -112,6 +119,7 @@ FACTS = KeyIndexFacts(
     oddities=Counter({"an empty line": 1}),
 )
 ODDITY = {"line": 1, "text": "junk", "reason": "does not start with data/"}
+PHOTO = {"slice": 255, "barcode": "20065034", "image_id": 1, "kinds": "raw+400"}
 CHANGE = {
     "barcode": "20065034",
     "kind": "raw",
@@ -169,6 +177,14 @@ EXAMPLES: list[tuple[Table, str, Callable[[Reader], Findings], int]] = [
     (KEY_INDEX, SHAPE, lambda r: r.index({"layout": None}), 1),
     (KEY_INDEX_ODDITIES, "lines_numbered", lambda r: r.oddities(line=0), 1),
     (KEY_INDEX_ODDITIES, SHAPE, lambda r: r.oddities(text=None), 1),
+    (PHOTOS, "photos_match_index", lambda r: r.photos(rows=5), 1),
+    (PHOTOS, "photos_match_index", lambda r: r.photos({"kinds": "raw"}), 1),
+    (PHOTOS, "slices_numbered", lambda r: r.photos({"slice": 256}), 1),
+    (PHOTOS, "slices_numbered", lambda r: r.photos({"slice": -1}), 1),
+    (PHOTOS, "barcodes_in_normal_form", lambda r: r.photos({"barcode": "123"}), 1),
+    (PHOTOS, "image_ids_not_negative", lambda r: r.photos({"image_id": -1}), 1),
+    (PHOTOS, "kinds_known", lambda r: r.photos({"kinds": "400+raw"}), 1),
+    (PHOTOS, SHAPE, lambda r: r.photos({"image_id": None}), 1),
     (KEY_CHANGES, "changes_add_up", lambda r: r.changes({"now": 13}), 2),
     (KEY_CHANGES, "changes_add_up", lambda r: r.changes({"removed": 0}), 2),
     (KEY_CHANGES, "barcodes_in_normal_form", lambda r: r.changes(barcode="123"), 1),
@@ -197,6 +213,8 @@ GOOD: list[tuple[Table, Callable[[Reader], Findings]]] = [
     (KEY_INDEX, lambda r: r.index(by_kind=Counter())),
     (KEY_INDEX_ODDITIES, lambda r: r.oddities()),
     (KEY_INDEX_ODDITIES, lambda r: r.oddities(text="")),
+    (PHOTOS, lambda r: r.photos()),
+    (PHOTOS, lambda r: r.photos({"kinds": "raw+400+ocr", "slice": 0}, rows=7, doubled=2)),
     (KEY_CHANGES, lambda r: r.changes()),
     (KEY_CHANGES, lambda r: r.changes({"since": None, "before": 0, "now": 9})),
     (PRODUCTS, lambda r: r.products([PRODUCT])),
@@ -258,10 +276,11 @@ def test_only_what_makes_a_table_meaningless_blocks() -> None:
     blocking = {(table.name, rule.id) for table in TABLES for rule in table.rules if rule.blocking}
     assert blocking == {
         *((table.name, SHAPE) for table in (SNAPSHOTS, KEY_INDEX, KEY_INDEX_ODDITIES)),
-        *((table.name, SHAPE) for table in (KEY_CHANGES, PRODUCTS)),
+        *((table.name, SHAPE) for table in (PHOTOS, KEY_CHANGES, PRODUCTS)),
         ("snapshots", "key_list_not_empty"),
         ("snapshots", "key_list_not_shrunk"),
         ("key_index", "every_line_accounted_for"),
+        ("photos", "photos_match_index"),
         ("products", "products_not_empty"),
     }
 
@@ -317,6 +336,8 @@ def test_the_rules_hold_for_the_sandbox(desk: Desk) -> None:
     assert failed(KEY_INDEX, findings) == {}
     odd = desk.lake.rows_of(KEY_INDEX_ODDITIES.name, ("month", MONTH))
     assert failed(KEY_INDEX_ODDITIES, checks.of_oddities(desk.connection, odd)) == {}
+    photos = desk.lake.rows_of(PHOTOS.name, ("month", MONTH))
+    assert failed(PHOTOS, checks.of_photos(desk.connection, photos, facts)) == {}
     # With the share of the settings the sandbox's junk is too much.
     findings = checks.of_index(desk.connection, rows, facts, facts.lines, 0.001)
     assert set(failed(KEY_INDEX, findings)) == {"few_oddities"}

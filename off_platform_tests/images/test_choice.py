@@ -1,11 +1,13 @@
 """What is chosen agrees with the same rules in plain Python, on any number of threads."""
 
 import random
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, date, datetime
+from itertools import combinations
 from pathlib import Path
-from typing import Any
+from statistics import mean
+from typing import Any, NamedTuple
 
 import duckdb
 import pyarrow as pa
@@ -21,9 +23,9 @@ from off_platform.images.choice import (
     UnusableChoiceError,
     candidates_query,
     choose,
-    place,
 )
-from off_platform.images.schemas import KEY_INDEX, PRODUCTS
+from off_platform.images.photo_order import SLICES, number_of, place, slice_of
+from off_platform.images.schemas import KEY_INDEX, PHOTOS, PRODUCTS
 from off_platform.storage.lake import Lake
 from off_platform.storage.sql import literal
 
@@ -33,10 +35,16 @@ BARCODES = st.one_of(
     st.from_regex(r"[0-9]{12}[1-9]", fullmatch=True),
     st.from_regex(r"[1-9][0-9]{13,23}", fullmatch=True),
 ).map(lambda code: keys.parse(keys.key(code, 1, "raw")).barcode)
-PHOTOS = st.tuples(BARCODES, st.one_of(st.integers(0, 9), st.integers(0, 999_999_999)))
+SOME_PHOTOS = st.tuples(BARCODES, st.one_of(st.integers(0, 9), st.integers(0, 999_999_999)))
 
 Sample = tuple[int, str, str, int, str]
-Write = Callable[[Iterable[str]], str]
+
+
+class Tables(NamedTuple):
+    """SQL for the rows of both, to stand after FROM."""
+
+    photos: str
+    index: str
 
 
 @pytest.fixture(scope="module")
@@ -50,23 +58,30 @@ def connection(folder: Path) -> Iterator[duckdb.DuckDBPyConnection]:
         yield made
 
 
-def write_index(path: Path, listed: Iterable[str], row_group: int | None = None) -> str:
-    """A key index of these keys, as SQL to stand after FROM."""
+def write_index(path: Path, listed: Iterable[str], row_group: int | None = None) -> Tables:
+    """A key index of these keys, and the photos in it."""
     rows = []
+    kinds: dict[tuple[str, int], set[keys.Kind]] = defaultdict(set)
     for text in listed:
         key = keys.parse(text)
-        rows.append(
-            {
-                "key": text,
-                "barcode": key.barcode,
-                "image_id": key.image_id,
-                "kind": key.kind,
-                "layout": key.layout,
-            }
-        )
-    table = pa.Table.from_pylist(rows, KEY_INDEX.arrow)
-    pq.write_table(table, path, row_group_size=row_group)
-    return f"read_parquet({literal(str(path))})"
+        rows.append({"key": text, **{name: getattr(key, name) for name in PARTS}})
+        kinds[key.barcode, key.image_id].add(key.kind)
+    photos = [
+        {
+            "slice": slice_of(number_of(barcode), image_id),
+            "barcode": barcode,
+            "image_id": image_id,
+            "kinds": "+".join(kind for kind in ("raw", "400", "ocr") if kind in found),
+        }
+        for (barcode, image_id), found in kinds.items()
+    ]
+    made = {path.with_suffix(".photos"): (photos, PHOTOS), path: (rows, KEY_INDEX)}
+    for to, (of, table) in made.items():
+        pq.write_table(pa.Table.from_pylist(of, table.arrow), to, row_group_size=row_group)
+    return Tables(*(f"read_parquet({literal(str(to))})" for to in made))
+
+
+PARTS = ("barcode", "image_id", "kind", "layout")
 
 
 def shelf(products: int, photos: int, kinds: Sequence[keys.Kind] = ("400",)) -> list[str]:
@@ -81,13 +96,13 @@ def shelf(products: int, photos: int, kinds: Sequence[keys.Kind] = ("400",)) -> 
 
 def chosen(
     connection: duckdb.DuckDBPyConnection,
-    index: str,
+    tables: Tables,
     products: str | None = None,
     **options: Any,
 ) -> list[Sample]:
     """The objects that are chosen, in order."""
     choice = Choice.model_validate(options)
-    return connection.execute(choose(connection, choice, index, products)).fetchall()
+    return connection.execute(choose(connection, choice, *tables, products)).fetchall()
 
 
 def keys_of(samples: Iterable[Sample]) -> list[str]:
@@ -107,7 +122,7 @@ def by_hand(listed: Iterable[str], choice: Choice) -> list[tuple[str, int]]:
     }
     taken: list[tuple[str, int]] = []
     of_product: Counter[str] = Counter()
-    for barcode, image_id in sorted(photos, key=lambda each: (place(*each, choice.seed), *each)):
+    for barcode, image_id in sorted(photos, key=lambda each: (*place(*each, choice.seed), *each)):
         if choice.per_product and of_product[barcode] >= choice.per_product:
             continue
         of_product[barcode] += 1
@@ -124,30 +139,30 @@ def test_a_pinned_result(connection: duckdb.DuckDBPyConnection, folder: Path) ->
 
 
 PINNED_7 = [
-    "data/301/762/042/2003/1.400.jpg",
+    "data/990/530/101/113758685/2.400.jpg",
+    "data/000/002/006/5034/2.400.jpg",
+    "data/123/456/700/00017/1.400.jpg",
     "data/301/762/042/2003/2.400.jpg",
-    "data/123/456/700/00017/2.400.jpg",
-    "data/401/235/911/4303/1.400.jpg",
-    "data/000/002/006/5034/400.400.jpg",
     "data/301/762/042/2003/400.400.jpg",
-    "data/990/530/101/113758685/1.400.jpg",
+    "data/301/762/042/2003/1.400.jpg",
     "data/401/235/911/4303/400.400.jpg",
+    "data/000/002/006/5034/400.400.jpg",
 ]
 PINNED_0 = [
-    "data/000/002/006/5034/2.400.jpg",
-    "data/990/530/101/113758685/1.400.jpg",
-    "data/301/762/042/2003/1.400.jpg",
+    "data/401/235/911/4303/400.400.jpg",
+    "data/123/456/700/00017/400.400.jpg",
+    "data/000/002/006/5034/1.400.jpg",
 ]
 
 
 def test_pinned_places() -> None:
-    assert place("3017620422003", 1, 0) == 1574761264
-    assert place("20065034", 400, -5) == 3743781466
-    assert place("990530101113758685123456", 2, 2**70) == 1534523322
+    assert place("3017620422003", 1, 0) == (103, 1574761264)
+    assert place("20065034", 400, -5) == (255, 3743781466)
+    assert place("990530101113758685123456", 2, 2**70) == (48, 1534523322)
 
 
 @pytest.mark.slow
-@given(st.lists(PHOTOS, min_size=1, max_size=30, unique=True), st.integers())
+@given(st.lists(SOME_PHOTOS, min_size=1, max_size=30, unique=True), st.integers())
 def test_the_query_orders_as_python_does(
     connection: duckdb.DuckDBPyConnection, folder: Path, photos: list[tuple[str, int]], seed: int
 ) -> None:
@@ -155,7 +170,7 @@ def test_the_query_orders_as_python_does(
     index = write_index(folder / "places.parquet", listed)
     found = chosen(connection, index, kind="raw", n=None, seed=seed)
     assert [(barcode, image_id) for _, _, barcode, image_id, _ in found] == sorted(
-        photos, key=lambda photo: (place(*photo, seed), *photo)
+        photos, key=lambda photo: (*place(*photo, seed), *photo)
     )
     assert [number for number, *_ in found] == list(range(len(photos)))
     assert sorted(keys_of(found)) == sorted(listed)
@@ -401,7 +416,7 @@ def test_products_are_filtered(
     index = write_index(folder / "filtered.parquet", shelf(7, 2))
     found = chosen(connection, index, products, n=None, **options)
     assert Counter(barcode[-1] for _, _, barcode, _, _ in found) == dict.fromkeys(expected, 2)
-    candidates = candidates_query(Choice.model_validate(options), index, products)
+    candidates = candidates_query(Choice.model_validate(options), index.photos, products)
     assert connection.execute(f"SELECT count(*) FROM ({candidates})").fetchall() == [(len(found),)]
 
 
@@ -480,8 +495,33 @@ def test_what_is_chosen_is_spread_evenly(
         assert _far_from_even(digits.values(), 2000, 10) < 42
 
 
+def test_a_few_of_one_slice_are_spread_evenly_over_the_seeds(
+    connection: duckdb.DuckDBPyConnection, folder: Path
+) -> None:
+    # So few are read from the first slice of their seed alone.
+    index = write_index(folder / "slices.parquet", shelf(2000, 5))
+    found = [each for seed in range(200) for each in chosen(connection, index, n=10, seed=seed)]
+    assert len(found) == 2000
+    ids = Counter(image_id for *_, image_id, _ in found)
+    ranges = Counter((int(barcode) - 3017620400000) // 100 for _, _, barcode, _, _ in found)
+    slices = Counter(slice_of(number_of(barcode), image_id) for _, _, barcode, image_id, _ in found)
+    assert _far_from_even(ids.values(), 2000, 5) < 29
+    assert _far_from_even(ranges.values(), 2000, 20) < 59
+    # Of 256 slices, 200 seeds begin with 139 different ones, give or take five.
+    assert len(slices) > SLICES * 0.45
+
+
+def test_slices_are_filled_evenly() -> None:
+    photos = [(3017620400000 + number, image_id) for number in range(8000) for image_id in (1, 2)]
+    filled = Counter(slice_of(*photo) for photo in photos)
+    # One in a hundred thousand for 255 degrees of freedom.
+    assert _far_from_even(filled.values(), len(photos), SLICES) < 360
+
+
 def test_seeds_are_independent(connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
     index = write_index(folder / "seeds.parquet", shelf(2000, 5))
-    first, second = (set(keys_of(chosen(connection, index, n=2000, seed=s))) for s in (1, 2))
-    # A fifth of a fifth is expected in both, give or take five standard deviations.
-    assert 310 < len(first & second) < 490
+    sets = [set(keys_of(chosen(connection, index, n=2000, seed=seed))) for seed in range(12)]
+    shared = [len(first & second) for first, second in combinations(sets, 2)]
+    # A fifth of a fifth is expected in both. Whole slices are shared, so a pair may have many more.
+    assert 350 < mean(shared) < 450
+    assert max(shared) < 1000
