@@ -49,14 +49,14 @@ def index(key_list: str, made: str) -> None:
 def month_made(lake: str, bucket: str, month: str = MONTH) -> None:
     """A lake with a month's key list copied and indexed, as if this were that month."""
     from off_platform.images.monthly import (  # noqa: PLC0415 - only this step
-        Asked,
         Bounds,
+        SyncRequest,
         index_month,
         sync_month,
     )
 
     into = _lake(lake)
-    asked = Asked(month, today=date.fromisoformat(month))
+    asked = SyncRequest(month, today=date.fromisoformat(month))
     with into.connect() as connection:
         sync_month(into, _source(bucket), asked, connection, Bounds(UNPACKED_MOST, 3, 3))
         index_month(into, month, connection, UNPACKED_MOST)

@@ -273,7 +273,7 @@ class Settings(BaseSettings):
 
     @field_validator("bins_validation_share")
     @classmethod
-    def _no_more_than_all(cls, share: float, info: ValidationInfo) -> float:
+    def _at_most_all(cls, share: float, info: ValidationInfo) -> float:
         if share + info.data.get("bins_train_share", 0) > 1:
             raise ValueError("together with OFF_PLATFORM_BINS_TRAIN_SHARE it exceeds 1")
         return share

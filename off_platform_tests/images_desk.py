@@ -18,7 +18,7 @@ from off_platform.images.choice import Choice, MonthOptions
 from off_platform.images.image_set import BuiltSet, Request, make_image_set
 from off_platform.images.key_index import KeyIndexFacts
 from off_platform.images.keys import KEY_LIST
-from off_platform.images.monthly import Asked, Bounds, Synced, index_month, sync_month
+from off_platform.images.monthly import Bounds, Synced, SyncRequest, index_month, sync_month
 from off_platform.storage.folders import Folder
 from off_platform.storage.lake import Lake
 from off_platform.storage.lake_layout import IMAGE_SETS, MANIFEST
@@ -52,7 +52,7 @@ class Desk:
 
     def sync(self, month: str = MONTH, *, replace: bool = False, tries: int = 3) -> Synced:
         """Copies the key list on the first day of the month."""
-        asked = Asked(month, replace, today=date.fromisoformat(month))
+        asked = SyncRequest(month, replace, today=date.fromisoformat(month))
         bounds = Bounds(UNPACKED_MOST, tries, attempts=3)
         return sync_month(self.lake, self.source, asked, self.connection, bounds, self.said.append)
 

@@ -292,7 +292,7 @@ def test_a_bucket_of_which_most_is_gone_leaves_the_tables(run: Run, readable: Pa
 def test_fewer_bins_than_requested_are_reported(run: Run) -> None:
     code, _, err = run("--n", "100000", "--out", "photos")
     assert code == 1
-    assert "100,000 were asked for; only 37 fit." in err
+    assert "100,000 were requested; only 37 fit." in err
 
 
 @pytest.mark.parametrize(

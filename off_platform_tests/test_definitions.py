@@ -19,7 +19,7 @@ from off_platform.definitions import definitions
 from off_platform.image_sets.declared import WrongDeclarationError
 from off_platform.images import monthly
 from off_platform.images.keys import KEY_LIST
-from off_platform.imports.intake.taking_in import key_of
+from off_platform.imports.intake.originals import key_of
 from off_platform.sandbox.make import Sandbox
 from off_platform.settings import Settings
 from off_platform.storage.lake import Lake
@@ -355,7 +355,7 @@ def _last_months_snapshot(house: House, lines: list[bytes]) -> None:
     now = (folder / KEY_LIST).read_bytes()
     write_list(folder, lines)
     lake = Lake(house.settings.lake)
-    asked = monthly.Asked(LAST_MONTH, today=date.fromisoformat(LAST_MONTH))
+    asked = monthly.SyncRequest(LAST_MONTH, today=date.fromisoformat(LAST_MONTH))
     bounds = monthly.bounds_from(house.settings)
     with lake.connect() as connection:
         monthly.sync_month(lake, Source(str(folder)), asked, connection, bounds)

@@ -131,11 +131,11 @@ def _had(lake: Lake) -> str:
 
 def _wanted_query(lake: Lake, had: str) -> str:
     return f"""
-        SELECT key, id, id_space, bytes, o.etag, had_etag, had_md5, had_oddity
+        SELECT key, id, id_space, bytes, o.etag, old_etag, old_md5, old_oddity
         FROM {lake.rows_of(BIN_OBJECTS.name)} AS o
         LEFT JOIN (
-            SELECT key, max_by(etag, filename) AS had_etag, max_by(md5, filename) AS had_md5,
-                max_by(oddity, filename) AS had_oddity
+            SELECT key, max_by(etag, filename) AS old_etag, max_by(md5, filename) AS old_md5,
+                max_by(oddity, filename) AS old_oddity
             FROM {had} WHERE NOT usable GROUP BY key) AS b USING (key)
         WHERE part = 'metadata' AND id IS NOT NULL AND NOT EXISTS (
             SELECT 1 FROM {had} AS h WHERE h.key = o.key AND h.etag IS NOT DISTINCT FROM o.etag
@@ -158,9 +158,9 @@ def _rows(
     objects = (Wanted(row["key"], row, _check_of(row["id"])) for row in listed)
     for outcome in transfer(source.store, objects, few_bytes, display, tally):
         row, listed = _row(outcome), outcome.tag
-        had = (listed["had_etag"], listed["had_md5"], listed["had_oddity"])
+        had = (listed["old_etag"], listed["old_md5"], listed["old_oddity"])
         # Unreadable and unchanged objects do not cause the table to be rewritten.
-        if listed["had_oddity"] is None or had != (row["etag"], row["md5"], row["oddity"]):
+        if listed["old_oddity"] is None or had != (row["etag"], row["md5"], row["oddity"]):
             yield row
 
 

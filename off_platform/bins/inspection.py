@@ -76,7 +76,7 @@ def _parsed(data: bytes) -> Any:
     if start == "<":
         raise _OddError("html", "it is HTML or XML saved as JSON")
     try:
-        top = json.loads(text, object_pairs_hook=_object, parse_constant=_no_number)
+        top = json.loads(text, object_pairs_hook=_object, parse_constant=_refuse_constant)
         if _SURROGATE.search(text):
             # Python accepts a lone surrogate, which DuckDB and UTF-8 refuse.
             json.dumps(top, ensure_ascii=False).encode()
@@ -103,7 +103,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def _no_number(constant: str) -> NoReturn:
+def _refuse_constant(constant: str) -> NoReturn:
     raise _OddError("nan", f"{constant} is not a number")
 
 

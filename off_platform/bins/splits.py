@@ -30,7 +30,7 @@ class SplitShares(BaseModel):
     seed: int = Field(default=0, description="Another seed gives other splits.")
 
     @model_validator(mode="after")
-    def _no_more_than_all(self) -> "SplitShares":
+    def _at_most_all(self) -> "SplitShares":
         if self.train + self.validation > 1:
             raise ValueError("the shares of train and validation exceed 1")
         return self

@@ -205,7 +205,7 @@ def _index_this_month(of: Settings, lake: Lake, source: Source, connection: Any)
         monthly.sync_month(
             lake,
             source,
-            monthly.Asked(month),
+            monthly.SyncRequest(month),
             connection,
             monthly.bounds_from(of),
             err.print,

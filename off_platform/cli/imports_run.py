@@ -13,7 +13,7 @@ import dagster as dg
 from off_platform.automation.runs import failures, of_an_operator, opened_home, run_job
 from off_platform.cli.context import DONE, INCOMPLETE, WRONG
 from off_platform.definitions import definitions
-from off_platform.imports.intake.taking_in import key_of
+from off_platform.imports.intake.originals import key_of
 from off_platform.partitions import IMPORT_FILES
 from off_platform.settings import Settings
 

@@ -118,9 +118,9 @@ def _number_of_rows(
 
 def _without(damaged: frozenset[str], row: Row) -> Row:
     """The row without its earlier copy, if the file with the copy is damaged."""
-    if row["had_path"] not in damaged:
+    if row["old_path"] not in damaged:
         return row
-    return {name: None if name.startswith("had_") else value for name, value in row.items()}
+    return {name: None if name.startswith("old_") else value for name, value in row.items()}
 
 
 def _demand_enough(folder: Folder, url: str, connection: "duckdb.DuckDBPyConnection") -> None:

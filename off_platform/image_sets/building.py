@@ -151,11 +151,11 @@ def rows_to_fetch(
     )
     # Rows that were not fetched keep their reason only until they are requested again.
     rows = connection.cursor().sql(f"""
-        SELECT p.*, h.etag AS had_etag, h.path AS had_path, h."offset" AS had_offset,
-            h.stored_bytes AS had_bytes, h.bytes AS had_object_bytes, h.md5 AS had_md5,
-            h.last_modified::VARCHAR AS had_last_modified, h.width AS had_width,
-            h.height AS had_height, h.decoded AS had_decoded, h.ocr_status AS had_ocr_status,
-            h.format AS had_format, h.orientation AS had_orientation
+        SELECT p.*, h.etag AS old_etag, h.path AS old_path, h."offset" AS old_offset,
+            h.stored_bytes AS old_bytes, h.bytes AS old_object_bytes, h.md5 AS old_md5,
+            h.last_modified::VARCHAR AS old_last_modified, h.width AS old_width,
+            h.height AS old_height, h.decoded AS old_decoded, h.ocr_status AS old_ocr_status,
+            h.format AS old_format, h.orientation AS old_orientation
         FROM read_parquet({plan}) AS p
         LEFT JOIN (FROM {here} WHERE status = 'fetched') AS h USING (key, kind)
         WHERE p."group" IN ({wanted})

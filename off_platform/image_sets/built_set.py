@@ -26,7 +26,7 @@ class BuiltSet:
     Attributes:
         folder: where it is stored.
         chosen_from: the source of the choice, such as the month of a key index.
-        asked: number of samples requested; None for all that fit.
+        requested: number of samples requested; None for all that fit.
         candidates: number of samples that fit the options.
         continued: whether an interrupted run was resumed.
         tally: counts of this run.
@@ -35,7 +35,7 @@ class BuiltSet:
 
     folder: Folder
     chosen_from: str
-    asked: int | None
+    requested: int | None
     candidates: int
     continued: bool
     tally: Tally
@@ -45,9 +45,9 @@ class BuiltSet:
     def shortfall(self) -> str:
         """The message that fewer samples fit than were requested; empty otherwise."""
         samples = self.contents.samples
-        if self.asked is None or samples >= self.asked:
+        if self.requested is None or samples >= self.requested:
             return ""
-        return f"{self.asked:,} were asked for; only {samples:,} fit"
+        return f"{self.requested:,} were requested; only {samples:,} fit"
 
 
 def set_metadata(made: BuiltSet) -> dict[str, dg.MetadataValue | str | int]:
@@ -91,7 +91,7 @@ def set_result(
         connection,
         table,
         made.folder.address(MANIFEST),
-        samples=made.asked,
+        samples=made.requested,
         decoded_share=decoded_share,
     )
     return dg.MaterializeResult(

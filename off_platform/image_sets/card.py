@@ -153,7 +153,7 @@ class CardFacts:
         tags: Tags of the front matter; `image` and, with shards, `webdataset` are added.
         limits: Known limits of the set, one sentence each.
         unpacked: Whether packed objects are stored unpacked in the shards.
-        asked: Number of samples requested; None for all that fit.
+        requested: Number of samples requested; None for all that fit.
         earlier: Number of copies from an earlier run, because current objects could not be fetched.
         files: The wing's own files of the set, each with a description.
         reached: The classes, each with the number of samples chosen and of those with a photo.
@@ -188,7 +188,7 @@ class CardFacts:
     tags: tuple[str, ...] = ()
     limits: tuple[str, ...] = ()
     unpacked: bool = False
-    asked: int | None = None
+    requested: int | None = None
     earlier: int = 0
     files: tuple[tuple[str, str], ...] = ()
     reached: tuple[tuple[str, int, int], ...] = ()
@@ -219,7 +219,9 @@ def data_card(facts: CardFacts) -> str:
             totals=totals,
             objects=sum(totals.values()),
             size=sum(tally.size for tally in facts.tallies),
-            not_had=sum(tally.objects for tally in facts.tallies if tally.status != "fetched"),
+            missing_objects=sum(
+                tally.objects for tally in facts.tallies if tally.status != "fetched"
+            ),
             named=facts.problems[:PROBLEMS_NAMED],
             photo_kind=next((kind for kind in facts.kinds if kind.photo), None),
             tags=_tags(facts),

@@ -60,7 +60,7 @@ class About:
     attribution: str
     tags: tuple[str, ...]
     limits: tuple[str, ...]
-    asked: int | None
+    requested: int | None
     files: tuple[tuple[str, str], ...] = ()
     reached: Callable[[str], tuple[tuple[str, int, int], ...]] | None = None
     """From SQL of the manifest to the classes, see `CardFacts`."""

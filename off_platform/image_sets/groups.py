@@ -47,8 +47,8 @@ def wanted_object(row: Row, how: "How") -> Wanted[Row, Content]:
 
     # A photo that should be decoded now and was not before is fetched again; so is an object that
     # the other layout stores packed differently.
-    afresh = (decoded and not row["had_decoded"]) or _is_packed_otherwise(row, how)
-    return Wanted(row["key"], row, judge, None if afresh else row["had_etag"], row[IN_LAKE])
+    afresh = (decoded and not row["old_decoded"]) or _is_packed_otherwise(row, how)
+    return Wanted(row["key"], row, judge, None if afresh else row["old_etag"], row[IN_LAKE])
 
 
 def with_copy_kept(outcome: Ended, how: "How") -> Ended:
@@ -58,14 +58,14 @@ def with_copy_kept(outcome: Ended, how: "How") -> Ended:
     """
     row = outcome.tag
     passing = outcome.status in {"failed", "refused"}
-    if not passing or row["had_path"] is None or _is_packed_otherwise(row, how):
+    if not passing or row["old_path"] is None or _is_packed_otherwise(row, how):
         return outcome
     reason = f"the copy of an earlier run is kept: {outcome.reason}"
     return replace(outcome, status="unchanged", reason=reason)
 
 
 def _is_packed_otherwise(row: Row, how: "How") -> bool:
-    in_shards = bool(row["had_path"]) and row["had_path"].endswith(".tar")
+    in_shards = bool(row["old_path"]) and row["old_path"].endswith(".tar")
     return row["kind"] == "ocr" and in_shards != (how.layout == "shards")
 
 
@@ -78,7 +78,7 @@ class GroupMaker:
     """Builds shards, or folders of loose files, and their manifest rows."""
 
     def __init__(self, folder: Folder, store: "ObjectStore", how: "How") -> None:
-        """Takes the set's folder, the store, asked again for damaged copies, and how to build."""
+        """Takes the set's folder, the store, which replaces damaged copies, and how to build."""
         self._folder, self._store, self._how = folder, store, how
         self._drafts: dict[int, Draft] = {}
         self._places = ExitStack()
@@ -192,13 +192,13 @@ class GroupMaker:
     def _had(self, row: Row) -> bytes | None:
         """The bytes in the existing set; None if they differ from its manifest."""
         try:
-            stored = self._folder.read(row["had_path"], row["had_offset"] or 0, row["had_bytes"])
+            stored = self._folder.read(row["old_path"], row["old_offset"] or 0, row["old_bytes"])
         except FileNotFoundError:
             return None
-        whole = len(stored) == row["had_bytes"]
-        if whole and row["had_bytes"] == row["had_object_bytes"]:
+        whole = len(stored) == row["old_bytes"]
+        if whole and row["old_bytes"] == row["old_object_bytes"]:
             # Unpacked OCR results have no MD5 of their own.
-            whole = hashlib.md5(stored, usedforsecurity=False).hexdigest() == row["had_md5"]
+            whole = hashlib.md5(stored, usedforsecurity=False).hexdigest() == row["old_md5"]
         return stored if whole else None
 
     def _as_stored(self, row: Row, data: bytes | None) -> bytes | None:
@@ -220,10 +220,10 @@ class _GroupInPlace:
         row = outcome.tag
         self._rows.append(row)
         if outcome.status != "unchanged":
-            return outcome.data is None and row["had_path"] is None
+            return outcome.data is None and row["old_path"] is None
         self._objects += 1
         # The position in a shard is compared once the order is known.
-        return self._layout == "shards" or row["had_path"] == f"{building.LOOSE}/{row['file']}"
+        return self._layout == "shards" or row["old_path"] == f"{building.LOOSE}/{row['file']}"
 
     def is_all_there(self, folder: Folder) -> bool:
         """Whether nothing is missing, cut or superfluous."""
@@ -236,7 +236,7 @@ class _GroupInPlace:
         """The group's files, each with its rows in the order of writing."""
         shard, aside = list(range(len(self._rows))), list[int]()
         if self._arranged:
-            there = [(row["member"], row["had_path"] is not None) for row in self._rows]
+            there = [(row["member"], row["old_path"] is not None) for row in self._rows]
             shard, aside = loader_order(there, lambda index: _stored(folder, self._rows[index]))
         yield self._name, [self._rows[index] for index in shard]
         if aside:
@@ -245,7 +245,7 @@ class _GroupInPlace:
 
 def _stored(folder: Folder, row: Row) -> bytes:
     try:
-        return folder.read(row["had_path"], row["had_offset"] or 0, row["had_bytes"])
+        return folder.read(row["old_path"], row["old_offset"] or 0, row["old_bytes"])
     except FileNotFoundError:
         return b""
 
@@ -254,11 +254,11 @@ def _end(name: str, rows: list[Row]) -> int | None:
     """Where a shard's last object ends; None if an object is not where it would be now."""
     end = 0
     for row in rows:
-        if row["had_path"] is None:
+        if row["old_path"] is None:
             continue
-        if (row["had_path"], row["had_offset"]) != (name, end + BLOCKSIZE):
+        if (row["old_path"], row["old_offset"]) != (name, end + BLOCKSIZE):
             return None
-        end += BLOCKSIZE + row["had_bytes"] + -row["had_bytes"] % BLOCKSIZE
+        end += BLOCKSIZE + row["old_bytes"] + -row["old_bytes"] % BLOCKSIZE
     return end
 
 
@@ -280,9 +280,9 @@ def _facts_from_before(outcome: Ended) -> Row:
         "position": row["position"],
         "status": "fetched",
         "reason": outcome.reason,
-        "bytes": row["had_object_bytes"],
+        "bytes": row["old_object_bytes"],
         **{
-            name: row[f"had_{name}"]
+            name: row[f"old_{name}"]
             for name in (
                 "md5",
                 "etag",
@@ -297,7 +297,7 @@ def _facts_from_before(outcome: Ended) -> Row:
                 "orientation",
             )
         },
-        "stored_bytes": row["had_bytes"],
+        "stored_bytes": row["old_bytes"],
         IN_LAKE: row[IN_LAKE] is not None,
     }
 

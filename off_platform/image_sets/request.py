@@ -75,7 +75,7 @@ class Request(Generic[Choice, Run]):
             "address": source.address,
             "options": options_as_text({**shown, "n": self.choice.n or "all", **options}),
             "seed": self.choice.seed,
-            "asked": self.choice.n,
+            "requested": self.choice.n,
         }
 
     def command(self, wing: str, source: Source, *more: str) -> str:
@@ -144,13 +144,13 @@ def requested(
     options |= {option: value for option, value in given.items() if option in options}
     choice = checked_choice(type(declared), options, name)
     of_run = {option: value for option, value in given.items() if option in run.model_fields}
-    asked = checked_choice(run, of_run, name)
+    run_options = checked_choice(run, of_run, name)
     return Request(
         demand_name(name),
         choice,
         varied_description(description, declared, choice),
         limits_from(settings),
-        asked,
+        run_options,
         {each: getattr(settings, each) for each in settings_of_wing},
     )
 

@@ -118,7 +118,7 @@ def bucket_sync(
     """Copies the month's key list into the lake, once."""
     from off_platform.images import checks
     from off_platform.images.monthly import (
-        Asked,
+        SyncRequest,
         bounds_from,
         month_before,
         snapshot_of,
@@ -130,7 +130,7 @@ def bucket_sync(
         synced = sync_month(
             into,
             images_bucket.open(),
-            Asked(month, config.replace),
+            SyncRequest(month, config.replace),
             connection,
             bounds_from(settings),
             context.log.info,

@@ -71,7 +71,7 @@ class Synced:
 
 
 @dataclass(frozen=True)
-class Asked:
+class SyncRequest:
     """The month to copy.
 
     Attributes:
@@ -136,7 +136,7 @@ def missed_months(since: str | None, month: str) -> list[str]:
 def sync_month(
     lake: Lake,
     source: Source,
-    asked: Asked,
+    request: SyncRequest,
     connection: "duckdb.DuckDBPyConnection",
     bounds: Bounds,
     say: Callable[[str], object] = print,
@@ -150,7 +150,7 @@ def sync_month(
     Args:
         lake: the destination.
         source: the bucket.
-        asked: the month.
+        request: the month.
         connection: DuckDB that can read the lake.
         bounds: limits of the sync.
         say: logs a message.
@@ -161,24 +161,24 @@ def sync_month(
         off_platform.storage.download.DownloadError: the list is missing upstream or cannot be read.
         off_platform.images.key_list.RefusedKeyListError: the file is not a complete key list.
     """
-    have = snapshot_of(lake, asked.month, connection)
-    if not asked.is_now:
-        return _past(lake, asked, have)
+    have = snapshot_of(lake, request.month, connection)
+    if not request.is_now:
+        return _past(lake, request, have)
     seen = look_patiently(source, KEY_LIST, bounds.list_attempts, say)
-    if have and _stands(lake, have, seen, asked):
+    if have and _is_kept(lake, have, seen, request):
         synced = Synced(have, copied=False, sentence=_kept(have, seen))
     else:
-        synced = _filed_anew(lake, source, asked.month, seen, connection, bounds, display)
-    if asked.replace:
+        synced = _filed_anew(lake, source, request.month, seen, connection, bounds, display)
+    if request.replace:
         _drop_unused(lake, connection)
     return synced
 
 
-def _stands(lake: Lake, have: Snapshot, seen: Seen, asked: Asked) -> bool:
+def _is_kept(lake: Lake, have: Snapshot, seen: Seen, request: SyncRequest) -> bool:
     """Whether the month's snapshot is kept; one whose file was lost is copied again."""
     if have.etag == seen.etag:
         return lake.root.exists(have.file)
-    return not asked.replace
+    return not request.replace
 
 
 def _filed_anew(
@@ -199,15 +199,15 @@ def _filed_anew(
     )
 
 
-def _past(lake: Lake, asked: Asked, have: Snapshot | None) -> Synced:
+def _past(lake: Lake, request: SyncRequest, have: Snapshot | None) -> Synced:
     is_whole = have is not None and lake.root.exists(have.file)
-    if have and is_whole and not asked.replace:
+    if have and is_whole and not request.replace:
         return Synced(have, copied=False, sentence="The month is past; its snapshot is kept.")
     what = "no snapshot"
     if have:
         what = "a snapshot that cannot be replaced" if is_whole else f"lost its file {have.file}"
     raise NoSnapshotError(
-        f"{asked.month[:7]} has {what}: the bucket keeps only its current key list, "
+        f"{request.month[:7]} has {what}: the bucket keeps only its current key list, "
         "and today's is not filed under another month."
     )
 

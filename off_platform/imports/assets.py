@@ -72,18 +72,18 @@ def import_file(
     """Stores the file in the lake, unless it is already there."""
     from off_platform.imports import previews
     from off_platform.imports.intake.inbox import fetched
-    from off_platform.imports.intake.taking_in import record, take_in
+    from off_platform.imports.intake.originals import record, store_original
 
     into, key, sha256 = lake.open(), context.partition_key, ""
     if config.path:
         demand_allowed(config.path, settings.inbox, settings.import_folders)
         with fetched(config.path, inbox_source(settings)) as path:
-            sha256 = take_in(into, path, key)
+            sha256 = store_original(into, path, key)
     with lake.query(into) as connection:
         taken = record(into, key, connection, sha256=sha256)
     return dg.MaterializeResult(
         data_version=dg.DataVersion(taken.source.sha256 if taken.source else key),
-        metadata=previews.taken_in(taken, into),
+        metadata=previews.facts_of_import(taken, into),
     )
 
 
@@ -126,7 +126,7 @@ def validated_import(
     One step, so that a file stopped by a blocking check also has a report.
     """
     from off_platform.imports import checks, previews
-    from off_platform.imports.intake.taking_in import not_kept, original
+    from off_platform.imports.intake.originals import not_kept, original
     from off_platform.imports.outputs import files as beside
     from off_platform.imports.validation import validate_import
 

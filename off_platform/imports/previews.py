@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from off_platform.imports.intake.taking_in import TakenIn, of_import
+from off_platform.imports.intake.originals import StoredImport, of_import
 from off_platform.imports.outputs.files import REPORT
 from off_platform.imports.outputs.report import (
     Group,
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 COLUMNS_SHOWN = 30
 
 
-def taken_in(taken: TakenIn, lake: Lake) -> dict[str, Any]:
+def facts_of_import(taken: StoredImport, lake: Lake) -> dict[str, Any]:
     """The facts about an import, for the metadata of `import_file`."""
     shown: dict[str, Any] = {
         "name": dg.MetadataValue.text(taken.name),

@@ -24,7 +24,7 @@ from off_platform.imports.readers.reading_ahead import read_ahead
 from off_platform.imports.records.columns import Columns, columns_of, demand_identifier
 from off_platform.imports.records.explanation import Explanation
 from off_platform.imports.records.findings import as_rows
-from off_platform.imports.records.identity import as_they_stand, known_forms
+from off_platform.imports.records.identity import given_identifiers, known_forms
 from off_platform.imports.records.record import read_records
 from off_platform.imports.specification.fields import BARCODES
 from off_platform.imports.specification.rules import BY_ID
@@ -253,12 +253,12 @@ def _check(part: _Part) -> _Checked:
     findings = records.findings
     lost = findings.adopt(part.found)
     broken = pa.array(findings.broken)
-    stands = as_they_stand(batch, columns)
-    forms = known_forms(records.table["product"], stands, findings.certain(BARCODES))
+    identifiers = given_identifiers(batch, columns)
+    forms = known_forms(records.table["product"], identifiers, findings.certain(BARCODES))
     tables = (
         records.table.filter(pc.invert(broken)),
-        quarantine(batch, stands, forms, findings.rules_broken(), broken),
-        findings.table(part.source, stands),
+        quarantine(batch, identifiers, forms, findings.rules_broken(), broken),
+        findings.table(part.source, identifiers),
     )
     return _Checked(lost, tables, records.table.select(["row", "product"]), len(batch.rows))
 

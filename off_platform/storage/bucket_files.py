@@ -67,7 +67,7 @@ class BucketFiles(AbstractFileSystem):  # type: ignore[misc]
         """
         key = self._key(path)
         if not _MAGIC.search(key):
-            return [self._path(key)] if self._looked_at(key) else []
+            return [self._path(key)] if self._current(key) else []
         return [self._path(found) for found in sorted(self._matching(key))]
 
     def info(self, path: str, **_: Any) -> dict[str, Any]:
@@ -89,12 +89,12 @@ class BucketFiles(AbstractFileSystem):  # type: ignore[misc]
         key, known = self._key(path), self._of(path)
         if known.size <= END_BYTES and not known.end:
             # It was listed only: it is read now and cached for the next opening.
-            known = self._looked_at(key) or known
+            known = self._current(key) or known
         return _File(self._store, key, known)
 
     def _of(self, path: str) -> Known:
         key = self._key(path)
-        known = self._known.get(key) or self._looked_at(key)
+        known = self._known.get(key) or self._current(key)
         if known is None:
             raise FileNotFoundError(path)
         return known
@@ -123,7 +123,7 @@ class BucketFiles(AbstractFileSystem):  # type: ignore[misc]
                 self._keep(each["path"], Known(each["size"], each["e_tag"], each["last_modified"]))
             yield each["path"]
 
-    def _looked_at(self, key: str) -> Known | None:
+    def _current(self, key: str) -> Known | None:
         """An object's current state, with its end; None if it does not exist."""
         before = self._known.get(key)
         options: GetOptions = {"range": {"suffix": END_BYTES}}

@@ -158,7 +158,7 @@ class Streak:
         self.disagreeing = 0
 
     @property
-    def etags_are_no_md5(self) -> bool:
+    def etags_are_not_md5(self) -> bool:
         """Whether ETags of 32 digits are not MD5s here, as under SSE-KMS and SSE-C.
 
         S3's headers say so, but obstore does not expose them; so it is inferred from the objects.
@@ -199,7 +199,7 @@ class _Rereads:
         if not self._counted:
             self._streak.disagreeing += 1
             self._counted = True
-        return self._streak.etags_are_no_md5
+        return self._streak.etags_are_not_md5
 
 
 def fetch(
@@ -207,8 +207,8 @@ def fetch(
 ) -> Received | Outcome[Tag, Facts]:
     """Retries until there is an outcome, the attempts are used up, or the transfer has ended.
 
-    An object with the expected MD5 is returned unchecked, for `looked_at`; so is one with two equal
-    reads, in a store whose ETags are not MD5s (`Streak.etags_are_no_md5`).
+    An object with the expected MD5 is returned unchecked, for `checked`; so is one with two equal
+    reads, in a store whose ETags are not MD5s (`Streak.etags_are_not_md5`).
     """
     limits, throttle = bounds.limits, bounds.throttle
     reason, failures, refusals = "", 0, 0
@@ -244,7 +244,7 @@ def fetch(
     return _ended(wanted, status, f"{reason} ({failures + refusals} tries)")
 
 
-def without_asking(wanted: Wanted[Tag, Facts], known: Received) -> Received | Outcome[Tag, Facts]:
+def known_outcome(wanted: Wanted[Tag, Facts], known: Received) -> Received | Outcome[Tag, Facts]:
     """The outcome of a known object, without a request."""
     if wanted.etag is not None and wanted.etag == known.etag:
         return _ended(wanted, "unchanged", None)
@@ -279,7 +279,7 @@ def _judge(
     compared = _compared(store, wanted.key, received)
     if compared is False:
         raise _OtherChecksumError(OTHER_CHECKSUM)
-    outcome = looked_at(wanted, received)
+    outcome = checked(wanted, received)
     doubtful = outcome.reason or (compared is None and PARTS_ETAG.fullmatch(received.etag or ""))
     if doubtful and _reads_otherwise_again(store, wanted.key, data):
         raise _PassingError(outcome.reason or "another read brought other bytes")
@@ -301,7 +301,7 @@ def md5_hex(data: bytes) -> str:
     return hashlib.md5(data, usedforsecurity=False).hexdigest()
 
 
-def looked_at(wanted: Wanted[Tag, Facts], received: Received) -> Outcome[Tag, Facts]:
+def checked(wanted: Wanted[Tag, Facts], received: Received) -> Outcome[Tag, Facts]:
     """Runs the caller's check on an object with verified bytes."""
     problem, facts = wanted.check(received.data)
     return Outcome(

@@ -22,9 +22,9 @@ from off_platform.storage.fetch import (
     Streak,
     Tag,
     Wanted,
+    checked,
     fetch,
-    looked_at,
-    without_asking,
+    known_outcome,
 )
 from off_platform.storage.progress import Display, Tally
 from off_platform.storage.throttle import Throttle
@@ -254,7 +254,7 @@ def _fetch_batch(
         bounds.window.enter(number)
         if wanted.known:
             # It is not evidence about the store.
-            fetched = without_asking(wanted, wanted.known)
+            fetched = known_outcome(wanted, wanted.known)
         else:
             fetched = fetch(store, wanted, bounds)
             bounds.streak.add(
@@ -267,6 +267,6 @@ def _fetch_batch(
             bounds.window.add(uncounted)
             uncounted = 0
     return [
-        looked_at(wanted, fetched) if isinstance(fetched, Received) else fetched
+        checked(wanted, fetched) if isinstance(fetched, Received) else fetched
         for wanted, fetched in zip(batch, received, strict=True)
     ]

@@ -42,7 +42,7 @@ def abort_dead_uploads(
         s3 = client("s3", access.region, access.endpoint)
         for upload in _uploads(s3, bucket, f"{prefix}/" if prefix else ""):
             of_upload = {"Bucket": bucket, "Key": upload["Key"], "UploadId": upload["UploadId"]}
-            if upload["Initiated"] < quiet_since and not _goes_on(s3, of_upload, quiet_since):
+            if upload["Initiated"] < quiet_since and not _is_active(s3, of_upload, quiet_since):
                 s3.abort_multipart_upload(**of_upload)
                 aborted.append(upload["Key"])
     return aborted
@@ -54,7 +54,7 @@ def _uploads(s3: Any, bucket: str, prefix: str) -> Iterator[dict[str, Any]]:
         yield from page.get("Uploads", ())
 
 
-def _goes_on(s3: Any, of_upload: dict[str, str], quiet_since: datetime) -> bool:
+def _is_active(s3: Any, of_upload: dict[str, str], quiet_since: datetime) -> bool:
     """Whether an upload received a part recently."""
     return any(
         part["LastModified"] >= quiet_since

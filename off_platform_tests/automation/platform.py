@@ -21,7 +21,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from off_platform.imports.intake.taking_in import key_of
+from off_platform.imports.intake.originals import key_of
 from off_platform_tests.automation.listeners import Listener, listening, mailbox
 from off_platform_tests.waiting import PATIENCE_SECONDS, end_with_the_tests, wait_until
 

@@ -12,7 +12,7 @@ from off_platform.automation.alert_delivery import deliver
 from off_platform.automation.alert_sensors import alert_sensors
 from off_platform.automation.alerts import MOST_TEXT, Failed, Message, RunEnded, message_of
 from off_platform.definitions import definitions
-from off_platform.imports.intake.taking_in import key_of
+from off_platform.imports.intake.originals import key_of
 from off_platform.partitions import MONTHS
 from off_platform.sandbox.make import Sandbox
 from off_platform.settings import Settings

@@ -182,7 +182,7 @@ def test_each_table_follows_its_sources(conditions: Conditions) -> None:
     conditions.made("bucket_sync")
     assert conditions.asked() == of(TABLES)
     conditions.made("key_index", "key_index_oddities", "photos")
-    # Asked for with the index already.
+    # Requested with the index already.
     assert conditions.asked() == set()
     conditions.made("key_changes")
     assert conditions.asked() == set()

@@ -120,7 +120,7 @@ class Month:
 
 
 def listings_of(server: S3Server) -> list[str]:
-    """The pages of the listing that were asked for."""
+    """The pages of the listing that were requested."""
     return [seen.path for seen in server.requests if "list-type=2" in seen.path]
 
 
@@ -311,7 +311,7 @@ def test_fewer_bins_than_declared_fail_a_check_and_are_told(month: Month) -> Non
     assert result.success
     assert failed_of(result).keys() == {("bin_image_set", "exactly_n_chosen")}
     shown = month.house.shown("bin_image_set")
-    assert shown["too_few"] == f"100,000 were asked for; only {shown['samples']} fit"
+    assert shown["too_few"] == f"100,000 were requested; only {shown['samples']} fit"
 
 
 @pytest.mark.parametrize(

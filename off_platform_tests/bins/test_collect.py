@@ -27,7 +27,7 @@ def fill(bucket: Path, *ids: str, text: str = EMPTY) -> None:
 
 
 def gets(server: S3Server) -> list[str]:
-    """The objects that were asked for."""
+    """The objects that were requested."""
     return [
         seen.path
         for seen in server.requests

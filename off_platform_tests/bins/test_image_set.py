@@ -614,7 +614,7 @@ def test_one_run_at_a_time_works_in_a_folder(sets: Sets) -> None:
 
 def test_fewer_than_requested_is_reported(sets: Sets) -> None:
     short = sets.make(n=1234, difficulty="hard")
-    sentence = f"1,234 were asked for; only {short.contents.samples} fit"
+    sentence = f"1,234 were requested; only {short.contents.samples} fit"
     assert short.shortfall == sentence
     assert short.candidates == short.contents.samples
     assert sentence in (sets.root / "few" / "README.md").read_text()

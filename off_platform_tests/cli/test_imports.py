@@ -17,7 +17,7 @@ from dagster._core.workspace.context import WorkspaceProcessContext
 from dagster._core.workspace.load_target import EmptyWorkspaceTarget
 from dagster_graphql.schema import create_schema
 
-from off_platform.imports.intake import taking_in
+from off_platform.imports.intake import originals
 from off_platform_tests.command_line import Run, command_line, press_ctrl_c, started
 from off_platform_tests.waiting import PATIENCE_SECONDS
 
@@ -282,7 +282,7 @@ def test_an_unexpected_error_in_a_run_has_its_own_exit_code(
     def fails(*_: object) -> None:
         raise ZeroDivisionError("nobody thought of this")
 
-    monkeypatch.setattr(taking_in, "take_in", fails)
+    monkeypatch.setattr(originals, "store_original", fails)
     code, _, err = run("import", "good.csv")
     assert code == 4
     (file,) = tmp_path.glob("off-platform-error-*.txt")

@@ -312,7 +312,7 @@ def test_a_folder_with_other_things_is_refused_before_anything_is_fetched(run: R
 
 def test_fewer_photos_than_requested_are_reported(run: Run) -> None:
     _, _, err = run("images", "--n", "100000", "--out", "set")
-    assert "100,000 were asked for; only" in err
+    assert "100,000 were requested; only" in err
 
 
 @pytest.mark.parametrize(

@@ -282,7 +282,7 @@ def test_the_card_has_the_command_with_month_and_bucket(desk: Desk) -> None:
 def test_fewer_than_requested_is_reported(desk: Desk) -> None:
     desk.month()
     short = desk.make(n=1234, image_ids=[1, 2])
-    sentence = f"1,234 were asked for; only {short.contents.samples} fit"
+    sentence = f"1,234 were requested; only {short.contents.samples} fit"
     assert short.shortfall == sentence
     assert sentence in desk.folder().read("README.md").decode()
     assert set_metadata(short)["too_few"] == sentence
@@ -290,7 +290,7 @@ def test_fewer_than_requested_is_reported(desk: Desk) -> None:
         enough = desk.make("enough", n=n)
         assert not enough.shortfall
         assert "too_few" not in set_metadata(enough)
-        assert "were asked for" not in desk.folder("enough").read("README.md").decode()
+        assert "were requested" not in desk.folder("enough").read("README.md").decode()
 
 
 @pytest.mark.slow

@@ -117,14 +117,14 @@ def test_the_same_list_next_month_is_filed_without_copying(desk: Desk, server: S
 
 @pytest.mark.parametrize("month", ["2026-10-01", "2026-12-01", "2025-11-01"])
 def test_no_list_is_filed_under_another_month(desk: Desk, server: S3Server, month: str) -> None:
-    asked = monthly.Asked(month, today=date(2026, 11, 30))
+    asked = monthly.SyncRequest(month, today=date(2026, 11, 30))
     bounds = monthly.Bounds(2**30, 1, 1)
     for replace in (False, True):
         with pytest.raises(NoSnapshotError) as refused:
             monthly.sync_month(
                 desk.lake,
                 desk.source,
-                monthly.Asked(asked.month, replace, asked.today),
+                monthly.SyncRequest(asked.month, replace, asked.today),
                 desk.connection,
                 bounds,
             )
@@ -140,10 +140,10 @@ def test_the_snapshot_of_a_past_month_is_kept(desk: Desk, server: S3Server, buck
     server.requests.clear()
     later = date(2026, 12, 24)
     bounds = monthly.Bounds(2**30, 1, 1)
-    asked = monthly.Asked(MONTH, today=later)
+    asked = monthly.SyncRequest(MONTH, today=later)
     kept = monthly.sync_month(desk.lake, desk.source, asked, desk.connection, bounds)
     assert (kept.snapshot, kept.copied) == (first.snapshot, False)
-    asked = monthly.Asked(MONTH, replace=True, today=later)
+    asked = monthly.SyncRequest(MONTH, replace=True, today=later)
     with pytest.raises(NoSnapshotError, match="a snapshot that cannot be replaced"):
         monthly.sync_month(desk.lake, desk.source, asked, desk.connection, bounds)
     assert server.requests == []
@@ -153,10 +153,10 @@ def test_the_snapshot_of_a_past_month_is_kept(desk: Desk, server: S3Server, buck
 def test_the_clock_says_which_month_it_is(desk: Desk) -> None:
     now = datetime.now(UTC)
     bounds = monthly.Bounds(2**30, 1, 1)
-    asked = monthly.Asked(f"{now:%Y-%m-01}")
+    asked = monthly.SyncRequest(f"{now:%Y-%m-01}")
     assert asked.is_now
     assert monthly.sync_month(desk.lake, desk.source, asked, desk.connection, bounds).copied
-    assert not monthly.Asked("2020-01-01").is_now
+    assert not monthly.SyncRequest("2020-01-01").is_now
 
 
 def test_a_newer_list_is_taken_only_when_asked(desk: Desk, bucket: Path) -> None:
@@ -221,7 +221,7 @@ def test_a_list_that_got_lost_in_the_lake_is_copied_again(desk: Desk) -> None:
 def test_a_list_lost_after_its_month_is_not_replaced(desk: Desk) -> None:
     synced = desk.sync()
     month = f"{synced.snapshot.copied_at:%Y-%m-01}"
-    later = monthly.Asked(month, today=date(2100, 1, 1))
+    later = monthly.SyncRequest(month, today=date(2100, 1, 1))
     bounds = monthly.Bounds(2**30, 1, 1)
     again = monthly.sync_month(desk.lake, desk.source, later, desk.connection, bounds)
     assert not again.copied
@@ -321,7 +321,7 @@ def test_a_bad_list_upstream_replaces_nothing(
 
 
 def test_a_list_that_unpacks_to_too_much(desk: Desk) -> None:
-    asked = monthly.Asked(MONTH, today=date.fromisoformat(MONTH))
+    asked = monthly.SyncRequest(MONTH, today=date.fromisoformat(MONTH))
     bounds = monthly.Bounds(unpacked_most=100, list_attempts=1, attempts=1)
     with pytest.raises(RefusedKeyListError, match="unpacks to more than 100 bytes"):
         monthly.sync_month(desk.lake, desk.source, asked, desk.connection, bounds)

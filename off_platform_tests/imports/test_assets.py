@@ -17,7 +17,7 @@ import pytest
 
 from off_platform.definitions import definitions
 from off_platform.images.schemas import KEY_INDEX
-from off_platform.imports.intake.taking_in import key_of
+from off_platform.imports.intake.originals import key_of
 from off_platform.imports.specification.rules import CHECKS
 from off_platform.partitions import IMPORT_FILES
 from off_platform.settings import Settings

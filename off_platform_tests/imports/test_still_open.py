@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from off_platform.imports.assets import STAGED
-from off_platform.imports.intake.taking_in import key_of, record, take_in
+from off_platform.imports.intake.originals import key_of, record, store_original
 from off_platform.imports.specification.tables import IMPORT, IMPORTS, PRODUCTS_QUARANTINED
 from off_platform.imports.specification.views import DERIVED
 from off_platform.imports.still_open import State, settled_by, states, still_open
@@ -37,7 +37,7 @@ class Imports:
         path = self.root / name
         path.write_text(text)
         key = key_of(path)
-        take_in(self.lake, path, key)
+        store_original(self.lake, path, key)
         with self.lake.connect() as connection:
             record(self.lake, key, connection, datetime(2026, 1, day, tzinfo=UTC))
         if validated:
@@ -182,7 +182,7 @@ def test_folders_settle_files(imports: Imports, tmp_path: Path) -> None:
     folder.mkdir()
     (folder / "a.csv").write_text(f"barcode,product_name\n{NUTELLA},N\n{OREO},O\n")
     (folder / "b.csv").write_text(f"barcode,fat_g\n{OREO},1\n{NUTELLA},lots\n")
-    take_in(imports.lake, folder, key_of(folder))
+    store_original(imports.lake, folder, key_of(folder))
     with imports.lake.connect() as connection:
         record(imports.lake, key_of(folder), connection, datetime(2026, 1, 2, tzinfo=UTC))
     imports.validate("both")

@@ -350,7 +350,7 @@ def test_a_damaged_object_among_others_that_have_their_md5_is_corrupt(folder: Pa
 
 
 def test_few_objects_are_requested_ahead_of_a_slow_consumer_at_first() -> None:
-    """What is under way is lost to a kill: of 300 photos stopped at 240, 222 were asked for again.
+    """What is under way is lost to a kill: of 300 photos stopped at 240, 222 were requested again.
 
     The taker waits until all that was asked for has come.
     """

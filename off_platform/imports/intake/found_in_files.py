@@ -35,7 +35,7 @@ class FoundInFiles:
         self._parts: list[str] = []
         self._count = 0
 
-    def take_in(self, file: int, found: Sequence[Found]) -> None:
+    def add(self, file: int, found: Sequence[Found]) -> None:
         """Writes the findings on a file, in the order of the file."""
         if not found:
             return

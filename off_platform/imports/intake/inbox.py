@@ -18,7 +18,7 @@ from tempfile import TemporaryDirectory
 import obstore
 
 from off_platform.arrivals import Arrival, Arrivals
-from off_platform.imports.intake.taking_in import key_from, key_of
+from off_platform.imports.intake.originals import key_from, key_of
 from off_platform.storage.download import download
 from off_platform.storage.objects import Source, is_local, local_folder
 

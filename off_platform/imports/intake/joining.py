@@ -126,11 +126,11 @@ class JoinedReader(Reader):
             unfinished.callback(shutil.rmtree, self._scratch, ignore_errors=True)
             found = FoundInFiles(Path(folder), made)
             for number, file in enumerate(self._files):
-                self._put_down(number, file, Path(folder), rows, made, found)
+                self._write_records(number, file, Path(folder), rows, made, found)
             self._number(made)
             ((records,),) = made.execute("SELECT count(*) FROM numbers").fetchall()
             found.number()
-            self._origins.put_down(made, self._scratch)
+            self._origins.write_origins(made, self._scratch)
             for number in range(len(self._files)):
                 _sort(number, Path(folder), made)
             self._found += [
@@ -152,7 +152,7 @@ class JoinedReader(Reader):
             query = self._joined_query(first, last)
             yield from map(self._batch, connection.sql(query).to_arrow_reader(rows))
 
-    def _put_down(
+    def _write_records(
         self,
         number: int,
         file: Path,
@@ -167,7 +167,7 @@ class JoinedReader(Reader):
         parts: list[str] = []
         try:
             for batch in reader.batches(rows):
-                found.take_in(number, reader.take_found())
+                found.add(number, reader.take_found())
                 columns.meet(batch.columns)
                 demand_identifier(columns)
                 for name in batch.columns:
@@ -180,8 +180,8 @@ class JoinedReader(Reader):
             raise _of_file(error, file, reader.source) from None
         listed = ", ".join(literal(part) for part in parts)
         rows_of = f"read_parquet([{listed}], union_by_name = true)" if parts else _NO_ROWS
-        connection.execute(f"CREATE VIEW put_down{number} AS FROM {rows_of}").fetchall()
-        found.take_in(number, reader.take_found())
+        connection.execute(f"CREATE VIEW write_origins{number} AS FROM {rows_of}").fetchall()
+        found.add(number, reader.take_found())
 
     def _places(self) -> dict[str, int]:
         return {name: at for at, name in enumerate(self._files_of)}
@@ -192,7 +192,7 @@ class JoinedReader(Reader):
         rows = " UNION ALL ".join(
             f"""SELECT *, row_number() OVER (PARTITION BY key ORDER BY row) AS nth FROM (
                 SELECT {number} AS file, row, line, coalesce(key, '{number}:' || row) AS key
-                FROM put_down{number})"""
+                FROM write_origins{number})"""
             for number in range(len(self._files))
         )
         connection.execute(f"""CREATE TABLE numbers AS
@@ -284,7 +284,7 @@ def _sort(number: int, folder: Path, connection: "duckdb.DuckDBPyConnection") ->
     made = folder / f"sorted{number}.parquet"
     copy_query(
         connection,
-        f"""SELECT number, f.* EXCLUDE (row, line, key) FROM put_down{number} AS f
+        f"""SELECT number, f.* EXCLUDE (row, line, key) FROM write_origins{number} AS f
             JOIN origins AS o ON o.file = {number} AND o.row = f.row ORDER BY number""",
         made,
         _GROUP_ROWS,

@@ -58,7 +58,7 @@ class Origins:
         """Takes the files of an import, in the order in which they are joined."""
         self._files = files
 
-    def put_down(self, connection: "duckdb.DuckDBPyConnection", folder: Path) -> None:
+    def write_origins(self, connection: "duckdb.DuckDBPyConnection", folder: Path) -> None:
         """Writes the table `origins` (`number`, `file`, `row`, `line`) to a folder."""
         copy_query(connection, "FROM origins", folder / _ORIGINS)
 

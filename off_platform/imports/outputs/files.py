@@ -5,7 +5,7 @@ They are written by `report.py`, `findings_files.py`, `findings_sheet.py` and `c
 
 from pathlib import Path
 
-from off_platform.imports.intake.taking_in import of_import
+from off_platform.imports.intake.originals import of_import
 from off_platform.imports.outputs.corrected.copy import NoCopyError, ending_of, write_corrected
 from off_platform.imports.outputs.findings_files import write_findings_csv
 from off_platform.imports.outputs.findings_sheet import write_findings_xlsx

@@ -22,7 +22,7 @@ _CODE = "^[0-9]{7,14}$"
 MOST_NAMED = 500
 
 
-def as_they_stand(batch: Batch, columns: Columns) -> pa.StringArray:
+def given_identifiers(batch: Batch, columns: Columns) -> pa.StringArray:
     """Names of a batch's records for users: the first identifier of each."""
     there = [batch.columns[name] for name in columns.identifiers if name in batch.columns]
     if not there:
@@ -30,8 +30,8 @@ def as_they_stand(batch: Batch, columns: Columns) -> pa.StringArray:
     return cut(pc.coalesce(*there), MOST_NAMED)
 
 
-def where_they_stand(batch: Batch, columns: Columns) -> pa.StringArray:
-    """The columns from which `as_they_stand` takes the identifiers."""
+def identifier_columns(batch: Batch, columns: Columns) -> pa.StringArray:
+    """The columns from which `given_identifiers` takes the identifiers."""
     named = [
         pc.if_else(batch.columns[name].is_valid(), name, pa.scalar(None, pa.string()))
         for name in columns.identifiers
@@ -83,19 +83,19 @@ def normal_forms(codes: pa.StringArray) -> pa.StringArray:
 
 
 def known_forms(
-    product: pa.ChunkedArray, stands: pa.StringArray, certain: pa.StringArray
+    product: pa.ChunkedArray, identifiers: pa.StringArray, certain: pa.StringArray
 ) -> pa.StringArray:
     """The product of each record, including those with an invalid barcode.
 
     Args:
         product: from `identify`.
-        stands: the identifiers, unchanged.
+        identifiers: the identifiers, unchanged.
         certain: the certain meaning of the barcodes; null if unknown.
 
     Returns:
         Null if the identifier is too short for a barcode, or not one.
     """
-    return pc.coalesce(product.combine_chunks(), _form_of(certain), _form_of(stands))
+    return pc.coalesce(product.combine_chunks(), _form_of(certain), _form_of(identifiers))
 
 
 def _form_of(texts: pa.StringArray) -> pa.StringArray:

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from off_platform.imports.readers.batches import Batch, Reader
 from off_platform.imports.records.columns import Columns
 from off_platform.imports.records.findings import BatchFindings
-from off_platform.imports.records.identity import as_they_stand, where_they_stand
+from off_platform.imports.records.identity import given_identifiers, identifier_columns
 from off_platform.imports.records.typed_columns import cut, text_maps
 from off_platform.imports.specification.tables import PRODUCTS_QUARANTINED
 
@@ -23,7 +23,7 @@ MOST_KEPT = 10_000
 
 def quarantine(
     batch: Batch,
-    stands: pa.StringArray,
+    identifiers: pa.StringArray,
     forms: pa.StringArray,
     rules: pa.ListArray,
     broken: pa.BooleanArray,
@@ -32,7 +32,7 @@ def quarantine(
 
     Args:
         batch: as read.
-        stands: the identifiers of its records, unchanged.
+        identifiers: the identifiers of its records, unchanged.
         forms: their products; null if unknown.
         rules: the rules that each broken record breaks.
         broken: which records are broken.
@@ -41,7 +41,7 @@ def quarantine(
     return pa.table(
         [
             pa.array(batch.rows).filter(broken),
-            stands.filter(broken),
+            identifiers.filter(broken),
             forms.filter(broken),
             rules,
             text_maps(texts, len(rules)),
@@ -74,13 +74,13 @@ def duplicates(
         if not (count := pc.sum(wanted).as_py()):
             continue
         of_rules = pa.array([[RULE]] * count, pa.list_(pa.string()))
-        stands = as_they_stand(batch, columns)
+        identifiers = given_identifiers(batch, columns)
         twice_here = here.take(at.drop_null())
         forms = here["product"].combine_chunks().take(at)
         found = _found(batch, columns, twice_here, wanted)
         yield (
-            quarantine(batch, stands, forms, of_rules, wanted),
-            found.table(reader.source, stands.filter(wanted)),
+            quarantine(batch, identifiers, forms, of_rules, wanted),
+            found.table(reader.source, identifiers.filter(wanted)),
         )
 
 
@@ -117,7 +117,7 @@ def _found(
     batch: Batch, columns: Columns, twice: pa.Table, wanted: pa.BooleanArray
 ) -> BatchFindings:
     """Findings `duplicate_product` on the later records, with both rows."""
-    names = where_they_stand(batch, columns).filter(wanted)
+    names = identifier_columns(batch, columns).filter(wanted)
     product, again, first = (twice[name].combine_chunks() for name in ("product", "again", "first"))
     here = wanted.to_numpy(zero_copy_only=False)
     lines = None if batch.lines is None else batch.lines[here]
@@ -127,7 +127,7 @@ def _found(
         np.arange(len(twice)),
         column=names,
         field=names,
-        value=as_they_stand(batch, columns).filter(wanted),
+        value=given_identifiers(batch, columns).filter(wanted),
         message=pc.binary_join_element_wise(
             "The product ",
             product,

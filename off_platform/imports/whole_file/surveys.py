@@ -84,7 +84,7 @@ class Surveys:
                 self.booleans.setdefault(name, BooleanSurvey(name)).add(batch.columns[name])
 
     def damaged(self, columns: Columns) -> dict[str, Damage]:
-        """The fields of which no code may be taken as it stands, and what was done to them."""
+        """The fields of which no code may be taken as it identifiers, and what was done to them."""
         return {
             columns.places[name].field.name: damage
             for name, survey in self.identifiers.items()

@@ -8,7 +8,7 @@ import pytest
 from off_platform.arrivals import Arrivals
 from off_platform.imports.intake import inbox as module
 from off_platform.imports.intake.inbox import entries, fetched, look
-from off_platform.imports.intake.taking_in import key_of
+from off_platform.imports.intake.originals import key_of
 from off_platform.storage.objects import Access, Source
 from off_platform_tests.s3.server import S3Server
 

@@ -16,7 +16,7 @@ from off_platform_tests.imports.conftest import Validate
 HEADER = "product_id,product_name\n"
 
 
-class Asked(Reader):
+class SyncRequest(Reader):
     """One column of ids, and how many rows each question for their names is about."""
 
     def __init__(self, ids: list[str]) -> None:
@@ -47,7 +47,7 @@ def table(rows: list[int]) -> pa.Table:
 
 @pytest.mark.parametrize("size", [1, 3, 7, 100])
 def test_parts_and_batches_may_differ(size: int) -> None:
-    reader = Asked(["P"] * 40)
+    reader = SyncRequest(["P"] * 40)
     columns = Columns()
     columns.meet(reader.source.header)
     rows = [3, 4, 5, 6, 7, 8, 20, 40, 41]

@@ -198,7 +198,7 @@ def _batch(waiting: list[tuple[int, int, Flat]]) -> Batch:
     names = list(dict.fromkeys(name for item in items for name in item))
     columns = {name: [as_text(item.get(name)) for item in items] for name in names}
     flags = {
-        name: [_is_no_text(item.get(name)) for item in items]
+        name: [_is_not_text(item.get(name)) for item in items]
         for name in names
         if name in NAMES and NAMES[name].type == "barcode"
     }
@@ -229,7 +229,7 @@ def _whole_characters(text: str) -> str:
     return text if text.isascii() else _LONE_SURROGATE.sub("\ufffd", text)
 
 
-def _is_no_text(value: object) -> bool:
+def _is_not_text(value: object) -> bool:
     return value is not None and type(value) is not str
 
 

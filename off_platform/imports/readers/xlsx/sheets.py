@@ -19,7 +19,7 @@ _LEAST_KNOWN = 3
 _NAME = "product_name"
 
 
-class Standing(NamedTuple):
+class Likelihood(NamedTuple):
     """How likely a row is the header of products; greater is more likely.
 
     Attributes:
@@ -41,7 +41,7 @@ class Header(NamedTuple):
         row: its header row.
         values: values of that row.
         first: the first row of the sheet that is not empty.
-        standing: of that row.
+        likelihood: of that row.
         records: 2 if a row below may have a code, 1 if there is a row, 0 for none.
     """
 
@@ -49,24 +49,24 @@ class Header(NamedTuple):
     row: int
     values: Texts
     first: int
-    standing: Standing
+    likelihood: Likelihood
     records: int
 
     @property
-    def preference(self) -> tuple[int, Standing, int]:
+    def preference(self) -> tuple[int, Likelihood, int]:
         """The sheet with the greatest value is read; of equal ones the first."""
-        return (self.records if self.standing.rank else 0, self.standing, self.records)
+        return (self.records if self.likelihood.rank else 0, self.likelihood, self.records)
 
 
 def header_of(package: Package, sheet: Sheet) -> Header | None:
     """The header row of a sheet; None if all cells are blank."""
     best: Header | None = None
     for number, values in islice(_filled(package, sheet), MOST_ABOVE_HEADER):
-        standing = _standing(values)
+        likelihood = _likelihood(values)
         if best is None:
-            best = Header(sheet, number, values, number, standing, 0)
-        elif _is_surer(standing, best.standing):
-            best = Header(sheet, number, values, best.first, standing, 0)
+            best = Header(sheet, number, values, number, likelihood, 0)
+        elif _is_surer(likelihood, best.likelihood):
+            best = Header(sheet, number, values, best.first, likelihood, 0)
         elif _has_code(best.values, values):
             # The rows below are a table, which extends to the end.
             return best._replace(records=2)
@@ -79,18 +79,18 @@ def _filled(package: Package, sheet: Sheet) -> Iterator[tuple[int, Texts]]:
     return ((row.number, texts) for row in rows_of(package, sheet) if _says(texts := row.texts))
 
 
-def _standing(values: Texts) -> Standing:
+def _likelihood(values: Texts) -> Likelihood:
     names = {plain_name(value) for value in values if value}
     places = [place for name in names if (place := field_of(name))]
     rank = int(len(names.intersection(NAMES)) >= _LEAST_KNOWN)
     if not names.isdisjoint(IDENTIFIERS):
         rank = 2
-    return Standing(rank, any(place.field.name == _NAME for place in places), len(places))
+    return Likelihood(rank, any(place.field.name == _NAME for place in places), len(places))
 
 
-def _is_surer(standing: Standing, than: Standing) -> bool:
+def _is_surer(likelihood: Likelihood, than: Likelihood) -> bool:
     """Whether a lower row is more likely the header; a few names may be values of a product."""
-    return bool(standing.rank) and standing > than
+    return bool(likelihood.rank) and likelihood > than
 
 
 def _has_code(header: Texts, values: Texts) -> bool:

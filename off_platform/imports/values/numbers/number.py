@@ -212,7 +212,7 @@ def _of_fraction(text: str, value: Decimal) -> Reading:
     return Reading(float(value) if certain else None, "not_a_number", written, certain, detail)
 
 
-def _why_none(text: str, rest: str = "") -> str:
+def _reason(text: str, rest: str = "") -> str:
     """Why a text is not a number, as the end of a sentence; `rest` is the text after its digits."""
     if kind := converted_into(text):
         return f"it is {kind}, which spreadsheets make of numbers"
@@ -238,14 +238,14 @@ def _peeled(text: str, unit: str | None) -> Reading:
     parts = _PARTS.fullmatch(text)
     core = _core(parts[2].strip()) if parts else _Core(None)
     if not parts or (core.text is None and core.step is None):
-        return Reading(None, "not_a_number", detail=_why_none(whole_text))
+        return Reading(None, "not_a_number", detail=_reason(whole_text))
     if core.step:
         steps.append(core.step)
     convert: Callable[[Decimal], str | None] | None = None
     if parts[4]:
         measured = _unit_step(parts[4], unit)
         if measured is None:
-            return Reading(None, "not_a_number", detail=_why_none(whole_text, parts[4]))
+            return Reading(None, "not_a_number", detail=_reason(whole_text, parts[4]))
         step, convert = measured
         steps.append(step)
     return _concluded(steps, core.text and parts[1] + core.text + (parts[3] or ""), convert)

@@ -10,15 +10,15 @@ import obstore
 import pytest
 from obstore.store import MemoryStore
 
-from off_platform.imports.intake import taking_in
-from off_platform.imports.intake.taking_in import (
+from off_platform.imports.intake import originals
+from off_platform.imports.intake.originals import (
     KEY,
-    NotTakenInError,
+    NotStoredError,
     OtherFileError,
     key_from,
     key_of,
     original,
-    take_in,
+    store_original,
 )
 from off_platform.storage.bucket_folder import BucketFolder
 from off_platform.storage.lake import Lake
@@ -112,10 +112,10 @@ def test_a_killed_import_of_a_folder_is_completed_by_the_next(
     with monkeypatch.context() as context:
         context.setattr(obstore, "put", killed)
         with pytest.raises(KeyboardInterrupt):
-            take_in(lake, folder, key)
-    with pytest.raises(NotTakenInError, match="is incomplete in the lake"), original(lake, key):
+            store_original(lake, folder, key)
+    with pytest.raises(NotStoredError, match="is incomplete in the lake"), original(lake, key):
         pass
-    take_in(lake, folder, key)
+    store_original(lake, folder, key)
     assert kept(lake, key) == SEVERAL
 
 
@@ -125,9 +125,9 @@ def test_complete_files_are_not_uploaded_again(
 ) -> None:
     lake, folder = lake_in(tmp_path, in_a_bucket=in_a_bucket), several(tmp_path)
     key = key_of(folder)
-    take_in(lake, folder, key)
+    store_original(lake, folder, key)
     monkeypatch.delattr(type(lake.root), "place")
-    take_in(lake, folder, key)
+    store_original(lake, folder, key)
     assert kept(lake, key) == SEVERAL
 
 
@@ -142,7 +142,7 @@ def test_a_file_changed_during_the_copy_is_not_stored(
         (source / "b.csv").write_text("barcode\n")
         return copytree(source, to, **options)
 
-    monkeypatch.setattr(taking_in.shutil, "copytree", changed)
+    monkeypatch.setattr(originals.shutil, "copytree", changed)
     with pytest.raises(OtherFileError, match="was changed since"):
-        take_in(lake, folder, key)
+        store_original(lake, folder, key)
     assert lake.root.names("imports") == []

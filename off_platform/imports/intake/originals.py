@@ -37,7 +37,7 @@ _SHA_DIGITS = 8
 _MOST_NAME = 60
 
 
-class NotTakenInError(LookupError):
+class NotStoredError(LookupError):
     """The import does not exist; the message says what to do."""
 
 
@@ -46,7 +46,7 @@ class OtherFileError(ValueError):
 
 
 @dataclass(frozen=True)
-class TakenIn:
+class StoredImport:
     """An import in the lake.
 
     Attributes:
@@ -83,7 +83,7 @@ def key_from(file: str, sha256: str) -> str:
     return f"{name}@{sha256[:_SHA_DIGITS]}"
 
 
-def take_in(lake: Lake, path: Path, key: str) -> str:
+def store_original(lake: Lake, path: Path, key: str) -> str:
     """Stores a file or folder in the lake, unchanged, unless it is already there.
 
     Returns:
@@ -158,7 +158,7 @@ def record(
     connection: "duckdb.DuckDBPyConnection",
     now: datetime | None = None,
     sha256: str = "",
-) -> TakenIn:
+) -> StoredImport:
     """Writes the facts of a stored import, and when it was first imported, to the table `imports`.
 
     Args:
@@ -169,7 +169,7 @@ def record(
         sha256: given if it was stored in this run, see `original`.
 
     Raises:
-        NotTakenInError: it is not stored.
+        NotStoredError: it is not stored.
     """
     source, refused = None, ""
     with original(lake, key, sha256) as (path, known):
@@ -178,7 +178,9 @@ def record(
             source = open_whole(path, sha256=known).source
         except UnreadableError as error:
             refused = str(error)
-    taken = TakenIn(key, name, source, refused, imported_at(lake, key, connection) or _now(now))
+    taken = StoredImport(
+        key, name, source, refused, imported_at(lake, key, connection) or _now(now)
+    )
     lake.replace(IMPORTS.name, (IMPORT, key), IMPORTS.arrow, lambda to: _write(taken, to))
     return taken
 
@@ -187,7 +189,7 @@ def _now(now: datetime | None) -> datetime:
     return now or datetime.now(UTC)
 
 
-def _write(taken: TakenIn, to: Path) -> None:
+def _write(taken: StoredImport, to: Path) -> None:
 
     source = taken.source
     row = {
@@ -222,18 +224,18 @@ def original(lake: Lake, key: str, sha256: str = "") -> Iterator[tuple[Path, str
         sha256: given if it was stored in this run; otherwise all bytes are read to verify them.
 
     Raises:
-        NotTakenInError: it is not stored, or incomplete.
+        NotStoredError: it is not stored, or incomplete.
     """
     folder = of_import(lake, key)
     if ORIGINAL not in folder.folders():
-        raise NotTakenInError(
+        raise NotStoredError(
             f"The import {key} is not in the lake; import its file with off-platform import."
         )
     with folder.local_folder(ORIGINAL) as kept:
         (path,) = kept.iterdir()
         sha256 = sha256 or sha256_of(path)
         if not sha256.startswith(key.rpartition("@")[2]):
-            raise NotTakenInError(
+            raise NotStoredError(
                 f"The import {key} is incomplete in the lake, as storing it was interrupted; "
                 "import its file again with off-platform import."
             )
@@ -244,8 +246,8 @@ def of_import(lake: Lake, key: str) -> Folder:
     """The folder of an import in the lake: its original, report, findings and corrected copy.
 
     Raises:
-        NotTakenInError: the key is not valid.
+        NotStoredError: the key is not valid.
     """
     if not KEY.fullmatch(key):
-        raise NotTakenInError(f"{key[:80]!r} is not an import; imports are named name@12345678.")
+        raise NotStoredError(f"{key[:80]!r} is not an import; imports are named name@12345678.")
     return lake.root.below(f"{KEPT}/{key}")
