@@ -74,13 +74,13 @@ def columns(kind: str, rounds: int) -> Iterator[tuple[list[str], np.random.Gener
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_every_damaged_column_is_found(kind: str, damage: str) -> None:
     rule, spoil = DAMAGES[damage]
-    for column, chance in columns(kind, 20):
+    for column, chance in columns(kind, 8):
         assert rules([spoil(code, chance) for code in column]) == [rule], column
 
 
 @pytest.mark.parametrize("kind", ["UPC-A", "EAN-8"])
 def test_columns_whose_zeros_are_lost_are_found(kind: str) -> None:
-    for column, _ in columns(kind, 20):
+    for column, _ in columns(kind, 8):
         zero = ["0" + code[1:-1] for code in column]
         whole = [repaired_code(code, "unfinished", gtin=False).proposal or "" for code in zero]
         assert rules([code.lstrip("0") for code in whole if code]) == ["damage_lost_zeros"]
@@ -88,7 +88,7 @@ def test_columns_whose_zeros_are_lost_are_found(kind: str) -> None:
 
 def test_sound_columns_raise_no_alarm() -> None:
     for kind in KINDS:
-        for column, _ in columns(kind, 20):
+        for column, _ in columns(kind, 8):
             assert rules(column) == []
 
 
