@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from off_platform.bins.schemas import HARD_FROM
-from off_platform.storage.lake import copy_query
+from off_platform.storage.engine import copy_query
 
 if TYPE_CHECKING:
     import duckdb

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any, TypeGuard
 
 from off_platform.image_sets.lake_objects import ROWS_AT_ONCE, with_texts
 from off_platform.image_sets.manifest import COLUMNS
+from off_platform.storage.engine import copy_query
 from off_platform.storage.folders import Folder
-from off_platform.storage.lake import copy_query
 from off_platform.storage.lake_layout import MANIFEST
 from off_platform.storage.sql import literal
 

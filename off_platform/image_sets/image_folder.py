@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from off_platform.image_sets.manifest import TEXT_KINDS
-from off_platform.storage.lake import copy_query
+from off_platform.storage.engine import copy_query
 from off_platform.storage.sql import literal
 
 if TYPE_CHECKING:

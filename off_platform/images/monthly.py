@@ -25,7 +25,8 @@ from off_platform.images.schemas import (
 )
 from off_platform.settings import Settings
 from off_platform.storage.download import LOOKS, Seen, download, look_patiently
-from off_platform.storage.lake import Lake, copy_query
+from off_platform.storage.engine import copy_query
+from off_platform.storage.lake import Lake
 from off_platform.storage.objects import Source
 from off_platform.storage.progress import Display
 from off_platform.storage.sql import literal

@@ -15,6 +15,7 @@ import duckdb
 from off_platform.storage import views
 from off_platform.storage.damage import damage_behind
 from off_platform.storage.damaged_file import DamagedFileError
+from off_platform.storage.engine import bound, bounded, copy_query
 from off_platform.storage.folders import Folder, LocalFolder
 from off_platform.storage.lake_layout import BIN_IMAGE_SETS, IMAGE_SETS, MANIFEST, PART, TABLES
 from off_platform.storage.objects import Access, is_local, local_folder
@@ -22,10 +23,6 @@ from off_platform.storage.sql import literal
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-# zstd at its lowest level halves snappy's size at the same speed; delta encoding of sorted keys
-# needs version 2 pages.
-PARQUET = "FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, PARQUET_VERSION v2"
 
 
 class WrongColumnsError(ValueError):
@@ -156,7 +153,7 @@ class Lake:
         self, connection: duckdb.DuckDBPyConnection, memory: str, threads: int, spill: Path
     ) -> None:
         """Sets limits of a DuckDB connection and lets it read this lake, on disk or S3."""
-        _bound(connection, memory, threads, spill)
+        bound(connection, memory, threads, spill)
         self._let_read(connection)
 
     def refresh_views(self) -> None:
@@ -219,52 +216,6 @@ class Lake:
             if any(self.root.exists(f"{folder}/{name}/{MANIFEST}") for name in sets):
                 found[view] = f"{folder}/*/{MANIFEST}"
         return found
-
-
-@contextmanager
-def bounded(
-    spill: Path, memory: str = "512MB", threads: int = 2
-) -> Iterator[duckdb.DuckDBPyConnection]:
-    """DuckDB in memory with a memory limit; it spills to disk beyond it.
-
-    Args:
-        spill: folder for spilled data; may be missing.
-        memory: limit, in DuckDB's notation.
-        threads: limit.
-    """
-    with duckdb.connect() as connection:
-        _bound(connection, memory, threads, spill)
-        yield connection
-
-
-def _bound(connection: duckdb.DuckDBPyConnection, memory: str, threads: int, spill: Path) -> None:
-    connection.execute(f"SET memory_limit = {literal(memory)}")
-    connection.execute(f"SET threads = {threads}")
-    connection.execute(f"SET temp_directory = {literal(str(spill))}")
-    connection.execute("SET enable_progress_bar = false")
-    connection.execute("SET TimeZone = 'UTC'")
-
-
-def copy_query(
-    connection: duckdb.DuckDBPyConnection, query: str, path: Path, group_rows: int | None = None
-) -> None:
-    """Writes a query's rows as Parquet, in the query's order.
-
-    Args:
-        connection: a connection with the query's tables.
-        query: SQL.
-        path: the file to write.
-        group_rows: rows of a row group, which is held in memory until it is full; DuckDB's default
-            by default.
-
-    Raises:
-        OSError: the disk is full, or not writable.
-    """
-    how = PARQUET if group_rows is None else f"{PARQUET}, ROW_GROUP_SIZE {group_rows}"
-    try:
-        connection.execute(f"COPY ({query}) TO {literal(str(path))} ({how})").fetchall()
-    except duckdb.IOException as error:
-        raise OSError(str(error).split("\n", 1)[0]) from error
 
 
 def _name(table: str, partition: tuple[str, str] | None) -> str:

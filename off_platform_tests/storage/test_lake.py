@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from off_platform.storage.engine import copy_query
 from off_platform.storage.folders import LocalFolder
-from off_platform.storage.lake import Lake, NoSuchTableError, WrongColumnsError, copy_query
+from off_platform.storage.lake import Lake, NoSuchTableError, WrongColumnsError
 from off_platform.storage.sql import literal
 from off_platform.storage.views import VIEWS
 

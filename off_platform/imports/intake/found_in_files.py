@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from off_platform.imports.readers.batches import Found
-from off_platform.storage.lake import copy_query
+from off_platform.storage.engine import copy_query
 from off_platform.storage.sql import literal
 
 if TYPE_CHECKING:

@@ -37,7 +37,7 @@ from off_platform.imports.records.typed_columns import short_names
 from off_platform.imports.specification.column_names import field_of
 from off_platform.imports.specification.fields import BARCODES
 from off_platform.imports.whole_file.staging import connected
-from off_platform.storage.lake import copy_query
+from off_platform.storage.engine import copy_query
 from off_platform.storage.sql import literal
 
 if TYPE_CHECKING:

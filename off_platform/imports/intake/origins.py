@@ -14,7 +14,7 @@ import pyarrow as pa
 from off_platform.imports.readers.batches import Reader
 from off_platform.imports.readers.cell_addresses import ROW, SEVERAL, pattern_of
 from off_platform.imports.whole_file.staging import connected
-from off_platform.storage.lake import copy_query
+from off_platform.storage.engine import copy_query
 from off_platform.storage.sql import literal
 
 if TYPE_CHECKING:

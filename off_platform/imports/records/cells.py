@@ -4,7 +4,6 @@ Distinct texts are checked vectorised; only those that fail are explained one by
 handles several columns of a record.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +14,7 @@ import pyarrow.compute as pc
 from off_platform.barcodes.text import UPC_E_SHORT
 from off_platform.imports.readers.batches import Batch
 from off_platform.imports.records.columns import Columns
+from off_platform.imports.records.explained import explained, is_error
 from off_platform.imports.records.explanation import Explanation
 from off_platform.imports.records.findings import BatchFindings
 from off_platform.imports.records.typed_columns import (
@@ -26,8 +26,6 @@ from off_platform.imports.records.typed_columns import (
 )
 from off_platform.imports.specification.column_names import ColumnField
 from off_platform.imports.specification.fields import Field, Type
-from off_platform.imports.specification.rules import BY_ID, message_of
-from off_platform.imports.values.reading import Reading
 from off_platform.imports.values.whole_columns import Distinct
 
 
@@ -123,7 +121,7 @@ def _errors(texts: pa.StringArray, field: Field, explanation: Explanation) -> np
     """Which texts break a rule of error level."""
     encoded = texts.dictionary_encode()
     distinct = encoded.dictionary.to_pylist()
-    wrong = np.array([_is_error(explanation.explain(field, text)) for text in distinct], dtype=bool)
+    wrong = np.array([is_error(explanation.explain(field, text)) for text in distinct], dtype=bool)
     of_text: npt.NDArray[np.bool_] = wrong.take(encoded.indices.to_numpy())
     return of_text
 
@@ -138,55 +136,32 @@ def _cleaned(
 ) -> pa.StringArray:
     """The column with cleaned texts; null for those without a value."""
     encoded = raw.take(pa.array(failing)).dictionary_encode()
-    distinct: list[str] = encoded.dictionary.to_pylist()
-    readings = explanation.explain_all(place.field, encoded.dictionary)
-    _report(readings, distinct, encoded.indices, failing, column, place, findings)
+    about = explained(place.field, encoded.dictionary, explanation)
+    _report(about, encoded.indices, failing, column, place, findings)
     mask = np.zeros(len(raw), dtype=bool)
     mask[failing] = True
-    meant = [_meant(text, reading) for text, reading in zip(distinct, readings, strict=True)]
-    cleaned = pa.array(meant, pa.string()).take(encoded.indices)
+    cleaned = about["meant"].combine_chunks().take(encoded.indices)
     return pc.replace_with_mask(raw, pa.array(mask), cleaned)
 
 
-def _meant(text: str, reading: Reading) -> str | None:
-    """The text for the tables; None if an error leaves the meaning open."""
-    if reading.rule is None:
-        return text
-    if _is_error(reading):
-        return None
-    return reading.proposal or None if reading.certain else text
-
-
-def _is_error(reading: Reading) -> bool:
-    return reading.rule is not None and BY_ID[reading.rule].level == "error"
-
-
 def _report(
-    readings: Sequence[Reading],
-    distinct: Sequence[str],
-    codes: pa.Int32Array,
+    about: pa.Table,
+    of_text: pa.Int32Array,
     failing: npt.NDArray[np.int64],
     column: str,
     place: ColumnField,
     findings: BatchFindings,
 ) -> None:
     """Adds the findings of a column, grouped by rule."""
-    rules = np.array([reading.rule or "" for reading in readings])
-    of_text = codes.to_numpy()
-    messages = [
-        message_of(reading.rule, text, reading.detail) if reading.rule else None
-        for text, reading in zip(distinct, readings, strict=True)
-    ]
-    columns = {
-        "value": pa.array(distinct, pa.string()),
-        "message": pa.array(messages, pa.string()),
-        "proposal": pa.array([reading.proposal for reading in readings], pa.string()),
-        "certain": pa.array([reading.certain for reading in readings], pa.bool_()),
-    }
-    for rule in sorted({reading.rule for reading in readings if reading.rule}):
-        broken = np.flatnonzero((rules == rule)[of_text])
-        taken = {name: values.take(pa.array(of_text[broken])) for name, values in columns.items()}
-        findings.add(rule, failing[broken], column=column, field=place.field.name, **taken)
+    rules = about["rule"].combine_chunks().dictionary_encode()
+    of_cell = rules.indices.take(of_text)
+    for code, rule in sorted(enumerate(rules.dictionary.to_pylist()), key=lambda each: each[1]):
+        broken = positions_of(pc.equal(of_cell, code))
+        taken = about.select(["value", "message", "proposal", "certain"]).take(
+            of_text.take(pa.array(broken))
+        )
+        texts = {name: taken[name].combine_chunks() for name in taken.column_names}
+        findings.add(rule, failing[broken], column=column, field=place.field.name, **texts)
 
 
 def _values(texts: pa.StringArray, field_type: Type) -> pa.Array:

@@ -1,9 +1,14 @@
 """The checks of each type of field: for whole columns, and for single texts."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeAlias
 
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from off_platform.imports.specification.characters import ALL_SPACES, LINES
 from off_platform.imports.specification.fields import NONE_IS_A_VALUE, Field, Type
 from off_platform.imports.values.barcodes.barcode import barcode, barcode_checks, barcodes
 from off_platform.imports.values.barcodes.damaged import EXPANDED, Damage, repaired_code
@@ -15,7 +20,7 @@ from off_platform.imports.values.geography.places import (
     languages,
     languages_sound,
 )
-from off_platform.imports.values.numbers.number import number, number_values
+from off_platform.imports.values.numbers.number import decimal_commas, number, number_values
 from off_platform.imports.values.quantities import quantities_sound, quantity
 from off_platform.imports.values.reading import NONE, Reading
 from off_platform.imports.values.texts import lists_sound, repaired_text, split_list, text_sound
@@ -26,9 +31,12 @@ from off_platform.imports.values.whole_columns import matches
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
-    import pyarrow as pa
 
     Bools = npt.NDArray[np.bool_]
+
+Correction: TypeAlias = Callable[[pa.StringArray], pa.StringArray]
+# Line separators are white space to some readers, and invisible characters to others.
+_AROUND = "".join(each for each in ALL_SPACES if each not in LINES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,13 +57,35 @@ class Explanation:
             return repaired_code(text, damage, gtin=field.name == "gtin")
         return _OF_TEXT[field.type](text, field, self.now)
 
-    def explain_all(self, field: Field, texts: "pa.StringArray") -> list[Reading]:
+    def corrections(self, field: Field) -> "Sequence[tuple[str, Correction]]":
+        """Rules with a correction that is made of all texts of a column at once.
+
+        Each gives the corrected texts where `explain` proposes just that, and is certain; null for
+        the others.
+        """
+        if field.name in self.damaged:
+            return ()
+        found: list[tuple[str, Correction]] = [("text_trimmed", partial(self._trimmed, field))]
+        if field.type == "number":
+            found.append(("number_decimal_comma", decimal_commas))
+        return found
+
+    def _trimmed(self, field: Field, texts: pa.StringArray) -> pa.StringArray:
+        """The texts with white space around them about which there is nothing else to say."""
+        inner = pc.utf8_trim(texts, characters=_AROUND)
+        fit = pc.and_(pc.not_equal(inner, texts), pc.not_equal(inner, "")).to_numpy(
+            zero_copy_only=False
+        )
+        fit[fit] = self.sound(field, inner.filter(pa.array(fit)))
+        return pc.if_else(pa.array(fit), inner, None)
+
+    def explain_all(self, field: Field, texts: pa.StringArray) -> list[Reading]:
         """`explain` of each text."""
         if field.type == "barcode" and field.name not in self.damaged:
             return barcodes(texts, gtin=field.name == "gtin")
         return [self.explain(field, text) for text in texts.to_pylist()]
 
-    def sound(self, field: Field, texts: "pa.StringArray") -> "Bools":
+    def sound(self, field: Field, texts: pa.StringArray) -> "Bools":
         """Which texts of a column have no finding in `explain`."""
         match self.damaged.get(field.name):
             case None | "shortened":

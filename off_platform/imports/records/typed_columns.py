@@ -86,18 +86,25 @@ def to_countries(texts: pa.StringArray) -> pa.ListArray:
 
 def text_maps(columns: dict[str, pa.StringArray], rows: int) -> pa.MapArray:
     """The present texts of several columns as one map per row; null if there are none."""
-    names = list(columns)
+    names, arrays = list(columns), list(columns.values())
     if not names or not rows:
         return pa.nulls(rows, pa.map_(pa.string(), pa.string()))
-    validity = [column.is_valid().to_numpy(zero_copy_only=False) for column in columns.values()]
-    there = np.stack(validity, axis=1)
-    row, name = np.nonzero(there)
-    # The texts of a column are adjacent; a map needs those of a row together.
-    values = pa.concat_arrays(columns.values()).take(pa.array(name * rows + row))
+    there = np.stack([each.is_valid().to_numpy(zero_copy_only=False) for each in arrays], axis=1)
+    lengths = np.stack([pc.binary_length(each).fill_null(0) for each in arrays], axis=1)
+    # A map needs the texts of a row together. Joining the columns makes just these bytes, in
+    # half of the time of taking each text.
+    joined = pc.binary_join_element_wise(*arrays, "", null_handling="replace", null_replacement="")
+    values = pa.StringArray.from_buffers(
+        int(there.sum()), pa.py_buffer(_offsets(lengths[there])), joined.buffers()[2]
+    )
+    keys = pa.array(names).take(pa.array(np.nonzero(there)[1]))
     counts = there.sum(axis=1)
-    offsets = np.concatenate(([0], np.cumsum(counts))).astype(np.int32)
-    made = pa.MapArray.from_arrays(pa.array(offsets), pa.array(names).take(pa.array(name)), values)
-    return pc.if_else(pa.array(counts > 0), made, pa.scalar(None, made.type))
+    offsets = pa.array(_offsets(counts))
+    return pa.MapArray.from_arrays(offsets, keys, values, mask=pa.array(counts == 0))
+
+
+def _offsets(lengths: "npt.NDArray[np.integer]") -> "npt.NDArray[np.int32]":
+    return np.concatenate(([0], np.cumsum(lengths))).astype(np.int32)
 
 
 def names_where(masks: "dict[str, npt.NDArray[np.bool_]]", rows: int) -> pa.ListArray:
@@ -108,9 +115,7 @@ def names_where(masks: "dict[str, npt.NDArray[np.bool_]]", rows: int) -> pa.List
     holds = np.stack([masks[name] for name in names], axis=1)
     counts = holds.sum(axis=1)
     values = pa.array(names).take(pa.array(np.nonzero(holds)[1]))
-    offsets = np.concatenate(([0], np.cumsum(counts))).astype(np.int32)
-    made = pa.ListArray.from_arrays(pa.array(offsets), values)
-    return pc.if_else(pa.array(counts > 0), made, pa.scalar(None, made.type))
+    return pa.ListArray.from_arrays(pa.array(_offsets(counts)), values, mask=pa.array(counts == 0))
 
 
 def short_names(products: pa.StringArray) -> pa.StringArray:

@@ -17,11 +17,10 @@ INVISIBLE = (
 CONTROLS = "\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f"
 # Line and paragraph separators, which spreadsheets show as nothing or as a box.
 LINES = "\u2028\u2029"
+# Each that `str.strip` removes.
+ALL_SPACES = "".join(chr(code) for code in range(0x3001) if chr(code).isspace())
 # A text of only these is empty: white space and invisible characters.
-NOT_SEEN = (
-    "".join(chr(code) for code in range(0x3001) if chr(code).isspace())
-    + "\u200b\u200c\u200d\u200e\u200f\u2060\u00ad\ufeff"
-)
+NOT_SEEN = ALL_SPACES + "\u200b\u200c\u200d\u200e\u200f\u2060\u00ad\ufeff"
 # An address with http or https and a host.
 _UNSEEN = f"{CONTROLS}{SPACES}{ALWAYS_UNSEEN}\ufffd"
 HOST_LABEL = f"[^\\x00-,/:-@\\[-\\^`{{-\\x7f.{_UNSEEN}]+"

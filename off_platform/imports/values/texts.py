@@ -18,7 +18,7 @@ from off_platform.imports.specification.characters import (
 )
 from off_platform.imports.values.placeholders import MARKS, MISSING
 from off_platform.imports.values.reading import ERROR_VALUE, Reading, read_on, trimmed
-from off_platform.imports.values.whole_columns import Column, matches, one_array, sound_by_distinct
+from off_platform.imports.values.whole_columns import Column, matches, one_array
 
 if TYPE_CHECKING:
     import ftfy
@@ -121,8 +121,16 @@ def _sound(column: Column, *, said: str, odd: str) -> "Bools":
     if len(rows):
         rows = rows[matches(texts.take(pa.array(rows)), SIGNS, absent=False)]
     if len(rows):
-        sound[rows] = sound_by_distinct(texts.take(pa.array(rows)), repaired_text)
+        sound[rows] = ~_encoded_twice(texts.take(pa.array(rows)))
     return sound
+
+
+def _encoded_twice(texts: pa.StringArray) -> "Bools":
+    """Which texts ftfy would decode; it is asked once for each distinct text."""
+    encoded = texts.dictionary_encode()
+    twice = [_decoded(text)[0] != text for text in encoded.dictionary.to_pylist()]
+    answer: Bools = np.array(twice, dtype=bool)[encoded.indices.to_numpy()]
+    return answer
 
 
 def _are_words(texts: pa.StringArray, said: str) -> "Bools":

@@ -38,7 +38,8 @@ MOST_SOUND_UNFINISHED = 0.5
 LEAST_UNFINISHED = 10
 
 # Excel makes the second from the first if the column is shown as a number again.
-_SCIENTIFIC = r"^\s*[0-9](?:[.,][0-9]+)?[eE]\+?[0-9]{1,3}\s*$|^[1-9][0-9]{2,6}0{6,}$"
+_ROUNDED = "000000"
+_SCIENTIFIC = rf"^\s*[0-9](?:[.,][0-9]+)?[eE]\+?[0-9]{{1,3}}\s*$|^[1-9][0-9]{{2,6}}0*{_ROUNDED}$"
 _ALL_DIGITS = r"^\s*(?P<first>[0-9])[.,](?P<rest>[0-9]+)[eE]\+?(?P<power>[0-9]{1,2})\s*$"
 _FRACTION = rf"^\s*[0-9]{{5,{MOST_DIGITS}}}[.,]0+\s*$"
 _DIGITS = rf"^[0-9]{{2,{MOST_DIGITS}}}$"
@@ -90,25 +91,28 @@ class IdentifierSurvey:
         there = texts.drop_null()
         there = there.filter(pc.greater(pc.binary_length(there), 0))
         self.identifiers += len(there)
-        scientific = there.filter(pc.match_substring_regex(there, _SCIENTIFIC))
+        are_digits = pc.match_substring_regex(there, _DIGITS)
+        digits, others = there.filter(are_digits), there.filter(pc.invert(are_digits))
+        # A regular expression takes longer than all else; of digits, few can be one of these.
+        rounded = digits.filter(pc.ends_with(digits, _ROUNDED))
+        maybe = pa.concat_arrays([others, rounded])
+        scientific = maybe.filter(pc.match_substring_regex(maybe, _SCIENTIFIC))
         self.scientific += len(scientific)
         self.written_out += int(self._sound(_written_out(scientific)).sum())
-        self.fraction += _count(pc.match_substring_regex(there, _FRACTION))
-        digits = there.filter(pc.match_substring_regex(there, _DIGITS))
-        lengths = pc.binary_length(digits)
-        self.sound += int(self._sound(digits).sum())
+        self.fraction += _count(pc.match_substring_regex(others, _FRACTION))
+        lengths, holds = pc.binary_length(digits), check_digits_hold(digits)
+        self.sound += int(self._sound(digits, holds).sum())
         short = pc.is_in(lengths, pa.array(_SHORTENED, pa.int32()))
         self.shortened += _count(short)
-        self.repairable += _count(pc.and_(short, pa.array(check_digits_hold(digits))))
+        self.repairable += _count(pc.and_(short, pa.array(holds)))
         of_upc_e = pc.equal(lengths, UPC_E_SHORT)
         self.of_upc_e += _count(of_upc_e)
-        self.of_ean_8 += _count(pc.and_(of_upc_e, pa.array(check_digits_hold(digits))))
+        self.of_ean_8 += _count(pc.and_(of_upc_e, pa.array(holds)))
         unfinished = (*_UNFINISHED, EAN_13) if self.gtin else _UNFINISHED
         self.unfinished += _count(pc.is_in(lengths, pa.array(unfinished, pa.int32())))
         self._add_repaired(digits)
 
     def _add_repaired(self, digits: pa.StringArray) -> None:
-
         length = pc.binary_length(digits)
         pairs: tuple[tuple[Damage, pa.StringArray, pa.StringArray], ...] = (
             (
@@ -129,15 +133,24 @@ class IdentifierSurvey:
         )
         self.repaired["padded"] += _count(holds)
 
-    def _sound(self, codes: pa.StringArray, *, anywhere: bool = False) -> "npt.NDArray[np.bool_]":
-        """Which are valid codes by length and check digit; also as `gtin` if `anywhere`."""
+    def _sound(
+        self,
+        codes: pa.StringArray,
+        holds: "npt.NDArray[np.bool_] | None" = None,
+        *,
+        anywhere: bool = False,
+    ) -> "npt.NDArray[np.bool_]":
+        """Which are valid codes by length and check digit; also as `gtin` if `anywhere`.
+
+        `holds` is their `check_digits_hold`, if it is known.
+        """
         if not len(codes):
             return np.zeros(0, dtype=bool)
         lengths = WHOLE if self.gtin or anywhere else WHOLE[:-1]
         whole = pc.is_in(pc.binary_length(codes), pa.array(lengths, pa.int32()))
         upc_e = expanded_upc_e(codes).is_valid().to_numpy(zero_copy_only=False)
         sound: npt.NDArray[np.bool_] = whole.to_numpy(zero_copy_only=False) & (
-            check_digits_hold(codes) | upc_e
+            (check_digits_hold(codes) if holds is None else holds) | upc_e
         )
         return sound
 

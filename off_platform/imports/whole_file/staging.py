@@ -23,7 +23,7 @@ from off_platform.imports.specification.tables import (
     PRODUCTS_QUARANTINED,
     QUARANTINED,
 )
-from off_platform.storage.lake import bounded, copy_query
+from off_platform.storage.engine import bounded, copy_query
 from off_platform.storage.sql import literal
 
 if TYPE_CHECKING:
@@ -166,6 +166,10 @@ class Staging:
                 whole file makes a repair certain; empty for none.
             moved: whether duplicates were moved from the accepted records.
         """
+        if not (len(of_file) or repaired or moved):
+            for name in (ACCEPTED, QUARANTINED, FINDINGS):
+                (self.folder / (_FIRST + name)).replace(self.folder / name)
+            return
         pq.write_table(of_file, self.folder / _OF_FILE)
         found = self._rows(_FIRST + FINDINGS)
         late = f"UNION ALL SELECT * FROM {self._rows(_MOVED_FINDINGS)}" if moved else ""

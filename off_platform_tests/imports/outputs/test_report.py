@@ -12,7 +12,7 @@ from off_platform.imports.specification.rules import RULES, ImportRule
 from off_platform.imports.specification.tables import ACCEPTED
 from off_platform.imports.validation import validate_import
 from off_platform.imports.whole_file.staging import connected, findings_in
-from off_platform.storage.lake import bounded
+from off_platform.storage.engine import bounded
 from off_platform.storage.sql import literal
 from off_platform_tests.imports.broken_records import NUTELLA, OREO
 

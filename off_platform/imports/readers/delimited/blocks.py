@@ -114,7 +114,7 @@ def columns_of(block: Block, delimiter: str, width: int) -> list[pa.StringArray]
     Returns:
         None if the block is not sound: the strict reader must report the problem.
     """
-    if block.ends is None or not _is_sound(block, block.ends, delimiter, width):
+    if block.ends is None or not _is_sound(block, block.ends, delimiter):
         return None
     try:
         table = pc_csv.read_csv(
@@ -132,7 +132,7 @@ def columns_of(block: Block, delimiter: str, width: int) -> list[pa.StringArray]
             ),
         )
     except pa.ArrowInvalid:
-        # Such as text that is not UTF-8; the strict reader finds the position.
+        # Such as text that is not UTF-8, or a row with a cell more; the strict reader finds where.
         return None
     if len(table) != block.rows:
         return None
@@ -157,18 +157,14 @@ def without_text(cells: list[pa.StringArray]) -> npt.NDArray[np.bool_]:
     return empty
 
 
-def _is_sound(block: Block, ends: Places, delimiter: str, width: int) -> bool:
-    """Whether every row has all its cells, and quotes enclose complete cells only."""
+def _is_sound(block: Block, ends: Places, delimiter: str) -> bool:
+    """Whether no row is empty, and quotes enclose complete cells only; Arrow counts the cells."""
     values = np.frombuffer(block.data, np.uint8)
     quotes = np.flatnonzero(values == _QUOTE)
     if b"\0" in block.data or not _quotes_are_sound(values, quotes, delimiter):
         return False
-    delimiters = np.flatnonzero(values == ord(delimiter))
-    if len(quotes):
-        delimiters = delimiters[np.searchsorted(quotes, delimiters) % 2 == 0]
     starts = np.append(0, ends[:-1] + 1)
     lengths = ends - starts
-    cells = np.diff(np.searchsorted(delimiters, ends), prepend=0) + 1
     returns = np.flatnonzero(values == _RETURN)
     if len(returns):
         followed = values[np.minimum(returns + 1, len(values) - 1)] == _LINE_FEED
@@ -176,7 +172,7 @@ def _is_sound(block: Block, ends: Places, delimiter: str, width: int) -> bool:
             return False
         # A row of only `\r\n` is empty.
         lengths = lengths - (values[np.maximum(ends - 1, 0)] == _RETURN)
-    return bool((cells == width).all() and (lengths > 0).all() and (lengths < SURELY_BOUNDED).all())
+    return bool((lengths > 0).all() and (lengths < SURELY_BOUNDED).all())
 
 
 def _quotes_are_sound(values: npt.NDArray[np.uint8], quotes: Places, delimiter: str) -> bool:

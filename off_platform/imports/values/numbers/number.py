@@ -19,7 +19,7 @@ from off_platform.imports.values.numbers.other_digits import (
 )
 from off_platform.imports.values.reading import Reading, read_on, seen
 from off_platform.imports.values.spreadsheet_conversions import converted_into
-from off_platform.imports.values.whole_columns import Column, one_array, whole
+from off_platform.imports.values.whole_columns import Column, matches, one_array, whole
 
 if TYPE_CHECKING:
     import numpy as np
@@ -55,6 +55,8 @@ _PER_100 = re.compile(rf"{_S}*(?:/|per|pro|pour|por|je){_S}*100{_S}*(?:g|ml){_S}
 
 _PLAIN = re.compile(r"[0-9]+(?:\.[0-9]*)?|\.[0-9]+")
 _COMMA = re.compile(r"([0-9]*),([0-9]+)")
+# The same as whole texts, for RE2.
+_ONE_COMMA, _EITHER = "^[0-9]{1,15},[0-9]{1,30}$", "^[1-9][0-9]{0,2},[0-9]{3}$"
 _AMBIGUOUS = re.compile(r"([1-9][0-9]{0,2}),([0-9]{3})")
 _GROUPED = (
     re.compile(r"[1-9][0-9]{0,2}((?:,[0-9]{3})+\.[0-9]*|(?:,[0-9]{3}){2,})"),
@@ -164,6 +166,13 @@ def number_values(column: Column) -> "tuple[npt.NDArray[np.float64], Bools]":
     numbers = pc.if_else(full, texts, pa.scalar(None, texts.type)).cast(pa.float64())
     # Minus zero is zero.
     return numbers.to_numpy(zero_copy_only=False) + 0.0, sound
+
+
+def decimal_commas(column: Column) -> pa.StringArray:
+    """Numbers with a decimal comma and nothing else to correct, with a period; null for others."""
+    texts = one_array(column)
+    fit = matches(texts, _ONE_COMMA, absent=False) & ~matches(texts, _EITHER, absent=False)
+    return pc.if_else(pa.array(fit), pc.replace_substring(texts, ",", "."), None)
 
 
 def _number(text: str, unit: str | None) -> Reading:

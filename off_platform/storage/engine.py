@@ -1,0 +1,60 @@
+"""DuckDB, the engine over Parquet: bounded connections, and queries whose rows become a file."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import duckdb
+
+from off_platform.storage.sql import literal
+
+# zstd at its lowest level halves snappy's size at the same speed; delta encoding of sorted keys
+# needs version 2 pages.
+PARQUET = "FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, PARQUET_VERSION v2"
+
+
+@contextmanager
+def bounded(
+    spill: Path, memory: str = "512MB", threads: int = 2
+) -> Iterator[duckdb.DuckDBPyConnection]:
+    """DuckDB in memory with a memory limit; it spills to disk beyond it.
+
+    Args:
+        spill: folder for spilled data; may be missing.
+        memory: limit, in DuckDB's notation.
+        threads: limit.
+    """
+    with duckdb.connect() as connection:
+        bound(connection, memory, threads, spill)
+        yield connection
+
+
+def bound(connection: duckdb.DuckDBPyConnection, memory: str, threads: int, spill: Path) -> None:
+    """Sets the limits of a connection; see `bounded`."""
+    connection.execute(f"SET memory_limit = {literal(memory)}")
+    connection.execute(f"SET threads = {threads}")
+    connection.execute(f"SET temp_directory = {literal(str(spill))}")
+    connection.execute("SET enable_progress_bar = false")
+    connection.execute("SET TimeZone = 'UTC'")
+
+
+def copy_query(
+    connection: duckdb.DuckDBPyConnection, query: str, path: Path, group_rows: int | None = None
+) -> None:
+    """Writes a query's rows as Parquet, in the query's order.
+
+    Args:
+        connection: a connection with the query's tables.
+        query: SQL.
+        path: the file to write.
+        group_rows: rows of a row group, which is held in memory until it is full; DuckDB's default
+            by default.
+
+    Raises:
+        OSError: the disk is full, or not writable.
+    """
+    how = PARQUET if group_rows is None else f"{PARQUET}, ROW_GROUP_SIZE {group_rows}"
+    try:
+        connection.execute(f"COPY ({query}) TO {literal(str(path))} ({how})").fetchall()
+    except duckdb.IOException as error:
+        raise OSError(str(error).split("\n", 1)[0]) from error
