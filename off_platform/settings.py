@@ -54,6 +54,8 @@ COMMON = (
 )
 PREFIX = "OFF_PLATFORM_"
 TOPIC = "arn:aws:sns:eu-west-3:123456789012:alerts"
+# Before the name or ARN of a secret of AWS Secrets Manager.
+NAMED = "secretsmanager:"
 _RECEIVER = re.compile(
     r"(?!arn:|secretsmanager:)[A-Za-z][A-Za-z0-9+.-]*://\S+|arn:aws[a-z-]*:sns:[a-z0-9-]+:[0-9]+:\S+"
     r"|secretsmanager:\S+"
@@ -139,7 +141,7 @@ def _alerts(value: SecretStr) -> SecretStr:
         if not _RECEIVER.fullmatch(entry):
             raise ValueError(
                 f"receiver {number} must be a URL of apprise such as mailtos://..., the ARN of a "
-                f"topic such as {TOPIC}, or secretsmanager:NAME"
+                f"topic such as {TOPIC}, or {NAMED}NAME"
             )
     return value
 

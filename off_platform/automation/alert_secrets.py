@@ -6,8 +6,10 @@
 import warnings
 
 import dagster as dg
+from botocore.exceptions import BotoCoreError, ClientError
+from dagster_aws.secretsmanager import SecretsManagerResource
 
-NAMED = "secretsmanager:"
+from off_platform.settings import NAMED
 
 
 class SecretNotReadError(OSError):
@@ -26,9 +28,6 @@ def revealed(text: str) -> str:
 
 
 def _content(name: str) -> str:
-    from botocore.exceptions import BotoCoreError, ClientError
-    from dagster_aws.secretsmanager import SecretsManagerResource
-
     # arn:aws:secretsmanager:REGION:ACCOUNT:secret:NAME; else the region is that of the AWS chain.
     region = name.split(":")[3] if name.count(":") > 3 else None  # noqa: PLR2004 - as above
     try:

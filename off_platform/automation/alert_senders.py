@@ -9,10 +9,9 @@ from dataclasses import dataclass, field
 from typing import Protocol
 from urllib.parse import urlsplit
 
-from off_platform.automation.alert_secrets import NAMED
 from off_platform.automation.alerts import Message
 from off_platform.automation.sending import SECONDS, NotSentError, PerhapsSentError
-from off_platform.settings import Settings, WrongSettingError
+from off_platform.settings import NAMED, Settings, WrongSettingError
 
 # SNS refuses longer subjects, and those that are not ASCII.
 MOST_SUBJECT = 100

@@ -1,15 +1,15 @@
 """`off-platform images` and `bins`: their options; the work is in `image_sets_run.py`."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from off_platform.bins.choice import BinChoice
 from off_platform.cli.context import settings
 from off_platform.cli.set_options import taking
-from off_platform.image_sets.options import RunOptions
-from off_platform.images.choice import Choice, MonthOptions
+
+if TYPE_CHECKING:
+    from off_platform.image_sets.options import Option
 
 
 def _folder(text: str) -> Path:
@@ -36,7 +36,16 @@ To = Annotated[
 ]
 
 
-@taking(Choice, MonthOptions)
+def _options(of: Literal["images", "bins"]) -> "list[Option]":
+    from off_platform.bins.choice import BinChoice
+    from off_platform.image_sets.options import RunOptions, options_of
+    from off_platform.images.choice import Choice, MonthOptions
+
+    models = [Choice, MonthOptions] if of == "images" else [BinChoice, RunOptions]
+    return [option for model in models for option in options_of(model)]
+
+
+@taking(lambda: _options("images"))
 def images(image_set: Set = None, to: To = None, **varied: Any) -> None:
     """Build an image set: choose, fetch, verify, document. Run again to resume or to refresh it.
 
@@ -46,7 +55,7 @@ def images(image_set: Set = None, to: To = None, **varied: Any) -> None:
     raise typer.Exit(_make(image_set, to, varied))
 
 
-@taking(BinChoice, RunOptions)
+@taking(lambda: _options("bins"))
 def bins(
     image_set: Set = None,
     to: To = None,

@@ -7,15 +7,13 @@ import errno
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 import click
 import typer
 from rich.markup import escape
 
-from off_platform.barcodes.text import check_digit_holds, kind_of, normal_form
 from off_platform.cli.context import (
     DONE,
     INCOMPLETE,
@@ -23,22 +21,14 @@ from off_platform.cli.context import (
     UNFORESEEN,
     WRONG,
     err,
-    images_bucket,
     out,
     settings,
     the_lake,
 )
 from off_platform.cli.image_sets import bins, images
 from off_platform.cli.imports import import_, validate
-from off_platform.cli.progress_bar import terminal_display
-from off_platform.images import keys as image_keys
+from off_platform.cli.set_options import SetCommand
 from off_platform.storage.damaged_file import DamagedFileError
-from off_platform.storage.sql import literal
-from off_platform.words import duration
-
-if TYPE_CHECKING:
-    from off_platform.images.key_index import KeyIndexFacts
-    from off_platform.storage.lake import Lake
 
 INTERRUPTED = 130
 STOPPED = "Stopped. Run the same command again to resume."
@@ -55,8 +45,8 @@ app = typer.Typer(
     "Settings are environment variables or lines of .env: OFF_PLATFORM_LAKE, "
     "OFF_PLATFORM_IMAGES_BUCKET, OFF_PLATFORM_BINS_BUCKET and the others of docs/settings.md.",
 )
-app.command()(images)
-app.command()(bins)
+app.command(cls=SetCommand)(images)
+app.command(cls=SetCommand)(bins)
 app.command()(validate)
 app.command("import")(import_)
 
@@ -137,31 +127,9 @@ def keys(
 
     Without an index, the keys of image 1 are shown as an example.
     """
-    source, lake = images_bucket(settings()), the_lake(settings())
-    for barcode in barcodes:
-        directory = image_keys.directory(barcode, layout)
-        note = "" if check_digit_holds(barcode) else ", wrong check digit"
-        out.print(f"[bold]{barcode}[/]  {kind_of(barcode)}{note}", highlight=False)
-        out.print(f"  directory  {directory}", highlight=False)
-        for key in _known_keys(lake, barcode, directory):
-            line = f"  {key}\n    {source.public_url(key)}"
-            out.print(escape(line), highlight=False, soft_wrap=True)
+    from off_platform.cli.key_lists import show_keys
 
-
-def _known_keys(lake: "Lake", barcode: str, directory: str) -> list[str]:
-    examples = [f"{directory}1{suffix}" for suffix in image_keys.SUFFIXES.values()]
-    months = lake.partitions("key_index")
-    if not months:
-        return examples
-    rows = lake.rows_of("key_index", ("month", months[-1]))
-    with lake.connect() as connection:
-        found = connection.execute(
-            f"SELECT key FROM {rows} WHERE barcode = {literal(normal_form(barcode))} "
-            "ORDER BY image_id, kind = 'ocr', kind DESC"
-        ).fetchall()
-    if not found:
-        err.print(f"  The key index of {months[-1][:7]} has no photo of it; image 1 is an example.")
-    return [key for (key,) in found] or examples
+    show_keys(settings(), barcodes, layout)
 
 
 @app.command()
@@ -177,63 +145,9 @@ def index(
     are not keys than OFF_PLATFORM_ODDITIES_SHARE_MOST allows, 2 when no line is a key; for the
     others see `off-platform --help`.
     """
-    from off_platform.images.key_index import write_key_index
-    from off_platform.images.key_list import RefusedKeyListError
-    from off_platform.images.monthly import MOST_UNPACKED
+    from off_platform.cli.key_lists import make_index
 
-    _demand_place_for_index(key_list, to)
-    odd = to.with_suffix(".oddities.parquet")
-    made, made_odd = (path.with_name(path.name + ".part") for path in (to, odd))
-    started = datetime.now(UTC)
-    try:
-        with terminal_display("indexing") as display:
-            facts = write_key_index(key_list, made, made_odd, MOST_UNPACKED, display)
-        if not facts.rows:
-            raise RefusedKeyListError(_no_key(key_list, facts))
-        made_odd.replace(odd)
-        made.replace(to)
-    finally:
-        made.unlink(missing_ok=True)
-        made_odd.unlink(missing_ok=True)
-    took = duration((datetime.now(UTC) - started).total_seconds())
-    kinds = ", ".join(f"{count:,} {kind}" for kind, count in facts.by_kind.items())
-    out.print(f"{facts.rows:,} keys ({kinds}) in {to}, in {took}.", highlight=False)
-    for reason, count in facts.oddities.most_common():
-        out.print(f"  not keys: {count:,}, {escape(reason)}", highlight=False)
-    if facts.oddities:
-        out.print(f"  These lines are in {odd}.", highlight=False, soft_wrap=True)
-    if not facts.sorted_and_unique:
-        err.print(
-            "The key list is not sorted, or repeats lines; the index keeps the order of the list."
-        )
-    share = facts.oddities.total() / facts.lines
-    if share > settings().oddities_share_most:
-        most = settings().oddities_share_most
-        err.print(
-            f"{share:.2%} of the lines are not keys; at most {most:.2%} are allowed.",
-            highlight=False,
-        )
-        raise typer.Exit(INCOMPLETE)
-
-
-def _no_key(key_list: Path, facts: "KeyIndexFacts") -> str:
-    """The message for a list without keys."""
-    if not facts.lines:
-        return f"The key list {key_list} is empty."
-    reason, count = facts.oddities.most_common(1)[0]
-    return f"No line of {key_list} is a key ({facts.lines:,} lines): {count:,}, {reason}."
-
-
-def _demand_place_for_index(key_list: Path, to: Path) -> None:
-    """Refuses swapped arguments, which would overwrite the key list."""
-    if not key_list.exists() or key_list.is_dir():
-        raise typer.BadParameter(f"the file {key_list} does not exist")
-    if to.suffix != ".parquet" or to.is_dir():
-        raise typer.BadParameter(f"the index {to} must be a file that ends in .parquet")
-    if not to.parent.is_dir():
-        raise typer.BadParameter(f"the folder {to.parent} does not exist")
-    if to.exists() and key_list.exists() and to.samefile(key_list):
-        raise typer.BadParameter(f"{to} is the key list itself")
+    raise typer.Exit(make_index(settings(), key_list, to))
 
 
 @contextmanager
