@@ -8,13 +8,25 @@ import re
 import tempfile
 import traceback
 
-from off_platform.settings import secret_texts
+from off_platform.cli.configured import the_lake
+from off_platform.settings import secret_texts, settings
+from off_platform.storage.damaged_file import DamagedFileError
 
 # A shorter value, such as `yes`, would also mask ordinary text.
 SECRET_CHARACTERS_LEAST = 6
 MASK = "***"
 _USER_OF_ADDRESS = re.compile(r"(?<=://)[^/\s@'\"]+(?=@)")
 _QUERY_OF_ADDRESS = re.compile(r"(://[^\s?'\"]+\?)[^\s'\"]+")
+
+
+def damage_behind(error: Exception) -> DamagedFileError | None:
+    """The damaged file of the lake that caused a library's error; None for any other error."""
+    if not type(error).__module__.startswith(("duckdb", "_duckdb", "pyarrow")):
+        return None
+    try:
+        return the_lake(settings()).damage_behind(error)
+    except Exception:  # noqa: BLE001 - the lake cannot be looked at; the first error is reported
+        return None
 
 
 def reported(error: BaseException) -> str:

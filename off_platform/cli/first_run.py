@@ -15,6 +15,7 @@ from rich.table import Table
 
 from off_platform.automation.runs import failures, of_an_operator, opened_home, run_job
 from off_platform.bins.schemas import TABLES
+from off_platform.cli.configured import the_lake
 from off_platform.cli.imports_run import run_import, verdict_of
 from off_platform.definitions import definitions
 from off_platform.image_sets.declared import declared_choice
@@ -98,8 +99,9 @@ def _note(report: Report, result: dg.ExecuteInProcessResult, console: Console, s
         console.print(f"        {escape(sentence)}", soft_wrap=True, highlight=False)
 
 
-def print_summary(report: Report, settings: Settings, lake: Lake, console: Console) -> None:
+def print_summary(report: Report, settings: Settings, console: Console) -> None:
     """Prints the summary: what was made, where it is stored, how to view it."""
+    lake = the_lake(settings)
     folder = lake.root.address(f"{IMAGE_SETS}/{report.image_set}")
     has_set = lake.root.exists(f"{IMAGE_SETS}/{report.image_set}/manifest.parquet")
     console.print()

@@ -41,8 +41,9 @@ def _options(of: Literal["images", "bins"]) -> "list[Option]":
     from off_platform.image_sets.options import RunOptions, options_of
     from off_platform.images.choice import Choice, MonthOptions
 
-    models = [Choice, MonthOptions] if of == "images" else [BinChoice, RunOptions]
-    return [option for model in models for option in options_of(model)]
+    if of == "images":
+        return [*options_of(Choice), *options_of(MonthOptions)]
+    return [*options_of(BinChoice), *options_of(RunOptions)]
 
 
 @taking(lambda: _options("images"))

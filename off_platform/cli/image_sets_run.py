@@ -13,16 +13,8 @@ from off_platform.bins import collect, declared_pairs, listing, splits, tables
 from off_platform.bins import image_set as bin_sets
 from off_platform.bins.choice import WING as BINS
 from off_platform.bins.choice import BinChoice
-from off_platform.cli.context import (
-    DONE,
-    INCOMPLETE,
-    WRONG,
-    bins_bucket,
-    err,
-    images_bucket,
-    out,
-    the_lake,
-)
+from off_platform.cli.configured import bins_bucket, images_bucket, the_lake
+from off_platform.cli.context import DONE, INCOMPLETE, WRONG, err, out
 from off_platform.cli.progress_bar import terminal_display
 from off_platform.image_sets import building, claim
 from off_platform.image_sets.built_set import BuiltSet

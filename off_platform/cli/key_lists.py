@@ -7,7 +7,8 @@ import typer
 from rich.markup import escape
 
 from off_platform.barcodes.text import check_digit_holds, kind_of, normal_form
-from off_platform.cli.context import DONE, INCOMPLETE, err, images_bucket, out, the_lake
+from off_platform.cli.configured import images_bucket, the_lake
+from off_platform.cli.context import DONE, INCOMPLETE, err, out
 from off_platform.cli.progress_bar import terminal_display
 from off_platform.images import keys
 from off_platform.images.key_index import KeyIndexFacts, write_key_index

@@ -23,12 +23,10 @@ from off_platform.cli.context import (
     err,
     out,
     settings,
-    the_lake,
 )
 from off_platform.cli.image_sets import bins, images
 from off_platform.cli.imports import import_, validate
 from off_platform.cli.set_options import SetCommand
-from off_platform.storage.damaged_file import DamagedFileError
 
 INTERRUPTED = 130
 STOPPED = "Stopped. Run the same command again to resume."
@@ -68,7 +66,7 @@ def run(
     if of.sandbox:
         out.print(f"  [green]done[/]  the sandbox, in {_ready('sandbox')}")
     report = first_run.run_once(of, image_set, out)
-    first_run.print_summary(report, of, the_lake(of), out)
+    first_run.print_summary(report, of, out)
     raise typer.Exit(INCOMPLETE if report.broken else DONE)
 
 
@@ -157,21 +155,11 @@ def _errors_as_messages() -> Iterator[None]:
         with _foreseen_as_messages():
             yield
     except Exception as error:  # noqa: BLE001 - reported with its traceback, in a file
-        from off_platform.cli.crash_report import reported
+        from off_platform.cli.crash_report import damage_behind, reported
 
-        if damaged := _damage_behind(error):
+        if damaged := damage_behind(error):
             _stop(str(damaged), WRONG)
         _stop(reported(error), UNFORESEEN)
-
-
-def _damage_behind(error: Exception) -> DamagedFileError | None:
-    """The damaged file of the lake that caused a library's error; None for any other error."""
-    if not type(error).__module__.startswith(("duckdb", "_duckdb", "pyarrow")):
-        return None
-    try:
-        return the_lake(settings()).damage_behind(error)
-    except Exception:  # noqa: BLE001 - the lake cannot be looked at; the first error is reported
-        return None
 
 
 @contextmanager

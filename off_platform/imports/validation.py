@@ -22,13 +22,13 @@ from off_platform.imports.readers.folder_files import not_read
 from off_platform.imports.readers.opening import open_import, sha256_of, shown_name
 from off_platform.imports.readers.reading_ahead import read_ahead
 from off_platform.imports.records.columns import Columns, columns_of, demand_identifier
-from off_platform.imports.records.explanation import Explanation
 from off_platform.imports.records.findings import as_rows
 from off_platform.imports.records.identity import given_identifiers, known_forms
 from off_platform.imports.records.record import read_records
 from off_platform.imports.specification.fields import BARCODES
 from off_platform.imports.specification.rules import BY_ID
 from off_platform.imports.specification.tables import FINDINGS, PRODUCTS_QUARANTINED
+from off_platform.imports.values.explanation import Explanation
 from off_platform.imports.whole_file import damage
 from off_platform.imports.whole_file.duplicates import duplicates, quarantine
 from off_platform.imports.whole_file.pictures import pictures_found

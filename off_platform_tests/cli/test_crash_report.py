@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from off_platform.cli import main as cli
+from off_platform.cli import key_lists
 from off_platform_tests.command_line import command_line
 
 
@@ -21,7 +21,7 @@ def test_an_unforeseen_error_is_a_sentence_a_file_and_code_4(
     def fails(*_: object, **__: object) -> None:
         raise ZeroDivisionError("wJalrXUtnFEMI at https://alice:pass@host/x?sig=abc")
 
-    monkeypatch.setattr(cli, "the_lake", fails)
+    monkeypatch.setattr(key_lists, "the_lake", fails)
     code, out, err = run("keys", "4012359114303")
     assert (code, out) == (4, "")
     (file,) = tmp_path.glob("off-platform-error-*.txt")
@@ -46,7 +46,7 @@ def test_an_unwritable_crash_report_is_reported(
     def fails(*_: object, **__: object) -> None:
         raise TypeError
 
-    monkeypatch.setattr(cli, "the_lake", fails)
+    monkeypatch.setattr(key_lists, "the_lake", fails)
     code, _, err = run("keys", "4012359114303")
     assert code == 4
     assert "could not be written" in err

@@ -15,7 +15,6 @@ from off_platform.barcodes.text import UPC_E_SHORT
 from off_platform.imports.readers.batches import Batch
 from off_platform.imports.records.columns import Columns
 from off_platform.imports.records.explained import explained, is_error
-from off_platform.imports.records.explanation import Explanation
 from off_platform.imports.records.findings import BatchFindings
 from off_platform.imports.records.typed_columns import (
     positions_of,
@@ -26,6 +25,7 @@ from off_platform.imports.records.typed_columns import (
 )
 from off_platform.imports.specification.column_names import ColumnField
 from off_platform.imports.specification.fields import Field, Type
+from off_platform.imports.values.explanation import Explanation
 from off_platform.imports.values.whole_columns import Distinct
 
 

@@ -10,9 +10,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from off_platform.imports.records.explanation import Explanation
 from off_platform.imports.specification.fields import Field
 from off_platform.imports.specification.rules import BY_ID, MOST_SHOWN, message_of
+from off_platform.imports.values.explanation import Explanation
 from off_platform.imports.values.reading import Reading
 
 _SCHEMA = pa.schema(

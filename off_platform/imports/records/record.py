@@ -12,7 +12,6 @@ import pyarrow.compute as pc
 from off_platform.imports.readers.batches import Batch
 from off_platform.imports.records.cells import Cell, read_cells
 from off_platform.imports.records.columns import Columns
-from off_platform.imports.records.explanation import Explanation
 from off_platform.imports.records.findings import BatchFindings
 from off_platform.imports.records.identity import identify
 from off_platform.imports.records.nutrition import check_numbers
@@ -20,6 +19,7 @@ from off_platform.imports.records.typed_columns import names_where, positions_of
 from off_platform.imports.specification.fields import BY_NAME
 from off_platform.imports.specification.rules import MOST_SHOWN, message_of
 from off_platform.imports.specification.tables import PRODUCTS_ACCEPTED
+from off_platform.imports.values.explanation import Explanation
 from off_platform.imports.values.placeholders import names_a_product
 from off_platform.imports.values.quantities import amounts
 from off_platform.imports.values.whole_columns import Distinct

@@ -4,9 +4,9 @@ from collections.abc import Hashable, Iterable
 from functools import lru_cache
 from typing import Any
 
-from off_platform.imports.records.explanation import Explanation
 from off_platform.imports.specification.column_names import field_of
 from off_platform.imports.specification.fields import Field
+from off_platform.imports.values.explanation import Explanation
 
 # The meaning of a timestamp does not depend on the current time.
 _EXPLANATION = Explanation(now=0)

@@ -1,6 +1,6 @@
 """Converts columns of sound texts to numbers, times, lists and maps; and mask functions.
 
-`explanation.py` decides which texts are sound.
+`values/explanation.py` decides which texts are sound.
 """
 
 import hashlib

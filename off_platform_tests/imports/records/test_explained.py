@@ -6,9 +6,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from off_platform.imports.records.explained import explained
-from off_platform.imports.records.explanation import Explanation
 from off_platform.imports.specification.fields import BY_NAME, Field
 from off_platform.imports.specification.rules import BY_ID, message_of
+from off_platform.imports.values.explanation import Explanation
 from off_platform_tests.imports.odd_texts import TEXTS
 
 NOW = 1_750_000_000
