@@ -1,8 +1,8 @@
 """Parses a block of a key list, vectorised: rows of the key index, and lines that are not keys.
 
 A key list is sorted, so each directory is repeated on adjacent lines, and nearly all have a code of
-13 digits. These are parsed once per run of equal directories, the names of their objects eight
-bytes at a time. Other directories and names (longer codes, the older layout) are parsed by
+13 digits. These are parsed once per run of equal directories, the names of their objects a digit
+at a time. Other directories and names (longer codes and ids, the older layout) are parsed by
 `keys.py`, the reference, once each; only oddities are parsed line by line. `key_index.py` reads the
 whole list.
 """
@@ -32,11 +32,11 @@ DIGITS = ord("0") == PLAIN_DIRECTORY
 SHORT_CODE = "0" * (EAN_13 - EAN_8)
 LONGEST_SHOWN = 500
 
-# Eight bytes are read as one number, and examined together.
 WORD = 8
-ZEROS = np.uint64(0x3030303030303030)
-ABOVE_NINE, HIGH_BITS = np.uint64(0x7676767676767676), np.uint64(0x8080808080808080)
-PAIRS = np.uint64(0x000000FF000000FF)
+# Bytes of a line that are copied and examined together: the directory, and the digits of an id.
+HEAD = 4 * WORD
+MOST_PLAIN_DIGITS = 3
+BEHIND_DIRECTORY = np.uint64(8 * (-DIRECTORY_BYTES % WORD))
 
 Oddity = tuple[int, str, str]
 """Line number, its text cut to `LONGEST_SHOWN`, and why it is not a key."""
@@ -66,18 +66,27 @@ class Block:
         offsets = (starts - np.arange(len(starts))).astype(np.int32)
         buffers = [None, pa.py_buffer(offsets), pa.py_buffer(block.replace(b"\n", b""))]
         lines = pa.Array.from_buffers(pa.binary(), len(ends), buffers)
-        return cls(lines, block + bytes(DIRECTORY_BYTES + WORD), starts[:-1], ends)
+        return cls(lines, block + bytes(HEAD), starts[:-1], ends)
 
-    def words(self, places: Numbers) -> Numbers:
-        """The eight bytes at each position, as a little-endian number."""
-        every = np.ndarray((len(self.padded) - WORD + 1,), "<u8", self.padded, strides=(1,))
+    def heads(self) -> Numbers:
+        """The first bytes of each line, and what follows it where it is shorter."""
+        return self._copied(f"V{HEAD}", self.starts).view(np.uint8).reshape(-1, HEAD)
+
+    def last_words(self) -> Numbers:
+        """The last eight bytes of each line, as a little-endian number."""
+        return self._copied("<u8", np.maximum(self.ends - WORD, 0))
+
+    def _copied(self, what: str, places: Numbers) -> Numbers:
+        most = len(self.padded) - np.dtype(what).itemsize + 1
+        every: Numbers = np.ndarray((most,), what, self.padded, strides=(1,))
         return every[places]
 
 
 def parse(block: Block, lines_before: int) -> tuple[pa.Table, list[Oddity]]:
     """The rows of a block, and the lines that are not keys."""
-    run_of_row, barcodes = _directories(block)
-    image_ids, kinds = _names(block)
+    heads = block.heads()
+    run_of_row, barcodes = _directories(heads)
+    image_ids, kinds = _names(block, heads)
     rows = _Rows(run_of_row, image_ids, kinds, np.zeros(len(image_ids), dtype=np.int8))
     fits = (run_of_row >= 0) & (image_ids >= 0)
     strange: list[Oddity] = []
@@ -106,25 +115,22 @@ def _text(line: bytes) -> str:
     return line.decode("utf-8", "backslashreplace")
 
 
-def _directories(block: Block) -> tuple[Numbers, pa.StringArray]:
+def _directories(heads: Numbers) -> tuple[Numbers, pa.StringArray]:
     """For each row the index of its run of equal directories, or -1; and each run's barcode."""
-    # The last word ends at the directory's end; together the words cover it.
-    places = [*range(0, DIRECTORY_BYTES - WORD, WORD), DIRECTORY_BYTES - WORD]
-    is_new = np.zeros(len(block.starts), dtype=bool)
-    is_new[0] = True
-    for place in places:
-        words = block.words(block.starts + place)
-        is_new[1:] |= words[1:] != words[:-1]
+    words = heads.view("<u8")[:, : -(-DIRECTORY_BYTES // WORD)].T.copy()
+    words[-1] <<= BEHIND_DIRECTORY
+    is_new = np.ones(len(heads), dtype=bool)
+    is_new[1:] = (words[:, 1:] != words[:, :-1]).any(axis=0)
+    first = np.flatnonzero(is_new)
     # A line that ends within these bytes has its newline there, which does not match.
-    bytes_of = np.frombuffer(block.padded, dtype=np.uint8)
-    first = block.starts[is_new]
-    written = bytes_of[first[:, None] + np.arange(DIRECTORY_BYTES)]
-    digits = written[:, DIGITS]
-    fits = ((digits - ord("0")) < 10).all(axis=1)  # noqa: PLR2004 - bytes wrap around below "0"
-    fits &= (written[:, ~DIGITS] == PLAIN_DIRECTORY[~DIGITS]).all(axis=1)
-    fits &= (digits != ord("0")).any(axis=1)
+    written = heads[first, :DIRECTORY_BYTES].T.copy()
+    digits = written[DIGITS]
+    fits = ((digits - ord("0")) < 10).all(axis=0)  # noqa: PLR2004 - bytes wrap around below "0"
+    fits &= (written[~DIGITS] == PLAIN_DIRECTORY[~DIGITS, None]).all(axis=0)
+    fits &= (digits != ord("0")).any(axis=0)
     runs = np.where(fits, np.arange(len(fits)), -1).astype(np.int32)
-    return runs[np.cumsum(is_new) - 1], _normal_forms(np.where(fits[:, None], digits, ord("0")))
+    run_of_row = np.repeat(runs, np.diff(first, append=len(heads)))
+    return run_of_row, _normal_forms(np.where(fits, digits, ord("0")).T)
 
 
 def _normal_forms(digits: Numbers) -> pa.StringArray:
@@ -136,37 +142,36 @@ def _normal_forms(digits: Numbers) -> pa.StringArray:
     return pc.if_else(short, pc.utf8_slice_codeunits(codes, len(SHORT_CODE)), codes)
 
 
-def _names(block: Block) -> tuple[Numbers, Numbers]:
+def _names(block: Block, heads: Numbers) -> tuple[Numbers, Numbers]:
     """Image id (or -1) and index of the kind, for rows with a directory of 13 digits.
 
-    Such a name is digits and a suffix. Longer names, and names with a superfluous leading zero as
-    `01.jpg`, which is not a key of the current layout, are left to `keys.py`.
+    Such a name is up to three digits and a suffix. Longer names, and names with a superfluous
+    leading zero as `01.jpg`, which is not a key of the current layout, are left to `keys.py`.
     """
-    last = block.words(np.maximum(block.ends - WORD, 0))
+    last = block.last_words()
     kinds = np.zeros(len(last), dtype=np.int8)
-    digits = np.full(len(last), -1)
+    ends_in = np.zeros(len(last), dtype=np.int32)
     # `.400.jpg` also ends in `.jpg`, so the longest suffix comes last.
     for kind in sorted(KINDS, key=lambda each: len(keys.SUFFIXES[each])):
         suffix = keys.SUFFIXES[kind].encode()
-        found = last >> (8 * (WORD - len(suffix))) == int.from_bytes(suffix, "little")
-        kinds[found] = KINDS.index(kind)
-        digits[found] = (block.ends - block.starts)[found] - DIRECTORY_BYTES - len(suffix)
-    first = block.words(block.starts + DIRECTORY_BYTES)
-    fits = (digits == 1) | ((digits > 1) & (digits <= WORD) & (first & 0xFF != ord("0")))
-    unused = (8 * (WORD - np.clip(digits, 1, WORD))).astype(np.uint64)
-    values = (first << unused) ^ (ZEROS << unused)
-    fits &= ((values + ABOVE_NINE) | values) & HIGH_BITS == 0
-    return np.where(fits, _number(values), -1).astype(np.int32), kinds
-
-
-def _number(digits: Numbers) -> Numbers:
-    """Numbers of eight digits each, one byte per digit, the first digit lowest.
-
-    Digits are combined to pairs, and pairs to the number, as in simdjson.
-    """
-    pairs = digits * np.uint64(10) + (digits >> 8)
-    low, high = pairs & PAIRS, (pairs >> 16) & PAIRS
-    return (low * np.uint64(100 + (1_000_000 << 32)) + high * np.uint64(1 + (10_000 << 32))) >> 32
+        word = last if len(suffix) == WORD else last.view("<u4")[1::2]
+        found = word == int.from_bytes(suffix, "little")
+        np.copyto(kinds, KINDS.index(kind), where=found)
+        np.copyto(ends_in, len(suffix), where=found)
+    digits = (block.ends - block.starts - DIRECTORY_BYTES).astype(np.int32) - ends_in
+    np.copyto(digits, -1, where=ends_in == 0)
+    image_ids = np.full(len(last), -1, dtype=np.int32)
+    numbers = np.zeros(len(last), dtype=np.int32)
+    fits = np.ones(len(last), dtype=bool)
+    for count in range(1, MOST_PLAIN_DIGITS + 1):
+        digit = heads[:, DIRECTORY_BYTES + count - 1] - np.uint8(ord("0"))
+        # Bytes wrap around below "0".
+        fits &= digit < 10  # noqa: PLR2004
+        numbers = numbers * 10 + digit
+        np.copyto(image_ids, numbers, where=fits & (digits == count))
+        if count == 1:
+            fits &= digit != 0
+    return image_ids, kinds
 
 
 def _of_names(names: pa.DictionaryArray) -> tuple[Numbers, Numbers]:
