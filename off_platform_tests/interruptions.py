@@ -34,10 +34,10 @@ PRELOADED = (
 
 
 class StoppingFolder(LocalFolder):
-    """A folder that is never there for more than so many changes."""
+    """A folder that refuses changes after a number of them."""
 
     def __init__(self, root: Path, changes: int) -> None:
-        """Allows so many changes; the next one is not made."""
+        """Allows a number of changes; the next one fails."""
         super().__init__(root)
         self.changes = changes
 

@@ -48,7 +48,7 @@ def modules() -> dict[str, Path]:
 
 @cache
 def imports_of(name: str) -> frozenset[str]:
-    """The modules of the house that a module imports, wherever in it the import stands."""
+    """The modules of the package that a module imports, at any position in it."""
     known = modules()
 
     def targets(node: ast.AST) -> Iterator[str]:

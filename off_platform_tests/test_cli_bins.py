@@ -252,7 +252,7 @@ def test_metadata_that_cannot_be_read_is_counted_and_tried_again(run: Run, reada
 def test_metadata_that_does_not_come_is_counted_and_tried_again(
     fresh: Run, readable: Path, faults: Faults, oddity: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # A store that goes on refusing some objects is waited for during minutes.
+    # A store that keeps refusing some objects is retried for minutes.
     monkeypatch.setattr(fetch, "PATIENCE", 2)
     monkeypatch.setattr(throttle, "LONGEST_PAUSE", throttle.FIRST_PAUSE)
     keys = [f"metadata/{path.name}" for path in (readable / "metadata").iterdir()]

@@ -378,7 +378,7 @@ def test_a_list_that_shrank_too_much_goes_no_further(
     assert checks_of(result)["bucket_sync", "key_list_not_shrunk"] is passes
     indexed = Lake(house.settings.lake).partitions("key_index")
     assert indexed == ([LAST_MONTH, THIS_MONTH] if passes else [LAST_MONTH])
-    # The snapshot stays for whoever looks into it.
+    # The snapshot is kept for inspection.
     assert THIS_MONTH in Lake(house.settings.lake).partitions("snapshots")
     if passes:
         assert house.materialized("key_changes")["removed"] == more

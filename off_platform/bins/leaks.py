@@ -27,9 +27,9 @@ def neighbours_query(metadata: str, splits: str) -> str:
                     AND lead(position) OVER by_id - position <= 2 AS shared,
                 len(items) = 0 OR len(lead(items) OVER by_id) = 0 AS with_empty
             FROM bins WINDOW by_id AS (ORDER BY position)),
-        beside AS (
+        adjacent AS (
             SELECT *, coalesce(lag(shared) OVER by_id, false)
                 OR coalesce(lead(shared) OVER by_id, false) AS other_shares
             FROM pairs WINDOW by_id AS (ORDER BY earlier::BIGINT))
-        SELECT earlier, later, across FROM beside
+        SELECT earlier, later, across FROM adjacent
         WHERE shared OR (with_empty AND apart = 1 AND NOT other_shares)"""

@@ -60,4 +60,4 @@ def visits_chart(connection: "duckdb.DuckDBPyConnection", visits: str) -> dg.Mar
     axes.bar([str(photos) for photos, _ in found], [count for _, count in found], color=BLUE)
     axes.set_xlabel("photos per visit (10 and more in the last)")
     axes.set_ylabel("visits")
-    return picture(figure, "photos a visit")
+    return picture(figure, "photos per visit")

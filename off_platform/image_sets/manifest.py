@@ -69,7 +69,7 @@ def manifest_table(missing_share_most: float = 0) -> Table:
             Rule("exactly_n_chosen", "The number of chosen samples is the one requested."),
             Rule(
                 "every_object_accounted_for",
-                "Each object of the choice has one row that says what became of it.",
+                "Each object of the choice has one row with its outcome.",
             ),
             Rule(
                 "few_missing",

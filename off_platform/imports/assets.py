@@ -127,7 +127,7 @@ def validated_import(
     """
     from off_platform.imports import checks, previews
     from off_platform.imports.intake.originals import not_kept, original
-    from off_platform.imports.outputs import files as beside
+    from off_platform.imports.outputs import files as output_files
     from off_platform.imports.validation import validate_import
 
     into, key = lake.open(), context.partition_key
@@ -137,10 +137,10 @@ def validated_import(
             path,
             made,
             display=LogDisplay(context.log.info),
-            beside=not_kept(into, key),
+            others=not_kept(into, key),
             sha256=sha256,
         )
-        names, notes = beside.write_beside(into, key, path, made, verdict)
+        names, notes = output_files.write_files(into, key, path, made, verdict)
         for table, file in STAGED:
             into.replace(table.name, partition, table.arrow, (made / file).replace)
     with lake.query(into) as connection:

@@ -71,10 +71,10 @@ def report(
     verdict: Verdict,
     lake: Lake,
     key: str,
-    beside: tuple[list[str], list[str]],
+    written: tuple[list[str], list[str]],
 ) -> dict[str, Any]:
     """The verdict, its findings by rule, and the paths of the files."""
-    groups, (names, notes) = groups_of(connection, findings, 1), beside
+    groups, (names, notes) = groups_of(connection, findings, 1), written
     folder = of_import(lake, key)
     return {
         "verdict": sentence(verdict),

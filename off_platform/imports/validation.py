@@ -51,7 +51,7 @@ def validate_import(
     *,
     now: float | None = None,
     display: Display | None = None,
-    beside: Sequence[Found] = (),
+    others: Sequence[Found] = (),
     sha256: str | None = None,
     threads: int | None = None,
 ) -> Verdict:
@@ -63,7 +63,7 @@ def validate_import(
             `findings.parquet`, for every verdict.
         now: Unix seconds, for timestamps in the future; by default from the clock.
         display: where progress is shown.
-        beside: earlier findings on the whole import, such as files that were not stored.
+        others: earlier findings on the whole import, such as files that were not stored.
         sha256: its SHA-256, if known; see `sha256_of`.
         threads: that check batches; by default one per core, up to 4. The tables do not depend on
             it.
@@ -74,7 +74,7 @@ def validate_import(
     began = time.monotonic()
     explanation = Explanation(int(time.time() if now is None else now))
     with connected(into) as connection:
-        staging = Staging(into, beside)
+        staging = Staging(into, others)
         validation = Validation(path, staging, connection, explanation, display, threads)
         verdict = validation.run(sha256)
     verdict.seconds = time.monotonic() - began
@@ -178,8 +178,8 @@ class Validation:
         pa.default_memory_pool().release_unused()
         staging, verdict, connection = self._staging, self._verdict, self._connection
         pictures = pictures_found(self._path, staging, connection)
-        beside = [*staging.beside, *not_read(self._path), *pictures]
-        of_file = [*self._columns.found, *self._surveys.found(), *beside]
+        others = [*staging.others, *not_read(self._path), *pictures]
+        of_file = [*self._columns.found, *self._surveys.found(), *others]
         verdict.counts.update(each.rule for each in of_file)
         twice = staging.duplicates(connection)
         if twice:
@@ -198,13 +198,13 @@ class Validation:
         verdict.refused, verdict.accepted, verdict.quarantined = found, 0, 0
         # In a folder, the unreadable file; damage across files is not searched for.
         file = error.file or self._path
-        of_file = [found, *error.beside, *_damage_anyway(file, found, staging.folder)]
-        beside = [*staging.beside, *not_read(self._path)]
-        verdict.counts = Counter(each.rule for each in [*of_file, *beside])
+        of_file = [found, *error.others, *_damage_anyway(file, found, staging.folder)]
+        others = [*staging.others, *not_read(self._path)]
+        verdict.counts = Counter(each.rule for each in [*of_file, *others])
         with staging.writing():
             pass
         source = error.source or verdict.source
-        rows = [as_rows(shown_name(file), of_file, source), as_rows(shown_name(self._path), beside)]
+        rows = [as_rows(shown_name(file), of_file, source), as_rows(shown_name(self._path), others)]
         staging.settle(self._connection, pa.concat_tables(rows), "", moved=False)
 
 

@@ -1,7 +1,7 @@
 """A view of the lake over several tables, as SQL.
 
-Wings declare them for their tables, and whoever opens a lake passes them in. So no table has to be
-rewritten when another one changes the status of its rows.
+Wings declare them for their tables, and they are passed to the lake when it is opened. So no table
+has to be rewritten when another one changes the status of its rows.
 """
 
 from collections.abc import Callable, Mapping

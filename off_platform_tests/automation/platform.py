@@ -74,7 +74,7 @@ class Platform:
         return key_of(path)
 
     def wait(self, what: str, reached: Callable[[], bool]) -> None:
-        """Waits until something is so, as long as any run goes on."""
+        """Waits for a condition, as long as a run is in progress."""
 
         def there() -> bool:
             assert self.daemon.poll() is None, self._log()
@@ -84,7 +84,7 @@ class Platform:
             pytest.fail(f"{what} was not so when nothing moved: {self._state()} {self._log()}")
 
     def wait_for_looks(self, sensor: str, looks: int = 2) -> None:
-        """Waits until a sensor has looked so many times more, for what must not happen."""
+        """Waits for a number of evaluations of a sensor, for what must not happen."""
         before = self.ticks(sensor)
         self.wait(f"{looks} looks of {sensor}", lambda: self.ticks(sensor) >= before + looks)
 

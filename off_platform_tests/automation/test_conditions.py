@@ -171,7 +171,7 @@ def test_a_new_month_waits_for_its_list(conditions: Conditions) -> None:
     conditions.asked()
     conditions.made(*WHOLE)
     assert conditions.asked(NEXT) == set()
-    # November's list is no news in December.
+    # November's list is not new in December.
     conditions.observed('"a"')
     assert conditions.asked(NEXT) == set()
     conditions.observed('"b"')

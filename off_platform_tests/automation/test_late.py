@@ -39,7 +39,7 @@ class Watched:
         return definitions(of=self.settings).get_repository_def()
 
     def made(self, asset: str, days: float, partition: str | None = None) -> datetime:
-        """Has an asset been made so many days ago; gives the moment."""
+        """Records that an asset was built some days ago; returns the time."""
         moment = NOW - timedelta(days=days)
         with freeze_time(moment):
             self.instance.report_runless_asset_event(
@@ -48,7 +48,7 @@ class Watched:
         return moment
 
     def look(self, days: float = 0) -> dict[str, str]:
-        """Has Dagster's daemon look at all assets, so many days ago; gives their states."""
+        """Lets Dagster's daemon evaluate all assets as some days ago; returns their states."""
         graph = self.repository.asset_graph
         with freeze_time(NOW - timedelta(days=days)):
             for node in graph.asset_nodes:

@@ -29,7 +29,7 @@ FILES = [
 
 
 def a_bin(bin_id: str, quantity: int, name: str = "A mug") -> PlainBin:
-    """A bin with so many of one item, and its JSON."""
+    """A bin with a number of one item, and its JSON."""
     items = {"B00TEST001": {"quantity": quantity, "name": name}} if quantity else {}
     text = json.dumps({"BIN_FCSKU_DATA": items, "EXPECTED_QUANTITY": quantity})
     return PlainBin(bin_id, quantity, dict.fromkeys(items, quantity), text)

@@ -327,7 +327,7 @@ def test_a_set_is_nice_to_look_at(whole: Sets) -> None:
     assert f"[{LICENCE}](<https://creativecommons.org/licenses/by-nc-sa/3.0/us/>)" in card
     assert "its licence forbids commercial use" in card
     assert f"{len(whole.samples())} of {len(whole.samples())} candidates" in card
-    # What stands in a sentence of the card is text: it may not show its own escapes.
+    # Texts in a sentence of the card must not show their escapes.
     assert "\\`" not in card
     gallery = (folder / "gallery.html").read_text()
     assert gallery.count("data:image/") >= SHARD_SAMPLES
@@ -567,7 +567,7 @@ def test_before_the_tables_are_there_it_says_what_to_do(bins_desk: BinsDesk) -> 
             {"asins": ["x' OR 1=1 --", "B"]},
             "few: no bin fits the options: no bin has \"x' OR 1=1 --\", 'B'; nothing was changed.",
         ),
-        # What differs is no ASIN, though it is a key.
+        # The other one is a key, but not an ASIN.
         (
             {"asins": ["ZZ00SANDBX"]},
             "few: no bin fits the options: no bin has 'ZZ00SANDBX'; nothing was changed.",

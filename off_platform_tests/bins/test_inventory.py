@@ -220,7 +220,7 @@ def bin_of(bin_id: str, items: dict[str, Row]) -> PlainBin:
     return PlainBin(bin_id, expected, quantities, text)
 
 
-# Lone surrogates are no Unicode text, and hypothesis gives none.
+# Lone surrogates are not Unicode text, and hypothesis does not generate them.
 TEXTS = st.text(max_size=12) | st.sampled_from(["&reg;", "&#38;", "&#x110000;", "a.b", "$", '"/\\'])
 SIZES = st.floats(0.01, 1e6)
 ITEMS = st.builds(

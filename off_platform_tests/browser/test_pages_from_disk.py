@@ -43,7 +43,7 @@ def test_the_report_shows_what_is_wrong(page: "Page", platform: Platform, bad_im
     elsewhere = open_from_disk(page, report)
     page.get_by_text("20,5 g of fat").first.wait_for()
     page.get_by_text("Write the number from the package, or leave the cell empty.").first.wait_for()
-    # What stands in the file is shown, and is no markup.
+    # Texts of the file are shown, and are not markup.
     page.get_by_text("<img id=hostile src=x onerror=alert(1)>").first.wait_for()
     assert page.locator("#hostile").count() == 0
     assert elsewhere == []

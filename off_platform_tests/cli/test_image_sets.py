@@ -34,7 +34,7 @@ def test_the_help_shows_the_options_and_defaults_of_the_models(command: str) -> 
     assert shown.keys() - OF_THE_COMMAND == fields.keys()
     for name, field in fields.items():
         assert shown[name].help.startswith(str(field.description).removesuffix("."))
-        # Nothing, none and no are no defaults to show.
+        # Empty, None and false are not shown as defaults.
         is_nothing = field.default is None or field.default is False or field.default == ()
         assert shown[name].show_default == (False if is_nothing else str(field.default))
 

@@ -260,7 +260,7 @@ def of_the_page_of(job: str) -> dict[str, object]:
 
 
 def asked(home: Path, query: str, of: dict[str, object], *, runs: int) -> list[dict[str, Any]]:
-    """The runs that the webserver would show, so many."""
+    """Number of runs that the webserver would show."""
     with (
         dg.DagsterInstance.from_config(str(home)) as instance,
         WorkspaceProcessContext(instance, EmptyWorkspaceTarget()) as workspace,

@@ -75,7 +75,7 @@ def test_a_wrong_barcode_is_one_sentence(run: Run) -> None:
 def test_index_writes_the_table_and_names_the_oddities(run: Run, sandbox: Sandbox) -> None:
     key_list = sandbox.images.folder / "data" / "data_keys.gz"
     code, out, _ = run("index", str(key_list), "index.parquet")
-    # The sandbox plants more lines that are no keys than a sound list may have.
+    # The sandbox has more lines that are not keys than a sound list may have.
     assert code == 1
     rows = duckdb.sql("SELECT count(*) FROM 'index.parquet'").fetchall()[0][0]
     odd = duckdb.sql("SELECT text FROM 'index.oddities.parquet'").fetchall()

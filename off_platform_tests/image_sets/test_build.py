@@ -64,7 +64,7 @@ def stored(desk: Desk, row: Row) -> bytes:
 
 
 def expected_status(sandbox: Sandbox, row: Row) -> str:
-    """What must become of an object, by what lies in the sandbox."""
+    """The expected outcome of an object, from the files of the sandbox."""
     path = sandbox.images.folder / row["key"]
     if not path.exists():
         return "missing"
@@ -154,7 +154,7 @@ def test_loose_files_have_the_documents_names(desk: Desk, sandbox: Sandbox) -> N
 
 
 def test_a_photo_and_its_ocr_share_their_stem_in_every_layout(bucket: Path, tmp_path: Path) -> None:
-    # The photo lies in the older layout only, its OCR result in today's only.
+    # The photo is only in the older layout, its OCR result only in the current one.
     older, current = "data/20065034/1", "data/000/002/006/5034/1"
     (bucket / f"{current}.json.gz").parent.mkdir(parents=True, exist_ok=True)
     (bucket / f"{older}.json.gz").rename(bucket / f"{current}.json.gz")
@@ -441,7 +441,7 @@ def test_a_server_that_is_gone_leaves_the_set_as_it_is(
 
 
 class Breaking:
-    """Cuts every answer of a server once so many objects came."""
+    """Cuts every answer of a server after a number of objects."""
 
     def __init__(self, server: S3Server, after: int) -> None:
         """Takes the server and the number."""
@@ -480,7 +480,7 @@ def test_a_server_that_goes_away_half_way(
 
 
 class Stopping:
-    """Stops a run when so many objects came."""
+    """Stops a run after a number of objects."""
 
     def __init__(self, after: int) -> None:
         """Takes the number."""
@@ -605,7 +605,7 @@ def _fetch(desk: Desk) -> None:
 
 
 def _kill_and_go_on(desk: Desk, tmp_path: Path, times: int) -> None:
-    """Kills so many runs at random moments and lets each be ended."""
+    """Kills a number of runs at random moments, and resumes each."""
     context, luck = forks(), random.Random(times)
     _fetch(desk)
     whole = tree(path_of(desk))
@@ -656,7 +656,7 @@ def test_no_member_of_a_shard_has_an_odd_name(name: str) -> None:
 
 
 def test_names_in_a_set_are_those_of_the_keys(desk: Desk) -> None:
-    # The query makes names of keys as `keys.file_name` does, which refuses all that is no key.
+    # The query makes names from keys as `keys.file_name` does, which refuses other texts.
     desk.make(kind="raw", layout="files")
     for row in desk.manifest():
         if row["path"]:

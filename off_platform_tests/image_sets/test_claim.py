@@ -93,7 +93,7 @@ def test_an_empty_folder_and_a_new_one_are_taken(desk: Desk, tmp_path: Path) -> 
 
 
 def changed_manifest(sql: str) -> Callable[[Path], object]:
-    """Replaces a manifest by what a query makes of its rows, which stand as `rows`."""
+    """Replaces a manifest by the result of a query over its rows, named `rows`."""
 
     def change(path: Path) -> None:
         with duckdb.connect() as connection:

@@ -211,7 +211,7 @@ def test_all_objects_of_a_shard_that_is_not_as_large_as_it_was_are_fetched_afres
     path = path_of(desk) / "00001.tar"
     data = bytearray(path.read_bytes())
     row = next(r for r in desk.manifest() if r["path"] == path.name and r["kind"] == "ocr")
-    # An OCR result stands unpacked, so that no MD5 shows that it rotted.
+    # An OCR result is stored unpacked, so no MD5 shows its damage.
     data[row["offset"] + 20] ^= 1
     path.write_bytes(data + b"\0" * 512)
     of_shard = {row["key"] for row in desk.manifest() if row["path"] == path.name}

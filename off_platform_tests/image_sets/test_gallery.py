@@ -350,7 +350,7 @@ def hostile_facts(text: str) -> GalleryFacts:
 
 
 def shape(page: Page) -> list[tuple[str, tuple[str, ...]]]:
-    # A slash in a key adds a place where its line may break; what is no address is no link.
+    # A slash in a key adds a line break opportunity; a text that is not a URL is not a link.
     return [
         (tag, tuple(names))
         for tag, names in page.tags

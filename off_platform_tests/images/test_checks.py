@@ -46,7 +46,7 @@ class Reader:
         self.connection, self.folder = connection, folder
 
     def rows(self, table: Table, rows: list[Row]) -> str:
-        """A table of these rows, as SQL to stand after FROM."""
+        """A table of these rows, as SQL to use after FROM."""
         path = self.folder / f"{table.name}.parquet"
         pq.write_table(pa.Table.from_pylist(rows, table.arrow), path)
         return f"read_parquet({literal(str(path))})"
@@ -59,7 +59,7 @@ class Reader:
         since: str = "2026-10-01",
         **changes: Any,
     ) -> Findings:
-        """A month's snapshot, changed so; `row` changes only what lies in the lake."""
+        """A month's snapshot with changes; `row` changes only the lake."""
         found = replace(SNAPSHOT, **changes)
         rows = self.rows(SNAPSHOTS, [{**vars(found), **(row or {})}])
         known = since if before else None
@@ -78,7 +78,7 @@ class Reader:
         return checks.of_oddities(self.connection, rows)
 
     def photos(self, row: Row | None = None, rows: int = 4, doubled: int = 0) -> Findings:
-        """A month's photos, one of them changed so; the index has so many rows."""
+        """A month's photos, one of them changed, and the number of rows of the index."""
         table = self.rows(PHOTOS, [PHOTO, {**PHOTO, **(row or {})}])
         facts = KeyIndexFacts(rows=rows, doubled=doubled)
         return checks.of_photos(self.connection, table, facts)
@@ -89,7 +89,7 @@ class Reader:
         return checks.of_changes(self.connection, rows, {**CHANGED, **(facts or {})})
 
     def products(self, rows: list[Row], rejected: int = 0) -> Findings:
-        """These products, and so many rows that are none."""
+        """These products, and a number of other rows."""
         facts = ProductsFacts(len(rows), rejected, ("7 rows: the code is empty",), frozenset())
         return checks.of_products(self.connection, self.rows(PRODUCTS, rows), facts, NOW)
 

@@ -41,7 +41,7 @@ Sample = tuple[int, str, str, int, str]
 
 
 class Tables(NamedTuple):
-    """SQL for the rows of both, to stand after FROM."""
+    """SQL for the rows of both, to use after FROM."""
 
     photos: str
     index: str

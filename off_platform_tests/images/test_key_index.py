@@ -172,7 +172,7 @@ def test_order_and_repeats_are_counted_across_blocks(
 
 
 def test_bytes_decide_about_the_order(folder: Path) -> None:
-    # As text goes, `10.jpg` stands before `2.jpg`.
+    # As text, `10.jpg` sorts before `2.jpg`.
     names = [b"1.400.jpg", b"1.jpg", b"10.jpg", b"2.jpg"]
     facts, _, _ = index_of(folder, [b"data/301/762/042/2003/" + name for name in names])
     assert facts.sorted_and_unique

@@ -1,4 +1,4 @@
-"""The key list as a file: whole or refused, in bounded memory, whatever lies there instead."""
+"""The key list as a file: complete or refused, in limited memory, for any content."""
 
 import gzip
 import hashlib
@@ -136,7 +136,7 @@ def test_something_else_is_one_sentence(
 
 
 def _bomb(unit: bytes, times: int) -> bytes:
-    """A gzip file of a unit so many times over, of which only the first half can be unpacked."""
+    """A gzip file of a repeated unit, of which only the first half can be unpacked."""
     packer = zlib.compressobj(9, zlib.DEFLATED, 31)
     packed = b"".join([*(packer.compress(unit) for _ in range(times)), packer.flush()])
     # Whoever unpacked more than the first half would find it damaged.

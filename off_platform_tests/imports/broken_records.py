@@ -32,7 +32,7 @@ class Broken:
         name: of the file.
         row: of the finding; None when it is the whole file's.
         column: of the finding.
-        value: what it says that stands in the file.
+        value: the value in the file according to the finding.
         proposal: what it proposes, exactly.
         certain: whether that may be applied without asking.
         beside: rules that cannot but be broken, too, one a finding.
@@ -224,7 +224,7 @@ FILES: tuple[Broken, ...] = (
           row=1, column="Energy:kJ", value="Energy:kJ", proposal="energy_kj"),
     whole("unknown_column", table({**GOOD, "shelf": "4"}), row=1, column="shelf", value="shelf"),
     whole("boolean_mixed", table({**GOOD, "vegan": "yes"}, {**GOOD, "barcode": OREO, "vegan": "1"}),
-          column="vegan", beside=("unknown_column",)),
+          column="vegan", others=("unknown_column",)),
     whole("unknown_language_suffix", table({**GOOD, "product_name_xx": "Nutella"}),
           row=1, column="product_name_xx", value="product_name_xx"),
     whole("unknown_language_suffix",
@@ -234,20 +234,20 @@ FILES: tuple[Broken, ...] = (
           column="product_name_FR", value="product_name_FR", proposal="product_name_fr",
           certain=True),
     whole("damage_scientific", many(*["7,6223E+12"] * 3), column="barcode",
-          beside=("barcode_scientific",) * 3),
+          others=("barcode_scientific",) * 3),
     whole("damage_lost_zeros", many(*(code.lstrip("0") for code in UPC_A)), column="barcode",
           proposal="the zeros restored", certain=True,
-          beside=("barcode_lost_zero",) * 3),
+          others=("barcode_lost_zero",) * 3),
     whole("damage_extra_digit", many(*(f"{code}0" for code in EAN_13)), column="barcode",
-          proposal="the last digit 0 removed", certain=True, beside=("barcode_damaged",) * 3),
+          proposal="the last digit 0 removed", certain=True, others=("barcode_damaged",) * 3),
     whole("damage_fraction", many(*(f"{code}.0" for code in EAN_13)), column="barcode",
           proposal="the decimal point and the zero removed", certain=True,
-          beside=("barcode_damaged",) * 3),
+          others=("barcode_damaged",) * 3),
     whole("damage_lost_check_digit", many(*(code[:-1] for code in LONGER)), column="barcode",
-          proposal="the check digit appended", beside=("barcode_damaged",) * 12),
+          proposal="the check digit appended", others=("barcode_damaged",) * 12),
     whole("barcode_damaged", many(*(f"{code}0" for code in EAN_13)), row=2, column="barcode",
           value=f"{EAN_13[0]}0", proposal=EAN_13[0], certain=True,
-          beside=("damage_extra_digit", *("barcode_damaged",) * 2)),
+          others=("damage_extra_digit", *("barcode_damaged",) * 2)),
 )  # fmt: skip
 
 # Of one record.
@@ -274,9 +274,9 @@ RECORDS: tuple[Broken, ...] = (
     Broken("barcode_not_text", workbook((HEADER, (int(NUTELLA), "Nutella", 30.9))), "x.xlsx",
            2, "barcode", NUTELLA, NUTELLA, certain=True),
     in_json("barcode_not_text", "barcode", SHOPS_OWN, cells={"barcode": int(SHOPS_OWN)},
-            proposal=SHOPS_OWN, certain=True, beside=("barcode_restricted",)),
+            proposal=SHOPS_OWN, certain=True, others=("barcode_restricted",)),
     in_json("barcode_not_text", "barcode", "425261", cells={"barcode": 425261},
-            beside=("barcode_short_upc_e",)),
+            others=("barcode_short_upc_e",)),
     identifier("barcode_not_digits", "3017-6204 22003", NUTELLA, certain=True),
     identifier("barcode_length", "30176"),
     identifier("barcode_length", f"0{NUTELLA}", NUTELLA, certain=True),
@@ -316,9 +316,9 @@ RECORDS: tuple[Broken, ...] = (
     cell("above_range", "salt_g", "51"),
     cell("above_range", "energy_kj", "4001"),
     cell("above_range", "energy_kcal", "901"),
-    cell("above_range", "energy", "950", beside=("energy_unit_detected",),
+    cell("above_range", "energy", "950", others=("energy_unit_detected",),
          fat="100", carbohydrates="0", proteins="0"),
-    cell("above_range", "sodium", "21", beside=("salt_derived",)),
+    cell("above_range", "sodium", "21", others=("salt_derived",)),
     together("macronutrients_above_100", fat="60", carbohydrates="41"),
     together("macronutrients_above_100", carbohydrates="60", proteins="41"),
     together("macronutrients_above_100", fat="50", carbohydrates="40", proteins="10.2"),

@@ -54,7 +54,7 @@ class Examined:
 
     @property
     def certain(self) -> list[dict[str, Any]]:
-        """The findings of records and columns that a corrected copy mends."""
+        """The findings of records and columns that a corrected copy fixes."""
         return [each for each in self.findings if each["certain"] and each["row"] is not None]
 
     @property
@@ -128,7 +128,7 @@ def workbook_of(
         sheet: XML of the only sheet's rows.
         shared: XML of the shared texts.
         others: further parts.
-        prologue: what stands before the root of the sheet and of the shared texts.
+        prologue: text before the root of the sheet and of the shared texts.
     """
     parts = {
         "[Content_Types].xml": '<Types xmlns="http://schemas.openxmlformats.org/package/2006/'

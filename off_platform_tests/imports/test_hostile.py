@@ -42,7 +42,7 @@ Examine = Callable[[bytes | str, str], Examined]
 
 @pytest.fixture
 def examined(tmp_path: Path) -> Examine:
-    """A function from the content of a file, and its name, to what became of it."""
+    """A function from the content and name of a file to the outcome."""
 
     def judge(content: bytes | str, name: str = "x.csv") -> Examined:
         path = tmp_path / name

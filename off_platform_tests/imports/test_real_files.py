@@ -24,7 +24,7 @@ Rows = list[dict[str, str]]
 
 @pytest.fixture
 def judged(real_data: Real, tmp_path: Path) -> Callable[[str], Examined]:
-    """A function from a real file to what became of it."""
+    """A function from a real file to the outcome."""
 
     def judge(name: str) -> Examined:
         made = examine(real_data(f"off/{name}"), tmp_path / "out")

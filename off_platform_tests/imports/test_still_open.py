@@ -53,7 +53,7 @@ class Imports:
                 self.lake.replace(table.name, partition, table.arrow, (made / file).replace)
 
     def rows(self) -> list[Row]:
-        """What the view says: file, product as it stands, status, file that settled it."""
+        """The rows of the view: file, product as in the file, status, file that settled it."""
         with duckdb.connect(self.lake.root.address("off_platform.duckdb"), read_only=True) as of:
             return of.execute(
                 """SELECT split_part("import", '@', 1), product, status,
@@ -91,7 +91,7 @@ def test_bad_then_good_then_bad_again(imports: Imports) -> None:
     # The one that accepted it settles, also where another import had it in quarantine between.
     imports.take("d.csv", good(NUTELLA), 4)
     assert imports.rows()[0] == ("a.csv", NUTELLA, "settled", "d.csv")
-    # The same file again is no newer import.
+    # The same file again is not a newer import.
     imports.take("a.csv", bad(OREO, NUTELLA), 5)
     assert imports.rows()[:2] == [
         ("a.csv", NUTELLA, "settled", "d.csv"),

@@ -1,4 +1,4 @@
-"""One text of every kind: what it means, which rule it breaks, what should stand there."""
+"""Texts of every kind: their meaning, the rule they break, the proposal."""
 
 import pytest
 

@@ -161,7 +161,7 @@ def test_fields_of_different_types_are_read(
 
 
 def within(found: Any, document: Any) -> bool:
-    """Whether what was read is in the JSON; a null stands for a field that is not there."""
+    """Whether the values read are in the JSON; a null means a missing field."""
     if isinstance(found, dict):
         return all(
             value is None or within(value, (document or {}).get(name)) or value == []

@@ -35,7 +35,7 @@ def parse_head(head: bytes) -> Request:
     """A request without its body from the bytes before the empty line.
 
     Raises:
-        S3Error: that is no HTTP/1 request (400).
+        S3Error: it is not an HTTP/1 request (400).
     """
     line, *fields = head.decode("latin-1").split("\r\n")
     words = line.split(" ")

@@ -29,9 +29,9 @@ class Options:
     """How the server behaves when nothing goes wrong.
 
     Attributes:
-        page_size: at most so many entries are listed a page.
+        page_size: maximum number of entries per page of a listing.
         multipart_etags: every ETag is that of an upload in parts, not only a large object's.
-        encrypted: every ETag has 32 digits and is no MD5, as under SSE-KMS.
+        encrypted: every ETag has 32 digits but is not an MD5, as under SSE-KMS.
         missing_is_forbidden: an object that is not there is answered 403 instead of 404.
         kept_bytes: how much of each bucket's small objects stays in memory.
     """

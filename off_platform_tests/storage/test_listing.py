@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 FOLDER = "metadata/"
 BODY = b"body"
-# What a path or a URL may mistake for something else, digits, and what lies beside and beyond them.
+# Characters with a meaning in paths or URLs, digits, and characters next to and beyond them.
 ODD = "0159 !\"#%&'()*+,-.:;<=>?@AZ[]^_`az{|}~éÿ\U0001f4e6"
 NAMES = st.text(ODD, min_size=1, max_size=5).filter(lambda name: name not in {".", ".."})
 DEEP = st.lists(NAMES, min_size=1, max_size=3).map("/".join)
@@ -89,7 +89,7 @@ class BurstAfterEveryPage:
     """A display that lets the server refuse the requests that follow."""
 
     def __init__(self, server: S3Server, refusals: int) -> None:
-        """Refuses so many requests each time."""
+        """Refuses a number of requests each time."""
         self._server, self._refusals = server, refusals
 
     def show(self, tally: Tally) -> None:

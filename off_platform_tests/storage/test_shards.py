@@ -91,7 +91,7 @@ def test_what_does_not_fit_a_header_is_refused(name: str, size: int) -> None:
 
 
 def test_a_shard_that_is_not_finished_has_no_end(tmp_path: Path) -> None:
-    """So that whoever reads it notices."""
+    """So that readers notice."""
     with closing(TarShard(tmp_path / "0.tar")) as shard:
         shard.add("a", b"a")
     assert (tmp_path / "0.tar").stat().st_size == 1024
@@ -101,7 +101,7 @@ def test_a_shard_that_is_not_finished_has_no_end(tmp_path: Path) -> None:
 def test_a_shard_that_is_continued_has_the_bytes_of_an_undisturbed_one(
     members: list[bytes], data: st.DataObject
 ) -> None:
-    """Whatever stands behind the last whole member."""
+    """Any bytes after the last complete member."""
     with tempfile.TemporaryDirectory() as name:
         named = [(f"{number}.bin", member) for number, member in enumerate(members)]
         whole, path = Path(name, "whole.tar"), Path(name, "stopped.tar")

@@ -170,7 +170,7 @@ def test_who_entered_before_a_recovery_and_leaves_after_it_holds_no_place_for_ev
 
 
 def run_in(threads: int, work: Callable[[], None]) -> None:
-    """Runs the work in so many threads at once and waits for all."""
+    """Runs the work in a number of threads and waits for all."""
     started = [threading.Thread(target=work, daemon=True) for _ in range(threads)]
     for each in started:
         each.start()

@@ -1,4 +1,4 @@
-"""What a transfer holds while it goes on, and how it ends before its time."""
+"""The memory of a transfer in progress, and its early end."""
 
 import threading
 import time

@@ -96,7 +96,7 @@ sys.stdout.write(f"{fetched} {int(status[status.index('VmHWM:') + 1]) / 1024}")
 
 
 def most_memory(server: S3Server, count: int) -> float:
-    """Megabytes that a process needs to fetch so many objects of 10 kB, each taken and dropped."""
+    """Megabytes that a process needs to fetch a number of objects of 10 kB and drop them."""
     command = [sys.executable, "-c", FLAT, server.url, str(count)]
     done = subprocess.run(  # noqa: S603 - our own program
         command, cwd=ROOT, capture_output=True, text=True, check=True, timeout=PATIENCE_SECONDS

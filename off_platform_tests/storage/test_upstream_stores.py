@@ -53,7 +53,7 @@ def store_of(server: S3Server, retries: int = 0) -> S3Store:
 def test_obstore_has_a_class_for_these_answers(
     folder: Path, options: Any, key: str, error: type[Exception]
 ) -> None:
-    """`transfer` and `download` decide by it what became of an object."""
+    """`transfer` and `download` determine the outcome of an object from it."""
     with S3Server({"images": folder}) as server, pytest.raises(error):
         obstore.get(store_of(server), key, options=options)
 

@@ -299,8 +299,8 @@ _NO_ROWS = "(SELECT NULL::BIGINT AS row, NULL::BIGINT AS line, NULL::VARCHAR AS 
 
 def _of_file(error: UnreadableError, file: Path, source: SourceFile | None) -> UnreadableError:
     """The error of one file of the folder, with its name."""
-    beside = [_with_file(each, file) for each in error.beside]
-    return UnreadableError(_with_file(error.found, file), beside, file, source)
+    others = [_with_file(each, file) for each in error.others]
+    return UnreadableError(_with_file(error.found, file), others, file, source)
 
 
 def _with_file(found: Found, file: Path) -> Found:

@@ -19,7 +19,7 @@ FINDINGS_CSV = "findings.csv"
 FINDINGS_XLSX = "findings.xlsx"
 
 
-def write_beside(
+def write_files(
     lake: Lake, key: str, path: Path, folder: Path, verdict: Verdict
 ) -> tuple[list[str], list[str]]:
     """Writes all of them, each atomically.

@@ -103,7 +103,7 @@ class UnreadableError(ValueError):
     def __init__(
         self,
         found: Found,
-        beside: "Sequence[Found]" = (),
+        others: "Sequence[Found]" = (),
         file: "Path | None" = None,
         source: SourceFile | None = None,
     ) -> None:
@@ -111,12 +111,12 @@ class UnreadableError(ValueError):
 
         Args:
             found: the finding.
-            beside: other findings so far.
+            others: other findings so far.
             file: in a folder, the unreadable file.
             source: facts about the file.
         """
         super().__init__(found.message)
-        self.found, self.beside = found, tuple(beside)
+        self.found, self.others = found, tuple(others)
         self.file, self.source = file, source
 
 

@@ -94,18 +94,18 @@ def columns_of(reader: Reader) -> Columns:
     return columns
 
 
-def demand_identifier(columns: Columns, beside: Sequence[Found] = ()) -> None:
+def demand_identifier(columns: Columns, others: Sequence[Found] = ()) -> None:
     """Ensures that a file has a column that identifies products.
 
     Args:
         columns: those of the file.
-        beside: other findings on the file so far.
+        others: other findings on the file so far.
 
     Raises:
         UnreadableError: `no_identifier_column`.
     """
     if not columns.identifiers:
-        raise UnreadableError(no_identifier(columns), beside)
+        raise UnreadableError(no_identifier(columns), others)
 
 
 def no_identifier(columns: Columns) -> Found:

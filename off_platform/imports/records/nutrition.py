@@ -168,8 +168,8 @@ def _settle_energy(numbers: Numbers, given: Masks, report: _Report) -> Masks:
     bare, kj, kcal = (numbers[name] for name in ENERGY)
     there = ~np.isnan(bare)
     alone = there & ~given["energy_kj"] & ~given["energy_kcal"]
-    beside = ~np.isnan(kj) | ~np.isnan(kcal)
-    differs = there & beside & ~_same(bare, kj) & ~_same(bare, kcal)
+    with_unit = ~np.isnan(kj) | ~np.isnan(kcal)
+    differs = there & with_unit & ~_same(bare, kj) & ~_same(bare, kcal)
     report("energy_disagrees", np.flatnonzero(differs), ENERGY)
     is_kj, is_kcal = (
         alone & _near(bare, numbers, factors) for factors in (KJ_PER_GRAM, KCAL_PER_GRAM)

@@ -59,14 +59,14 @@ def findings_in(folder: Path) -> str:
 class Staging:
     """Writes the tables of one import into a folder."""
 
-    def __init__(self, folder: Path, beside: Sequence[Found] = ()) -> None:
+    def __init__(self, folder: Path, others: Sequence[Found] = ()) -> None:
         """Takes an existing folder; files of an earlier attempt are overwritten.
 
         Args:
             folder: the destination.
-            beside: earlier findings on the whole import.
+            others: earlier findings on the whole import.
         """
-        self.folder, self.beside = folder, beside
+        self.folder, self.others = folder, others
         self._products = pa.schema([("row", pa.int64()), ("product", pa.string())])
         self._writers: dict[str, pq.ParquetWriter] = {}
 
@@ -193,9 +193,9 @@ class Staging:
         )
 
     def _leave_duplicates_out(self) -> None:
-        """The accepted records without duplicates.
+        """Writes the accepted records without duplicates.
 
-        Not by DuckDB, which holds 2,048 records at a time, however long their texts are.
+        Not with DuckDB, which holds 2,048 records at a time, whatever the length of their texts.
         """
         twice = pq.read_table(self.folder / _DUPLICATES, columns=["row"])["row"]
         rows, first = self._group_rows(_FIRST + ACCEPTED), self.folder / (_FIRST + ACCEPTED)
@@ -211,23 +211,23 @@ class Staging:
                     to.write_table(pa.Table.from_batches([kept]))
 
     def _group_rows(self, name: str) -> int:
-        """Of a table's rows, how many are held at once: fewer when they are long."""
+        """Number of rows of a table to hold at once: fewer if they are long."""
         with pq.ParquetFile(self.folder / name) as file:
             groups = [file.metadata.row_group(at) for at in range(file.num_row_groups)]
             longest = max((each.total_byte_size / each.num_rows for each in groups), default=1)
         return max(min(_GROUP_ROWS, int(_GROUP_BYTES / max(longest, 1))), 1)
 
     def sizes(self) -> tuple[int, int]:
-        """How many records are accepted, and how many are in quarantine."""
+        """Numbers of accepted and quarantined records."""
         return self._count(ACCEPTED), self._count(QUARANTINED)
 
     def _count(self, name: str) -> int:
         return int(pq.read_metadata(self.folder / name).num_rows)
 
     def _all_quarantined(self) -> str:
-        """Records that were quarantined before may be duplicates besides.
+        """SQL for the quarantine; records that are already in it may also be duplicates.
 
-        Grouped, they would all be held, each with its texts.
+        Grouping would hold all of them in memory, with their texts.
         """
         before, twice = self._rows(_FIRST + QUARANTINED), self._rows(_DUPLICATES)
         return f"""

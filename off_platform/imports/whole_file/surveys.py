@@ -1,7 +1,7 @@
-"""What only all records of a file together show: spoilt identifiers, and mixed ways of yes and no.
+"""Rules on all records of a file: damaged identifiers, and mixed styles of yes and no.
 
-How spoilt identifiers are recognised is in `damage.py`. Yes and no are those of columns that are
-not in the specification, "consistent within a dataset"; what a text is, is decided in `texts.py`.
+`damage.py` recognises damaged identifiers. Yes and no must be "consistent within a dataset" in
+columns that are not in the specification; `texts.py` recognises their styles.
 """
 
 from collections.abc import Iterable
@@ -22,12 +22,12 @@ _NUMBERS = "1/0"
 
 @dataclass(slots=True)
 class BooleanSurvey:
-    """What the texts of one column are.
+    """The styles of yes and no in one column.
 
     Attributes:
-        column: as it is named in the file.
-        texts: the different ones, in lower case, while all of them may be yes or no.
-        is_boolean: whether all may be.
+        column: its name in the file.
+        texts: the distinct texts, in lower case, while all of them may be yes or no.
+        is_boolean: whether all are.
     """
 
     column: str
@@ -35,7 +35,7 @@ class BooleanSurvey:
     is_boolean: bool = True
 
     def add(self, texts: pa.StringArray) -> None:
-        """Takes in the texts of a batch."""
+        """Adds the texts of a batch."""
         if not self.is_boolean:
             return
         written = pc.utf8_lower(pc.utf8_trim_whitespace(texts.drop_null()))
@@ -45,7 +45,7 @@ class BooleanSurvey:
 
     @property
     def styles(self) -> list[str]:
-        """The ways that are used; a column of nothing but `1` may be a number, and is none."""
+        """The styles in use; a column of only `1` may be numbers, and has none."""
         if not self.is_boolean:
             return []
         used = [name for name, words in BOOLEAN_STYLES.items() if self.texts & set(words)]
@@ -53,7 +53,7 @@ class BooleanSurvey:
 
 
 def mixed_booleans(surveys: Iterable[BooleanSurvey]) -> list[Found]:
-    """One finding, of the first column that is written otherwise than those before it."""
+    """One finding, on the first column whose style differs from earlier ones."""
     seen: dict[str, str] = {}
     for survey in surveys:
         for style in survey.styles:
@@ -67,13 +67,13 @@ def mixed_booleans(surveys: Iterable[BooleanSurvey]) -> list[Found]:
 
 @dataclass(slots=True)
 class Surveys:
-    """What the columns of a file look like, gathered batch by batch."""
+    """Surveys of a file's columns, collected in batches."""
 
     identifiers: dict[str, IdentifierSurvey] = field(default_factory=dict)
     booleans: dict[str, BooleanSurvey] = field(default_factory=dict)
 
     def add(self, batch: Batch, columns: Columns) -> None:
-        """Takes in a batch whose columns were met."""
+        """Adds a batch."""
         for field_name in BARCODES:
             for name in columns.of(field_name):
                 if name in batch.columns:
@@ -84,7 +84,7 @@ class Surveys:
                 self.booleans.setdefault(name, BooleanSurvey(name)).add(batch.columns[name])
 
     def damaged(self, columns: Columns) -> dict[str, Damage]:
-        """The fields of which no code may be taken as it identifiers, and what was done to them."""
+        """The barcode fields that are damaged as a whole, and their damage."""
         return {
             columns.places[name].field.name: damage
             for name, survey in self.identifiers.items()
@@ -92,6 +92,6 @@ class Surveys:
         }
 
     def found(self) -> list[Found]:
-        """What is to be said of the whole file."""
+        """The findings on the whole file."""
         spoilt = [found for survey in self.identifiers.values() for found in survey.found()]
         return [*spoilt, *mixed_booleans(self.booleans.values())]

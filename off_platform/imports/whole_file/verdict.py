@@ -1,4 +1,4 @@
-"""What became of an import, in numbers; who decides it is `validation.py`."""
+"""The outcome of an import, in numbers; `validation.py` determines it."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -9,15 +9,15 @@ from off_platform.imports.specification.rules import BY_ID
 
 @dataclass(slots=True)
 class Verdict:
-    """What became of a file.
+    """The outcome of a validation.
 
     Attributes:
-        source: what it is; None when it could not even be recognised.
-        refused: why no record could be looked at; None when they were.
-        accepted: records that may pass.
-        quarantined: records that may not.
+        source: facts about the file; None if it was not recognised.
+        refused: why no record could be checked; None if they were.
+        accepted: number of accepted records.
+        quarantined: number of quarantined records.
         counts: findings, by rule.
-        seconds: how long it took.
+        seconds: duration.
     """
 
     source: SourceFile | None = None
@@ -29,7 +29,7 @@ class Verdict:
 
     @property
     def records(self) -> int:
-        """All records that were looked at."""
+        """Number of checked records."""
         return self.accepted + self.quarantined
 
     def count(self, level: str) -> int:

@@ -177,7 +177,7 @@ def test_many_rows_that_are_not_records_keep_their_file_and_row(validate: Valida
 
 
 def folder_of(root: Path, files: Files) -> tuple[Path, Path]:
-    """A folder of files, and an empty one for what lies on disk while they are joined."""
+    """A folder of files, and an empty one for the join."""
     for name in ("several", "scratch"):
         (root / name).mkdir()
     for name, text in files.items():

@@ -1,4 +1,4 @@
-"""An import is kept as it came, under a key of its name and bytes."""
+"""An import is stored unchanged, under a key of its name and bytes."""
 
 import hashlib
 import re

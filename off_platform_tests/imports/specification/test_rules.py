@@ -19,7 +19,7 @@ EXAMPLES = [pytest.param(broken, id=broken.rule) for broken in BROKEN]
 def test_a_rule_finds_exactly_what_breaks_it(broken: Broken, validate: Validate) -> None:
     judged = validate(broken.content, broken.name)
 
-    assert sorted(judged.rules) == sorted([broken.rule, *broken.beside])
+    assert sorted(judged.rules) == sorted([broken.rule, *broken.others])
     assert judged.verdict.counts == {rule: judged.rules.count(rule) for rule in judged.rules}
     found = next(each for each in judged.findings if each["rule"] == broken.rule)
     expected = {
@@ -90,7 +90,7 @@ def test_every_rule_has_a_file_that_breaks_it() -> None:
 
 def test_only_whole_file_damage_causes_other_errors() -> None:
     for broken in BROKEN:
-        beside = {BY_ID[rule].level for rule in broken.beside}
+        beside = {BY_ID[rule].level for rule in broken.others}
         if BY_ID[broken.rule].check != "whole_file_damage":
             assert "error" not in beside, broken.rule
 

@@ -1,4 +1,4 @@
-"""The corrected copy: what is certain is mended, all else is as it came, and once is enough."""
+"""The corrected copy: certain proposals are applied, the rest is unchanged, and once is enough."""
 
 import csv
 import datetime as dt
@@ -291,7 +291,7 @@ RECORDS = NAMES.flatmap(
     lambda names: st.tuples(
         st.just(names),
         st.lists(
-            # Rows of white space alone are no records.
+            # Rows of only white space are not records.
             st.lists(CELLS, min_size=len(names), max_size=len(names)).filter("".join),
             min_size=1,
             max_size=4,

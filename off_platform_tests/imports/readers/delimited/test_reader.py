@@ -91,7 +91,7 @@ def test_rows_with_wrong_cells_do_not_wait_for_a_right_one(tmp_path: Path) -> No
     assert max(found for _, found in taken) <= MOST_WAITING
     assert [row for rows, _ in taken for row in rows] == [count + 2]
     assert sum(found for _, found in taken) + len(reader.take_found()) == 2 * count
-    # Where nobody takes what was found, batches are no more than they were.
+    # If findings are not taken, the number of batches is the same.
     untaken = list(open_import(path).batches(1_000))
     assert [len(batch.rows) for batch in untaken] == [len(rows) for rows, _ in taken]
     assert all(list(batch.columns) == ["barcode", "product_name"] for batch in untaken)

@@ -1,4 +1,4 @@
-"""Rows that a quote swallowed are named or refused wherever the quote and the barcode stand."""
+"""Rows inside a quoted cell are reported or refused, for every position of quote and barcode."""
 
 import pytest
 

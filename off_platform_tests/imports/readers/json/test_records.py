@@ -1,4 +1,4 @@
-"""JSON as it is read: every form of it, numbers as they stand, faults by line and column."""
+"""Reading JSON: every form, numbers unchanged, errors by line and column."""
 
 import json
 from pathlib import Path
@@ -184,7 +184,7 @@ SCALARS = st.one_of(
     st.none(), st.booleans(), st.integers(), st.text(max_size=10),
     st.floats(allow_nan=False, allow_infinity=False),
 )  # fmt: skip
-# What nobody sees is no part of a name.
+# Invisible characters are not part of a name.
 SEEN = st.characters(exclude_categories=("Cs", "Cf", "Zl", "Zp"))
 OBJECTS = st.dictionaries(st.text(SEEN, max_size=5).map("c{}c".format), SCALARS, max_size=4)
 

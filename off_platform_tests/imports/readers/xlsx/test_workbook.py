@@ -279,7 +279,7 @@ def test_a_workbook_of_hidden_sheets_is_refused_and_says_so(tmp_path: Path) -> N
     with pytest.raises(UnreadableError, match="can be seen") as refused:
         read_all(path)
 
-    assert [each.rule for each in refused.value.beside] == ["hidden_sheets"]
+    assert [each.rule for each in refused.value.others] == ["hidden_sheets"]
 
 
 def rewritten(folder: Path, change: Callable[[str, bytes], bytes]) -> Path:
