@@ -35,7 +35,7 @@ class Broken:
         value: the value in the file according to the finding.
         proposal: what it proposes, exactly.
         certain: whether that may be applied without asking.
-        beside: rules that cannot but be broken, too, one a finding.
+        also: other rules that are necessarily broken, too, one per finding.
     """
 
     rule: str
@@ -46,7 +46,7 @@ class Broken:
     value: str | None = None
     proposal: str | None = None
     certain: bool = False
-    beside: tuple[str, ...] = ()
+    also: tuple[str, ...] = ()
 
 
 def table(*records: dict[str, str], delimiter: str = ",") -> str:
@@ -60,11 +60,11 @@ def table(*records: dict[str, str], delimiter: str = ",") -> str:
 
 def cell(
     rule: str, column: str, value: str, proposal: str | None = None, *,
-    certain: bool = False, beside: tuple[str, ...] = (), **others: str,
+    certain: bool = False, also: tuple[str, ...] = (), **others: str,
 ) -> Broken:  # fmt: skip
     """A record that is sound but for one cell; a cell in `others` belongs to it."""
     content = table({**GOOD, **others, column: value})
-    return Broken(rule, content, "x.csv", 2, column, value, proposal, certain, beside)
+    return Broken(rule, content, "x.csv", 2, column, value, proposal, certain, also)
 
 
 def whole(rule: str, content: Content, name: str = "x.csv", **expected: Any) -> Broken:
@@ -224,7 +224,7 @@ FILES: tuple[Broken, ...] = (
           row=1, column="Energy:kJ", value="Energy:kJ", proposal="energy_kj"),
     whole("unknown_column", table({**GOOD, "shelf": "4"}), row=1, column="shelf", value="shelf"),
     whole("boolean_mixed", table({**GOOD, "vegan": "yes"}, {**GOOD, "barcode": OREO, "vegan": "1"}),
-          column="vegan", others=("unknown_column",)),
+          column="vegan", also=("unknown_column",)),
     whole("unknown_language_suffix", table({**GOOD, "product_name_xx": "Nutella"}),
           row=1, column="product_name_xx", value="product_name_xx"),
     whole("unknown_language_suffix",
@@ -234,20 +234,20 @@ FILES: tuple[Broken, ...] = (
           column="product_name_FR", value="product_name_FR", proposal="product_name_fr",
           certain=True),
     whole("damage_scientific", many(*["7,6223E+12"] * 3), column="barcode",
-          others=("barcode_scientific",) * 3),
+          also=("barcode_scientific",) * 3),
     whole("damage_lost_zeros", many(*(code.lstrip("0") for code in UPC_A)), column="barcode",
           proposal="the zeros restored", certain=True,
-          others=("barcode_lost_zero",) * 3),
+          also=("barcode_lost_zero",) * 3),
     whole("damage_extra_digit", many(*(f"{code}0" for code in EAN_13)), column="barcode",
-          proposal="the last digit 0 removed", certain=True, others=("barcode_damaged",) * 3),
+          proposal="the last digit 0 removed", certain=True, also=("barcode_damaged",) * 3),
     whole("damage_fraction", many(*(f"{code}.0" for code in EAN_13)), column="barcode",
           proposal="the decimal point and the zero removed", certain=True,
-          others=("barcode_damaged",) * 3),
+          also=("barcode_damaged",) * 3),
     whole("damage_lost_check_digit", many(*(code[:-1] for code in LONGER)), column="barcode",
-          proposal="the check digit appended", others=("barcode_damaged",) * 12),
+          proposal="the check digit appended", also=("barcode_damaged",) * 12),
     whole("barcode_damaged", many(*(f"{code}0" for code in EAN_13)), row=2, column="barcode",
           value=f"{EAN_13[0]}0", proposal=EAN_13[0], certain=True,
-          others=("damage_extra_digit", *("barcode_damaged",) * 2)),
+          also=("damage_extra_digit", *("barcode_damaged",) * 2)),
 )  # fmt: skip
 
 # Of one record.
@@ -274,9 +274,9 @@ RECORDS: tuple[Broken, ...] = (
     Broken("barcode_not_text", workbook((HEADER, (int(NUTELLA), "Nutella", 30.9))), "x.xlsx",
            2, "barcode", NUTELLA, NUTELLA, certain=True),
     in_json("barcode_not_text", "barcode", SHOPS_OWN, cells={"barcode": int(SHOPS_OWN)},
-            proposal=SHOPS_OWN, certain=True, others=("barcode_restricted",)),
+            proposal=SHOPS_OWN, certain=True, also=("barcode_restricted",)),
     in_json("barcode_not_text", "barcode", "425261", cells={"barcode": 425261},
-            others=("barcode_short_upc_e",)),
+            also=("barcode_short_upc_e",)),
     identifier("barcode_not_digits", "3017-6204 22003", NUTELLA, certain=True),
     identifier("barcode_length", "30176"),
     identifier("barcode_length", f"0{NUTELLA}", NUTELLA, certain=True),
@@ -316,9 +316,9 @@ RECORDS: tuple[Broken, ...] = (
     cell("above_range", "salt_g", "51"),
     cell("above_range", "energy_kj", "4001"),
     cell("above_range", "energy_kcal", "901"),
-    cell("above_range", "energy", "950", others=("energy_unit_detected",),
+    cell("above_range", "energy", "950", also=("energy_unit_detected",),
          fat="100", carbohydrates="0", proteins="0"),
-    cell("above_range", "sodium", "21", others=("salt_derived",)),
+    cell("above_range", "sodium", "21", also=("salt_derived",)),
     together("macronutrients_above_100", fat="60", carbohydrates="41"),
     together("macronutrients_above_100", carbohydrates="60", proteins="41"),
     together("macronutrients_above_100", fat="50", carbohydrates="40", proteins="10.2"),

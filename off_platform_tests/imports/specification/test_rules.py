@@ -19,7 +19,7 @@ EXAMPLES = [pytest.param(broken, id=broken.rule) for broken in BROKEN]
 def test_a_rule_finds_exactly_what_breaks_it(broken: Broken, validate: Validate) -> None:
     judged = validate(broken.content, broken.name)
 
-    assert sorted(judged.rules) == sorted([broken.rule, *broken.others])
+    assert sorted(judged.rules) == sorted([broken.rule, *broken.also])
     assert judged.verdict.counts == {rule: judged.rules.count(rule) for rule in judged.rules}
     found = next(each for each in judged.findings if each["rule"] == broken.rule)
     expected = {
@@ -90,9 +90,9 @@ def test_every_rule_has_a_file_that_breaks_it() -> None:
 
 def test_only_whole_file_damage_causes_other_errors() -> None:
     for broken in BROKEN:
-        beside = {BY_ID[rule].level for rule in broken.others}
+        levels = {BY_ID[rule].level for rule in broken.also}
         if BY_ID[broken.rule].check != "whole_file_damage":
-            assert "error" not in beside, broken.rule
+            assert "error" not in levels, broken.rule
 
 
 def test_a_sound_record_breaks_no_rule(validate: Validate) -> None:
