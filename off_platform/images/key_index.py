@@ -80,7 +80,6 @@ def write_key_index(
     ):
         written: Future[None] | None = None
         for keyed, strange in _parsed(snapshot, unpacked_most, facts):
-            # Before it is written, as fewer files differ in the compression of equal barcodes then.
             if also:
                 also(keyed)
             if written:

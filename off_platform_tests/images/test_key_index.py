@@ -222,6 +222,18 @@ def test_the_same_list_gives_the_same_bytes(folder: Path, monkeypatch: pytest.Mo
     assert len(contents) == 1
 
 
+def test_a_barcode_stands_once_in_its_row_groups_dictionary(folder: Path) -> None:
+    # One product in several places and layouts, and lines between that are not keys.
+    directories = ["3/017/620/422/003", "301/762/042/2003", "junk", "20065034", "002/006/503/4"]
+    lines = [f"data/{each}/{name}.jpg".encode() for name in (1, 2) for each in directories]
+    path = folder / "repeated.parquet"
+    write_key_index(write_list(folder, lines), path, folder / "odd.parquet", MOST)
+    with pq.ParquetFile(path) as file:
+        column = file.metadata.row_group(0).column(file.schema_arrow.names.index("barcode"))
+    # Arrow writes repeated texts as plain ones, and before them memory that it never filled.
+    assert "RLE_DICTIONARY" in column.encodings
+
+
 def test_a_refused_list_gives_no_index(folder: Path) -> None:
     packed = gzip.compress(b"data/17/1.jpg\n" * 1000)
     cut = folder / "cut.gz"
