@@ -82,8 +82,8 @@ class Block:
         return every[places]
 
 
-def parse(block: Block, lines_before: int) -> tuple[pa.Table, list[Oddity]]:
-    """The rows of a block, and the lines that are not keys."""
+def parse(block: Block) -> tuple[pa.Table, list[Oddity]]:
+    """The rows of a block, and the lines that are not keys, numbered from 1 on."""
     heads = block.heads()
     run_of_row, barcodes = _directories(heads)
     image_ids, kinds = _names(block, heads)
@@ -96,8 +96,7 @@ def parse(block: Block, lines_before: int) -> tuple[pa.Table, list[Oddity]]:
         fits = (rows.run_of_row >= 0) & (rows.image_ids >= 0)
         for row in np.flatnonzero(~fits):
             text = _text(block.lines[int(row)].as_py())
-            number = lines_before + int(row) + 1
-            strange.append((number, text[:LONGEST_SHOWN], keys.reason_against(text)))
+            strange.append((int(row) + 1, text[:LONGEST_SHOWN], keys.reason_against(text)))
     return _table(block.lines, barcodes, rows, fits), strange
 
 
@@ -156,10 +155,10 @@ def _names(block: Block, heads: Numbers) -> tuple[Numbers, Numbers]:
         suffix = keys.SUFFIXES[kind].encode()
         word = last if len(suffix) == WORD else last.view("<u4")[1::2]
         found = word == int.from_bytes(suffix, "little")
-        np.copyto(kinds, KINDS.index(kind), where=found)
-        np.copyto(ends_in, len(suffix), where=found)
+        kinds = np.where(found, np.int8(KINDS.index(kind)), kinds)
+        ends_in = np.where(found, np.int32(len(suffix)), ends_in)
     digits = (block.ends - block.starts - DIRECTORY_BYTES).astype(np.int32) - ends_in
-    np.copyto(digits, -1, where=ends_in == 0)
+    digits = np.where(ends_in == 0, np.int32(-1), digits)
     image_ids = np.full(len(last), -1, dtype=np.int32)
     numbers = np.zeros(len(last), dtype=np.int32)
     fits = np.ones(len(last), dtype=bool)
@@ -168,7 +167,7 @@ def _names(block: Block, heads: Numbers) -> tuple[Numbers, Numbers]:
         # Bytes wrap around below "0".
         fits &= digit < 10  # noqa: PLR2004
         numbers = numbers * 10 + digit
-        np.copyto(image_ids, numbers, where=fits & (digits == count))
+        image_ids = np.where(fits & (digits == count), numbers, image_ids)
         if count == 1:
             fits &= digit != 0
     return image_ids, kinds
