@@ -203,7 +203,7 @@ def runs_at_once(root: Path, environment: Mapping[str, str], sandbox: Sandbox) -
     assert "database is locked" not in "".join(said)
     # The set's folder is held by one run at a time; the other says so.
     assert set(codes[3:]) <= {0, 1}, said
-    assert 0 in codes[3:] or any("Another run is at work" in each for each in said), said
+    assert 0 in codes[3:] or any("Another run is using" in each for each in said), said
     with duckdb.connect(root / "lake" / "off_platform.duckdb", read_only=True) as lake:
         assert lake.execute(
             "SELECT count(*), count(DISTINCT product) FROM products_imported"

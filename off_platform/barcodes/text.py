@@ -7,8 +7,6 @@ Barcodes as producers write them are in `imports/values/barcodes/`, keys of the 
 import re
 from typing import Literal
 
-from stdnum import ean
-
 BarcodeKind = Literal["EAN-8", "UPC-A", "EAN-13", "GTIN-14", "other"]
 
 # Numbers of digits; a UPC-E has 8, or 6 without number system and check digit.
@@ -99,7 +97,8 @@ def with_check_digit(body: str) -> str:
     Args:
         body: only digits.
     """
-    return f"{body}{ean.calc_check_digit(body)}"
+    total = 3 * sum(map(int, body[-1::-2])) + sum(map(int, body[-2::-2]))
+    return f"{body}{-total % 10}"
 
 
 def expanded_upc_e(code: str) -> str | None:

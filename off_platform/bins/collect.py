@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     import duckdb
 
 # Folder of the parts until all metadata is fetched.
-COLLECTING = "collecting/bin_metadata"
+COLLECTING_FOLDER = "collecting"
+COLLECTING = f"{COLLECTING_FOLDER}/bin_metadata"
 # At 2 kB each: 16 MB in memory, which is also the most that a killed run loses.
 PART_OBJECTS = 8192
 ROW_GROUP = 8192
@@ -67,7 +68,19 @@ def collect_metadata(
 
     Raises:
         off_platform.storage.lake.NoSuchTableError: the bucket has not been listed yet.
+        off_platform.storage.locks.FolderInUseError: another run is collecting.
     """
+    with lake.root.below(COLLECTING_FOLDER).locked():
+        return _collected(lake, source, connection, limits, display)
+
+
+def _collected(
+    lake: Lake,
+    source: Source,
+    connection: "duckdb.DuckDBPyConnection",
+    limits: Limits,
+    display: Display | None,
+) -> Collected:
     wanted = _wanted_query(lake, _had(lake))
     ((total,),) = connection.execute(f"SELECT count(*) FROM ({wanted})").fetchall()
     tally = Tally(total=total)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
+from sqlalchemy.exc import IntegrityError
 
 from off_platform.automation.runs import failures, of_an_operator, opened_home, run_job
 from off_platform.cli.context import DONE, INCOMPLETE, WRONG
@@ -63,9 +64,18 @@ def run_import(
         OSError: the file does not exist or cannot be read.
     """
     key = key_of(path)
-    instance.add_dynamic_partitions(str(IMPORT_FILES.name), [key])
+    _add_partition(instance, key)
     config = {"import_file": {"path": str(path.absolute())}}
     return key, run_job(defs, instance, "imports", key, config)
+
+
+def _add_partition(instance: dg.DagsterInstance, key: str) -> None:
+    """Adds a partition; another process may add the same one, which Dagster does not expect."""
+    try:
+        instance.add_dynamic_partitions(str(IMPORT_FILES.name), [key])
+    except IntegrityError:
+        if not instance.has_dynamic_partition(str(IMPORT_FILES.name), key):
+            raise
 
 
 def verdict_of(result: dg.ExecuteInProcessResult) -> str:

@@ -10,6 +10,7 @@ import pytest
 from off_platform.bins import collect, listing
 from off_platform.bins.listing import EmptyBucketError
 from off_platform.storage.listing import ListingError
+from off_platform.storage.locks import FolderInUseError
 from off_platform.storage.objects import Access, Source
 from off_platform.storage.transfer import Limits
 from off_platform_tests.bins.conftest import BUCKET, LIMITS, BinsDesk
@@ -67,6 +68,16 @@ def test_the_time_of_the_listing_is_known_also_where_nothing_is_new(
     assert not listed.added
     written = bins_desk.lake.root.read(listing.LISTED).decode()
     assert datetime.fromisoformat(written) >= begun.replace(microsecond=0)
+
+
+def test_two_runs_do_not_collect_at_once(bins_desk: BinsDesk, bins_bucket: Path) -> None:
+    fill(bins_bucket, "00001")
+    # Each would number its parts alike, and remove those of the other.
+    with bins_desk.lake.root.below("collecting").locked():
+        with pytest.raises(FolderInUseError, match="Another run is using"):
+            bins_desk.collect()
+    _, collected = bins_desk.collect()
+    assert collected.rows == 1
 
 
 def test_one_request_per_object_that_is_new_and_no_head(
