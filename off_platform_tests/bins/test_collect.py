@@ -73,9 +73,11 @@ def test_the_time_of_the_listing_is_known_also_where_nothing_is_new(
 def test_two_runs_do_not_collect_at_once(bins_desk: BinsDesk, bins_bucket: Path) -> None:
     fill(bins_bucket, "00001")
     # Each would number its parts alike, and remove those of the other.
-    with bins_desk.lake.root.below("collecting").locked():
-        with pytest.raises(FolderInUseError, match="Another run is using"):
-            bins_desk.collect()
+    with (
+        bins_desk.lake.root.below("collecting").locked(),
+        pytest.raises(FolderInUseError, match="Another run is using"),
+    ):
+        bins_desk.collect()
     _, collected = bins_desk.collect()
     assert collected.rows == 1
 
