@@ -1,4 +1,4 @@
-# The commands of the README. Everything is set up in .venv and var/ below this folder.
+# The commands of the README. Everything is installed in .venv and stored in var/, in this folder.
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -11,20 +11,20 @@ LOADERS_LOCK := requirements-loaders.lock
 LOADERS_READY := $(VENV)/.loaders_ready
 
 -include .env
-# On the sandbox Dagster keeps its state apart, so that its runs never pass for the real buckets'.
+# The sandbox has a separate Dagster state, so that its runs are not mistaken for those of the real buckets.
 ifneq ($(filter 1 true t yes y on,$(shell echo "$(OFF_PLATFORM_SANDBOX)" | tr A-Z a-z)),)
 SANDBOX := OFF_PLATFORM_SANDBOX=1 DAGSTER_HOME=$(CURDIR)/var/sandbox/dagster
 endif
-# `dg` asks the dagster.yaml of this folder whether it may collect usage statistics, and no other.
+# `dg` reads from the dagster.yaml in this folder that it must not collect usage statistics.
 export DAGSTER_HOME := $(CURDIR)
 export DAGSTER_DISABLE_TELEMETRY := 1
-# Containers often set it; each process of the tests would then compile all test modules again.
+# Containers often set it; each test process would then compile all test modules again.
 unexport PYTHONDONTWRITEBYTECODE
 
-# A worker takes neighbours, which share what their module or package makes once.
+# Each worker takes neighbouring tests, which share the fixtures of their module or package.
 IN_PARALLEL := -n auto --dist worksteal
 
-# The command says itself that it was stopped by Ctrl-C; make would add a line.
+# The command itself reports that Ctrl-C stopped it; make would add a line.
 interruptible = trap : INT; $(1) || [ $$? = 130 ]
 
 .PHONY: help setup run ui month test coverage quick soak thorough browser loaders screenshots chromium check format docs lock benchmarks clean
@@ -40,7 +40,7 @@ run: setup  ## Run the platform once on the sandbox, offline, and print a summar
 ui: setup  ## Open Dagster's UI at localhost:3000; OFF_PLATFORM_SANDBOX=1 for the sandbox.
 	@. $(BIN)/activate && $(call interruptible,$(SANDBOX) off-platform ui)
 
-month: setup  ## Run this month, as the schedule would: key list, index, changes, bins.
+month: setup  ## Run the monthly job now, as the schedule would: key list, index, changes, bins.
 	@$(SANDBOX) $(BIN)/off-platform $(if $(SANDBOX),sandbox,home)
 	@. $(BIN)/activate && $(SANDBOX) dg launch --job monthly \
 		--partition $$(date -u +%Y-%m-01)
@@ -57,7 +57,7 @@ quick: setup  ## Run only tests that take less than a second.
 soak: setup  ## Run the long tests: a daemon for many minutes, many kills, thousands of files.
 	@$(BIN)/pytest $(IN_PARALLEL) -m soak
 
-thorough: setup  ## Try the properties of hypothesis with ten times as many examples.
+thorough: setup  ## Run the Hypothesis tests with ten times as many examples.
 	@$(BIN)/pytest $(IN_PARALLEL) -m hypothesis --hypothesis-profile thorough
 
 browser: chromium $(BROWSER_READY)  ## Run the tests in a real browser; needs Chromium (apt-get install chromium).
@@ -66,10 +66,10 @@ browser: chromium $(BROWSER_READY)  ## Run the tests in a real browser; needs Ch
 loaders: $(LOADERS_READY)  ## Load image sets with Hugging Face datasets and webdataset.
 	@$(BIN)/pytest -m loaders
 
-screenshots: chromium $(BROWSER_READY)  ## Update the pictures of the README from the sandbox.
+screenshots: chromium $(BROWSER_READY)  ## Update the README's pictures from the sandbox.
 	@$(BIN)/python -m off_platform_tests.browser.screenshots
 
-check: setup  ## Formatter, linter, type checker, definitions.
+check: setup  ## Run formatter, linter and type checker, and check the definitions.
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
@@ -106,11 +106,11 @@ clean:  ## Remove .venv and the sandbox; the lake in var/lake stays.
 chromium:
 	@for name in chromium chromium-browser google-chrome; do \
 		command -v $$name > /dev/null && exit 0; done; \
-		{ echo "There is no Chromium on this machine: apt-get install chromium" >&2; exit 1; }
+		{ echo "Chromium is missing; on Debian: apt-get install chromium" >&2; exit 1; }
 
 $(READY): $(LOCK) pyproject.toml
 	@sh deploy/make_venv.sh $(VENV) $(PYTHON)
-	@echo "Setting up $(VENV): some 170 packages, a minute or two, once."
+	@echo "Setting up $(VENV): about 170 packages, a minute or two, once."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r $(LOCK)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@sh deploy/quiet_dg.sh $(VENV)

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Backs Dagster's state and a lake on disk up into a folder: back_up.sh FOLDER.
-# Runs may go on: Postgres is dumped in one transaction, SQLite by its own backup, and the lake's
-# files are replaced whole or not at all. A lake on S3 is backed up by the bucket's versions.
+# Backs up Dagster's state and a lake on disk to a folder: back_up.sh FOLDER.
+# Runs may continue: Postgres is dumped in one transaction, SQLite with its backup API, and the lake's
+# files are replaced atomically. A lake on S3 is protected by the bucket's versioning.
 set -euo pipefail
-to=$(realpath --canonicalize-missing "${1:?name the folder that the backup goes to}")
+to=$(realpath --canonicalize-missing "${1:?name the folder for the backup}")
 cd "$(dirname "$0")/.."
-# As the platform reads it: from the environment, or from .env.
+# As the platform reads it: from the environment or from .env.
 lake=$(.venv/bin/python -c 'from off_platform.settings import settings; print(settings().lake)')
 mkdir -p "$to"
 if [ -n "${DAGSTER_PG_HOST:-}" ]; then
@@ -16,16 +16,16 @@ else
     .venv/bin/python deploy/back_up_sqlite.py var/dagster "$to/dagster"
 fi
 case $lake in
-    *://*) echo "The lake is in a bucket, $lake: keep its versions there." ;;
+    *://*) echo "The lake is in a bucket, $lake: enable versioning there." ;;
     *)
         [ -d "$lake" ] || { echo "There is no lake at $lake; is OFF_PLATFORM_LAKE right?" >&2; exit 1; }
         mkdir -p "$to/lake"
-        # Unchanged files of an older backup are kept; the scratch is nobody's. 1 is tar's word for
-        # files that were replaced meanwhile.
+        # Files of an older backup are kept; the scratch folder is not backed up. tar exits with 1 if
+        # files were replaced while it read them.
         (cd "$lake" && find . -type f -not -path './.scratch/*' -print0 |
             { tar --create --null --files-from - --ignore-failed-read || [ $? -eq 1 ]; }) |
             tar --extract --directory "$to/lake"
         echo "The lake at $lake is backed up."
         ;;
 esac
-echo "Backed up into $to."
+echo "Backed up to $to."

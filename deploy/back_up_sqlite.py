@@ -1,4 +1,4 @@
-"""Copies every SQLite file below a folder by SQLite's own backup: back_up_sqlite.py FROM TO."""
+"""Copies every SQLite file below a folder with SQLite's backup API: back_up_sqlite.py FROM TO."""
 
 import sqlite3
 import sys
@@ -7,14 +7,14 @@ from pathlib import Path
 
 
 def back_up(source: Path, to: Path) -> int:
-    """Copies them; gives their number. A copy is whole also while others write.
+    """Copies the files; returns their number. Each copy is consistent, even during writes.
 
     Raises:
-        SystemExit: there are none.
+        SystemExit: there are no SQLite files.
     """
     files = sorted(source.rglob("*.db"))
     if not files:
-        sys.exit(f"There is no state of Dagster at {source}; has it run from this folder?")
+        sys.exit(f"No Dagster state was found at {source}; has Dagster run from this folder?")
     for file in files:
         copy = to / file.relative_to(source)
         copy.parent.mkdir(parents=True, exist_ok=True)
@@ -27,4 +27,4 @@ def back_up(source: Path, to: Path) -> int:
 
 if __name__ == "__main__":
     _, folder, backup = sys.argv
-    print(f"{back_up(Path(folder), Path(backup))} files of Dagster's state are backed up.")  # noqa: T201
+    print(f"{back_up(Path(folder), Path(backup))} files of Dagster's state were backed up.")  # noqa: T201

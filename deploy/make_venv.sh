@@ -1,6 +1,6 @@
 #!/bin/sh
-# Makes a virtual environment: make_venv.sh FOLDER [PYTHON].
-# Takes the first Python of 3.11 to 3.13 that there is, and says what is missing when it cannot.
+# Creates a virtual environment: make_venv.sh FOLDER [PYTHON].
+# Uses the first Python 3.11 to 3.13 it finds; otherwise prints what is missing.
 set -eu
 folder=$1
 [ -x "$folder/bin/python" ] && [ -e "$folder/bin/pip" ] && exit 0
@@ -11,7 +11,7 @@ for python in ${2:-} python3 python3.11 python3.12 python3.13; do
         exec "$python" -m venv "$folder"
     fi
     if "$python" -m pip --version >/dev/null 2>&1; then
-        # Debian splits ensurepip off; its pip can fill an environment from outside.
+        # Debian packages ensurepip separately; the system's pip can install into the environment.
         "$python" -m venv --without-pip "$folder"
         exec "$python" -m pip --python "$folder/bin/python" install --quiet pip
     fi

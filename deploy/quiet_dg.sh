@@ -1,6 +1,6 @@
 #!/bin/sh
-# Lets no `dg` of a virtual environment collect usage statistics, however it is called: quiet_dg.sh FOLDER.
-# dg reads that from a file of the user's or from DAGSTER_HOME, never from the project.
+# Stops `dg` in a virtual environment from collecting usage statistics, however it is called: quiet_dg.sh FOLDER.
+# dg reads that setting from a file of the user or from DAGSTER_HOME, never from the project.
 set -eu
 printf '[cli.telemetry]\nenabled = false\n' > "$1/dg.toml"
 "$1/bin/python" - <<'END'

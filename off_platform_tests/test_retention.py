@@ -223,7 +223,7 @@ def test_the_command_says_what_it_did(
         script, capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=True
     )
     assert "2 runs that ended before" in done.stdout
-    assert " are forgotten; 1 stay" in done.stdout
+    assert " were deleted; 1 are kept" in done.stdout
     assert said("--days", "0").startswith("0 runs that ended before")
 
 
