@@ -48,18 +48,18 @@ def import_rules() -> str:
         ),
         "",
         (
-            "An **error** rejects the record (or, if it is about the whole file, the file); a "
-            "**warning** is valid but suspicious; an **info** reports a value that was changed or "
-            "assumed."
+            "An **error** rejects the record (or the file, if it is about the whole file); a "
+            "**warning** reports a value that is valid but suspicious; an **info** reports a value "
+            "that was changed or assumed."
         ),
         "",
         (
             "A value is missing if its cell is empty or contains only a placeholder: a mark such "
-            "as `-`, a null of a program (`NaN`, `NA`, `NULL`, `None`), an abbreviation (`N/A`, "
+            "as `-`, a program's null value (`NaN`, `NA`, `NULL`, `None`), an abbreviation (`N/A`, "
             "`n.d.`, `k.A.`) or a word such as `unknown`, in upper or lower case. Placeholders "
-            "are reported as `missing_marker` in every column. Words that are values are not "
-            "placeholders: `none` in `allergens` and `traces`, the codes `NA` of Namibia and "
-            "`na` of Nauruan. Spreadsheet errors such as `#N/A` are reported as "
+            "are reported as `missing_marker` in every column. Words that are valid values are not "
+            "placeholders: `none` in `allergens` and `traces`, and the codes `NA` (Namibia) and "
+            "`na` (Nauruan). Spreadsheet errors such as `#N/A` are reported as "
             "`cell_error_value`."
         ),
         "",
@@ -70,7 +70,7 @@ def import_rules() -> str:
         lines += [f"### {section}", "", *_fields(fields), ""]
     lines += ["## Rules", ""]
     for check in CHECKS:
-        blocking = " A file that breaks it is refused." if check.blocking else ""
+        blocking = " A file that breaks one of these rules is refused." if check.blocking else ""
         rules = [rule for rule in RULES if rule.check == check.id]
         lines += [f"### `{check.id}`", "", f"{check.sentence}{blocking}", "", *_rules(rules), ""]
     return _page(lines)
@@ -87,7 +87,7 @@ def _fields(fields: Iterable[Field]) -> list[str]:
         )
         for field in fields
     )
-    return _table(("field", "also", "description", "type", "example"), rows)
+    return _table(("field", "alias", "description", "type", "example"), rows)
 
 
 def _type(field: Field) -> str:
@@ -99,7 +99,7 @@ def _type(field: Field) -> str:
 
 def _rules(rules: Iterable[ImportRule]) -> list[str]:
     rows = ((f"`{rule.id}`", rule.level, rule.sentence, rule.fix, rule.source) for rule in rules)
-    return _table(("rule", "level", "condition", "how to fix it", "source"), rows)
+    return _table(("rule", "level", "requirement", "how to fix it", "source"), rows)
 
 
 def settings_page() -> str:
@@ -111,8 +111,8 @@ def settings_page() -> str:
             "",
             (
                 "Environment variables, or lines of `.env` in the folder that the platform is "
-                "started in. Credentials are not settings: a signed bucket or lake takes them from "
-                "the standard AWS chain. Options that differ between image sets are declared "
+                "started in. Credentials are not settings: they come from the standard AWS "
+                "credential chain. Options that differ between image sets are declared "
                 "with the set: [image_sets.md](image_sets.md)."
             ),
             "",
@@ -144,9 +144,9 @@ def image_sets_page() -> str:
         "# Options of image sets",
         "",
         (
-            "A set is declared in `image_sets.toml`. Each option can be varied for a run: on the "
-            "command line, or in Dagster's launchpad. On the command line an option of several "
-            f"values is repeated. {_NEEDS_PRODUCTS}"
+            "A set is declared in `image_sets.toml`. Each option can be changed for a single run, "
+            "on the command line or in Dagster's launchpad. On the command line, repeat an option "
+            f"to give it several values. {_NEEDS_PRODUCTS}"
         ),
         "",
     ]
@@ -174,7 +174,7 @@ _CHOICES: Mapping[str, tuple[type[BaseModel], type[BaseModel]]] = {
     "images": (Choice, MonthOptions),
     "bins": (BinChoice, RunOptions),
 }
-_NEEDS_PRODUCTS = "Filters on products need a dump, see OFF_PLATFORM_PRODUCTS_DUMP."
+_NEEDS_PRODUCTS = "Filters on products need a dump: see OFF_PLATFORM_PRODUCTS_DUMP."
 
 
 def with_reference(declarations: str) -> str:
@@ -200,8 +200,8 @@ def tables_page() -> str:
         "# Tables",
         "",
         (
-            "Each is a view in `off_platform.duckdb` at the lake's root, and Parquet files below "
-            "`tables/`."
+            "Each table is a view in `off_platform.duckdb` at the lake's root, and Parquet files "
+            "below `tables/`."
         ),
         "",
     ]
@@ -248,7 +248,7 @@ def _columns(columns: Iterable[Column]) -> list[str]:
         (f"`{column.name}`", column.type, "yes" if column.nullable else "", column.description)
         for column in columns
     )
-    return _table(("column", "type", "may be missing", "description"), rows)
+    return _table(("column", "type", "nullable", "description"), rows)
 
 
 def _checks(table: Table) -> list[str]:
@@ -256,7 +256,7 @@ def _checks(table: Table) -> list[str]:
         (f"`{rule.id}`", rule.level + (", blocking" if rule.blocking else ""), rule.sentence)
         for rule in table.rules
     )
-    return _table(("check", "level", "condition"), rows)
+    return _table(("check", "level", "requirement"), rows)
 
 
 def _table(names: Iterable[str], rows: Iterable[Iterable[str]]) -> list[str]:

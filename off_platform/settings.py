@@ -191,7 +191,7 @@ class Settings(BaseSettings):
     )
     bins_region: str = Field(default="us-east-1", description="Region of the bins bucket.")
     sources_access: Literal["anonymous", "signed"] = Field(
-        default="anonymous", description="How the source buckets are read."
+        default="anonymous", description="How the source buckets are read: anonymous or signed."
     )
     sources_endpoint: Endpoint | None = Field(
         default=None, description="Custom S3 endpoint of the sources, such as http://host:9000."
@@ -222,11 +222,12 @@ class Settings(BaseSettings):
         default=6, ge=1, le=100, description="Maximum number of attempts per object."
     )
     request_seconds: float = Field(
-        default=60, gt=0, description="Timeout of a request, in seconds; then it is retried."
+        default=60, gt=0, description="Timeout of a request, in seconds, after which it is retried."
     )
     shrunk_share_most: Share = Field(
         default=0.05,
-        description="Maximum share of keys a key list may lose; beyond it the month stops.",
+        description="Maximum share of its keys that a key list may lose; beyond it, the month "
+        "stops.",
     )
     oddities_share_most: Share = Field(
         default=0.001, description="Maximum share of lines of a key list that are not keys."

@@ -27,7 +27,7 @@ class BinChoice(SetChoice):
         default="main", description="Padded ids, or the 1,200 unpadded ones of the pilot."
     )
     difficulty: Literal["moderate", "hard"] | None = Field(
-        default=None, description="Fewer than 6 expected items, or more."
+        default=None, description="Bins of fewer than 6 expected items, or of 6 and more."
     )
     least_quantity: int = Field(default=0, ge=0, description="Minimum expected quantity.")
     most_quantity: int | None = Field(default=None, ge=0, description="Maximum expected quantity.")

@@ -32,7 +32,7 @@ BIN_OBJECTS = Table(
         Column("id_space", "string", "`main` or `pilot`; null when neither.", nullable=True),
         Column("bytes", "int64", "Its size, in bytes.", rule="objects_not_empty", least=1),
         Column("etag", "string", "Its ETag.", nullable=True),
-        Column("last_modified", "timestamp", "Time of writing in the bucket.", nullable=True),
+        Column("last_modified", "timestamp", "When it was written to the bucket.", nullable=True),
     ),
     (
         _shape("The listing"),
@@ -47,7 +47,7 @@ BIN_OBJECTS = Table(
         Rule(
             "metadata_has_image",
             '"Images and their associated metadata share simple numerical unique identifiers": '
-            "every metadata has its image.",
+            "every metadata object has its image.",
             "warning",
             tolerated=0.001,
         ),
@@ -63,7 +63,7 @@ BIN_METADATA = Table(
         Column("id", "string", "The bin.", rule="ids_valid", pattern=ID),
         Column("id_space", "string", "`main` or `pilot`.", rule="ids_valid", one_of=SPACES),
         Column("etag", "string", "ETag of the object; null if never fetched.", nullable=True),
-        Column("last_modified", "timestamp", "Time of writing in the bucket.", nullable=True),
+        Column("last_modified", "timestamp", "When it was written to the bucket.", nullable=True),
         Column("bytes", "int64", "Size of the object, in bytes.", nullable=True),
         Column("md5", "string", "MD5 of the object's bytes.", nullable=True),
         Column(
@@ -85,7 +85,7 @@ BIN_METADATA = Table(
         Rule("items_valid", "Items are objects, with whole numbers as quantities."),
         Rule("json_keys_unique", "No JSON object has the same key twice."),
         Rule("fields_known", "Top-level and item fields are exactly those known.", "warning"),
-        Rule("pilot_image_name_matches", "In the pilot set image_fname is the name of the image."),
+        Rule("pilot_image_name_matches", "In the pilot set, image_fname is the image's name."),
         Rule("md5_matches_etag", "Where the ETag is an MD5, it matches the fetched bytes."),
     ),
 )
@@ -104,7 +104,7 @@ BIN_ODDITIES = Table(
         _shape("The table of oddities"),
         Rule(
             "few_oddities",
-            "At most a thousandth of the objects is odd.",
+            "At most a thousandth of the objects are odd.",
             "warning",
             tolerated=0.001,
         ),
@@ -157,12 +157,14 @@ BINS = Table(
         Rule("ids_unique", "Every bin has one row, and no id is in both spaces."),
         Rule(
             "items_not_below_expected",
-            "The items' sum is not below the expected quantity.",
+            "The sum of the items is not below the expected quantity.",
             "warning",
             tolerated=0.001,
         ),
-        Rule("items_not_above_expected", "The items' sum is not above the expected quantity."),
-        Rule("pilot_balanced", "In the pilot set expected quantity is (id - 1) // 200."),
+        Rule(
+            "items_not_above_expected", "The sum of the items is not above the expected quantity."
+        ),
+        Rule("pilot_balanced", "In the pilot set, the expected quantity is (id - 1) // 200."),
         Rule(
             "published_figures",
             "The whole set has its published figures: 536,434 bins, their "
@@ -237,7 +239,7 @@ BIN_ITEMS = Table(
         Rule("sides_positive", "Sides and weights are not negative."),
         Rule(
             "names_both_or_none",
-            "In the main set name and normalizedName are given together.",
+            "In the main set, name and normalizedName are given together.",
             "warning",
             tolerated=0.001,
         ),
@@ -277,8 +279,8 @@ ITEMS = Table(
 
 BIN_VISITS = Table(
     "bin_visits",
-    "One row per visit: photos of one bin taken after one another, found by neighbouring ids that "
-    "share an item, or of which one is empty and the other would be alone.",
+    "One row per visit: consecutive photos of one bin, found by neighbouring ids that share an "
+    "item, or of which one is empty and the other would otherwise be alone.",
     (
         Column("visit_id", "string", "Id of its first bin.", rule=SHAPE, pattern=ID),
         Column("first", "string", "Its first bin."),
@@ -313,33 +315,33 @@ BIN_SPLITS = Table(
         Column(
             "random_split",
             "string",
-            "A split by the same shares that knows no visits, for comparison.",
+            "A split with the same shares that ignores visits, for comparison.",
             rule="splits_known",
             one_of=SPLITS,
         ),
     ),
     (
-        _shape("The splits"),
+        _shape("The table of splits"),
         Rule("splits_known", "Every bin is in train, validation or test."),
         Rule("every_bin_in_one_split", "Every bin has one row."),
         Rule(
             "no_leak",
-            "No visit is in two splits, nor are neighbours that their JSON shows to be one bin.",
+            "No visit is in two splits, nor are neighbours whose JSON shows that they are one bin.",
         ),
         Rule(
             "shares_met",
-            "Each split has its share of the bins, to a hundredth or by chance.",
+            "Each split has its share of the bins, to within a hundredth or what chance allows.",
             "warning",
         ),
         Rule(
             "balanced",
-            "Each split has the same mean of expected quantities, to a twentieth or "
-            "as chance has it.",
+            "Each split has the same mean expected quantity, to within a twentieth or "
+            "what chance allows.",
             "warning",
         ),
         Rule(
             "declared_sets_disjoint",
-            "No declared set that holds bins out shares a visit with one that does not.",
+            "No declared held-out set shares a visit with a declared set that is not held out.",
         ),
     ),
 )

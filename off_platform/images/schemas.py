@@ -37,7 +37,7 @@ SNAPSHOTS = Table(
         Rule("key_list_not_empty", "The key list names at least one object.", blocking=True),
         Rule(
             "key_list_not_shrunk",
-            "The key list lost at most the set share of its keys since the previous snapshot.",
+            "The key list lost no more than the configured share of its keys since the last one.",
             blocking=True,
         ),
         Rule("md5_recorded", "The MD5 of the copied key list is recorded."),
@@ -109,7 +109,7 @@ KEY_INDEX = Table(
         Rule("image_ids_not_negative", "Every image id is a number of 0 or more."),
         Rule("kinds_known", "There are raw, 400 and ocr objects, and nothing else."),
         Rule("layouts_known", "Every directory is of a known layout."),
-        Rule("few_oddities", "At most the set share of lines is not a key.", "warning"),
+        Rule("few_oddities", "At most the configured share of lines are not keys.", "warning"),
         Rule(
             "photos_have_copies_and_ocr",
             "At least 95 % of the photos have their 400 px copy and their OCR result.",
@@ -120,12 +120,12 @@ KEY_INDEX = Table(
 
 PHOTOS = Table(
     "photos",
-    f"One row per photo of a snapshot, in {SLICES} slices of which a random choice reads a few.",
+    f"One row per photo of a snapshot, in {SLICES} slices; a random choice reads only a few.",
     (
         Column(
             "slice",
             "int32",
-            "Row group in which a mix of barcode and image id puts it, from 0.",
+            "Its row group, from 0: a hash of barcode and image id.",
             rule="slices_numbered",
             least=0,
         ),
@@ -155,12 +155,12 @@ PHOTOS = Table(
         _SHAPE,
         Rule(
             "photos_match_index",
-            "The objects of the photos, and those listed twice, are the rows of the key index.",
+            "The objects of the photos and those listed twice add up to the rows of the key index.",
             blocking=True,
         ),
         Rule("slices_numbered", f"Every photo is in a slice from 0 to {SLICES - 1}."),
         Rule("barcodes_in_normal_form", "Every barcode is in its normal form."),
-        Rule("image_ids_not_negative", "Every image id is a number from 0 on."),
+        Rule("image_ids_not_negative", "Every image id is a number of 0 or more."),
         Rule("kinds_known", "Every photo has at least one object, of known kinds."),
     ),
 )

@@ -51,7 +51,7 @@ RECORD_COLUMNS: tuple[Column, ...] = (
     Column(
         "other_reading",
         "string",
-        "The same 8 digits read as UPC-E, or 6 written out.",
+        "The same 8 digits read as UPC-E, or 6 digits written out in full.",
         nullable=True,
     ),
     *(Column(field.name, _TYPES[field.type], _described(field), nullable=True) for field in FIELDS),
@@ -106,7 +106,7 @@ PRODUCTS_QUARANTINED = Table(
         Column(
             "record",
             "map<string,string>",
-            "Its cells that are not empty, by column, up to 10,000 characters of each.",
+            "Its non-empty cells by column, each cut to 10,000 characters.",
         ),
     ),
     of_view=(
@@ -121,7 +121,7 @@ PRODUCTS_QUARANTINED = Table(
             "settled_by",
             "string",
             "The first newer import that accepted the product, otherwise the first that "
-            "contains it; null when it is open.",
+            "contains it; null when open.",
             nullable=True,
         ),
     ),
@@ -141,19 +141,19 @@ IMPORT_FINDINGS = Table(
         Column(
             "line",
             "int64",
-            "Line of the file on which the row begins, which differs from the "
-            "row if cells contain line ends; of CSV, TSV and JSON.",
+            "For CSV, TSV and JSON, the line on which the row begins; it differs from "
+            "the row if cells contain line breaks.",
             nullable=True,
         ),
-        Column("sheet", "string", "Of XLSX, the sheet.", nullable=True),
+        Column("sheet", "string", "For XLSX, the sheet.", nullable=True),
         Column(
             "cell",
             "string",
-            "Of XLSX, the cell such as `F8`, or several, `F8 + G8`; null for the whole row.",
+            "For XLSX, the cell, such as `F8`, or several, `F8 + G8`; null for the whole row.",
             nullable=True,
         ),
         Column("column", "string", "Name of the column in the file.", nullable=True),
-        Column("field", "string", "Name of its field in the document.", nullable=True),
+        Column("field", "string", "Name of its field in the specification.", nullable=True),
         Column("rule", "string", "The rule."),
         Column("level", "string", "`error`, `warning` or `info`.", one_of=LEVELS),
         Column("value", "string", "The value in the file, up to 500 characters.", nullable=True),
@@ -183,9 +183,9 @@ IMPORTS = Table(
         ),
         Column("bytes", "int64", "Size in bytes.", nullable=True),
         Column("sha256", "string", "SHA-256 of the file.", nullable=True),
-        Column("encoding", "string", "Encoding, of text formats.", nullable=True),
-        Column("delimiter", "string", "Delimiter, of CSV and TSV.", nullable=True),
-        Column("sheet", "string", "Sheet that is read, of XLSX.", nullable=True),
+        Column("encoding", "string", "Encoding, for text formats.", nullable=True),
+        Column("delimiter", "string", "Delimiter, for CSV and TSV.", nullable=True),
+        Column("sheet", "string", "Sheet that was read, for XLSX.", nullable=True),
         Column("columns", "list<string>", "The header as in the file.", nullable=True),
         Column("refused", "string", "Why it cannot be read; null when it can.", nullable=True),
     ),
