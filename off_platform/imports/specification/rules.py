@@ -28,7 +28,7 @@ class Check:
     Attributes:
         id: the asset check's name.
         sentence: the condition, in a sentence.
-        blocking: whether downstream assets are skipped; only if nothing could be read.
+        blocking: whether a failure skips downstream assets; only if nothing could be read.
     """
 
     id: str
@@ -66,32 +66,35 @@ CHECKS: tuple[Check, ...] = (
     Check("readable", "The file is a CSV, TSV, JSON or XLSX file that can be read.", blocking=True),
     Check(
         "header",
-        "Columns are named, each once, and one of them identifies products.",
+        "Every column has a name, no two have the same, and one identifies products.",
         blocking=True,
     ),
     Check("file_format", "The file has the format that the specification describes."),
     Check("rows", "Every row has a cell for every column, and there is one product per row."),
     Check("columns", "Every column is in the specification."),
-    Check("whole_file_damage", "The identifiers of the file were not damaged by a program."),
+    Check("whole_file_damage", "The file's identifiers were not damaged by a program."),
     Check("identifier", "Every product has an identifier, and its identifiers agree."),
     Check("barcode_format", "Barcodes are text, contain only digits and have a valid length."),
     Check("barcode_check_digit", "Barcodes have a valid check digit."),
-    Check("barcode_use", "Barcodes are those of retail products, not of a shop or a case."),
+    Check(
+        "barcode_use",
+        "Barcodes are those of retail products, not internal to a shop or for a case.",
+    ),
     Check("duplicates", "Every product appears once in the import."),
     Check("product_name", "Every product has a name."),
-    Check("aliases", "Two columns of one field have the same value."),
+    Check("aliases", "Columns for the same field have the same value."),
     Check("numbers", "Numbers use a decimal period and have no unit."),
-    Check("ranges", "Nutritional values are in reasonable ranges."),
+    Check("ranges", "Nutritional values are within reasonable ranges."),
     Check("macronutrients", "Fat, carbohydrates and proteins do not exceed 100 g per 100 g."),
     Check(
         "plausible_values", "Nutritional values are consistent and within Open Food Facts' limits."
     ),
     Check("energy", "Energy in kJ and in kcal agree, and its unit is clear."),
     Check("salt_and_sodium", "Salt is sodium times 2.5."),
-    Check("quantities", "Package sizes are a number with a metric unit."),
+    Check("quantities", "A package size is a number with a metric unit."),
     Check("countries", "Countries are ISO 3166-1 codes or English names."),
     Check("languages", "Languages are ISO 639-1 codes."),
-    Check("timestamps", "Timestamps are Unix seconds in the past, in order."),
+    Check("timestamps", "Timestamps are Unix seconds, in the past and in order."),
     Check("urls", "URLs are http or https addresses."),
     Check("texts", "Texts have no stray characters, and missing values are empty."),
 )
