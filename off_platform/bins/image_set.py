@@ -52,8 +52,8 @@ LIMITS = tuple(
     """\
 Contents of some bin images may not match the recorded inventory: items are sometimes misplaced.
 For a few bins, the expected quantity exceeds the inventory; the labels have both numbers.
-Neighbouring ids often show one bin moments apart: split by visit, or use the labels' split.
-Photos are blurred; items hide each other and are partly hidden by the tape across the bin.
+Neighbouring ids often show one bin moments apart: split by visit, or use the split in the labels.
+Photos are blurred; items hide one another and are partly hidden by the tape across the bin.
 The bucket no longer changes, and its licence forbids commercial use.
 """.splitlines()
 )
@@ -70,7 +70,7 @@ FILES = (
     ),
     ("abid_metadata.json", "ABID's list of metadata: position i is bin i + 1 of the main set."),
     ("abid_random_trainset.txt", "ABID's random_train.txt: one bin number per line, from 1."),
-    ("abid_random_valset.txt", "ABID's random_val.txt, of the split validation."),
+    ("abid_random_valset.txt", "ABID's random_val.txt, for the validation split."),
     (
         "abid_counting_trainset.json",
         (
@@ -78,7 +78,7 @@ FILES = (
             "of bins of fewer than 6 items."
         ),
     ),
-    ("abid_counting_valset.json", "ABID's counting_val.json, of the split validation."),
+    ("abid_counting_valset.json", "ABID's counting_val.json, for the validation split."),
     (
         "udacity_file_list.json",
         ("Udacity's file list: paths of the metadata of bins of 1 to 5 items, by quantity."),

@@ -64,7 +64,7 @@ def run_once(settings: Settings, image_set: str, console: Console) -> Report:
     report = Report(f"{datetime.now(UTC):%Y-%m-01}", image_set)
     with opened_home(settings) as instance:
         for job, partition, step in (
-            ("monthly", report.month, "the month: key list indexed, products and bins read"),
+            ("monthly", report.month, "the monthly job: key list indexed, products and bins read"),
             ("image_sets", image_set, f"the image set {image_set}: chosen, fetched, verified"),
         ):
             with console.status(f"{step} ..."):
@@ -109,11 +109,11 @@ def print_summary(report: Report, settings: Settings, console: Console) -> None:
     console.print(_checked(report))
     again = "make ui OFF_PLATFORM_SANDBOX=1" if settings.sandbox else "make ui"
     of_set = (
-        f"  photos          {escape(folder)}/gallery.html, in a browser",
+        f"  photos          {escape(folder)}/gallery.html, to open in a browser",
         f"  data card       {escape(folder)}/README.md",
     )
     for line in (
-        f"[bold]Where it is stored[/] (made in {duration(report.seconds)})",
+        f"[bold]Where it is stored[/] (took {duration(report.seconds)})",
         f"  the lake        {escape(lake.root.address())}",
         *((f"  the image set   {escape(folder)}",) if has_set else ()),
         "",

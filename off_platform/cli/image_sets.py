@@ -48,10 +48,10 @@ def _options(of: Literal["images", "bins"]) -> "list[Option]":
 
 @taking(lambda: _options("images"))
 def images(image_set: Set = None, to: To = None, **varied: Any) -> None:
-    """Build an image set: choose, fetch, verify, document. Run again to resume or to refresh it.
+    """Build an image set: choose, fetch, verify, document. Run again to resume or refresh it.
 
     Options override those of a declared SET. The filters by editor, day, country, category and
-    language need the table products. An option that is repeated accepts any of its values.
+    language need the table products. If an option is repeated, any of its values matches.
     """
     raise typer.Exit(_make(image_set, to, varied))
 

@@ -127,7 +127,7 @@ def _renew_bins(
         _list_and_fetch(of, lake, source, connection, known=known)
     else:
         err.print(
-            f"The tables of bins are those of the listing {listing.last_listed(lake)}; run "
+            f"The tables of bins are based on the listing {listing.last_listed(lake)}; run "
             "without --no-refresh to list the bucket again.",
             highlight=False,
             soft_wrap=True,

@@ -23,7 +23,7 @@ def validate(
     ] = None,
     corrected: Annotated[
         Path | None,
-        typer.Option(help="Write a copy with all certain proposals applied to this file."),
+        typer.Option(help="Write a corrected copy, with every certain proposal, to this file."),
     ] = None,
     findings: Annotated[
         Path | None, typer.Option(help="Write all findings to this file (.csv or .xlsx).")
@@ -58,13 +58,13 @@ def import_(
         list[Path], typer.Argument(metavar="PATH...", help="Files or folders to import.")
     ],
 ) -> None:
-    """Import files of products: keep each file, check it, write its report, tables and findings.
+    """Import product files: store each file, check it, write its report, tables and findings.
 
     PATH... are files or folders as in `validate`. Each becomes a partition, named after the file
-    and the first 8 digits of its SHA-256, and a run of Dagster's job imports; the same file twice
-    is checked twice and imported once. Exit codes: 0 all records are accepted, 1 some are not or a
-    file itself breaks a rule, 2 a file cannot be read as an import; for the others see
-    `off-platform --help`.
+    and the first 8 digits of its SHA-256, and is run by Dagster's job `imports`. A file that is
+    given twice is checked twice, but imported once. Exit codes: 0 all records are accepted, 1 some
+    are not or a file itself breaks a rule, 2 a file cannot be read as an import; for the others
+    see `off-platform --help`.
     """
     for path in paths:
         _demand_import(path)

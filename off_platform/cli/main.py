@@ -37,11 +37,11 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Open Food Facts images and Amazon's bin photos as tables and image sets.",
     epilog="Exit codes: 0 done; 1 done, but something is missing or a check failed; 2 an option, "
-    "setting or file is invalid, or a file of the lake is damaged; 3 a bucket or disk is not "
-    "reachable; 4 an unexpected error, whose traceback file is named in the message; 130 stopped "
+    "setting or file is invalid, or a file in the lake is damaged; 3 a bucket or disk cannot be "
+    "reached; 4 an unexpected error, whose traceback file is named in the message; 130 stopped "
     "by Ctrl-C. "
     "Settings are environment variables or lines of .env: OFF_PLATFORM_LAKE, "
-    "OFF_PLATFORM_IMAGES_BUCKET, OFF_PLATFORM_BINS_BUCKET and the others of docs/settings.md.",
+    "OFF_PLATFORM_IMAGES_BUCKET, OFF_PLATFORM_BINS_BUCKET and the others in docs/settings.md.",
 )
 app.command(cls=SetCommand)(images)
 app.command(cls=SetCommand)(bins)
@@ -55,7 +55,7 @@ def run(
         str, typer.Option("--set", help="Name of the declared image set to build.")
     ] = "tryout",
 ) -> None:
-    """Run the whole platform once: the month, the products, one image set; then print a summary.
+    """Run the whole platform once (monthly job, products, one image set), and print a summary.
 
     With OFF_PLATFORM_SANDBOX=1 it works on small generated copies of the buckets, offline.
     """
@@ -106,7 +106,7 @@ def _ready(what: Literal["sandbox", "home"]) -> Path:
     from off_platform.sandbox.make import make_sandbox
     from off_platform.settings import SANDBOX
 
-    with out.status("the sandbox: photos drawn, OCR written, a key list made ..."):
+    with out.status("sandbox: generating photos, OCR results and a key list ..."):
         make_sandbox(SANDBOX)
     return SANDBOX
 

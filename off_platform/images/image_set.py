@@ -40,7 +40,7 @@ LIMITS = tuple(
 Some recent photos are likely missing: the bucket is synchronized monthly with Open Food Facts.
 The key list may name objects that no longer exist, and lacks the newest ones.
 Objects can be replaced under the same key: ETag and MD5 in the manifest identify the version.
-OCR results are unchecked; some contain no text, and for a few Cloud Vision failed.
+OCR results are unchecked: some contain no text, and for a few, Cloud Vision failed.
 Photos are as contributed: some are blurred or rotated, show several products, or show people.
 """.splitlines()
 )

@@ -43,7 +43,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
     [
         ("good.csv", 0, "1 record accepted."),
         ("some.csv", 1, "Of 2 records, 1 accepted and 1 in quarantine"),
-        ("bad.csv", 2, "Refused; no record was imported. No column identifies the products"),
+        ("bad.csv", 2, "Refused: no record was imported. No column identifies the products"),
     ],
 )
 def test_the_verdict_is_shown_and_is_the_exit_code(
@@ -311,5 +311,5 @@ def test_a_refused_import_is_reported_without_a_traceback(tmp_path: Path) -> Non
         check=False,
     )
     assert done.returncode == 2
-    assert "Refused; no record was imported." in done.stdout
+    assert "Refused: no record was imported." in done.stdout
     assert "Traceback" not in done.stdout + done.stderr

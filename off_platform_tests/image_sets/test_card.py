@@ -450,7 +450,7 @@ def test_the_code_in_the_card_runs(
 
 
 def test_copies_are_counted() -> None:
-    words = "photos have the same bytes as another one of the set"
+    words = "photos have the same bytes as another photo of the set"
     assert f"1,234 {words}" in data_card(replace(FACTS, copies=1_234))
     assert words not in data_card(FACTS)
 

@@ -216,7 +216,7 @@ def what_first(groups: Iterable[Group]) -> list[Group]:
 def sentence(verdict: Verdict) -> str:
     """The verdict in one or two sentences."""
     if verdict.refused:
-        return f"Refused; no record was imported. {verdict.refused.message}"
+        return f"Refused: no record was imported. {verdict.refused.message}"
     records = counted(verdict.records, "record")
     all_records = records if verdict.records == 1 else f"All {records}"
     if not verdict.quarantined and outcome_of(verdict) == "some":

@@ -103,7 +103,7 @@ def test_a_finding_in_a_folder_says_in_which_file(tmp_path: Path) -> None:
         "a.csv, line 2 (fat): 'lots' (not_a_number)",
         "b <i>.csv, line 2 (salt): 'much' (not_a_number)",
     ]
-    assert "<th>File</th><th>Place</th>" in report
+    assert "<th>File</th><th>Where</th>" in report
     assert '<td><bdi>b &lt;i&gt;.csv</bdi></td><td class="row"><bdi>line 2</bdi></td>' in report
     assert '<td><bdi></bdi></td><td class="row"><bdi>whole import</bdi></td>' in report
     assert [line.split("::")[1] for line in as_github("of/several/", verdict, groups)] == [
@@ -119,7 +119,7 @@ def test_a_single_file_is_not_named_with_every_finding(tmp_path: Path) -> None:
     path.write_text(f"barcode,product_name,fat\n{NUTELLA},Nutella,lots\n")
     into.mkdir()
     write_report(into, validate_import(path, into), tmp_path / "report.html")
-    assert "<tr><th>Place</th>" in (tmp_path / "report.html").read_text()
+    assert "<tr><th>Where</th>" in (tmp_path / "report.html").read_text()
 
 
 def test_the_same_row_of_two_files_is_two_records(tmp_path: Path) -> None:

@@ -34,9 +34,9 @@ def _source(verdict: Verdict) -> SourceFile:
     if verdict.refused or verdict.source is None:
         raise NoCopyError("There is no corrected copy, as the file could not be read.")
     if lost := next((rule for rule in _LOST_BY if verdict.counts[rule]), None):
-        raise NoCopyError(f"There is no corrected copy, as rows are lost by {lost}.")
+        raise NoCopyError(f"There is no corrected copy, as rows were lost because of {lost}.")
     if verdict.source.format not in ENDINGS:
-        raise NoCopyError("There is no corrected copy of several files.")
+        raise NoCopyError("There is no corrected copy for imports of several files.")
     return verdict.source
 
 

@@ -59,11 +59,13 @@ class Copy:
         """Notes on the copy for users, one sentence each."""
         said = [self.rewritten] if self.rewritten else []
         if self.formulas.count:
-            said.append(f"Not corrected, as they contain formulas: {self.formulas}. Correct these.")
+            said.append(
+                f"Not corrected, as they contain formulas: {self.formulas}. Correct them by hand."
+            )
         if self.neutralised.count:
             said.append(
-                "Prefixed with a quote, as a spreadsheet would compute them: "
-                f"{self.neutralised}. It is removed when the copy is imported."
+                "Prefixed with a quote, as a spreadsheet would run them as formulas: "
+                f"{self.neutralised}. The quote is removed when the copy is imported."
             )
         return said
 
