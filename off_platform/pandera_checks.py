@@ -68,7 +68,7 @@ def _count(
     findings: dict[str, Finding],
 ) -> None:
     if "CHECK_ERROR" in errors.error_counts:
-        raise RuntimeError(f"a check of {table.name} failed itself: {errors.message}")
+        raise RuntimeError(f"a check of {table.name} raised an error: {errors.message}")
     identity = table.columns[0].name
     cases = errors.failure_cases
     rules = cases["check"].where(cases["check"].isin(list(findings)), SHAPE)

@@ -84,12 +84,12 @@ def _demand_no_credentials(value: str) -> None:
         return
     if _USER_IN_ADDRESS.search(value):
         raise ValueError(
-            "must not hold a user name or password, as addresses are written to cards and tables; "
-            "use the standard AWS chain with s3:// and OFF_PLATFORM_SOURCES_ACCESS=signed"
+            "must not contain a user name or password, as addresses are written to cards and "
+            "tables; use the standard AWS chain with s3:// and OFF_PLATFORM_SOURCES_ACCESS=signed"
         )
     if _SECRET_IN_QUERY.search(value):
         raise ValueError(
-            "must not be signed or hold a token, as addresses are written to cards and tables; "
+            "must not be signed or contain a token, as addresses are written to cards and tables; "
             "use the standard AWS chain with s3:// and OFF_PLATFORM_SOURCES_ACCESS=signed"
         )
 

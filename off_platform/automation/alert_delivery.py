@@ -247,7 +247,7 @@ def _summed(before: Waiting | None, waiting: Waiting) -> Waiting:
 
 
 def _summary_title(more: int, sender: str) -> str:
-    return f"{counted(more, 'more alert')}, while {sender} was out of reach"
+    return f"{counted(more, 'more alert')}, while {sender} could not be reached"
 
 
 def _put(instance: dg.DagsterInstance, place: str, waiting: Waiting) -> None:

@@ -174,7 +174,10 @@ def _what_to_do(run: RunEnded, link: str) -> str:
     # A run that failed before its checks has no report, and it is not the producer's fault.
     if run.job == "imports" and run.partition and run.checks:
         where = f"imports/{run.partition}/report.html in the lake"
-        return f"What to do: send the report, {where}, to the producer; it says how to fix each."
+        return (
+            f"What to do: send the report, {where}, to the producer; it says how to fix each "
+            "finding."
+        )
     where = f" ({link})" if link else ""
     return f"What to do: open the run{where}; once the cause is fixed, run it again; it resumes."
 

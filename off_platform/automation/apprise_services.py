@@ -75,7 +75,7 @@ def service_of(url: str) -> Any:
     scheme = url.partition(":")[0].lower()
     if scheme in _WITH_AWS_KEYS:
         raise WrongUrlError(
-            f"{scheme}:// holds keys of AWS; name the topic by its ARN, such as {TOPIC}, and leave "
+            f"{scheme}:// contains AWS keys; name the topic by its ARN, such as {TOPIC}, and leave "
             "the keys to the standard AWS chain"
         )
     asset = AppriseAsset(
@@ -121,11 +121,11 @@ def _services() -> dict[str, str]:
 
 def _why_unknown(scheme: str, services: Mapping[str, str]) -> str:
     if scheme in services:
-        return f"apprise cannot read this {scheme}:// URL; {services[scheme]} has its form"
+        return f"apprise cannot read this {scheme}:// URL; {services[scheme]} shows its form"
     if scheme in ("http", "https"):
         return (
-            f"{scheme}:// is the address of no service that apprise knows; a webhook that takes "
-            f"JSON is {'jsons' if scheme == 'https' else 'json'}://"
+            f"{scheme}:// is not a service that apprise knows; for a webhook that accepts JSON, "
+            f"use {'jsons' if scheme == 'https' else 'json'}://"
         )
     near = difflib.get_close_matches(scheme, services, 1)
     return f"apprise has no service {scheme}://" + (f"; {near[0]}:// may be meant" if near else "")

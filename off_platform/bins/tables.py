@@ -102,7 +102,7 @@ def unknown_units(lake: Lake, connection: "duckdb.DuckDBPyConnection") -> str:
         FROM {lake.rows_of(BIN_ITEMS.name)} WHERE {UNCONVERTED}""").fetchall()
     return (
         f"{items:,} items of {of:,} bins have a measure in an unknown unit, such as "
-        f"{example[:80]}: it is as given, and has no value in millimetres or grams."
+        f"{example[:80]}: it is kept as given, and has no value in millimetres or grams."
         if items
         else ""
     )

@@ -139,7 +139,7 @@ def _demand_enough(folder: Folder, url: str, connection: "duckdb.DuckDBPyConnect
         raise WrongSourceError(
             f"{found.lost:,} of {found.had:,} objects of the set could not be fetched from {url} "
             f"this time ({found.reason}), so the set was left as it was: check the bucket's URL, "
-            "or, if they are gone for good, make the set in a new folder."
+            "or, if they are gone for good, build the set in a new folder."
         )
 
 

@@ -58,8 +58,8 @@ def demand_ours(
     """
     if _PATTERN.search(folder.address()):
         raise UnusableFolderError(
-            f"{folder.address()} has one of * ? [ ] in it, which would be read as a pattern of "
-            "names; name another folder."
+            f"{folder.address()} contains one of * ? [ ], which would be read as a wildcard; name "
+            "another folder."
         )
     if folder.exists(MANIFEST):
         _demand_manifest(folder, connection)

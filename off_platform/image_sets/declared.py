@@ -113,7 +113,7 @@ def demand_name(name: str) -> str:
     """
     if not NAME.fullmatch(name):
         raise WrongDeclarationError(
-            f"{name!r} cannot name an image set: use up to 63 small letters, digits, - and _."
+            f"{name!r} cannot name an image set: use up to 63 lowercase letters, digits, - and _."
         )
     return name
 

@@ -142,7 +142,8 @@ def of_index(
     few = Finding(of=facts.lines)
     few.add(odd if odd > facts.lines * oddities_share_most else 0, examples)
     few.note = (
-        f"{odd:,} of {facts.lines:,} lines are not keys; at most {oddities_share_most:.2%} may be."
+        f"{odd:,} of {facts.lines:,} lines are not keys; at most {oddities_share_most:.2%} are "
+        "allowed."
     )
     findings["few_oddities"] = few
     findings["photos_have_copies_and_ocr"] = _companions(facts)

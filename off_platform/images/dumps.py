@@ -238,7 +238,7 @@ def _damage_named(dump: Path) -> Iterator[None]:
         of_the_file = type(error) in {duckdb.Error, duckdb.InvalidInputException}
         if isinstance(error, duckdb.Error) and not of_the_file and "GZIP" not in str(error).upper():
             raise
-        reason = f"is cut off or damaged, fetch it again ({str(error).splitlines()[0]})"
+        reason = f"is truncated or damaged; fetch it again ({str(error).splitlines()[0]})"
         raise UnknownDumpError(f"{dump.name} {reason}.") from error
 
 

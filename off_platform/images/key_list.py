@@ -119,7 +119,7 @@ def _what_is_wrong(path: Path, error: Exception) -> str:
                 rest = rest.lstrip(b"\0")
                 member = isal_zlib.decompressobj(wbits=31)
     if isinstance(error, EOFError):
-        return "The key list is cut: its gzip ends too early."
+        return "The key list is truncated: its gzip ends too early."
     return f"The key list is damaged: {error}."
 
 

@@ -292,8 +292,8 @@ def index_month(
         raise NoSnapshotError(f"{month[:7]} has no snapshot; materialise bucket_sync first.")
     if not lake.root.exists(snapshot.file):
         raise NoSnapshotError(
-            f"The snapshot of {month[:7]} has lost its file {snapshot.file}; put it back from a "
-            "back-up, or, in its own month, materialise bucket_sync again."
+            f"The snapshot of {month[:7]} has lost its file {snapshot.file}; restore it from a "
+            "backup, or, in its own month, materialise bucket_sync again."
         )
     with lake.root.local(snapshot.file) as path, lake.root.scratch() as scratch:
         made, odd = scratch / "index.parquet", scratch / "oddities.parquet"

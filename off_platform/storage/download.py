@@ -200,12 +200,12 @@ def _demand_whole(part: Path, seen: Seen, damaged: set[str], store: "ObjectStore
     """
     if part.stat().st_size != seen.bytes:
         _forget(part)
-        raise DownloadError(f"{seen.key} has another length than announced.")
+        raise DownloadError(f"{seen.key} has a different length than announced.")
     expected = MD5_ETAG.fullmatch(seen.etag or "")
     if expected and expected[1] != (md5 := md5_of(part)) and md5 not in damaged:
         damaged.add(md5)
         _forget(part)
-        raise DownloadError(f"{seen.key} is damaged: its MD5 is not that of its ETag.")
+        raise DownloadError(f"{seen.key} is damaged: its MD5 does not match its ETag.")
     if PARTS_ETAG.fullmatch(seen.etag or ""):
         with part.open("rb") as file:
             whole = parts_hold(file, seen.bytes, seen.etag) or checksum_holds(
@@ -234,7 +234,7 @@ def _errors_in_words(key: str) -> Iterator[None]:
     except FileNotFoundError as error:
         raise GoneError(f"{key} is not there.") from error
     except (exceptions.PermissionDeniedError, exceptions.UnauthenticatedError) as error:
-        raise GoneError(f"{key} is refused by the bucket, or is not there.") from error
+        raise GoneError(f"{key} is refused by the bucket, or does not exist.") from error
     except exceptions.PreconditionError:
         raise
     except (exceptions.BaseError, OSError) as error:

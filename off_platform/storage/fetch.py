@@ -43,7 +43,7 @@ AWAY_AFTER = 50
 # Number of objects whose reads agree with each other but not with their ETag, after which a store
 # without a matching ETag is assumed to have none that are MD5s. One or two may be damaged.
 DISAGREEING = 3
-OTHER_CHECKSUM = "the checksum is not the one that the store keeps"
+OTHER_CHECKSUM = "the checksum does not match the one that the store keeps"
 FIRST_WAIT = 0.1
 LONGEST_WAIT = 20.0
 
@@ -282,7 +282,7 @@ def _judge(
     outcome = checked(wanted, received)
     doubtful = outcome.reason or (compared is None and PARTS_ETAG.fullmatch(received.etag or ""))
     if doubtful and _reads_otherwise_again(store, wanted.key, data):
-        raise _PassingError(outcome.reason or "another read brought other bytes")
+        raise _PassingError(outcome.reason or "a second read returned different bytes")
     return outcome
 
 

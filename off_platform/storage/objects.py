@@ -176,8 +176,8 @@ def _credentials() -> "Boto3CredentialProvider":
         return Boto3CredentialProvider()
     except ValueError:
         raise UnusableLocationError(
-            "No AWS credentials were found: a signed bucket takes them from the ordinary chain, "
-            "such as AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, a profile or a role."
+            "No AWS credentials were found: a signed bucket takes them from the standard AWS "
+            "chain, such as AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, a profile or a role."
         ) from None
 
 

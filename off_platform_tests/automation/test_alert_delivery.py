@@ -176,7 +176,7 @@ def test_what_finds_no_place_is_summed_up_with_its_number(
             deliver(desk.settings, desk.instance, Message(f"{number}", "text", "", f"{number}"))
     while deliver_waiting(desk.settings, desk.instance) != "No alert waits.":
         pass
-    more = "2 more alerts, while json was out of reach"
+    more = "2 more alerts, while json could not be reached"
     assert sorted(desk.sent) == ["0", "1", "2", more]
     (summary,) = [body["text"] for body in desk.webhook.bodies if body["title"] == more]
     assert summary == "- 3\n- 4"

@@ -49,7 +49,7 @@ def test_no_file_and_an_empty_one_declare_nothing(tmp_path: Path) -> None:
         (b"images = 3", "each set must be a table such as [images.breakfast]"),
         (b"[images]\nteas = 3", "each set must be a table such as [images.breakfast]"),
         (b"[[images]]\nn = 3", "each set must be a table such as [images.breakfast]"),
-        (b'[images."../teas"]', "'../teas' cannot name an image set: use up to 63 small letters"),
+        (b'[images."../teas"]', "'../teas' cannot name an image set: use up to 63 lowercase"),
         (b'[images."Teas"]', "'Teas' cannot name an image set"),
         (b'[images."teas\\n"]', "'teas\\n' cannot name an image set"),
         (b'[images.""]', "'' cannot name an image set"),

@@ -88,7 +88,7 @@ def test_a_refresh_that_would_lose_most_leaves_the_set(
     for _ in range(2):
         with pytest.raises(WrongSourceError, match=rf"of {had} objects of the set") as refused:
             desk.make(**LOOSE, group_samples=1)
-        assert "make the set in a new folder" in str(refused.value)
+        assert "build the set in a new folder" in str(refused.value)
         now = tree(path_of(desk))
         assert {name: now[name] for name in before} == before
         assert all(name.startswith(building.BUILDING) for name in now.keys() - before.keys())

@@ -497,7 +497,7 @@ def test_a_gzipped_dump_that_was_cut_off_is_refused(
     lines = b"".join(line % (number + 1, number * 7919 % 10_007) for number in range(20_000))
     whole = gzip.compress(lines if line.startswith(b"{") else b"code\tx\n" + lines)
     dump = reader.made(whole[: int(len(whole) * left)])
-    with pytest.raises(UnknownDumpError, match="is cut off or damaged, fetch it again"):
+    with pytest.raises(UnknownDumpError, match="is truncated or damaged; fetch it again"):
         reader.rows(dump)
     assert len(reader.rows(reader.made(whole))) == 20_000
 
@@ -507,7 +507,7 @@ def test_parquet_that_was_cut_off_is_refused(reader: Reader, left: float) -> Non
     whole = reader.parquet(code=pa.array([str(number) for number in range(1000)]))
     content = whole.read_bytes()
     dump = reader.made(content[: int(len(content) * left)])
-    with pytest.raises(UnknownDumpError, match="is cut off or damaged, fetch it again"):
+    with pytest.raises(UnknownDumpError, match="is truncated or damaged; fetch it again"):
         reader.rows(dump)
 
 

@@ -276,7 +276,7 @@ def test_a_bucket_that_forbids_what_is_missing(
     with (
         S3Server({BUCKET: bucket}, missing_is_forbidden=True) as server,
         desk_at(tmp_path / "lake", source_of(server)) as desk,
-        pytest.raises(GoneError, match="is refused by the bucket, or is not there"),
+        pytest.raises(GoneError, match="is refused by the bucket, or does not exist"),
     ):
         desk.sync()
     assert len(waits) == 2

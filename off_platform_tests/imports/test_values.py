@@ -353,9 +353,9 @@ def test_every_rule_of_a_text_has_an_example_that_breaks_it() -> None:
     ("\u00bd", "it is a fraction"),
     ("\u096b", "'\u096b' (U+096B) is 5"),
     ("\uff15\uff47", "'\uff15' (U+FF15) is 5; it is in g"),
-    ("12:30", "it is a time of day, which spreadsheets make of numbers"),
-    ("VRAI", "it is a truth value, which spreadsheets make of numbers"),
-    ("1.5.2026", "it is a date, which spreadsheets make of numbers"),
+    ("12:30", "it is a time of day, which spreadsheets make out of numbers"),
+    ("VRAI", "it is a truth value, which spreadsheets make out of numbers"),
+    ("1.5.2026", "it is a date, which spreadsheets make out of numbers"),
     ("3 \u2013 5", "it is a range"),
 ])  # fmt: skip
 def test_the_reason_why_a_text_is_not_a_number_is_reported(text: str, said: str) -> None:

@@ -242,7 +242,7 @@ def test_what_is_always_damaged_leaves_the_old_file_alone(
     destination.write_bytes(b"old")
     with pytest.raises(DownloadError) as refused:
         download(open_at(server), KEY, destination, attempts=1)
-    assert str(refused.value) == f"{KEY} is damaged: its MD5 is not that of its ETag."
+    assert str(refused.value) == f"{KEY} is damaged: its MD5 does not match its ETag."
     demand_in_place(destination, b"old")
     assert len(server.requests) == 1
 
@@ -269,7 +269,7 @@ def test_a_missing_object_is_reported_at_once(server: S3Server, destination: Pat
 
 def test_a_refused_object_is_reported_at_once(tmp_path: Path, destination: Path) -> None:
     with S3Server({BUCKET: tmp_path}, missing_is_forbidden=True) as server:
-        sentence = rf"^{KEY} is refused by the bucket, or is not there\.$"
+        sentence = rf"^{KEY} is refused by the bucket, or does not exist\.$"
         with pytest.raises(GoneError, match=sentence):
             download(open_at(server), KEY, destination)
         with pytest.raises(GoneError, match=sentence):

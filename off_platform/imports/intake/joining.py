@@ -81,7 +81,7 @@ class JoinedReader(Reader):
                     None,
                     "no_records",
                     None,
-                    "The folder holds no CSV, TSV, JSON or XLSX file.",
+                    "The folder contains no CSV, TSV, JSON or XLSX file.",
                 )
             )
         readers = [self._opened(file) for file in self._files]
@@ -260,7 +260,7 @@ class JoinedReader(Reader):
                         column,
                         "files_disagree",
                         agreed[nth],
-                        f"The files of the import say {shown} of one product.",
+                        f"The files of the import give {shown} for one product.",
                     )
                 )
         return pc.replace_with_mask(

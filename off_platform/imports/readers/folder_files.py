@@ -52,7 +52,7 @@ def _why_not(path: Path) -> str:
         return "it is a subfolder"
     if not path.is_file():
         return "it is a pipe or a device, not a regular file"
-    return "" if path.suffix.lower() in ENDINGS else "its extension is not one of an import"
+    return "" if path.suffix.lower() in ENDINGS else "its extension is not that of an import file"
 
 
 def _entries(folder: Path) -> list[Path]:

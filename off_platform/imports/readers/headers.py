@@ -54,14 +54,13 @@ def read_header(
         refuse(
             "too_many_columns",
             f"There are {len(cells):,} columns, more than "
-            f"{MOST_COLUMNS:,}; only those of the document are imported.",
+            f"{MOST_COLUMNS:,}; only those of the specification are imported.",
         )
     if any(_VALUE.fullmatch(cell) for cell in cells):
         value = next(cell for cell in cells if _VALUE.fullmatch(cell))
         refuse(
             "no_header",
-            f"The first row contains values such as '{value[:40]}' instead of "
-            "the names of the columns.",
+            f"The first row contains values such as '{value[:40]}' instead of column names.",
             value,
         )
     names = tuple(

@@ -142,7 +142,7 @@ def _of_unknown(name: str) -> Found:
             name,
             "unknown_language_suffix",
             name,
-            f"The column '{shown}' is not imported: another column has its field and language.",
+            f"The column '{shown}' is not imported: another has the same field and language.",
         )
     if suffix := language_suffix(name.removeprefix(NESTED)):
         return Found(

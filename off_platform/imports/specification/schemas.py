@@ -187,7 +187,9 @@ def failures(schema: pa_pandera.DataFrameSchema, frame: pd.DataFrame) -> pd.Data
     except pa_pandera.errors.SchemaErrors as errors:
         cases = errors.failure_cases
         if cases["index"].isna().any() or "CHECK_ERROR" in errors.error_counts:
-            raise RuntimeError(f"a check of an import failed itself: {errors.message}") from errors
+            raise RuntimeError(
+                f"a check of an import raised an error: {errors.message}"
+            ) from errors
         named: pd.DataFrame = cases[["column", "check", "index"]].astype({"index": "int64"})
         return named
     return pd.DataFrame({"column": [], "check": [], "index": []}).astype({"index": "int64"})

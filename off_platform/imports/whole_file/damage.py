@@ -276,8 +276,8 @@ class IdentifierSurvey:
             self.column,
             "damage_extra_digit",
             None,
-            f"Zeros were put before {self._share(count)} barcodes in '{self.column}'; without "
-            "them they have the length of a barcode and valid check digits.",
+            f"Zeros were added in front of {self._share(count)} barcodes in '{self.column}'; "
+            "without them they have the length of a barcode and valid check digits.",
             "the zeros in front removed",
             certain=True,
         )

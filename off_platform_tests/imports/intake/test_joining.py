@@ -236,11 +236,11 @@ def test_an_unreadable_folder_leaves_nothing_behind(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("files", "rule", "message"),
     [
-        ({}, "no_records", "holds no CSV"),
+        ({}, "no_records", "contains no CSV"),
         ({"a.csv": PRODUCTS, "b.csv": ""}, "file_empty", "b.csv: "),
         ({"a.csv": PRODUCTS, "b.csv": "shelf\n4\n"}, "no_identifier_column", "b.csv: "),
         ({"a.csv": PRODUCTS, "b.csv": "<html>"}, "not_an_import_format", "b.csv: "),
-        ({"notes.txt": "x"}, "no_records", "holds no CSV"),
+        ({"notes.txt": "x"}, "no_records", "contains no CSV"),
     ],
 )
 def test_one_file_that_cannot_be_read_refuses_the_import(

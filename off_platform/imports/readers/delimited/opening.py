@@ -95,7 +95,7 @@ def _header_not_closed(header: Row, swallowing: str) -> Found:
     last = header.line + len(swallowing.splitlines()) - 1
     message = (
         f"A quote in the header is opened on line {header.line:,} and closed on line {last:,}; "
-        "what is between has the form of rows."
+        "the text between them looks like rows."
     )
     return Found(
         header.number, None, "quote_not_closed", swallowing[:200], message, line=header.line

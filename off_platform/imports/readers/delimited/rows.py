@@ -30,7 +30,7 @@ _ERRORS = (
     (
         "new-line character",
         "line_ending",
-        "Row {row:,} ({lines}) has a carriage return alone, which ends no line.",
+        "Row {row:,} ({lines}) contains a lone carriage return, which does not end a line.",
     ),
 )
 
@@ -129,7 +129,7 @@ class _Lines:
         if b"\0" in line:
             at = place.offset + line.index(b"\0")
             _refuse(
-                "nul_bytes", f"Line {place.line:,} holds a NUL byte, at byte {at:,} of the file."
+                "nul_bytes", f"Line {place.line:,} contains a NUL byte, at byte {at:,} of the file."
             )
 
 
@@ -144,5 +144,5 @@ def _broken(row: int, line: int, last: int, error: str) -> Found:
         if part in error:
             said = message.format(row=row, lines=lines, line=line)
             raise UnreadableError(Found(row, None, rule, None, said, line=line))
-    message = f"Row {row:,} ({lines}) has text behind a closing quote."
+    message = f"Row {row:,} ({lines}) has text after a closing quote."
     return Found(row, None, "quote_misplaced", None, message, line=line)

@@ -58,7 +58,7 @@ def swallowed(
             "rows_in_quotes" if named else "line_ends_in_quotes",
             text[:200],
             f"Lines {line:,} to {last:,} are one row: a quote that is opened on line {line:,} is "
-            f"closed on line {last:,}, and what is between has the form of rows.",
+            f"closed on line {last:,}, and the text between them looks like rows.",
             line=line,
         )
     return None

@@ -134,8 +134,8 @@ class Gathered:
             case dt.date() | dt.time() | dt.timedelta() if name in self._numbers:
                 meant = f"{value.day}.{value.month}" if isinstance(value, dt.date) else None
                 message = (
-                    f"The cell {where} contains a date, {text}; spreadsheets make dates of "
-                    "numbers such as 1.5."
+                    f"The cell {where} contains a date, {text}; spreadsheets turn numbers such as "
+                    "1.5 into dates."
                 )
                 yield Found(row, name, "number_is_date", text, message, meant)
             case dt.date() | dt.time() | dt.timedelta() | bool() if name in self._texts:

@@ -127,7 +127,7 @@ def open_xlsx(path: Path, source: SourceFile) -> XlsxReader:
         if not sheet.is_hidden and (header := header_of(package, sheet))
     ]
     if not headers:
-        message = "Every sheet that can be seen is empty." if hidden else "Every sheet is empty."
+        message = "Every visible sheet is empty." if hidden else "Every sheet is empty."
         raise UnreadableError(Found(None, None, "no_header", None, message), found)
     header = max(headers, key=lambda each: each.preference)
     values = header.values

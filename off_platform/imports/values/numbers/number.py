@@ -224,7 +224,7 @@ def _of_fraction(text: str, value: Decimal) -> Reading:
 def _reason(text: str, rest: str = "") -> str:
     """Why a text is not a number, as the end of a sentence; `rest` is the text after its digits."""
     if kind := converted_into(text):
-        return f"it is {kind}, which spreadsheets make of numbers"
+        return f"it is {kind}, which spreadsheets make out of numbers"
     if _HEXADECIMAL.fullmatch(text):
         return f"it is {int(text, 16)} in hexadecimal"
     if _RANGE.fullmatch(text):

@@ -192,7 +192,7 @@ def merged_found(sheet: str, header: Sequence[str], merged: Merged, value: str) 
         value: of its first cell, its only value.
     """
     first = merged.name.partition(":")[0]
-    message = f"The merged cells {sheet}!{merged.name} show one value, read for {first} alone."
+    message = f"The merged cells {sheet}!{merged.name} show one value, read only for {first}."
     return Found(merged.top, header[merged.left], "merged_cells", value, message, cell=merged.name)
 
 
