@@ -138,7 +138,7 @@ def test_back_up_and_restore_bring_state_and_lake_back(tmp_path: Path) -> None:
     assert (done.returncode, "There is no lake at elsewhere" in done.stderr) == (1, True)
     shutil.rmtree(home / "var")
     done = run("back_up.sh")
-    assert (done.returncode, "There is no state of Dagster" in done.stderr) == (1, True)
+    assert (done.returncode, "No Dagster state was found" in done.stderr) == (1, True)
 
 
 @pytest.fixture

@@ -276,7 +276,7 @@ def test_a_workbook_of_hidden_sheets_is_refused_and_says_so(tmp_path: Path) -> N
     book.active = 1
     book.save(path)
 
-    with pytest.raises(UnreadableError, match="can be seen") as refused:
+    with pytest.raises(UnreadableError, match="visible sheet") as refused:
         read_all(path)
 
     assert [each.rule for each in refused.value.others] == ["hidden_sheets"]
