@@ -169,7 +169,7 @@ def _sent(
             name, problem = answers.get(timeout=max(0, until - time.monotonic()))
         except Empty:
             name, problem = next(iter(left)), None
-            problem = PerhapsSentError(f"The alert was handed over by {name}, and no answer came.")
+            problem = PerhapsSentError(f"The alert was transmitted by {name}, and no answer came.")
         message = left.pop(name)
         if problem is None:
             sent_at = {_sent_key(name, message): str(time.time())}

@@ -70,7 +70,7 @@ class Sns:
             )
         except ReadTimeoutError as error:
             raise PerhapsSentError(
-                f"The alert was handed over by {self.name}, and no answer came: "
+                f"The alert was transmitted by {self.name}, and no answer came: "
                 f"{type(error).__name__}."
             ) from None
         except (BotoCoreError, ClientError) as error:

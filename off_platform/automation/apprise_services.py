@@ -59,7 +59,7 @@ def send(url: str, name: str, message: Message) -> None:
         )
     if not is_sent and outcome.is_unanswered:
         raise PerhapsSentError(
-            f"The alert was handed over by {name}, and no answer came: {outcome.reason}.",
+            f"The alert was transmitted by {name}, and no answer came: {outcome.reason}.",
             tuple(had),
         )
     if not is_sent:
