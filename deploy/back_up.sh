@@ -20,7 +20,7 @@ case $lake in
     *)
         [ -d "$lake" ] || { echo "There is no lake at $lake; is OFF_PLATFORM_LAKE right?" >&2; exit 1; }
         mkdir -p "$to/lake"
-        # Files of an older backup are kept; the scratch folder is not backed up. tar exits with 1 if
+        # Unchanged files of an older backup stay; the scratch folder is not backed up. tar exits with 1 if
         # files were replaced while it read them.
         (cd "$lake" && find . -type f -not -path './.scratch/*' -print0 |
             { tar --create --null --files-from - --ignore-failed-read || [ $? -eq 1 ]; }) |
