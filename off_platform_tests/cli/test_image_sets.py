@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import click
 import pytest
 import typer.main
 from pydantic import BaseModel
@@ -24,7 +25,10 @@ OF_THE_COMMAND = {"to", "refresh"}
 def _options(command: str) -> dict[str, Any]:
     """The options of a command by name."""
     made = typer.main.get_command(app).commands[command]  # type: ignore[attr-defined]
-    return {each.name: each for each in made.params if each.opts[0][:1] == "-"}
+    shown = made.get_params(click.Context(made))
+    return {
+        each.name: each for each in shown if each.opts[0][:1] == "-" and "--help" not in each.opts
+    }
 
 
 @pytest.mark.parametrize("command", MODELS)
