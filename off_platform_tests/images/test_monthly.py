@@ -300,7 +300,7 @@ WHOLE = gzip.compress(b"\n".join(OTHER_LIST), mtime=0)
 @pytest.mark.parametrize(
     ("upstream", "sentence"),
     [
-        (WHOLE[:-9], "is cut"),
+        (WHOLE[:-9], "is truncated"),
         (WHOLE[:30] + b"\xff\xff\xff" + WHOLE[33:], "is damaged"),
         (b"<!DOCTYPE html><p>Service Unavailable</p>", "is not a gzip file"),
         (gzip.compress(b"", mtime=0), "is empty"),

@@ -67,6 +67,8 @@ SOUND: dict[str, Callable[[Any], Any]] = {
 
 @pytest.mark.parametrize("name", READERS)
 @given(text=TEXTS)
+@example(text=",~")
+@example(text=",#REF!")
 def test_what_is_certain_is_settled_by_its_proposal(name: str, text: str) -> None:
     reading = READERS[name](text)
     if reading.certain:

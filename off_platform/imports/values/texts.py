@@ -78,7 +78,7 @@ def split_list(text: str, *, said: str = "") -> Reading:
     Returns:
         A tuple of its trimmed parts; None if there are none.
     """
-    return read_on(repaired_text(text, said=said), _split)
+    return read_on(repaired_text(text, said=said), lambda inner: _split(inner, said=said))
 
 
 def parts_of(text: str) -> list[str]:
@@ -142,11 +142,15 @@ def _are_words(texts: pa.StringArray, said: str) -> "Bools":
     return are_words
 
 
-def _split(text: str) -> Reading:
+def _split(text: str, *, said: str) -> Reading:
     parts = tuple(parts_of(text))
-    if _EMPTY_PART.search(text):
-        return Reading(parts or None, "list_empty_part", ", ".join(parts), certain=True)
-    return Reading(parts or None)
+    if not _EMPTY_PART.search(text):
+        return Reading(parts or None)
+    # What is left may say nothing, such as `~`, or be an error of a spreadsheet.
+    left = trimmed(", ".join(parts), said=said)
+    if left.rule:
+        return left
+    return Reading(parts or None, "list_empty_part", ", ".join(parts), certain=True)
 
 
 def _repaired(text: str, *, said: str) -> Reading:

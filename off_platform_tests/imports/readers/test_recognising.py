@@ -79,7 +79,7 @@ REFUSED = {
     "a picture": (b"\x89PNG\r\n", "not_an_import_format", "PNG"),
     "a program": (Path(sys.executable).read_bytes()[:8_000], "not_an_import_format", "program"),
     "a program of Windows": (
-        b"MZ\x90\0\3\0\0\0" + b"\0" * 300, "not_an_import_format", "of Windows",
+        b"MZ\x90\0\3\0\0\0" + b"\0" * 300, "not_an_import_format", "for Windows",
     ),
     "a tar archive": (tar_archive(), "not_an_import_format", "a tar archive; unpack it first"),
     "an xz archive": (lzma.compress(b"barcode\n"), "not_an_import_format", "an xz archive"),
