@@ -64,12 +64,12 @@ def run_import(
         OSError: the file does not exist or cannot be read.
     """
     key = key_of(path)
-    _add_partition(instance, key)
+    add_partition(instance, key)
     config = {"import_file": {"path": str(path.absolute())}}
     return key, run_job(defs, instance, "imports", key, config)
 
 
-def _add_partition(instance: dg.DagsterInstance, key: str) -> None:
+def add_partition(instance: dg.DagsterInstance, key: str) -> None:
     """Adds a partition; another process may add the same one, which Dagster does not expect."""
     try:
         instance.add_dynamic_partitions(str(IMPORT_FILES.name), [key])

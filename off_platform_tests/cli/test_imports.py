@@ -6,7 +6,9 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +19,9 @@ from dagster._core.workspace.context import WorkspaceProcessContext
 from dagster._core.workspace.load_target import EmptyWorkspaceTarget
 from dagster_graphql.schema import create_schema
 
+from off_platform.cli.imports_run import add_partition
 from off_platform.imports.intake import originals
+from off_platform.partitions import IMPORT_FILES
 from off_platform_tests.command_line import Run, command_line, press_ctrl_c, started
 from off_platform_tests.waiting import PATIENCE_SECONDS
 
@@ -313,3 +317,18 @@ def test_a_refused_import_is_reported_without_a_traceback(tmp_path: Path) -> Non
     assert done.returncode == 2
     assert "Refused: no record was imported." in done.stdout
     assert "Traceback" not in done.stdout + done.stderr
+
+
+def test_commands_at_once_may_add_the_same_import(tmp_path: Path) -> None:
+    keys = [f"{number}.csv@00000000" for number in range(20)]
+    instances = [dg.DagsterInstance.local_temp(str(tmp_path)) for _ in range(3)]
+    together = threading.Barrier(len(instances))
+
+    def add(instance: dg.DagsterInstance) -> None:
+        for key in keys:
+            together.wait(PATIENCE_SECONDS)
+            add_partition(instance, key)
+
+    with ThreadPoolExecutor(len(instances)) as pool:
+        list(pool.map(add, instances))
+    assert instances[0].get_dynamic_partitions(str(IMPORT_FILES.name)) == keys
