@@ -1,5 +1,6 @@
 """`off-platform images` and `bins`: their options; the work is in `image_sets_run.py`."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -10,6 +11,8 @@ from off_platform.cli.set_options import taking
 
 if TYPE_CHECKING:
     from off_platform.image_sets.options import Option
+
+_Wing = Literal["images", "bins"]
 
 
 def _folder(text: str) -> Path:
@@ -36,7 +39,7 @@ To = Annotated[
 ]
 
 
-def _options(of: Literal["images", "bins"]) -> "list[Option]":
+def _options(of: _Wing) -> "list[Option]":
     from off_platform.bins.choice import BinChoice
     from off_platform.image_sets.options import RunOptions, options_of
     from off_platform.images.choice import Choice, MonthOptions
@@ -53,7 +56,7 @@ def images(image_set: Set = None, to: To = None, **varied: Any) -> None:
     Options override those of a declared SET. The filters by editor, day, country, category and
     language need the table products. If an option is repeated, any of its values matches.
     """
-    raise typer.Exit(_make(image_set, to, varied))
+    raise typer.Exit(_make("images", image_set, to, varied=varied))
 
 
 @taking(lambda: _options("bins"))
@@ -72,15 +75,11 @@ def bins(
     Options override those of a declared SET. The first run lists and fetches the metadata of all
     bins (1.1 GB). Later runs list the bucket and fetch what is new or changed.
     """
-    raise typer.Exit(_make(image_set, to, varied, refresh=refresh))
+    raise typer.Exit(_make("bins", image_set, to, varied=varied, refresh=refresh))
 
 
-def _make(
-    image_set: str | None, to: Path | None, varied: dict[str, Any], *, refresh: bool | None = None
-) -> int:
-    """The exit code of a set of photos, or of bins: those are listed first or not."""
+def _make(of: _Wing, image_set: str | None, to: Path | None, **given: Any) -> int:
     from off_platform.cli.image_sets_run import make_bins, make_images
 
-    if refresh is None:
-        return make_images(settings(), image_set, to, varied)
-    return make_bins(settings(), image_set, to, varied, refresh=refresh)
+    make: Callable[..., int] = make_images if of == "images" else make_bins
+    return make(settings(), image_set, to, **given)

@@ -16,6 +16,21 @@ _SHAPE = Rule(
     blocking=True,
 )
 
+_BARCODE = Column(
+    "barcode",
+    "string",
+    "The product, in normal form: 8 digits, or 13 and more.",
+    rule="barcodes_in_normal_form",
+    pattern=NORMAL_FORM,
+)
+_IMAGE_ID = Column(
+    "image_id",
+    "int32",
+    "The image's number within its product.",
+    rule="image_ids_not_negative",
+    least=0,
+)
+
 SNAPSHOTS = Table(
     "snapshots",
     "The key list as copied in one month, with its properties and the time of the copy.",
@@ -63,20 +78,8 @@ KEY_INDEX = Table(
             rule="keys_well_formed",
             pattern=KEY,
         ),
-        Column(
-            "barcode",
-            "string",
-            "The product, in normal form: 8 digits, or 13 and more.",
-            rule="barcodes_in_normal_form",
-            pattern=NORMAL_FORM,
-        ),
-        Column(
-            "image_id",
-            "int32",
-            "The image's number within its product.",
-            rule="image_ids_not_negative",
-            least=0,
-        ),
+        _BARCODE,
+        _IMAGE_ID,
         Column(
             "kind",
             "string",
@@ -129,20 +132,8 @@ PHOTOS = Table(
             rule="slices_numbered",
             least=0,
         ),
-        Column(
-            "barcode",
-            "string",
-            "The product, in normal form.",
-            rule="barcodes_in_normal_form",
-            pattern=NORMAL_FORM,
-        ),
-        Column(
-            "image_id",
-            "int32",
-            "The image's number within its product.",
-            rule="image_ids_not_negative",
-            least=0,
-        ),
+        _BARCODE,
+        _IMAGE_ID,
         Column(
             "kinds",
             "string",

@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 
 from off_platform.imports.intake.joining import open_whole
 from off_platform.imports.readers.batches import Found, SourceFile, UnreadableError
-from off_platform.imports.readers.folder_files import is_own_folder, is_plain
+from off_platform.imports.readers.folder_files import is_own_folder, is_plain, left_out
 from off_platform.imports.readers.opening import sha256_of
 from off_platform.imports.specification.tables import IMPORT, IMPORTS
 from off_platform.storage.folders import Folder
@@ -141,13 +141,7 @@ def not_kept(lake: Lake, key: str) -> list[Found]:
     if not folder.exists(NOT_KEPT):
         return []
     return [
-        Found(
-            None,
-            None,
-            "file_not_read",
-            name,
-            f"{name[:120]} was not kept, as it is a link, a pipe or a device.",
-        )
+        left_out(name, "was not kept, as it is a link, a pipe or a device")
         for name in json.loads(folder.read(NOT_KEPT))
     ]
 

@@ -22,16 +22,15 @@ def not_read(folder: Path) -> list[Found]:
     if not folder.is_dir():
         return []
     return [
-        Found(
-            None,
-            None,
-            "file_not_read",
-            shown_name(path),
-            f"{shown_name(path)[:120]} was not read, as {why}.",
-        )
+        left_out(shown_name(path), f"was not read, as {why}")
         for path in _entries(folder)
         if (why := _why_not(path))
     ]
+
+
+def left_out(name: str, says: str) -> Found:
+    """`file_not_read`: what happened to a file of a folder, and why."""
+    return Found(None, None, "file_not_read", name, f"{name[:120]} {says}.")
 
 
 def is_plain(path: Path) -> bool:

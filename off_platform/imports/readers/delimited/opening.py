@@ -2,6 +2,7 @@
 
 import csv
 import re
+from dataclasses import replace
 from pathlib import Path
 
 from off_platform.imports.readers.batches import Found, SourceFile, UnreadableError
@@ -45,14 +46,12 @@ def open_delimited(
     delimiter = hint[1] if hint and hint[1] in DELIMITERS else _sniffed(text)
     named_tsv = path.suffix.lower() in _NAMED_TSV
     is_tsv = named_tsv or (delimiter == "\t" and path.suffix.lower() == ".txt")
-    made = SourceFile(
-        source.name,
-        "tsv" if is_tsv else "csv",
-        source.bytes,
-        source.sha256,
-        encoding or "utf-8",
-        mark,
-        delimiter,
+    made = replace(
+        source,
+        format="tsv" if is_tsv else "csv",
+        encoding=encoding or "utf-8",
+        byte_order_mark=mark,
+        delimiter=delimiter,
     )
     rows = (row for row in raw_rows(path, made) if not row.is_empty)
     if hint:
@@ -73,17 +72,7 @@ def open_delimited(
         found.insert(0, Found(1, None, "separator_hint", hint[0].strip(), message, line=1))
     if delimiter != DELIMITER_OF[made.format]:
         found.insert(0, _wrong_delimiter(delimiter, made.format))
-    source = SourceFile(
-        made.name,
-        made.format,
-        made.bytes,
-        made.sha256,
-        made.encoding,
-        mark,
-        delimiter,
-        header=names,
-    )
-    return DelimitedReader(path, source, header, found)
+    return DelimitedReader(path, replace(made, header=names), header, found)
 
 
 def likely_encoding(path: Path) -> str:
