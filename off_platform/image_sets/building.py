@@ -34,13 +34,17 @@ ROWS = ".rows.jsonl"
 LOOSE = "00000"
 BATCH_ROWS = 1000
 
+# The charts of the data card (`charts.py`).
+CHARTS = "charts"
+_CHART = rf"{CHARTS}/(classes|photo_sizes|languages|splits)\.svg"
 # Names of shards and folders of loose files, and exact file names.
 _OURS = re.compile(
     r"[0-9]{5,}((_incomplete)?\.tar)?|README\.md|gallery\.html|contact_sheet\.jpg|manifest\.parquet"
     r"|labels\.parquet|metadata\.parquet|(abid|udacity)_[a-z_]+\.(json|txt)"
+    rf"|croissant\.json|{CHARTS}|{_CHART}"
 )
 # The name of a loose file follows that of its folder.
-_LISTS = r"metadata\.parquet|(abid|udacity)_[a-z_]+\.(json|txt)"
+_LISTS = rf"metadata\.parquet|(abid|udacity)_[a-z_]+\.(json|txt)|croissant\.json|{_CHART}"
 _STALE = re.compile(rf"[0-9]{{5,}}((_incomplete)?\.tar|/[0-9A-Za-z_][0-9A-Za-z._-]*)?|{_LISTS}")
 _LIST = re.compile(_LISTS)
 
@@ -264,7 +268,8 @@ def put_in_place(folder: Folder, made: list[str], connection: "duckdb.DuckDBPyCo
             FROM {old} WHERE path IS NOT NULL AND path NOT IN (FROM kept)""").fetchall()
         stale = [name for (name,) in found]
     # Lists that an earlier version or choice wrote, and this one does not.
-    stale += [name for name in folder.entries() if _LIST.fullmatch(name) and name not in made]
+    here = [*folder.entries(), *folder.names(CHARTS)]
+    stale += [name for name in here if _LIST.fullmatch(name) and name not in made]
     folder.write(MOVES, json.dumps({"moves": made, "stale": stale}).encode())
     finish_moves(folder)
 
