@@ -41,16 +41,61 @@ COLUMNS = (
     Column("orientation", "int32", "EXIF orientation of a photo, 1 to 8.", nullable=True),
     Column("format", "string", "Format of a photo: JPEG; PNG, WebP or GIF if kept.", nullable=True),
     Column("decoded", "bool", "Whether the photo was decoded in full."),
+    Column(
+        "processing",
+        "string",
+        "How a photo was changed before it was stored; null if it is stored as fetched.",
+        nullable=True,
+    ),
+    Column("stored_width", "int32", "Width of a photo in the set, in pixels.", nullable=True),
+    Column("stored_height", "int32", "Height of a photo in the set, in pixels.", nullable=True),
+    Column("perceptual_hash", "string", "Perceptual hash of a photo, as hex.", nullable=True),
+    Column(
+        "sharpness",
+        "double",
+        "Variance of the Laplacian of a photo's grey values: blurred photos have a low one.",
+        nullable=True,
+    ),
     Column("ocr_status", "string", "text, no text, empty or error.", nullable=True),
-    Column("path", "string", "The shard or file, relative to the set's folder.", nullable=True),
-    Column("offset", "int64", "Byte offset of its data in the shard.", nullable=True),
+    Column("ocr_text", "string", "The text that Cloud Vision read.", nullable=True),
+    Column("ocr_language", "string", "Code of the main language of that text.", nullable=True),
+    Column("ocr_confidence", "double", "Mean confidence of that text, 0 to 1.", nullable=True),
+    Column("unit", "string", "What stays together in a split: product or visit.", nullable=True),
+    Column(
+        "duplicate_group",
+        "string",
+        "First sample of the near duplicates that this one belongs to; null if there are none.",
+        nullable=True,
+    ),
+    Column("split", "string", "Its split, or `excluded`.", nullable=True),
+    Column("excluded_because", "string", "Why it is in no split, in a sentence.", nullable=True),
+    Column("division", "string", "How the set was split: shares, seed, label.", nullable=True),
+    Column(
+        "path",
+        "string",
+        "The shard, file or Parquet file, relative to the set's folder.",
+        nullable=True,
+    ),
+    Column(
+        "offset",
+        "int64",
+        "Byte offset of its data in the shard, or row number in the Parquet file, from 0.",
+        nullable=True,
+    ),
     Column("stored_bytes", "int64", "Size as stored; OCR in shards is unpacked.", nullable=True),
     Column("url", "string", "Where the object can be viewed."),
     Column("licence", "string", "Licence of the object."),
     Column("attribution", "string", "The source to credit."),
 )
 
-NOT_IN_OLDER_ONES = frozenset({"shown_width", "shown_height", "orientation", "format"})
+NOT_IN_OLDER_ONES = frozenset(
+    {
+        *("shown_width", "shown_height", "orientation", "format"),
+        *("processing", "stored_width", "stored_height", "perceptual_hash", "sharpness"),
+        *("ocr_text", "ocr_language", "ocr_confidence"),
+        *("unit", "duplicate_group", "split", "excluded_because", "division"),
+    }
+)
 """Columns that manifests of earlier versions lack; their sets can still be refreshed."""
 
 

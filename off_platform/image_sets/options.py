@@ -9,15 +9,28 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 from types import NoneType
-from typing import Annotated, Any, Literal, get_args, get_origin
+from typing import Annotated, Any, Literal, Self, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    model_validator,
+)
 
-Layout = Literal["shards", "files"]
+from off_platform.image_sets.shares import canonical_shares, shares_of
+
+Layout = Literal["shards", "files", "parquet"]
+Format = Literal["jpeg", "webp", "png"]
 Share = Annotated[float, Field(ge=0, le=1)]
 # More than there will ever be; products with it still fit 64 bits.
 MOST = 10**12
 _PLURALS = (("ies$", "y"), ("xes$", "x"), ("s$", ""))
+
+
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
 
 
 class SetChoice(BaseModel):
@@ -30,7 +43,40 @@ class SetChoice(BaseModel):
     keep_formats: bool = Field(
         default=False, description="Keep PNG, WebP and GIF images named .jpg."
     )
-    layout: Layout = Field(default="shards", description="WebDataset shards or loose files.")
+    labels: tuple[Name, ...] = Field(default=(), description="Labels of each sample.")
+    split: Annotated[str, BeforeValidator(canonical_shares)] | None = Field(
+        default=None,
+        description="Shares of the splits, such as train=0.8,validation=0.1,test=0.1.",
+    )
+    folds: int | None = Field(
+        default=None, ge=2, le=100, description="Number of equal splits, for cross-validation."
+    )
+    stratify: Name | None = Field(
+        default=None, description="Label of which each split gets its share of every value."
+    )
+    split_seed: int = Field(default=0, description="Seed of the splits.")
+    near_duplicates: bool = Field(
+        default=False,
+        description="Compute a perceptual hash and the sharpness of each photo, and group near "
+        "duplicates; always done for splits.",
+    )
+    distinct: bool = Field(default=False, description="Keep one photo of each near duplicate.")
+    longest_side: int | None = Field(
+        default=None, ge=8, le=10_000, description="Longest side to which photos are reduced."
+    )
+    upright: bool = Field(
+        default=False, description="Turn photos upright, as their EXIF orientation says."
+    )
+    format: Format | None = Field(default=None, description="Format to which photos are converted.")
+    quality: int = Field(
+        default=90, ge=1, le=100, description="Quality of photos that are encoded again."
+    )
+    class_folders: Name | None = Field(
+        default=None, description="Label whose values are folders of loose files."
+    )
+    layout: Layout = Field(
+        default="shards", description="WebDataset shards, loose files, or Parquet with the photos."
+    )
     shard_samples: int = Field(
         default=1000, ge=1, le=100_000, description="Maximum number of samples per shard."
     )
@@ -44,9 +90,39 @@ class SetChoice(BaseModel):
         default=0.05, description="Share of missing objects above which the set's check fails."
     )
 
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        if self.folds and self.split:
+            raise ValueError("give either split or folds: folds are equal splits")
+        if self.stratify and not (self.folds or self.split):
+            raise ValueError("stratify needs split or folds")
+        if self.class_folders and self.layout != "files":
+            raise ValueError('class_folders needs layout = "files"')
+        return self
+
+    @property
+    def shares(self) -> dict[str, float]:
+        """The share of each split, by name; empty if the set is not split."""
+        return shares_of(self.split, self.folds)
+
+    @property
+    def looks_at_photos(self) -> bool:
+        """Whether near duplicates are searched for."""
+        return bool(self.near_duplicates or self.distinct or self.shares)
+
+    @property
+    def columns_of_labels(self) -> tuple[str, ...]:
+        """The labels that the set needs, each once."""
+        asked = (*self.labels, self.stratify, self.class_folders)
+        return tuple(dict.fromkeys(filter(None, asked)))
+
 
 # How a set is built and shown; these options do not change its content.
 BUILT = {"layout", "shard_samples", "gallery_samples", "decoded_share", "missing_share_most"}
+
+
+# Options that only matter with others.
+DEPENDENT = {"split_seed", "quality"}
 
 
 class RunOptions(BaseModel):
@@ -147,6 +223,6 @@ def command_words(choice: BaseModel) -> list[str]:
     return [
         word
         for option in options_of(type(choice))
-        if option.name not in BUILT or values[option.name] != option.default
+        if option.name not in BUILT | DEPENDENT or values[option.name] != option.default
         for word in option.words(values[option.name])
     ]
