@@ -77,6 +77,16 @@ def counted(count: int, what: str) -> str:
     return f"{count:,} {what}{'' if count == 1 else 's'}"
 
 
+def share(part: int, whole: int) -> str:
+    """A share in percent that never rounds to all or nothing: `98.0 %`, `over 99.9 %`."""
+    if part == whole:
+        return "100 %"
+    percent = f"{part / whole:.1%}".replace("%", " %")
+    if percent == "0.0 %" and not part:
+        return "0 %"
+    return {"100.0 %": "over 99.9 %", "0.0 %": "below 0.1 %"}.get(percent, percent)
+
+
 def size(count: int) -> str:
     """A number of bytes: `23.7 kB`."""
     return decimal(count)

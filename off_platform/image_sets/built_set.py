@@ -1,11 +1,13 @@
 """The outcome of building a set, for the command line and the asset's metadata."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
+from off_platform.image_sets.building import CHARTS
 from off_platform.image_sets.contact_sheet import as_markdown
 from off_platform.image_sets.finish import CARD, GALLERY, SHEET
 from off_platform.image_sets.manifest_checks import check_manifest
@@ -17,6 +19,8 @@ from off_platform.storage.progress import Tally
 
 if TYPE_CHECKING:
     import duckdb
+
+_CHARTS = re.compile(rf"^!\[[^\]]*\]\({CHARTS}/[a-z_]+\.svg\)\n\n", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -55,7 +59,7 @@ def set_metadata(made: BuiltSet) -> dict[str, dg.MetadataValue | str | int]:
     folder, contents = made.folder, made.contents
     return {
         "contact_sheet": dg.MetadataValue.md(as_markdown(folder.read(SHEET))),
-        "card": dg.MetadataValue.md(folder.read(CARD).decode().split("---\n", 2)[-1]),
+        "card": dg.MetadataValue.md(_shown(folder.read(CARD).decode())),
         "gallery": dg.MetadataValue.path(folder.address(GALLERY)),
         "path": dg.MetadataValue.path(folder.address()),
         "chosen_from": f"{made.candidates:,} candidates of {made.chosen_from}",
@@ -67,6 +71,11 @@ def set_metadata(made: BuiltSet) -> dict[str, dg.MetadataValue | str | int]:
         **{f"objects_{status}": count for status, count in contents.by_status.items()},
         "dagster/partition_row_count": contents.by_status.total(),
     }
+
+
+def _shown(card: str) -> str:
+    """A card without its front matter and its charts, which the UI cannot open."""
+    return _CHARTS.sub("", card.split("---\n", 2)[-1])
 
 
 def set_result(

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from off_platform.image_sets.card_statistics import CardStatistics
 from off_platform.image_sets.image_folder import PHOTO_COLUMNS
 from off_platform.image_sets.manifest import COLUMNS
 from off_platform.image_sets.templates.markdown import markdown_environment
@@ -161,6 +162,8 @@ class CardFacts:
             other types.
         copies: Number of photos with the same bytes as an earlier one.
         image_folder: Whether loose photos come with a `metadata.parquet`.
+        statistics: What the photos and their labels are like.
+        charts: The charts of it, each file with its title.
     """
 
     name: str
@@ -195,6 +198,8 @@ class CardFacts:
     aside: int = 0
     copies: int = 0
     image_folder: bool = False
+    statistics: CardStatistics | None = None
+    charts: tuple[tuple[str, str], ...] = ()
 
 
 def data_card(facts: CardFacts) -> str:

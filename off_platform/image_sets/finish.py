@@ -18,11 +18,14 @@ from off_platform.image_sets.card import (
     CardKind,
     data_card,
 )
+from off_platform.image_sets.card_statistics import CardStatistics
+from off_platform.image_sets.charts import TITLES, charts
 from off_platform.image_sets.contact_sheet import contact_sheet
 from off_platform.image_sets.contents import ocr_text
 from off_platform.image_sets.gallery import GalleryFacts, GalleryItem, write_gallery
 from off_platform.image_sets.image_folder import IMAGE_FOLDER, write_image_folder
 from off_platform.image_sets.manifest import TEXT_KINDS
+from off_platform.image_sets.manifest_statistics import count_statistics
 from off_platform.image_sets.set_contents import Contents, InSet
 from off_platform.storage.folders import Folder
 from off_platform.storage.lake_layout import MANIFEST
@@ -68,6 +71,8 @@ class About:
     """The wing's file with a column `id`, the sample, and labels; None if there is none."""
     describe: Callable[[bytes], tuple[str, str]] | None = None
     """Maps an object that is neither photo nor OCR result to the gallery's heading and text."""
+    class_label: str | None = None
+    """The label whose values are the classes in the card's statistics."""
 
 
 def finish(
@@ -92,7 +97,10 @@ def finish(
     with folder.scratch() as scratch:
         building.write_manifest(folder, scratch / MANIFEST, _constants(about), connection)
         contents = Contents(folder, str(scratch / MANIFEST), connection)
-        (scratch / CARD).write_text(data_card(_card_facts(about, contents)), encoding="utf-8")
+        statistics = count_statistics(connection, contents.rows, about.class_label)
+        drawn = _write_charts(scratch, statistics)
+        facts = _card_facts(about, contents, statistics, drawn)
+        (scratch / CARD).write_text(data_card(facts), encoding="utf-8")
         (scratch / SHEET).write_bytes(_sheet(contents))
         _write_gallery(scratch / GALLERY, about, contents, gallery_samples)
         in_set = contents.in_set
@@ -101,7 +109,7 @@ def finish(
             labels = scratch / about.labels if about.labels else None
             write_image_folder(connection, scratch / MANIFEST, labels, scratch / IMAGE_FOLDER)
             own = [*own, IMAGE_FOLDER]
-        made = [CARD, SHEET, GALLERY, *own, MANIFEST]
+        made = [CARD, SHEET, GALLERY, *drawn, *own, MANIFEST]
         for name in made:
             folder.place(scratch / name, f"{building.BUILDING}/{name}")
     groups = building.containers_made(folder, connection)
@@ -118,12 +126,23 @@ def _constants(about: About) -> dict[str, str]:
     }
 
 
-def _card_facts(about: About, contents: Contents) -> CardFacts:
+def _write_charts(to: Path, statistics: CardStatistics) -> list[str]:
+    """Writes the charts; returns the names of the files."""
+    drawn = charts(statistics)
+    (to / building.CHARTS).mkdir()
+    for name, picture in drawn.items():
+        (to / name).write_bytes(picture)
+    return list(drawn)
+
+
+def _card_facts(
+    about: About, contents: Contents, statistics: CardStatistics, drawn: list[str]
+) -> CardFacts:
     return CardFacts(
         **{
             name: value
             for name, value in vars(about).items()
-            if name not in {"address", "describe", "labels", "reached"}
+            if name not in {"address", "describe", "labels", "reached", "class_label"}
         },
         reached=about.reached(contents.rows) if about.reached else (),
         samples=contents.samples,
@@ -138,6 +157,8 @@ def _card_facts(about: About, contents: Contents) -> CardFacts:
         verification=contents.verification,
         unpacked=any(kind.name == "ocr" for kind in about.kinds),
         earlier=contents.earlier,
+        statistics=statistics,
+        charts=tuple((name, TITLES[Path(name).stem]) for name in drawn),
     )
 
 

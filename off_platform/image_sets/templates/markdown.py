@@ -10,7 +10,7 @@ from functools import cache
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from off_platform.words import readable, size, web_address
+from off_platform.words import readable, share, size, web_address
 
 _SPECIAL = re.compile(r"[\\`*_\[\]|~$@]|:(?=//)|(?<=www)\.", re.IGNORECASE)
 _LINE_START = re.compile(r"^(?:[-+=#]|\d+(?=[.)](?:\s|$)))")
@@ -45,11 +45,12 @@ def markdown_environment() -> Environment:
     )
     environment.filters |= {
         "amount": "{:,}".format,
+        "chart": _chart,
         "code": _code,
         "fenced": _fenced,
         "link": _link,
         "pixels": "{:,g}".format,
-        "share": _share,
+        "share": share,
         "size": size,
         "size_category": _size_category,
         "yaml": _yaml,
@@ -94,16 +95,14 @@ def _link(label: str, url: str | None) -> Markup:
     return _plain(label) if address is None else _markdown(f"[{_plain(label)}](<{address}>)")
 
 
+def _chart(title: str, file: str) -> Markup:
+    """A picture beside the card; its name is one of ours."""
+    return _markdown(f"![{_plain(title)}]({file})")
+
+
 def _yaml(value: str) -> Markup:
     text = _one_line(value)
     return _markdown(text if _BARE_YAML.fullmatch(text) else json.dumps(text, ensure_ascii=False))
-
-
-def _share(objects: int, total: int) -> str:
-    if objects == total:
-        return "100 %"
-    percent = f"{objects / total:.1%}".replace("%", " %")
-    return {"100.0 %": "over 99.9 %", "0.0 %": "below 0.1 %"}.get(percent, percent)
 
 
 def _size_category(samples: int) -> str:

@@ -1,0 +1,211 @@
+"""Counts the statistics of a data card from a manifest, in SQL.
+
+Columns that the manifest lacks, as those of earlier versions do, count as empty.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from off_platform.image_sets.card_statistics import (
+    DOMINANT_SHARE,
+    FEW_SAMPLES,
+    SIDES,
+    SMALL_PIXELS,
+    CardStatistics,
+    ClassFigures,
+    Dominance,
+    SplitFigures,
+)
+from off_platform.image_sets.manifest import COLUMNS, TEXT_KINDS
+from off_platform.storage.sql import identifier, literal
+
+if TYPE_CHECKING:
+    import duckdb
+
+TOP_CLASSES = 20
+TOP_LANGUAGES = 12
+TOP_REASONS = 5
+EXCLUDED = "excluded"
+_ORDER = ("train", "validation", "test")
+_NUMBERS = frozenset({"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "FLOAT", "DOUBLE"})
+# Columns that older manifests lack, with their types.
+_NEWER = {
+    "split": "VARCHAR",
+    "excluded_because": "VARCHAR",
+    "duplicate_group": "VARCHAR",
+    "perceptual_hash": "VARCHAR",
+    "ocr_language": "VARCHAR",
+    "stored_width": "INTEGER",
+    "stored_height": "INTEGER",
+}
+# Those of a set's processing, which are no labels either.
+_NO_LABELS = {*_NEWER, "processing", "sharpness", "ocr_text", "ocr_confidence"}
+
+
+def count_statistics(
+    connection: "duckdb.DuckDBPyConnection", manifest: str, class_label: str | None = None
+) -> CardStatistics:
+    """Counts the statistics of a set.
+
+    Args:
+        connection: DuckDB that can read the manifest.
+        manifest: SQL of its rows.
+        class_label: the column whose values are the classes; ignored if the manifest lacks it.
+    """
+    return _Counting(connection, manifest, class_label).statistics
+
+
+@dataclass(frozen=True)
+class _Counting:
+    """The queries, each over only the columns that it needs."""
+
+    connection: "duckdb.DuckDBPyConnection"
+    manifest: str
+    class_label: str | None
+
+    @property
+    def statistics(self) -> CardStatistics:
+        samples, photos, copies, small, groups, grouped, grouping = self._ask(f"""
+            SELECT count(DISTINCT sample), count(*), count(md5) - count(DISTINCT md5),
+                count(*) FILTER ({_SIDE} < {SMALL_PIXELS}),
+                count(DISTINCT duplicate_group), count(duplicate_group),
+                count(perceptual_hash) > 0
+            FROM {self._kept}""")[0]
+        return CardStatistics(
+            samples=samples,
+            photos=photos,
+            copies=copies,
+            small=small,
+            groups=groups,
+            grouped=grouped,
+            grouping=grouping,
+            sides=self._sides(),
+            classes=self._classes(),
+            languages=self._languages(),
+            splits=self._splits(),
+            dominant=self._dominant(),
+            excluded=self._excluded(),
+        )
+
+    def _ask(self, query: str) -> list[tuple[Any, ...]]:
+        return list(self.connection.execute(query).fetchall())
+
+    @cached_property
+    def _types(self) -> dict[str, str]:
+        return {name: kind for name, kind, *_ in self._ask(f"DESCRIBE FROM {self.manifest}")}
+
+    @property
+    def _labels(self) -> list[str]:
+        known = {column.name for column in COLUMNS} | _NO_LABELS
+        return [name for name in self._types if name not in known]
+
+    @cached_property
+    def _rows(self) -> str:
+        """The manifest, with null for the columns that it lacks."""
+        lacking = [
+            f"NULL::{kind} AS {name}" for name, kind in _NEWER.items() if name not in self._types
+        ]
+        return f"(SELECT {', '.join(['*', *lacking])} FROM {self.manifest})"
+
+    @cached_property
+    def _photos(self) -> str:
+        return f"""(FROM {self._rows} WHERE status = 'fetched' AND kind NOT IN {TEXT_KINDS})"""
+
+    @cached_property
+    def _kept(self) -> str:
+        return f"(FROM {self._photos} WHERE split IS DISTINCT FROM {literal(EXCLUDED)})"
+
+    def _sides(self) -> tuple[int, ...]:
+        place = " + ".join(f"({_SIDE} >= {bound})::INTEGER" for bound in SIDES)
+        found = dict(
+            self._ask(f"""SELECT {place}, count(*) FROM {self._kept}
+                WHERE {_SIDE} IS NOT NULL GROUP BY 1""")
+        )
+        return tuple(found.get(place, 0) for place in range(len(SIDES) + 1))
+
+    def _values(self, label: str) -> str:
+        """Each value of a label as text, once per sample; a list has several."""
+        column = identifier(label)
+        value = f"unnest({column})" if self._types[label].endswith("[]") else column
+        return f"""(SELECT DISTINCT sample, value::VARCHAR AS value
+            FROM (SELECT sample, {value} AS value FROM {self._kept}) WHERE value IS NOT NULL)"""
+
+    def _classes(self) -> ClassFigures | None:
+        label = self.class_label
+        if label is None or label not in self._types:
+            return None
+        counted = f"(SELECT value, count(*) AS samples FROM {self._values(label)} GROUP BY value)"
+        order = "value::DOUBLE" if self._types[label] in _NUMBERS else "samples DESC, value"
+        top = self._ask(f"""FROM (FROM {counted} ORDER BY samples DESC, value LIMIT {TOP_CLASSES})
+            ORDER BY {order}""")
+        classes, few = self._ask(f"""SELECT count(*), count(*) FILTER (samples < {FEW_SAMPLES})
+            FROM {counted}""")[0]
+        ((unlabelled,),) = self._ask(f"""SELECT count(DISTINCT sample) FROM {self._kept}
+            WHERE sample NOT IN (SELECT sample FROM {self._values(label)})""")
+        return ClassFigures(
+            label=label,
+            top=tuple(top),
+            classes=classes,
+            few=few,
+            unlabelled=unlabelled,
+            by_split=self._by_split(label, [value for value, _ in top]),
+        )
+
+    def _by_split(self, label: str, top: list[str]) -> tuple[tuple[str, str, int], ...]:
+        named = ", ".join(map(literal, top)) or "NULL"
+        found = self._ask(f"""
+            SELECT value, split, count(*) FROM {self._values(label)}
+            JOIN (SELECT DISTINCT sample, split FROM {self._kept} WHERE split IS NOT NULL)
+                USING (sample)
+            WHERE value IN ({named}) GROUP BY ALL ORDER BY ALL""")
+        return tuple(found)
+
+    def _languages(self) -> tuple[tuple[str, int], ...]:
+        # The language may be on the row of the text only.
+        found = self._ask(f"""SELECT ocr_language, count(DISTINCT sample) AS samples
+            FROM {self._rows} WHERE ocr_language IS NOT NULL
+                AND split IS DISTINCT FROM {literal(EXCLUDED)}
+            GROUP BY 1 ORDER BY samples DESC, 1 LIMIT {TOP_LANGUAGES}""")
+        return tuple(found)
+
+    def _splits(self) -> tuple[SplitFigures, ...]:
+        found = self._ask(f"""
+            SELECT split, count(DISTINCT sample), count(*), count(DISTINCT barcode)
+            FROM {self._photos} WHERE split IS NOT NULL GROUP BY 1
+            ORDER BY split = {literal(EXCLUDED)},
+                coalesce(list_position({list(_ORDER)}, split), {len(_ORDER) + 1}), split""")
+        return tuple(
+            SplitFigures(name=name, samples=samples, photos=photos, products=products)
+            for name, samples, photos, products in found
+        )
+
+    def _dominant(self) -> tuple[Dominance, ...]:
+        """The most frequent value of each label of texts, if it dominates."""
+        texts = [each for each in self._labels if self._types[each] in {"VARCHAR", "VARCHAR[]"}]
+        classes = [each for each in self._labels if each == self.class_label]
+        found: list[Dominance] = []
+        for label in dict.fromkeys((*classes, *texts)):
+            values = self._values(label)
+            rows = self._ask(f"""SELECT value, count(*) AS samples,
+                    (SELECT count(DISTINCT sample) FROM {values})
+                FROM {values} GROUP BY value ORDER BY samples DESC, value LIMIT 1""")
+            found += [
+                Dominance(label=label, value=value, samples=samples, labelled=labelled)
+                for value, samples, labelled in rows
+                if samples > DOMINANT_SHARE * labelled
+            ]
+        return tuple(found)
+
+    def _excluded(self) -> tuple[tuple[str, int], ...]:
+        """The reasons, those that differ only in the sample that they name as one."""
+        found = self._ask(f"""
+            SELECT trim(regexp_replace(excluded_because, '\\S*[0-9]\\S*', '…', 'g')) AS reason,
+                count(DISTINCT sample) AS samples
+            FROM {self._rows} WHERE excluded_because IS NOT NULL
+            GROUP BY 1 ORDER BY samples DESC, 1 LIMIT {TOP_REASONS}""")
+        return tuple(found)
+
+
+# Of the photo in the set, which may have been made smaller; the same however it is turned.
+_SIDE = """greatest(coalesce(stored_width, width), coalesce(stored_height, height))"""
