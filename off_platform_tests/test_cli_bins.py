@@ -37,6 +37,7 @@ MADE = [
     "abid_metadata.json",
     "abid_random_trainset.txt",
     "abid_random_valset.txt",
+    "charts",
     "contact_sheet.jpg",
     "gallery.html",
     "labels.parquet",

@@ -25,12 +25,12 @@ _MOST_VALUE = 60
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SplitFigures:
-    """A split: its name, and its numbers of samples, photos and products (0 if unknown)."""
+    """A split: its name, and its numbers of samples, photos and units (products or visits)."""
 
     name: str
     samples: int
     photos: int
-    products: int
+    units: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -67,7 +67,7 @@ COLUMNS = (
         "First sample of the near duplicates that this one belongs to; null if there are none.",
         nullable=True,
     ),
-    Column("split", "string", "Its split, or `excluded`.", nullable=True),
+    Column("split", "string", "Its split, or excluded.", nullable=True),
     Column("excluded_because", "string", "Why it is in no split, in a sentence.", nullable=True),
     Column("division", "string", "How the set was split: shares, seed, label.", nullable=True),
     Column(

@@ -17,7 +17,7 @@ from off_platform.image_sets.card_statistics import (
     Dominance,
     SplitFigures,
 )
-from off_platform.image_sets.manifest import COLUMNS, TEXT_KINDS
+from off_platform.image_sets.manifest import COLUMNS, NOT_IN_OLDER_ONES, TEXT_KINDS
 from off_platform.storage.sql import identifier, literal
 
 if TYPE_CHECKING:
@@ -29,18 +29,10 @@ TOP_REASONS = 5
 EXCLUDED = "excluded"
 _ORDER = ("train", "validation", "test")
 _NUMBERS = frozenset({"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "FLOAT", "DOUBLE"})
+# An undeclared class label has no more classes than this share of its samples: a name is none.
+CLASSES_SHARE_MOST = 0.2
 # Columns that older manifests lack, with their types.
-_NEWER = {
-    "split": "VARCHAR",
-    "excluded_because": "VARCHAR",
-    "duplicate_group": "VARCHAR",
-    "perceptual_hash": "VARCHAR",
-    "ocr_language": "VARCHAR",
-    "stored_width": "INTEGER",
-    "stored_height": "INTEGER",
-}
-# Those of a set's processing, which are no labels either.
-_NO_LABELS = {*_NEWER, "processing", "sharpness", "ocr_text", "ocr_confidence"}
+_NEWER = {column.name: column.sql for column in COLUMNS if column.name in NOT_IN_OLDER_ONES}
 
 
 def count_statistics(
@@ -51,7 +43,8 @@ def count_statistics(
     Args:
         connection: DuckDB that can read the manifest.
         manifest: SQL of its rows.
-        class_label: the column whose values are the classes; ignored if the manifest lacks it.
+        class_label: the label whose values are the classes; by default the first label of which
+            several samples share a value.
     """
     return _Counting(connection, manifest, class_label).statistics
 
@@ -97,7 +90,7 @@ class _Counting:
 
     @property
     def _labels(self) -> list[str]:
-        known = {column.name for column in COLUMNS} | _NO_LABELS
+        known = {column.name for column in COLUMNS}
         return [name for name in self._types if name not in known]
 
     @cached_property
@@ -131,9 +124,21 @@ class _Counting:
         return f"""(SELECT DISTINCT sample, value::VARCHAR AS value
             FROM (SELECT sample, {value} AS value FROM {self._kept}) WHERE value IS NOT NULL)"""
 
+    @cached_property
+    def _class_label(self) -> str | None:
+        if self.class_label in self._types:
+            return self.class_label
+        for label in self._labels:
+            classes, samples = self._ask(
+                f"SELECT count(DISTINCT value), count(*) FROM {self._values(label)}"
+            )[0]
+            if 0 < classes <= CLASSES_SHARE_MOST * samples:
+                return label
+        return None
+
     def _classes(self) -> ClassFigures | None:
-        label = self.class_label
-        if label is None or label not in self._types:
+        label = self._class_label
+        if label is None:
             return None
         counted = f"(SELECT value, count(*) AS samples FROM {self._values(label)} GROUP BY value)"
         order = "value::DOUBLE" if self._types[label] in _NUMBERS else "samples DESC, value"
@@ -171,19 +176,19 @@ class _Counting:
 
     def _splits(self) -> tuple[SplitFigures, ...]:
         found = self._ask(f"""
-            SELECT split, count(DISTINCT sample), count(*), count(DISTINCT barcode)
+            SELECT split, count(DISTINCT sample), count(*), count(DISTINCT unit)
             FROM {self._photos} WHERE split IS NOT NULL GROUP BY 1
             ORDER BY split = {literal(EXCLUDED)},
                 coalesce(list_position({list(_ORDER)}, split), {len(_ORDER) + 1}), split""")
         return tuple(
-            SplitFigures(name=name, samples=samples, photos=photos, products=products)
-            for name, samples, photos, products in found
+            SplitFigures(name=name, samples=samples, photos=photos, units=units)
+            for name, samples, photos, units in found
         )
 
     def _dominant(self) -> tuple[Dominance, ...]:
         """The most frequent value of each label of texts, if it dominates."""
         texts = [each for each in self._labels if self._types[each] in {"VARCHAR", "VARCHAR[]"}]
-        classes = [each for each in self._labels if each == self.class_label]
+        classes = [each for each in self._labels if each == self._class_label]
         found: list[Dominance] = []
         for label in dict.fromkeys((*classes, *texts)):
             values = self._values(label)

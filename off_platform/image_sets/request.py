@@ -76,6 +76,7 @@ class Request(Generic[Choice, Run]):
             "options": options_as_text({**shown, "n": self.choice.n or "all", **options}),
             "seed": self.choice.seed,
             "requested": self.choice.n,
+            "class_label": self.choice.stratify or self.choice.class_folders,
         }
 
     def command(self, wing: str, source: Source, *more: str) -> str:

@@ -63,6 +63,7 @@ FILES = {
     "abid_metadata.json",
     "abid_random_trainset.txt",
     "abid_random_valset.txt",
+    "charts",
     "contact_sheet.jpg",
     "gallery.html",
     "labels.parquet",

@@ -138,6 +138,7 @@ def test_an_image_set_of_ones_own(run: Run) -> None:
     assert sorted(path.name for path in Path("photos").iterdir()) == [
         "00000.tar",
         "README.md",
+        "charts",
         "contact_sheet.jpg",
         "gallery.html",
         "manifest.parquet",

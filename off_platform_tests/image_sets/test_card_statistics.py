@@ -28,7 +28,6 @@ PLAIN = pa.schema(
         ("sample", pa.string()),
         ("kind", pa.string()),
         ("status", pa.string()),
-        ("barcode", pa.string()),
         ("md5", pa.string()),
         ("width", pa.int32()),
         ("height", pa.int32()),
@@ -37,6 +36,7 @@ PLAIN = pa.schema(
 FULL = pa.schema(
     [
         *PLAIN,
+        ("unit", pa.string()),
         ("split", pa.string()),
         ("excluded_because", pa.string()),
         ("duplicate_group", pa.string()),
@@ -57,7 +57,7 @@ def row(number: int, **values: Any) -> dict[str, Any]:
         "sample": f"s{number}",
         "kind": "400",
         "status": "fetched",
-        "barcode": str(number),
+        "unit": str(number),
         "md5": f"m{number}",
         "width": 300,
         "height": 400,
@@ -131,10 +131,10 @@ def test_every_figure_is_that_of_the_rows(
     assert found.sides == (1, 0, 0, 10, 0, 0, 0)
     assert found.languages == (("fr", 1),)
     assert found.splits == (
-        SplitFigures(name="train", samples=8, photos=8, products=8),
-        SplitFigures(name="validation", samples=2, photos=2, products=2),
-        SplitFigures(name="test", samples=1, photos=1, products=1),
-        SplitFigures(name="excluded", samples=2, photos=2, products=2),
+        SplitFigures(name="train", samples=8, photos=8, units=8),
+        SplitFigures(name="validation", samples=2, photos=2, units=2),
+        SplitFigures(name="test", samples=1, photos=1, units=1),
+        SplitFigures(name="excluded", samples=2, photos=2, units=2),
     )
     assert found.classes == ClassFigures(
         label="category",
@@ -172,6 +172,16 @@ def test_classes_that_are_numbers_are_in_their_order(
     assert classes.top == (("2", 3), ("9", 2), ("10", 1))
 
 
+def test_the_first_label_that_samples_share_makes_the_classes(
+    connection: duckdb.DuckDBPyConnection, tmp_path: Path
+) -> None:
+    rows = [row(number, category=f"name {number}", quantity=number % 2) for number in range(10)]
+    classes = counted(connection, tmp_path, rows, label=None).classes
+    assert classes
+    assert classes.label == "quantity"
+    assert counted(connection, tmp_path, [row(1, category="a")], label=None).classes is None
+
+
 def test_half_of_the_samples_do_not_dominate(
     connection: duckdb.DuckDBPyConnection, tmp_path: Path
 ) -> None:
@@ -206,8 +216,8 @@ STATISTICS = CardStatistics(
     ),
     languages=(("fr", 20), ("zh", 10)),
     splits=(
-        SplitFigures(name="train", samples=25, photos=25, products=25),
-        SplitFigures(name="test", samples=5, photos=5, products=5),
+        SplitFigures(name="train", samples=25, photos=25, units=25),
+        SplitFigures(name="test", samples=5, photos=5, units=5),
     ),
 )
 
