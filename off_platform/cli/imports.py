@@ -1,9 +1,8 @@
-"""`off-platform validate` and `off-platform import`: options, and files they must not write.
+"""`off-platform validate` and `off-platform import`: their arguments and options.
 
 The work is in `validate_run.py` and `imports_run.py`.
 """
 
-import os
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -11,6 +10,7 @@ import typer
 from rich.markup import escape
 
 from off_platform.cli.context import DONE, out, settings
+from off_platform.cli.written_files import demand_apart, demand_ending
 from off_platform.words import visible
 
 Form = Literal["text", "json", "github"]
@@ -42,12 +42,12 @@ def validate(
     file cannot be read as an import; for the others see `off-platform --help`.
     """
     _demand_import(path)
-    _demand_apart(path, report, corrected, findings)
-    _demand_ending(report, ".html", ".htm")
-    _demand_ending(findings, ".csv", ".xlsx")
+    demand_apart(path, report, corrected, findings)
+    demand_ending(report, ".html", ".htm")
+    demand_ending(findings, ".csv", ".xlsx")
     if path.is_file():
         # The copy has the format of the file, so its name must have the same extension.
-        _demand_ending(corrected, path.suffix.lower())
+        demand_ending(corrected, path.suffix.lower())
     from off_platform.cli.validate_run import validate_path
 
     raise typer.Exit(validate_path(path, form, report, corrected, findings))
@@ -92,24 +92,3 @@ def _demand_import(path: Path) -> None:
         raise typer.BadParameter(f"the file or folder {path} does not exist")
     if not path.is_file() and not path.is_dir():
         raise typer.BadParameter(f"{path} is neither a regular file nor a folder")
-
-
-def _demand_apart(path: Path, *written: Path | None) -> None:
-    """Output must not overwrite the producer's file, nor anything that is not a file."""
-    places = [to for to in written if to is not None]
-    for to in places:
-        folder = to.absolute().parent
-        if not folder.is_dir() or (to.exists() and not to.is_file()):
-            raise typer.BadParameter(f"{to} cannot be written: name a file in a folder that exists")
-        if not os.access(folder, os.W_OK):
-            raise typer.BadParameter(f"{to} cannot be written: the folder {folder} is read-only")
-        is_inside = path.is_dir() and to.resolve().is_relative_to(path.resolve())
-        if is_inside or (to.exists() and to.samefile(path)):
-            raise typer.BadParameter(f"{to} is part of the import itself; name another file")
-    if len({to.absolute() for to in places}) < len(places):
-        raise typer.BadParameter("the same file is named twice; each output needs its own")
-
-
-def _demand_ending(to: Path | None, *endings: str) -> None:
-    if to is not None and to.suffix.lower() not in endings:
-        raise typer.BadParameter(f"{to} must end in {' or '.join(endings)}")

@@ -1,0 +1,1 @@
+"""How good the predictions of a model are on an image set."""
