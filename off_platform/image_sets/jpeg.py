@@ -14,6 +14,8 @@ from PIL.JpegImagePlugin import JpegImageFile
 from off_platform.image_sets.file_formats import NotWholeError, foreign
 from off_platform.words import escaped
 
+START = b"\xff\xd8\xff"
+"""The first bytes of every JPEG."""
 _MAX_SEGMENTS = 5_000
 # Each scan costs the decoder a pass over the whole image; encoders write about ten.
 _MAX_SCANS = 100
@@ -63,7 +65,7 @@ def whole_frame(data: bytes, *, thorough: bool) -> Frame:
     Raises:
         NotWholeError: the JPEG is not complete.
     """
-    if not data.startswith(b"\xff\xd8\xff"):
+    if not data.startswith(START):
         raise NotWholeError(foreign(data, "not a JPEG"))
     frame, scans, picture = None, 0, 0
     for marker, start, end in islice(_segments(data), _MAX_SEGMENTS):
@@ -150,25 +152,47 @@ def decode(data: bytes, frame: Frame) -> bool:
     Raises:
         NotWholeError: it is damaged.
     """
+    # This scale takes a 64th of the memory for pixels.
+    return drafted(data, frame, None, (frame.width // 8, frame.height // 8)) is not None
+
+
+def drafted(
+    data: bytes, frame: Frame, mode: str | None, size: tuple[int, int]
+) -> JpegImageFile | None:
+    """The photo at the smallest of the decoder's scales that is not below a size.
+
+    Every bit is read at any scale, so damage is found. EXIF is not applied.
+
+    Args:
+        data: the whole object.
+        frame: its header.
+        mode: `L` for a grey picture where the decoder can make one; None for that of the photo.
+        size: width and height, in pixels.
+
+    Returns:
+        The picture, decoded; None if it is too large for that.
+
+    Raises:
+        NotWholeError: it is damaged.
+    """
     pixels = f"{frame.width:,} x {frame.height:,} pixels"
     # Pillow warns about damaged EXIF and many pixels, and warnings can only be silenced for all
     # threads at once: so EXIF is hidden from it, and Image.open, which counts pixels, is not used.
     in_scans = 0 if frame.sequential else frame.width * frame.height
     if in_scans > _MOST_IN_SCANS:
-        return False
+        return None
     turn = _ONE_LARGE if in_scans > _LARGE_PIXELS else nullcontext()
     hidden = BytesIO(data.replace(b"Exif\0\0", b"----\0\0"))
     try:
         with JpegImageFile(hidden) as picture, turn:
-            size = picture.size
-            # Every bit is read at any scale; this scale takes a 64th of the memory for pixels.
-            picture.draft(picture.mode, (frame.width // 8, frame.height // 8))
-            drafted = picture.size
+            found = picture.size
+            picture.draft(mode or picture.mode, size)
+            drafted_size = picture.size
             picture.load()
-            size = size if picture.size == drafted else picture.size
+            found = found if picture.size == drafted_size else picture.size
     except (OSError, SyntaxError, ValueError, EOFError, struct.error) as error:
         raise NotWholeError(f"the JPEG cannot be decoded: {escaped(str(error))}") from error
-    if size != (frame.width, frame.height):
-        found = f"{size[0]:,} x {size[1]:,}"
-        raise NotWholeError(f"the JPEG's header says {pixels}, the picture has {found}")
-    return True
+    if found != (frame.width, frame.height):
+        other = f"{found[0]:,} x {found[1]:,}"
+        raise NotWholeError(f"the JPEG's header says {pixels}, the picture has {other}")
+    return picture

@@ -15,6 +15,7 @@ from PIL.PngImagePlugin import PngImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
 from off_platform.image_sets.contents import Content
+from off_platform.image_sets.file_formats import NotWholeError, foreign
 
 if TYPE_CHECKING:
     from PIL.ImageFile import ImageFile
@@ -38,22 +39,39 @@ def check_other_format(data: bytes) -> Content | None:
     """
     if not (found := _format_and_size(data)):
         return None
-    name, width, height = found
+    try:
+        picture = _loaded(data, *found)
+    except NotWholeError as error:
+        return Content(problem=str(error))
+    return Content(width=picture.width, height=picture.height, format=found[0], decoded=True)
+
+
+def loaded(data: bytes) -> "ImageFile":
+    """A PNG, WebP or GIF, decoded.
+
+    Raises:
+        NotWholeError: it is none of them, too large, or damaged.
+    """
+    if not (found := _format_and_size(data)):
+        raise NotWholeError(foreign(data, "not an image that can be shown"))
+    return _loaded(data, *found)
+
+
+def _loaded(data: bytes, name: str, width: int, height: int) -> "ImageFile":
     if not 0 < width * height <= MOST_PIXELS:
         pixels = f"{width:,} x {height:,} pixels"
-        return Content(problem=f"the {name} has {pixels}, and 1 to {MOST_PIXELS:,} are allowed")
+        raise NotWholeError(f"the {name} has {pixels}, and 1 to {MOST_PIXELS:,} are allowed")
     try:
         with _ONE_AT_A_TIME, _opened(name, data) as picture:
             picture.load()
-            size = picture.size
-    except (OSError, SyntaxError, ValueError, EOFError, LookupError, struct.error):
-        return Content(problem=f"the {name} cannot be decoded")
-    if size != (width, height):
-        return Content(
-            problem=f"the {name}'s header says {width:,} x {height:,} pixels, it has "
-            f"{size[0]:,} x {size[1]:,}"
+    except (OSError, SyntaxError, ValueError, EOFError, LookupError, struct.error) as error:
+        raise NotWholeError(f"the {name} cannot be decoded") from error
+    if picture.size != (width, height):
+        raise NotWholeError(
+            f"the {name}'s header says {width:,} x {height:,} pixels, it has "
+            f"{picture.width:,} x {picture.height:,}"
         )
-    return Content(width=width, height=height, format=name, decoded=True)
+    return picture
 
 
 def orientation_of(data: bytes) -> int | None:
