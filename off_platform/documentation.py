@@ -231,6 +231,7 @@ _TABLES: Mapping[str, tuple[Table, ...]] = {
         images.PHOTOS,
         images.KEY_CHANGES,
         images.PRODUCTS,
+        images.PRODUCT_PHOTOS,
     ),
     "Bins": bins.TABLES,
     "Imports": (

@@ -35,7 +35,7 @@ IN_SANDBOX = {
     "lake": str(SANDBOX / "lake"),
     "images_bucket": str(SANDBOX / "openfoodfacts-images"),
     "bins_bucket": str(SANDBOX / "aft-vbi-pds"),
-    "products_dump": str(SANDBOX / "products.csv.gz"),
+    "products_dump": str(SANDBOX / "products.jsonl.gz"),
 }
 # The most common settings; docs/settings.md lists them first.
 COMMON = (

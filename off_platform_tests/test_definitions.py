@@ -194,6 +194,7 @@ TABLES = (
     "bin_image_set",
     *MONTH_TABLES,
     "products",
+    "product_photos",
     "image_set",
 )
 
@@ -281,7 +282,7 @@ def test_materialized_tables_have_their_row_count_and_a_preview(run: Run, name: 
             path = lake.root.address("image_sets/southern/manifest.parquet")
         elif name == "bin_image_set":
             path = lake.root.address("bin_image_sets/few/manifest.parquet")
-        elif name in {"products", *BIN_TABLES}:
+        elif name in {"products", "product_photos", *BIN_TABLES}:
             path = lake.address(name)
         else:
             table = "snapshots" if name == "bucket_sync" else name

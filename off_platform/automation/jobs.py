@@ -42,7 +42,7 @@ monthly = _job(
 products_dump = _job(
     "products_dump",
     "Read the configured products dump, between two monthly runs.",
-    dg.AssetSelection.assets("products"),
+    dg.AssetSelection.assets("products", "product_photos"),
 )
 imports = _job(
     "imports",

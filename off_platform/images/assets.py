@@ -17,6 +17,7 @@ from off_platform.images.schemas import (
     KEY_INDEX,
     KEY_INDEX_ODDITIES,
     PHOTOS,
+    PRODUCT_PHOTOS,
     PRODUCTS,
     SNAPSHOTS,
 )
@@ -292,18 +293,28 @@ def key_changes(context: dg.AssetExecutionContext, lake: LakeResource) -> dg.Mat
         )
 
 
-@dg.asset(
+@dg.multi_asset(
+    name="products",
     group_name=GROUP,
-    owners=OWNERS,
-    kinds={"duckdb", "parquet"},
-    tags=MONTHLY,
-    description=PRODUCTS.description,
-    metadata=PRODUCTS.metadata(),
-    check_specs=PRODUCTS.check_specs("products"),
+    specs=[
+        dg.AssetSpec(
+            table.name,
+            owners=OWNERS,
+            kinds={"duckdb", "parquet"},
+            tags=MONTHLY,
+            description=table.description,
+            metadata=table.metadata(),
+        )
+        for table in (PRODUCTS, PRODUCT_PHOTOS)
+    ],
+    check_specs=[
+        *PRODUCTS.check_specs("products"),
+        *PRODUCT_PHOTOS.check_specs("product_photos"),
+    ],
 )
 def products(
     context: dg.AssetExecutionContext, settings: SettingsParam, lake: LakeResource
-) -> dg.MaterializeResult:
+) -> Iterator[dg.MaterializeResult]:
     """Reads the configured dump; without one, the filters over products fail with a message."""
     from off_platform.images import checks
     from off_platform.images.products import make_products
@@ -312,16 +323,21 @@ def products(
     if settings.products_dump is None:
         note = "No dump is set (OFF_PLATFORM_PRODUCTS_DUMP); filters over products cannot be used."
         context.log.info(note)
-        nothing = checks.nothing_to_check(PRODUCTS, note)
-        return dg.MaterializeResult(
-            metadata={"what": note}, check_results=PRODUCTS.check_results("products", nothing)
-        )
+        for table in (PRODUCTS, PRODUCT_PHOTOS):
+            nothing = checks.nothing_to_check(table, note)
+            yield dg.MaterializeResult(
+                asset_key=table.name,
+                metadata={"what": note},
+                check_results=table.check_results(table.name, nothing),
+            )
+        return
     with lake.query(into) as connection:
         facts = make_products(
             into, settings.products_dump, settings, connection, LogDisplay(context.log.info)
         )
-        rows = into.rows_of(PRODUCTS.name)
-        return dg.MaterializeResult(
+        rows, photos = (into.rows_of(table.name) for table in (PRODUCTS, PRODUCT_PHOTOS))
+        yield dg.MaterializeResult(
+            asset_key="products",
             metadata={
                 "dump": settings.products_dump,
                 "dagster/row_count": facts.rows,
@@ -331,5 +347,16 @@ def products(
             },
             check_results=PRODUCTS.check_results(
                 "products", checks.of_products(connection, rows, facts, datetime.now(UTC))
+            ),
+        )
+        yield dg.MaterializeResult(
+            asset_key="product_photos",
+            metadata={
+                "dump": settings.products_dump,
+                "dagster/row_count": facts.photos,
+                "preview": table_preview(connection, f"FROM {photos}"),
+            },
+            check_results=PRODUCT_PHOTOS.check_results(
+                "product_photos", checks.of_product_photos(connection, photos, rows)
             ),
         )

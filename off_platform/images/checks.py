@@ -10,6 +10,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from off_platform.images.bounds import bounds_kept
+from off_platform.images.dump_facts import MOST_NOVA, MOST_TEXT
+from off_platform.images.dump_photos import SELECTED
 from off_platform.images.key_index import KeyIndexFacts
 from off_platform.images.monthly import Snapshot, missed_months
 from off_platform.images.photo_order import SLICES
@@ -19,18 +21,19 @@ from off_platform.images.schemas import (
     KEY_INDEX,
     KEY_INDEX_ODDITIES,
     PHOTOS,
+    PRODUCT_PHOTOS,
     PRODUCTS,
     SNAPSHOTS,
 )
 from off_platform.pandera_checks import frames, validate
-from off_platform.quality import Finding, Table
+from off_platform.quality import SHAPE, Finding, Table
 from off_platform.storage.fetch import MD5_ETAG
 
 if TYPE_CHECKING:
     import duckdb
     import pandas as pd
 
-# Rows of products per batch of Pandera.
+# Rows per batch of Pandera.
 BATCH_ROWS = 500_000
 COPIES_SHARE_LEAST = 0.95
 _FIRST = "This is the first snapshot: there is none to compare with."
@@ -207,8 +210,18 @@ def of_products(
     connection: "duckdb.DuckDBPyConnection", rows: str, facts: ProductsFacts, now: datetime
 ) -> dict[str, Finding]:
     """Findings on the products."""
-    columns = ", ".join(column.name for column in PRODUCTS.columns)
-    findings = validate(PRODUCTS, _batches(connection, f"SELECT {columns} FROM {rows}"))
+    findings = bounds_kept(connection, PRODUCTS, rows)
+    findings["grades_known"].broken += count(connection, rows, f"nova > {MOST_NOVA}")
+    longer = " OR ".join(
+        f"length({name}) > {most}"
+        for name, most in MOST_TEXT.items()
+        if name in PRODUCTS.arrow.names
+    )
+    findings["texts_bounded"] = Finding(broken=count(connection, rows, longer), of=facts.rows)
+    apart = "NOT list_contains(categories, category)"
+    findings["category_among_categories"] = Finding(
+        broken=count(connection, rows, apart), of=count(connection, rows, "category IS NOT NULL")
+    )
     again = connection.execute(f"SELECT count(code) - count(DISTINCT code) FROM {rows}").fetchall()
     findings["codes_unique"] = Finding(broken=again[0][0], of=facts.rows)
     findings["products_not_empty"] = Finding(broken=int(facts.rows == 0), of=facts.rows)
@@ -217,6 +230,34 @@ def of_products(
     left_out = Finding(of=facts.rows + facts.rejected)
     left_out.add(facts.rejected, facts.reasons)
     findings["few_rows_without_a_code"] = left_out
+    return findings
+
+
+def of_product_photos(
+    connection: "duckdb.DuckDBPyConnection", rows: str, products: str
+) -> dict[str, Finding]:
+    """Findings on the photos of the products.
+
+    Args:
+        connection: DuckDB that can read the lake.
+        rows: SQL for the photos.
+        products: SQL for the rows of `products`.
+    """
+    findings = bounds_kept(connection, PRODUCT_PHOTOS, rows)
+    of = findings[SHAPE].of
+    ((repeated,),) = connection.execute(
+        f"""SELECT coalesce(sum(times - 1), 0)::BIGINT
+        FROM (SELECT count(*) AS times FROM {rows} GROUP BY code, image_id HAVING times > 1)"""
+    ).fetchall()
+    findings["photos_unique"] = Finding(broken=repeated, of=of)
+    strange = f"code NOT IN (SELECT code FROM {products} WHERE code IS NOT NULL)"
+    findings["photos_have_products"] = Finding(broken=count(connection, rows, strange), of=of)
+    unknown = (
+        f"len(list_filter(selected, lambda each: NOT regexp_full_match(each, '{SELECTED}'))) > 0"
+    )
+    findings["selections_known"] = Finding(broken=count(connection, rows, unknown), of=of)
+    one = "(width IS NULL) <> (height IS NULL)"
+    findings["sizes_positive"].broken += count(connection, rows, one)
     return findings
 
 

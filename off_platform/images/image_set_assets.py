@@ -8,8 +8,9 @@ import dagster as dg
 from off_platform.image_sets.declared import declared_choice
 from off_platform.image_sets.launchpad import with_options
 from off_platform.image_sets.manifest import manifest_table
-from off_platform.images.assets import GROUP, OWNERS, SettingsParam, products
+from off_platform.images.assets import GROUP, OWNERS, SettingsParam
 from off_platform.images.choice import WING, Choice, MonthOptions
+from off_platform.images.schemas import PRODUCT_PHOTOS, PRODUCTS
 from off_platform.partitions import RUNS, image_sets
 from off_platform.resources import BucketResource, LakeResource
 from off_platform.settings import Settings
@@ -41,7 +42,8 @@ def image_set_asset(settings: Settings) -> dg.AssetsDefinition:
                 dg.AssetDep(table, partition_mapping=dg.LastPartitionMapping())
                 for table in ("key_index", "photos")
             ),
-            products,
+            PRODUCTS.name,
+            PRODUCT_PHOTOS.name,
         ],
         description="A chosen, fetched and verified set of photos, OCR results or both, with its "
         "manifest, data card, gallery and contact sheet.",

@@ -1,4 +1,4 @@
-"""The table `products`: fetches and reads the configured dump, and writes the table.
+"""The tables `products` and `product_photos`: reads the configured dump, and writes both.
 
 `dumps.py` recognises and reads a dump.
 """
@@ -10,8 +10,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from off_platform.images.dumps import FACTS, facts_of, products_query, rejected_query
-from off_platform.images.schemas import PRODUCTS
+from off_platform.images.dump_facts import FACTS
+from off_platform.images.dumps import (
+    facts_of,
+    photos_query,
+    products_query,
+    read_dump,
+    rejected_query,
+)
+from off_platform.images.schemas import PRODUCT_PHOTOS, PRODUCTS
 from off_platform.settings import Settings
 from off_platform.storage.download import download
 from off_platform.storage.lake import Lake
@@ -28,12 +35,21 @@ class NoDumpError(FileNotFoundError):
 
 @dataclass(frozen=True)
 class ProductsFacts:
-    """Facts about the import: rows of the table, rows skipped, columns the dump cannot fill."""
+    """Facts about the import.
+
+    Attributes:
+        rows: of `products`.
+        rejected: rows skipped.
+        reasons: why, in sentences.
+        lacking: columns of `products` that the dump cannot fill.
+        photos: rows of `product_photos`.
+    """
 
     rows: int
     rejected: int
     reasons: tuple[str, ...]
     lacking: frozenset[str]
+    photos: int = 0
 
 
 def make_products(
@@ -43,10 +59,10 @@ def make_products(
     connection: "duckdb.DuckDBPyConnection",
     display: Display | None = None,
 ) -> ProductsFacts:
-    """Replaces the table with the content of a dump.
+    """Replaces both tables with the content of a dump.
 
     Args:
-        lake: where the table is stored.
+        lake: where the tables are stored.
         location: path or URL of the dump.
         settings: how URLs are accessed.
         connection: DuckDB that can read the lake.
@@ -55,16 +71,21 @@ def make_products(
     Raises:
         NoDumpError: the path does not exist.
         off_platform.storage.download.DownloadError: the URL cannot be fetched.
-        off_platform.images.dumps.UnknownDumpError: it is not a dump of Open Food Facts.
+        off_platform.images.dump_formats.UnknownDumpError: it is not a dump of Open Food Facts.
     """
     with _at_hand(lake, location, settings, display) as path:
+        read_dump(connection, path)
+        query = photos_query()
+        photos = lake.replace_from_query(
+            PRODUCT_PHOTOS.name, None, PRODUCT_PHOTOS.arrow, connection, query
+        )
         query = f"""SELECT * REPLACE (last_modified AT TIME ZONE 'UTC' AS last_modified)
-            FROM ({products_query(connection, path)}) ORDER BY code"""
+            FROM ({products_query()}) ORDER BY code"""
         rows = lake.replace_from_query(PRODUCTS.name, None, PRODUCTS.arrow, connection, query)
         rejected = connection.execute(rejected_query()).fetchall()
         lacking = frozenset(FACTS) - facts_of(path)
     reasons = tuple(f"{count:,} rows: {reason}" for reason, count in rejected)
-    return ProductsFacts(rows, sum(count for _, count in rejected), reasons, lacking)
+    return ProductsFacts(rows, sum(count for _, count in rejected), reasons, lacking, photos)
 
 
 @contextmanager

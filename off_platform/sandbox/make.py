@@ -11,7 +11,7 @@ from off_platform.sandbox.products_dump import make_products_dump
 # The names of the public buckets, under which a server of the root serves them.
 IMAGES_BUCKET = "openfoodfacts-images"
 BINS_BUCKET = "aft-vbi-pds"
-PRODUCTS_DUMP = "products.csv.gz"
+PRODUCTS_DUMP = "products.jsonl.gz"
 INBOX = "inbox"
 
 

@@ -217,9 +217,11 @@ def test_a_wrong_declaration_is_one_sentence(run: Run, toml: str, sentence: str)
 
 def test_a_filter_that_the_dump_cannot_answer_is_one_sentence(run: Run, sandbox: Sandbox) -> None:
     """The CSV dump has countries and no languages."""
-    lake = Lake("lake")
+    lake, dump = Lake("lake"), Path("dump.csv")
+    codes = sorted({photo.product.code for photo in sandbox.images.photos})
+    dump.write_text("code\tcountries_tags\n" + "".join(f"{code}\ten:france\n" for code in codes))
     with lake.connect() as connection:
-        make_products(lake, str(sandbox.products_dump), Settings(_env_file=None), connection)
+        make_products(lake, str(dump), Settings(_env_file=None), connection)
     assert run("images", "--country", "en:france", "--n", "2", "--out", "x")[0] in {0, 1}
     code, _, err = run("images", "--language", "fr", "--n", "2", "--out", "x")
     assert code == 2

@@ -22,6 +22,7 @@ from off_platform.images.schemas import (
     KEY_INDEX,
     KEY_INDEX_ODDITIES,
     PHOTOS,
+    PRODUCT_PHOTOS,
     PRODUCTS,
     SNAPSHOTS,
 )
@@ -30,7 +31,7 @@ from off_platform.storage.lake import Lake
 from off_platform.storage.sql import literal
 from off_platform_tests.images_desk import MONTH, Desk
 
-TABLES = (SNAPSHOTS, KEY_INDEX, KEY_INDEX_ODDITIES, PHOTOS, KEY_CHANGES, PRODUCTS)
+TABLES = (SNAPSHOTS, KEY_INDEX, KEY_INDEX_ODDITIES, PHOTOS, KEY_CHANGES, PRODUCTS, PRODUCT_PHOTOS)
 NOW = datetime(2026, 11, 5, 12, tzinfo=UTC)
 MD5 = "0123456789abcdef0123456789abcdef"
 
@@ -93,6 +94,12 @@ class Reader:
         facts = ProductsFacts(len(rows), rejected, ("7 rows: the code is empty",), frozenset())
         return checks.of_products(self.connection, self.rows(PRODUCTS, rows), facts, NOW)
 
+    def product_photos(self, *changes: Row) -> Findings:
+        """The photos of one product, a row more for each of these changes."""
+        products = self.rows(PRODUCTS, [PRODUCT, {**PRODUCT, "code": "12"}])
+        rows = [OF_PRODUCT, *({**OF_PRODUCT, "image_id": 2, **change} for change in changes)]
+        return checks.of_product_photos(self.connection, self.rows(PRODUCT_PHOTOS, rows), products)
+
 
 SNAPSHOT = Snapshot(
     url="https://host/data/data_keys.gz",
@@ -137,6 +144,23 @@ PRODUCT = {
     "countries": ["en:france"],
     "categories": [],
     "languages": ["fr"],
+    "name": "Pâte à tartiner",
+    "names": ["fr:Pâte à tartiner"],
+    "brands": ["Nutella"],
+    "category": None,
+    "product_labels": ["en:no-gluten"],
+    "quantity": "400 g",
+    "nutriscore": "e",
+    "nova": 4,
+    "ingredients_text": "Sucre",
+}
+UNKNOWN: Row = {"selected": [], "width": None, "height": None}
+OF_PRODUCT = {
+    "code": PRODUCT["code"],
+    "image_id": 1,
+    "selected": ["front_fr", "packaging"],
+    "width": 900,
+    "height": 1200,
 }
 MANY = [{**PRODUCT, "code": f"{number + 1:08d}"} for number in range(99)]
 
@@ -198,7 +222,26 @@ EXAMPLES: list[tuple[Table, str, Callable[[Reader], Findings], int]] = [
     (PRODUCTS, "no_future_dates",
      lambda r: r.products([{**PRODUCT, "last_modified": datetime(2026, 11, 6, tzinfo=UTC)}]), 1),
     (PRODUCTS, "few_rows_without_a_code", lambda r: r.products(MANY, rejected=2), 2),
+    (PRODUCTS, "grades_known", lambda r: r.products([{**PRODUCT, "nutriscore": "f"}]), 1),
+    (PRODUCTS, "grades_known", lambda r: r.products([{**PRODUCT, "nutriscore": "unknown"}]), 1),
+    (PRODUCTS, "grades_known", lambda r: r.products([{**PRODUCT, "nova": 0}]), 1),
+    (PRODUCTS, "grades_known", lambda r: r.products([{**PRODUCT, "nova": 5}]), 1),
+    (PRODUCTS, "texts_bounded", lambda r: r.products([{**PRODUCT, "name": "x" * 501}]), 1),
+    (PRODUCTS, "texts_bounded",
+     lambda r: r.products([{**PRODUCT, "ingredients_text": "x" * 10_001}]), 1),
+    (PRODUCTS, "category_among_categories",
+     lambda r: r.products([{**PRODUCT, "category": "en:teas", "categories": ["en:foods"]}]), 1),
     (PRODUCTS, SHAPE, lambda r: r.products([{**PRODUCT, "code": None}, PRODUCT]), 1),
+    (PRODUCT_PHOTOS, "codes_in_normal_form", lambda r: r.product_photos({"code": "12"}), 1),
+    (PRODUCT_PHOTOS, "image_ids_not_negative", lambda r: r.product_photos({"image_id": -1}), 1),
+    (PRODUCT_PHOTOS, "photos_unique", lambda r: r.product_photos({}, {}, {}), 2),
+    (PRODUCT_PHOTOS, "photos_have_products", lambda r: r.product_photos({"code": "20065034"}), 1),
+    (PRODUCT_PHOTOS, "selections_known",
+     lambda r: r.product_photos({"selected": ["front", "other_fr"]}), 1),
+    (PRODUCT_PHOTOS, "selections_known", lambda r: r.product_photos({"selected": ["front_"]}), 1),
+    (PRODUCT_PHOTOS, "sizes_positive", lambda r: r.product_photos({"width": 0}), 1),
+    (PRODUCT_PHOTOS, "sizes_positive", lambda r: r.product_photos({"height": None}), 1),
+    (PRODUCT_PHOTOS, SHAPE, lambda r: r.product_photos({"selected": None}), 1),
 ]  # fmt: skip
 
 GOOD: list[tuple[Table, Callable[[Reader], Findings]]] = [
@@ -219,6 +262,8 @@ GOOD: list[tuple[Table, Callable[[Reader], Findings]]] = [
     (KEY_CHANGES, lambda r: r.changes({"since": None, "before": 0, "now": 9})),
     (PRODUCTS, lambda r: r.products([PRODUCT])),
     (PRODUCTS, lambda r: r.products([{**dict.fromkeys(PRODUCT), "code": "20065034"}])),
+    (PRODUCT_PHOTOS, lambda r: r.product_photos()),
+    (PRODUCT_PHOTOS, lambda r: r.product_photos(UNKNOWN)),
     # Just the share that is tolerated.
     (PRODUCTS, lambda r: r.products(MANY, rejected=1)),
 ]
@@ -276,7 +321,7 @@ def test_only_what_makes_a_table_meaningless_blocks() -> None:
     blocking = {(table.name, rule.id) for table in TABLES for rule in table.rules if rule.blocking}
     assert blocking == {
         *((table.name, SHAPE) for table in (SNAPSHOTS, KEY_INDEX, KEY_INDEX_ODDITIES)),
-        *((table.name, SHAPE) for table in (PHOTOS, KEY_CHANGES, PRODUCTS)),
+        *((table.name, SHAPE) for table in (PHOTOS, KEY_CHANGES, PRODUCTS, PRODUCT_PHOTOS)),
         ("snapshots", "key_list_not_empty"),
         ("snapshots", "key_list_not_shrunk"),
         ("key_index", "every_line_accounted_for"),

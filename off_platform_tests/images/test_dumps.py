@@ -3,8 +3,8 @@
 import csv
 import gzip
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+import re
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -18,66 +18,14 @@ from hypothesis import strategies as st
 
 from off_platform.barcodes.text import normal_form
 from off_platform.images import dumps
-from off_platform.images.dumps import (
-    FACTS,
-    UnknownDumpError,
-    facts_of,
-    products_query,
-    rejected_query,
-)
+from off_platform.images.dump_facts import FACTS
+from off_platform.images.dump_formats import UnknownDumpError
+from off_platform.images.dumps import facts_of, products_query, read_dump
+from off_platform_tests.images.dump_reader import Reader, Row
 
-Row = dict[str, Any]
 NUTELLA = "3017620422003"
 NEWER = "another row of the same product was modified later"
 COLUMNS = "the line has too many or too few columns"
-
-
-@dataclass(frozen=True)
-class Reader:
-    """A connection that reads dumps, and a folder to make them in."""
-
-    connection: duckdb.DuckDBPyConnection
-    folder: Path
-
-    def rows(self, dump: Path) -> list[Row]:
-        """The table that is made of a dump."""
-        fetched = self.connection.execute(products_query(self.connection, dump)).fetchall()
-        return [dict(zip(FACTS, row, strict=True)) for row in fetched]
-
-    def rejected(self) -> dict[str, int]:
-        """What the table made last does not have."""
-        return dict(self.connection.execute(rejected_query()).fetchall())
-
-    def made(self, content: bytes, name: str = "dump") -> Path:
-        """A file of that content."""
-        (self.folder / name).write_bytes(content)
-        return self.folder / name
-
-    def csv(self, columns: str, *rows: Iterable[object]) -> Path:
-        """A dump with tabs between its columns."""
-        lines = [columns.split(), *([str(value) for value in row] for row in rows)]
-        return self.made("".join("\t".join(line) + "\n" for line in lines).encode())
-
-    def jsonl(self, *rows: Mapping[str, object]) -> Path:
-        """A dump with an object per line."""
-        return self.made("".join(json.dumps(row) + "\n" for row in rows).encode())
-
-    def parquet(self, **columns: pa.Array) -> Path:
-        """A Parquet dump."""
-        pq.write_table(pa.table(columns), self.folder / "dump.parquet")
-        return self.folder / "dump.parquet"
-
-
-@pytest.fixture(scope="module")
-def shared() -> Iterator[duckdb.DuckDBPyConnection]:
-    with duckdb.connect() as connection:
-        yield connection
-
-
-@pytest.fixture
-def reader(tmp_path: Path) -> Iterator[Reader]:
-    with duckdb.connect() as connection:
-        yield Reader(connection, tmp_path)
 
 
 # What the samples hold, worked out in plain Python from the files, one row a code.
@@ -102,6 +50,26 @@ def split(tags: str) -> list[str]:
     return [tag for tag in tags.split(",") if tag]
 
 
+def clean(text: str | None) -> str | None:
+    plain = re.sub(r"[\x00-\x20\x7f]+", " ", text or "")
+    for entity, character in {"&quot;": '"', "&lt;": "<", "&gt;": ">"}.items():
+        plain = plain.replace(entity, character)
+    return plain.replace("&#39;", "'").replace("&amp;", "&").strip(" ") or None
+
+
+def brands(text: str | None) -> list[str]:
+    return [plain for brand in (text or "").split(",") if (plain := clean(brand))]
+
+
+def narrowest(tags: Iterable[str]) -> str | None:
+    """Tags go from broad to narrow; `en:null` is no category."""
+    return next((tag for tag in reversed([*tags]) if tag and not tag.endswith(":null")), None)
+
+
+def grade(text: str | None) -> str | None:
+    return text if text in {*"abcde"} else None
+
+
 def from_published_csv(row: Mapping[str, str]) -> Row:
     return {
         "code": normal_form(row["code"]),
@@ -112,6 +80,15 @@ def from_published_csv(row: Mapping[str, str]) -> Row:
         "countries": split(row["countries_tags"]),
         "categories": split(row["categories_tags"]),
         "languages": None,
+        "name": clean(row["product_name"]),
+        "names": None,
+        "brands": brands(row["brands"]),
+        "category": narrowest([*split(row["categories_tags"]), row["main_category"]]),
+        "product_labels": split(row["labels_tags"]),
+        "quantity": clean(row["quantity"]),
+        "nutriscore": grade(row["nutriscore_grade"]),
+        "nova": int(row["nova_group"]) if row["nova_group"] else None,
+        "ingredients_text": clean(row["ingredients_text"]),
     }
 
 
@@ -125,6 +102,19 @@ def from_published_json(row: Mapping[str, Any]) -> Row:
         "countries": row["countries_tags"],
         "categories": row.get("categories_tags") or [],
         "languages": sorted(row["languages_codes"]),
+        "name": clean(row.get("product_name")),
+        "names": sorted(
+            f"{key[-2:]}:{plain}"
+            for key, name in row.items()
+            if re.fullmatch("product_name_[a-z]{2}", key) and (plain := clean(name))
+        ),
+        "brands": brands(row.get("brands")),
+        "category": narrowest(row.get("categories_tags") or []),
+        "product_labels": row.get("labels_tags") or [],
+        "quantity": clean(row.get("quantity")),
+        "nutriscore": grade(row["nutriscore_grade"]),
+        "nova": row.get("nova_group"),
+        "ingredients_text": clean(row.get("ingredients_text")),
     }
 
 
@@ -143,6 +133,13 @@ NAMED = {
 }
 
 
+def main(texts: Iterable[Mapping[str, str]] | None) -> str | None:
+    """The text of the main language; a few products have none, and their first one is taken."""
+    listed = [*(texts or ())]
+    first = [each for each in listed if each["lang"] == "main"] + listed
+    return clean(first[0]["text"]) if first else None
+
+
 def from_published_parquet(row: Mapping[str, Any]) -> Row:
     return {
         "code": normal_form(row["code"]),
@@ -153,6 +150,21 @@ def from_published_parquet(row: Mapping[str, Any]) -> Row:
         "countries": row["countries_tags"] or [],
         "categories": row["categories_tags"] or [],
         "languages": sorted(NAMED[tag] for tag in row["languages_tags"] if tag in NAMED),
+        "name": main(row["product_name"]),
+        "names": sorted(
+            {
+                f"{each['lang']}:{plain}"
+                for each in row["product_name"] or ()
+                if each["lang"] != "main" and (plain := clean(each["text"]))
+            }
+        ),
+        "brands": brands(row["brands"]),
+        "category": narrowest(row["categories_tags"] or []),
+        "product_labels": row["labels_tags"] or [],
+        "quantity": clean(row["quantity"]),
+        "nutriscore": grade(row["nutriscore_grade"]),
+        "nova": row["nova_group"],
+        "ingredients_text": main(row["ingredients_text"]),
     }
 
 
@@ -164,7 +176,8 @@ def test_the_published_csv(real_data: Callable[[str], Path], reader: Reader) -> 
     assert reader.rows(dump) == expected
     assert len(expected) == 1000
     assert reader.rejected() == {}
-    assert facts_of(dump) == set(FACTS) - {"photos", "languages"}
+    assert facts_of(dump) == set(FACTS) - {"photos", "languages", "names"}
+    assert reader.photos(dump) == []
 
 
 @pytest.mark.slow
@@ -201,7 +214,8 @@ def test_a_tab_separated_export_with_a_wrong_ending(
     found = reader.rows(dump)
     assert [row["code"] for row in found] == sorted(normal_form(line[0]) for line in whole)
     assert reader.rejected() == {COLUMNS: len(filled) - len(whole)}
-    assert facts_of(dump) == {"code", "countries", "categories", "languages"}
+    named = {"names", "brands", "category", "product_labels", "quantity"}
+    assert facts_of(dump) == {"code", "countries", "categories", "languages"} | named
 
 
 def test_the_format_is_detected_by_content_not_by_name(reader: Reader) -> None:
@@ -222,8 +236,8 @@ def test_a_dump_named_like_a_pattern_reads_no_other_file(reader: Reader) -> None
 
 def test_types_hold_even_where_a_dump_lacks_the_facts(reader: Reader) -> None:
     dump = reader.csv("code", [NUTELLA])
-    query = products_query(reader.connection, dump)
-    described = reader.connection.execute(f"DESCRIBE {query}").fetchall()
+    read_dump(reader.connection, dump)
+    described = reader.connection.execute(f"DESCRIBE {products_query()}").fetchall()
     assert {row[0]: row[1] for row in described} == {
         name: kind for name, (kind, _) in FACTS.items()
     }
@@ -447,7 +461,7 @@ def test_malformed_lines_of_json_are_counted(reader: Reader) -> None:
 def test_a_line_of_json_without_end_is_refused(
     reader: Reader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(dumps, "_MOST_BYTES", 1_000_000)
+    monkeypatch.setattr(dumps, "MOST_BYTES", 1_000_000)
     endless = b'{"code": "20065034", "x": "' + b"x" * 40_000_000 + b'"}\n'
     dump = reader.made(b'{"code": "1"}\n' + endless)
     with pytest.raises(UnknownDumpError, match="maximum_object_size"):
@@ -530,9 +544,78 @@ digit_texts = st.text("0123456789", max_size=27)
 @settings(max_examples=15)
 @given(st.lists(digit_texts | st.text("0123456789eE+., ", max_size=8), max_size=30))
 def test_every_line_is_either_a_product_or_counted(
-    shared: duckdb.DuckDBPyConnection, tmp_path_factory: pytest.TempPathFactory, codes: list[str]
+    shared_reader: Callable[[], Reader], codes: list[str]
 ) -> None:
-    reader = Reader(shared, tmp_path_factory.mktemp("dump"))
+    reader = shared_reader()
     found = reader.rows(reader.csv("code lc", *([code, "fr"] for code in codes)))
     assert len(found) + sum(reader.rejected().values()) == len(codes)
     assert [row["code"] for row in found] == sorted({row["code"] for row in found})
+
+
+def fact(reader: Reader, name: str, *products: Mapping[str, object]) -> list[object]:
+    """One fact of these products, in order."""
+    numbered = ({"code": str(at)} | dict(each) for at, each in enumerate(products, 1))
+    return [row[name] for row in reader.rows(reader.jsonl(*numbered))]
+
+
+@pytest.mark.parametrize(
+    ("products", "name", "expected"),
+    [
+        ([{"product_name": " Tea \t\n"}, {"product_name": ""}, {}], "name", ["Tea", None, None]),
+        ([{"product_name": "A&quot;B&quot; &amp;lt; \x00C"}], "name", ['A"B" &lt; C']),
+        ([{"product_name": "x" * 600}], "name", ["x" * 500]),
+        ([{"product_name": {"a": 1}}], "name", ['{"a":1}']),
+        (
+            [{"product_name_fr": "Thé", "product_name_en": "Tea", "product_name_de": " "}, {}],
+            "names",
+            [["en:Tea", "fr:Thé"], []],
+        ),
+        ([{"product_name": "Tea"}], "names", [None]),
+        ([{"brands": "Nestlé, ,Maggi "}, {"brands": None}], "brands", [["Nestlé", "Maggi"], []]),
+        ([{"brands_tags": ["a-b"]}, {}], "brands", [["a-b"], []]),
+        (
+            [
+                {"categories_tags": ["en:foods", "en:teas", "en:null"]},
+                {"categories_tags": ["en:foods"], "main_category": "en:black-teas"},
+                {"categories_tags": ["en:foods"], "main_category": "en:null"},
+                {"categories_hierarchy": ["en:foods", "en:teas"], "categories_tags": []},
+                {"categories_tags": ["null"], "main_category": ""},
+                {},
+            ],
+            "category",
+            ["en:teas", "en:black-teas", "en:foods", "en:teas", None, None],
+        ),
+        ([{"labels_tags": ["en:organic", ""]}, {}], "product_labels", [["en:organic"], []]),
+        ([{"quantity": "1" * 200}, {"quantity": 5}], "quantity", ["1" * 100, "5"]),
+        (
+            [{"nutriscore_grade": g} for g in ("a", "E", "unknown", "not-applicable", "f", "", 7)],
+            "nutriscore",
+            ["a", "e", None, None, None, None, None],
+        ),
+        ([{"nutrition_grades": "b"}, {"nutriscore_grade": None}], "nutriscore", ["b", None]),
+        (
+            [{"nova_group": g} for g in (1, "4", 5, 0, "", None, "four", 2.0, 10**30)],
+            "nova",
+            [1, 4, None, None, None, None, None, 2, None],
+        ),
+        ([{"ingredients_text": "a\nb" * 5_000}], "ingredients_text", [("a b" * 3_334)[:10_000]]),
+        ([{"countries_tags": ["x" * 400] * 600}], "countries", [["x" * 300] * 500]),
+    ],
+)
+def test_each_fact_is_bounded_and_read_from_every_source(
+    reader: Reader, products: list[Mapping[str, object]], name: str, expected: list[object]
+) -> None:
+    assert fact(reader, name, *products) == expected
+
+
+def test_a_name_in_a_language_that_the_first_lines_do_not_have(reader: Reader) -> None:
+    first = ({"code": str(n), "product_name_fr": "Thé"} for n in range(1, 1_500))
+    dump = reader.jsonl(*first, {"code": "2000", "product_name_mi": "Tī"})
+    assert reader.rows(dump)[-1]["names"] == ["mi:Tī"]
+
+
+def test_names_of_a_csv_export_with_a_column_per_language(reader: Reader) -> None:
+    dump = reader.csv(
+        "code product_name_fr product_name_nl", ["1", "Miel", ""], ["2", "", "Honing"]
+    )
+    assert [row["names"] for row in reader.rows(dump)] == [["fr:Miel"], ["nl:Honing"]]

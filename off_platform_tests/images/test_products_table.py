@@ -1,16 +1,18 @@
 """The table `products`: from a file, from an address, or one sentence why not."""
 
 import gzip
+import json
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
 
 from off_platform.barcodes.text import normal_form
-from off_platform.images.dumps import UnknownDumpError
+from off_platform.images.dump_formats import UnknownDumpError
 from off_platform.images.products import NoDumpError, make_products
-from off_platform.images.schemas import PRODUCTS
+from off_platform.images.schemas import PRODUCT_PHOTOS, PRODUCTS
 from off_platform.sandbox.make import PRODUCTS_DUMP, Sandbox
 from off_platform.settings import Settings
 from off_platform.storage.download import DownloadError
@@ -20,10 +22,12 @@ from off_platform_tests.s3.server import Faults, S3Server
 SETTINGS = Settings(_env_file=None, attempts=3)
 
 
-def lines_of(sandbox: Sandbox) -> list[dict[str, str]]:
-    """The dump's lines by column, read without the wing."""
-    header, *lines = gzip.decompress(sandbox.products_dump.read_bytes()).decode().splitlines()
-    return [dict(zip(header.split("\t"), line.split("\t"), strict=True)) for line in lines]
+def lines_of(sandbox: Sandbox) -> list[dict[str, Any]]:
+    """The dump's lines, read without the wing."""
+    return [
+        json.loads(line)
+        for line in gzip.decompress(sandbox.products_dump.read_bytes()).splitlines()
+    ]
 
 
 def test_the_sandboxes_dump(desk: Desk, sandbox: Sandbox) -> None:
@@ -32,20 +36,31 @@ def test_the_sandboxes_dump(desk: Desk, sandbox: Sandbox) -> None:
     rows = {row["code"]: row for row in rows_of(desk.connection, desk.lake.address("products"))}
     assert list(rows) == sorted(normal_form(line["code"]) for line in lines)
     assert (facts.rows, facts.rejected, facts.reasons) == (len(lines), 0, ())
-    assert facts.lacking == {"photos", "languages"}
+    assert facts.lacking == set()
     for line in lines:
         row = rows[normal_form(line["code"])]
         assert row["last_editor"] == line["last_modified_by"]
         modified = datetime.fromtimestamp(int(line["last_modified_t"]), UTC)
         assert row["last_modified"] == modified
         assert row["last_image"] == datetime.fromtimestamp(int(line["last_image_t"]), UTC).date()
-        assert row["countries"] == line["countries_tags"].split(",")
-        assert row["categories"] == line["categories_tags"].split(",")
-        assert (row["photos"], row["languages"]) == (None, None)
-    found = pq.read_schema(desk.lake.address("products"))
-    assert {field.name: field.type for field in found} == {
-        field.name: field.type for field in PRODUCTS.arrow
-    }
+        assert row["countries"] == line["countries_tags"]
+        assert row["categories"] == line["categories_tags"]
+        assert row["category"] == line["categories_tags"][-1]
+        assert row["languages"] == [line["lang"]]
+        assert row["name"] == line["product_name"]
+        assert (row["nova"], row["quantity"]) == (line["nova_group"], line["quantity"])
+    for table in (PRODUCTS, PRODUCT_PHOTOS):
+        found = pq.read_schema(desk.lake.address(table.name))
+        assert {field.name: field.type for field in found} == {
+            field.name: field.type for field in table.arrow
+        }
+    photos = rows_of(desk.connection, desk.lake.address("product_photos"))
+    assert len(photos) == facts.photos == sum(row["photos"] for row in rows.values())
+    assert {row["code"] for row in photos} == rows.keys()
+    assert [(row["code"], row["image_id"]) for row in photos] == sorted(
+        (row["code"], row["image_id"]) for row in photos
+    )
+    assert any("packaging_" in str(row["selected"]) for row in photos)
 
 
 def test_the_products_of_the_bucket_are_in_the_dump(desk: Desk, sandbox: Sandbox) -> None:
@@ -64,7 +79,8 @@ def test_the_same_dump_gives_the_same_bytes(desk: Desk, sandbox: Sandbox) -> Non
     contents = set()
     for _ in range(2):
         make_products(desk.lake, str(sandbox.products_dump), SETTINGS, desk.connection)
-        contents.add(Path(desk.lake.address("products")).read_bytes())
+        tables = (desk.lake.address(table) for table in ("products", "product_photos"))
+        contents.add(b"".join(Path(table).read_bytes() for table in tables))
     assert len(contents) == 1
 
 

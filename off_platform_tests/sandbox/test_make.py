@@ -20,13 +20,13 @@ def test_everything_is_stored_where_a_server_of_the_root_finds_it(
     made = make_sandbox(root, products=LEAST_PRODUCTS, bins=41)
     assert not made.images.made
     assert made.images.folder == root / "openfoodfacts-images"
-    assert made.products_dump == root / "products.csv.gz"
+    assert made.products_dump == root / "products.jsonl.gz"
     assert made.bins.folder == root / "aft-vbi-pds"
     assert sorted(path.name for path in root.iterdir()) == [
         "aft-vbi-pds",
         "inbox",
         "openfoodfacts-images",
-        "products.csv.gz",
+        "products.jsonl.gz",
     ]
     assert (made.bins.folder / "bin-images" / "00041.jpg").is_file()
     assert not (made.bins.folder / "bin-images" / "00042.jpg").exists()
