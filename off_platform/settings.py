@@ -204,6 +204,11 @@ class Settings(BaseSettings):
         default=None,
         description="Open Food Facts' database dump (CSV, Parquet or JSONL): a file or a URL.",
     )
+    categories_taxonomy: Location | None = Field(
+        default=None,
+        description="Open Food Facts' taxonomy of categories (categories.json): a file or a URL. "
+        "Images are then also chosen by the categories below those asked for.",
+    )
     inbox: Location | None = Field(
         default=None, description="Where producers' files arrive: a folder or s3://bucket/prefix."
     )

@@ -41,6 +41,7 @@ class Desk:
 
     Attributes:
         said: the sentences of all syncs.
+        settings: of the wing, that determine a set's content.
         limits: of the transfers.
     """
 
@@ -48,6 +49,7 @@ class Desk:
     source: Source
     connection: duckdb.DuckDBPyConnection
     said: list[str] = field(default_factory=list)
+    settings: dict[str, object] = field(default_factory=dict)
     limits: Limits = field(default_factory=lambda: Limits(concurrency=8, attempts=3))
 
     def sync(self, month: str = MONTH, *, replace: bool = False, tries: int = 3) -> Synced:
@@ -91,6 +93,7 @@ class Desk:
             "A set of the tests.",
             self.limits,
             MonthOptions(month=month),
+            self.settings,
         )
         into = folder or self.folder(name)
         return make_image_set(self.lake, self.source, request, into, self.connection, display)

@@ -74,13 +74,15 @@ def _with_options(function: Any) -> Function:
 
 
 def _parameter(option: "Option") -> inspect.Parameter:
-    kind: Any = str if option.takes_all else option.type
+    # Typer has no list of a Literal.
+    kind: Any = str if option.takes_all else option.plain_type if option.several else option.type
     is_long = len("|".join(option.values)) > LONGEST_CHOICES
     shown = typer.Option(
         option.flag,
         help=option.described if is_long else option.description,
         metavar="TEXT" if is_long else None,
         show_default=option.shown_default or False,
+        click_type=click.Choice(option.values) if option.several and option.values else None,
     )
     return inspect.Parameter(
         option.name,

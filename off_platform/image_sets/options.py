@@ -28,6 +28,8 @@ Share = Annotated[float, Field(ge=0, le=1)]
 # More than there will ever be; products with it still fit 64 bits.
 MOST = 10**12
 _PLURALS = (("ies$", "y"), ("xes$", "x"), ("s$", ""))
+# Written in place of values for an option whose default has some.
+NONE = "none"
 
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
@@ -156,8 +158,8 @@ class Option:
         """Its flag on the command line, where an option of several values is repeated."""
         name = self.name
         if self.several:
-            ending, singular = next(each for each in _PLURALS if re.search(each[0], name))
-            name = re.sub(ending, singular, name)
+            plural = next((each for each in _PLURALS if re.search(each[0], name)), ("$", ""))
+            name = re.sub(*plural, name)
         return f"--{name.replace('_', '-')}"
 
     @property
@@ -185,11 +187,13 @@ class Option:
     def shown_default(self) -> str | None:
         """The default as written in a file; None if it is empty, None or false."""
         nothing = self.default is None or self.default is False or self.default == ()
-        return None if nothing else str(self.default)
+        written = ", ".join(map(str, self.default)) if self.several else str(self.default)
+        return None if nothing else written
 
     def words(self, value: Any) -> list[str]:
         """The command-line words for a JSON value."""
         if self.several:
+            value = value or ([NONE] if self.default else [])
             return [word for each in value for word in (self.flag, str(each))]
         if self.type is bool:
             return [self.flag] if value else []
@@ -220,9 +224,15 @@ def options_of(model: type[BaseModel]) -> Iterator[Option]:
 def command_words(choice: BaseModel) -> list[str]:
     """The command-line words for a choice."""
     values = choice.model_dump(mode="json")
+    # Written only if they differ from the default, as the others determine what is chosen.
+    quiet = BUILT | DEPENDENT | {"labels"}
     return [
         word
         for option in options_of(type(choice))
-        if option.name not in BUILT | DEPENDENT or values[option.name] != option.default
+        if option.name not in quiet or values[option.name] != _as_json(option.default)
         for word in option.words(values[option.name])
     ]
+
+
+def _as_json(default: Any) -> Any:
+    return list(default) if isinstance(default, tuple) else default

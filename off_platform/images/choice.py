@@ -6,15 +6,19 @@ a larger n keeps what a smaller one chose. Fetching is `image_sets/`.
 """
 
 import re
+from collections.abc import Iterable
 from datetime import date
 from typing import TYPE_CHECKING, Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, Field, StringConstraints, field_validator, model_validator
 
 from off_platform.barcodes.text import MOST_DIGITS
 from off_platform.image_sets.declared import UnusableChoiceError
-from off_platform.image_sets.options import MOST, RunOptions, SetChoice
+from off_platform.image_sets.options import MOST, NONE, Name, RunOptions, SetChoice
+from off_platform.images.dump_facts import MOST_NOVA
+from off_platform.images.dump_photos import SELECTED
 from off_platform.images.keys import Kind, key_sql
+from off_platform.images.labels import DEFAULT, LABELS
 from off_platform.images.photo_order import SLICES, ranked, slices_in_order
 from off_platform.storage.sql import literal
 
@@ -28,6 +32,8 @@ Prefix = Annotated[str, StringConstraints(pattern=f"^[0-9]{{1,{MOST_DIGITS}}}$")
 # The pattern also refuses invalid Unicode, which a terminal can pass.
 Tag = Annotated[str, StringConstraints(min_length=1, max_length=300, pattern=r"^[^\x00]*$")]
 Tags = tuple[Tag, ...]
+Grade = Literal["a", "b", "c", "d", "e"]
+Picture = Annotated[str, StringConstraints(pattern=f"^{SELECTED}$")]
 
 
 class Choice(SetChoice):
@@ -50,6 +56,43 @@ class Choice(SetChoice):
     countries: Tags = Field(default=(), description="Countries of sale, such as en:france.")
     categories: Tags = Field(default=(), description="Categories, such as en:spreads.")
     languages: Tags = Field(default=(), description="Languages on the product, such as fr.")
+    product_labels: Tags = Field(
+        default=(), description="Labels on the product, such as en:organic."
+    )
+    nutriscore: tuple[Grade, ...] = Field(default=(), description="Nutri-Score of the product.")
+    nova: tuple[Annotated[int, Field(ge=1, le=MOST_NOVA)], ...] = Field(
+        default=(), description="NOVA group of the product, 1 to 4."
+    )
+    pictures: tuple[Picture, ...] = Field(
+        default=(),
+        description="What the photo was selected as: front, ingredients, nutrition or packaging; "
+        "in a language as front_fr.",
+    )
+    with_ocr: bool = Field(default=False, description="Only photos that have an OCR result.")
+    least_width: int | None = Field(
+        default=None, ge=1, le=MOST, description="Minimum width of the photo as sent, in pixels."
+    )
+    least_height: int | None = Field(
+        default=None, ge=1, le=MOST, description="Minimum height of the photo as sent, in pixels."
+    )
+    labels: tuple[Name, ...] = Field(
+        default=DEFAULT,
+        description=f"Labels of each sample, or `{NONE}`: {', '.join(LABELS)}.",
+    )
+
+    @field_validator("labels")
+    @classmethod
+    def _known(cls, labels: tuple[str, ...]) -> tuple[str, ...]:
+        if labels == (NONE,):
+            return ()
+        _demand_labels(labels)
+        return tuple(dict.fromkeys(labels))
+
+    @field_validator("stratify", "class_folders")
+    @classmethod
+    def _known_too(cls, label: str | None) -> str | None:
+        _demand_labels((label,) if label else ())
+        return label
 
     @model_validator(mode="after")
     def _some_day_fits(self) -> Self:
@@ -78,11 +121,36 @@ class Choice(SetChoice):
         needed = {
             "last_editor": self.last_editors,
             "last_modified": self.edited_from or self.edited_until,
+            "nutriscore": self.nutriscore,
+            "nova": self.nova,
+            **self.tags,
+        }
+        return {column for column, asked in needed.items() if asked}
+
+    @property
+    def tags(self) -> dict[str, Tags]:
+        """The tags asked for, by the column of `products` that has them."""
+        return {
             "countries": self.countries,
             "categories": self.categories,
             "languages": self.languages,
+            "product_labels": self.product_labels,
+        }
+
+    @property
+    def columns_of_photos(self) -> set[str]:
+        """The columns of `product_photos` that the filters need."""
+        needed = {
+            "selected": self.pictures,
+            "width": self.least_width,
+            "height": self.least_height,
         }
         return {column for column, asked in needed.items() if asked}
+
+
+def _demand_labels(labels: Iterable[str]) -> None:
+    if unknown := next((label for label in labels if label not in LABELS), None):
+        raise ValueError(f"there is no label {unknown}; there are {', '.join(LABELS)}")
 
 
 def _first_day(month: str) -> str:
@@ -102,21 +170,28 @@ class MonthOptions(RunOptions):
     )
 
 
-def candidates_query(choice: Choice, photos: str, products: str | None) -> str:
+def candidates_query(
+    choice: Choice, photos: str, products: str | None, product_photos: str | None = None
+) -> str:
     """SQL for the photos that may be chosen: slice, barcode, image_id.
 
     Args:
         choice: the options.
         photos: SQL for the rows of `photos`, to use after FROM.
         products: the same for `products`, if the table exists.
+        product_photos: the same for `product_photos`.
 
     Raises:
-        UnusableChoiceError: a filter needs `products` and there is none.
+        UnusableChoiceError: a filter needs one of these tables and it is missing.
     """
-    conditions = [f"contains(kinds, {literal(kind)})" for kind in choice.kinds]
+    kinds = dict.fromkeys((*choice.kinds, "ocr")) if choice.with_ocr else choice.kinds
+    conditions = [f"contains(kinds, {literal(kind)})" for kind in kinds]
     conditions += [_prefixes(choice), _ids(choice)]
     if choice.columns_of_products:
         conditions.append(f"barcode IN (SELECT code FROM {_chosen_products(choice, products)})")
+    if choice.columns_of_photos:
+        of_dump = _chosen_photos(choice, product_photos)
+        conditions.append(f"(barcode, image_id) IN (SELECT (code, image_id) FROM {of_dump})")
     where = " AND ".join(filter(None, conditions))
     return f"SELECT slice, barcode, image_id FROM {photos} WHERE {where}"
 
@@ -127,6 +202,7 @@ def choose(
     photos: str,
     index: str,
     products: str | None = None,
+    product_photos: str | None = None,
     candidates: int | None = None,
 ) -> str:
     """Chooses objects; returns SQL for them in order.
@@ -141,15 +217,16 @@ def choose(
     Args:
         connection: DuckDB that can read the tables; the choice is stored in it.
         choice: the options.
-        photos: see `candidates_query`, as `products`.
+        photos: see `candidates_query`.
         index: SQL for the rows of the key index.
         products: see there.
+        product_photos: see there.
         candidates: number of photos that may be chosen, if known.
 
     Raises:
         UnusableChoiceError: see `candidates_query`.
     """
-    query = candidates_query(choice, photos, products)
+    query = candidates_query(choice, photos, products, product_photos)
     if choice.n and candidates is None:
         candidates = _count(connection, f"({query})")
     slices = slices_in_order(choice.seed)
@@ -221,26 +298,45 @@ def tuple_of(values: tuple[int, ...]) -> str:
 
 def _chosen_products(choice: Choice, products: str | None) -> str:
     if products is None:
-        needed = ", ".join(sorted(choice.columns_of_products))
-        raise UnusableChoiceError(
-            f"This choice filters by {needed}, which needs the table products: set "
-            "OFF_PLATFORM_PRODUCTS_DUMP to a dump of Open Food Facts and materialise products."
-        )
+        raise _missing("products", choice.columns_of_products)
     conditions = [
         f"last_editor IN ({_texts(choice.last_editors)})" if choice.last_editors else "",
         f"last_modified >= DATE '{choice.edited_from}'" if choice.edited_from else "",
         f"last_modified < DATE '{choice.edited_until}' + 1" if choice.edited_until else "",
+        f"nutriscore IN ({_texts(choice.nutriscore)})" if choice.nutriscore else "",
+        f"nova IN {tuple_of(choice.nova)}" if choice.nova else "",
         *(
             f"list_has_any({column}, [{_texts(tags)}])" if tags else ""
-            for column, tags in (
-                ("countries", choice.countries),
-                ("categories", choice.categories),
-                ("languages", choice.languages),
-            )
+            for column, tags in choice.tags.items()
         ),
     ]
     return f"{products} WHERE {' AND '.join(filter(None, conditions))}"
 
 
-def _texts(values: Tags) -> str:
+def _chosen_photos(choice: Choice, product_photos: str | None) -> str:
+    if product_photos is None:
+        raise _missing("product_photos", choice.columns_of_photos)
+    pictures = " OR ".join(
+        # A picture without a language is one of any.
+        f"len(list_filter(selected, lambda each: each = {literal(name)}"
+        + ("" if "_" in name else f" OR starts_with(each, {literal(name + '_')})")
+        + ")) > 0"
+        for name in choice.pictures
+    )
+    conditions = [
+        f"({pictures})" if pictures else "",
+        f"width >= {choice.least_width}" if choice.least_width else "",
+        f"height >= {choice.least_height}" if choice.least_height else "",
+    ]
+    return f"{product_photos} WHERE {' AND '.join(filter(None, conditions))}"
+
+
+def _missing(table: str, columns: Iterable[str]) -> UnusableChoiceError:
+    return UnusableChoiceError(
+        f"This choice filters by {', '.join(sorted(columns))}, which needs the table {table}: set "
+        "OFF_PLATFORM_PRODUCTS_DUMP to a dump of Open Food Facts and materialise products."
+    )
+
+
+def _texts(values: Iterable[str]) -> str:
     return ", ".join(literal(value) for value in values)

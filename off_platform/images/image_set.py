@@ -3,7 +3,8 @@
 `choice.py` chooses the photos; `image_sets/` fetches and shows them, for every bucket.
 """
 
-from typing import TYPE_CHECKING, Any
+import hashlib
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from off_platform.image_sets.built_set import BuiltSet
 from off_platform.image_sets.card import CardKeyList, CardKind
@@ -11,10 +12,14 @@ from off_platform.image_sets.declared import UnusableChoiceError
 from off_platform.image_sets.finish import About
 from off_platform.image_sets.request import Chosen, make_set, requested
 from off_platform.image_sets.request import Request as SetRequest
+from off_platform.images.categories import with_children
 from off_platform.images.choice import WING, Choice, MonthOptions, candidates_query, choose
 from off_platform.images.keys import SUFFIXES
+from off_platform.images.labels import columns_of
 from off_platform.images.monthly import NoSnapshotError, Snapshot, snapshot_of
-from off_platform.images.schemas import KEY_INDEX, PHOTOS, PRODUCTS
+from off_platform.images.published_files import at_hand
+from off_platform.images.schemas import KEY_INDEX, PHOTOS, PRODUCT_PHOTOS, PRODUCTS
+from off_platform.quality import Table
 from off_platform.settings import Settings
 from off_platform.storage.folders import Folder
 from off_platform.storage.lake import Lake
@@ -53,29 +58,36 @@ def request_from(
     settings: Settings, name: str, choice: Choice, description: str, varied: dict[str, Any]
 ) -> Request:
     """A requested set, with some options varied; see `requested`."""
-    return requested(settings, name, choice, description, varied, MonthOptions)
+    taxonomy = "categories_taxonomy"
+    return requested(settings, name, choice, description, varied, MonthOptions, taxonomy)
 
 
-def _hint(choice: Choice, products: str | None, connection: "duckdb.DuckDBPyConnection") -> str:
+class _Dump(NamedTuple):
+    """SQL for the rows of the tables made from a dump, those that a choice filters by."""
+
+    products: str | None
+    photos: str | None
+
+
+def _hint(choice: Choice, dump: _Dump, connection: "duckdb.DuckDBPyConnection") -> str:
     """A hint on the tags of the choice that no product has, with similar tags that exist."""
-    asked = {
-        "countries": choice.countries,
-        "categories": choice.categories,
-        "languages": choice.languages,
-    }
+    asked = [(column, tags, dump.products) for column, tags in choice.tags.items()]
+    asked.append(("selected", choice.pictures, dump.photos))
     hints = ""
-    for column, tags in asked.items() if products else ():
-        for tag in tags:
+    for column, tags, rows in asked:
+        for tag in tags if rows else ():
             nearest = connection.execute(
-                f"""SELECT tag FROM (SELECT DISTINCT unnest({column}) AS tag FROM {products})
-                ORDER BY tag = $tag DESC,
+                f"""SELECT tag FROM (SELECT DISTINCT unnest({column}) AS tag FROM {rows})
+                ORDER BY tag = $tag OR starts_with(tag, $tag || '_') DESC,
                     jaro_winkler_similarity(regexp_replace(tag, '^[a-z]{{2,3}}:', ''),
                         regexp_replace(lower($tag), '^[a-z]{{2,3}}:', '')) DESC, tag LIMIT 3""",
                 {"tag": tag},
             ).fetchall()
-            if nearest and nearest[0][0] != tag:
+            if nearest and nearest[0][0] != tag and not nearest[0][0].startswith(f"{tag}_"):
                 names = ", ".join(repr(name[:40]) for (name,) in nearest)
-                hints += f" No product has {tag[:40]!r} among its {column}; there are {names}."
+                whose = "photo was selected as" if column == "selected" else "product has"
+                among = "" if column == "selected" else f" among its {column}"
+                hints += f" No {whose} {tag[:40]!r}{among}; there are {names}."
     return hints
 
 
@@ -91,7 +103,10 @@ def make_image_set(
 
     Raises:
         NoSnapshotError: no month has been indexed yet.
-        UnusableChoiceError: a filter needs the table products, which is missing, or nothing fits.
+        UnusableChoiceError: a filter needs a table of the dump that is missing, or nothing fits.
+        off_platform.images.categories.UnknownTaxonomyError: the file of the setting is not one.
+        off_platform.images.published_files.NoFileError: it does not exist.
+        off_platform.storage.download.DownloadError: it cannot be fetched.
         off_platform.image_sets.build.SourceUnreachableError: the bucket cannot be reached.
         off_platform.image_sets.build.WrongSourceError: it lacks too many of the chosen objects.
         off_platform.image_sets.building.UnusableFolderError: the folder contains something else.
@@ -103,16 +118,17 @@ def make_image_set(
         months = ", ".join(other[:7] for other in lake.partitions(KEY_INDEX.name)) or "none"
         raise NoSnapshotError(f"{month[:7]} has no snapshot; months with a key index: {months}.")
     index, photos = (lake.rows_of(each.name, ("month", month)) for each in (KEY_INDEX, PHOTOS))
-    products = _products(lake, request.choice, connection)
-    candidates = _count(connection, candidates_query(request.choice, photos, products))
+    choice = _with_categories_below(lake, source, request)
+    dump = _dump(lake, choice, connection)
+    candidates = _count(connection, candidates_query(choice, photos, *dump))
     if not candidates:
         raise UnusableChoiceError(
             f"{request.name}: no object of {month[:7]} fits the options; nothing was changed."
-            f"{_hint(request.choice, products, connection)}"
+            f"{_hint(request.choice, dump, connection)}"
         )
     chosen = Chosen(
-        _with_names(choose(connection, request.choice, photos, index, products, candidates)),
-        {"key_list": snapshot.md5, **_identity_of(products, request.choice, connection)},
+        _with_names(choose(connection, choice, photos, index, *dump, candidates)),
+        {"key_list": snapshot.md5, **_identity_of(dump, choice, connection)},
         candidates,
         f"the key index of {month[:7]}",
         SUFFIXES,
@@ -133,13 +149,40 @@ def newest_month(lake: Lake) -> str:
     return months[-1]
 
 
-def _products(lake: Lake, choice: Choice, connection: "duckdb.DuckDBPyConnection") -> str | None:
-    """SQL for the products; checks that the columns that the choice needs are filled."""
-    if not choice.columns_of_products or not lake.has(PRODUCTS.name):
+def _with_categories_below(lake: Lake, source: Source, request: Request) -> Choice:
+    """The choice, with the categories below those asked for if there is a taxonomy."""
+    taxonomy = request.settings.get("categories_taxonomy")
+    if not taxonomy or not request.choice.categories:
+        return request.choice
+    how = (source.access, request.limits.attempts)
+    with at_hand(lake, str(taxonomy), "categories_taxonomy", *how) as file:
+        categories = with_children(file, request.choice.categories)
+    return request.choice.model_copy(update={"categories": categories})
+
+
+def _dump(lake: Lake, choice: Choice, connection: "duckdb.DuckDBPyConnection") -> _Dump:
+    """The tables that the choice filters by; checks that the needed columns are filled."""
+    return _Dump(
+        _filled(lake, PRODUCTS, choice.columns_of_products, connection),
+        _filled(lake, PRODUCT_PHOTOS, choice.columns_of_photos, connection),
+    )
+
+
+def _filled(
+    lake: Lake, table: Table, columns: set[str], connection: "duckdb.DuckDBPyConnection"
+) -> str | None:
+    if not columns or not lake.has(table.name):
         return None
-    rows = lake.rows_of(PRODUCTS.name)
-    for column in sorted(choice.columns_of_products):
-        if not _count(connection, f"FROM {rows} WHERE {column} IS NOT NULL LIMIT 1"):
+    rows = lake.rows_of(table.name)
+    there = columns_of(connection, rows)
+    for column in sorted(columns):
+        if column not in there:
+            raise UnusableChoiceError(
+                f"This choice filters by {column}, which the table {table.name} does not have: an "
+                "earlier version made it; materialise products again."
+            )
+        is_filled = "len(selected) > 0" if column == "selected" else f"{column} IS NOT NULL"
+        if not _count(connection, f"FROM {rows} WHERE {is_filled} LIMIT 1"):
             raise UnusableChoiceError(
                 f"This choice filters by {column}, which the products dump does not have; "
                 "use another dump (JSONL and Parquet have all) or omit that filter."
@@ -162,19 +205,25 @@ def _with_names(objects: str) -> str:
 
 
 def _identity_of(
-    products: str | None, choice: Choice, connection: "duckdb.DuckDBPyConnection"
+    dump: _Dump, choice: Choice, connection: "duckdb.DuckDBPyConnection"
 ) -> dict[str, Any]:
-    """The identity of the products that determine the choice.
+    """The identity of the facts that determine the choice: those it filters by, and categories.
 
     DuckDB's hash may change with its version; then only an interrupted set is planned again.
     """
-    if products is None:
-        return {}
-    columns = ", ".join(("code", *sorted(choice.columns_of_products)))
-    found = connection.execute(
-        f"SELECT count(*), coalesce(bit_xor(hash({columns})), 0) FROM {products}"
-    ).fetchall()
-    return {"products": [int(number) for number in found[0]]}
+    identity: dict[str, Any] = {}
+    of_products = ("code", *sorted(choice.columns_of_products))
+    of_photos = ("code", "image_id", *sorted(choice.columns_of_photos))
+    for name, rows, columns in zip(_Dump._fields, dump, (of_products, of_photos), strict=True):
+        if rows is not None:
+            found = connection.execute(
+                f"SELECT count(*), coalesce(bit_xor(hash({', '.join(columns)})), 0) FROM {rows}"
+            ).fetchall()
+            identity[name] = [int(number) for number in found[0]]
+    if choice.categories:
+        # With those below them, which another taxonomy may change.
+        identity["categories"] = hashlib.sha256("\n".join(choice.categories).encode()).hexdigest()
+    return identity
 
 
 def _count(connection: "duckdb.DuckDBPyConnection", query: str) -> int:

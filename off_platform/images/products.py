@@ -3,12 +3,8 @@
 `dumps.py` recognises and reads a dump.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from off_platform.images.dump_facts import FACTS
 from off_platform.images.dumps import (
@@ -18,19 +14,15 @@ from off_platform.images.dumps import (
     read_dump,
     rejected_query,
 )
+from off_platform.images.published_files import at_hand
 from off_platform.images.schemas import PRODUCT_PHOTOS, PRODUCTS
 from off_platform.settings import Settings
-from off_platform.storage.download import download
 from off_platform.storage.lake import Lake
-from off_platform.storage.objects import Access, is_local, local_folder, open_store
+from off_platform.storage.objects import Access
 from off_platform.storage.progress import Display
 
 if TYPE_CHECKING:
     import duckdb
-
-
-class NoDumpError(FileNotFoundError):
-    """The configured dump does not exist; the message is one sentence."""
 
 
 @dataclass(frozen=True)
@@ -69,11 +61,18 @@ def make_products(
         display: shows the progress of a download.
 
     Raises:
-        NoDumpError: the path does not exist.
+        off_platform.images.published_files.NoFileError: the path does not exist.
         off_platform.storage.download.DownloadError: the URL cannot be fetched.
         off_platform.images.dump_formats.UnknownDumpError: it is not a dump of Open Food Facts.
     """
-    with _at_hand(lake, location, settings, display) as path:
+    access = Access(
+        settings.images_region,
+        settings.sources_endpoint,
+        settings.sources_access == "signed",
+        settings.request_seconds,
+    )
+    how = (access, settings.attempts, display)
+    with at_hand(lake, location, "products_dump", *how) as path:
         read_dump(connection, path)
         query = photos_query()
         photos = lake.replace_from_query(
@@ -86,32 +85,3 @@ def make_products(
         lacking = frozenset(FACTS) - facts_of(path)
     reasons = tuple(f"{count:,} rows: {reason}" for reason, count in rejected)
     return ProductsFacts(rows, sum(count for _, count in rejected), reasons, lacking, photos)
-
-
-@contextmanager
-def _at_hand(
-    lake: Lake, location: str, settings: Settings, display: Display | None
-) -> Iterator[Path]:
-    """The dump as a local file, downloaded first if necessary."""
-    if is_local(location):
-        path = local_folder(location)
-        if not path.is_file():
-            raise NoDumpError(
-                f"There is no dump of products at {path}; check OFF_PLATFORM_PRODUCTS_DUMP."
-            )
-        yield path
-        return
-    parts = urlsplit(location)
-    folder, _, name = parts.path.strip("/").rpartition("/")
-    store = open_store(
-        f"{parts.scheme}://{parts.netloc}/{folder}",
-        Access(
-            settings.images_region,
-            settings.sources_endpoint,
-            settings.sources_access == "signed",
-            settings.request_seconds,
-        ),
-    )
-    with lake.root.scratch() as scratch:
-        download(store, name, scratch / "dump", settings.attempts, display)
-        yield scratch / "dump"

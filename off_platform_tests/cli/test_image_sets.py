@@ -40,7 +40,9 @@ def test_the_help_shows_the_options_and_defaults_of_the_models(command: str) -> 
         assert shown[name].help.startswith(str(field.description).removesuffix("."))
         # Empty, None and false are not shown as defaults.
         is_nothing = field.default is None or field.default is False or field.default == ()
-        assert shown[name].show_default == (False if is_nothing else str(field.default))
+        of_several = isinstance(field.default, tuple)
+        written = ", ".join(field.default) if of_several else str(field.default)
+        assert shown[name].show_default == (False if is_nothing else written)
 
 
 @pytest.mark.parametrize("command", MODELS)
@@ -67,12 +69,17 @@ def test_the_launchpad_has_the_options_of_the_models(command: str) -> None:
 def test_flags_are_singular_where_an_option_takes_several_values() -> None:
     flags = [option.flag for option in options_of(Choice) if option.several]
     assert flags == [
+        "--label",
         "--barcode-prefix",
         "--image-id",
         "--last-editor",
         "--country",
         "--category",
         "--language",
+        "--product-label",
+        "--nutriscore",
+        "--nova",
+        "--picture",
     ]
 
 

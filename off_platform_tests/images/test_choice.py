@@ -25,7 +25,7 @@ from off_platform.images.choice import (
     choose,
 )
 from off_platform.images.photo_order import SLICES, number_of, place, slice_of
-from off_platform.images.schemas import KEY_INDEX, PHOTOS, PRODUCTS
+from off_platform.images.schemas import KEY_INDEX, PHOTOS, PRODUCT_PHOTOS, PRODUCTS
 from off_platform.storage.lake import Lake
 from off_platform.storage.sql import literal
 
@@ -356,7 +356,7 @@ MODIFIED = {
 TAGS = {
     "3017620400000": ["en:france", "en:spreads", "fr"],
     "3017620400001": ["en:germany", "en:france", "en:teas", "de", "fr"],
-    "3017620400002": ["en:it's", "en:spreads", "it"],
+    "3017620400002": ["en:it's", "en:spreads", "it", "en:organic"],
     "3017620400003": [],
 }
 
@@ -375,6 +375,9 @@ def products(folder: Path) -> str:
                 "countries": tags and [t for t in tags if t in COUNTRIES],
                 "categories": tags and [t for t in tags if t in CATEGORIES],
                 "languages": tags and [t for t in tags if ":" not in t],
+                "product_labels": tags and [t for t in tags if t in PRODUCT_LABELS],
+                "nutriscore": "abc"[int(code[-1]) % 3] if tags else None,
+                "nova": int(code[-1]) % 4 + 1 if tags else None,
             }
         )
     table = pa.Table.from_pylist(rows, PRODUCTS.arrow)
@@ -382,6 +385,7 @@ def products(folder: Path) -> str:
     return f"read_parquet({literal(str(folder / 'products.parquet'))})"
 
 
+PRODUCT_LABELS = {"en:organic"}
 COUNTRIES = {"en:france", "en:germany", "en:it's"}
 CATEGORIES = {"en:spreads", "en:teas"}
 
@@ -401,6 +405,11 @@ CATEGORIES = {"en:spreads", "en:teas"}
         ({"countries": ["en:fran"]}, ""),
         ({"categories": ["en:spreads"]}, "02"),
         ({"languages": ["fr", "it"]}, "012"),
+        ({"product_labels": ["en:organic"]}, "2"),
+        ({"nutriscore": ["a"]}, "0"),
+        ({"nutriscore": ["a", "c"]}, "02"),
+        ({"nova": [2, 3]}, "12"),
+        ({"nova": [2, 3], "nutriscore": ["c"]}, "2"),
         ({"languages": ["fr"], "categories": ["en:teas"], "last_editors": ["anna"]}, "1"),
         ({"countries": ["en:france"], "barcode_prefixes": ["4"]}, ""),
         ({}, "0123456"),
@@ -418,6 +427,65 @@ def test_products_are_filtered(
     assert Counter(barcode[-1] for _, _, barcode, _, _ in found) == dict.fromkeys(expected, 2)
     candidates = candidates_query(Choice.model_validate(options), index.photos, products)
     assert connection.execute(f"SELECT count(*) FROM ({candidates})").fetchall() == [(len(found),)]
+
+
+# What the dump says of photos 1 to 3 of the first three products; of the others nothing.
+SELECTED = {
+    (0, 1): ["front_fr"],
+    (0, 2): ["ingredients_fr", "nutrition"],
+    (1, 1): ["front", "front_en"],
+    (1, 3): ["packaging_de"],
+    (2, 1): [],
+}
+SIZES = {(0, 1): (300, 400), (1, 1): (400, 300), (2, 1): (4000, 3000)}
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({"pictures": ["front"]}, [(0, 1), (1, 1)]),
+        ({"pictures": ["front_fr"]}, [(0, 1)]),
+        ({"pictures": ["front_en", "packaging"]}, [(1, 1), (1, 3)]),
+        ({"pictures": ["nutrition"]}, [(0, 2)]),
+        ({"pictures": ["nutrition_fr"]}, []),
+        ({"least_width": 400}, [(1, 1), (2, 1)]),
+        ({"least_width": 301, "least_height": 301}, [(2, 1)]),
+        ({"pictures": ["front"], "least_height": 400}, [(0, 1)]),
+        ({"pictures": ["front"], "nutriscore": ["b"]}, [(1, 1)]),
+        ({"pictures": ["front"], "with_ocr": True}, [(1, 1)]),
+        ({"with_ocr": True}, [(1, 1), (1, 2), (1, 3)]),
+    ],
+)
+def test_photos_are_filtered(
+    connection: duckdb.DuckDBPyConnection,
+    folder: Path,
+    products: str,
+    options: dict[str, Any],
+    expected: list[tuple[int, int]],
+) -> None:
+    rows = [
+        {
+            "code": str(3017620400000 + product),
+            "image_id": image_id,
+            "selected": SELECTED.get((product, image_id), []),
+            **dict(
+                zip(("width", "height"), SIZES.get((product, image_id), (None, None)), strict=True)
+            ),
+        }
+        for product, image_id in SELECTED
+    ]
+    pq.write_table(pa.Table.from_pylist(rows, PRODUCT_PHOTOS.arrow), folder / "of_dump.parquet")
+    of_dump = f"read_parquet({literal(str(folder / 'of_dump.parquet'))})"
+    listed = shelf(4, 3) + [keys.key("3017620400001", n, "ocr") for n in (1, 2, 3)]
+    tables = write_index(folder / "pictures.parquet", listed)
+    choice = Choice.model_validate({"n": None, **options})
+    found = connection.execute(choose(connection, choice, *tables, products, of_dump)).fetchall()
+    assert sorted((int(barcode[-1]), image_id) for _, _, barcode, image_id, _ in found) == expected
+    everything = list(found)
+    for n in range(1, len(found) + 1):
+        fewer = choice.model_copy(update={"n": n})
+        query = choose(connection, fewer, *tables, products, of_dump)
+        assert connection.execute(query).fetchall() == everything[:n]
 
 
 def test_the_day_is_that_of_utc(folder: Path, products: str) -> None:
@@ -447,14 +515,14 @@ def test_hostile_texts_are_texts(
     connection: duckdb.DuckDBPyConnection, folder: Path, products: str, text: str
 ) -> None:
     index = write_index(folder / "hostile.parquet", shelf(7, 1))
-    for option in ("last_editors", "countries", "categories", "languages"):
+    for option in ("last_editors", "countries", "categories", "languages", "product_labels"):
         assert chosen(connection, index, products, n=None, **{option: [text]}) == []
     assert len(chosen(connection, index, products, n=None)) == 7
 
 
 @pytest.mark.parametrize("text", ["", "anna\0' OR true --", "\udce9", "x" * 301])
 def test_texts_that_no_product_can_have_are_refused(text: str) -> None:
-    for option in ("last_editors", "countries", "categories", "languages"):
+    for option in ("last_editors", "countries", "categories", "languages", "product_labels"):
         with pytest.raises(ValidationError):
             Choice.model_validate({option: [text]})
 

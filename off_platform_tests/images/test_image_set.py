@@ -10,6 +10,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -32,6 +33,7 @@ from off_platform.images.choice import WING, Choice
 from off_platform.images.image_set import Request, command, newest_month, request_from
 from off_platform.images.monthly import NoSnapshotError
 from off_platform.images.products import make_products
+from off_platform.images.published_files import NoFileError
 from off_platform.images.schemas import PRODUCTS
 from off_platform.sandbox.make import Sandbox
 from off_platform.settings import Settings
@@ -207,6 +209,13 @@ def test_the_command_makes_the_same_choice() -> None:
         "countries": ["en:france"],
         "categories": ["en:teas", "en:green teas"],
         "languages": ["fr"],
+        "product_labels": ["en:organic"],
+        "nutriscore": ["a", "b"],
+        "nova": [1, 4],
+        "pictures": ["front", "ingredients_fr"],
+        "least_width": 300,
+        "least_height": 400,
+        "labels": ["name", "nova"],
     }
     words = shlex.split(command(_request(**options), BUCKET, MONTH))
     assert words[:2] == ["off-platform", "images"]
@@ -217,15 +226,24 @@ def test_the_command_makes_the_same_choice() -> None:
         "countries": "country",
         "categories": "category",
         "languages": "language",
+        "product_labels": "product-label",
+        "pictures": "picture",
+        "labels": "label",
     }
-    expected = []
+    pairs = [*zip(words[2:-4:2], words[3:-4:2], strict=True)]
     for name, value in options.items():
         values = value if isinstance(value, list) else [value]
         option = singular.get(name, name.replace("_", "-"))
-        expected += [word for each in values for word in (f"--{option}", str(each))]
-    assert words[2 : 2 + len(expected)] == expected
-    assert words[2 + len(expected) :] == ["--month", MONTH, "--out", "teas"]
+        assert [each for flag, each in pairs if flag == f"--{option}"] == [*map(str, values)]
+    assert len(pairs) == sum(
+        len(value) if isinstance(value, list) else 1 for value in options.values()
+    )
+    assert words[-4:] == ["--month", MONTH, "--out", "teas"]
     assert "--n all" in command(_request(n=None), BUCKET, MONTH)
+    assert "--with-ocr" in command(_request(with_ocr=True), BUCKET, MONTH)
+    assert "--label" not in command(_request(), BUCKET, MONTH)
+    assert "--label none" in command(_request(labels=[]), BUCKET, MONTH)
+    assert _request(labels=["none"]).choice.labels == ()
 
 
 def test_the_command_builds_the_set_the_same_way() -> None:
@@ -358,6 +376,81 @@ def test_products_are_chosen_by(desk: Desk, sandbox: Sandbox) -> None:
     assert len(barcodes) > 1
     assert barcodes <= {code for (code,) in italian}
     assert made.contents.samples < desk.make("everything").contents.samples
+
+
+@pytest.mark.slow
+def test_photos_are_chosen_by_what_they_show(desk: Desk, sandbox: Sandbox) -> None:
+    desk.month()
+    with pytest.raises(UnusableChoiceError, match="needs the table product_photos"):
+        desk.make(pictures=["front"])
+    make_products(desk.lake, str(sandbox.products_dump), SETTINGS, desk.connection)
+    assert desk.make(pictures=["front"]).contents.samples > 3
+    # In the sandbox, the first photo of a product shows its front.
+    assert {row["image_id"] for row in desk.manifest()} <= {1, 5, 400, 1400}
+    with pytest.raises(
+        UnusableChoiceError, match=r"No photo was selected as 'front_xx'; there are"
+    ):
+        desk.make(pictures=["front_xx"])
+    with pytest.raises(UnusableChoiceError, match=r"no object of 2026-11 fits the options"):
+        desk.make(pictures=["front"], least_width=50_000)
+
+
+def test_facts_that_the_tables_lack(desk: Desk, tmp_path: Path) -> None:
+    desk.month()
+    (tmp_path / "dump.csv").write_text("code\tcountries_tags\n3017620422003\ten:france\n")
+    make_products(desk.lake, str(tmp_path / "dump.csv"), SETTINGS, desk.connection)
+    for options, column in (
+        ({"pictures": ["front"]}, "selected"),
+        ({"least_height": 5}, "height"),
+        ({"nova": [4]}, "nova"),
+        ({"product_labels": ["en:organic"]}, "product_labels"),
+    ):
+        with pytest.raises(UnusableChoiceError, match=f"by {column}, which the products dump does"):
+            desk.make(**options)
+    # What a version without these columns made.
+    table = Path(desk.lake.address("products"))
+    kept = pq.read_table(table).drop_columns(["nova"])
+    pq.write_table(kept, table)
+    with pytest.raises(UnusableChoiceError, match="an earlier version made it; materialise prod"):
+        desk.make(nova=[4])
+
+
+@pytest.mark.slow
+def test_a_category_takes_those_below_it(desk: Desk, sandbox: Sandbox, tmp_path: Path) -> None:
+    desk.month()
+    make_products(desk.lake, str(sandbox.products_dump), SETTINGS, desk.connection)
+    with pytest.raises(UnusableChoiceError, match="No product has 'en:hot-things' among"):
+        desk.make(categories=["en:hot-things"])
+    taxonomy = tmp_path / "categories.json"
+    taxonomy.write_text('{"en:herbal-teas": {"parents": ["en:teas", "en:hot-things"]}}')
+    desk.settings["categories_taxonomy"] = str(taxonomy)
+    made = desk.make(categories=["en:hot-things"])
+    hot = {row["barcode"] for row in desk.manifest()}
+    desk.make("teas", categories=["en:herbal-teas"])
+    assert hot == {row["barcode"] for row in desk.manifest("teas")}
+    assert made.contents.samples > 0
+    card = Path(made.folder.address("README.md")).read_text(encoding="utf-8")
+    assert f"OFF_PLATFORM_CATEGORIES_TAXONOMY={taxonomy}" in card
+    desk.settings["categories_taxonomy"] = str(tmp_path / "none")
+    with pytest.raises(NoFileError, match="There is no taxonomy of categories at"):
+        desk.make(categories=["en:x"])
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({"labels": ["name", "barcodes"]}, r"there is no label barcodes; there are name, names,"),
+        ({"stratify": "colour", "folds": 3}, "there is no label colour; there are"),
+        ({"nutriscore": ["f"]}, r"the option nutriscore.0='f' is wrong"),
+        ({"nova": [5]}, r"the option nova.0=5 is wrong"),
+        ({"pictures": ["side"]}, r"the option pictures.0='side' is wrong"),
+        ({"pictures": ["front_fr') OR true --"]}, r"the option pictures.0="),
+        ({"least_width": 0}, "the option least_width=0 is wrong"),
+    ],
+)
+def test_wrong_facts_are_one_sentence(options: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(UnusableChoiceError, match=sentence):
+        checked_choice(Choice, options, "mine")
 
 
 def _real_bucket(folder: Path, real_data: Callable[[str], Path]) -> dict[str, Path]:

@@ -11,7 +11,8 @@ import pytest
 
 from off_platform.barcodes.text import normal_form
 from off_platform.images.dump_formats import UnknownDumpError
-from off_platform.images.products import NoDumpError, make_products
+from off_platform.images.products import make_products
+from off_platform.images.published_files import NoFileError
 from off_platform.images.schemas import PRODUCT_PHOTOS, PRODUCTS
 from off_platform.sandbox.make import PRODUCTS_DUMP, Sandbox
 from off_platform.settings import Settings
@@ -106,12 +107,12 @@ def test_a_dump_at_an_address(
 
 def test_a_missing_file_is_reported_with_its_location(desk: Desk, tmp_path: Path) -> None:
     path = tmp_path / "nothing.csv.gz"
-    with pytest.raises(NoDumpError) as refused:
+    with pytest.raises(NoFileError) as refused:
         make_products(desk.lake, str(path), SETTINGS, desk.connection)
     assert str(refused.value) == (
         f"There is no dump of products at {path}; check OFF_PLATFORM_PRODUCTS_DUMP."
     )
-    with pytest.raises(NoDumpError):
+    with pytest.raises(NoFileError):
         make_products(desk.lake, str(tmp_path), SETTINGS, desk.connection)
 
 
