@@ -15,7 +15,7 @@ from off_platform.quality import Column
 if TYPE_CHECKING:
     import duckdb
 
-    from off_platform.images.choice import Choice
+    from off_platform.image_sets.options import SetChoice
     from off_platform.storage.lake import Lake
 
 _OF_PRODUCTS = (
@@ -75,7 +75,7 @@ NO_DUMP = (
 
 
 def labels_of(
-    choice: "Choice", chosen: str, products: str | None, product_photos: str | None = None
+    choice: "SetChoice", chosen: str, products: str | None, product_photos: str | None = None
 ) -> Labels | None:
     """The labels of the chosen photos.
 
@@ -115,7 +115,7 @@ def labels_of(
 
 
 def labels_in(
-    lake: "Lake", choice: "Choice", chosen: str, connection: "duckdb.DuckDBPyConnection"
+    lake: "Lake", choice: "SetChoice", chosen: str, connection: "duckdb.DuckDBPyConnection"
 ) -> Labels | None:
     """The labels of the chosen photos, from the tables of a lake; see `labels_of`.
 
