@@ -89,7 +89,7 @@ lock:  ## Update the lock within the bounds of pyproject.toml.
 	@python3 -m venv var/lock && var/lock/bin/pip install --quiet uv
 	@var/lock/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 \
 		--generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --no-header \
-		--extra ui --extra server --group dev --group build pyproject.toml --output-file $(LOCK)
+		--extra ui --extra server --extra publish --group dev --group build pyproject.toml --output-file $(LOCK)
 	@var/lock/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 \
 		--generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --no-header \
 		--constraint $(LOCK) --extra server pyproject.toml --output-file $(SERVER_LOCK)

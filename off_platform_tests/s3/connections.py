@@ -105,6 +105,9 @@ class Connection(asyncio.Protocol):
                 return None
             self._request = parse_head(bytes(self._unread[:end]))
             del self._unread[: end + len(HEAD_END)]
+            if self._request.headers.get("expect", "").lower() == "100-continue":
+                # Without this, botocore waits a second before it sends the body.
+                self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         request = self._request
         if not take_body(request, self._unread):
             return None

@@ -1,0 +1,1 @@
+"""A double of the Hugging Face Hub: the part that publishing a dataset needs."""
