@@ -9,12 +9,14 @@ short and printable.
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from off_platform.image_sets.file_formats import NotWholeError, foreign
 from off_platform.image_sets.jpeg import decode, whole_frame
 from off_platform.image_sets.ocr_results import OcrStatus, read_ocr
 
 MAX_OCR_BYTES = 64 * 1024 * 1024
+OCR_TEXT_BYTES = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,10 @@ class Content:
         ocr_status: of a complete OCR result: text found, no text found, no response at all, or
             Cloud Vision failed; None otherwise.
         ocr_error: Cloud Vision's message when it failed; None otherwise.
+        ocr_text: the text that Cloud Vision read, of at most `OCR_TEXT_BYTES`; None if there is
+            none, or it was not asked for.
+        ocr_language: code of the text's language; None if it is not known.
+        ocr_confidence: mean confidence of the text, 0 to 1; None if the result has none.
         decoded: whether the photo was decoded in full.
         format: of an image that is not a JPEG, such as PNG; None otherwise.
     """
@@ -37,24 +43,28 @@ class Content:
     height: int | None = None
     ocr_status: OcrStatus | None = None
     ocr_error: str | None = None
+    ocr_text: str | None = None
+    ocr_language: str | None = None
+    ocr_confidence: float | None = None
     decoded: bool = False
     format: str | None = None
 
 
-def check_for(kind: str) -> Callable[[bytes], Content]:
+def check_for(kind: str, *, with_text: bool = False) -> Callable[[bytes], Content]:
     """The check for one kind of object.
 
     Args:
         kind: `raw`, `400` and `photo` are JPEGs, `ocr` is gzipped JSON, `metadata` is JSON.
+        with_text: whether the text of an OCR result is kept, see `Content.ocr_text`.
 
     Raises:
         ValueError: the kind does not exist.
     """
-    checks = {
+    checks: dict[str, Callable[[bytes], Content]] = {
         "raw": check_jpeg,
         "400": check_jpeg,
         "photo": check_jpeg,
-        "ocr": check_ocr,
+        "ocr": partial(check_ocr, with_text=with_text),
         "metadata": check_json,
     }
     if kind not in checks:
@@ -111,7 +121,7 @@ def decode_jpeg(data: bytes) -> Content:
     return Content(width=frame.width, height=frame.height, decoded=decoded)
 
 
-def check_ocr(data: bytes, max_bytes: int = MAX_OCR_BYTES) -> Content:
+def check_ocr(data: bytes, max_bytes: int = MAX_OCR_BYTES, *, with_text: bool = False) -> Content:
     """Checks that the bytes are a complete OCR result: gzip of JSON, as Cloud Vision writes it.
 
     A result without a response, or with Cloud Vision's error, is complete: see its status.
@@ -119,15 +129,33 @@ def check_ocr(data: bytes, max_bytes: int = MAX_OCR_BYTES) -> Content:
     Args:
         data: the whole object, gzipped.
         max_bytes: unpacked bytes above which it is refused; no more than that is unpacked.
+        with_text: whether the text is kept.
 
     Returns:
-        The status and Cloud Vision's error, or the problem.
+        The status and Cloud Vision's error, language and confidence, or the problem.
     """
     try:
         found = read_ocr(data, max_bytes)
     except NotWholeError as error:
         return Content(problem=str(error))
-    return Content(ocr_status=found.status, ocr_error=found.error)
+    return Content(
+        ocr_status=found.status,
+        ocr_error=found.error,
+        ocr_text=_kept(found.text) if with_text and found.status == "text" else None,
+        ocr_language=found.language,
+        ocr_confidence=found.confidence,
+    )
+
+
+def _kept(text: str) -> str | None:
+    """A text that can be stored: encodable, without NUL, cut between characters."""
+    kept = _encodable(text[:OCR_TEXT_BYTES].replace("\0", ""))
+    return kept.encode()[:OCR_TEXT_BYTES].decode("utf-8", "ignore") or None
+
+
+def _encodable(text: str) -> str:
+    # JSON may contain half a surrogate pair, which cannot be written to a file.
+    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def ocr_text(data: bytes, limit: int) -> str:
@@ -144,5 +172,4 @@ def ocr_text(data: bytes, limit: int) -> str:
         text = read_ocr(data, MAX_OCR_BYTES).text[: max(limit, 0)]
     except NotWholeError:
         return ""
-    # JSON may contain half a surrogate pair, which cannot be written to a file.
-    return text.encode("utf-8", "replace").decode("utf-8")
+    return _encodable(text)

@@ -1,7 +1,9 @@
 """Reads OCR results of Google Cloud Vision, gzipped JSON, if they are complete."""
 
 import json
+import re
 import zlib
+from collections.abc import Iterator
 from typing import Any, Literal, NamedTuple, NoReturn, TypeVar
 
 from off_platform.image_sets.file_formats import NotWholeError, foreign
@@ -14,12 +16,27 @@ _Json = TypeVar("_Json", bound=dict[str, Any] | list[Any] | str)
 _OCR_FIELDS = (b'"responses"', b'"error"', b'"fullTextAnnotation"', b'"textAnnotations"')
 
 
+# A language as Cloud Vision names it: en, zh-Hans; `und` is none.
+_LANGUAGE = re.compile(r"(?!und\b)[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}")
+
+
 class OcrResult(NamedTuple):
-    """A complete OCR result: its status, the text found, and Cloud Vision's error, if any."""
+    """A complete OCR result.
+
+    Attributes:
+        status: whether it has text.
+        text: the text found.
+        error: Cloud Vision's error, if any.
+        language: code of the language of the text; None if it is not known.
+        confidence: mean confidence of the words, or of the pages where words have none, 0 to 1;
+            None where there is neither, as in most results of Open Food Facts.
+    """
 
     status: OcrStatus
     text: str = ""
     error: str | None = None
+    language: str | None = None
+    confidence: float | None = None
 
 
 def read_ocr(data: bytes, max_bytes: int) -> OcrResult:
@@ -47,7 +64,57 @@ def read_ocr(data: bytes, max_bytes: int) -> OcrResult:
     full = _member(response, "fullTextAnnotation", dict) or {}
     first = _first(response, "textAnnotations") or {}
     text = _member(full, "text", str) or _member(first, "description", str) or ""
-    return OcrResult("text" if text.strip() else "no text", text)
+    if not text.strip():
+        return OcrResult("no text", text)
+    pages = [*_objects(full.get("pages"))]
+    return OcrResult("text", text, None, _language(pages, first), _confidence(pages))
+
+
+def _language(pages: list[dict[str, Any]], first: dict[str, Any]) -> str | None:
+    """The likeliest language of the first page that has one, otherwise that of the whole text.
+
+    These facts are no reason to refuse a result, so fields of another form are passed over.
+    """
+    for page in pages:
+        of_page = page.get("property")
+        detected = _objects(of_page.get("detectedLanguages") if isinstance(of_page, dict) else None)
+        known = [each for each in detected if _is_language(each.get("languageCode"))]
+        if known:
+            likeliest = max(known, key=lambda each: _share(each.get("confidence")) or 0.0)
+            return str(likeliest["languageCode"])
+    locale = first.get("locale")
+    return str(locale) if _is_language(locale) else None
+
+
+def _confidence(pages: list[dict[str, Any]]) -> float | None:
+    words = [_share(word.get("confidence")) for word in _words(pages)]
+    for shares in (words, [_share(page.get("confidence")) for page in pages]):
+        known = [share for share in shares if share is not None]
+        if known:
+            return sum(known) / len(known)
+    return None
+
+
+def _words(pages: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    for page in pages:
+        for block in _objects(page.get("blocks")):
+            for paragraph in _objects(block.get("paragraphs")):
+                yield from _objects(paragraph.get("words"))
+
+
+def _objects(items: object) -> Iterator[dict[str, Any]]:
+    return (
+        (each for each in items if isinstance(each, dict)) if isinstance(items, list) else iter(())
+    )
+
+
+def _share(value: object) -> float | None:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return float(value) if is_number and 0 <= value <= 1 else None  # type: ignore[operator, arg-type]
+
+
+def _is_language(value: object) -> bool:
+    return isinstance(value, str) and bool(_LANGUAGE.fullmatch(value))
 
 
 def _unpacked(data: bytes, max_bytes: int) -> bytes:
