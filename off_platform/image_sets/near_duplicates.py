@@ -139,30 +139,27 @@ def _looked_up(lowest: Words) -> Iterator[tuple[Places, Places]]:
     for start, width in _BANDS:
         keys = ((lowest >> np.uint64(start)) & np.uint64(2**width - 1)).astype(np.int32)
         order = np.argsort(keys, axis=None, kind="stable").astype(np.int32)
-        ends = np.cumsum(np.bincount(keys.ravel(), minlength=2**width), dtype=np.int32)
-        begins = np.concatenate((np.zeros(1, dtype=np.int32), ends))
+        counts = np.bincount(keys.ravel(), minlength=2**width)
+        begins = np.cumsum(counts) - counts
+        # Most words are those of no window; this table fits the processor's cache.
+        there = counts > 0
         masks = _masks(width)
         at_once = max(1, _AT_ONCE // len(masks))
         for photo in range(0, len(keys), at_once):
-            probes = keys[photo : photo + at_once, 0, None] ^ masks
-            counts = begins[probes + 1] - begins[probes]
-            hit = np.flatnonzero(counts)
-            yield from _expanded(
-                hit // len(masks) + photo, begins[probes.ravel()[hit]], counts.ravel()[hit], order
-            )
+            probes = (keys[photo : photo + at_once, 0, None] ^ masks).ravel()
+            hit = np.flatnonzero(there.take(probes))
+            found = probes[hit]
+            yield from _expanded(hit // len(masks) + photo, begins[found], counts[found], order)
 
 
-def _masks(width: int) -> npt.NDArray[np.int32]:
+def _masks(width: int) -> Places:
     """All words of a width with at most `_BITS_IN_BAND` bits."""
     sets = (bits for most in range(_BITS_IN_BAND + 1) for bits in combinations(range(width), most))
-    return np.array([sum(1 << bit for bit in bits) for bits in sets], dtype=np.int32)
+    return np.array([sum(1 << bit for bit in bits) for bits in sets], dtype=np.int64)
 
 
 def _expanded(
-    wholes: Places,
-    begins: npt.NDArray[np.int32],
-    counts: npt.NDArray[np.int32],
-    order: npt.NDArray[np.int32],
+    wholes: Places, begins: Places, counts: Places, order: npt.NDArray[np.int32]
 ) -> Iterator[tuple[Places, Places]]:
     """Runs of windows, each with its photo, as pairs."""
     ends = np.cumsum(counts, dtype=np.int64)
