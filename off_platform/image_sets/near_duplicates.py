@@ -14,15 +14,20 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from off_platform.image_sets.perceptual_hash import WINDOWS, WORDS, Words, words_of
+from off_platform.image_sets.perceptual_hash import (
+    BITS_MOST,
+    LOWEST_MOST,
+    WINDOWS,
+    WORDS,
+    Words,
+    words_of,
+)
 
 if TYPE_CHECKING:
     import duckdb
 
 Places = npt.NDArray[np.int64]
 
-BITS_MOST = 64
-LOWEST_MOST = 8
 # The high bytes of the first eight of sixteen rows of 16 bits: frequencies below 8 both ways.
 _LOWEST = np.uint64(0xFF00_FF00_FF00_FF00)
 # Start and width of each band. LOWEST_MOST bits in three bands: one has at most a third of them.

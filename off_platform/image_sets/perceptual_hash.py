@@ -34,6 +34,10 @@ WORDS = 4
 """Words of 64 bits in the hash of a window."""
 DIGITS = len(WINDOWS) * WORDS * 16
 """Hexadecimal digits of a hash; the first 64 are those of the whole photo."""
+BITS_MOST = 64
+"""Of the 256 bits of a window, at most so many differ between near duplicates."""
+LOWEST_MOST = 8
+"""Of the bits of the 64 lowest frequencies, at most so many differ between near duplicates."""
 # The standard deviation of a photo without anything to recognise, in levels of 0 to 255. The
 # palest of the real photos measured has 13, and a JPEG of one colour less than 1.
 _LEAST_CONTRAST = 2.0

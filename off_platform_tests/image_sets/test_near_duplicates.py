@@ -9,13 +9,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from off_platform.image_sets.near_duplicates import (
-    BITS_MOST,
-    LOWEST_MOST,
     Places,
     near_pairs,
     same_looks,
 )
-from off_platform.image_sets.perceptual_hash import DIGITS, WINDOWS, WORDS, Words, words_of
+from off_platform.image_sets.perceptual_hash import (
+    BITS_MOST,
+    DIGITS,
+    LOWEST_MOST,
+    WINDOWS,
+    WORDS,
+    Words,
+    words_of,
+)
 
 ALL = np.uint64(2**64 - 1)
 
