@@ -8,6 +8,7 @@ import typer
 
 from off_platform.cli.context import settings
 from off_platform.cli.set_options import taking
+from off_platform.images.facets import Facet
 
 if TYPE_CHECKING:
     from off_platform.image_sets.options import Option
@@ -50,13 +51,38 @@ def _options(of: _Wing) -> "list[Option]":
 
 
 @taking(lambda: _options("images"))
-def images(image_set: Set = None, to: To = None, **varied: Any) -> None:
+def images(
+    image_set: Set = None,
+    to: To = None,
+    *,
+    facets: Annotated[
+        Facet | None,
+        typer.Option(help="Build nothing; count the tags of the photos that can be chosen."),
+    ] = None,
+    like: Annotated[
+        str, typer.Option(help="With --facets: only tags with this text, such as cheese.")
+    ] = "",
+    most: Annotated[
+        int, typer.Option(min=1, max=100_000, help="With --facets: maximum number of tags.")
+    ] = 50,
+    as_json: Annotated[bool, typer.Option("--json", help="With --facets: print JSON.")] = False,
+    **varied: Any,
+) -> None:
     """Build an image set: choose, fetch, verify, document. Run again to resume or refresh it.
 
-    Options override those of a declared SET. The filters by editor, day, country, category and
-    language need the table products. If an option is repeated, any of its values matches.
+    Options override those of a declared SET. Labels, and filters by facts of the products, need
+    the table products. If an option is repeated, any of its values matches. With --facets, the
+    tags that photos can be chosen by are counted, among those that fit the other options.
     """
-    raise typer.Exit(_make("images", image_set, to, varied=varied))
+    if facets is None and (like or as_json):
+        raise typer.BadParameter("--like and --json need --facets")
+    if facets is None:
+        raise typer.Exit(_make("images", image_set, to, varied=varied))
+    if to is not None:
+        raise typer.BadParameter("--facets builds no set: omit --out")
+    from off_platform.cli.facets_run import show_facets
+
+    show_facets(settings(), image_set, varied, (facets, most, like), as_json=as_json)
 
 
 @taking(lambda: _options("bins"))

@@ -82,7 +82,7 @@ def _make_bins(
 ) -> tuple[BuiltSet, bool]:
     """Builds the set; returns it, and whether all metadata of candidate bins was read."""
     name, choice, description = _declared(of, BINS, BinChoice, image_set, to)
-    request = bin_sets.request_from(of, name, choice, description, _numbered(varied))
+    request = bin_sets.request_from(of, name, choice, description, numbered(varied))
     lake, source = the_lake(of), bins_bucket(of)
     folder = _set_folder(lake, f"{BIN_IMAGE_SETS}/{name}", to)
     with lake.connect(of.duckdb_memory, of.threads) as connection, _views_compared(lake):
@@ -177,20 +177,21 @@ def _make_images(
     of: Settings, image_set: str | None, to: Path | None, varied: dict[str, Any]
 ) -> BuiltSet:
     name, choice, description = _declared(of, IMAGES, Choice, image_set, to)
-    request = photo_sets.request_from(of, name, choice, description, _numbered(varied))
+    request = photo_sets.request_from(of, name, choice, description, numbered(varied))
     lake, source = the_lake(of), images_bucket(of)
     folder = _set_folder(lake, f"{IMAGE_SETS}/{name}", to)
     with lake.connect(of.duckdb_memory, of.threads) as connection, _views_compared(lake):
         claim.demand_ours(folder, connection, SUFFIXES)
-        if not lake.partitions("key_index"):
-            _index_this_month(of, lake, source, connection)
+        index_if_none(of, lake, source, connection)
         with terminal_display(name) as display:
             made = photo_sets.make_image_set(lake, source, request, folder, connection, display)
     return made
 
 
-def _index_this_month(of: Settings, lake: Lake, source: Source, connection: Any) -> None:
+def index_if_none(of: Settings, lake: Lake, source: Source, connection: Any) -> None:
     """Builds what the monthly job would build; without it there is nothing to choose from."""
+    if lake.partitions("key_index"):
+        return
     month = f"{datetime.now(UTC):%Y-%m-01}"
     err.print(f"No month is indexed yet; copying and indexing the key list of {month[:7]} first.")
     with terminal_display("key list") as display:
@@ -232,7 +233,7 @@ def _compare_views(of: Settings) -> int:
     return DONE
 
 
-def _numbered(varied: dict[str, Any]) -> dict[str, Any]:
+def numbered(varied: dict[str, Any]) -> dict[str, Any]:
     """Converts the number of photos; invalid numbers are refused with the options."""
     n = varied["n"]
     return {**varied, "n": int(n) if n and n.isascii() and n.isdigit() else n}

@@ -316,7 +316,7 @@ def products(
     context: dg.AssetExecutionContext, settings: SettingsParam, lake: LakeResource
 ) -> Iterator[dg.MaterializeResult]:
     """Reads the configured dump; without one, the filters over products fail with a message."""
-    from off_platform.images import checks
+    from off_platform.images import checks, previews
     from off_platform.images.products import make_products
 
     into = lake.open()
@@ -343,6 +343,7 @@ def products(
                 "dagster/row_count": facts.rows,
                 "lacks": ", ".join(sorted(facts.lacking)) or "nothing",
                 "rows_left_out": facts.rejected,
+                "facets": previews.facets_preview(connection, rows, photos),
                 "preview": table_preview(connection, f"FROM {rows}"),
             },
             check_results=PRODUCTS.check_results(

@@ -5,8 +5,10 @@ product was saved. With the taxonomy of today, products are found that were tagg
 """
 
 import json
+import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable
+from itertools import islice
 from pathlib import Path
 
 # The published file has 10 MB; it is read into memory.
@@ -46,6 +48,32 @@ def with_children(file: Path, categories: Iterable[str]) -> tuple[str, ...]:
         found |= new
         left += new
     return tuple(sorted(found))
+
+
+def named_like(file: Path, like: str, most: int = 1_000) -> tuple[str, ...]:
+    """Categories whose name in some language has a text in it; case and accents do not matter.
+
+    Args:
+        file: the taxonomy, see `with_children`.
+        like: part of a name.
+        most: maximum number of categories.
+
+    Raises:
+        UnknownTaxonomyError: it is too large, or not a taxonomy.
+    """
+    wanted = _plain(like)
+    found = (
+        tag
+        for tag, entry in _entries(file).items()
+        if isinstance(entry, dict) and isinstance(names := entry.get("name"), dict) and _is_tag(tag)
+        if any(isinstance(name, str) and wanted in _plain(name) for name in names.values())
+    )
+    return tuple(islice(found, most))
+
+
+def _plain(text: str) -> str:
+    decomposed = unicodedata.normalize("NFKD", text.casefold())
+    return "".join(each for each in decomposed if not unicodedata.combining(each))
 
 
 def _entries(file: Path) -> dict[str, object]:

@@ -137,6 +137,20 @@ def make_image_set(
     return make_set(source, request, chosen, about, folder, connection, display)
 
 
+def candidates_in(
+    lake: Lake, source: Source, request: Request, connection: "duckdb.DuckDBPyConnection"
+) -> str:
+    """SQL for the photos that a request may choose from: slice, barcode, image_id.
+
+    Raises:
+        As `make_image_set`.
+    """
+    month = request.run.month or newest_month(lake)
+    choice = _with_categories_below(lake, source, request)
+    photos = lake.rows_of(PHOTOS.name, ("month", month))
+    return candidates_query(choice, photos, *_dump(lake, choice, connection))
+
+
 def newest_month(lake: Lake) -> str:
     """The newest month with a key index.
 

@@ -1,15 +1,19 @@
-"""Previews of the images wing's assets in the UI: photos, and changes."""
+"""Previews of the images wing's assets in the UI: photos, changes, and what can be chosen by."""
 
 from typing import TYPE_CHECKING
 
 import dagster as dg
 from matplotlib.figure import Figure
 
+from off_platform.images.facets import FACETS, Tables, counted
 from off_platform.previews import PREVIEW_ROWS, markdown_table, picture
 from off_platform.storage.objects import Source
 
 if TYPE_CHECKING:
     import duckdb
+
+# Tags of a facet that are shown.
+TOP_TAGS = 5
 
 
 def index_preview(
@@ -53,3 +57,16 @@ def changes_chart(
     axes.set_xlabel("objects")
     axes.legend(frameon=False, fontsize="small")
     return picture(figure, "added and removed")
+
+
+def facets_preview(
+    connection: "duckdb.DuckDBPyConnection", products: str, product_photos: str
+) -> dg.MarkdownMetadataValue:
+    """The tags that most products have, by facet."""
+    tables = Tables(products, product_photos)
+    rows = [
+        (facet, tag, f"{number:,}", f"{photos:,}")
+        for facet in FACETS
+        for tag, number, photos in counted(connection, tables, facet, TOP_TAGS)
+    ]
+    return dg.MetadataValue.md(markdown_table(["facet", "tag", "products", "photos"], rows))

@@ -19,7 +19,7 @@ MODELS: dict[str, tuple[type[BaseModel], type[BaseModel]]] = {
     "bins": (BinChoice, RunOptions),
 }
 CONFIGS = {"images": ImageSetConfig, "bins": BinImageSetConfig}
-OF_THE_COMMAND = {"to", "refresh"}
+OF_THE_COMMAND = {"to", "refresh", "facets", "like", "most", "as_json"}
 
 
 def _options(command: str) -> dict[str, Any]:
