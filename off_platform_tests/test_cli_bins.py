@@ -39,6 +39,7 @@ MADE = [
     "abid_random_valset.txt",
     "charts",
     "contact_sheet.jpg",
+    "croissant.json",
     "gallery.html",
     "labels.parquet",
     "manifest.parquet",

@@ -22,6 +22,8 @@ from off_platform.image_sets.card_statistics import CardStatistics
 from off_platform.image_sets.charts import TITLES, charts
 from off_platform.image_sets.contact_sheet import contact_sheet
 from off_platform.image_sets.contents import ocr_text
+from off_platform.image_sets.croissant import croissant
+from off_platform.image_sets.croissant_facts import CROISSANT, SetTexts, croissant_facts
 from off_platform.image_sets.gallery import GalleryFacts, GalleryItem, write_gallery
 from off_platform.image_sets.image_folder import IMAGE_FOLDER, write_image_folder
 from off_platform.image_sets.manifest import TEXT_KINDS
@@ -109,7 +111,8 @@ def finish(
             labels = scratch / about.labels if about.labels else None
             write_image_folder(connection, scratch / MANIFEST, labels, scratch / IMAGE_FOLDER)
             own = [*own, IMAGE_FOLDER]
-        made = [CARD, SHEET, GALLERY, *drawn, *own, MANIFEST]
+        _write_croissant(scratch, about, folder, connection)
+        made = [CARD, SHEET, GALLERY, CROISSANT, *drawn, *own, MANIFEST]
         for name in made:
             folder.place(scratch / name, f"{building.BUILDING}/{name}")
     groups = building.containers_made(folder, connection)
@@ -133,6 +136,21 @@ def _write_charts(to: Path, statistics: CardStatistics) -> list[str]:
     for name, picture in drawn.items():
         (to / name).write_bytes(picture)
     return list(drawn)
+
+
+def _write_croissant(
+    to: Path, about: About, folder: Folder, connection: "duckdb.DuckDBPyConnection"
+) -> None:
+    texts = SetTexts(
+        name=about.name,
+        description=about.description,
+        licence_url=about.licence_url,
+        attribution=about.attribution,
+        source_url=about.source_url,
+        keywords=about.tags,
+    )
+    facts = croissant_facts(texts, folder, to / MANIFEST, connection)
+    (to / CROISSANT).write_text(croissant(facts), encoding="utf-8")
 
 
 def _card_facts(

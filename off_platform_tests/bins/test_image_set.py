@@ -65,6 +65,7 @@ FILES = {
     "abid_random_valset.txt",
     "charts",
     "contact_sheet.jpg",
+    "croissant.json",
     "gallery.html",
     "labels.parquet",
     "manifest.parquet",

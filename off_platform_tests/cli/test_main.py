@@ -140,6 +140,7 @@ def test_an_image_set_of_ones_own(run: Run) -> None:
         "README.md",
         "charts",
         "contact_sheet.jpg",
+        "croissant.json",
         "gallery.html",
         "manifest.parquet",
     ]

@@ -367,7 +367,7 @@ def test_only_web_addresses_become_links(url: str) -> None:
     card = data_card(replace(FACTS, licence_url=url, source_url=url))
     targets = [token.attrs["href"] for token in tokens(card) if token.type == "link_open"]
     assert all(str(target).startswith("https://") for target in targets)
-    assert len(targets) == 3
+    assert len(targets) == 4
 
 
 def test_a_web_address_cannot_leave_its_link() -> None:

@@ -1,0 +1,169 @@
+"""What `croissant.json` says of a set, from its manifest and its files."""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from off_platform.image_sets.building import BUILDING
+from off_platform.image_sets.croissant import (
+    JSON_TYPES,
+    CroissantFacts,
+    CroissantFile,
+    PhotoFiles,
+)
+from off_platform.image_sets.manifest import COLUMNS, TEXT_KINDS
+from off_platform.quality import Column
+from off_platform.storage.folders import Folder
+from off_platform.storage.lake_layout import MANIFEST
+from off_platform.storage.sql import literal
+from off_platform.storage.threads import cores, in_order
+
+if TYPE_CHECKING:
+    import duckdb
+
+CROISSANT = "croissant.json"
+# Of the manifest, besides the labels.
+DESCRIBING = ("sample", "barcode", "image_id", "kind", "split", "shown_width", "shown_height")
+_READ_BYTES = 2**24
+_NUMBER = "[0-9]{5,}"
+# The types of columns that the format has, by DuckDB's names.
+_TYPES = {Column("", each, "").sql: each for each in JSON_TYPES} | {
+    "TIMESTAMP WITH TIME ZONE": "timestamp"
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class SetTexts:
+    """What the wing says of a set; see `CroissantFacts`."""
+
+    name: str
+    description: str
+    licence_url: str
+    attribution: str
+    source_url: str
+    keywords: tuple[str, ...]
+
+
+def croissant_facts(
+    texts: SetTexts,
+    folder: Folder,
+    manifest: Path,
+    connection: "duckdb.DuckDBPyConnection",
+) -> CroissantFacts:
+    """Gathers the facts; reads shards that were built anew once, for their checksums.
+
+    Args:
+        texts: what the wing says.
+        folder: the set's; its files are searched in the build folder first.
+        manifest: the new manifest.
+        connection: DuckDB that can read both.
+    """
+    rows = f"read_parquet({literal(str(manifest))})"
+    data = manifest.read_bytes()
+    ((samples, objects),) = connection.execute(
+        f"SELECT count(DISTINCT sample), count(*) FROM {rows}"
+    ).fetchall()
+    return CroissantFacts(
+        **vars(texts),
+        manifest=CroissantFile(
+            name=MANIFEST, size=len(data), sha256=hashlib.sha256(data).hexdigest()
+        ),
+        columns=tuple(_columns(rows, connection)),
+        photos=tuple(_photos(rows, folder, connection)),
+        one_row=samples == objects,
+    )
+
+
+def _columns(rows: str, connection: "duckdb.DuckDBPyConnection") -> Iterator[Column]:
+    """What describes a sample: some columns of every manifest, and the labels that follow them."""
+    own = {column.name: column for column in COLUMNS}
+    for name, sql, *_ in connection.execute(f"DESCRIBE FROM {rows}").fetchall():
+        if name in DESCRIBING:
+            yield own[name]
+        elif name not in own and sql in _TYPES:
+            yield Column(name, _TYPES[sql], "")
+
+
+def _photos(
+    rows: str, folder: Folder, connection: "duckdb.DuckDBPyConnection"
+) -> Iterator[PhotoFiles]:
+    """The files of each split, in the order of the splits in the set."""
+    found = connection.execute(f"""
+        WITH photos AS (FROM {rows} WHERE status = 'fetched' AND kind NOT IN {TEXT_KINDS}
+            AND split IS DISTINCT FROM 'excluded')
+        SELECT coalesce(split, '') AS name,
+            CASE WHEN path LIKE '%.tar' THEN 'shards' WHEN "offset" IS NULL THEN 'files'
+                ELSE 'parquet' END AS stored,
+            regexp_extract(path, '[.][^./]+$') AS ending,
+            list(DISTINCT CASE WHEN "offset" IS NULL THEN regexp_extract(path, '^[^/]*')
+                WHEN path LIKE '%.tar' THEN path
+                ELSE regexp_extract(path, '^(.*?){_NUMBER}[.]parquet$', 1) END) AS containers
+        FROM photos GROUP BY ALL ORDER BY min(position)""").fetchall()
+    shards = [name for _, stored, _, names in found if stored == "shards" for name in names]
+    digests = _digests(folder, sorted(shards))
+    by_split: dict[tuple[str, Any], list[tuple[str, list[str]]]] = {}
+    for split, stored, ending, names in found:
+        by_split.setdefault((split, stored), []).append((ending, sorted(names)))
+    for (split, stored), containers in by_split.items():
+        ending = containers[0][0]
+        yield PhotoFiles(
+            split=split,
+            kind=stored,
+            patterns=tuple(_patterns(stored, containers)),
+            shards=tuple(digests[name] for _, names in containers for name in names)
+            if stored == "shards"
+            else (),
+            ending=ending if stored == "files" else ".jpg",
+        )
+
+
+def _patterns(stored: str, containers: list[tuple[str, list[str]]]) -> Iterator[str]:
+    """Patterns of the names of photos in folders or shards, or of Parquet files."""
+    if stored == "shards":
+        yield "*.jpg"
+        return
+    for ending, names in containers:
+        for name in names:
+            yield f"{name}[0-9]*.parquet" if stored == "parquet" else f"{name}/*{ending}"
+
+
+def _digests(folder: Folder, names: list[str]) -> dict[str, CroissantFile]:
+    """Sizes and SHA-256 of shards; those of shards that were not built anew are known."""
+    known = _known(folder)
+
+    def described(name: str) -> CroissantFile:
+        built = f"{BUILDING}/{name}"
+        is_new = folder.exists(built)
+        if not is_new and name in known:
+            return known[name]
+        return _digest(folder, built if is_new else name, name)
+
+    return {each.name: each for each in in_order(described, names, cores())}
+
+
+def _digest(folder: Folder, place: str, name: str) -> CroissantFile:
+    digest, size = hashlib.sha256(), 0
+    while block := folder.read(place, size, _READ_BYTES):
+        digest.update(block)
+        size += len(block)
+    return CroissantFile(name=name, size=size, sha256=digest.hexdigest())
+
+
+def _known(folder: Folder) -> dict[str, CroissantFile]:
+    """The files of the earlier `croissant.json`; none if it is missing or damaged."""
+    try:
+        found = json.loads(folder.read(CROISSANT))["distribution"]
+        return {
+            each["name"]: CroissantFile(
+                name=each["name"],
+                size=int(each["contentSize"].removesuffix(" B")),
+                sha256=str(each["sha256"]),
+            )
+            for each in found
+            if each["@type"] == "cr:FileObject"
+        }
+    except (FileNotFoundError, ValueError, LookupError, TypeError, AttributeError):
+        return {}
