@@ -92,6 +92,7 @@ class PhotoFiles:
         patterns: of the names: of photos, or of Parquet files; of members of the shards.
         shards: the shards, if the photos are in shards.
         ending: of the photos' names.
+        columns: of the Parquet files, besides the photos.
     """
 
     split: str
@@ -99,6 +100,7 @@ class PhotoFiles:
     patterns: tuple[str, ...]
     shards: tuple[CroissantFile, ...] = ()
     ending: str = ".jpg"
+    columns: tuple[Column, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,7 +115,7 @@ class CroissantFacts:
         source_url: a page about the bucket.
         keywords: words to find it by.
         manifest: the file; its rows are the record set `objects`.
-        columns: of the manifest, or of Parquet files with photos, that describe a sample.
+        columns: of the manifest, those that describe a sample.
         photos: the photos, by split.
         one_row: whether the manifest has one row per sample, so that rows can be joined to photos
             in shards by the sample.
@@ -205,11 +207,11 @@ def _photos(facts: CroissantFacts) -> Iterator[dict[str, Any]]:
         yield {"@type": "cr:RecordSet", "@id": name, "name": name, "field": list(fields)}
 
 
-def _of_parquet(photos: PhotoFiles, name: str, facts: CroissantFacts) -> Iterator[dict[str, Any]]:
+def _of_parquet(photos: PhotoFiles, name: str, _: CroissantFacts) -> Iterator[dict[str, Any]]:
     files = {"fileSet": {"@id": _file_set(photos)}}
     image = {"extract": {"column": "image"}, "transform": {"jsonPath": "bytes"}}
     yield _field(f"{name}/image", "sc:ImageObject", files | image)
-    yield from _columns(name, facts.columns, files)
+    yield from _columns(name, photos.columns, files)
 
 
 def _of_files(photos: PhotoFiles, name: str, facts: CroissantFacts) -> Iterator[dict[str, Any]]:

@@ -5,7 +5,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from off_platform.image_sets.building import BUILDING
 from off_platform.image_sets.croissant import (
@@ -71,20 +71,24 @@ def croissant_facts(
         manifest=CroissantFile(
             name=MANIFEST, size=len(data), sha256=hashlib.sha256(data).hexdigest()
         ),
-        columns=tuple(_columns(rows, connection)),
+        columns=tuple(_of_samples(_columns(rows, connection))),
         photos=tuple(_photos(rows, folder, connection)),
         one_row=samples == objects,
     )
 
 
 def _columns(rows: str, connection: "duckdb.DuckDBPyConnection") -> Iterator[Column]:
-    """What describes a sample: some columns of every manifest, and the labels that follow them."""
-    own = {column.name: column for column in COLUMNS}
+    """The columns of a table that the format has types for, described as in the manifest."""
+    described = {column.name: column.description for column in COLUMNS}
     for name, sql, *_ in connection.execute(f"DESCRIBE FROM {rows}").fetchall():
-        if name in DESCRIBING:
-            yield own[name]
-        elif name not in own and sql in _TYPES:
-            yield Column(name, _TYPES[sql], "")
+        if sql in _TYPES:
+            yield Column(name, _TYPES[sql], described.get(name, ""))
+
+
+def _of_samples(columns: Iterator[Column]) -> Iterator[Column]:
+    """Of the manifest: some of its own columns, and the labels that follow them."""
+    own = {column.name for column in COLUMNS} - set(DESCRIBING)
+    return (column for column in columns if column.name not in own)
 
 
 def _photos(
@@ -97,37 +101,42 @@ def _photos(
         SELECT coalesce(split, '') AS name,
             CASE WHEN path LIKE '%.tar' THEN 'shards' WHEN "offset" IS NULL THEN 'files'
                 ELSE 'parquet' END AS stored,
-            regexp_extract(path, '[.][^./]+$') AS ending,
+            regexp_extract(path, '[.][^./]+$') AS ending, min(path) AS first,
             list(DISTINCT CASE WHEN "offset" IS NULL THEN regexp_extract(path, '^[^/]*')
                 WHEN path LIKE '%.tar' THEN path
                 ELSE regexp_extract(path, '^(.*?){_NUMBER}[.]parquet$', 1) END) AS containers
         FROM photos GROUP BY ALL ORDER BY min(position)""").fetchall()
-    shards = [name for _, stored, _, names in found if stored == "shards" for name in names]
+    shards = [name for _, stored, _, _, names in found if stored == "shards" for name in names]
     digests = _digests(folder, sorted(shards))
-    by_split: dict[tuple[str, Any], list[tuple[str, list[str]]]] = {}
-    for split, stored, ending, names in found:
-        by_split.setdefault((split, stored), []).append((ending, sorted(names)))
-    for (split, stored), containers in by_split.items():
-        ending = containers[0][0]
+    for split, stored, ending, first, names in found:
         yield PhotoFiles(
             split=split,
             kind=stored,
-            patterns=tuple(_patterns(stored, containers)),
-            shards=tuple(digests[name] for _, names in containers for name in names)
-            if stored == "shards"
-            else (),
+            patterns=tuple(_patterns(stored, ending, sorted(names))),
+            shards=tuple(digests[name] for name in sorted(names) if name in digests),
             ending=ending if stored == "files" else ".jpg",
+            columns=tuple(_columns(_table_at(folder, first), connection))
+            if stored == "parquet"
+            else (),
         )
 
 
-def _patterns(stored: str, containers: list[tuple[str, list[str]]]) -> Iterator[str]:
+def _table_at(folder: Folder, name: str) -> str:
+    return f"read_parquet({literal(folder.address(_place(folder, name)))})"
+
+
+def _place(folder: Folder, name: str) -> str:
+    """Where a file of the set is: in the build folder if it was built anew."""
+    built = f"{BUILDING}/{name}"
+    return built if folder.exists(built) else name
+
+
+def _patterns(stored: str, ending: str, names: list[str]) -> Iterator[str]:
     """Patterns of the names of photos in folders or shards, or of Parquet files."""
     if stored == "shards":
         yield "*.jpg"
-        return
-    for ending, names in containers:
-        for name in names:
-            yield f"{name}[0-9]*.parquet" if stored == "parquet" else f"{name}/*{ending}"
+    for name in names if stored != "shards" else ():
+        yield f"{name}[0-9]*.parquet" if stored == "parquet" else f"{name}/*{ending}"
 
 
 def _digests(folder: Folder, names: list[str]) -> dict[str, CroissantFile]:
@@ -135,11 +144,8 @@ def _digests(folder: Folder, names: list[str]) -> dict[str, CroissantFile]:
     known = _known(folder)
 
     def described(name: str) -> CroissantFile:
-        built = f"{BUILDING}/{name}"
-        is_new = folder.exists(built)
-        if not is_new and name in known:
-            return known[name]
-        return _digest(folder, built if is_new else name, name)
+        place = _place(folder, name)
+        return known[name] if place == name and name in known else _digest(folder, place, name)
 
     return {each.name: each for each in in_order(described, names, cores())}
 

@@ -15,6 +15,7 @@ import yaml
 from off_platform.image_sets.building import BUILDING, is_ours
 from off_platform.image_sets.finish import CARD
 from off_platform.image_sets.image_folder import IMAGE_FOLDER
+from off_platform.image_sets.manifest import TEXT_KINDS
 from off_platform.storage.folders import Folder
 from off_platform.storage.lake_layout import MANIFEST
 from off_platform.storage.sql import literal
@@ -193,8 +194,8 @@ def changed_objects(
 ) -> Iterator[tuple[str, str]]:
     """Compares the bytes of all objects with the MD5 in the manifest; reads the whole set.
 
-    Objects that are not stored as they were fetched (photos made smaller, OCR results unpacked,
-    rows of Parquet files) have no MD5 to compare.
+    Objects that are not stored as they were fetched (photos made smaller, OCR results unpacked)
+    have no MD5 to compare.
 
     Args:
         folder: of a set.
@@ -210,12 +211,32 @@ def changed_objects(
         SELECT path, key, coalesce("offset", 0), bytes, md5 FROM {manifest}
         WHERE path IS NOT NULL AND stored_bytes = bytes AND path NOT LIKE '%.parquet' {fetched}
         ORDER BY path, "offset" """)
+    yield from _changed_rows(manifest, fetched, folder, connection)
     block = _Block(folder)
     while batch := rows.fetchmany(_ROWS):
         for path, key, offset, size, md5 in batch:
             data = block.read(path, offset, size)
             if hashlib.md5(data, usedforsecurity=False).hexdigest() != md5:
                 yield path, key
+
+
+def _changed_rows(
+    manifest: str, fetched: str, folder: Folder, connection: duckdb.DuckDBPyConnection
+) -> Iterator[tuple[str, str]]:
+    """The photos in Parquet files whose bytes have changed."""
+    cursor = connection.cursor()
+    parts = cursor.execute(f"""SELECT DISTINCT path FROM {manifest}
+        WHERE path LIKE '%.parquet' ORDER BY path""").fetchall()
+    for (path,) in parts:
+        photos = f"read_parquet({literal(folder.address(path))}, file_row_number = true)"
+        changed = cursor.execute(f"""
+            SELECT m.path, m.key FROM {manifest} AS m
+            JOIN (SELECT file_row_number, image FROM {photos}) AS p
+                ON m."offset" = p.file_row_number
+            WHERE m.path = {literal(path)} AND stored_bytes = bytes {fetched}
+                AND m.kind NOT IN {TEXT_KINDS} AND md5(p.image.bytes) IS DISTINCT FROM m.md5
+            ORDER BY "offset" """)
+        yield from changed.fetchall()
 
 
 class _Block:

@@ -10,6 +10,8 @@ from obstore.store import ObjectStore
 
 from off_platform.storage.folders import Folder
 
+PIECE_BYTES = 2**20
+
 
 class BucketFolder(Folder):
     """A prefix of a bucket: a PUT is atomic, a move is a copy on the server."""
@@ -106,6 +108,17 @@ class BucketFolder(Folder):
             if obstore.head(self._store, key)["size"] > offset:
                 raise
         return b""
+
+    @contextmanager
+    def local(self, name: str) -> Iterator[Path]:
+        """See `Folder.local`; the file is copied piece by piece."""
+        found = obstore.get(self._store, self._key(name))
+        with self.scratch() as scratch:
+            path = scratch / "file"
+            with path.open("wb") as file:
+                for piece in found.stream(min_chunk_size=PIECE_BYTES):
+                    file.write(piece)
+            yield path
 
     def exists(self, name: str) -> bool:
         """See `Folder.exists`."""

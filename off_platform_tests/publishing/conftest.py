@@ -53,6 +53,15 @@ def write_set(
     return folder
 
 
+def content(folder: Path) -> dict[str, bytes]:
+    """The bytes of all files of a folder, by name."""
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+
+
 def _photo(number: int) -> bytes:
     return f"photo {number} ".encode() * (number % 7 + 1)
 

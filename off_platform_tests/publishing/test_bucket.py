@@ -19,8 +19,7 @@ from off_platform.image_sets.publishing import (
 from off_platform.storage.folders import LocalFolder
 from off_platform.storage.objects import Access
 from off_platform.storage.progress import LogDisplay
-from off_platform_tests.publishing.conftest import write_set
-from off_platform_tests.publishing.test_hub import content
+from off_platform_tests.publishing.conftest import content, write_set
 from off_platform_tests.s3.server import Faults, S3Server
 
 BUCKET = "our-sets"

@@ -12,8 +12,7 @@ import pytest
 from off_platform.storage.locks import locked
 from off_platform.words import size
 from off_platform_tests.command_line import Run, command_line
-from off_platform_tests.publishing.conftest import write_set
-from off_platform_tests.publishing.test_hub import content
+from off_platform_tests.publishing.conftest import content, write_set
 from off_platform_tests.s3.server import S3Server
 
 BUCKET = "our-sets"
@@ -94,6 +93,18 @@ def test_sets_of_the_lake_are_found_by_name(run: Run, tmp_path: Path) -> None:
     code, _, err = run("few", "--to", TO)
     assert (code, "say which with --wing" in err) == (2, True)
     assert run("few", "--to", TO, "--wing", "bins")[0] == 0
+
+
+@pytest.mark.slow
+def test_a_set_of_a_lake_in_a_bucket_is_published(run: Run, tmp_path: Path) -> None:
+    made = write_set(tmp_path / BUCKET / "lake/image_sets/few", "split files", photos=12)
+    lake = f"s3://{BUCKET}/lake"
+    code, out, err = run("few", "--to", TO, "--check-bytes", LAKE=lake)
+    assert (code, err) == (0, ""), out
+    assert content(tmp_path / BUCKET / "few") == content(made)
+    assert "0 files sent" in run("few", "--to", TO, LAKE=lake)[1]
+    itself = f"{lake}/image_sets/few"
+    assert "is the set itself" in run("few", "--to", itself, LAKE=lake)[2]
 
 
 def test_a_licence_that_forbids_commercial_use_is_said(run: Run, tmp_path: Path) -> None:

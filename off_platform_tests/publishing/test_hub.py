@@ -22,7 +22,7 @@ from off_platform.image_sets.publishing import (
 from off_platform.storage.folders import LocalFolder
 from off_platform.storage.progress import LogDisplay
 from off_platform_tests.hub.server import HubServer
-from off_platform_tests.publishing.conftest import write_set
+from off_platform_tests.publishing.conftest import content, write_set
 from off_platform_tests.waiting import LOOK_SECONDS, PATIENCE_SECONDS
 
 hub = pytest.importorskip(
@@ -60,14 +60,6 @@ def publish_to(connection: duckdb.DuckDBPyConnection) -> Publish:
         return publish(made, "few", target, LogDisplay(str), delete=delete)
 
     return send
-
-
-def content(folder: Path) -> dict[str, bytes]:
-    return {
-        path.relative_to(folder).as_posix(): path.read_bytes()
-        for path in folder.rglob("*")
-        if path.is_file()
-    }
 
 
 def upstream(server: HubServer, name: str = SET) -> dict[str, bytes]:

@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -165,3 +166,15 @@ def test_an_object_with_other_bytes_is_found(
     publishable(LocalFolder(folder), connection)
     found = list(changed_objects(LocalFolder(folder), connection))
     assert found == [(row["path"], row["key"])]
+
+
+def test_a_photo_in_parquet_with_other_bytes_is_found(
+    tmp_path: Path, connection: duckdb.DuckDBPyConnection
+) -> None:
+    folder = write_set(tmp_path / "set", "parquet")
+    path = folder / "train-00000.parquet"
+    photos = pq.read_table(path).to_pylist()
+    photos[3]["image"]["bytes"] = b"X" + photos[3]["image"]["bytes"][1:]
+    pq.write_table(pa.Table.from_pylist(photos), path)
+    found = list(changed_objects(LocalFolder(folder), connection))
+    assert found == [("train-00000.parquet", "data/3.jpg")]
