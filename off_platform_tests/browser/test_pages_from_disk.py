@@ -5,8 +5,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from off_platform.evaluation.outputs import write_page
 from off_platform_tests.automation.platform import Platform
 from off_platform_tests.browser.chromium import widths_of_images
+from off_platform_tests.evaluation.made_sets import evaluated, write_predictions, write_set
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -71,3 +73,28 @@ def test_a_photo_of_the_gallery_opens_and_closes(
     assert dialog.inner_text() != before
     page.keyboard.press("Escape")
     dialog.wait_for(state="hidden")
+
+
+def test_the_page_of_an_evaluation_has_its_chart(page: "Page", tmp_path: Path) -> None:
+    hostile = "<img id=hostile src=x onerror=alert(1)>"
+    samples = [
+        {"sample": str(number), "barcode": str(number), "category": ("tea", hostile)[number % 2]}
+        for number in range(8)
+    ]
+    given = write_predictions(
+        tmp_path / "p.csv", "sample,prediction", *(f"{n},tea" for n in range(8))
+    )
+    write_page(
+        evaluated(write_set(tmp_path / "set", samples), given), given.name, tmp_path / "page.html"
+    )
+    elsewhere = open_from_disk(page, tmp_path / "page.html")
+    page.get_by_role("cell", name="50.00 %").first.wait_for()
+    page.get_by_role("cell", name=hostile).first.wait_for()
+    assert page.locator("#hostile").count() == 0
+    assert page.locator("svg rect.right").count() == 2
+    colours = {
+        page.locator(f"svg rect.{kind}").first.evaluate("cell => getComputedStyle(cell).fill")
+        for kind in ("right", "wrong")
+    }
+    assert len(colours) == 2
+    assert elsewhere == []

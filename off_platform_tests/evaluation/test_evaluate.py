@@ -6,15 +6,20 @@ from typing import Any
 
 import pytest
 
+from off_platform.evaluation.evaluate import evaluate
 from off_platform.evaluation.held_out import MOST_CLASSES, USUAL_TRAIN_SHARE
-from off_platform.evaluation.labelled_sets import UnusableSetError
+from off_platform.evaluation.labelled_sets import UnusableSetError, labelled_set
 from off_platform.evaluation.prediction_files import WrongPredictionsError
+from off_platform.storage.lake import Lake
+from off_platform.storage.lake_layout import BIN_IMAGE_SETS
+from off_platform.storage.objects import Access
 from off_platform_tests.evaluation.made_sets import (
     Sample,
     evaluated,
     write_predictions,
     write_set,
 )
+from off_platform_tests.s3.server import S3Server
 
 # Two visits in train, of 1, 1 and 4 items; in test a visit of two photos and one alone.
 BINS: list[Sample] = [
@@ -348,3 +353,13 @@ def test_hostile_names_are_only_text(tmp_path: Path) -> None:
     made = evaluated(folder, given)
     assert made.figures["top_1"].value == 1
     assert made.classes[0].name == name
+
+
+def test_a_set_in_a_bucket_is_evaluated(tmp_path: Path) -> None:
+    write_set(tmp_path / "bucket" / "prefix" / BIN_IMAGE_SETS / "counting", BINS)
+    given = write_predictions(tmp_path / "p.csv", "sample,prediction", "00004,2")
+    with S3Server({"lake": tmp_path / "bucket"}) as server:
+        lake = Lake("s3://lake/prefix", Access(endpoint=server.url))
+        with lake.connect() as connection:
+            of = labelled_set(lake, connection, "counting", None, tmp_path / "image_sets.toml")
+            assert evaluate(connection, of, given).held.samples == 3
