@@ -16,7 +16,7 @@ from off_platform.bins.choice import BinChoice
 from off_platform.cli.configured import bins_bucket, images_bucket, the_lake
 from off_platform.cli.context import DONE, INCOMPLETE, WRONG, err, out
 from off_platform.cli.progress_bar import terminal_display
-from off_platform.image_sets import building, claim
+from off_platform.image_sets import claim
 from off_platform.image_sets.built_set import BuiltSet
 from off_platform.image_sets.declared import (
     Model,
@@ -24,6 +24,7 @@ from off_platform.image_sets.declared import (
     declared_choice,
     name_from,
 )
+from off_platform.image_sets.set_files import BUILDING
 from off_platform.images import image_set as photo_sets
 from off_platform.images import monthly
 from off_platform.images.choice import WING as IMAGES
@@ -169,7 +170,7 @@ def _declared(
 
 def _set_folder(lake: Lake, name: str, to: Path | None) -> Folder:
     # Only the set itself is left in the user's folder.
-    scratch = to / building.BUILDING / "scratch" if to else None
+    scratch = to / BUILDING / "scratch" if to else None
     return LocalFolder(to, scratch) if to else lake.root.below(name)
 
 

@@ -13,6 +13,7 @@ from off_platform.image_sets.earlier import damaged_paths, losses
 from off_platform.image_sets.groups import Ended, GroupMaker, Row, wanted_object, with_copy_kept
 from off_platform.image_sets.how import How
 from off_platform.image_sets.lake_objects import IN_LAKE, with_object
+from off_platform.image_sets.set_files import BUILDING
 from off_platform.storage.folders import Folder
 from off_platform.storage.objects import Source
 from off_platform.storage.progress import Display, Tally
@@ -70,7 +71,7 @@ def build_groups(
         OSError: the disk is full or not writable; finished groups are kept.
     """
     groups = building.groups_left(folder, connection)
-    is_begun = any(name.endswith(building.ROWS) for name in folder.names(building.BUILDING))
+    is_begun = any(name.endswith(building.ROWS) for name in folder.names(BUILDING))
     damaged = damaged_paths(folder, connection)
     with GroupMaker(folder, source.store, how) as maker:
         begun = {group: draft for group in groups if (draft := maker.begun(group))}
@@ -128,7 +129,7 @@ def _demand_enough(folder: Folder, url: str, connection: "duckdb.DuckDBPyConnect
     found = losses(folder, connection)
     if found.planned and not found.received:
         # Finished groups are not examined again; these must be.
-        folder.remove(building.BUILDING)
+        folder.remove(BUILDING)
         raise WrongSourceError(
             f"none of {found.planned:,} objects were found at {url} ({found.reason}); nothing was "
             "changed: check the bucket's URL."

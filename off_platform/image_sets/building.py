@@ -7,14 +7,14 @@ into place by a list of moves, which a later run completes if this one dies in b
 
 import hashlib
 import json
-import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeGuard
 
 from off_platform.image_sets.lake_objects import ROWS_AT_ONCE, with_texts
 from off_platform.image_sets.manifest import COLUMNS
+from off_platform.image_sets.set_files import BUILDING, CHARTS, LISTS, LOOSE, STALE, is_ours
 from off_platform.storage.engine import copy_query
 from off_platform.storage.folders import Folder
 from off_platform.storage.lake_layout import MANIFEST
@@ -24,29 +24,11 @@ if TYPE_CHECKING:
     import duckdb
     import pyarrow as pa
 
-BUILDING = ".building"
 PLAN = f"{BUILDING}/plan.parquet"
 IDENTITY = f"{BUILDING}/plan.json"
 MOVES = f"{BUILDING}/moves.json"
 ROWS = ".rows.jsonl"
-# All loose files of a set are in one folder: ABID's loader reads `root/00001.jpg`, and torchvision
-# treats folders as classes. During the build each group has its own folder.
-LOOSE = "00000"
 BATCH_ROWS = 1000
-
-# The charts of the data card (`charts.py`).
-CHARTS = "charts"
-_CHART = rf"{CHARTS}/(classes|photo_sizes|languages|splits)\.svg"
-# Names of shards and folders of loose files, and exact file names.
-_OURS = re.compile(
-    r"[0-9]{5,}((_incomplete)?\.tar)?|README\.md|gallery\.html|contact_sheet\.jpg|manifest\.parquet"
-    r"|labels\.parquet|metadata\.parquet|(abid|udacity)_[a-z_]+\.(json|txt)"
-    rf"|croissant\.json|{CHARTS}|{_CHART}"
-)
-# The name of a loose file follows that of its folder.
-_LISTS = rf"metadata\.parquet|(abid|udacity)_[a-z_]+\.(json|txt)|croissant\.json|{_CHART}"
-_STALE = re.compile(rf"[0-9]{{5,}}((_incomplete)?\.tar|/[0-9A-Za-z_][0-9A-Za-z._-]*)?|{_LISTS}")
-_LIST = re.compile(_LISTS)
 
 
 class UnusableFolderError(ValueError):
@@ -77,11 +59,6 @@ class Plan:
         """A hash of the identity."""
         text = json.dumps([self.identity, self.group_samples], sort_keys=True, default=str)
         return hashlib.sha256(text.encode()).hexdigest()
-
-
-def is_ours(name: str) -> bool:
-    """Whether a name in a set's folder is one that sets use."""
-    return _OURS.fullmatch(name) is not None
 
 
 def begin(folder: Folder, plan: Plan, connection: "duckdb.DuckDBPyConnection") -> bool:
@@ -153,13 +130,13 @@ def rows_to_fetch(
         if folder.exists(MANIFEST)
         else f"({_NOTHING})"
     )
+    kept = ", ".join(
+        f'h."{name}" AS "old_{name}"' for name in KEPT_FACTS if name != "last_modified"
+    )
     # Rows that were not fetched keep their reason only until they are requested again.
     rows = connection.cursor().sql(f"""
-        SELECT p.*, h.etag AS old_etag, h.path AS old_path, h."offset" AS old_offset,
-            h.stored_bytes AS old_bytes, h.bytes AS old_object_bytes, h.md5 AS old_md5,
-            h.last_modified::VARCHAR AS old_last_modified, h.width AS old_width,
-            h.height AS old_height, h.decoded AS old_decoded, h.ocr_status AS old_ocr_status,
-            h.format AS old_format, h.orientation AS old_orientation
+        SELECT p.*, h.stored_bytes AS old_bytes, h.bytes AS old_object_bytes,
+            h.last_modified::VARCHAR AS old_last_modified, {kept}
         FROM read_parquet({plan}) AS p
         LEFT JOIN (FROM {here} WHERE status = 'fetched') AS h USING (key, kind)
         WHERE p."group" IN ({wanted})
@@ -170,12 +147,16 @@ def rows_to_fetch(
         yield from with_texts(rows.to_arrow_reader(ROWS_AT_ONCE), texts, BATCH_ROWS, connection)
 
 
-_NOTHING = """SELECT NULL::VARCHAR AS key, NULL::VARCHAR AS kind, NULL::VARCHAR AS status,
-    NULL::VARCHAR AS etag, NULL::VARCHAR AS path, NULL::BIGINT AS "offset",
-    NULL::BIGINT AS stored_bytes, NULL::BIGINT AS bytes, NULL::VARCHAR AS md5,
-    NULL::TIMESTAMPTZ AS last_modified, NULL::INTEGER AS width, NULL::INTEGER AS height,
-    NULL::BOOLEAN AS decoded, NULL::VARCHAR AS ocr_status,
-    NULL::VARCHAR AS format, NULL::INTEGER AS orientation"""
+# What an unchanged object keeps from the manifest before.
+KEPT_FACTS = (
+    *("md5", "etag", "last_modified", "width", "height", "decoded", "ocr_status"),
+    *("path", "offset", "format", "orientation", "processing", "stored_width", "stored_height"),
+    *("perceptual_hash", "sharpness", "ocr_text", "ocr_language", "ocr_confidence"),
+)
+_OF_BEFORE = ("key", "kind", "status", "stored_bytes", "bytes", *KEPT_FACTS)
+_NOTHING = "SELECT " + ", ".join(
+    f'NULL::{column.sql} AS "{column.name}"' for column in COLUMNS if column.name in _OF_BEFORE
+)
 
 
 def write_manifest(
@@ -217,11 +198,6 @@ def write_manifest(
             USING (position) ORDER BY position""",
         to,
     )
-
-
-def set_aside(shard: str) -> str:
-    """The file next to a shard for samples that differ from its first (`shard_order.py`)."""
-    return shard.replace(".tar", "_incomplete.tar")
 
 
 def built_at(path: str, group: int) -> str:
@@ -269,7 +245,7 @@ def put_in_place(folder: Folder, made: list[str], connection: "duckdb.DuckDBPyCo
         stale = [name for (name,) in found]
     # Lists that an earlier version or choice wrote, and this one does not.
     here = [*folder.entries(), *folder.names(CHARTS)]
-    stale += [name for name in here if _LIST.fullmatch(name) and name not in made]
+    stale += [name for name in here if LISTS.fullmatch(name) and name not in made]
     folder.write(MOVES, json.dumps({"moves": made, "stale": stale}).encode())
     finish_moves(folder)
 
@@ -287,7 +263,7 @@ def finish_moves(folder: Folder) -> None:
         return
     todo = _json_of(folder, MOVES)
     moves, stale = todo.get("moves"), todo.get("stale")
-    if not _are_names(moves, _OURS) or not _are_names(stale, _STALE):
+    if not _are_names(moves, is_ours) or not _are_names(stale, STALE.fullmatch):
         raise UnusableFolderError(
             f"{folder.address(MOVES)} is damaged; nothing was changed: remove it and run again."
         )
@@ -302,7 +278,5 @@ def finish_moves(folder: Folder) -> None:
     folder.remove(BUILDING)
 
 
-def _are_names(names: object, pattern: re.Pattern[str]) -> TypeGuard[list[str]]:
-    return isinstance(names, list) and all(
-        isinstance(name, str) and pattern.fullmatch(name) for name in names
-    )
+def _are_names(names: object, fits: Callable[[str], object]) -> TypeGuard[list[str]]:
+    return isinstance(names, list) and all(isinstance(name, str) and fits(name) for name in names)

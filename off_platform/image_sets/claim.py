@@ -1,6 +1,6 @@
 """The folder of a set: ensures that it is one of ours, and that one run at a time uses it.
 
-Files in the folder may be the user's, or damaged. Only names accepted by `building.is_ours` are
+Files in the folder may be the user's, or damaged. Only names accepted by `set_files.is_ours` are
 replaced or removed, and a manifest is used only after its columns and paths were checked.
 """
 
@@ -10,8 +10,9 @@ from contextlib import contextmanager
 
 import duckdb
 
-from off_platform.image_sets.building import BUILDING, UnusableFolderError, is_ours
+from off_platform.image_sets.building import UnusableFolderError
 from off_platform.image_sets.manifest import COLUMNS, NOT_IN_OLDER_ONES
+from off_platform.image_sets.set_files import BUILDING, STORED, is_ours
 from off_platform.quality import Column
 from off_platform.storage.folders import Folder
 from off_platform.storage.lake_layout import MANIFEST
@@ -22,7 +23,6 @@ _BEGUN = re.compile(r"plan\.(parquet|json)|moves\.json|scratch|[0-9]{5,}\.(rows\
 _PATTERN = re.compile(r"[*?\[\]]")
 # Sums of numbers this large still fit 64 bits.
 _LARGEST = 2**60
-_STORED = r"[0-9]{5,}((_incomplete)?\.tar|/[0-9A-Za-z_][0-9A-Za-z._-]*)"
 
 
 @contextmanager
@@ -121,11 +121,11 @@ def _described(sql: str) -> str:
 
 def _odd_rows(manifest: str, connection: duckdb.DuckDBPyConnection) -> str | None:
     """The problem with the rows' locations of bytes; None when there is none."""
-    ((outside, senseless, twice),) = connection.execute(f"""
-        SELECT any_value(path) FILTER (NOT regexp_full_match(path, '{_STORED}')),
+    ((outside, senseless, twice),) = connection.execute(rf"""
+        SELECT any_value(path) FILTER (NOT regexp_full_match(path, {literal(STORED.pattern)})),
             count(*) FILTER (status = 'fetched' AND NOT coalesce(path IS NOT NULL
                 AND md5 IS NOT NULL AND bytes >= 0 AND stored_bytes BETWEEN 0 AND {_LARGEST}
-                AND (path LIKE '%.tar') = ("offset" IS NOT NULL)
+                AND regexp_matches(path, '\.(tar|parquet)$') = ("offset" IS NOT NULL)
                 AND coalesce("offset", 0) BETWEEN 0 AND {_LARGEST}, false)),
             count(*) - count(DISTINCT (key, kind))
         FROM {manifest}""").fetchall()

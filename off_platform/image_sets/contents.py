@@ -10,10 +10,14 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import TYPE_CHECKING
 
 from off_platform.image_sets.file_formats import NotWholeError, foreign
 from off_platform.image_sets.jpeg import decode, whole_frame
 from off_platform.image_sets.ocr_results import OcrStatus, read_ocr
+
+if TYPE_CHECKING:
+    from off_platform.image_sets.photo_forms import Formed
 
 MAX_OCR_BYTES = 64 * 1024 * 1024
 OCR_TEXT_BYTES = 64 * 1024
@@ -36,6 +40,10 @@ class Content:
         ocr_confidence: mean confidence of the text, 0 to 1; None if the result has none.
         decoded: whether the photo was decoded in full.
         format: of an image that is not a JPEG, such as PNG; None otherwise.
+        formed: the photo in the set's form; None if it is stored as fetched.
+        orientation: of the photo's EXIF, 1 to 8; None otherwise.
+        perceptual_hash: of the photo, as hex; None if it was not looked at, or has no features.
+        sharpness: the same.
     """
 
     problem: str | None = None
@@ -48,6 +56,10 @@ class Content:
     ocr_confidence: float | None = None
     decoded: bool = False
     format: str | None = None
+    formed: "Formed | None" = None
+    orientation: int | None = None
+    perceptual_hash: str | None = None
+    sharpness: float | None = None
 
 
 def check_for(kind: str, *, with_text: bool = False) -> Callable[[bytes], Content]:

@@ -10,8 +10,8 @@ import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from off_platform.image_sets.building import BUILDING, LOOSE, set_aside
 from off_platform.image_sets.lake_objects import IN_LAKE
+from off_platform.image_sets.set_files import BUILDING, LOOSE, set_aside
 from off_platform.image_sets.shard_order import loader_order
 from off_platform.storage.fetch import md5_hex
 from off_platform.storage.shards import Container, LooseFiles, TarShard

@@ -9,8 +9,9 @@ from itertools import groupby
 from tarfile import BLOCKSIZE
 from typing import TYPE_CHECKING
 
-from off_platform.image_sets.building import BUILDING, PLAN, ROWS
+from off_platform.image_sets.building import PLAN, ROWS
 from off_platform.image_sets.lake_objects import IN_LAKE
+from off_platform.image_sets.set_files import BUILDING
 from off_platform.storage.folders import Folder
 from off_platform.storage.lake_layout import MANIFEST
 from off_platform.storage.sql import literal

@@ -29,6 +29,7 @@ from off_platform.image_sets.image_folder import IMAGE_FOLDER, write_image_folde
 from off_platform.image_sets.manifest import TEXT_KINDS
 from off_platform.image_sets.manifest_statistics import count_statistics
 from off_platform.image_sets.set_contents import Contents, InSet
+from off_platform.image_sets.set_files import BUILDING
 from off_platform.storage.folders import Folder
 from off_platform.storage.lake_layout import MANIFEST
 
@@ -114,7 +115,7 @@ def finish(
         _write_croissant(scratch, about, folder, connection)
         made = [CARD, SHEET, GALLERY, CROISSANT, *drawn, *own, MANIFEST]
         for name in made:
-            folder.place(scratch / name, f"{building.BUILDING}/{name}")
+            folder.place(scratch / name, f"{BUILDING}/{name}")
     groups = building.containers_made(folder, connection)
     building.put_in_place(folder, [*groups, *made], connection)
     return in_set

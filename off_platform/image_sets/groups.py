@@ -16,24 +16,27 @@ from typing import TYPE_CHECKING, Any, Self
 from off_platform.image_sets import building
 from off_platform.image_sets.contents import Content, check_for, decode_jpeg
 from off_platform.image_sets.drafts import JOURNAL, Draft, draft_name, line
+from off_platform.image_sets.how import How
 from off_platform.image_sets.lake_objects import IN_LAKE
 from off_platform.image_sets.manifest import TEXT_KINDS
-from off_platform.image_sets.pictures import check_other_format, orientation_of
+from off_platform.image_sets.pictures import check_other_format
+from off_platform.image_sets.preparing import prepared
+from off_platform.image_sets.set_files import BUILDING, LOOSE, set_aside, staged_name
 from off_platform.image_sets.shard_order import loader_order
+from off_platform.image_sets.stored_objects import StoredObjects
 from off_platform.storage.folders import Folder
 from off_platform.storage.transfer import Outcome, Wanted, transfer
 
 if TYPE_CHECKING:
     from obstore.store import ObjectStore
 
-    from off_platform.image_sets.how import How
     from off_platform.image_sets.options import Layout
 
 Row = dict[str, Any]
 Ended = Outcome[Row, Content]
 
 
-def wanted_object(row: Row, how: "How") -> Wanted[Row, Content]:
+def wanted_object(row: Row, how: How) -> Wanted[Row, Content]:
     """The request to the store for a row of `building.rows_to_fetch`."""
     decoded = row["kind"] not in TEXT_KINDS and _is_decoded(row["sample"], how.decoded_share)
     check = decode_jpeg if decoded else check_for(row["kind"])
@@ -41,32 +44,42 @@ def wanted_object(row: Row, how: "How") -> Wanted[Row, Content]:
 
     def judge(data: bytes) -> tuple[str | None, Content]:
         content = check(data)
-        if content.problem and how.keep_formats and row["kind"] not in TEXT_KINDS:
+        if row["kind"] in TEXT_KINDS:
+            return content.problem, content
+        if content.problem and how.keep_formats:
             content = check_other_format(data) or content
+        content = prepared(content, data, how)
         return content.problem, content
 
     # A photo that should be decoded now and was not before is fetched again; so is an object that
-    # the other layout stores packed differently.
-    afresh = (decoded and not row["old_decoded"]) or _is_packed_otherwise(row, how)
+    # the set stores in another form.
+    afresh = (decoded and not row["old_decoded"]) or _is_stored_otherwise(row, how)
     return Wanted(row["key"], row, judge, None if afresh else row["old_etag"], row[IN_LAKE])
 
 
-def with_copy_kept(outcome: Ended, how: "How") -> Ended:
+def with_copy_kept(outcome: Ended, how: How) -> Ended:
     """The outcome; the existing copy counts as unchanged if a fresh one is unavailable for now.
 
     An object that is missing or damaged in the store is not temporarily unavailable.
     """
     row = outcome.tag
     passing = outcome.status in {"failed", "refused"}
-    if not passing or row["old_path"] is None or _is_packed_otherwise(row, how):
+    if not passing or row["old_path"] is None or _is_stored_otherwise(row, how):
         return outcome
     reason = f"the copy of an earlier run is kept: {outcome.reason}"
     return replace(outcome, status="unchanged", reason=reason)
 
 
-def _is_packed_otherwise(row: Row, how: "How") -> bool:
-    in_shards = bool(row["old_path"]) and row["old_path"].endswith(".tar")
-    return row["kind"] == "ocr" and in_shards != (how.layout == "shards")
+def _is_stored_otherwise(row: Row, how: How) -> bool:
+    """Whether the existing copy has another form than the set asks for."""
+    if row["old_path"] is None:
+        return False
+    if row["kind"] == "ocr":
+        return bool((row["old_bytes"] != row["old_object_bytes"]) != how.unpacks)
+    if row["kind"] in TEXT_KINDS:
+        return False
+    needs_look = how.looks and row["old_sharpness"] is None
+    return bool(needs_look or row["old_processing"] != how.form.text)
 
 
 def _is_decoded(sample: int, share: float) -> bool:
@@ -77,11 +90,12 @@ def _is_decoded(sample: int, share: float) -> bool:
 class GroupMaker:
     """Builds shards, or folders of loose files, and their manifest rows."""
 
-    def __init__(self, folder: Folder, store: "ObjectStore", how: "How") -> None:
+    def __init__(self, folder: Folder, store: "ObjectStore", how: How) -> None:
         """Takes the set's folder, the store, which replaces damaged copies, and how to build."""
         self._folder, self._store, self._how = folder, store, how
         self._drafts: dict[int, Draft] = {}
         self._places = ExitStack()
+        self._before = self._places.enter_context(StoredObjects(folder))
 
     def begun(self, number: int) -> Draft | None:
         """The draft of an interrupted group, as far as it is intact."""
@@ -102,7 +116,7 @@ class GroupMaker:
         if stays is not None:
             # The remains of a killed run must not be moved over unchanged files.
             for name in self._files(number):
-                self._folder.remove(f"{building.BUILDING}/{name}")
+                self._folder.remove(f"{BUILDING}/{name}")
             self._folder.write(building.rows_name(number), "".join(map(line, stays)).encode())
             return
         draft = self._drafts.get(number) or self._draft(number)
@@ -115,7 +129,7 @@ class GroupMaker:
         del self._drafts[number]
         for name in self._files(number):
             if (made := draft.container.with_name(name)).exists():
-                self._folder.place(made, f"{building.BUILDING}/{name}")
+                self._folder.place(made, f"{BUILDING}/{name}")
         self._folder.place(draft.journal, building.rows_name(number))
         self._folder.remove(draft_name(number))
 
@@ -139,19 +153,21 @@ class GroupMaker:
         place = self._places.enter_context(self._folder.kept(draft_name(number)))
         if (place / JOURNAL).exists() and not (place / name).exists():
             # The run stopped between the last two steps: objects are in place, rows are not.
-            self._folder.move(f"{building.BUILDING}/{name}", f"{draft_name(number)}/{name}")
-        return Draft(place, name, self._how.layout)
+            self._folder.move(f"{BUILDING}/{name}", f"{draft_name(number)}/{name}")
+        return Draft(place, name, self._how.staged)
 
     def _name(self, number: int) -> str:
+        if self._how.arranged:
+            return staged_name(number)
         return f"{number:05d}" + (".tar" if self._how.layout == "shards" else "")
 
     def _files(self, number: int) -> list[str]:
         name = self._name(number)
-        return [building.set_aside(name), name] if self._is_arranged(number) else [name]
+        return [set_aside(name), name] if self._is_arranged(number) else [name]
 
     def _is_arranged(self, number: int) -> bool:
-        """Whether this is the first shard, from which a loader takes the columns."""
-        return number == 0 and self._how.layout == "shards"
+        """Whether this is the set's first shard, from which a loader takes the columns."""
+        return number == 0 and self._how.layout == "shards" and not self._how.arranged
 
     def _as_it_was(
         self, number: int, outcomes: Iterator[Ended]
@@ -161,6 +177,8 @@ class GroupMaker:
         For a changed group, None and all outcomes, including those already examined. Only outcomes
         without bytes are held in memory.
         """
+        if self._how.arranged:
+            return None, outcomes
         seen: list[Ended] = []
         place = _GroupInPlace(
             self._name(number), self._how.layout, arranged=self._is_arranged(number)
@@ -183,29 +201,31 @@ class GroupMaker:
                 afresh = replace(wanted_object(row, self._how), etag=None)
                 (outcome,) = transfer(self._store, [afresh], self._how.limits)
         if outcome.status != "unchanged":
-            facts, stored = _facts_of(outcome), self._as_stored(row, outcome.data)
+            facts, stored = _facts_of(outcome, self._how), self._as_stored(outcome)
         if stored is None:
             # The old row has the location of the bytes.
             facts |= {"path": None, "offset": None, "stored_bytes": None}
-        draft.add(facts, row["member"] if self._how.layout == "shards" else row["file"], stored)
+        draft.add(facts, row["member"] if self._how.staged == "shards" else row["file"], stored)
 
     def _had(self, row: Row) -> bytes | None:
         """The bytes in the existing set; None if they differ from its manifest."""
+        where = (row["old_path"], row["old_offset"], row["old_bytes"])
         try:
-            stored = self._folder.read(row["old_path"], row["old_offset"] or 0, row["old_bytes"])
+            stored = self._before.read(row["kind"], *where)
         except FileNotFoundError:
             return None
         whole = len(stored) == row["old_bytes"]
         if whole and row["old_bytes"] == row["old_object_bytes"]:
-            # Unpacked OCR results have no MD5 of their own.
+            # Unpacked OCR results and changed photos have no MD5 of their own.
             whole = hashlib.md5(stored, usedforsecurity=False).hexdigest() == row["old_md5"]
         return stored if whole else None
 
-    def _as_stored(self, row: Row, data: bytes | None) -> bytes | None:
-        """The bytes to store: OCR results are unpacked in shards, where loaders expect `.json`."""
-        if data is not None and row["kind"] == "ocr" and self._how.layout == "shards":
+    def _as_stored(self, outcome: Ended) -> bytes | None:
+        """The bytes to store: OCR results are unpacked where loaders expect `.json`."""
+        data, content = outcome.data, outcome.facts
+        if data is not None and outcome.tag["kind"] == "ocr" and self._how.unpacks:
             return gzip.decompress(data)
-        return data
+        return content.formed.data if content and content.formed else data
 
 
 class _GroupInPlace:
@@ -223,7 +243,7 @@ class _GroupInPlace:
             return outcome.data is None and row["old_path"] is None
         self._objects += 1
         # The position in a shard is compared once the order is known.
-        return self._layout == "shards" or row["old_path"] == f"{building.LOOSE}/{row['file']}"
+        return self._layout == "shards" or row["old_path"] == f"{LOOSE}/{row['file']}"
 
     def is_all_there(self, folder: Folder) -> bool:
         """Whether nothing is missing, cut or superfluous."""
@@ -240,7 +260,7 @@ class _GroupInPlace:
             shard, aside = loader_order(there, lambda index: _stored(folder, self._rows[index]))
         yield self._name, [self._rows[index] for index in shard]
         if aside:
-            yield building.set_aside(self._name), [self._rows[index] for index in aside]
+            yield set_aside(self._name), [self._rows[index] for index in aside]
 
 
 def _stored(folder: Folder, row: Row) -> bytes:
@@ -274,36 +294,23 @@ def _ends_at(folder: Folder, name: str, end: int | None) -> bool:
 def _facts_from_before(outcome: Ended) -> Row:
     """The facts of an unchanged object from the old manifest, otherwise from the new outcome."""
     if outcome.status != "unchanged":
-        return _facts_of(outcome)
+        # Without bytes, so that its form does not matter.
+        return _facts_of(outcome, How())
     row = outcome.tag
     return {
         "position": row["position"],
         "status": "fetched",
         "reason": outcome.reason,
         "bytes": row["old_object_bytes"],
-        **{
-            name: row[f"old_{name}"]
-            for name in (
-                "md5",
-                "etag",
-                "last_modified",
-                "width",
-                "height",
-                "decoded",
-                "ocr_status",
-                "path",
-                "offset",
-                "format",
-                "orientation",
-            )
-        },
+        **{name: row[f"old_{name}"] for name in building.KEPT_FACTS},
         "stored_bytes": row["old_bytes"],
         IN_LAKE: row[IN_LAKE] is not None,
     }
 
 
-def _facts_of(outcome: Ended) -> Row:
+def _facts_of(outcome: Ended, how: How) -> Row:
     content = outcome.facts or Content()
+    changed = content.formed
     return {
         "position": outcome.tag["position"],
         "status": outcome.status,
@@ -315,7 +322,12 @@ def _facts_of(outcome: Ended) -> Row:
         "width": content.width,
         "height": content.height,
         "format": content.format or ("JPEG" if content.width else None),
-        "orientation": orientation_of(outcome.data) if content.width and outcome.data else None,
+        "orientation": content.orientation,
+        "processing": how.form.text if content.width else None,
+        "stored_width": changed.width if changed else content.width,
+        "stored_height": changed.height if changed else content.height,
+        "perceptual_hash": content.perceptual_hash,
+        "sharpness": content.sharpness,
         "decoded": content.decoded,
         "ocr_status": content.ocr_status,
         IN_LAKE: outcome.tag[IN_LAKE] is not None,

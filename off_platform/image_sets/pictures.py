@@ -127,6 +127,18 @@ def _little(data: bytes) -> int:
     return int.from_bytes(data, "little")
 
 
+def opened_other(data: bytes) -> "ImageFile":
+    """A PNG, WebP or GIF, opened by Pillow.
+
+    Raises:
+        ValueError: it is none of these.
+    """
+    found = _format_and_size(data)
+    if found is None:
+        raise ValueError("not a PNG, WebP or GIF")
+    return _opened(found[0], data)
+
+
 def _opened(name: str, data: bytes) -> "ImageFile":
     # Not by Image.open, which warns about many pixels; warnings can only be silenced for all
     # threads.

@@ -15,6 +15,7 @@ import pytest
 from off_platform.image_sets import build, building
 from off_platform.image_sets.build import SourceUnreachableError
 from off_platform.image_sets.contents import check_for
+from off_platform.image_sets.set_files import BUILDING
 from off_platform.images import keys
 from off_platform.sandbox.make import Sandbox
 from off_platform.storage.folders import LocalFolder
@@ -344,7 +345,7 @@ def test_files_of_the_user_next_to_a_set_are_kept(desk: Desk, tmp_path: Path) ->
         desk.make(folder=folder, **options)
         for name, data in own.items():
             assert folder.read(name) == data
-    assert not folder.names(building.BUILDING)
+    assert not folder.names(BUILDING)
 
 
 LIMITS = Limits(concurrency=8, attempts=6)
@@ -433,7 +434,7 @@ def test_a_server_that_is_gone_leaves_the_set_as_it_is(
     assert "\n" not in sentence
     now = tree(path_of(desk))
     assert {name: now[name] for name in before} == before
-    assert all(name.startswith(building.BUILDING) for name in now.keys() - before.keys())
+    assert all(name.startswith(BUILDING) for name in now.keys() - before.keys())
     # And nothing of that run stays when the server is back.
     desk.source = alive
     desk.make(**BOTH, group_samples=group_samples)
@@ -500,7 +501,7 @@ def test_a_stopped_run_fetches_nothing_again(desk: Desk, server: S3Server, after
     server.requests.clear()
     with pytest.raises(KeyboardInterrupt):
         desk.make("straight", **BOTH, folder=folder, display=Stopping(after))
-    finished = {name for name in folder.names(building.BUILDING) if name.endswith(building.ROWS)}
+    finished = {name for name in folder.names(BUILDING) if name.endswith(building.ROWS)}
     # Groups are of ten objects, and a group is done when the next one's first object comes.
     assert len(finished) == max(after - 2, 0) // 10
     # The object that is shown when the run stops is lost, and those before it are not.
@@ -587,7 +588,7 @@ def test_a_stop_between_a_shard_and_its_rows_loses_neither(
         patch.setattr(LocalFolder, "place", stop)
         with pytest.raises(KeyboardInterrupt):
             desk.make(**BOTH)
-    assert f"{building.BUILDING}/00000.tar" in desk.folder().names()
+    assert f"{BUILDING}/00000.tar" in desk.folder().names()
     server.requests.clear()
     assert desk.make(**BOTH).continued
     asked = {seen.path.removeprefix(f"/{BUCKET}/") for seen in server.requests}

@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from off_platform.image_sets import building
-from off_platform.image_sets.building import UnusableFolderError, is_ours
+from off_platform.image_sets.building import UnusableFolderError
+from off_platform.image_sets.set_files import BUILDING, CHARTS, is_ours
 from off_platform.sandbox.make import Sandbox
 from off_platform.storage.folders import LocalFolder
 from off_platform.storage.lake_layout import MANIFEST
@@ -65,7 +66,7 @@ def in_a_sentence(refused: pytest.ExceptionInfo[Exception]) -> str:
 def test_a_folder_of_the_user_is_refused_before_anything_is_fetched(
     desk: Desk, server: S3Server, tmp_path: Path, own: str
 ) -> None:
-    folder = LocalFolder(tmp_path / "mine", tmp_path / "mine" / building.BUILDING / "scratch")
+    folder = LocalFolder(tmp_path / "mine", tmp_path / "mine" / BUILDING / "scratch")
     folder.write(own, b"years of work")
     before = tree(tmp_path / "mine")
     server.requests.clear()
@@ -177,13 +178,13 @@ def test_a_damaged_plan_is_written_again(desk: Desk, tmp_path: Path) -> None:
     folder = LocalFolder(tmp_path / "set")
     folder.write(building.IDENTITY, b"\xff no JSON")
     assert not desk.make(kind="400", n=4, folder=folder).continued
-    assert not folder.names(building.BUILDING)
+    assert not folder.names(BUILDING)
 
 
 @given(st.text())
 def test_few_names_are_ours(name: str) -> None:
     if is_ours(name):
-        assert "/" not in name.removeprefix(f"{building.CHARTS}/")
+        assert "/" not in name.removeprefix(f"{CHARTS}/")
         assert not name.startswith(".")
 
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from off_platform.image_sets import building
 from off_platform.image_sets.build import WrongSourceError
+from off_platform.image_sets.set_files import BUILDING
 from off_platform.images import keys
 from off_platform.sandbox.make import Sandbox
 from off_platform.storage.lake_layout import MANIFEST
@@ -91,7 +91,7 @@ def test_a_refresh_that_would_lose_most_leaves_the_set(
         assert "build the set in a new folder" in str(refused.value)
         now = tree(path_of(desk))
         assert {name: now[name] for name in before} == before
-        assert all(name.startswith(building.BUILDING) for name in now.keys() - before.keys())
+        assert all(name.startswith(BUILDING) for name in now.keys() - before.keys())
 
 
 @pytest.mark.slow

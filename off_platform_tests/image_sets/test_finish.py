@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from off_platform.image_sets import building
 from off_platform.image_sets.card import PROBLEMS_NAMED
 from off_platform.image_sets.finish import (
     CARD,
@@ -20,6 +19,7 @@ from off_platform.image_sets.finish import (
     options_as_text,
 )
 from off_platform.image_sets.set_contents import Contents
+from off_platform.image_sets.set_files import BUILDING
 from off_platform.sandbox.make import Sandbox
 from off_platform.storage.lake_layout import MANIFEST
 from off_platform_tests.images_desk import BUCKET, Desk, desk_at, source_of, tree
@@ -186,7 +186,7 @@ def test_pages_are_the_same_bytes_every_time(desk: Desk) -> None:
     desk.folder().remove("")
     desk.make(kind="raw+ocr")
     assert tree(Path(desk.folder().address())) == first
-    assert not desk.folder().names(building.BUILDING)
+    assert not desk.folder().names(BUILDING)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,32 @@
+"""What is done with a complete photo before it is stored: looked at, and brought into its form.
+
+Runs in the threads of the transfer, while other objects are fetched.
+"""
+
+from dataclasses import replace
+
+from off_platform.image_sets.contents import Content
+from off_platform.image_sets.file_formats import NotWholeError
+from off_platform.image_sets.how import How
+from off_platform.image_sets.photo_forms import formed
+from off_platform.image_sets.pictures import orientation_of
+
+
+def prepared(content: Content, data: bytes, how: How) -> Content:
+    """What is known of a photo, with what the set asks for; or why it cannot be had.
+
+    Args:
+        content: of the photo, as checked.
+        data: the whole photo.
+        how: the set is built.
+    """
+    if content.problem or content.width is None or content.height is None:
+        return content
+    orientation = orientation_of(data)
+    if how.form.text is None:
+        return replace(content, orientation=orientation)
+    try:
+        changed = formed(data, (content.width, content.height), orientation, how.form)
+    except NotWholeError as error:
+        return Content(problem=str(error))
+    return replace(content, orientation=orientation, formed=changed)
