@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeGuard
 
 from off_platform.image_sets.lake_objects import ROWS_AT_ONCE, with_texts
 from off_platform.image_sets.manifest import COLUMNS
-from off_platform.image_sets.set_files import BUILDING, CHARTS, LISTS, LOOSE, STALE, is_ours
+from off_platform.image_sets.set_files import BUILDING, CHARTS, LISTS, LOOSE, is_ours, is_stale
 from off_platform.storage.engine import copy_query
 from off_platform.storage.folders import Folder
 from off_platform.storage.lake_layout import MANIFEST
@@ -263,7 +263,7 @@ def finish_moves(folder: Folder) -> None:
         return
     todo = _json_of(folder, MOVES)
     moves, stale = todo.get("moves"), todo.get("stale")
-    if not _are_names(moves, is_ours) or not _are_names(stale, STALE.fullmatch):
+    if not _are_names(moves, is_ours) or not _are_names(stale, is_stale):
         raise UnusableFolderError(
             f"{folder.address(MOVES)} is damaged; nothing was changed: remove it and run again."
         )

@@ -13,7 +13,7 @@ LOOSE = "00000"
 CHARTS = "charts"
 
 _NUMBER = r"[0-9]{5,}"
-_SPLIT = rf"(?!{CHARTS}(/|$))[a-z][a-z0-9_]{{0,30}}"
+_SPLIT = r"[a-z][a-z0-9_]{0,30}"
 _FILE = r"[0-9A-Za-z_][0-9A-Za-z._-]*"
 # The folder of a class, inside that of its split.
 _CLASS = r"[0-9A-Za-z_][0-9A-Za-z._-]{0,80}"
@@ -31,12 +31,17 @@ _OURS = re.compile(
 LISTS = re.compile(
     rf"metadata\.parquet|(abid|udacity)_[a-z_]+\.(json|txt)|croissant\.json|{_CHART}"
 )
-STALE = re.compile(rf"{_NUMBER}|{_SPLIT}|{STORED.pattern}|{LISTS.pattern}")
+_STALE = re.compile(rf"{_NUMBER}|{_SPLIT}|{STORED.pattern}|{LISTS.pattern}")
 
 
 def is_ours(name: str) -> bool:
     """Whether a name in a set's folder is one that sets use."""
     return _OURS.fullmatch(name) is not None
+
+
+def is_stale(name: str) -> bool:
+    """Whether a name in a set's folder is one that a later run may remove."""
+    return _STALE.fullmatch(name) is not None and name != CHARTS
 
 
 def set_aside(shard: str) -> str:
