@@ -10,8 +10,8 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from off_platform.image_sets.building import CHARTS
 from off_platform.image_sets.card_statistics import SIDES, CardStatistics
+from off_platform.image_sets.set_files import CHARTS
 from off_platform.words import readable, shortened
 
 GREEN, BLUE = "#2a7f62", "#31618c"

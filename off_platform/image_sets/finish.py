@@ -29,7 +29,7 @@ from off_platform.image_sets.image_folder import IMAGE_FOLDER, write_image_folde
 from off_platform.image_sets.manifest import TEXT_KINDS
 from off_platform.image_sets.manifest_statistics import count_statistics
 from off_platform.image_sets.set_contents import Contents, InSet
-from off_platform.image_sets.set_files import BUILDING
+from off_platform.image_sets.set_files import BUILDING, CHARTS
 from off_platform.storage.folders import Folder
 from off_platform.storage.lake_layout import MANIFEST
 
@@ -133,7 +133,7 @@ def _constants(about: About) -> dict[str, str]:
 def _write_charts(to: Path, statistics: CardStatistics) -> list[str]:
     """Writes the charts; returns the names of the files."""
     drawn = charts(statistics)
-    (to / building.CHARTS).mkdir()
+    (to / CHARTS).mkdir()
     for name, picture in drawn.items():
         (to / name).write_bytes(picture)
     return list(drawn)
