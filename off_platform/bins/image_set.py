@@ -19,7 +19,7 @@ from off_platform.bins.choice import (
 )
 from off_platform.bins.exports import LABELS, write_exports
 from off_platform.bins.schemas import BIN_ITEMS, BIN_METADATA, BIN_SPLITS, BINS
-from off_platform.bins.splits import SHARES
+from off_platform.bins.splits import SHARES, units_of
 from off_platform.image_sets.built_set import BuiltSet
 from off_platform.image_sets.card import CardKind
 from off_platform.image_sets.declared import UnusableChoiceError
@@ -137,9 +137,10 @@ def make_bin_image_set(
         candidates,
         "the table bins",
         [kind.name for kind in KINDS],
+        partial(units_of, bins=bins, seed=request.choice.split_seed),
         # The metadata comes from the lake, from which the labels were made.
-        texts,
-        lambda to: write_exports(connection, _labelled(lake, to / MANIFEST), to),
+        texts=texts,
+        exports=lambda to: write_exports(connection, _labelled(lake, to / MANIFEST), to),
     )
     about = _about(source, request, candidates, partial(_reached, connection, bins))
     return make_set(source, request, chosen, about, folder, connection, display)

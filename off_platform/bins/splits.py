@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from off_platform.image_sets.labels import Units
 from off_platform.stable_order import WORD, with_mix, words
 
 if TYPE_CHECKING:
@@ -62,11 +63,9 @@ def splits_query(bins: str, shares: SplitShares) -> str:
         bins: SQL of `bins`.
         shares: see there.
     """
-    visits = f"""
-        SELECT visit_id, min({_NUMBER}) AS number FROM {bins} GROUP BY visit_id"""
     numbered = f"""
         SELECT id, visit_id, expected_quantity, {_NUMBER} AS number FROM {bins}"""
-    of_visits = _hashed(visits, shares.seed, "of visits")
+    of_visits = _hashed(_visits(bins), shares.seed, "of visits")
     of_bins = _hashed(numbered, shares.seed, "of bins")
     return f"""
         SELECT id, visit_id, expected_quantity, {_split(shares, "v.place")} AS split,
@@ -74,6 +73,27 @@ def splits_query(bins: str, shares: SplitShares) -> str:
         FROM ({of_bins}) AS b JOIN (SELECT visit_id, place FROM ({of_visits})) AS v
             USING (visit_id)
         ORDER BY id"""
+
+
+def units_of(samples: str, bins: str, seed: int) -> Units:
+    """All photos of a visit stay together in a split, the same as in `bin_splits` for a seed.
+
+    Args:
+        samples: SQL for the samples: stem.
+        bins: SQL of `bins`.
+        seed: of the splits.
+    """
+    return Units(
+        f"""SELECT stem AS sample, visit_id AS unit, place FROM ({samples})
+            JOIN (SELECT id AS stem, visit_id FROM {bins}) USING (stem)
+            JOIN ({_hashed(_visits(bins), seed, "of visits")}) USING (visit_id)""",
+        "visit",
+    )
+
+
+def _visits(bins: str) -> str:
+    """Visits, each with the number of its first bin."""
+    return f"SELECT visit_id, min({_NUMBER}) AS number FROM {bins} GROUP BY visit_id"
 
 
 def leak_query(splits: str, column: str) -> str:

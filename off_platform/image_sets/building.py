@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 PLAN = f"{BUILDING}/plan.parquet"
+SAMPLES = f"{BUILDING}/samples.parquet"
 IDENTITY = f"{BUILDING}/plan.json"
 MOVES = f"{BUILDING}/moves.json"
 ROWS = ".rows.jsonl"
@@ -47,12 +48,16 @@ class Plan:
         identity: everything that determines the set's objects and bytes: options, snapshot, source.
             An interrupted run is resumed only under the same identity.
         group_samples: samples per shard or folder.
+        samples: SQL for labels and units of the planned samples, which may read the plan.
+        photo_ending: file name ending of photos, as the set changes their format.
     """
 
     name: str
     query: str
     identity: dict[str, Any]
     group_samples: int
+    samples: str | None = None
+    photo_ending: str = ".jpg"
 
     @property
     def digest(self) -> str:
@@ -75,13 +80,27 @@ def begin(folder: Folder, plan: Plan, connection: "duckdb.DuckDBPyConnection") -
     folder.remove(BUILDING)
     with folder.scratch() as scratch:
         made = scratch / "plan.parquet"
+        named = ", ".join(
+            f"regexp_replace({name}, '[.]jpg$', {literal(plan.photo_ending)}) AS {name}"
+            for name in ("file", "member")
+        )
         numbered = f"""SELECT row_number() OVER () - 1 AS position,
-            sample // {plan.group_samples} AS "group", * FROM ({plan.query})"""
+            sample // {plan.group_samples} AS "group", * REPLACE ({named}) FROM ({plan.query})"""
         copy_query(connection, numbered, made)
         folder.place(made, PLAN)
+        if plan.samples:
+            copy_query(connection, plan.samples, scratch / "samples.parquet")
+            folder.place(scratch / "samples.parquet", SAMPLES)
     # Last, as it marks the plan as complete.
     folder.write(IDENTITY, json.dumps({"digest": plan.digest}).encode())
     return False
+
+
+def planned_samples(folder: Folder) -> str:
+    """SQL for the samples of the plan: stem, barcode, image_id."""
+    plan = literal(folder.address(PLAN))
+    return f"""SELECT stem, any_value(barcode) AS barcode, any_value(image_id) AS image_id
+        FROM read_parquet({plan}) GROUP BY stem"""
 
 
 def _json_of(folder: Folder, name: str) -> dict[str, Any]:

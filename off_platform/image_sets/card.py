@@ -9,8 +9,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from off_platform.image_sets.card_statistics import CardStatistics
-from off_platform.image_sets.image_folder import PHOTO_COLUMNS
 from off_platform.image_sets.manifest import COLUMNS
+from off_platform.image_sets.sample_columns import PHOTO_COLUMNS
 from off_platform.image_sets.templates.markdown import markdown_environment
 
 PROBLEMS_NAMED = 20

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from off_platform.image_sets import building
+from off_platform.image_sets.arranging import arrange
 from off_platform.image_sets.card import (
     PROBLEMS_NAMED,
     CardFacts,
@@ -24,14 +25,21 @@ from off_platform.image_sets.contact_sheet import contact_sheet
 from off_platform.image_sets.contents import ocr_text
 from off_platform.image_sets.croissant import croissant
 from off_platform.image_sets.croissant_facts import CROISSANT, SetTexts, croissant_facts
+from off_platform.image_sets.described import describe
 from off_platform.image_sets.gallery import GalleryFacts, GalleryItem, write_gallery
-from off_platform.image_sets.image_folder import IMAGE_FOLDER, write_image_folder
+from off_platform.image_sets.how import How
+from off_platform.image_sets.image_folder import write_image_folders
+from off_platform.image_sets.labels import Labels
 from off_platform.image_sets.manifest import TEXT_KINDS
 from off_platform.image_sets.manifest_statistics import count_statistics
+from off_platform.image_sets.sample_columns import sample_columns
 from off_platform.image_sets.set_contents import Contents, InSet
 from off_platform.image_sets.set_files import BUILDING, CHARTS
+from off_platform.image_sets.stored_objects import StoredObjects
+from off_platform.storage.engine import copy_query
 from off_platform.storage.folders import Folder
 from off_platform.storage.lake_layout import MANIFEST
+from off_platform.storage.sql import literal
 
 if TYPE_CHECKING:
     import duckdb
@@ -78,11 +86,33 @@ class About:
     """The label whose values are the classes in the card's statistics."""
 
 
+@dataclass(frozen=True)
+class Finishing:
+    """How fetched objects become a set.
+
+    Attributes:
+        how: the set is built.
+        labels: of its samples.
+        gallery_samples: samples shown in the gallery.
+        links: see `splits.split_set`.
+    """
+
+    how: How
+    labels: Labels | None = None
+    gallery_samples: int = 2000
+    links: str | None = None
+
+    @property
+    def label_names(self) -> list[str]:
+        """The names of the labels."""
+        return [column.name for column in self.labels.columns] if self.labels else []
+
+
 def finish(
     folder: Folder,
     about: About,
     connection: "duckdb.DuckDBPyConnection",
-    gallery_samples: int,
+    finishing: Finishing,
     more: Callable[[Path], list[str]] | None = None,
 ) -> InSet:
     """Joins the groups to a set: manifest, card, gallery and sheet, moved into place together.
@@ -91,34 +121,65 @@ def finish(
         folder: the set's.
         about: the wing's facts about it.
         connection: DuckDB that can read the folder.
-        gallery_samples: samples shown in the gallery.
+        finishing: how.
         more: writes the wing's own files to the given folder, and returns their names.
 
     Returns:
         The content of the set.
     """
-    with folder.scratch() as scratch:
-        building.write_manifest(folder, scratch / MANIFEST, _constants(about), connection)
-        contents = Contents(folder, str(scratch / MANIFEST), connection)
-        statistics = count_statistics(connection, contents.rows, about.class_label)
+    with folder.scratch() as scratch, StoredObjects(folder) as objects:
+        _write_manifest(folder, scratch, about, connection, finishing)
+        contents = Contents(folder, str(scratch / MANIFEST), connection, objects)
+        class_label = finishing.how.stratify or finishing.how.class_folders or about.class_label
+        statistics = count_statistics(connection, contents.rows, class_label)
         drawn = _write_charts(scratch, statistics)
         facts = _card_facts(about, contents, statistics, drawn)
         (scratch / CARD).write_text(data_card(facts), encoding="utf-8")
         (scratch / SHEET).write_bytes(_sheet(contents))
-        _write_gallery(scratch / GALLERY, about, contents, gallery_samples)
+        _write_gallery(scratch / GALLERY, about, contents, finishing.gallery_samples)
         in_set = contents.in_set
         own = more(scratch) if more else []
         if contents.is_image_folder:
             labels = scratch / about.labels if about.labels else None
-            write_image_folder(connection, scratch / MANIFEST, labels, scratch / IMAGE_FOLDER)
-            own = [*own, IMAGE_FOLDER]
+            columns = sample_columns(connection, contents.rows, finishing.label_names)
+            where = (scratch / MANIFEST, labels, columns, scratch)
+            own = [*own, *write_image_folders(connection, *where)]
         _write_croissant(scratch, about, folder, connection)
         made = [CARD, SHEET, GALLERY, CROISSANT, *drawn, *own, MANIFEST]
         for name in made:
             folder.place(scratch / name, f"{BUILDING}/{name}")
     groups = building.containers_made(folder, connection)
-    building.put_in_place(folder, [*groups, *made], connection)
+    inside = {name for name in made if name.split("/")[0] in groups}
+    moves = [*groups, *(name for name in made if name not in inside)]
+    building.put_in_place(folder, moves, connection)
     return in_set
+
+
+def _write_manifest(
+    folder: Folder,
+    scratch: Path,
+    about: About,
+    connection: "duckdb.DuckDBPyConnection",
+    finishing: Finishing,
+) -> None:
+    """Writes the manifest to the scratch folder, and arranged files to their place in building."""
+    outcomes, described = scratch / "outcomes.parquet", scratch / "described.parquet"
+    building.write_manifest(folder, outcomes, _constants(about), connection)
+    names, how = finishing.label_names, finishing.how
+    describe(connection, folder, outcomes, how, names, finishing.links, described)
+    outcomes.unlink()
+    if not how.arranged:
+        described.rename(scratch / MANIFEST)
+        return
+    made = arrange(connection, folder, described, how, names, scratch)
+    for name in made.names:
+        folder.place(scratch / name, f"{BUILDING}/{name}")
+    places = f"read_parquet({literal(str(made.locations))})"
+    replaced = ", ".join(f'l."{name}" AS "{name}"' for name in ("path", "offset", "stored_bytes"))
+    query = f"""SELECT d.* REPLACE ({replaced})
+        FROM read_parquet({literal(str(described))}) AS d LEFT JOIN {places} AS l USING (position)
+        ORDER BY position"""
+    copy_query(connection, query, scratch / MANIFEST)
 
 
 def _constants(about: About) -> dict[str, str]:

@@ -13,9 +13,16 @@ from off_platform.image_sets.build import build_groups
 from off_platform.image_sets.built_set import BuiltSet
 from off_platform.image_sets.claim import claimed
 from off_platform.image_sets.command import command_line
-from off_platform.image_sets.declared import checked_choice, demand_name, varied_description
-from off_platform.image_sets.finish import About, finish, options_as_text
-from off_platform.image_sets.how import How
+from off_platform.image_sets.declared import (
+    UnusableChoiceError,
+    checked_choice,
+    demand_name,
+    varied_description,
+)
+from off_platform.image_sets.described import samples_query
+from off_platform.image_sets.finish import About, Finishing, finish, options_as_text
+from off_platform.image_sets.how import How, how_of
+from off_platform.image_sets.labels import Labels, Units
 from off_platform.image_sets.options import BUILT, RunOptions, SetChoice, command_words
 from off_platform.settings import Settings
 from off_platform.storage.folders import Folder
@@ -52,9 +59,8 @@ class Request(Generic[Choice, Run]):
 
     @property
     def how(self) -> How:
-        """How to build it."""
-        choice = self.choice
-        return How(choice.layout, self.limits, choice.decoded_share, choice.keep_formats)
+        """How to build it, apart from labels."""
+        return how_of(self.choice, self.limits, labelled=False)
 
     def facts(self, source: Source, *always: str) -> dict[str, Any]:
         """The card's facts about the request.
@@ -101,8 +107,11 @@ class Chosen:
         candidates: samples that fit the options.
         chosen_from: the source of the choice, in words.
         kinds: the wing's kinds, by which a folder is recognised as one of its sets.
+        units: what stays together in a split, from SQL for the samples: stem, barcode, image_id.
+        labels: the same; None if there are none.
         texts: SQL of a table with the bytes of some objects, see `build_groups`.
-        labels: writes the wing's own files, see `finish`.
+        exports: writes the wing's own files, see `finish`.
+        links: SQL for one row per sample and what it shares with others, see `splits.split_set`.
     """
 
     objects: str
@@ -110,8 +119,11 @@ class Chosen:
     candidates: int
     chosen_from: str
     kinds: Collection[str]
+    units: Callable[[str], Units]
+    labels: Callable[[str], Labels] | None = None
     texts: str | None = None
-    labels: Callable[[Path], list[str]] | None = None
+    exports: Callable[[Path], list[str]] | None = None
+    links: str | None = None
 
 
 def requested(
@@ -173,17 +185,51 @@ def make_set(
         off_platform.image_sets.building.UnusableFolderError: the folder contains something else.
         off_platform.storage.locks.FolderInUseError: another run is using the folder.
     """
+    planned = building.planned_samples(folder)
+    labels = chosen.labels(planned) if chosen.labels else None
+    demand_labels(request.choice, labels)
+    how = how_of(request.choice, request.limits, labelled=bool(labels and labels.columns))
     identity = {
         "choice": request.choice.model_dump(mode="json", exclude=BUILT),
         "source": source.url,
-        "layout": request.how.layout,
-        "decoded_share": request.how.decoded_share,
+        "layout": how.layout,
+        "labelled": how.labelled,
+        "decoded_share": how.decoded_share,
         **chosen.identity,
     }
-    plan = building.Plan(request.name, chosen.objects, identity, request.choice.shard_samples)
+    plan = building.Plan(
+        request.name,
+        chosen.objects,
+        identity,
+        how.shard_samples,
+        samples_query(planned, labels, chosen.units(planned), how.stratify),
+        how.form.ending,
+    )
     with claimed(folder, connection, chosen.kinds):
         continued = building.begin(folder, plan, connection)
-        tally = build_groups(folder, source, request.how, connection, display, chosen.texts)
-        contents = finish(folder, about, connection, request.choice.gallery_samples, chosen.labels)
+        tally = build_groups(folder, source, how, connection, display, chosen.texts)
+        finishing = Finishing(how, labels, request.choice.gallery_samples, chosen.links)
+        contents = finish(folder, about, connection, finishing, chosen.exports)
     found = (chosen.chosen_from, request.choice.n, chosen.candidates)
     return BuiltSet(folder, *found, continued, tally, contents)
+
+
+def demand_labels(choice: SetChoice, labels: Labels | None) -> None:
+    """Ensures that the labels that splits and folders are made by are there, and single values.
+
+    Raises:
+        UnusableChoiceError: they are not.
+    """
+    columns = {column.name: column for column in labels.columns} if labels else {}
+    for option in ("stratify", "class_folders"):
+        name = getattr(choice, option)
+        if name is None:
+            continue
+        if name not in columns:
+            known = ", ".join(columns) or "there are no labels"
+            raise UnusableChoiceError(f"{option}: there is no label {name!r} ({known}).")
+        if columns[name].type.startswith(("list<", "map<")):
+            raise UnusableChoiceError(
+                f"{option}: the label {name} has several values per sample; name one with a single "
+                "value."
+            )

@@ -20,6 +20,8 @@ from off_platform.image_sets.card import (
     Spread,
 )
 from off_platform.image_sets.manifest import TEXT_KINDS
+from off_platform.image_sets.set_files import BUILDING
+from off_platform.image_sets.stored_objects import StoredObjects
 from off_platform.storage.checksums import PARTS_ETAG
 from off_platform.storage.folders import Folder
 from off_platform.storage.sql import literal
@@ -56,10 +58,6 @@ class InSet:
         return sum(tally.size for tally in self.tallies)
 
 
-# About a hundred photos of 400 px.
-AHEAD_BYTES = 4 * 2**20
-
-
 class Contents:
     """The content of a set, read from its manifest, and its bytes.
 
@@ -67,16 +65,19 @@ class Contents:
         folder: the set's; objects are searched in the set and in its build folder.
         manifest: address of the manifest.
         connection: DuckDB that can read it.
+        objects: reads the folder.
     """
 
     def __init__(
-        self, folder: Folder, manifest: str, connection: "duckdb.DuckDBPyConnection"
+        self,
+        folder: Folder,
+        manifest: str,
+        connection: "duckdb.DuckDBPyConnection",
+        objects: StoredObjects,
     ) -> None:
         """See the class."""
-        self._folder, self._connection = folder, connection
+        self._folder, self._connection, self._objects = folder, connection, objects
         self.rows = f"read_parquet({literal(manifest)})"
-        # File, offset and bytes of the last read.
-        self._ahead = ("", 0, b"")
 
     def _ask(self, query: str) -> list[tuple[Any, ...]]:
         return list(self._connection.execute(query).fetchall())
@@ -201,25 +202,18 @@ class Contents:
         """An object as stored; None when it was not fetched."""
         if row["path"] is None:
             return None
-        for place in (building.built_at(row["path"], row["group"]), row["path"]):
+        for place in _places(row["path"], row["group"]):
             try:
-                return self._stored(place, row["offset"], row["stored_bytes"])
+                where = (row["offset"], row["stored_bytes"])
+                return self._objects.read(row["kind"], place, *where)
             except FileNotFoundError:
                 continue
         return None
 
-    def _stored(self, place: str, offset: int | None, size: int) -> bytes:
-        """Bytes of a file of the set; shards are read ahead, as their objects are read in sequence.
 
-        In a bucket each read is a request.
-        """
-        if offset is None:
-            return self._folder.read(place, 0, size)
-        file, start, block = self._ahead
-        if file != place or not start <= offset or offset + size > start + len(block):
-            start, block = offset, self._folder.read(place, offset, max(size, AHEAD_BYTES))
-            self._ahead = (place, start, block)
-        return block[offset - start :][:size]
+def _places(path: str, group: int) -> tuple[str, ...]:
+    """Where an object may be: under construction, alone or arranged, or in place."""
+    return tuple(dict.fromkeys((building.built_at(path, group), f"{BUILDING}/{path}", path)))
 
 
 def _by_status(tallies: tuple[CardTally, ...]) -> Counter[str]:

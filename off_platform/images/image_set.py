@@ -4,6 +4,7 @@
 """
 
 import hashlib
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from off_platform.image_sets.built_set import BuiltSet
@@ -17,6 +18,7 @@ from off_platform.images.choice import WING, Choice, MonthOptions, candidates_qu
 from off_platform.images.keys import SUFFIXES
 from off_platform.images.labels import columns_of
 from off_platform.images.monthly import NoSnapshotError, Snapshot, snapshot_of
+from off_platform.images.photo_order import units_of
 from off_platform.images.published_files import at_hand
 from off_platform.images.schemas import KEY_INDEX, PHOTOS, PRODUCT_PHOTOS, PRODUCTS
 from off_platform.quality import Table
@@ -132,6 +134,7 @@ def make_image_set(
         candidates,
         f"the key index of {month[:7]}",
         SUFFIXES,
+        partial(units_of, seed=request.choice.split_seed),
     )
     about = _about(source, request, month, snapshot, candidates)
     return make_set(source, request, chosen, about, folder, connection, display)

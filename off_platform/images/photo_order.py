@@ -11,6 +11,7 @@ sets, some pairs share more and some fewer. Many slices keep that small.
 
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from off_platform.image_sets.labels import Units
 from off_platform.stable_order import SPREAD, WORD, mix, with_mix, words
 
 if TYPE_CHECKING:
@@ -28,6 +29,12 @@ _OF_SLICES = words("slices")
 def number_of(barcode: str) -> int:
     """A barcode as a number of 64 bits."""
     return int(barcode[-BARCODE_DIGITS:]) ^ (int(barcode[:-BARCODE_DIGITS] or "0") * FOLD)
+
+
+# The same as SQL.
+_NUMBER = f"""CASE WHEN length(barcode) <= {BARCODE_DIGITS} THEN barcode::UBIGINT ELSE xor(
+    right(barcode, {BARCODE_DIGITS})::UBIGINT,
+    left(barcode, -{BARCODE_DIGITS})::UBIGINT * {FOLD}) END"""
 
 
 def slice_of(number: "Whole", image_id: "Whole") -> "Whole":
@@ -67,10 +74,7 @@ def ranked(photos: str, seed: int) -> str:
         seed: any whole number.
     """
     first, second = words(seed)
-    number = f"""CASE WHEN length(barcode) <= {BARCODE_DIGITS} THEN barcode::UBIGINT ELSE xor(
-        right(barcode, {BARCODE_DIGITS})::UBIGINT,
-        left(barcode, -{BARCODE_DIGITS})::UBIGINT * {FOLD}) END"""
-    query = f"SELECT *, ({number}) AS number FROM ({photos})"
+    query = f"SELECT *, ({_NUMBER}) AS number FROM ({photos})"
     query = with_mix(query, f"xor(number & {WORD}, {first})", "mixed")
     image = f"(image_id::UBIGINT * {SPREAD}) & {WORD}"
     query = with_mix(query, f"xor(xor(xor(mixed, number >> 32), {image}), {second})", "place")
@@ -82,3 +86,18 @@ def _mixed(number: "Whole", image_id: "Whole", seeded: tuple[int, int]) -> "Whol
     first, second = seeded
     mixed = mix((number & WORD) ^ first)
     return mix(mixed ^ (number >> 32) ^ ((image_id * SPREAD) & WORD) ^ second)
+
+
+def units_of(samples: str, seed: int) -> Units:
+    """All photos of a product stay together in a split; its place follows from its barcode alone.
+
+    Args:
+        samples: SQL for the samples: stem, barcode, image_id.
+        seed: of the splits.
+    """
+    first, second = words(f"{seed} of products")
+    query = f"SELECT stem, barcode, ({_NUMBER}) AS number FROM ({samples})"
+    query = with_mix(query, f"xor(number & {WORD}, {first})", "mixed")
+    query = with_mix(query, f"xor(xor(mixed, number >> 32), {second})", "word")
+    places = f"SELECT stem AS sample, barcode AS unit, word / {WORD + 1}.0 AS place FROM ({query})"
+    return Units(places, "product")
