@@ -14,7 +14,14 @@ from typing import TYPE_CHECKING, Any, TypeGuard
 
 from off_platform.image_sets.lake_objects import ROWS_AT_ONCE, with_texts
 from off_platform.image_sets.manifest import COLUMNS
-from off_platform.image_sets.set_files import BUILDING, CHARTS, LISTS, LOOSE, is_ours, is_stale
+from off_platform.image_sets.set_files import (
+    BUILDING,
+    LISTS,
+    LOOSE,
+    TABLE_OF_FILES,
+    is_ours,
+    is_stale,
+)
 from off_platform.storage.engine import copy_query
 from off_platform.storage.folders import Folder
 from off_platform.storage.lake_layout import MANIFEST
@@ -258,12 +265,16 @@ def put_in_place(folder: Folder, made: list[str], connection: "duckdb.DuckDBPyCo
         found = connection.execute(f"""
             WITH kept AS (SELECT DISTINCT path FROM {new} WHERE path IS NOT NULL),
                 containers AS (SELECT DISTINCT {_CONTAINER} AS name FROM kept)
-            SELECT DISTINCT CASE WHEN {_CONTAINER} IN (FROM containers) THEN path
+            SELECT DISTINCT CASE WHEN {_CONTAINER} IN (FROM containers)
+                    OR NOT regexp_full_match({_CONTAINER}, '[0-9]+') THEN path
                 ELSE {_CONTAINER} END
             FROM {old} WHERE path IS NOT NULL AND path NOT IN (FROM kept)""").fetchall()
         stale = [name for (name,) in found]
+        # A folder of a split may also have files of the user, so it is not removed as a whole.
+        folders = {name.split("/")[0] for name in stale if "/" in name} - set(made)
+        stale += [f"{name}/{TABLE_OF_FILES}" for name in sorted(folders)]
     # Lists that an earlier version or choice wrote, and this one does not.
-    here = [*folder.entries(), *folder.names(CHARTS)]
+    here = folder.entries()
     stale += [name for name in here if LISTS.fullmatch(name) and name not in made]
     folder.write(MOVES, json.dumps({"moves": made, "stale": stale}).encode())
     finish_moves(folder)

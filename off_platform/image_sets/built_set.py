@@ -11,7 +11,6 @@ from off_platform.image_sets.contact_sheet import as_markdown
 from off_platform.image_sets.finish import CARD, GALLERY, SHEET
 from off_platform.image_sets.manifest_checks import check_manifest
 from off_platform.image_sets.set_contents import InSet
-from off_platform.image_sets.set_files import CHARTS
 from off_platform.quality import Finding, Table
 from off_platform.storage.folders import Folder
 from off_platform.storage.lake_layout import MANIFEST
@@ -20,7 +19,7 @@ from off_platform.storage.progress import Tally
 if TYPE_CHECKING:
     import duckdb
 
-_CHARTS = re.compile(rf"^!\[[^\]]*\]\({CHARTS}/[a-z_]+\.svg\)\n\n", re.MULTILINE)
+_CHARTS = re.compile(r"^!\[[^\]]*\]\(chart_[a-z_]+\.svg\)\n\n", re.MULTILINE)
 
 
 @dataclass(frozen=True)

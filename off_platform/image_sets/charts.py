@@ -11,7 +11,6 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from off_platform.image_sets.card_statistics import SIDES, CardStatistics
-from off_platform.image_sets.set_files import CHARTS
 from off_platform.words import readable, shortened
 
 GREEN, BLUE = "#2a7f62", "#31618c"
@@ -31,10 +30,10 @@ _STYLE: dict[Any, Any] = {
 
 
 TITLES = {
-    "classes": "Samples by class",
-    "photo_sizes": "Photos by size",
-    "languages": "Samples by language",
-    "splits": "Splits of each class",
+    "chart_classes.svg": "Samples by class",
+    "chart_photo_sizes.svg": "Photos by size",
+    "chart_languages.svg": "Samples by language",
+    "chart_splits.svg": "Splits of each class",
 }
 
 
@@ -43,7 +42,7 @@ def charts(statistics: CardStatistics) -> dict[str, bytes]:
     with mpl.rc_context(_STYLE), warnings.catch_warnings():
         # Names in scripts that the font here lacks are drawn by the reader's font.
         warnings.filterwarnings("ignore", message="Glyph ", category=UserWarning)
-        return {f"{CHARTS}/{name}.svg": _svg(made) for name, made in _figures(statistics)}
+        return {f"chart_{name}.svg": _svg(made) for name, made in _figures(statistics)}
 
 
 def _figures(statistics: CardStatistics) -> Iterator[tuple[str, Figure]]:

@@ -118,8 +118,7 @@ def _assigned(
         of_samples,
         looks,
         dict(how.shares),
-        split_seed=how.split_seed,
-        stratified=how.stratify is not None,
+        strata_seed=how.split_seed if how.stratify else None,
         distinct=how.distinct,
         links=links,
     )

@@ -20,7 +20,6 @@ from off_platform.image_sets.card import (
     data_card,
 )
 from off_platform.image_sets.card_statistics import CardStatistics
-from off_platform.image_sets.charts import TITLES, charts
 from off_platform.image_sets.contact_sheet import contact_sheet
 from off_platform.image_sets.contents import ocr_text
 from off_platform.image_sets.croissant import croissant
@@ -34,7 +33,7 @@ from off_platform.image_sets.manifest import TEXT_KINDS
 from off_platform.image_sets.manifest_statistics import count_statistics
 from off_platform.image_sets.sample_columns import sample_columns
 from off_platform.image_sets.set_contents import Contents, InSet
-from off_platform.image_sets.set_files import BUILDING, CHARTS
+from off_platform.image_sets.set_files import BUILDING
 from off_platform.image_sets.stored_objects import StoredObjects
 from off_platform.storage.engine import copy_query
 from off_platform.storage.folders import Folder
@@ -103,6 +102,11 @@ class Finishing:
     links: str | None = None
 
     @property
+    def is_described(self) -> bool:
+        """Whether there is more to show of its samples than their sizes."""
+        return bool(self.how.looks or self.label_names)
+
+    @property
     def label_names(self) -> list[str]:
         """The names of the labels."""
         return [column.name for column in self.labels.columns] if self.labels else []
@@ -132,7 +136,7 @@ def finish(
         contents = Contents(folder, str(scratch / MANIFEST), connection, objects)
         class_label = finishing.how.stratify or finishing.how.class_folders or about.class_label
         statistics = count_statistics(connection, contents.rows, class_label)
-        drawn = _write_charts(scratch, statistics)
+        drawn = _write_charts(scratch, statistics) if finishing.is_described else {}
         facts = _card_facts(about, contents, statistics, drawn)
         (scratch / CARD).write_text(data_card(facts), encoding="utf-8")
         (scratch / SHEET).write_bytes(_sheet(contents))
@@ -191,13 +195,15 @@ def _constants(about: About) -> dict[str, str]:
     }
 
 
-def _write_charts(to: Path, statistics: CardStatistics) -> list[str]:
-    """Writes the charts; returns the names of the files."""
+def _write_charts(to: Path, statistics: CardStatistics) -> dict[str, str]:
+    """Writes the charts; returns the names of the files, each with its title."""
+    # Matplotlib takes longer to load than everything else, and most sets have no charts.
+    from off_platform.image_sets.charts import TITLES, charts  # noqa: PLC0415
+
     drawn = charts(statistics)
-    (to / CHARTS).mkdir()
     for name, picture in drawn.items():
         (to / name).write_bytes(picture)
-    return list(drawn)
+    return {name: TITLES[name] for name in drawn}
 
 
 def _write_croissant(
@@ -216,7 +222,7 @@ def _write_croissant(
 
 
 def _card_facts(
-    about: About, contents: Contents, statistics: CardStatistics, drawn: list[str]
+    about: About, contents: Contents, statistics: CardStatistics, drawn: dict[str, str]
 ) -> CardFacts:
     return CardFacts(
         **{
@@ -238,7 +244,7 @@ def _card_facts(
         unpacked=any(kind.name == "ocr" for kind in about.kinds),
         earlier=contents.earlier,
         statistics=statistics,
-        charts=tuple((name, TITLES[Path(name).stem]) for name in drawn),
+        charts=tuple(drawn.items()),
     )
 
 

@@ -10,13 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from off_platform.image_sets.manifest import TEXT_KINDS
+from off_platform.image_sets.set_files import TABLE_OF_FILES
 from off_platform.storage.engine import copy_query
 from off_platform.storage.sql import identifier, literal
 
 if TYPE_CHECKING:
     import duckdb
-
-IMAGE_FOLDER = "metadata.parquet"
 
 
 def write_image_folders(
@@ -42,7 +41,7 @@ def write_image_folders(
     parts = connection.execute(f"""
         SELECT DISTINCT split FROM {rows} WHERE path IS NOT NULL AND split IS NOT NULL
         ORDER BY split""").fetchall()
-    names = [f"{part}/{IMAGE_FOLDER}" for (part,) in parts] or [IMAGE_FOLDER]
+    names = [f"{part}/{TABLE_OF_FILES}" for (part,) in parts] or [TABLE_OF_FILES]
     for name in names:
         (to / name).parent.mkdir(exist_ok=True)
         query = _query(connection, rows, name.rpartition("/")[0], labels, columns)

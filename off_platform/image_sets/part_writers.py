@@ -4,7 +4,7 @@
 """
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol, Self
 
@@ -253,7 +253,7 @@ def _leaves(schema: pa.Schema) -> list[str]:
     ]
 
 
-def _table(places: "Iterator[Location] | list[Location]") -> pa.Table:
+def _table(places: Iterable[Location]) -> pa.Table:
     found = list(places)
     columns = zip(*found, strict=True) if found else ([], [], [], [])
     return pa.table([list(column) for column in columns], schema=LOCATIONS)

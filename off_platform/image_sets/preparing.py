@@ -8,6 +8,7 @@ from dataclasses import replace
 from off_platform.image_sets.contents import Content
 from off_platform.image_sets.file_formats import NotWholeError
 from off_platform.image_sets.how import How
+from off_platform.image_sets.looks import looks_of
 from off_platform.image_sets.photo_forms import formed
 from off_platform.image_sets.pictures import orientation_of
 
@@ -22,11 +23,21 @@ def prepared(content: Content, data: bytes, how: How) -> Content:
     """
     if content.problem or content.width is None or content.height is None:
         return content
-    orientation = orientation_of(data)
+    found = replace(content, orientation=orientation_of(data))
+    if how.looks:
+        looks = looks_of(data)
+        if looks.problem:
+            return Content(problem=looks.problem)
+        found = replace(
+            found,
+            perceptual_hash=looks.perceptual_hash,
+            sharpness=looks.sharpness,
+            decoded=content.decoded or looks.decoded,
+        )
     if how.form.text is None:
-        return replace(content, orientation=orientation)
+        return found
     try:
-        changed = formed(data, (content.width, content.height), orientation, how.form)
+        changed = formed(data, (content.width, content.height), found.orientation, how.form)
     except NotWholeError as error:
         return Content(problem=str(error))
-    return replace(content, orientation=orientation, formed=changed)
+    return replace(found, formed=changed)

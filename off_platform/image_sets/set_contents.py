@@ -122,7 +122,7 @@ class Contents:
         photos = any(
             tally.status == "fetched" and tally.kind not in TEXT_KINDS for tally in self.tallies
         )
-        return photos and not self.shards
+        return photos and not self.shards and not self._count("*", "path LIKE '%.parquet'")
 
     @cached_property
     def earlier(self) -> int:

@@ -9,8 +9,9 @@ BUILDING = ".building"
 # All loose files of a set that is not split are in one folder: ABID's loader reads
 # `root/00001.jpg`, and torchvision treats folders as classes.
 LOOSE = "00000"
-# The charts of the data card.
-CHARTS = "charts"
+
+# The table of loose files (`image_folder.py`).
+TABLE_OF_FILES = "metadata.parquet"
 
 _NUMBER = r"[0-9]{5,}"
 _SPLIT = r"[a-z][a-z0-9_]{0,30}"
@@ -21,17 +22,17 @@ _PARTS = rf"({_SPLIT}-)?{_NUMBER}\.(tar|parquet)|{_NUMBER}_incomplete\.tar"
 # Where the manifest says that an object is.
 STORED = re.compile(rf"{_PARTS}|({_NUMBER}|{_SPLIT})/({_CLASS}/)?{_FILE}")
 _STAGED = rf"staged-{_NUMBER}\.tar"
-_CHART = rf"{CHARTS}/(classes|photo_sizes|languages|splits)\.svg"
+_CHART = r"chart_(classes|photo_sizes|languages|splits)\.svg"
 _OURS = re.compile(
     rf"{_PARTS}|{_NUMBER}|{_SPLIT}|{_STAGED}|README\.md|gallery\.html|contact_sheet\.jpg"
     rf"|manifest\.parquet|labels\.parquet|metadata\.parquet|samples\.parquet"
-    rf"|(abid|udacity)_[a-z_]+\.(json|txt)|croissant\.json|{CHARTS}|{_CHART}"
+    rf"|(abid|udacity)_[a-z_]+\.(json|txt)|croissant\.json|{_CHART}"
 )
 # Files that an earlier version or choice wrote, and this one does not.
 LISTS = re.compile(
     rf"metadata\.parquet|(abid|udacity)_[a-z_]+\.(json|txt)|croissant\.json|{_CHART}"
 )
-_STALE = re.compile(rf"{_NUMBER}|{_SPLIT}|{STORED.pattern}|{LISTS.pattern}")
+_STALE = re.compile(rf"{_NUMBER}|{STORED.pattern}|{LISTS.pattern}")
 
 
 def is_ours(name: str) -> bool:
@@ -41,7 +42,7 @@ def is_ours(name: str) -> bool:
 
 def is_stale(name: str) -> bool:
     """Whether a name in a set's folder is one that a later run may remove."""
-    return _STALE.fullmatch(name) is not None and name != CHARTS
+    return _STALE.fullmatch(name) is not None
 
 
 def set_aside(shard: str) -> str:

@@ -11,8 +11,6 @@ EXCLUDED = "excluded"
 """The part of a set whose samples are in no split."""
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,30}")
-# Other folders of a set.
-_RESERVED = {EXCLUDED, "charts"}
 _MOST_SPLITS = 100
 # Of their sum, as 0.7 + 0.2 + 0.1 is not exactly 1.
 _ROUNDING = 1e-9
@@ -38,7 +36,7 @@ def canonical_shares(given: object) -> object:
 
 
 def _share(name: str, given: Any) -> float:
-    if not _NAME.fullmatch(name) or name in _RESERVED:
+    if not _NAME.fullmatch(name) or name == EXCLUDED:
         raise ValueError(f"{name[:40]!r} cannot name a split: use lowercase letters, digits and _")
     try:
         share = float(given)

@@ -43,7 +43,10 @@ class Folder(ABC):
 
     @abstractmethod
     def remove(self, name: str) -> None:
-        """Removes a file, or a folder with its content; a missing one is not an error."""
+        """Removes a file, or a folder with its content; a missing one is not an error.
+
+        A folder that becomes empty is removed too.
+        """
 
     @abstractmethod
     def names(self, below: str = "") -> list[str]:
@@ -188,6 +191,9 @@ class LocalFolder(Folder):
             shutil.rmtree(path)
         else:
             path.unlink(missing_ok=True)
+        if path.parent != self._root:
+            with suppress(OSError):
+                path.parent.rmdir()
 
     def names(self, below: str = "") -> list[str]:
         """See `Folder.names`; the scratch is not listed."""

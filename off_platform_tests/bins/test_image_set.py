@@ -471,9 +471,10 @@ def test_a_run_stopped_at_any_change_ends_with_the_same_bytes(sets: Sets) -> Non
 def test_a_stopped_run_is_gone_on_with_and_fetches_only_the_rest(sets: Sets) -> None:
     sets.make("whole", **ALL)
     total = sets.answers()[200]
-    # Plan, its name, two groups, each with its shard, its rows and the end of its draft, one shard.
+    # Plan, its samples, its name, two groups, each with its shard, its rows and the end of its
+    # draft, one shard.
     with pytest.raises(KeyboardInterrupt):
-        sets.make(folder=StoppingFolder(sets.root / "few", 9), **ALL)
+        sets.make(folder=StoppingFolder(sets.root / "few", 10), **ALL)
     done = len(list((sets.root / "few" / BUILDING).glob("*.rows.jsonl")))
     assert done >= 2
     drafts = (sets.root / "few" / BUILDING).glob("*.draft/journal.jsonl")

@@ -20,6 +20,7 @@ from off_platform.image_sets.finish import (
 )
 from off_platform.image_sets.set_contents import Contents
 from off_platform.image_sets.set_files import BUILDING
+from off_platform.image_sets.stored_objects import StoredObjects
 from off_platform.sandbox.make import Sandbox
 from off_platform.storage.lake_layout import MANIFEST
 from off_platform_tests.images_desk import BUCKET, Desk, desk_at, source_of, tree
@@ -37,7 +38,7 @@ def desk(month_desk: Desk) -> Desk:
 
 def contents_of(desk: Desk, name: str = "tryout") -> Contents:
     folder = desk.folder(name)
-    return Contents(folder, folder.address(MANIFEST), desk.connection)
+    return Contents(folder, folder.address(MANIFEST), desk.connection, StoredObjects(folder))
 
 
 @pytest.mark.parametrize("layout", ["shards", "files"])
