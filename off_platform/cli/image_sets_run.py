@@ -259,6 +259,8 @@ def _print_made(made: BuiltSet) -> None:
         highlight=False,
         soft_wrap=True,
     )
+    if made.note:
+        err.print(escape(made.note), highlight=False, soft_wrap=True)
     if made.shortfall:
         err.print(f"{made.shortfall}.", highlight=False)
     if made.contents.earlier:

@@ -34,6 +34,7 @@ class BuiltSet:
         continued: whether an interrupted run was resumed.
         tally: counts of this run.
         contents: what is in it.
+        note: what the set lacks that was asked for, in a sentence; empty if there is nothing.
     """
 
     folder: Folder
@@ -43,6 +44,7 @@ class BuiltSet:
     continued: bool
     tally: Tally
     contents: InSet
+    note: str = ""
 
     @property
     def shortfall(self) -> str:
@@ -63,6 +65,7 @@ def set_metadata(made: BuiltSet) -> dict[str, dg.MetadataValue | str | int]:
         "path": dg.MetadataValue.path(folder.address()),
         "chosen_from": f"{made.candidates:,} candidates of {made.chosen_from}",
         **({"too_few": made.shortfall} if made.shortfall else {}),
+        **({"note": made.note} if made.note else {}),
         "this_run": made.tally.sentence(),
         "continued": str(made.continued),
         "samples": contents.samples,

@@ -109,6 +109,7 @@ class Chosen:
         kinds: the wing's kinds, by which a folder is recognised as one of its sets.
         units: what stays together in a split, from SQL for the samples: stem, barcode, image_id.
         labels: the same; None if there are none.
+        no_labels: the message if labels were asked for and there are none.
         texts: SQL of a table with the bytes of some objects, see `build_groups`.
         exports: writes the wing's own files, see `finish`.
         links: SQL for one row per sample and what it shares with others, see `splits.split_set`.
@@ -120,7 +121,8 @@ class Chosen:
     chosen_from: str
     kinds: Collection[str]
     units: Callable[[str], Units]
-    labels: Callable[[str], Labels] | None = None
+    labels: Callable[[str], Labels | None] | None = None
+    no_labels: str = ""
     texts: str | None = None
     exports: Callable[[Path], list[str]] | None = None
     links: str | None = None
@@ -211,7 +213,9 @@ def make_set(
         finishing = Finishing(how, labels, request.choice.gallery_samples, chosen.links)
         contents = finish(folder, about, connection, finishing, chosen.exports)
     found = (chosen.chosen_from, request.choice.n, chosen.candidates)
-    return BuiltSet(folder, *found, continued, tally, contents)
+    is_without = bool(request.choice.labels) and labels is None
+    note = chosen.no_labels if is_without else ""
+    return BuiltSet(folder, *found, continued, tally, contents, note)
 
 
 def demand_labels(choice: SetChoice, labels: Labels | None) -> None:

@@ -16,7 +16,7 @@ from off_platform.image_sets.request import Request as SetRequest
 from off_platform.images.categories import with_children
 from off_platform.images.choice import WING, Choice, MonthOptions, candidates_query, choose
 from off_platform.images.keys import SUFFIXES
-from off_platform.images.labels import columns_of
+from off_platform.images.labels import NO_DUMP, columns_of, labels_in
 from off_platform.images.monthly import NoSnapshotError, Snapshot, snapshot_of
 from off_platform.images.photo_order import units_of
 from off_platform.images.published_files import at_hand
@@ -135,6 +135,8 @@ def make_image_set(
         f"the key index of {month[:7]}",
         SUFFIXES,
         partial(units_of, seed=request.choice.split_seed),
+        lambda planned: labels_in(lake, request.choice, planned, connection),
+        no_labels=NO_DUMP,
     )
     about = _about(source, request, month, snapshot, candidates)
     return make_set(source, request, chosen, about, folder, connection, display)

@@ -224,7 +224,7 @@ STATISTICS = CardStatistics(
 
 def test_charts_are_the_same_bytes_every_time() -> None:
     drawn = charts(STATISTICS)
-    assert [Path(name).stem for name in drawn] == list(TITLES)
+    assert list(drawn) == list(TITLES)
     assert charts(replace(STATISTICS)) == drawn
     for picture in drawn.values():
         assert len(picture) < 60_000
