@@ -19,7 +19,7 @@ from off_platform.image_sets.set_files import (
     LISTS,
     LOOSE,
     TABLE_OF_FILES,
-    is_ours,
+    is_moved,
     is_stale,
 )
 from off_platform.storage.engine import copy_query
@@ -293,7 +293,7 @@ def finish_moves(folder: Folder) -> None:
         return
     todo = _json_of(folder, MOVES)
     moves, stale = todo.get("moves"), todo.get("stale")
-    if not _are_names(moves, is_ours) or not _are_names(stale, is_stale):
+    if not _are_names(moves, is_moved) or not _are_names(stale, is_stale):
         raise UnusableFolderError(
             f"{folder.address(MOVES)} is damaged; nothing was changed: remove it and run again."
         )

@@ -12,7 +12,7 @@ import duckdb
 
 from off_platform.image_sets.building import UnusableFolderError
 from off_platform.image_sets.manifest import COLUMNS, NOT_IN_OLDER_ONES
-from off_platform.image_sets.set_files import BUILDING, STORED, is_ours
+from off_platform.image_sets.set_files import BUILDING, STORED, is_moved
 from off_platform.quality import Column
 from off_platform.storage.folders import Folder
 from off_platform.storage.lake_layout import MANIFEST
@@ -71,7 +71,7 @@ def demand_ours(
         )
     for name in folder.names(BUILDING):
         part = name.split("/")[1]
-        if not _BEGUN.fullmatch(part) and not is_ours(part):
+        if not _BEGUN.fullmatch(part) and not is_moved(part):
             raise UnusableFolderError(
                 f"{folder.address(name)} is not a file of an image set; move it away, or name "
                 "another folder."

@@ -9,6 +9,9 @@ from itertools import groupby
 from tarfile import BLOCKSIZE
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
+import pyarrow.parquet as pq
+
 from off_platform.image_sets.building import PLAN, ROWS
 from off_platform.image_sets.lake_objects import IN_LAKE
 from off_platform.image_sets.set_files import BUILDING
@@ -36,11 +39,17 @@ def damaged_paths(folder: Folder, connection: "duckdb.DuckDBPyConnection") -> fr
         f"""SELECT path, max("offset" + stored_bytes) FROM {manifest}
             WHERE path LIKE '%.tar' GROUP BY path""",
     )
+    tables = _rows(
+        connection,
+        f"""SELECT path, max("offset") FROM {manifest}
+            WHERE path LIKE '%.parquet' GROUP BY path""",
+    )
     files = _rows(
         connection,
         f"SELECT path, stored_bytes FROM {manifest} WHERE path LIKE '%/%' ORDER BY path",
     )
     found = {path for path, end in shards if not _ends_at(folder, path, end)}
+    found |= {path for path, last in tables if not _has_row(folder, path, last)}
     for container, of_container in groupby(files, lambda row: row[0].split("/")[0]):
         sizes = folder.sizes(container)
         found |= {path for path, size in of_container if sizes.get(path) != size}
@@ -60,6 +69,17 @@ def _ends_at(folder: Folder, shard: str, end: int) -> bool:
     except FileNotFoundError:
         return False
     return rest == bytes(2 * BLOCKSIZE)
+
+
+def _has_row(folder: Folder, table: str, row: int) -> bool:
+    """Whether a Parquet file can be opened, and has a row of this number."""
+    if not folder.exists(table):
+        return False
+    with folder.local(table) as path:
+        try:
+            return bool(pq.read_metadata(path).num_rows > row)
+        except pa.ArrowInvalid:
+            return False
 
 
 @dataclass(frozen=True)

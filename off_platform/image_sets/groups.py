@@ -39,7 +39,7 @@ Ended = Outcome[Row, Content]
 def wanted_object(row: Row, how: How) -> Wanted[Row, Content]:
     """The request to the store for a row of `building.rows_to_fetch`."""
     decoded = row["kind"] not in TEXT_KINDS and _is_decoded(row["sample"], how.decoded_share)
-    check = decode_jpeg if decoded else check_for(row["kind"])
+    check = decode_jpeg if decoded else check_for(row["kind"], with_text=True)
     row["decoded"] = decoded
 
     def judge(data: bytes) -> tuple[str | None, Content]:
@@ -330,5 +330,8 @@ def _facts_of(outcome: Ended, how: How) -> Row:
         "sharpness": content.sharpness,
         "decoded": content.decoded,
         "ocr_status": content.ocr_status,
+        "ocr_text": content.ocr_text,
+        "ocr_language": content.ocr_language,
+        "ocr_confidence": content.ocr_confidence,
         IN_LAKE: outcome.tag[IN_LAKE] is not None,
     }

@@ -12,10 +12,9 @@ import duckdb
 import pyarrow as pa
 import yaml
 
-from off_platform.image_sets.building import BUILDING, is_ours
 from off_platform.image_sets.finish import CARD
-from off_platform.image_sets.image_folder import IMAGE_FOLDER
 from off_platform.image_sets.manifest import TEXT_KINDS
+from off_platform.image_sets.set_files import BUILDING, TABLE_OF_FILES, is_ours
 from off_platform.storage.folders import Folder
 from off_platform.storage.lake_layout import MANIFEST
 from off_platform.storage.sql import literal
@@ -169,7 +168,7 @@ def _demand_files(
 def _is_beside(name: str, tops: set[str]) -> bool:
     """Whether a file that the manifest does not name belongs to a set: a page, a list, a chart."""
     head, _, file = name.rpartition("/")
-    is_list = file == IMAGE_FOLDER and head in tops
+    is_list = file == TABLE_OF_FILES and head in tops
     # Shards and folders have a number; the manifest names all of them.
     return is_list or (is_ours(name) and not _NUMBERED.search(name))
 

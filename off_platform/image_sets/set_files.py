@@ -24,7 +24,7 @@ STORED = re.compile(rf"{_PARTS}|({_NUMBER}|{_SPLIT})/({_CLASS}/)?{_FILE}")
 _STAGED = rf"staged-{_NUMBER}\.tar"
 _CHART = r"chart_(classes|photo_sizes|languages|splits)\.svg"
 _OURS = re.compile(
-    rf"{_PARTS}|{_NUMBER}|{_SPLIT}|{_STAGED}|README\.md|gallery\.html|contact_sheet\.jpg"
+    rf"{_PARTS}|{_NUMBER}|{_STAGED}|README\.md|gallery\.html|contact_sheet\.jpg"
     rf"|manifest\.parquet|labels\.parquet|metadata\.parquet|samples\.parquet"
     rf"|(abid|udacity)_[a-z_]+\.(json|txt)|croissant\.json|{_CHART}"
 )
@@ -38,6 +38,11 @@ _STALE = re.compile(rf"{_NUMBER}|{STORED.pattern}|{LISTS.pattern}")
 def is_ours(name: str) -> bool:
     """Whether a name in a set's folder is one that sets use."""
     return _OURS.fullmatch(name) is not None
+
+
+def is_moved(name: str) -> bool:
+    """Whether a name under construction is one that is moved into the set's folder."""
+    return is_ours(name) or re.fullmatch(_SPLIT, name) is not None
 
 
 def is_stale(name: str) -> bool:
