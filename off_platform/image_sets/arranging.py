@@ -5,6 +5,7 @@ in the order of the set, with a bounded number of bytes in memory. A run that is
 this step again.
 """
 
+import gzip
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,9 +15,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from off_platform.image_sets.how import How
-from off_platform.image_sets.json_fields import alike, fields_of
+from off_platform.image_sets.json_fields import Fields, alike, fields_of
 from off_platform.image_sets.manifest import TEXT_KINDS
-from off_platform.image_sets.part_writers import LOCATIONS, WRITERS, Sample
+from off_platform.image_sets.part_writers import LOCATIONS, TEXT, WRITERS, Sample
 from off_platform.image_sets.sample_columns import sample_columns
 from off_platform.image_sets.set_files import BUILDING, class_folder
 from off_platform.image_sets.shard_order import CANDIDATES, LOOKED_AT
@@ -82,7 +83,7 @@ def arrange(
     with StoredObjects(folder) as objects, pq.ParquetWriter(locations, LOCATIONS) as places:
         for (part,) in parts:
             with WRITERS[how.layout](scratch, part, how, columns) as writer:
-                for batch in _batches(connection, samples, part, how):
+                for batch in _batches(connection, samples, part, how, objects):
                     read = [_with_bytes(row, objects) for row in batch.to_pylist()]
                     places.write_table(writer.write(read, batch))
                 names += writer.names
@@ -183,24 +184,50 @@ def _class_folders(connection: "duckdb.DuckDBPyConnection", described: Path, how
 
 
 def _batches(
-    connection: "duckdb.DuckDBPyConnection", samples: str, part: str | None, how: How
+    connection: "duckdb.DuckDBPyConnection",
+    samples: str,
+    part: str | None,
+    how: How,
+    objects: StoredObjects,
 ) -> Iterator[pa.RecordBatch]:
-    """The samples of a part; in labelled shards first those that show a loader all facts."""
+    """The samples of a part; in shards first those that show a loader all fields."""
     where = f"part IS NOT DISTINCT FROM {literal(part) if part else 'NULL'}"
-    first = _first(connection, f"{samples} WHERE {where}") if how.layout == "shards" else []
+    of_part = f"{samples} WHERE {where}"
+    first = _first(connection, of_part, objects) if how.layout == "shards" else []
     listed = f"[{', '.join(map(literal, first))}]::VARCHAR[]"
     query = f"""
         FROM {samples} WHERE {where} ORDER BY list_position({listed}, stem) NULLS LAST, place"""
     yield from connection.cursor().sql(query).to_arrow_reader(BATCH_ROWS)
 
 
-def _first(connection: "duckdb.DuckDBPyConnection", samples: str) -> list[str]:
+def _first(
+    connection: "duckdb.DuckDBPyConnection", samples: str, objects: StoredObjects
+) -> list[str]:
     """Samples from which Hugging Face's builder takes the columns, see `shard_order.py`."""
-    found = connection.execute(f"""
-        SELECT stem, facts FROM {samples} AND facts IS NOT NULL
-        ORDER BY (photo_path IS NULL)::INTEGER + (text_path IS NULL)::INTEGER, place
-        LIMIT {CANDIDATES}""").fetchall()
-    if not found:
-        return []
-    chosen = alike(fields_of(facts.encode() for _, facts in found), LOOKED_AT)
-    return [found[at][0] for at in chosen]
+    rows = (
+        connection.cursor()
+        .sql(f"""
+            SELECT stem, facts, COLUMNS('^text_(kind|path|offset|bytes)$') FROM {samples}
+            ORDER BY (photo_path IS NULL)::INTEGER + (text_path IS NULL)::INTEGER, place
+            LIMIT {CANDIDATES}""")
+        .to_arrow_table()
+        .to_pylist()
+    )
+    facts = fields_of((row["facts"] or "{}").encode() for row in rows)
+    texts = fields_of(_json_text(_with_bytes(row, objects).read(TEXT)) for row in rows)
+    fields = [_both(*each) for each in zip(facts, texts, strict=True)]
+    return [rows[at]["stem"] for at in alike(fields, LOOKED_AT)]
+
+
+def _json_text(stored: bytes | None) -> bytes:
+    if stored is None:
+        return b"{}"
+    return gzip.decompress(stored) if stored.startswith(b"\x1f\x8b") else stored
+
+
+def _both(facts: Fields | None, text: Fields | None) -> Fields | None:
+    """The fields of a sample's facts and of its text; None if there are none with clear types."""
+    named = {"facts": facts, "text": text}
+    return {
+        (name, *path): of for name, each in named.items() for path, of in (each or {}).items()
+    } or None

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from off_platform.image_sets.card_statistics import CardStatistics
+from off_platform.image_sets.loading import Loading
 from off_platform.image_sets.manifest import COLUMNS
 from off_platform.image_sets.sample_columns import PHOTO_COLUMNS
 from off_platform.image_sets.templates.markdown import markdown_environment
@@ -161,6 +162,9 @@ class CardFacts:
         aside: Number of samples in `00000_incomplete.tar`, which lack objects or have fields of
             other types.
         copies: Number of photos with the same bytes as an earlier one.
+        loading: What loaders need to know of a set that is split, labelled or in Parquet; None for
+            others.
+        processing: How photos were changed; None if they are stored as fetched.
         image_folder: Whether loose photos come with a `metadata.parquet`.
         statistics: What the photos and their labels are like.
         charts: The charts of it, each file with its title.
@@ -198,6 +202,8 @@ class CardFacts:
     aside: int = 0
     copies: int = 0
     image_folder: bool = False
+    loading: Loading | None = None
+    processing: str | None = None
     statistics: CardStatistics | None = None
     charts: tuple[tuple[str, str], ...] = ()
 

@@ -6,7 +6,7 @@
 import gzip
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +29,7 @@ from off_platform.image_sets.gallery import GalleryFacts, GalleryItem, write_gal
 from off_platform.image_sets.how import How
 from off_platform.image_sets.image_folder import write_image_folders
 from off_platform.image_sets.labels import Labels
+from off_platform.image_sets.loading import TEXT_ENDINGS, Loading
 from off_platform.image_sets.manifest import TEXT_KINDS
 from off_platform.image_sets.manifest_statistics import count_statistics
 from off_platform.image_sets.sample_columns import sample_columns
@@ -137,7 +138,7 @@ def finish(
         class_label = finishing.how.stratify or finishing.how.class_folders or about.class_label
         statistics = count_statistics(connection, contents.rows, class_label)
         drawn = _write_charts(scratch, statistics) if finishing.is_described else {}
-        facts = _card_facts(about, contents, statistics, drawn)
+        facts = _card_facts(about, contents, statistics, drawn, finishing.how)
         (scratch / CARD).write_text(data_card(facts), encoding="utf-8")
         (scratch / SHEET).write_bytes(_sheet(contents))
         _write_gallery(scratch / GALLERY, about, contents, finishing.gallery_samples)
@@ -222,14 +223,16 @@ def _write_croissant(
 
 
 def _card_facts(
-    about: About, contents: Contents, statistics: CardStatistics, drawn: dict[str, str]
+    about: About, contents: Contents, statistics: CardStatistics, drawn: dict[str, str], how: How
 ) -> CardFacts:
     return CardFacts(
         **{
             name: value
             for name, value in vars(about).items()
-            if name not in {"address", "describe", "labels", "reached", "class_label"}
+            if name not in {"address", "describe", "labels", "reached", "class_label", "kinds"}
         },
+        kinds=tuple(_as_stored(kind, how) for kind in about.kinds),
+        loading=_loading(contents, how) if how.arranged else None,
         reached=about.reached(contents.rows) if about.reached else (),
         samples=contents.samples,
         tallies=contents.tallies,
@@ -241,11 +244,27 @@ def _card_facts(
         image_folder=contents.is_image_folder,
         example=next((rows[0]["sample"] for rows in contents.rows_by_sample(1)), "sample"),
         verification=contents.verification,
-        unpacked=any(kind.name == "ocr" for kind in about.kinds),
+        unpacked=how.unpacks and any(kind.name == "ocr" for kind in about.kinds),
+        processing=how.form.text,
         earlier=contents.earlier,
         statistics=statistics,
         charts=tuple(drawn.items()),
     )
+
+
+def _as_stored(kind: CardKind, how: How) -> CardKind:
+    """The kind with the file name ending that its objects have in the set."""
+    if kind.photo:
+        return replace(kind, suffix=kind.suffix.replace(".jpg", how.form.ending))
+    is_renamed = how.labelled and how.layout == "shards"
+    return replace(kind, suffix=TEXT_ENDINGS[kind.name]) if is_renamed else kind
+
+
+def _loading(contents: Contents, how: How) -> Loading:
+    there = contents.splits
+    splits = tuple(name for name, _ in how.shares if name in there)
+    labelled = how.labelled and how.layout == "shards"
+    return Loading(how.layout, splits, how.class_folders is not None, labelled, how.form.ending)
 
 
 def _sheet(contents: Contents) -> bytes:

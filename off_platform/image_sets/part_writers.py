@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from off_platform.image_sets.how import How
+from off_platform.image_sets.loading import TEXT_ENDINGS
 from off_platform.image_sets.options import Layout
 from off_platform.image_sets.set_files import LOOSE, part_name
 from off_platform.image_sets.stored_objects import IMAGE
@@ -23,8 +24,6 @@ LOCATIONS = pa.schema(
 )
 Location = tuple[int, str, int | None, int]
 PHOTO, TEXT = "photo", "text"
-# Names in labelled shards, whose `.json` has the facts.
-_TEXT_ENDINGS = {"ocr": ".ocr.json.gz", "metadata": ".metadata.txt"}
 # Bytes of the photos of a row group.
 GROUP_BYTES = 32 * 2**20
 
@@ -113,7 +112,7 @@ class Shards(_Numbered):
     def _name(self, row: Mapping[str, Any], what: str) -> str:
         if what == PHOTO or not self._how.labelled:
             return str(row[f"{what}_member"])
-        return f"{row['stem']}{_TEXT_ENDINGS[row['text_kind']]}"
+        return f"{row['stem']}{TEXT_ENDINGS[row['text_kind']]}"
 
     def _finish(self) -> None:
         if self._shard:

@@ -117,6 +117,15 @@ class Contents:
         return int(self._ask(f"SELECT count({what}) FROM {self.rows} WHERE {where}")[0][0])
 
     @cached_property
+    def splits(self) -> set[str]:
+        """The splits that have objects, and `excluded`."""
+        where = "path IS NOT NULL AND split IS NOT NULL"
+        return {
+            str(split)
+            for (split,) in self._ask(f"SELECT DISTINCT split FROM {self.rows} WHERE {where}")
+        }
+
+    @cached_property
     def is_image_folder(self) -> bool:
         """Whether these are loose files with photos among them."""
         photos = any(
