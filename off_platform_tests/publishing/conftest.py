@@ -48,8 +48,7 @@ def write_set(
     pq.write_table(pa.Table.from_pylist(rows, SCHEMA), folder / "manifest.parquet")
     (folder / "README.md").write_text(CARD.format(licence=licence))
     (folder / "gallery.html").write_text("<!doctype html>")
-    (folder / "charts").mkdir(exist_ok=True)
-    (folder / "charts" / "classes.svg").write_text("<svg/>")
+    (folder / "chart_classes.svg").write_text("<svg/>")
     return folder
 
 

@@ -201,7 +201,7 @@ def test_objects_have_their_types(
     assert seen == {
         "00000/s0000.jpg": "image/jpeg",
         "README.md": "text/markdown; charset=utf-8",
-        "charts/classes.svg": "image/svg+xml",
+        "chart_classes.svg": "image/svg+xml",
         "gallery.html": "text/html; charset=utf-8",
         "manifest.parquet": "application/vnd.apache.parquet",
         "metadata.parquet": "application/vnd.apache.parquet",

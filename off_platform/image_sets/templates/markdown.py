@@ -15,6 +15,7 @@ from off_platform.words import readable, share, size, web_address
 _SPECIAL = re.compile(r"[\\`*_\[\]|~$@]|:(?=//)|(?<=www)\.", re.IGNORECASE)
 _LINE_START = re.compile(r"^(?:[-+=#]|\d+(?=[.)](?:\s|$)))")
 _CODE = re.compile(r'[A-Za-z0-9_./:+=,%"-]+(?: [A-Za-z0-9_./:+=,%"-]+)*')
+_FILE_PATTERN = re.compile(r"[A-Za-z0-9_./*\[\]-]+")
 _BARE_YAML = re.compile(r"(?!(?:null|true|false|yes|no|on|off|y|n)$)[a-z][a-z0-9.-]*")
 _SIZE_CATEGORIES = (
     (1_000, "n<1K"),
@@ -49,6 +50,7 @@ def markdown_environment() -> Environment:
         "code": _code,
         "fenced": _fenced,
         "link": _link,
+        "pattern": _pattern,
         "pixels": "{:,g}".format,
         "share": share,
         "size": size,
@@ -81,6 +83,11 @@ def _plain(value: object) -> Markup:
 def _code(value: object) -> Markup:
     text = _one_line(value)
     return _markdown(f"`{text}`") if _CODE.fullmatch(text) else _plain(value)
+
+
+def _pattern(value: str) -> Markup:
+    """A pattern of file names, as it is in code and front matter."""
+    return _markdown(value) if _FILE_PATTERN.fullmatch(value) else _plain(value)
 
 
 def _fenced(value: str, language: str) -> Markup:
