@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from off_platform.image_sets.building import BUILDING
 from off_platform.image_sets.croissant import (
     JSON_TYPES,
     CroissantFacts,
@@ -15,6 +14,7 @@ from off_platform.image_sets.croissant import (
     PhotoFiles,
 )
 from off_platform.image_sets.manifest import COLUMNS, TEXT_KINDS
+from off_platform.image_sets.set_files import BUILDING
 from off_platform.quality import Column
 from off_platform.storage.folders import Folder
 from off_platform.storage.lake_layout import MANIFEST
@@ -102,7 +102,8 @@ def _photos(
             CASE WHEN path LIKE '%.tar' THEN 'shards' WHEN "offset" IS NULL THEN 'files'
                 ELSE 'parquet' END AS stored,
             regexp_extract(path, '[.][^./]+$') AS ending, min(path) AS first,
-            list(DISTINCT CASE WHEN "offset" IS NULL THEN regexp_extract(path, '^[^/]*')
+            list(DISTINCT CASE WHEN "offset" IS NULL
+                    THEN regexp_replace(regexp_extract(path, '^(.*)/', 1), '/.*', '/*')
                 WHEN path LIKE '%.tar' THEN path
                 ELSE regexp_extract(path, '^(.*?){_NUMBER}[.]parquet$', 1) END) AS containers
         FROM photos GROUP BY ALL ORDER BY min(position)""").fetchall()

@@ -67,8 +67,8 @@ def _units(
     connection: "duckdb.DuckDBPyConnection", samples: str, shares: Mapping[str, float]
 ) -> Finding:
     ((units, broken, examples),) = connection.execute(f"""
-        SELECT count(*), coalesce(count_if(splits > 1), 0), list(concat(unit, ': ', names) ORDER BY unit)
-            FILTER (splits > 1)[:{MOST_EXAMPLES}]
+        SELECT count(*), coalesce(count_if(splits > 1), 0),
+            list(concat(unit, ': ', names) ORDER BY unit) FILTER (splits > 1)[:{MOST_EXAMPLES}]
         FROM (SELECT unit, count(DISTINCT split) AS splits,
             array_to_string(list_sort(list(DISTINCT split)), ', ') AS names
             FROM {samples} GROUP BY unit)""").fetchall()
