@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 TOP_CLASSES = 20
 TOP_LANGUAGES = 12
 TOP_REASONS = 5
+# Values counted exactly to find the most frequent one; several may be equally frequent.
+LIKELY = 8
 EXCLUDED = "excluded"
 _ORDER = ("train", "validation", "test")
 _NUMBERS = frozenset({"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "FLOAT", "DOUBLE"})
@@ -117,12 +119,27 @@ class _Counting:
         )
         return tuple(found.get(place, 0) for place in range(len(SIDES) + 1))
 
+    @cached_property
+    def _is_repeated(self) -> bool:
+        """Whether a sample has several photos, each with the labels of the sample."""
+        return bool(self._ask(f"SELECT count(DISTINCT sample) < count(*) FROM {self._kept}")[0][0])
+
     def _values(self, label: str) -> str:
         """Each value of a label as text, once per sample; a list has several."""
         column = identifier(label)
-        value = f"unnest({column})" if self._types[label].endswith("[]") else column
-        return f"""(SELECT DISTINCT sample, value::VARCHAR AS value
+        several = self._types[label].endswith("[]")
+        value = f"unnest(list_distinct({column}))" if several else column
+        distinct = "DISTINCT" if self._is_repeated else ""
+        return f"""(SELECT {distinct} sample, value::VARCHAR AS value
             FROM (SELECT sample, {value} AS value FROM {self._kept}) WHERE value IS NOT NULL)"""
+
+    def _labelled(self, label: str) -> int:
+        """Number of samples with a value of a label."""
+        column = identifier(label)
+        there = f"len({column}) > 0" if self._types[label].endswith("[]") else f"{column} NOTNULL"
+        samples = "DISTINCT sample" if self._is_repeated else "*"
+        ((found,),) = self._ask(f"SELECT count({samples}) FROM {self._kept} WHERE {there}")
+        return int(found)
 
     @cached_property
     def _class_label(self) -> str | None:
@@ -130,7 +147,7 @@ class _Counting:
             return self.class_label
         for label in self._labels:
             classes, samples = self._ask(
-                f"SELECT count(DISTINCT value), count(*) FROM {self._values(label)}"
+                f"SELECT approx_count_distinct(value), count(*) FROM {self._values(label)}"
             )[0]
             if 0 < classes <= CLASSES_SHARE_MOST * samples:
                 return label
@@ -146,14 +163,13 @@ class _Counting:
             ORDER BY {order}""")
         classes, few = self._ask(f"""SELECT count(*), count(*) FILTER (samples < {FEW_SAMPLES})
             FROM {counted}""")[0]
-        ((unlabelled,),) = self._ask(f"""SELECT count(DISTINCT sample) FROM {self._kept}
-            WHERE sample NOT IN (SELECT sample FROM {self._values(label)})""")
+        ((samples,),) = self._ask(f"SELECT count(DISTINCT sample) FROM {self._kept}")
         return ClassFigures(
             label=label,
             top=tuple(top),
             classes=classes,
             few=few,
-            unlabelled=unlabelled,
+            unlabelled=samples - self._labelled(label),
             by_split=self._by_split(label, [value for value, _ in top]),
         )
 
@@ -192,14 +208,17 @@ class _Counting:
         found: list[Dominance] = []
         for label in dict.fromkeys((*classes, *texts)):
             values = self._values(label)
-            rows = self._ask(f"""SELECT value, count(*) AS samples,
-                    (SELECT count(DISTINCT sample) FROM {values})
-                FROM {values} GROUP BY value ORDER BY samples DESC, value LIMIT 1""")
-            found += [
-                Dominance(label=label, value=value, samples=samples, labelled=labelled)
-                for value, samples, labelled in rows
-                if samples > DOMINANT_SHARE * labelled
-            ]
+            # It always has a value that most samples have, in little memory.
+            ((likely,),) = self._ask(f"SELECT approx_top_k(value, {LIKELY}) FROM {values}")
+            if not likely:
+                continue
+            named = ", ".join(map(literal, likely))
+            ((value, samples),) = self._ask(f"""SELECT value, count(*) AS samples FROM {values}
+                WHERE value IN ({named}) GROUP BY value ORDER BY samples DESC, value LIMIT 1""")
+            labelled = self._labelled(label)
+            if samples > DOMINANT_SHARE * labelled:
+                most = Dominance(label=label, value=value, samples=samples, labelled=labelled)
+                found.append(most)
         return tuple(found)
 
     def _excluded(self) -> tuple[tuple[str, int], ...]:
