@@ -27,6 +27,8 @@ from off_platform.words import counted, quoted, shortened
 STDOUT = Path("-")
 CLASSES_SHOWN = 12
 PAIRS_SHOWN = 8
+# In characters; a wider table is unreadable in a terminal of the usual size.
+WIDEST = 72
 _MOST_NAME = 40
 
 
@@ -52,7 +54,7 @@ def evaluate_file(
     """
     lake = the_lake(of)
     with lake.connect(of.duckdb_memory, of.threads) as connection:
-        found = labelled_set(lake, connection, image_set, wing, of.image_sets)
+        found = labelled_set(lake, connection, image_set, wing)
         made = evaluate(connection, found, predictions, **asked)
     if json is not None and json != STDOUT:
         json.write_text(as_json(made) + "\n", encoding="utf-8")
@@ -142,7 +144,9 @@ def _classes(made: Evaluation) -> Table:
 
 
 def _confusions(made: Evaluation) -> Table:
-    if len(made.classes) > CLASSES_SHOWN:
+    grid = made.confusions.grid(CLASSES_SHOWN)
+    names = (max(grid.labels, key=len), *grid.predicted)
+    if len(made.classes) > CLASSES_SHOWN or sum(len(name) + 3 for name in names) > WIDEST:
         table = Table("label", "largest confusions: first guess", show_edge=False)
         for title in ("samples", "of the label"):
             table.add_column(title, justify="right")
@@ -150,7 +154,6 @@ def _confusions(made: Evaluation) -> Table:
             share = shown("accuracy", pair.share)
             table.add_row(_name(pair.label), _name(pair.predicted), f"{pair.samples:,}", share)
         return table
-    grid = made.confusions.grid(CLASSES_SHOWN)
     table = Table("label, first guess", show_edge=False)
     for name in grid.predicted:
         table.add_column(_name(name), justify="right")

@@ -153,8 +153,8 @@ def _of_classification(
     notes = []
     if strangers:
         notes.append(
-            f"Of the predicted classes, {strangers:,} are not a label of any evaluated sample; as "
-            "in scikit-learn, each has an F1 of 0 in the macro F1."
+            f"Predicted classes that no evaluated sample has: {strangers:,}; as in scikit-learn, "
+            "each has an F1 of 0 in the macro F1."
         )
     if columns.ranked.shape[1] == 1:
         notes.append(f"The file has one guess per sample, so there is no top-{RANKS} accuracy.")

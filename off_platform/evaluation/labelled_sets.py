@@ -9,7 +9,8 @@ from pathlib import Path
 
 import duckdb
 
-from off_platform.image_sets.declared import NAME, declared_sets
+from off_platform.image_sets.declared import NAME
+from off_platform.image_sets.how import stratified_by
 from off_platform.image_sets.manifest import COLUMNS
 from off_platform.storage.folders import Folder, LocalFolder
 from off_platform.storage.lake import Lake
@@ -38,7 +39,7 @@ class LabelledSet:
         is_of_bins: whether its photos are of bins.
         rows: SQL of its manifest, to use after FROM.
         columns: DuckDB's type of each column of the manifest.
-        stratify: the label that its declaration stratifies splits by.
+        stratify: the label by which its splits are stratified, if they are.
     """
 
     name: str
@@ -59,7 +60,7 @@ class LabelledSet:
             UnusableSetError: there is none.
         """
         usual = (QUANTITY, self.stratify, "category")
-        found = next((name for name in usual if name in self.columns), None)
+        found = next((name for name in usual if name in self.labels), None)
         if asked in self.columns:
             return str(asked)
         has = f"its labels are {', '.join(self.labels)}" if self.labels else "it has no labels"
@@ -76,8 +77,7 @@ def labelled_set(
     lake: Lake,
     connection: duckdb.DuckDBPyConnection,
     text: str,
-    wing: str | None,
-    declarations: Path,
+    wing: str | None = None,
 ) -> LabelledSet:
     """The set of a name in the lake, or of a folder; a name goes first.
 
@@ -86,11 +86,9 @@ def labelled_set(
         connection: DuckDB that can read the lake.
         text: name or folder.
         wing: `images` or `bins`, if both have a set of the name.
-        declarations: the file that declares the sets.
 
     Raises:
         UnusableSetError: there is none, or there are two.
-        off_platform.image_sets.declared.WrongDeclarationError: the file is invalid.
     """
     wings = [wing] if wing else list(_FOLDERS)
     places = {each: lake.root.below(f"{_FOLDERS[each]}/{text}") for each in wings if _is_name(text)}
@@ -99,11 +97,10 @@ def labelled_set(
         raise UnusableSetError(
             f"There are two sets {text}: give --wing images or --wing bins, or name the folder."
         )
-    for each, folder in found.items():
-        stratify = declared_sets(declarations, each).get(text, {}).get("stratify")
-        return _opened(connection, text, folder, str(stratify) if stratify else None)
+    for folder in found.values():
+        return _opened(connection, text, folder)
     if (Path(text) / MANIFEST).is_file():
-        return _opened(connection, text, LocalFolder(Path(text)), None)
+        return _opened(connection, text, LocalFolder(Path(text)))
     built = sorted({name for each in wings for name in _built(lake, each)})
     raise UnusableSetError(
         f"There is no image set {text!r}: it is neither a folder with a {MANIFEST} nor a set in "
@@ -124,9 +121,7 @@ def _built(lake: Lake, wing: str) -> list[str]:
     ]
 
 
-def _opened(
-    connection: duckdb.DuckDBPyConnection, name: str, folder: Folder, stratify: str | None
-) -> LabelledSet:
+def _opened(connection: duckdb.DuckDBPyConnection, name: str, folder: Folder) -> LabelledSet:
     path = folder.address(MANIFEST)
     rows = f"read_parquet([{literal(path)}], hive_partitioning = false)"
     try:
@@ -139,10 +134,12 @@ def _opened(
             raise UnusableSetError(
                 f"{path} is not the manifest of an image set: it has no column {missing[0]}."
             )
-        ((is_of_bins,),) = connection.execute(
-            f"SELECT coalesce(bool_or(kind = 'metadata'), false) FROM {rows}"
+        division = "any_value(division)" if "division" in columns else "NULL"
+        ((is_of_bins, division),) = connection.execute(
+            f"SELECT coalesce(bool_or(kind = 'metadata'), false), {division} FROM {rows}"
         ).fetchall()
     except duckdb.Error as error:
         first = str(error).strip().splitlines()[0]
         raise UnusableSetError(f"{path} cannot be read: {escaped(first)}.") from error
+    stratify = stratified_by(str(division)) if division else None
     return LabelledSet(name, is_of_bins, rows, columns, stratify)

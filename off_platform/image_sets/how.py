@@ -6,6 +6,8 @@ from off_platform.image_sets.options import Format, Layout, SetChoice
 from off_platform.image_sets.shares import shares_of
 from off_platform.storage.transfer import Limits
 
+_BY = "; by "
+
 
 @dataclass(frozen=True)
 class PhotoForm:
@@ -104,7 +106,12 @@ class How:
         if not self.shares:
             return None
         shares = ",".join(f"{name}={share!r}" for name, share in self.shares)
-        return f"{shares}; seed {self.split_seed}; by {self.stratify or 'unit'}"
+        return f"{shares}; seed {self.split_seed}{_BY}{self.stratify or 'unit'}"
+
+
+def stratified_by(division: str) -> str:
+    """The label in a `How.division` by which the set is stratified; `unit` without one."""
+    return division.rpartition(_BY)[2]
 
 
 def how_of(choice: SetChoice, limits: Limits, *, labelled: bool) -> How:

@@ -6,6 +6,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from off_platform.image_sets.how import How
 from off_platform.storage.lake_layout import BIN_IMAGE_SETS, IMAGE_SETS
 from off_platform_tests.command_line import Run, command_line
 from off_platform_tests.evaluation.made_sets import write_predictions, write_set
@@ -85,8 +86,9 @@ def test_a_set_is_a_name_or_a_folder(run: Run, tmp_path: Path) -> None:
 
 
 def test_the_label_is_the_one_that_the_set_is_stratified_by(run: Run, tmp_path: Path) -> None:
-    (tmp_path / "image_sets.toml").write_text('[images.food]\nstratify = "grade"\n')
-    samples = [{**each, "grade": "a"} for each in PRODUCTS]
+    shares = (("train", 0.5), ("test", 0.5))
+    division = How(shares=shares, stratify="grade").division
+    samples = [{**each, "grade": "a", "division": division} for each in PRODUCTS]
     write_set(tmp_path / "lake" / IMAGE_SETS / "food", samples)
     write_predictions(tmp_path / "p.csv", "sample,prediction", "p4,a", "p5,a", "p6,a", "p7,a")
     code, out, _ = run("p.csv", "--set", "food")

@@ -35,5 +35,5 @@ def evaluated(folder: Path, predictions: Path, **asked: Any) -> Evaluation:
     """The evaluation of a file on the set in a folder."""
     lake = Lake(str(folder.parent / "lake"))
     with lake.connect() as connection:
-        of = labelled_set(lake, connection, str(folder), None, folder / "image_sets.toml")
+        of = labelled_set(lake, connection, str(folder))
         return evaluate(connection, of, predictions, **asked)

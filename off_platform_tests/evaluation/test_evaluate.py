@@ -116,7 +116,7 @@ def test_classification_with_ranks(tmp_path: Path) -> None:
     assert made.classes[0].figures == {"precision": 1, "recall": 0.5, "f1": 2 / 3}
     assert made.held.unlabelled == 1
     assert any("1 sample has no label category" in note for note in made.notes)
-    assert any("Of the predicted classes, 1 are not a label" in note for note in made.notes)
+    assert any("Predicted classes that no evaluated sample has: 1;" in note for note in made.notes)
 
 
 def test_one_guess_has_no_top_5(tmp_path: Path) -> None:
@@ -361,5 +361,5 @@ def test_a_set_in_a_bucket_is_evaluated(tmp_path: Path) -> None:
     with S3Server({"lake": tmp_path / "bucket"}) as server:
         lake = Lake("s3://lake/prefix", Access(endpoint=server.url))
         with lake.connect() as connection:
-            of = labelled_set(lake, connection, "counting", None, tmp_path / "image_sets.toml")
+            of = labelled_set(lake, connection, "counting")
             assert evaluate(connection, of, given).held.samples == 3
