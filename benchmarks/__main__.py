@@ -4,10 +4,10 @@ import argparse
 import os
 import sys
 
-from benchmarks import bins, choice, imports, index, month, start, transfer
+from benchmarks import bins, choice, imports, index, month, start, training, transfer
 from benchmarks.generated import QUICK, Sizes
 
-NAMES = ("index", "choice", "transfer", "bins", "imports", "start", "month")
+NAMES = ("index", "choice", "transfer", "bins", "imports", "start", "month", "training")
 
 
 def main() -> None:
@@ -39,6 +39,8 @@ def main() -> None:
             imports.compare(sizes, large=asked.large)
         elif name == "start":
             start.compare()
+        elif name == "training":
+            training.compare(sizes)
         else:
             month.measure(sizes)
 

@@ -25,6 +25,7 @@ class Sizes:
     keys: int = 22_500_000
     many_keys: int = 30_000_000
     photos: int = 20_000
+    large_photos: int = 5_000
     chosen: int = 1_000
     bins: int = 10_000
     import_rows: int = 1_000_000
@@ -32,7 +33,13 @@ class Sizes:
 
 
 QUICK = Sizes(
-    keys=1_000_000, many_keys=2_000_000, photos=2_000, bins=2_000, import_rows=50_000, rounds=1
+    keys=1_000_000,
+    many_keys=2_000_000,
+    photos=2_000,
+    large_photos=500,
+    bins=2_000,
+    import_rows=50_000,
+    rounds=1,
 )
 
 
@@ -51,6 +58,14 @@ def photo_bucket(photos: int) -> Path:
     """A folder that stands for the bucket, with photos and their key list."""
     return _once(
         f"photos-{photos}", lambda folder: python("benchmarks.photo_buckets", photos, folder)
+    )
+
+
+def large_photo_bucket(photos: int) -> Path:
+    """The same with photos of about 400 kB."""
+    return _once(
+        f"large-photos-{photos}",
+        lambda folder: python("benchmarks.photo_buckets", photos, folder, "large"),
     )
 
 

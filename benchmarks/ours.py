@@ -118,6 +118,53 @@ def image_set(lake: str, url: str, folder: str, layout: str, photos: str, galler
         raise ValueError(f"not all were fetched: {made.contents.by_status}")
 
 
+def products_made(lake: str, bucket: str) -> None:
+    """The tables of a dump that names the products of a key list, with labels."""
+    import gzip  # noqa: PLC0415 - only this step
+
+    from off_platform.images.keys import parse  # noqa: PLC0415 - only this step
+    from off_platform.images.products import make_products  # noqa: PLC0415 - the same
+    from off_platform.settings import Settings  # noqa: PLC0415 - the same
+
+    keys = gzip.decompress((Path(bucket) / "data/data_keys.gz").read_bytes()).decode().split()
+    codes = sorted({parsed.barcode for key in keys if (parsed := parse(key))})
+    dump = Path(lake).with_name("products.jsonl")
+    with dump.open("w", encoding="utf-8") as lines:
+        for number, code in enumerate(codes):
+            product = {
+                "code": code,
+                "product_name": f"Product {number}",
+                "lang": "en",
+                "brands_tags": [f"brand-{number % 97}"],
+                "categories_tags": ["en:foods", f"en:category-{number % 23}"],
+                "countries_tags": ["en:france"],
+                "nutriscore_grade": "abcde"[number % 5],
+                "images": {"front_en": {"imgid": "1"}},
+            }
+            lines.write(json.dumps(product) + "\n")
+    into = _lake(lake)
+    with into.connect() as connection:
+        make_products(into, str(dump), Settings(), connection)
+
+
+def trainable_set(lake: str, url: str, folder: str, photos: str, options: str) -> None:
+    """A whole image set in shards with further options, as JSON."""
+    from off_platform.images.choice import Choice, MonthOptions  # noqa: PLC0415 - only this step
+    from off_platform.images.image_set import Request, make_image_set  # noqa: PLC0415 - the same
+    from off_platform.storage.fetch import Limits  # noqa: PLC0415 - the same
+    from off_platform.storage.folders import LocalFolder  # noqa: PLC0415 - the same
+
+    into = _lake(lake)
+    given = {"kind": "400", "n": None, "gallery_samples": 0, "labels": ["none"]}
+    choice = Choice.model_validate(given | json.loads(options))
+    request = Request("benchmark", choice, "A set of the benchmarks.", Limits(), MonthOptions())
+    with into.connect() as connection:
+        source, place = _source("s3://bucket", url), LocalFolder(Path(folder))
+        made = make_image_set(into, source, request, place, connection)
+    if made.contents.by_status["fetched"] != int(photos):
+        raise ValueError(f"not all were fetched: {made.contents.by_status}")
+
+
 def month(lake: str, bucket: str) -> None:
     """The job `monthly` with all its checks, as Dagster runs it; says how many checks passed."""
     from off_platform.sandbox.bins_bucket import make_bins_bucket  # noqa: PLC0415 - only this step
@@ -189,7 +236,10 @@ def validate(path: str, into: str) -> None:
 
 STEPS: dict[str, Callable[..., None]] = {
     step.__name__: step
-    for step in (index, month_made, choice, choice_again, image_set, month, bins, validate)
+    for step in (
+        *(index, month_made, choice, choice_again, image_set, month, bins, validate),
+        *(products_made, trainable_set),
+    )
 }
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """A bucket of small photos as a folder, generated: the same bytes for the same number.
 
 Whole JPEGs of 10 to 40 kB that any decoder reads, no two alike, with the key list that names them.
-`python -m benchmarks.photo_buckets PHOTOS FOLDER` makes one.
+`python -m benchmarks.photo_buckets PHOTOS FOLDER` makes one; `large` after it, one of 400 kB each.
 """
 
 import gzip
@@ -16,18 +16,21 @@ from off_platform.images.keys import KEY_LIST, key
 
 SEED = 20261003
 PHOTOS_A_PRODUCT = 4
-SIDES = (400, 300)
-SMALLEST, LARGEST = 10_000, 40_000
+# Width and height in pixels, and the least and the most bytes.
+SMALL = ((400, 300), (10_000, 40_000))
+LARGE = ((1200, 900), (380_000, 420_000))
 # So many are drawn; the others are these with another comment inside.
-DRAWN = 200
+DRAWN, DRAWN_LARGE = 200, 40
 START = b"\xff\xd8"
 COMMENT_BYTES = 32
 
 
-def make_bucket(folder: Path, photos: int) -> None:
+def make_bucket(folder: Path, photos: int, *, large: bool = False) -> None:
     """Makes a bucket of so many photos; whoever is interrupted leaves no key list."""
     random = Random(SEED)  # noqa: S311 - test data need not be secret
-    drawn = [_drawn(random) for _ in range(min(DRAWN, photos))]
+    sides, lengths = LARGE if large else SMALL
+    number = min(DRAWN_LARGE if large else DRAWN, photos)
+    drawn = [_drawn(random, sides, lengths) for _ in range(number)]
     keys = sorted(
         key(str(3_000_000_000_000 + product * 1_237), image, "400")
         for product in range(-(-photos // PHOTOS_A_PRODUCT))
@@ -40,11 +43,11 @@ def make_bucket(folder: Path, photos: int) -> None:
     (folder / KEY_LIST).write_bytes(gzip.compress("\n".join(keys).encode(), mtime=0))
 
 
-def _drawn(random: Random) -> bytes:
+def _drawn(random: Random, sides: tuple[int, int], lengths: tuple[int, int]) -> bytes:
     """A photo with noise on it: the more noise, the more bytes."""
-    wanted = random.randrange(SMALLEST, LARGEST)
-    coarse = Image.frombytes("RGB", (8, 6), random.randbytes(8 * 6 * 3)).resize(SIDES)
-    noise = Image.frombytes("L", SIDES, random.randbytes(SIDES[0] * SIDES[1])).convert("RGB")
+    wanted = random.randrange(*lengths)
+    coarse = Image.frombytes("RGB", (8, 6), random.randbytes(8 * 6 * 3)).resize(sides)
+    noise = Image.frombytes("L", sides, random.randbytes(sides[0] * sides[1])).convert("RGB")
     least, most = 0.0, 1.0
     for _ in range(8):
         share = (least + most) / 2
@@ -61,4 +64,4 @@ def _with_comment(photo: bytes, number: int) -> bytes:
 
 
 if __name__ == "__main__":
-    make_bucket(Path(sys.argv[2]), int(sys.argv[1]))
+    make_bucket(Path(sys.argv[2]), int(sys.argv[1]), large=sys.argv[3:] == ["large"])

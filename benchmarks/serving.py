@@ -7,7 +7,7 @@ from pathlib import Path
 
 from benchmarks.measuring import REPOSITORY, python
 
-KEPT_MIB = 1600
+KEPT_MIB = 2400
 
 
 @contextmanager
