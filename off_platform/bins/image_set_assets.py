@@ -70,8 +70,8 @@ def bin_image_set(
         into.refresh_views()
         at_hand = sets_at_hand(into, settings, name)
         found = {NEIGHBOURS_DIFFER.id: compare_neighbours(into, connection, name, at_hand)}
-        table, share = _manifest(request.choice.missing_share_most), request.how.decoded_share
-        return set_result("bin_image_set", table, made, share, connection, found)
+        table = _manifest(request.choice.missing_share_most)
+        return set_result("bin_image_set", table, made, request.choice, connection, found)
 
 
 def _manifest(missing_share_most: float = 0) -> Table:

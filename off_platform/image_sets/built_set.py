@@ -10,6 +10,7 @@ import dagster as dg
 from off_platform.image_sets.contact_sheet import as_markdown
 from off_platform.image_sets.finish import CARD, GALLERY, SHEET
 from off_platform.image_sets.manifest_checks import check_manifest
+from off_platform.image_sets.options import SetChoice
 from off_platform.image_sets.set_contents import InSet
 from off_platform.quality import Finding, Table
 from off_platform.storage.folders import Folder
@@ -34,6 +35,7 @@ class BuiltSet:
         continued: whether an interrupted run was resumed.
         tally: counts of this run.
         contents: what is in it.
+        is_described: whether its samples have labels, splits or groups of near duplicates.
         note: what the set lacks that was asked for, in a sentence; empty if there is nothing.
     """
 
@@ -45,6 +47,7 @@ class BuiltSet:
     tally: Tally
     contents: InSet
     note: str = ""
+    is_described: bool = False
 
     @property
     def shortfall(self) -> str:
@@ -84,7 +87,7 @@ def set_result(
     asset: str,
     table: Table,
     made: BuiltSet,
-    decoded_share: float,
+    choice: SetChoice,
     connection: "duckdb.DuckDBPyConnection",
     more: Mapping[str, Finding] | None = None,
 ) -> "dg.MaterializeResult[Any]":
@@ -94,7 +97,7 @@ def set_result(
         asset: its name.
         table: the manifest, with the rules of the wing.
         made: the set.
-        decoded_share: share of photos that should be decoded.
+        choice: its options.
         connection: DuckDB that can read the folder.
         more: findings of the wing's own rules.
     """
@@ -103,9 +106,16 @@ def set_result(
         table,
         made.folder.address(MANIFEST),
         samples=made.requested,
-        decoded_share=decoded_share,
+        decoded_share=choice.decoded_share,
+        shares=choice.shares,
     )
+    metadata = set_metadata(made)
+    if made.is_described:
+        # With Matplotlib, which takes longer to load than everything else.
+        from off_platform.image_sets.set_previews import preview  # noqa: PLC0415
+
+        metadata |= preview(connection, made.folder, choice.stratify or choice.class_folders)
     return dg.MaterializeResult(
-        metadata=set_metadata(made),
+        metadata=metadata,
         check_results=table.check_results(asset, {**found, **(more or {})}),
     )

@@ -42,10 +42,11 @@ def charts(statistics: CardStatistics) -> dict[str, bytes]:
     with mpl.rc_context(_STYLE), warnings.catch_warnings():
         # Names in scripts that the font here lacks are drawn by the reader's font.
         warnings.filterwarnings("ignore", message="Glyph ", category=UserWarning)
-        return {f"chart_{name}.svg": _svg(made) for name, made in _figures(statistics)}
+        return {f"chart_{name}.svg": _svg(made) for name, made in figures(statistics)}
 
 
-def _figures(statistics: CardStatistics) -> Iterator[tuple[str, Figure]]:
+def figures(statistics: CardStatistics) -> Iterator[tuple[str, Figure]]:
+    """The charts that the figures allow, by name."""
     classes = statistics.classes
     if classes and classes.top:
         yield "classes", _bars(classes.top, f"samples by {_name(classes.label)}", GREEN)

@@ -10,17 +10,22 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import NamedTuple
 
 from off_platform.image_sets.file_formats import NotWholeError, foreign
 from off_platform.image_sets.jpeg import decode, whole_frame
 from off_platform.image_sets.ocr_results import OcrStatus, read_ocr
 
-if TYPE_CHECKING:
-    from off_platform.image_sets.photo_forms import Formed
-
 MAX_OCR_BYTES = 64 * 1024 * 1024
 OCR_TEXT_BYTES = 64 * 1024
+
+
+class Formed(NamedTuple):
+    """A photo changed by `photo_forms.py`: its bytes, width and height."""
+
+    data: bytes
+    width: int
+    height: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +61,7 @@ class Content:
     ocr_confidence: float | None = None
     decoded: bool = False
     format: str | None = None
-    formed: "Formed | None" = None
+    formed: Formed | None = None
     orientation: int | None = None
     perceptual_hash: str | None = None
     sharpness: float | None = None

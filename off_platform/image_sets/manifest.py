@@ -5,6 +5,10 @@ Its rows are made by `build.py` and checked by `manifest_checks.py`.
 
 from off_platform.quality import SHAPE, Column, Rule, Table
 
+UNITS = "no_unit_in_two_splits"
+NEAR_DUPLICATES = "no_near_duplicates_in_two_splits"
+SHARES = "split_shares_met"
+
 # Objects other than photos describe the sample's photo.
 TEXT_KINDS = ("ocr", "metadata")
 STATUSES = ("fetched", "missing", "refused", "corrupt", "failed")
@@ -132,6 +136,14 @@ def manifest_table(missing_share_most: float = 0) -> Table:
             Rule("sample_decoded", "The stated share of photos was decoded in full."),
             Rule("paths_unique", "Every object has its own path."),
             Rule("photos_unique", "No two photos of a set have the same bytes.", "warning"),
+            Rule(UNITS, "No product or visit is in two splits."),
+            Rule(NEAR_DUPLICATES, "No photo has a copy or near duplicate in another split."),
+            Rule(
+                SHARES,
+                "Each split has its share of the samples, to within a hundredth or what chance "
+                "allows.",
+                "warning",
+            ),
             Rule(
                 "ocr_succeeded",
                 "Cloud Vision succeeded for the OCR results.",

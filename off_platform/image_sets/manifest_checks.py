@@ -1,14 +1,15 @@
 """Checks each rule of `manifest.py` over all rows of a manifest."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import duckdb
 import pandas as pd
 
-from off_platform.image_sets.manifest import TEXT_KINDS
+from off_platform.image_sets.manifest import COLUMNS, TEXT_KINDS
+from off_platform.image_sets.split_checks import split_findings
 from off_platform.pandera_checks import frames, validate
 from off_platform.quality import Finding, Table
-from off_platform.storage.sql import literal
+from off_platform.storage.sql import identifier, literal
 
 BATCH_ROWS = 50_000
 
@@ -20,6 +21,7 @@ def check_manifest(
     *,
     samples: int | None,
     decoded_share: float,
+    shares: Mapping[str, float] | None = None,
 ) -> dict[str, Finding]:
     """Checks a manifest; returns the finding of each rule.
 
@@ -29,6 +31,7 @@ def check_manifest(
         path: of the manifest, a Parquet file.
         samples: number of samples requested; None for all.
         decoded_share: share of photos that should be decoded in full.
+        shares: of the splits, by name; empty if the set is not split.
     """
     rows = f"read_parquet({literal(path)})"
     findings = validate(table, _batches(connection, rows))
@@ -36,7 +39,7 @@ def check_manifest(
         findings[rule] = _counted(connection, rows, of, broken)
     findings["exactly_n_chosen"] = _chosen(connection, rows, samples)
     findings["sample_decoded"] = _decoded(connection, rows, decoded_share)
-    return findings
+    return findings | split_findings(connection, rows, shares or {})
 
 
 _PHOTO = f"status = 'fetched' AND kind NOT IN {TEXT_KINDS}"
@@ -66,7 +69,9 @@ _QUERIES = {
 
 
 def _batches(connection: duckdb.DuckDBPyConnection, rows: str) -> Iterator[pd.DataFrame]:
-    yield from frames(connection.sql(f"FROM {rows} ORDER BY position").to_arrow_reader(BATCH_ROWS))
+    names = ", ".join(identifier(column.name) for column in COLUMNS)
+    query = f"SELECT {names} FROM {rows} ORDER BY position"
+    yield from frames(connection.sql(query).to_arrow_reader(BATCH_ROWS))
 
 
 def _counted(connection: duckdb.DuckDBPyConnection, rows: str, of: str, broken: str) -> Finding:

@@ -9,11 +9,11 @@ import struct
 import threading
 from contextlib import nullcontext
 from io import BytesIO
-from typing import NamedTuple
 
 from PIL import Image
 from PIL.JpegImagePlugin import JpegImageFile
 
+from off_platform.image_sets.contents import Formed
 from off_platform.image_sets.file_formats import NotWholeError
 from off_platform.image_sets.how import PhotoForm
 from off_platform.image_sets.pictures import opened_other
@@ -36,14 +36,6 @@ _TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-
-
-class Formed(NamedTuple):
-    """A changed photo: its bytes, width and height."""
-
-    data: bytes
-    width: int
-    height: int
 
 
 def formed(

@@ -215,7 +215,7 @@ def make_set(
     found = (chosen.chosen_from, request.choice.n, chosen.candidates)
     is_without = bool(request.choice.labels) and labels is None
     note = chosen.no_labels if is_without else ""
-    return BuiltSet(folder, *found, continued, tally, contents, note)
+    return BuiltSet(folder, *found, continued, tally, contents, note, finishing.is_described)
 
 
 def demand_labels(choice: SetChoice, labels: Labels | None) -> None:

@@ -7,26 +7,14 @@ and MD5s are compared in SQL, and hashes bit by bit, each photo with each.
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from off_platform.image_sets.manifest import TEXT_KINDS
+from off_platform.image_sets.manifest import NEAR_DUPLICATES, SHARES, TEXT_KINDS, UNITS
 from off_platform.image_sets.perceptual_hash import BITS_MOST, LOWEST_MOST, WINDOWS, WORDS
 from off_platform.image_sets.shares import EXCLUDED
-from off_platform.quality import MOST_EXAMPLES, Finding, Rule
+from off_platform.quality import MOST_EXAMPLES, Finding
 
 if TYPE_CHECKING:
     import duckdb
 
-UNITS = "no_unit_in_two_splits"
-NEAR_DUPLICATES = "no_near_duplicates_in_two_splits"
-SHARES = "split_shares_met"
-RULES = (
-    Rule(UNITS, "No product or visit is in two splits."),
-    Rule(NEAR_DUPLICATES, "No photo has a copy or near duplicate in another split."),
-    Rule(
-        SHARES,
-        "Each split has its share of the samples, to within a hundredth or what chance allows.",
-        "warning",
-    ),
-)
 NOT_SPLIT = "The set is not split."
 
 SHARE_OFF_MOST = 0.01
@@ -42,7 +30,7 @@ _LOWEST = "18374966859414961920::UBIGINT"
 def split_findings(
     connection: "duckdb.DuckDBPyConnection", manifest: str, shares: Mapping[str, float]
 ) -> dict[str, Finding]:
-    """The findings of `RULES`.
+    """The findings of the rules on splits in `manifest.py`.
 
     Args:
         connection: DuckDB that can read the manifest.
@@ -50,7 +38,7 @@ def split_findings(
         shares: of the splits, by name; empty if the set is not split.
     """
     if not shares:
-        return {rule.id: Finding(note=NOT_SPLIT) for rule in RULES}
+        return {rule: Finding(note=NOT_SPLIT) for rule in (UNITS, NEAR_DUPLICATES, SHARES)}
     of_photo = f"FILTER (kind NOT IN {TEXT_KINDS})"
     samples = f"""(SELECT sample, split, coalesce(unit, sample) AS unit, max(md5) {of_photo} AS md5,
         max(perceptual_hash) AS perceptual_hash, max(duplicate_group) AS duplicate_group

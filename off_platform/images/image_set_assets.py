@@ -10,6 +10,7 @@ from off_platform.image_sets.launchpad import with_options
 from off_platform.image_sets.manifest import manifest_table
 from off_platform.images.assets import GROUP, OWNERS, SettingsParam
 from off_platform.images.choice import WING, Choice, MonthOptions
+from off_platform.images.labels import PRODUCT_LABELS
 from off_platform.images.schemas import PRODUCT_PHOTOS, PRODUCTS
 from off_platform.partitions import RUNS, image_sets
 from off_platform.resources import BucketResource, LakeResource
@@ -47,7 +48,7 @@ def image_set_asset(settings: Settings) -> dg.AssetsDefinition:
         ],
         description="A chosen, fetched and verified set of photos, OCR results or both, with its "
         "manifest, data card, gallery and contact sheet.",
-        metadata=table.metadata(),
+        metadata={**table.metadata(), "dagster/column_lineage": _lineage()},
         check_specs=table.check_specs("image_set", sets),
     )(image_set)
 
@@ -72,5 +73,17 @@ def image_set(
         made = make_image_set(into, images_bucket.open(), request, folder, connection, display)
         into.refresh_views()
         table = manifest_table(request.choice.missing_share_most)
-        share = request.how.decoded_share
-        return set_result("image_set", table, made, share, connection)
+        return set_result("image_set", table, made, request.choice, connection)
+
+
+def _lineage() -> dg.TableColumnLineage:
+    """Labels are columns of `products`; units, and with them splits, follow from barcodes."""
+    sources = {name: ("products", name) for name in PRODUCT_LABELS}
+    sources |= {name: ("photos", name) for name in ("barcode", "image_id")}
+    sources |= dict.fromkeys(("unit", "split"), ("photos", "barcode"))
+    return dg.TableColumnLineage(
+        {
+            column: [dg.TableColumnDep(dg.AssetKey(table), of_table)]
+            for column, (table, of_table) in sources.items()
+        }
+    )

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from off_platform.image_sets.options import SetChoice
     from off_platform.storage.lake import Lake
 
-_OF_PRODUCTS = (
+PRODUCT_LABELS = (
     *("name", "names", "brands", "categories", "category", "countries", "languages", "quantity"),
     *("product_labels", "nutriscore", "nova", "ingredients_text", "last_editor"),
 )
@@ -59,7 +59,7 @@ _OF_PHOTOS = (
 )
 LABELS = {
     column.name: column
-    for column in (*(_COLUMNS[name] for name in _OF_PRODUCTS), *(each for each, _ in _OF_PHOTOS))
+    for column in (*(_COLUMNS[name] for name in PRODUCT_LABELS), *(each for each, _ in _OF_PHOTOS))
 }
 """Every label by name."""
 
@@ -126,7 +126,7 @@ def labels_in(
         for table in (PRODUCTS, PRODUCT_PHOTOS)
         if lake.has(table.name)
     }
-    if "products" in rows and not columns_of(connection, rows["products"]) >= set(_OF_PRODUCTS):
+    if "products" in rows and not columns_of(connection, rows["products"]) >= set(PRODUCT_LABELS):
         rows = {}
     return labels_of(choice, chosen, rows.get("products"), rows.get("product_photos"))
 

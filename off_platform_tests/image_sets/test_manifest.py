@@ -9,7 +9,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from off_platform.image_sets.manifest import COLUMNS, STATUSES, manifest_table
+from off_platform.image_sets.manifest import (
+    COLUMNS,
+    NEAR_DUPLICATES,
+    SHARES,
+    STATUSES,
+    UNITS,
+    manifest_table,
+)
 from off_platform.image_sets.manifest_checks import check_manifest
 from off_platform.quality import SHAPE, Finding
 from off_platform.storage.lake import Lake
@@ -87,13 +94,13 @@ def check(
     rows: list[Row],
     samples: int | None = None,
     decoded_share: float = 0.25,
+    shares: dict[str, float] | None = None,
 ) -> dict[str, Finding]:
     """What is found in a manifest of these rows."""
     path = folder / MANIFEST
     pq.write_table(pa.Table.from_pylist(rows, TABLE.arrow), path)
-    return check_manifest(
-        connection, TABLE, str(path), samples=samples, decoded_share=decoded_share
-    )
+    asked = {"samples": samples, "decoded_share": decoded_share, "shares": shares}
+    return check_manifest(connection, TABLE, str(path), **asked)
 
 
 def failed(findings: dict[str, Finding]) -> set[str]:
@@ -102,6 +109,16 @@ def failed(findings: dict[str, Finding]) -> set[str]:
     return {str(result.check_name) for result in results if not result.passed}
 
 
+def in_splits(**changed: Any) -> list[Row]:
+    """The photos, each a unit of its own, half of them to train with; one of them changed."""
+    rows = [
+        {**row, "unit": str(number), "split": "test" if number % 2 else "train"}
+        for number, row in enumerate(PHOTOS)
+    ]
+    return [{**rows[0], **changed}, *rows[1:]]
+
+
+HALVES = {"shares": {"train": 0.5, "test": 0.5}}
 # Rule, the rows that break it, what was asked for.
 EXAMPLES: list[tuple[str, list[Row], dict[str, Any]]] = [
     (SHAPE, with_row(photo(3, licence=None)), {}),
@@ -127,6 +144,16 @@ EXAMPLES: list[tuple[str, list[Row], dict[str, Any]]] = [
     ("paths_unique", with_row(photo(3, offset=photo(4)["offset"])), {}),
     ("paths_unique", with_row(photo(3, path=None)), {}),
     ("photos_unique", with_row(photo(3, md5=md5(4), etag=md5(4))), {}),
+    (UNITS, in_splits(unit="1"), HALVES),
+    (
+        NEAR_DUPLICATES,
+        [
+            {**row, "duplicate_group": row["sample"] if n > 1 else "0"}
+            for n, row in enumerate(in_splits())
+        ],
+        HALVES,
+    ),
+    (SHARES, in_splits(), {"shares": {"train": 0.02, "test": 0.98}}),
     ("ocr_succeeded", [ocr(n, ocr_status="error" if n < 2 else "text") for n in range(50)], {}),
 ]
 GOOD: list[tuple[list[Row], dict[str, Any]]] = [
@@ -144,6 +171,8 @@ GOOD: list[tuple[list[Row], dict[str, Any]]] = [
     ([ocr(n, ocr_status="error" if n < 1 else "empty") for n in range(50)], {}),
     ([not_had(0, "missing")], {"samples": 1, "few": True}),
     (PHOTOS, {"decoded_share": 0.0}),
+    (in_splits(), HALVES),
+    (in_splits(split="excluded", unit="1"), HALVES),
 ]
 
 

@@ -9,17 +9,22 @@ import pyarrow as pa
 import pytest
 
 from off_platform.image_sets import split_checks
-from off_platform.image_sets.manifest import COLUMNS
-from off_platform.image_sets.split_checks import (
+from off_platform.image_sets.manifest import (
+    COLUMNS,
     NEAR_DUPLICATES,
-    NOT_SPLIT,
-    RULES,
     SHARES,
     UNITS,
+    manifest_table,
+)
+from off_platform.image_sets.split_checks import (
+    NOT_SPLIT,
     split_findings,
 )
 from off_platform.quality import Finding, Table
 
+RULES = tuple(
+    rule for rule in manifest_table().rules if rule.id in {UNITS, NEAR_DUPLICATES, SHARES}
+)
 TABLE = Table("manifest", "", COLUMNS, RULES)
 OF = {"train": 0.8, "validation": 0.1, "test": 0.1}
 Row = dict[str, Any]
