@@ -48,7 +48,7 @@ class Column:
     Attributes:
         name: its name in the file.
         type: `string`, `bool`, `int32`, `int64`, `double`, `timestamp` (UTC), `date`,
-            `list<string>` or `map<string,string>`.
+            `list<...>` of one of them, or `map<string,string>`.
         description: for the UI and docs, with the unit.
         nullable: whether it may contain nulls.
         rule: the rule that reports values out of the following bounds.

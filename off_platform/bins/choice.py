@@ -4,16 +4,18 @@ The order is stable (`stable_order.py`), so a larger n keeps the choice of a sma
 `image_sets/` fetches.
 """
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
 from off_platform.bins.keys import METADATA
-from off_platform.bins.schemas import HARD_FROM
+from off_platform.bins.labels import DEFAULT, LABELS
+from off_platform.bins.schemas import HARD_FROM, SPLITS
 from off_platform.bins.splits import PILOT_OFFSET
-from off_platform.image_sets.options import SetChoice
+from off_platform.image_sets.options import NONE, Name, SetChoice
 from off_platform.stable_order import WORD, with_mix, words
 from off_platform.storage.sql import literal
+from off_platform.words import quoted
 
 # As written in image_sets.toml.
 WING = "bins"
@@ -40,9 +42,47 @@ class BinChoice(SetChoice):
     )
     asins: tuple[Code, ...] = Field(default=(), description="Bins with one of these ASINs.")
     skus: tuple[Code, ...] = Field(default=(), description="Bins with one of these FCSKUs.")
-    split: Literal["train", "validation", "test"] | None = Field(
-        default=None, description="Only bins of this split, see bin_splits."
+    only_split: Literal["train", "validation", "test"] | None = Field(
+        default=None,
+        description="Only bins of this split, see bin_splits; also written as split.",
     )
+    item_disjoint: bool = Field(
+        default=False,
+        description="Exclude bins that share an item with a bin of another split of the set.",
+    )
+    exclude: Annotated[str, StringConstraints(max_length=1000, pattern=r"^[^\x00]+$")] | None = (
+        Field(
+            default=None,
+            description="File of ids or photos to leave out, one per line; its path is relative to "
+            "the file that declares the set.",
+        )
+    )
+    known_labels = LABELS
+    labels: tuple[Name, ...] = Field(
+        default=DEFAULT,
+        description=f"Labels of each sample, or `{NONE}`: {', '.join(LABELS)}.",
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_split_is_a_filter(cls, options: Any) -> Any:
+        """`split = "test"` chooses bins; shares, as in `split = "train=0.8,test=0.2"`, divide."""
+        split = options.get("split") if isinstance(options, dict) else None
+        if not isinstance(split, str) or "=" in split:
+            return options
+        if split not in SPLITS:
+            raise ValueError(
+                f"split is {quoted(split)}: give one of {', '.join(SPLITS)} to choose its bins, or "
+                "shares to split the set, such as train=0.8,validation=0.1,test=0.1"
+            )
+        rest = {name: value for name, value in options.items() if name != "split"}
+        return {**rest, "only_split": split}
+
+    @model_validator(mode="after")
+    def _is_split(self) -> Self:
+        if self.item_disjoint and not self.shares:
+            raise ValueError("item_disjoint needs split or folds")
+        return self
 
     @model_validator(mode="after")
     def _some_quantity_fits(self) -> Self:
@@ -65,7 +105,9 @@ class BinChoice(SetChoice):
         return self
 
 
-def candidates_query(choice: BinChoice, bins: str, bin_items: str, splits: str) -> str:
+def candidates_query(
+    choice: BinChoice, bins: str, bin_items: str, splits: str, excluded: str | None = None
+) -> str:
     """The bins that fit the options, unordered.
 
     Args:
@@ -73,6 +115,7 @@ def candidates_query(choice: BinChoice, bins: str, bin_items: str, splits: str) 
         bins: SQL of `bins`.
         bin_items: SQL of `bin_items`.
         splits: SQL of `bin_splits`.
+        excluded: SQL of the ids that `exclude` names, see `excluded.py`.
     """
     conditions = [
         "image_key IS NOT NULL",
@@ -83,7 +126,10 @@ def candidates_query(choice: BinChoice, bins: str, bin_items: str, splits: str) 
         "difference = 0" if choice.exact else "",
         _with_items(bin_items, "asin", choice.asins),
         _with_items(bin_items, "fcsku", choice.skus),
-        f"id IN (SELECT id FROM {splits} WHERE split = '{choice.split}')" if choice.split else "",
+        f"id IN (SELECT id FROM {splits} WHERE split = '{choice.only_split}')"
+        if choice.only_split
+        else "",
+        f"id NOT IN (SELECT id FROM {excluded})" if excluded else "",
     ]
     return f"SELECT * FROM {bins} WHERE {' AND '.join(filter(None, conditions))}"
 

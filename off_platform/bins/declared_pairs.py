@@ -6,13 +6,19 @@ Determined from the tables and the sets' options, whether the sets were built or
 
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from itertools import permutations
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from off_platform.bins.choice import WING, BinChoice, candidates_query, objects_query
+from off_platform.bins.excluded import load_excluded
 from off_platform.bins.schemas import BIN_ITEMS, BIN_SPLITS, BINS
-from off_platform.image_sets.declared import declared_choice, declared_sets
+from off_platform.image_sets.declared import (
+    UnusableChoiceError,
+    declared_choice,
+    declared_sets,
+)
 from off_platform.storage.lake import Lake
 
 if TYPE_CHECKING:
@@ -33,10 +39,11 @@ _IN_WORDS = re.compile(
 
 
 class Declared(NamedTuple):
-    """A declared set of bins: its options, and its description."""
+    """A declared set of bins: its options, its description, and the folder that declares it."""
 
     choice: BinChoice
     description: str = ""
+    folder: Path = Path()
 
 
 class Shared(NamedTuple):
@@ -65,7 +72,9 @@ def declared_choices(path: Path) -> dict[str, Declared]:
         off_platform.image_sets.declared.UnusableChoiceError: a set's options are invalid.
     """
     names = declared_sets(path, WING)
-    return {name: Declared(*declared_choice(path, WING, BinChoice, name)) for name in names}
+    return {
+        name: Declared(*declared_choice(path, WING, BinChoice, name), path.parent) for name in names
+    }
 
 
 def shared_bins(
@@ -87,7 +96,10 @@ def shared_bins(
         apart = of is not None and of not in {held_out, other}
         if apart or not is_held_out[held_out] or is_held_out[other]:
             continue
-        held, others = (_visits(lake, declared[name].choice) for name in (held_out, other))
+        held, others = (
+            _visits(lake, connection, number, declared[name])
+            for number, name in enumerate((held_out, other))
+        )
         ((photos,),) = connection.execute(
             f"SELECT count(*) FROM ({held}) WHERE visit_id IN (SELECT visit_id FROM ({others}))"
         ).fetchall()
@@ -96,13 +108,22 @@ def shared_bins(
 
 
 def _is_held_out(name: str, declared: Declared) -> bool:
-    if split := declared.choice.split:
+    if split := declared.choice.only_split:
         return split != "train"
     return bool(_IN_NAMES.search(name) or _IN_WORDS.search(declared.description))
 
 
-def _visits(lake: Lake, choice: BinChoice) -> str:
-    """The chosen bins of a set with their visits."""
+def _visits(
+    lake: Lake, connection: "duckdb.DuckDBPyConnection", number: int, declared: Declared
+) -> str:
+    """The chosen bins of a set with their visits; the number tells apart what is loaded."""
     bins, items, splits = (lake.rows_of(table.name) for table in (BINS, BIN_ITEMS, BIN_SPLITS))
-    chosen = objects_query(choice, candidates_query(choice, bins, items, splits))
+    choice, excluded = declared.choice, None
+    if choice.exclude:
+        # Without the file the set cannot be built, which says why; until then it has all bins.
+        with suppress(UnusableChoiceError):
+            excluded = load_excluded(
+                connection, declared.folder / choice.exclude, f"left_out_of_{number}"
+            )
+    chosen = objects_query(choice, candidates_query(choice, bins, items, splits, excluded))
     return f"SELECT id, visit_id FROM {bins} WHERE id IN (SELECT stem FROM ({chosen}))"

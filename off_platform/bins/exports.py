@@ -12,12 +12,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from off_platform.bins.schemas import HARD_FROM
+from off_platform.bins.verification import pairs_query
 from off_platform.storage.engine import copy_query
 
 if TYPE_CHECKING:
     import duckdb
 
 LABELS = "labels.parquet"
+PAIRS = "verification_pairs.parquet"
 ABID_METADATA = "abid_metadata.json"
 # Not `train` and `val`: Hugging Face's loaders take files with these names for a split's data.
 ABID_SPLITS = {"train": "trainset", "validation": "valset"}
@@ -26,13 +28,17 @@ UDACITY_CLASSES = range(1, 6)
 ROWS = 1000
 
 
-def write_exports(connection: "duckdb.DuckDBPyConnection", labelled: str, to: Path) -> list[str]:
+def write_exports(
+    connection: "duckdb.DuckDBPyConnection", labelled: str, bins: str, bin_items: str, to: Path
+) -> list[str]:
     """Writes all formats.
 
     Args:
-        connection: DuckDB with the tables of `labelled`.
+        connection: DuckDB with the tables of the queries.
         labelled: SQL of the set's bins: id, id_space, position, expected_quantity, items_quantity,
             skus, difficulty, visit_id, split, text (the metadata's JSON).
+        bins: SQL of all bins, with visit_id, to use after FROM.
+        bin_items: SQL of the items of all bins.
         to: a folder for the files.
 
     Returns:
@@ -43,9 +49,10 @@ def write_exports(connection: "duckdb.DuckDBPyConnection", labelled: str, to: Pa
         f"""SELECT * EXCLUDE (text, position) FROM ({labelled}) ORDER BY id_space, position""",
         to / LABELS,
     )
+    copy_query(connection, pairs_query(labelled, bins, bin_items), to / PAIRS)
     main = f"(SELECT * FROM ({labelled}) WHERE id_space = 'main')"
     _write_abid_metadata(connection, main, to / ABID_METADATA)
-    names = [LABELS, ABID_METADATA]
+    names = [LABELS, PAIRS, ABID_METADATA]
     for split, name in ABID_SPLITS.items():
         of_split = f"{main} WHERE split = '{split}'"
         names += _write_abid_lists(connection, of_split, to, name)

@@ -17,7 +17,9 @@ from off_platform.bins.choice import (
     known_query,
     objects_query,
 )
+from off_platform.bins.excluded import load_excluded
 from off_platform.bins.exports import LABELS, write_exports
+from off_platform.bins.labels import labels_of, links_query
 from off_platform.bins.schemas import BIN_ITEMS, BIN_METADATA, BIN_SPLITS, BINS
 from off_platform.bins.splits import SHARES, units_of
 from off_platform.image_sets.built_set import BuiltSet
@@ -34,6 +36,7 @@ from off_platform.storage.lake_layout import MANIFEST
 from off_platform.storage.objects import Source
 from off_platform.storage.progress import Display
 from off_platform.storage.sql import literal
+from off_platform.words import escaped
 
 if TYPE_CHECKING:
     import duckdb
@@ -43,6 +46,8 @@ LICENCE_URL = "https://creativecommons.org/licenses/by-nc-sa/3.0/us/"
 ATTRIBUTION = "Amazon Bin Image Dataset (Amazon Fulfillment Technologies)"
 ABOUT_URL = "https://registry.opendata.aws/amazon-bin-imagery/"
 UNKNOWN_NAMED = 3
+# The setting whose folder the path in `exclude` is relative to.
+DECLARED_IN = "image_sets"
 KINDS = (
     CardKind(name="photo", meaning="the photo of the bin", suffix=".jpg"),
     CardKind(name="metadata", meaning="what should be in the bin", suffix=".json", photo=False),
@@ -66,6 +71,13 @@ FILES = (
         (
             "one row per bin with its photo: id, id_space, expected_quantity, "
             "items_quantity, difference (expected minus items), skus, difficulty, visit_id, split."
+        ),
+    ),
+    (
+        "verification_pairs.parquet",
+        (
+            "one row per photo and item, as many present as absent: sample, visit_id, split, asin, "
+            "name, present, quantity."
         ),
     ),
     ("abid_metadata.json", "ABID's list of metadata: position i is bin i + 1 of the main set."),
@@ -93,7 +105,8 @@ def request_from(
     settings: Settings, name: str, choice: BinChoice, description: str, varied: dict[str, Any]
 ) -> Request:
     """A requested set, with some options varied; see `requested`."""
-    return requested(settings, name, choice, description, varied, RunOptions, *SHARES)
+    of_wing = (*SHARES, DECLARED_IN) if varied.get("exclude") or choice.exclude else SHARES
+    return requested(settings, name, choice, description, varied, RunOptions, *of_wing)
 
 
 def make_bin_image_set(
@@ -120,6 +133,11 @@ def make_bin_image_set(
     except NoSuchTableError:
         raise UnusableChoiceError("There are no bins yet; run the monthly job first.") from None
     fitting = candidates_query(request.choice, bins, items, splits)
+    left_out = ""
+    if request.choice.exclude:
+        table = load_excluded(connection, _excluded_in(request))
+        left_out = _left_out(request, table, fitting, connection)
+        fitting = candidates_query(request.choice, bins, items, splits, table)
     # Whole rows, as labels are made from them, and a set's photos and metadata must match its
     # labels.
     candidates, digest = connection.execute(
@@ -135,15 +153,36 @@ def make_bin_image_set(
         # Older plans, whose rows do not refer to objects in the lake, are not resumed.
         {"bins": int(digest), "metadata": BIN_METADATA.name},
         candidates,
-        "the table bins",
+        f"the table bins{left_out}",
         [kind.name for kind in KINDS],
         partial(units_of, bins=bins, seed=request.choice.split_seed),
+        partial(labels_of, asked=request.choice.columns_of_labels, bins=bins, bin_items=items),
         # The metadata comes from the lake, from which the labels were made.
         texts=texts,
-        exports=lambda to: write_exports(connection, _labelled(lake, to / MANIFEST), to),
+        exports=lambda to: write_exports(
+            connection, _labelled(lake, to / MANIFEST), bins, items, to
+        ),
+        links=links_query(items) if request.choice.item_disjoint else None,
     )
     about = _about(source, request, candidates, partial(_reached, connection, bins))
     return make_set(source, request, chosen, about, folder, connection, display)
+
+
+def _excluded_in(request: Request) -> Path:
+    declared = Path(str(request.settings[DECLARED_IN]))
+    return declared.parent / str(request.choice.exclude)
+
+
+def _left_out(
+    request: Request, excluded: str, fitting: str, connection: "duckdb.DuckDBPyConnection"
+) -> str:
+    """How many bins that fit are left out, in words that follow the source of the choice."""
+    ((listed, left_out),) = connection.execute(
+        f"SELECT (SELECT count(*) FROM {excluded}), count(*) FROM ({fitting}) "
+        f"WHERE id IN (SELECT id FROM {excluded})"
+    ).fetchall()
+    name = escaped(_excluded_in(request).name)
+    return f", without {left_out:,} bins of the {listed:,} in {name}"
 
 
 def _unknown_codes(
@@ -162,17 +201,17 @@ def _unknown_codes(
 
 
 def _labelled(lake: Lake, manifest: Path) -> str:
-    """The set's bins that have a photo, with their labels."""
+    """The set's bins that have a photo, with their labels; the split is that of a split set."""
     photos = f"read_parquet({literal(str(manifest))})"
     bins, splits, metadata = (
         lake.rows_of(table.name) for table in (BINS, BIN_SPLITS, BIN_METADATA)
     )
     return f"""
         SELECT b.id, id_space, position, b.expected_quantity, items_quantity, difference, skus,
-            difficulty, b.visit_id, split, text
+            difficulty, b.visit_id, coalesce(of_set, split) AS split, text
         FROM {bins} AS b
-        JOIN (SELECT sample AS id FROM {photos} WHERE kind = 'photo' AND status = 'fetched')
-            USING (id)
+        JOIN (SELECT sample AS id, split AS of_set FROM {photos}
+            WHERE kind = 'photo' AND status = 'fetched') USING (id)
         JOIN (SELECT id, split FROM {splits}) USING (id)
         JOIN (SELECT id, text FROM {metadata}) USING (id)"""
 

@@ -77,16 +77,15 @@ def same_looks(connection: "duckdb.DuckDBPyConnection", photos: str) -> SameLook
 
 
 def _read(connection: "duckdb.DuckDBPyConnection", hashed: str) -> tuple[Places, Words]:
-    cursor = connection.cursor()
-    ((count,),) = cursor.execute(f"SELECT count(*) FROM {hashed}").fetchall()
+    ((count,),) = connection.execute(f"SELECT count(*) FROM {hashed}").fetchall()
     places = np.empty(count, dtype=np.int64)
     words = np.empty((count, len(WINDOWS), WORDS), dtype=np.uint64)
-    cursor.execute(f"SELECT place, perceptual_hash FROM {hashed} ORDER BY place")
+    rows = connection.sql(f"SELECT place, perceptual_hash FROM {hashed} ORDER BY place")
     start = 0
-    while rows := cursor.fetchmany(_READ_ROWS):
-        end = start + len(rows)
-        places[start:end] = [row[0] for row in rows]
-        words[start:end] = words_of([row[1] for row in rows])
+    for batch in rows.to_arrow_reader(_READ_ROWS):
+        end = start + len(batch)
+        places[start:end] = batch["place"]
+        words[start:end] = words_of(batch["perceptual_hash"].to_pylist())
         start = end
     return places, words
 

@@ -5,11 +5,11 @@ the launchpad, the command line, the docs and the reference in `image_sets.toml`
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
 from types import NoneType
-from typing import Annotated, Any, Literal, Self, get_args, get_origin
+from typing import Annotated, Any, ClassVar, Literal, Self, get_args, get_origin
 
 from pydantic import (
     BaseModel,
@@ -17,6 +17,7 @@ from pydantic import (
     ConfigDict,
     Field,
     StringConstraints,
+    field_validator,
     model_validator,
 )
 
@@ -39,6 +40,9 @@ class SetChoice(BaseModel):
     """The options of image sets of every bucket."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    known_labels: ClassVar[Collection[str]] = ()
+    """The labels of the wing's samples, by name."""
 
     n: int | None = Field(default=1000, ge=1, le=MOST, description="Number of photos, or `all`.")
     seed: int = Field(default=0, description="Seed of the random choice.")
@@ -91,6 +95,26 @@ class SetChoice(BaseModel):
     missing_share_most: Share = Field(
         default=0.05, description="Share of missing objects above which the set's check fails."
     )
+
+    @field_validator("labels")
+    @classmethod
+    def _known(cls, labels: tuple[str, ...]) -> tuple[str, ...]:
+        if labels == (NONE,):
+            return ()
+        cls._demand_known(labels)
+        return tuple(dict.fromkeys(labels))
+
+    @field_validator("stratify", "class_folders")
+    @classmethod
+    def _known_too(cls, label: str | None) -> str | None:
+        cls._demand_known((label,) if label else ())
+        return label
+
+    @classmethod
+    def _demand_known(cls, labels: Iterable[str]) -> None:
+        known = cls.known_labels
+        if unknown := next((label for label in labels if label not in known), None):
+            raise ValueError(f"there is no label {unknown}; there are {', '.join(known)}")
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:

@@ -25,12 +25,13 @@ _STAGED = rf"staged-{_NUMBER}\.tar"
 _CHART = r"chart_(classes|photo_sizes|languages|splits)\.svg"
 _OURS = re.compile(
     rf"{_PARTS}|{_NUMBER}|{_STAGED}|README\.md|gallery\.html|contact_sheet\.jpg"
-    rf"|manifest\.parquet|labels\.parquet|metadata\.parquet|samples\.parquet"
+    rf"|manifest\.parquet|labels\.parquet|metadata\.parquet|samples\.parquet|verification_pairs\.parquet"
     rf"|(abid|udacity)_[a-z_]+\.(json|txt)|croissant\.json|{_CHART}"
 )
 # Files that an earlier version or choice wrote, and this one does not.
 LISTS = re.compile(
-    rf"metadata\.parquet|(abid|udacity)_[a-z_]+\.(json|txt)|croissant\.json|{_CHART}"
+    r"metadata\.parquet|verification_pairs\.parquet|(abid|udacity)_[a-z_]+\.(json|txt)"
+    rf"|croissant\.json|{_CHART}"
 )
 _STALE = re.compile(rf"{_NUMBER}|{STORED.pattern}|{LISTS.pattern}")
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from datetime import date
 from typing import TYPE_CHECKING, Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field, StringConstraints, field_validator, model_validator
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from off_platform.barcodes.text import MOST_DIGITS
 from off_platform.image_sets.declared import UnusableChoiceError
@@ -75,24 +75,11 @@ class Choice(SetChoice):
     least_height: int | None = Field(
         default=None, ge=1, le=MOST, description="Minimum height of the photo as sent, in pixels."
     )
+    known_labels = LABELS
     labels: tuple[Name, ...] = Field(
         default=DEFAULT,
         description=f"Labels of each sample, or `{NONE}`: {', '.join(LABELS)}.",
     )
-
-    @field_validator("labels")
-    @classmethod
-    def _known(cls, labels: tuple[str, ...]) -> tuple[str, ...]:
-        if labels == (NONE,):
-            return ()
-        _demand_labels(labels)
-        return tuple(dict.fromkeys(labels))
-
-    @field_validator("stratify", "class_folders")
-    @classmethod
-    def _known_too(cls, label: str | None) -> str | None:
-        _demand_labels((label,) if label else ())
-        return label
 
     @model_validator(mode="after")
     def _some_day_fits(self) -> Self:
@@ -146,11 +133,6 @@ class Choice(SetChoice):
             "height": self.least_height,
         }
         return {column for column, asked in needed.items() if asked}
-
-
-def _demand_labels(labels: Iterable[str]) -> None:
-    if unknown := next((label for label in labels if label not in LABELS), None):
-        raise ValueError(f"there is no label {unknown}; there are {', '.join(LABELS)}")
 
 
 def _first_day(month: str) -> str:

@@ -106,6 +106,9 @@ def make_tables(
     items = {
         "bin_id": pa.array([bin_id for bin_id, _ in rows], pa.string()),
         "fcsku": pa.array([fcsku for _, fcsku in rows], pa.string()),
+        "asin": pa.array([fcsku for _, fcsku in rows], pa.string()),
+        "clean_name": pa.array([f"Item {fcsku}" for _, fcsku in rows], pa.string()),
+        "quantity": pa.array([n for each in listed for n in each.items.values()], pa.int64()),
     }
     for name, table in (("bins", columns), ("bin_items", items)):
         connection.register("given", pa.table(table))

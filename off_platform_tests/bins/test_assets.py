@@ -317,7 +317,7 @@ def test_fewer_bins_than_declared_fail_a_check_and_are_told(month: Month) -> Non
 @pytest.mark.parametrize(
     ("name", "config", "sentence"),
     [
-        ("few", {"split": "val"}, "few: the option split='val' is wrong"),
+        ("few", {"split": "val"}, "few: split is 'val': give one of train"),
         ("few", {"layout": "zip"}, "layout='zip' is wrong: Input should be 'shards' or 'files'."),
         ("odd", {}, "odd: no bin fits the options: no bin has 'B0NOSUCH01'"),
     ],

@@ -147,7 +147,7 @@ def fits(each: Bin, choice: BinChoice) -> bool:
             not (choice.exact and each.difference),
             not choice.asins or any(item.asin in choice.asins for item in each.items),
             not choice.skus or any(item.fcsku in choice.skus for item in each.items),
-            choice.split in {None, each.split},
+            choice.only_split in {None, each.split},
         )
     )
 
@@ -458,3 +458,31 @@ def test_codes_that_a_bin_has_are_known(connection: duckdb.DuckDBPyConnection) -
 def test_there_may_be_nothing_to_choose(connection: duckdb.DuckDBPyConnection) -> None:
     assert chosen(connection, [], n=5) == []
     assert chosen(connection, [Bin("00001", has_photo=False)], n=None) == []
+
+
+def test_one_split_chooses_and_shares_divide() -> None:
+    assert BinChoice.model_validate({"split": "test"}) == BinChoice(only_split="test")
+    divided = BinChoice.model_validate({"split": "train=0.9,test=0.1", "only_split": "train"})
+    assert divided.shares == {"train": 0.9, "test": 0.1}
+    assert divided.only_split == "train"
+    assert BinChoice.model_validate(divided.model_dump()) == divided
+    assert BinChoice.model_validate({"split": {"a": 0.5, "b": 0.5}}).split == "a=0.5,b=0.5"
+    with pytest.raises(
+        ValidationError, match="split is 'dev': give one of train, validation, test"
+    ):
+        BinChoice.model_validate({"split": "dev"})
+    with pytest.raises(ValidationError, match="item_disjoint needs split or folds"):
+        BinChoice.model_validate({"split": "test", "item_disjoint": True})
+    assert BinChoice(folds=3, item_disjoint=True).shares
+
+
+def test_excluded_bins_are_not_chosen(connection: duckdb.DuckDBPyConnection) -> None:
+    fill(connection, EXAMPLES)
+    choice = BinChoice()
+    all_of_them = candidates_query(choice, "bins", "bin_items", "bin_splits")
+    ids = ids_of(connection.execute(objects_query(choice, all_of_them)).fetchall())
+    out = f"(SELECT '{ids[1]}' AS id UNION ALL SELECT '77777')"
+    rest = candidates_query(choice, "bins", "bin_items", "bin_splits", out)
+    assert ids_of(connection.execute(objects_query(choice, rest)).fetchall()) == [
+        ids[0], *ids[2:],
+    ]  # fmt: skip

@@ -30,7 +30,6 @@ def connection() -> Iterator[duckdb.DuckDBPyConnection]:
         made.execute("""CREATE OR REPLACE TABLE bins AS
             SELECT *, concat(id, '.jpg') AS image_key, 0 AS difference,
                 NULL::VARCHAR AS metadata_md5 FROM bins""").fetchall()
-        made.execute("ALTER TABLE bin_items ADD COLUMN asin VARCHAR").fetchall()
         made.execute(f"CREATE TABLE bin_splits AS {splits_query('bins', SplitShares())}").fetchall()
         yield made
 

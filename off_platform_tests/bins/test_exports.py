@@ -19,6 +19,7 @@ UDACITY_LIST = "bins/lists/udacity_file_list.json"
 SPLITS = ("train", "validation", "test")
 FILES = [
     "labels.parquet",
+    "verification_pairs.parquet",
     "abid_metadata.json",
     "abid_random_trainset.txt",
     "abid_counting_trainset.json",
@@ -53,10 +54,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def export(connection: duckdb.DuckDBPyConnection, bins: list[PlainBin], to: Path) -> list[str]:
     """Writes all forms, each bin in the split of `split_of`."""
-    table, _ = make_tables(connection, bins)
+    table, items = make_tables(connection, bins)
     cases = " ".join(f"WHEN {at} THEN '{name}'" for at, name in enumerate(SPLITS))
     labelled = f"SELECT *, CASE position % 3 {cases} END AS split FROM {table}"
-    return write_exports(connection, labelled, to)
+    return write_exports(connection, labelled, table, items, to)
 
 
 def in_json(path: Path) -> Any:
@@ -150,7 +151,9 @@ def test_names_come_through_as_they_are(
 ) -> None:
     name = 'Tasse "Café" \N{SNOWMAN} \x85 \\ \ufffd </script>'
     export(connection, [a_bin("00001", 1, name)], tmp_path)
-    ((item,),) = ([*each["BIN_FCSKU_DATA"].values()] for each in in_json(tmp_path / FILES[1]))
+    ((item,),) = (
+        [*each["BIN_FCSKU_DATA"].values()] for each in in_json(tmp_path / "abid_metadata.json")
+    )
     assert item["name"] == name
 
 

@@ -63,13 +63,13 @@ FILES = {
     "abid_metadata.json",
     "abid_random_trainset.txt",
     "abid_random_valset.txt",
-    "charts",
     "contact_sheet.jpg",
     "croissant.json",
     "gallery.html",
     "labels.parquet",
     "manifest.parquet",
     "udacity_file_list.json",
+    "verification_pairs.parquet",
 }
 ALL = {"n": None, "id_space": "both"}
 TINY = {"n": 5}
@@ -102,7 +102,7 @@ class Sets:
     ) -> BuiltSet:
         """Makes a set of these options."""
         into = folder or LocalFolder(self.root / to)
-        request = request_of(layout=layout, **options)
+        request = request_of(layout=layout, **{"labels": ["none"], **options})
         return make_bin_image_set(
             self.desk.lake, self.desk.source, request, into, self.desk.connection
         )
@@ -373,11 +373,56 @@ def test_loose_files_have_the_buckets_names(sets: Sets, sandbox: Sandbox) -> Non
         assert (folder / row["path"]).read_bytes() == (
             sandbox.bins.folder / row["key"]
         ).read_bytes()
-    assert [path.name for path in folder.iterdir() if path.is_dir() and path.name[0] != "."] == [
-        "00000"
-    ]
+    folders = [path.name for path in folder.iterdir() if path.is_dir() and path.name[0] != "."]
+    assert folders == ["00000"]
     loose = list((folder / "00000").iterdir())
     assert len(loose) == 18
+
+
+def test_bins_of_a_file_are_left_out(sets: Sets, tmp_path: Path) -> None:
+    sets.make(n=6)
+    listed = sets.samples()
+    names = tmp_path / "blurred.txt"
+    names.write_text("\n".join([*(f"{bin_id}.jpg" for bin_id in listed[:2]), "99999"]))
+    declared = SETTINGS.model_copy(update={"image_sets": tmp_path / "image_sets.toml"})
+    request = request_from(declared, "few", BinChoice(n=4, exclude="blurred.txt"), "", {})
+    made = make_bin_image_set(
+        sets.desk.lake, sets.desk.source, request, LocalFolder(sets.root / "few"),
+        sets.desk.connection,
+    )  # fmt: skip
+    assert sets.samples() == listed[2:]
+    assert made.chosen_from == "the table bins, without 2 bins of the 3 in blurred.txt"
+    names.write_text("no id")
+    with pytest.raises(UnusableChoiceError, match=r"line 1 of .*blurred\.txt is 'no id'"):
+        make_bin_image_set(
+            sets.desk.lake, sets.desk.source, request, LocalFolder(sets.root / "few"),
+            sets.desk.connection,
+        )  # fmt: skip
+
+
+@pytest.mark.slow
+def test_a_labelled_set_is_split_by_visits_and_items(sets: Sets) -> None:
+    options = {"n": None, "split": "train=0.6,test=0.4", "stratify": "difficulty"}
+    sets.make(**options, item_disjoint=True, labels=["caption", "item_asins", "visit_id"])
+    rows = [row for row in sets.manifest() if row["kind"] == "photo"]
+    assert {row["split"] for row in rows} == {"train", "test", "excluded"}
+    of_split: dict[str, set[str]] = {"train": set(), "test": set(), "excluded": set()}
+    for row in rows:
+        assert row["unit"] == row["visit_id"]
+        assert row["perceptual_hash"]
+        assert (row["excluded_because"] is None) == (row["split"] != "excluded")
+        of_split[row["split"]] |= {row["visit_id"], *row["item_asins"]}
+    assert not of_split["train"] & of_split["test"]
+    labels = rows_of(sets.desk.connection, sets.root / "few" / "labels.parquet")
+    assert {row["id"]: row["split"] for row in labels} == {
+        row["sample"]: row["split"] for row in rows
+    }
+    table = manifest_table(0.0)
+    findings = check_manifest(
+        sets.desk.connection, table, str(sets.root / "few" / MANIFEST), samples=None,
+        decoded_share=0.01,
+    )  # fmt: skip
+    assert not findings["shape"].broken
 
 
 @pytest.mark.slow
@@ -660,7 +705,7 @@ def test_a_set_that_is_not_declared_names_those_that_are(tmp_path: Path) -> None
         ({"n": 0}, "n=0"),
         ({"id_space": "padded"}, "id_space='padded'"),
         ({"difficulty": "easy"}, "difficulty='easy'"),
-        ({"split": "val"}, "split='val'"),
+        ({"only_split": "val"}, "only_split='val'"),
         ({"least_quantity": -1}, "least_quantity=-1"),
         ({"per_class": 0}, "per_class=0"),
         ({"asins": "B00TEST001"}, "asins='B00TEST001'"),
@@ -668,7 +713,7 @@ def test_a_set_that_is_not_declared_names_those_that_are(tmp_path: Path) -> None
         ({"skus": ["x" * 101]}, "skus.0="),
         ({"asins": ["a\0"]}, "asins.0="),
         ({"asins": ["\ud800"]}, "asins.0="),
-        ({"sku": ["B00TEST001"]}, "The options are n, seed, keep_formats, layout"),
+        ({"sku": ["B00TEST001"]}, "The options are n, seed, keep_formats, labels"),
     ],
 )
 def test_a_wrong_option_is_one_sentence(options: dict[str, Any], words: str) -> None:
@@ -687,7 +732,10 @@ def test_a_wrong_option_is_one_sentence(options: dict[str, Any], words: str) -> 
         ({"n": None, "seed": None, "asins": None, "exact": None}, {}),
         ({"n": 5, "seed": 0, "exact": False}, {"n": 5, "seed": 0, "exact": False}),
         ({"all": True, "n": 7}, {"n": None}),
-        ({"skus": ["B00TEST001"], "split": "test"}, {"skus": ("B00TEST001",), "split": "test"}),
+        (
+            {"skus": ["B00TEST001"], "split": "test"},
+            {"skus": ("B00TEST001",), "only_split": "test"},
+        ),
         ({"to": "elsewhere", "image_set": "other"}, {}),
     ],
 )
@@ -733,7 +781,7 @@ def test_the_command_makes_the_same_choice() -> None:
     }
     bucket = Source("s3://aft-vbi-pds", Access("us-east-1"))
     words = shlex.split(command(request_of(**options), bucket))
-    singular = {"asins": "asin", "skus": "sku"}
+    singular = {"asins": "asin", "skus": "sku", "split": "only-split"}
     expected = ["off-platform", "bins"]
     for name, value in options.items():
         option = f"--{singular.get(name, name.replace('_', '-'))}"
