@@ -9,6 +9,8 @@ SERVER_LOCK := requirements-server.lock
 BROWSER_READY := $(VENV)/.browser_ready
 LOADERS_LOCK := requirements-loaders.lock
 LOADERS_READY := $(VENV)/.loaders_ready
+EXAMPLE := var/example
+EXAMPLE_BINS := 800
 
 -include .env
 # The sandbox has a separate Dagster state, so that its runs are not mistaken for those of the real buckets.
@@ -27,7 +29,7 @@ IN_PARALLEL := -n auto --dist worksteal
 # The command itself reports that Ctrl-C stopped it; make would add a line.
 interruptible = trap : INT; $(1) || [ $$? = 130 ]
 
-.PHONY: help setup run ui month test coverage quick soak thorough browser loaders screenshots chromium check format docs lock benchmarks clean
+.PHONY: help setup run ui month test coverage quick soak thorough browser loaders example screenshots chromium check format docs lock benchmarks clean
 
 help:  ## Show these commands.
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -65,6 +67,15 @@ browser: chromium $(BROWSER_READY)  ## Run the tests in a real browser; needs Ch
 
 loaders: $(LOADERS_READY)  ## Load image sets with Hugging Face datasets and webdataset.
 	@$(BIN)/pytest -m loaders
+
+example: $(LOADERS_READY)  ## Train a small model on a set of generated bins, and evaluate it.
+	@$(BIN)/off-platform sandbox --out $(EXAMPLE)/sandbox --products 12 --bins $(EXAMPLE_BINS)
+	@# Some metadata of the sandbox is unreadable on purpose, which is exit code 1.
+	@OFF_PLATFORM_SANDBOX=0 OFF_PLATFORM_LAKE=$(EXAMPLE)/lake \
+		OFF_PLATFORM_BINS_BUCKET=$(EXAMPLE)/sandbox/aft-vbi-pds \
+		$(BIN)/off-platform bins --n all --most-quantity 5 --split train=0.75,test=0.25 \
+		--stratify expected_quantity --out $(EXAMPLE)/set || [ $$? = 1 ]
+	@$(BIN)/python examples/train_on_a_set.py $(EXAMPLE)/set
 
 screenshots: chromium $(BROWSER_READY)  ## Update the README's pictures from the sandbox.
 	@$(BIN)/python -m off_platform_tests.browser.screenshots

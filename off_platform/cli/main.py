@@ -88,8 +88,29 @@ def ui() -> None:
 
 
 @app.command()
-def sandbox() -> None:
-    """Create the sandbox: small generated copies of the buckets, in var/sandbox."""
+def sandbox(
+    folder: Annotated[
+        Path | None,
+        typer.Option("--out", help="Create another one in this folder.", metavar="FOLDER"),
+    ] = None,
+    products: Annotated[
+        int | None, typer.Option(help="Number of its products; by default 60.", min=12, max=100_000)
+    ] = None,
+    bins: Annotated[
+        int | None, typer.Option(help="Number of its bins; by default 120.", min=40, max=99_999)
+    ] = None,
+) -> None:
+    """Create the sandbox: small generated copies of the buckets, in var/sandbox.
+
+    A sandbox in another FOLDER is used by setting OFF_PLATFORM_IMAGES_BUCKET and
+    OFF_PLATFORM_BINS_BUCKET to its folders openfoodfacts-images and aft-vbi-pds.
+    """
+    sizes = {name: size for name, size in (("products", products), ("bins", bins)) if size}
+    if folder is not None:
+        out.print(f"The sandbox is in {_made_sandbox(folder, **sizes)}.")
+        return
+    if sizes:
+        raise typer.BadParameter("--products and --bins need --out: name a folder")
     path = _ready("sandbox")
     _ready("home")
     out.print(f"The sandbox is in {path}; use it with OFF_PLATFORM_SANDBOX=1.")
@@ -107,12 +128,17 @@ def _ready(what: Literal["sandbox", "home"]) -> Path:
         from off_platform.automation.runs import prepared_home
 
         return prepared_home(settings())
-    from off_platform.sandbox.make import make_sandbox
     from off_platform.settings import SANDBOX
 
+    return _made_sandbox(SANDBOX)
+
+
+def _made_sandbox(folder: Path, **sizes: int) -> Path:
+    from off_platform.sandbox.make import make_sandbox
+
     with out.status("sandbox: generating photos, OCR results and a key list ..."):
-        make_sandbox(SANDBOX)
-    return SANDBOX
+        make_sandbox(folder, **sizes)
+    return folder
 
 
 @app.command()

@@ -438,3 +438,17 @@ def test_a_damaged_table_is_named_with_what_to_do(
     assert f"make the table {table} again" in line
     part.unlink()
     assert run(*words)[0] == 0
+
+
+@pytest.mark.slow
+def test_a_sandbox_can_have_another_size_and_folder(run: Run, tmp_path: Path) -> None:
+    words = ("sandbox", "--out", "small", "--products", "12", "--bins", "45")
+    assert run(*words) == (0, "The sandbox is in small.\n", "")
+    photos = (tmp_path / "small" / "aft-vbi-pds" / "bin-images").iterdir()
+    # One has no photo; 15 are of the pilot set, two have six digits.
+    assert len([*photos]) == 45 - 1 + 15 + 2
+    assert not (tmp_path / "var").exists()
+    for wrong in (("--out", "small", "--bins", "39"), ("--bins", "50")):
+        code, _, err = run("sandbox", *wrong)
+        assert code == 2
+        assert "--bins" in err
