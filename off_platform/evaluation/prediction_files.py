@@ -8,6 +8,7 @@ import csv
 import gzip
 import json
 import re
+import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -157,7 +158,7 @@ def _described(connection: duckdb.DuckDBPyConnection, rows: str) -> dict[str, st
 def _errors_as_sentences(path: Path, kind: str) -> Iterator[None]:
     try:
         yield
-    except (UnicodeDecodeError, csv.Error, EOFError, gzip.BadGzipFile) as error:
+    except (UnicodeDecodeError, csv.Error, EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise WrongPredictionsError(f"{path} is damaged or not UTF-8 text: {error}.") from error
     except duckdb.Error as error:
         # Out of memory or disk is not the file's fault.
@@ -213,6 +214,6 @@ def _broken_line(path: Path) -> int | None:
                 number += 1
                 if line.strip() and not isinstance(json.loads(line), dict):
                     return number
-    except (ValueError, RecursionError, EOFError, OSError):
+    except (ValueError, RecursionError, EOFError, OSError, zlib.error):
         return max(number, 1)
     return None

@@ -2,12 +2,15 @@
 
 import gzip
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from off_platform.evaluation.prediction_files import WrongPredictionsError
 from off_platform.evaluation.predictions import Predictions, predictions_in
@@ -179,3 +182,30 @@ def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
     for wrong in (path, tmp_path / "none.csv", tmp_path):
         with pytest.raises(WrongPredictionsError):
             read(wrong)
+
+
+VALID = {
+    ".csv": b'sample,prediction\n1,a\n"2","b"\n',
+    ".csv.gz": gzip.compress(b"sample,prediction\n1,a\n2,b\n", mtime=0),
+    ".jsonl": b'{"sample": "1", "prediction": ["a", 2]}\n{"sample": 2, "prediction": null}\n',
+}
+
+
+@given(
+    st.sampled_from([*VALID, ".parquet"]),
+    st.lists(st.tuples(st.integers(0, 60), st.binary(max_size=4)), min_size=1, max_size=4),
+)
+def test_any_bytes_are_read_or_refused(
+    tmp_path_factory: pytest.TempPathFactory, ending: str, changes: list[tuple[int, bytes]]
+) -> None:
+    path = tmp_path_factory.getbasetemp() / f"any{ending}"
+    if ending == ".parquet":
+        pd.DataFrame({"sample": ["1"], "prediction": ["a"]}).to_parquet(path)
+    content = bytearray(VALID.get(ending) or path.read_bytes())
+    for place, put in changes:
+        # In a Parquet file from the end on, where its description is.
+        at = place if ending != ".parquet" else len(content) - 1 - 5 * place
+        content[at : at + len(put)] = put
+    path.write_bytes(content)
+    with suppress(WrongPredictionsError):
+        assert all(len(row) == 2 for row in read(path))
