@@ -14,6 +14,7 @@ from off_platform.image_sets.croissant import (
     PhotoFiles,
 )
 from off_platform.image_sets.manifest import COLUMNS, TEXT_KINDS
+from off_platform.image_sets.manifest_statistics import ORDER_OF_SPLITS
 from off_platform.image_sets.set_files import BUILDING
 from off_platform.quality import Column
 from off_platform.storage.folders import Folder
@@ -52,6 +53,7 @@ def croissant_facts(
     folder: Folder,
     manifest: Path,
     connection: "duckdb.DuckDBPyConnection",
+    ending: str = ".jpg",
 ) -> CroissantFacts:
     """Gathers the facts; reads shards that were built anew once, for their checksums.
 
@@ -60,6 +62,7 @@ def croissant_facts(
         folder: the set's; its files are searched in the build folder first.
         manifest: the new manifest.
         connection: DuckDB that can read both.
+        ending: of the names of photos.
     """
     rows = f"read_parquet({literal(str(manifest))})"
     data = manifest.read_bytes()
@@ -72,7 +75,7 @@ def croissant_facts(
             name=MANIFEST, size=len(data), sha256=hashlib.sha256(data).hexdigest()
         ),
         columns=tuple(_of_samples(_columns(rows, connection))),
-        photos=tuple(_photos(rows, folder, connection)),
+        photos=tuple(_photos(rows, folder, ending, connection)),
         one_row=samples == objects,
     )
 
@@ -92,30 +95,30 @@ def _of_samples(columns: Iterator[Column]) -> Iterator[Column]:
 
 
 def _photos(
-    rows: str, folder: Folder, connection: "duckdb.DuckDBPyConnection"
+    rows: str, folder: Folder, ending: str, connection: "duckdb.DuckDBPyConnection"
 ) -> Iterator[PhotoFiles]:
-    """The files of each split, in the order of the splits in the set."""
+    """The files of each split; train, validation and test first."""
     found = connection.execute(f"""
         WITH photos AS (FROM {rows} WHERE status = 'fetched' AND kind NOT IN {TEXT_KINDS}
             AND split IS DISTINCT FROM 'excluded')
-        SELECT coalesce(split, '') AS name,
+        FROM (SELECT coalesce(split, '') AS name,
             CASE WHEN path LIKE '%.tar' THEN 'shards' WHEN "offset" IS NULL THEN 'files'
                 ELSE 'parquet' END AS stored,
-            regexp_extract(path, '[.][^./]+$') AS ending, min(path) AS first,
+            min(path) AS first,
             list(DISTINCT CASE WHEN "offset" IS NULL
                     THEN regexp_replace(regexp_extract(path, '^(.*)/', 1), '/.*', '/*')
                 WHEN path LIKE '%.tar' THEN path
                 ELSE regexp_extract(path, '^(.*?){_NUMBER}[.]parquet$', 1) END) AS containers
-        FROM photos GROUP BY ALL ORDER BY min(position)""").fetchall()
-    shards = [name for _, stored, _, _, names in found if stored == "shards" for name in names]
+        FROM photos GROUP BY ALL) ORDER BY {ORDER_OF_SPLITS.format("name")}""").fetchall()
+    shards = [name for _, stored, _, names in found if stored == "shards" for name in names]
     digests = _digests(folder, sorted(shards))
-    for split, stored, ending, first, names in found:
+    for split, stored, first, names in found:
         yield PhotoFiles(
             split=split,
             kind=stored,
             patterns=tuple(_patterns(stored, ending, sorted(names))),
             shards=tuple(digests[name] for name in sorted(names) if name in digests),
-            ending=ending if stored == "files" else ".jpg",
+            ending=ending,
             columns=tuple(_columns(_table_at(folder, first), connection))
             if stored == "parquet"
             else (),
@@ -135,7 +138,7 @@ def _place(folder: Folder, name: str) -> str:
 def _patterns(stored: str, ending: str, names: list[str]) -> Iterator[str]:
     """Patterns of the names of photos in folders or shards, or of Parquet files."""
     if stored == "shards":
-        yield "*.jpg"
+        yield f"*{ending}"
     for name in names if stored != "shards" else ():
         yield f"{name}[0-9]*.parquet" if stored == "parquet" else f"{name}/*{ending}"
 

@@ -149,7 +149,7 @@ def finish(
             columns = sample_columns(connection, contents.rows, finishing.label_names)
             where = (scratch / MANIFEST, labels, columns, scratch)
             own = [*own, *write_image_folders(connection, *where)]
-        _write_croissant(scratch, about, folder, connection)
+        _write_croissant(scratch, about, finishing.how, folder, connection)
         made = [CARD, SHEET, GALLERY, CROISSANT, *drawn, *own, MANIFEST]
         for name in made:
             folder.place(scratch / name, f"{BUILDING}/{name}")
@@ -208,7 +208,7 @@ def _write_charts(to: Path, statistics: CardStatistics) -> dict[str, str]:
 
 
 def _write_croissant(
-    to: Path, about: About, folder: Folder, connection: "duckdb.DuckDBPyConnection"
+    to: Path, about: About, how: How, folder: Folder, connection: "duckdb.DuckDBPyConnection"
 ) -> None:
     texts = SetTexts(
         name=about.name,
@@ -218,7 +218,7 @@ def _write_croissant(
         source_url=about.source_url,
         keywords=about.tags,
     )
-    facts = croissant_facts(texts, folder, to / MANIFEST, connection)
+    facts = croissant_facts(texts, folder, to / MANIFEST, connection, how.form.ending)
     (to / CROISSANT).write_text(croissant(facts), encoding="utf-8")
 
 

@@ -29,7 +29,10 @@ TOP_REASONS = 5
 # Values counted exactly to find the most frequent one; several may be equally frequent.
 LIKELY = 8
 EXCLUDED = "excluded"
-_ORDER = ("train", "validation", "test")
+# Of a column with the names of splits.
+ORDER_OF_SPLITS = (
+    "{0} = 'excluded', coalesce(list_position(['train', 'validation', 'test'], {0}), 9), {0}"
+)
 _NUMBERS = frozenset({"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "FLOAT", "DOUBLE"})
 # An undeclared class label has no more classes than this share of its samples: a name is none.
 CLASSES_SHARE_MOST = 0.2
@@ -194,8 +197,7 @@ class _Counting:
         found = self._ask(f"""
             SELECT split, count(DISTINCT sample), count(*), count(DISTINCT unit)
             FROM {self._photos} WHERE split IS NOT NULL GROUP BY 1
-            ORDER BY split = {literal(EXCLUDED)},
-                coalesce(list_position({list(_ORDER)}, split), {len(_ORDER) + 1}), split""")
+            ORDER BY {ORDER_OF_SPLITS.format("split")}""")
         return tuple(
             SplitFigures(name=name, samples=samples, photos=photos, units=units)
             for name, samples, photos, units in found
