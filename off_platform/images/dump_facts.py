@@ -8,7 +8,13 @@ from collections.abc import Iterable, Mapping
 
 from off_platform.barcodes import sql as barcode_sql
 from off_platform.images import dump_languages
-from off_platform.images.dump_photos import ENTRY, from_json, from_parquet, uploaded, with_photos
+from off_platform.images.dump_photos import (
+    ENTRY,
+    from_json,
+    from_parquet,
+    with_entries_apart,
+    with_photos,
+)
 
 # Before the language in a column's name, such as `product_name_fr`; and all of these columns.
 NAME = "product_name_"
@@ -98,12 +104,12 @@ def rows(source: str, filled: Iterable[str]) -> str:
         source: SQL of the dump's columns, with `names`, and `fault` if a line is unreadable.
         filled: the dump's columns; what needs others is null.
     """
-    return f"SELECT * EXCLUDE (images) FROM ({with_photos(_facts(source, set(filled)))})"
+    return with_photos(_facts(with_entries_apart(source), set(filled)))
 
 
 def _facts(source: str, filled: set[str]) -> str:
     tagged = f"list_transform(languages_tags, lambda tag: {dump_languages.code_of('tag')})"
-    times = f"list_transform({uploaded('images')}, lambda each: {_WHOLE.format('each.uploaded_t')})"
+    times = f"list_transform(uploaded, lambda each: {_WHOLE.format('each.uploaded_t')})"
     dates = "list_filter(last_image_dates_tags, lambda tag: length(tag) = 10)"
     languages = ", ".join(map(_CODES.format, ("languages_codes", tagged, "[lang]", "[lc]")))
     no_languages, no_brands = (
@@ -125,27 +131,30 @@ SELECT
     {_MOMENT.format(f"list_max({times})")}::DATE,
     list_max(list_transform({dates}, lambda tag: TRY_CAST(tag AS DATE)))
   ) AS last_image,
-  len({uploaded("images")})::INTEGER AS photos,
+  len(uploaded)::INTEGER AS photos,
   {_tags("countries_tags")} AS countries,
   {categories} AS categories,
   coalesce({languages}, {no_languages}) AS languages,
   {_text(_unescaped("product_name"), "name")},
   list_sort(list_distinct({_texts("names", 3)})) AS names,
   {_texts(f"coalesce(string_split(brands, ','), brands_tags, {no_brands})", 0)} AS brands,
-  list_filter(list_append({categories}, left(main_category, {_MOST_TAG})),
+  list_filter(list_append(categories, left(main_category, {_MOST_TAG})),
     lambda tag: NOT regexp_full_match(tag, '([a-z]+:)?(null)?'))[-1] AS category,
   {_tags("labels_tags")} AS product_labels,
   {_text("quantity", "quantity")},
   CASE WHEN lower({grade}) IN {GRADES} THEN lower({grade}) END AS nutriscore,
   CASE WHEN {nova} BETWEEN 1 AND {MOST_NOVA} THEN {nova} END AS nova,
   {_text(_unescaped("ingredients_text"), "ingredients_text")},
-  images
+  uploaded,
+  selections
 FROM ({source})"""
 
 
 def _plain(text: str, most: int) -> str:
-    """A text without control characters, cut."""
-    return f"trim(regexp_replace(left({text}, {most}), '[\\x00-\\x20\\x7f]+', ' ', 'g'))"
+    """A text without control characters and double spaces, cut."""
+    # A pattern that also matches single spaces takes three times as long.
+    spaces = "[\\x00-\\x1f\\x7f][\\x00-\\x20\\x7f]*| [\\x00-\\x20\\x7f]+"
+    return f"trim(regexp_replace(left({text}, {most}), '{spaces}', ' ', 'g'))"
 
 
 def _text(text: str, name: str) -> str:
@@ -154,9 +163,10 @@ def _text(text: str, name: str) -> str:
 
 def _unescaped(text: str) -> str:
     """Open Food Facts keeps quotes and angle brackets of texts as HTML entities."""
+    plain = text
     for entity, character in {"quot": '"', "lt": "<", "gt": ">", "#39": "''", "amp": "&"}.items():
-        text = f"replace({text}, '&{entity};', '{character}')"
-    return text
+        plain = f"replace({plain}, '&{entity};', '{character}')"
+    return f"CASE WHEN contains({text}, '&') THEN {plain} ELSE {text} END"
 
 
 def _tags(tags: str) -> str:

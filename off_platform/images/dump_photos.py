@@ -14,8 +14,8 @@ SELECTED = f"({'|'.join(PICTURES)})(_[a-z]{{2,3}})?"
 # One entry of `images`, whatever its form; values are texts, as older entries have them.
 ENTRY = "STRUCT(key VARCHAR, imgid VARCHAR, uploaded_t VARCHAR, w VARCHAR, h VARCHAR)"
 PHOTO = "STRUCT(image_id INTEGER, selected VARCHAR[], width INTEGER, height INTEGER)"
-# More entries than any product has, as each photo is compared with each selection; and pixels.
-_MOST_ENTRIES = 2_000
+# More photos and selections than any product has, as they are compared with each other; pixels.
+_MOST_ENTRIES = 1_000
 _MOST_PIXELS = 100_000
 _MOST_ID = 10**MOST_ID_DIGITS - 1
 
@@ -65,34 +65,41 @@ def from_parquet(images: str) -> str:
     return f"list_transform({named}, lambda each: {_entry('each.key', 'each')})"
 
 
-def uploaded(entries: str) -> str:
-    """SQL of the entries that are photos; the others are selections."""
-    return f"list_filter({entries}, lambda each: regexp_full_match(each.key, '[0-9]+'))"
-
-
-def with_photos(query: str) -> str:
-    """SQL with a column `shown` more, the photos of a product by number, a `PHOTO` each.
-
-    Photos that are only selected are among them; width and height are null unless both are known.
+def with_entries_apart(query: str) -> str:
+    """SQL with the entries in two columns: `uploaded`, the photos, and `selections` of them.
 
     Args:
         query: SQL with the column `images`, the entries.
     """
+
+    def those(pattern: str) -> str:
+        return f"list_filter(images, lambda each: regexp_full_match(each.key, '{pattern}'))"
+
+    return f"""SELECT * EXCLUDE (images), {those("[0-9]+")} AS uploaded,
+        {those(SELECTED)} AS selections FROM ({query})"""
+
+
+def with_photos(query: str) -> str:
+    """SQL with a column `shown` instead, the photos of a product by number, a `PHOTO` each.
+
+    Photos that are only selected are among them; width and height are null unless both are known.
+
+    Args:
+        query: SQL with the columns of `with_entries_apart`.
+    """
     number = "TRY_CAST({0} AS INTEGER)"
     pixels = f"CASE WHEN {number} BETWEEN 1 AND {_MOST_PIXELS} THEN {number} END"
-    entries = f"images[:{_MOST_ENTRIES}]"
-    selections = f"list_filter({entries}, lambda each: regexp_full_match(each.key, '{SELECTED}'))"
-    listed = f"""SELECT *,
-        list_filter(list_transform({uploaded(entries)}, lambda each: {{
+    listed = f"""SELECT * EXCLUDE (uploaded, selections),
+        list_filter(list_transform(uploaded[:{_MOST_ENTRIES}], lambda each: {{
             'of': {number.format("each.key")},
             'w': {pixels.format("each.w")}, 'h': {pixels.format("each.h")}}}),
             lambda each: each.of BETWEEN 0 AND {_MOST_ID}) AS sized,
-        list_filter(list_transform({selections}, lambda each: {{
+        list_filter(list_transform(selections[:{_MOST_ENTRIES}], lambda each: {{
             'of': {number.format("each.imgid")}, 'key': each.key}}),
             lambda each: each.of BETWEEN 0 AND {_MOST_ID}) AS chosen
         FROM ({query})"""
-    numbers = (
-        "list_transform(sized, lambda each: each.of), list_transform(chosen, lambda each: each.of)"
+    numbers = ", ".join(
+        f"list_transform({entries}, lambda each: each.of)" for entries in ("sized", "chosen")
     )
     size = "list_filter(sized, lambda each: each.of = number AND each.w > 0 AND each.h > 0)[1]"
     return f"""SELECT * EXCLUDE (sized, chosen),

@@ -204,7 +204,7 @@ def test_what_cannot_be_done_is_one_sentence(run: Run, words: list[str], sentenc
     [
         ("[images.few", "is not a TOML file"),
         ("[photos.few]\n", "has the table 'photos'"),
-        ("[images.few]\nnumber = 3\n", "The options are n, seed, keep_formats, layout"),
+        ("[images.few]\nnumber = 3\n", "The options are n, seed, keep_formats, labels"),
         ("[images.'../few']\n", "cannot name an image set"),
         ("[images]\nfew = 3\n", "each set must be a table"),
     ],
