@@ -17,6 +17,9 @@ from off_platform.image_sets.templates.markdown import markdown_environment
 PROBLEMS_NAMED = 20
 """Number of missing objects listed in the card; the manifest lists all."""
 
+LANGUAGE_SHARE_LEAST = 0.02
+"""Share of the texts below which a language is not in the front matter."""
+_LANGUAGE = re.compile("[a-z]{2,3}")
 _SUFFIX = re.compile(r"(?:\.[A-Za-z0-9]+)+")
 
 
@@ -236,6 +239,8 @@ def data_card(facts: CardFacts) -> str:
             named=facts.problems[:PROBLEMS_NAMED],
             photo_kind=next((kind for kind in facts.kinds if kind.photo), None),
             tags=_tags(facts),
+            tasks=_tasks(facts),
+            languages=_languages(facts),
             columns=COLUMNS,
             of_photos=PHOTO_COLUMNS,
         )
@@ -246,3 +251,22 @@ def data_card(facts: CardFacts) -> str:
 def _tags(facts: CardFacts) -> Iterable[str]:
     own = ("image", "webdataset") if facts.shards else ("image",)
     return dict.fromkeys((*own, *facts.tags))
+
+
+def _tasks(facts: CardFacts) -> tuple[str, ...]:
+    """The tasks that a labelled or split set is for, as the Hub names them."""
+    if facts.loading is None or facts.statistics is None:
+        return ()
+    classes = ("image-classification",) if facts.statistics.classes else ()
+    texts = ("image-to-text",) if any(kind.name == "ocr" for kind in facts.kinds) else ()
+    return (*classes, *texts)
+
+
+def _languages(facts: CardFacts) -> tuple[str, ...]:
+    """Codes of the languages of the texts, without rare ones, which may be misread."""
+    if facts.loading is None or facts.statistics is None:
+        return ()
+    found = facts.statistics.languages
+    least = LANGUAGE_SHARE_LEAST * sum(samples for _, samples in found)
+    codes = (code.split("-")[0].lower() for code, samples in found if samples >= least)
+    return tuple(dict.fromkeys(code for code in codes if _LANGUAGE.fullmatch(code)))

@@ -20,8 +20,9 @@ from off_platform.image_sets.card_statistics import (
     SplitFigures,
 )
 from off_platform.image_sets.charts import TITLES, charts
+from off_platform.image_sets.loading import Loading
 from off_platform.image_sets.manifest_statistics import count_statistics
-from off_platform_tests.image_sets.test_card import FACTS, HOSTILE, tokens
+from off_platform_tests.image_sets.test_card import FACTS, HOSTILE, front_matter, tokens
 
 PLAIN = pa.schema(
     [
@@ -263,3 +264,31 @@ def test_the_card_has_splits_charts_and_biases() -> None:
     assert shown == [name for name, _ in drawn]
     assert "- 66.7 % of the samples with b have \\*x\\*." in card
     assert "\n\n\n" not in card
+
+
+def test_the_hub_is_told_what_a_split_set_is_for() -> None:
+    spoken = (("fr", 50), ("zh-Hant", 40), ("no", 9), ("x<y", 9), ("la", 1))
+    statistics = replace(STATISTICS, languages=spoken)
+    loading = Loading("shards", ("train", "test"), labelled=True)
+    card = data_card(replace(FACTS, statistics=statistics, loading=loading))
+    matter = front_matter(card)
+    assert matter["task_categories"] == ["image-classification", "image-to-text"]
+    assert matter["language"] == ["fr", "zh", "no"]
+    # Sets of today stay as they are.
+    assert (
+        not {"task_categories", "language"}
+        & front_matter(data_card(replace(FACTS, statistics=statistics))).keys()
+    )
+
+
+def test_the_hubs_library_reads_the_front_matter() -> None:
+    hub = pytest.importorskip(
+        "huggingface_hub", reason="the library is installed by the extra `publish`"
+    )
+    loading = Loading("parquet", ("train", "validation"))
+    card = hub.DatasetCard(data_card(replace(FACTS, statistics=STATISTICS, loading=loading)))
+    assert card.data.license == "cc-by-sa-3.0"
+    assert card.data.language == ["fr", "zh"]
+    assert card.data.size_categories == ["1K<n<10K"]
+    (config,) = card.data.to_dict()["configs"]
+    assert [each["split"] for each in config["data_files"]] == ["train", "validation"]
