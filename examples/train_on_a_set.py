@@ -81,9 +81,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
     parser.add_argument("set", type=Path, help="folder of the set")
     parser.add_argument("--label", default="expected_quantity", help="what to learn")
-    parser.add_argument("--out", type=Path, help="folder for predictions and report; the set's")
+    parser.add_argument("--out", type=Path, help="folder for the files written; beside the set")
     asked = parser.parse_args()
-    out = asked.out or asked.set
+    # Not into the set, of which loaders read every table.
+    out = asked.out or asked.set.absolute().parent
     _, photos, labels = zip(*samples(asked.set, "train", asked.label), strict=True)
     print(f"Training on {len(photos):,} photos of train.")
     model = model_for(list(labels)).fit(np.stack(photos), labels)
