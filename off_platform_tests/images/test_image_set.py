@@ -387,6 +387,8 @@ def test_photos_are_chosen_by_what_they_show(desk: Desk, sandbox: Sandbox) -> No
     assert desk.make(pictures=["front"]).contents.samples > 3
     # In the sandbox, the first photo of a product shows its front.
     assert {row["image_id"] for row in desk.manifest()} <= {1, 5, 400, 1400}
+    assert {row["picture"] for row in desk.manifest()} == {"front"}
+    assert all(row["name"] and row["categories"] for row in desk.manifest())
     with pytest.raises(
         UnusableChoiceError, match=r"No photo was selected as 'front_xx'; there are"
     ):
