@@ -13,13 +13,12 @@ import duckdb
 import numpy as np
 
 from off_platform.evaluation import classification, counting
-from off_platform.evaluation.answers import (
+from off_platform.evaluation.answers import Coverage, read_answers
+from off_platform.evaluation.columns import (
     Classified,
     Counted,
-    Coverage,
     classified_columns,
     counted_columns,
-    read_answers,
 )
 from off_platform.evaluation.confusion import confusions
 from off_platform.evaluation.held_out import HeldOut, Task, held_out

@@ -97,24 +97,14 @@ def held_out(
         ).fetchall()
     )
     chosen = _chosen(of, split, shares)
-    condition = (
+    is_chosen = (
         f"split = {literal(chosen)}" if chosen != ALL else "split IS DISTINCT FROM 'excluded'"
     )
     if task == "counting":
-        _demand_counts(connection, of, name, condition)
-    connection.execute(f"""
-        CREATE OR REPLACE TEMP TABLE held_out AS
-        SELECT row_number() OVER (ORDER BY sample) - 1 AS place, sample, label, siblings,
-            dense_rank() OVER (ORDER BY unit) - 1 AS unit
-        FROM samples WHERE {condition} AND label IS NOT NULL""")
-    ((samples, units),) = connection.execute(
-        "SELECT count(*), count(DISTINCT unit) FROM held_out"
-    ).fetchall()
+        _demand_counts(connection, of, name, is_chosen)
+    samples, units, unlabelled = _hold_out(connection, is_chosen)
     if not samples:
         raise UnusableSetError(f"No sample of {of.name}, split {chosen}, has a label {name}.")
-    ((unlabelled,),) = connection.execute(
-        f"SELECT count(*) FROM samples WHERE {condition} AND label IS NULL"
-    ).fetchall()
     trained_on, share = _trained_on(chosen, shares)
     return HeldOut(
         name,
@@ -129,6 +119,20 @@ def held_out(
         share,
         tuple(_notes(chosen, shares, trained_on, unit_column, unlabelled, name)),
     )
+
+
+def _hold_out(connection: duckdb.DuckDBPyConnection, is_chosen: str) -> tuple[int, int, int]:
+    """Makes the table `held_out`; the number of its samples and units, and of samples left out."""
+    connection.execute(f"""
+        CREATE OR REPLACE TEMP TABLE held_out AS
+        SELECT row_number() OVER (ORDER BY sample) - 1 AS place, sample, label, siblings,
+            dense_rank() OVER (ORDER BY unit) - 1 AS unit
+        FROM samples WHERE {is_chosen} AND label IS NOT NULL""")
+    ((samples, units, unlabelled),) = connection.execute(f"""
+        SELECT count(*), coalesce(max(unit) + 1, 0),
+            (SELECT count(*) FROM samples WHERE {is_chosen} AND label IS NULL)
+        FROM held_out""").fetchall()
+    return samples, units, unlabelled
 
 
 def as_class(text: str, label_type: str) -> str:
