@@ -9,10 +9,10 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, StringConstraints, model_validator
 
 from off_platform.bins.keys import METADATA
-from off_platform.bins.labels import DEFAULT, LABELS
+from off_platform.bins.labels import LABELS
 from off_platform.bins.schemas import HARD_FROM, SPLITS
 from off_platform.bins.splits import PILOT_OFFSET
-from off_platform.image_sets.options import NONE, Name, SetChoice
+from off_platform.image_sets.options import Name, SetChoice
 from off_platform.stable_order import WORD, with_mix, words
 from off_platform.storage.sql import literal
 from off_platform.words import quoted
@@ -58,9 +58,9 @@ class BinChoice(SetChoice):
         )
     )
     known_labels = LABELS
+    # Not by default: the metadata has them, and is the `.json` of shards without labels.
     labels: tuple[Name, ...] = Field(
-        default=DEFAULT,
-        description=f"Labels of each sample, or `{NONE}`: {', '.join(LABELS)}.",
+        default=(), description=f"Labels of each sample: {', '.join(LABELS)}."
     )
 
     @model_validator(mode="before")

@@ -61,10 +61,6 @@ LABELS = {
 }
 """Every label by name; lists have one element per item, in the order of the items' FCSKUs."""
 
-DEFAULT = (
-    *("expected_quantity", "items_quantity", "difference", "skus", "difficulty", "visit_id"),
-    *("caption", "item_names", "item_asins", "item_quantities"),
-)
 
 
 def labels_of(samples: str, *, asked: Sequence[str], bins: str, bin_items: str) -> Labels | None:

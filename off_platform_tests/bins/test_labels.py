@@ -11,7 +11,6 @@ import pytest
 from off_platform.bins.choice import BinChoice
 from off_platform.bins.labels import (
     CAPTION_MOST,
-    DEFAULT,
     LABELS,
     NAME_MOST,
     labels_of,
@@ -110,7 +109,7 @@ def test_captions() -> None:
 
 def test_labels_are_chosen_by_name() -> None:
     assert labels_of("samples", asked=(), bins="bins", bin_items="bin_items") is None
-    assert BinChoice().labels == DEFAULT
+    assert BinChoice().labels == ()
     assert BinChoice(labels=("caption", "skus", "caption")).labels == ("caption", "skus")
     assert BinChoice(labels=("none",)).labels == ()
     for wrong in ({"labels": ["color"]}, {"stratify": "color", "folds": 2}):
