@@ -18,6 +18,8 @@ from off_platform.image_sets.croissant_facts import CROISSANT, SetTexts, croissa
 from off_platform.image_sets.manifest import COLUMNS
 from off_platform.quality import Column, Table
 from off_platform.storage.folders import LocalFolder
+from off_platform_tests.images_desk import Desk
+from off_platform_tests.images_desk import rows_of as manifest_of
 from off_platform_tests.loaders.conftest import REASON, SetMaker
 
 pytestmark = [
@@ -180,6 +182,29 @@ def test_sets_as_they_are_built_are_read(
         photo_row = made.photos[name]
         assert record["image"].size == (photo_row["width"], photo_row["height"])
     assert len(records(dataset, "objects")) == len(made.rows)
+
+
+@pytest.mark.parametrize("layout", ["shards", "files", "parquet"])
+def test_split_sets_as_they_are_built_are_read(
+    mlcroissant: Any, month_desk: Desk, tmp_path: Path, layout: str
+) -> None:
+    options: dict[str, Any] = {"split": "train=0.6,validation=0.2,test=0.2", "longest_side": 64}
+    folder = LocalFolder(tmp_path / "set", tmp_path / "scratch")
+    month_desk.make(kind="400", layout=layout, folder=folder, group_samples=20, **options)
+    rows = manifest_of(month_desk.connection, tmp_path / "set" / "manifest.parquet")
+    dataset = mlcroissant.Dataset(str(tmp_path / "set" / CROISSANT))
+    assert not dataset.metadata.ctx.issues.errors
+    names = [each.id for each in dataset.metadata.record_sets if each.id != "objects"]
+    there = {row["split"] for row in rows if row["path"]} - {"excluded"}
+    assert set(names) == there
+    for name in names:
+        expected = {row["sample"]: row for row in rows if row["split"] == name and row["path"]}
+        found = {record["sample"]: record for record in records(dataset, name)}
+        assert found.keys() == expected.keys()
+        for sample, record in found.items():
+            row = expected[sample]
+            assert record["image"].size == (row["stored_width"], row["stored_height"])
+            assert (record["split"], record["barcode"]) == (name, row["barcode"])
 
 
 def test_a_changed_shard_is_noticed(mlcroissant: Any, tmp_path: Path) -> None:

@@ -39,13 +39,21 @@ def test_a_whole_set_is_published_with_all_its_files(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("layout", ["shards", "files"])
-def test_sets_as_they_are_built_are_whole(month_desk: Desk, tmp_path: Path, layout: str) -> None:
+@pytest.mark.parametrize("split", [None, "train=0.6,validation=0.2,test=0.2"])
+@pytest.mark.parametrize("layout", ["shards", "files", "parquet"])
+def test_sets_as_they_are_built_are_whole(
+    month_desk: Desk, tmp_path: Path, layout: str, split: str | None
+) -> None:
     folder = LocalFolder(tmp_path / "set", tmp_path / "scratch")
-    month_desk.make(kind="400+ocr", layout=layout, folder=folder)
+    month_desk.make(kind="400+ocr", layout=layout, split=split, folder=folder)
     made = publishable(folder, month_desk.connection)
     assert made.files.keys() == set(folder.names())
     assert list(changed_objects(folder, month_desk.connection)) == []
+    # The objects are compared indeed, and a photo that was changed is not.
+    month_desk.make("small", kind="400", layout=layout, split=split, longest_side=100)
+    small = month_desk.folder("small")
+    assert publishable(small, month_desk.connection).size < made.size
+    assert list(changed_objects(small, month_desk.connection)) == []
 
 
 def refused(folder: Path, connection: duckdb.DuckDBPyConnection) -> str:
