@@ -112,6 +112,10 @@ def _target(of: Settings, asked: Asked) -> Target:
             f"--to {asked.to!r} is not a target: write hf://datasets/OWNER/NAME or "
             "s3://bucket/prefix."
         )
+    if asked.private:
+        raise WrongTargetError(
+            "--private is for the Hugging Face Hub; who may read a bucket is set there."
+        )
     region = of.lake_region if "lake_region" in of.model_fields_set else None
     return BucketTarget(
         bucket, prefix.strip("/"), access_from(region, of.lake_endpoint, of.lake_region)

@@ -4,7 +4,7 @@ Stopped at any moment and run again, it sends only what is not there yet. Nothin
 that was asked for.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
@@ -19,6 +19,8 @@ from off_platform.storage.threads import cores, in_order
 from off_platform.words import counted
 
 NAMED = 3
+# Of files sent together; the Hub allows about 100 commits an hour.
+BATCH_BYTES = 4 * 10**9
 
 
 class TargetRefusedError(ValueError):
@@ -138,7 +140,7 @@ def publish(
     tally = Tally(len(found.to_send), "files")
     display.show(tally)
     rest = [each for each in found.to_send if each != CARD]
-    for batch in _batches(rest, target.batch_files):
+    for batch in _batches(rest, made.files, target.batch_files):
         _send(made, batch, target, tally, f"Image set {name}: {counted(len(batch), 'file')}")
         display.show(tally)
     _demand_arrived(made, target)
@@ -150,8 +152,18 @@ def publish(
     return found
 
 
-def _batches(names: list[str], most: int) -> Iterable[list[str]]:
-    return (names[start : start + most] for start in range(0, len(names), most))
+def _batches(names: list[str], sizes: Mapping[str, int], most: int) -> Iterator[list[str]]:
+    """The files in order, so many together that progress is seen and a stop loses little."""
+    batch: list[str] = []
+    total = 0
+    for name in names:
+        if batch and (len(batch) == most or total + sizes[name] > BATCH_BYTES):
+            yield batch
+            batch, total = [], 0
+        batch.append(name)
+        total += sizes[name]
+    if batch:
+        yield batch
 
 
 def _send(made: Publishable, names: list[str], target: Target, tally: Tally, about: str) -> None:

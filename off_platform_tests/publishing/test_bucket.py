@@ -7,7 +7,7 @@ import boto3
 import duckdb
 import pytest
 
-from off_platform.image_sets import bucket_target
+from off_platform.image_sets import bucket_target, publishing
 from off_platform.image_sets.bucket_target import BucketTarget, access_from
 from off_platform.image_sets.publishable import publishable
 from off_platform.image_sets.publishing import (
@@ -138,6 +138,30 @@ def test_what_a_stopped_run_sent_stays(
     found = publish_to(folder)
     assert len(found.same) == 30
     assert len(puts(server)) == len(found.to_send) == len(content(folder)) - 30
+    assert content(tmp_path / BUCKET / "sets/few") == content(folder)
+
+
+def test_large_files_are_sent_in_smaller_batches(
+    publish_to: Publish, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = write_set(tmp_path / "set", photos=6)
+    sizes = {name: len(data) for name, data in content(folder).items()}
+    monkeypatch.setattr(publishing, "BATCH_BYTES", sum(sizes.values()) // 2)
+    batches: list[list[str]] = []
+    send = BucketTarget.send
+
+    def note(self: BucketTarget, files: dict[str, Path], about: str) -> None:
+        batches.append(list(files))
+        send(self, files, about)
+
+    monkeypatch.setattr(BucketTarget, "send", note)
+    publish_to(folder)
+    assert len(batches) > 2
+    assert [name for batch in batches for name in batch] == sorted(
+        sizes, key=lambda name: (name == "README.md", name == "manifest.parquet", name)
+    )
+    for batch in batches:
+        assert len(batch) == 1 or sum(map(sizes.get, batch)) <= publishing.BATCH_BYTES  # type: ignore[arg-type]
     assert content(tmp_path / BUCKET / "sets/few") == content(folder)
 
 
