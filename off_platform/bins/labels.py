@@ -62,7 +62,6 @@ LABELS = {
 """Every label by name; lists have one element per item, in the order of the items' FCSKUs."""
 
 
-
 def labels_of(samples: str, *, asked: Sequence[str], bins: str, bin_items: str) -> Labels | None:
     """The labels of bins; None if none is asked for.
 

@@ -5,7 +5,7 @@
 
 import gzip
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -141,7 +141,7 @@ def finish(
         facts = _card_facts(about, contents, statistics, drawn, finishing.how)
         (scratch / CARD).write_text(data_card(facts), encoding="utf-8")
         (scratch / SHEET).write_bytes(_sheet(contents))
-        _write_gallery(scratch / GALLERY, about, contents, finishing.gallery_samples)
+        _write_gallery(scratch / GALLERY, about, contents, finishing)
         in_set = contents.in_set
         own = more(scratch) if more else []
         if contents.is_image_folder:
@@ -277,7 +277,8 @@ def _sheet(contents: Contents) -> bytes:
     return contact_sheet(photos, most=SHEET_PHOTOS)
 
 
-def _write_gallery(path: Path, about: About, contents: Contents, samples: int) -> None:
+def _write_gallery(path: Path, about: About, contents: Contents, finishing: Finishing) -> None:
+    samples = finishing.gallery_samples
     facts = GalleryFacts(
         name=about.name,
         source=about.source,
@@ -292,7 +293,8 @@ def _write_gallery(path: Path, about: About, contents: Contents, samples: int) -
         licence_url=about.licence_url,
     )
     items = (
-        _gallery_item(rows, contents, about.describe) for rows in contents.rows_by_sample(samples)
+        _gallery_item(rows, contents, about.describe, finishing.label_names)
+        for rows in contents.rows_by_sample(samples)
     )
     with path.open("w", encoding="utf-8") as page:
         write_gallery(items, page, facts, limit=samples)
@@ -302,6 +304,7 @@ def _gallery_item(
     rows: list[dict[str, Any]],
     contents: Contents,
     describe: Callable[[bytes], tuple[str, str]] | None,
+    labels: Sequence[str],
 ) -> GalleryItem:
     photo = text = None
     heading = "Text found by OCR"
@@ -316,7 +319,9 @@ def _gallery_item(
                 text = text[:TEXT_MOST]
         elif stored is not None:
             photo = stored
-    return GalleryItem.from_manifest(rows, photo=photo, text=text, text_heading=heading)
+    return GalleryItem.from_manifest(
+        rows, photo=photo, text=text, text_heading=heading, labels=labels
+    )
 
 
 def options_as_text(options: dict[str, Any]) -> tuple[tuple[str, str], ...]:

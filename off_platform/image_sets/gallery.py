@@ -37,6 +37,9 @@ AHEAD = 8
 _QUALITY = 70
 _MOST_TEXT = 8_000
 _MOST_REASON = 500
+_MOST_FACT = 300
+# A search for its first sample shows a group of near duplicates.
+_OF_SPLITS = ("split", "excluded_because", "duplicate_group", "sharpness")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +69,8 @@ class GalleryItem:
         photo: The JPEG to show, as fetched; None when there is none.
         text: The text found by OCR, or another text about it; None when there is none.
         text_heading: The heading of the text.
+        facts: What is known about it, such as labels: names and values.
+        badges: What its card shows beside its title: its split, and whether it has near duplicates.
     """
 
     sample: str
@@ -74,6 +79,8 @@ class GalleryItem:
     photo: bytes | None = None
     text: str | None = None
     text_heading: str = "Text found by OCR"
+    facts: tuple[tuple[str, str], ...] = ()
+    badges: tuple[str, ...] = ()
 
     @classmethod
     def from_manifest(
@@ -83,6 +90,7 @@ class GalleryItem:
         photo: bytes | None = None,
         text: str | None = None,
         text_heading: str = "Text found by OCR",
+        labels: Sequence[str] = (),
     ) -> Self:
         """Make an item from a sample's manifest rows.
 
@@ -91,6 +99,7 @@ class GalleryItem:
             photo: The JPEG to show, as fetched.
             text: The text that OCR found, or what else is written about it.
             text_heading: The heading of the text.
+            labels: The names of the columns that are labels.
 
         Returns:
             The sample.
@@ -108,6 +117,8 @@ class GalleryItem:
             photo=photo,
             text=text,
             text_heading=text_heading,
+            facts=tuple(_known(rows[0], labels)),
+            badges=tuple(_badges(rows[0])),
         )
 
     @property
@@ -219,6 +230,21 @@ class _Segment:
     objects: int
     start: float
     length: float
+
+
+def _known(row: Mapping[str, Any], labels: Sequence[str]) -> Iterator[tuple[str, str]]:
+    for name in (*_OF_SPLITS, *labels):
+        value = row.get(name)
+        if value is not None and value != []:
+            text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+            yield name.replace("_", " "), readable(text, _MOST_FACT)
+
+
+def _badges(row: Mapping[str, Any]) -> Iterator[str]:
+    if row.get("split"):
+        yield str(row["split"])
+    if row.get("duplicate_group"):
+        yield "near duplicate"
 
 
 def _gallery_object(row: Mapping[str, Any]) -> GalleryObject:

@@ -459,3 +459,30 @@ def test_real_photos_and_texts_make_a_page(real_data: Callable[[str], Path]) -> 
     assert len(page.all("img")) == len(paths)
     assert page.inside("p.reason") == []
     assert page.inside("pre.text") == [full] * len(paths)
+
+
+def test_labels_splits_and_groups_are_shown() -> None:
+    rows = [
+        {
+            "sample": "a",
+            "kind": "400",
+            "status": "fetched",
+            "key": "data/1.jpg",
+            "split": "train",
+            "duplicate_group": "b",
+            "category": "<b>en:teas",
+            "brands": ["x"],
+        }
+    ]
+    item = GalleryItem.from_manifest(rows, labels=("category", "brands", "name"))
+    assert item.badges == ("train", "near duplicate")
+    assert dict(item.facts) == {
+        "split": "train",
+        "duplicate group": "b",
+        "category": "<b>en:teas",
+        "brands": "x",
+    }
+    page = io.StringIO()
+    write_gallery([item], page, FACTS)
+    assert '<dd dir="auto">&lt;b&gt;en:teas</dd>' in page.getvalue()
+    assert page.getvalue().count('<span class="badge">near duplicate</span>') == 1

@@ -17,7 +17,7 @@
 
   const wordsOf = (card) => {
     if (!words.has(card)) {
-      const parts = card.querySelectorAll(".title bdi, .details .key, .text");
+      const parts = card.querySelectorAll(".title bdi, .details .key, .known dd, .text");
       words.set(card, Array.from(parts, (part) => part.textContent.toLowerCase()).join("\n"));
     }
     return words.get(card);
