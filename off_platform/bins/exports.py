@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 from off_platform.bins.schemas import HARD_FROM
 from off_platform.bins.verification import pairs_query
+from off_platform.image_sets.set_files import LABELS_TABLE
 from off_platform.storage.engine import copy_query
 
 if TYPE_CHECKING:
     import duckdb
 
-LABELS = "labels.parquet"
 PAIRS = "verification_pairs.parquet"
 ABID_METADATA = "abid_metadata.json"
 # Not `train` and `val`: Hugging Face's loaders take files with these names for a split's data.
@@ -47,12 +47,12 @@ def write_exports(
     copy_query(
         connection,
         f"""SELECT * EXCLUDE (text, position) FROM ({labelled}) ORDER BY id_space, position""",
-        to / LABELS,
+        to / LABELS_TABLE,
     )
     copy_query(connection, pairs_query(labelled, bins, bin_items), to / PAIRS)
     main = f"(SELECT * FROM ({labelled}) WHERE id_space = 'main')"
     _write_abid_metadata(connection, main, to / ABID_METADATA)
-    names = [LABELS, PAIRS, ABID_METADATA]
+    names = [LABELS_TABLE, PAIRS, ABID_METADATA]
     for split, name in ABID_SPLITS.items():
         of_split = f"{main} WHERE split = '{split}'"
         names += _write_abid_lists(connection, of_split, to, name)

@@ -18,7 +18,7 @@ from off_platform.bins.choice import (
     objects_query,
 )
 from off_platform.bins.excluded import load_excluded
-from off_platform.bins.exports import LABELS, write_exports
+from off_platform.bins.exports import write_exports
 from off_platform.bins.labels import labels_of, links_query
 from off_platform.bins.schemas import BIN_ITEMS, BIN_METADATA, BIN_SPLITS, BINS
 from off_platform.bins.splits import SHARES, units_of
@@ -29,6 +29,7 @@ from off_platform.image_sets.finish import About
 from off_platform.image_sets.options import RunOptions
 from off_platform.image_sets.request import Chosen, make_set, requested
 from off_platform.image_sets.request import Request as SetRequest
+from off_platform.image_sets.set_files import LABELS_TABLE
 from off_platform.settings import Settings
 from off_platform.storage.folders import Folder
 from off_platform.storage.lake import Lake, NoSuchTableError
@@ -251,7 +252,7 @@ def _about(
         files=FILES,
         reached=reached,
         describe=described,
-        labels=LABELS,
+        labels=LABELS_TABLE,
     )
 
 

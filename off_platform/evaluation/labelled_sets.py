@@ -1,6 +1,6 @@
 """The set that predictions are about: found by its name in the lake, or as a folder.
 
-Only its manifest is read.
+Its manifest is read, and the table of labels beside it, if there is one.
 """
 
 from collections.abc import Mapping
@@ -12,10 +12,11 @@ import duckdb
 from off_platform.image_sets.declared import NAME
 from off_platform.image_sets.how import stratified_by
 from off_platform.image_sets.manifest import COLUMNS
+from off_platform.image_sets.set_files import LABELS_TABLE
 from off_platform.storage.folders import Folder, LocalFolder
 from off_platform.storage.lake import Lake
 from off_platform.storage.lake_layout import BIN_IMAGE_SETS, IMAGE_SETS, MANIFEST
-from off_platform.storage.sql import literal
+from off_platform.storage.sql import identifier, literal
 from off_platform.words import escaped
 
 QUANTITY = "expected_quantity"
@@ -125,10 +126,10 @@ def _opened(connection: duckdb.DuckDBPyConnection, name: str, folder: Folder) ->
     path = folder.address(MANIFEST)
     rows = f"read_parquet([{literal(path)}], hive_partitioning = false)"
     try:
-        columns = {
-            column: kind
-            for column, kind, *_ in connection.execute(f"DESCRIBE FROM {rows}").fetchall()
-        }
+        columns = _columns(connection, rows)
+        if folder.exists(LABELS_TABLE):
+            rows = _with_labels(connection, rows, columns, folder.address(LABELS_TABLE))
+            columns = _columns(connection, rows)
         missing = [column for column in _NEEDED if column not in columns]
         if missing:
             raise UnusableSetError(
@@ -143,3 +144,18 @@ def _opened(connection: duckdb.DuckDBPyConnection, name: str, folder: Folder) ->
         raise UnusableSetError(f"{path} cannot be read: {escaped(first)}.") from error
     stratify = stratified_by(str(division)) if division else None
     return LabelledSet(name, is_of_bins, rows, columns, stratify)
+
+
+def _columns(connection: duckdb.DuckDBPyConnection, rows: str) -> dict[str, str]:
+    found = connection.execute(f"DESCRIBE FROM {rows}").fetchall()
+    return {str(column): str(kind) for column, kind, *_ in found}
+
+
+def _with_labels(
+    connection: duckdb.DuckDBPyConnection, rows: str, columns: Mapping[str, str], table: str
+) -> str:
+    """The manifest's rows with the labels that only a table beside it has."""
+    labels = f"read_parquet([{literal(table)}], hive_partitioning = false)"
+    added = [name for name in _columns(connection, labels) if name not in {*columns, "id"}]
+    shown = "".join(f", l.{identifier(name)}" for name in added)
+    return f"(SELECT m.*{shown} FROM {rows} AS m LEFT JOIN {labels} AS l ON l.id = m.sample)"

@@ -12,6 +12,8 @@ LOOSE = "00000"
 
 # The table of loose files (`image_folder.py`).
 TABLE_OF_FILES = "metadata.parquet"
+# The labels of bins (`bins/exports.py`).
+LABELS_TABLE = "labels.parquet"
 
 _NUMBER = r"[0-9]{5,}"
 _SPLIT = r"[a-z][a-z0-9_]{0,30}"
