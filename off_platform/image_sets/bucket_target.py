@@ -127,10 +127,13 @@ class BucketTarget:
     def _put(self, named: tuple[str, Path]) -> None:
         name, path = named
         facts = {"ContentType": _type_of(name), "Metadata": {_SHA256: _digests(path)[2]}}
+        key = self._start + name
         with path.open("rb") as file:
-            self._s3.upload_fileobj(
-                file, self._bucket, self._start + name, ExtraArgs=facts, Config=_PARTS
-            )
+            if path.stat().st_size <= PART_BYTES:
+                # The transfer manager starts threads for each file.
+                self._s3.put_object(Bucket=self._bucket, Key=key, Body=file, **facts)
+            else:
+                self._s3.upload_fileobj(file, self._bucket, key, ExtraArgs=facts, Config=_PARTS)
 
     def remove(self, names: list[str], about: str) -> None:
         """See `Target.remove`."""
