@@ -1,10 +1,9 @@
 """Compares neighbouring photos of different splits as images, independently of visits.
 
 Visits and splits follow from the metadata (`visits.py`); here a sample of the photos is compared
-for near duplicates (`image_sets/near_duplicates.py`). They are found where a photo is repeated, or
-little was moved between two photos of a bin: of the 29 pairs within a visit among the first 60 bins
-4 are near duplicates, of all other pairs none. So photos in the wrong split are detected, for
-example because ids were mixed up.
+for near duplicates (`image_sets/near_duplicates.py`). That detects a repeated photo, not the same
+bin moments later: of the 29 pairs within a visit among the first 60 bins none is a near duplicate.
+So photos in the wrong split are detected, for example because ids were mixed up.
 """
 
 from collections.abc import Iterator, Mapping
@@ -78,7 +77,7 @@ def compare_neighbours(
             finding.add(1, [f"{_named(pair[0])} and {_named(pair[1])}"])
     finding.note = (
         f"{finding.broken:,} of {finding.of:,} pairs of neighbours in different splits are near "
-        "duplicates. The same bin with much moved is not detected."
+        "duplicates. The same bin moments later is not detected."
         if finding.of
         else "The sets have no photos of neighbouring ids in different splits."
     )

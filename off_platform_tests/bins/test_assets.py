@@ -318,7 +318,11 @@ def test_fewer_bins_than_declared_fail_a_check_and_are_told(month: Month) -> Non
     ("name", "config", "sentence"),
     [
         ("few", {"split": "val"}, "few: split is 'val': give one of train"),
-        ("few", {"layout": "zip"}, "layout='zip' is wrong: Input should be 'shards' or 'files'."),
+        (
+            "few",
+            {"layout": "zip"},
+            "layout='zip' is wrong: Input should be 'shards', 'files' or 'parquet'.",
+        ),
         ("odd", {}, "odd: no bin fits the options: no bin has 'B0NOSUCH01'"),
     ],
 )

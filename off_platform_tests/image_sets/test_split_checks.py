@@ -89,8 +89,8 @@ def with_group(manifest: list[Row]) -> None:
 
 
 def with_hash(manifest: list[Row]) -> None:
-    # 8 of the lowest bits, and 56 others.
-    changed = {0: 0xFF00, **dict.fromkeys(range(8, 11), 0xFFFF), 11: 0xFF00}
+    # 8 of the lowest bits, and 24 others.
+    changed = {0: 0xFF00, 8: 0xFFFF, 9: 0xFF00}
     photo(manifest, 16)["perceptual_hash"] = hash_of(0, changed)
 
 
@@ -133,7 +133,7 @@ def test_each_rule_has_its_failing_example(
 
 def test_photos_that_differ_in_more_bits_are_no_leak() -> None:
     for changed in (
-        {0: 0xFF80, **dict.fromkeys(range(8, 11), 0xFFFF), 11: 0xFF00},
+        {0: 0xFF80, 8: 0xFFFF, 9: 0xFF00},
         {0: 0xFF00, 1: 0x0100},
     ):
         manifest = rows()
