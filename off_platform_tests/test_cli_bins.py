@@ -37,7 +37,6 @@ MADE = [
     "abid_metadata.json",
     "abid_random_trainset.txt",
     "abid_random_valset.txt",
-    "charts",
     "contact_sheet.jpg",
     "croissant.json",
     "gallery.html",

@@ -138,7 +138,6 @@ def test_an_image_set_of_ones_own(run: Run) -> None:
     assert sorted(path.name for path in Path("photos").iterdir()) == [
         "00000.tar",
         "README.md",
-        "charts",
         "contact_sheet.jpg",
         "croissant.json",
         "gallery.html",
