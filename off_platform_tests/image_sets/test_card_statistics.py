@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from off_platform.image_sets.built_set import _shown
 from off_platform.image_sets.card import data_card
 from off_platform.image_sets.card_statistics import (
     SIDES,
@@ -292,3 +293,12 @@ def test_the_hubs_library_reads_the_front_matter() -> None:
     assert card.data.size_categories == ["1K<n<10K"]
     (config,) = card.data.to_dict()["configs"]
     assert [each["split"] for each in config["data_files"]] == ["train", "validation"]
+
+
+def test_the_ui_shows_the_card_without_charts_that_it_cannot_open() -> None:
+    drawn = tuple((name, TITLES[name]) for name in charts(STATISTICS))
+    card = data_card(replace(FACTS, statistics=STATISTICS, charts=drawn))
+    shown = f"---\n---\n{_shown(card)}"
+    assert len([token for token in tokens(card) if token.type == "image"]) == len(drawn) > 0
+    assert not [token for token in tokens(shown) if token.type == "image"]
+    assert "### Splits" in shown
