@@ -355,7 +355,7 @@ def test_a_choice_without_matches_is_one_sentence(
     [
         ("[bins.few", "is not a TOML file"),
         ("[bins.few]\nsplit = 'val'\n", "bins.few: split is 'val': give one of train, validation"),
-        ("[bins.few]\nkind = 'raw'\n", "The options are n, seed, keep_formats, layout"),
+        ("[bins.few]\nkind = 'raw'\n", "The options are n, seed, keep_formats, labels"),
         ("[bins.few]\nskus = 'ZZ00SANDBX'\n", "the option skus='ZZ00SANDBX' is wrong"),
         ("[bins.'../few']\n", "cannot name an image set"),
         ("[bins]\nfew = 3\n", "each set must be a table such as [bins.breakfast]"),
