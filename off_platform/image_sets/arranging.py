@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 
 from off_platform.image_sets.how import How
 from off_platform.image_sets.json_fields import Fields, alike, fields_of
+from off_platform.image_sets.loading import TEXT_ENDINGS
 from off_platform.image_sets.manifest import TEXT_KINDS
 from off_platform.image_sets.part_writers import LOCATIONS, TEXT, WRITERS, Sample
 from off_platform.image_sets.sample_columns import sample_columns
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 BATCH_ROWS = 256
 # A set with more classes than this was not meant to have a folder of each.
 CLASSES_MOST = 10_000
+_FACTS = "facts"
 
 
 class TooManyClassesError(ValueError):
@@ -82,8 +84,14 @@ def arrange(
     names: list[str] = []
     with StoredObjects(folder) as objects, pq.ParquetWriter(locations, LOCATIONS) as places:
         for (part,) in parts:
+            where = f"part IS NOT DISTINCT FROM {literal(part) if part else 'NULL'}"
+            of_part = f"{samples} WHERE {where}"
+            is_shard = how.layout == "shards"
+            first = _first(connection, of_part, how, columns, objects) if is_shard else []
             with WRITERS[how.layout](scratch, part, how, columns) as writer:
-                for batch in _batches(connection, samples, part, how, objects):
+                # Where there are fewer, what differs from them is in other shards.
+                writer.apart = len(first) if len(first) < LOOKED_AT else 0
+                for batch in _batches(connection, of_part, first):
                     read = [_with_bytes(row, objects) for row in batch.to_pylist()]
                     places.write_table(writer.write(read, batch))
                 names += writer.names
@@ -184,42 +192,53 @@ def _class_folders(connection: "duckdb.DuckDBPyConnection", described: Path, how
 
 
 def _batches(
-    connection: "duckdb.DuckDBPyConnection",
-    samples: str,
-    part: str | None,
-    how: How,
-    objects: StoredObjects,
+    connection: "duckdb.DuckDBPyConnection", samples: str, first: Sequence[str]
 ) -> Iterator[pa.RecordBatch]:
-    """The samples of a part; in shards first those that show a loader all fields."""
-    where = f"part IS NOT DISTINCT FROM {literal(part) if part else 'NULL'}"
-    of_part = f"{samples} WHERE {where}"
-    first = _first(connection, of_part, objects) if how.layout == "shards" else []
+    """The samples of a part, in order but for those that are first."""
     listed = f"[{', '.join(map(literal, first))}]::VARCHAR[]"
-    query = f"""
-        FROM {samples} WHERE {where} ORDER BY list_position({listed}, stem) NULLS LAST, place"""
+    query = f"FROM {samples} ORDER BY list_position({listed}, stem) NULLS LAST, place"
     yield from connection.cursor().sql(query).to_arrow_reader(BATCH_ROWS)
 
 
 def _first(
-    connection: "duckdb.DuckDBPyConnection", samples: str, objects: StoredObjects
+    connection: "duckdb.DuckDBPyConnection",
+    samples: str,
+    how: How,
+    columns: Sequence[str],
+    objects: StoredObjects,
 ) -> list[str]:
-    """Samples from which Hugging Face's builder takes the columns, see `shard_order.py`."""
+    """Samples from which Hugging Face's builder takes the columns, see `shard_order.py`.
+
+    All of them have a photo and a text, or the same one of these: the builder refuses others. A
+    fact that none of them has is of no type to it, and a later sample that has it is refused.
+    """
+    with_value = ", ".join(
+        f"arg_min(stem, place) FILTER ({identifier(name)} IS NOT NULL)" for name in columns
+    )
     rows = (
         connection.cursor()
         .sql(f"""
-            SELECT stem, facts, COLUMNS('^text_(kind|path|offset|bytes)$') FROM {samples}
-            ORDER BY (photo_path IS NULL)::INTEGER + (text_path IS NULL)::INTEGER, place
-            LIMIT {CANDIDATES}""")
+            WITH of_part AS (FROM {samples}),
+            complete AS (FROM of_part QUALIFY rank() OVER (
+                ORDER BY photo_path IS NULL, text_path IS NULL) = 1)
+            SELECT stem, facts, COLUMNS('^text_(kind|path|offset|bytes)$') FROM complete
+            WHERE stem IN (SELECT stem FROM complete ORDER BY place LIMIT {CANDIDATES})
+                OR stem IN (SELECT unnest([{with_value}]) FROM complete)
+            ORDER BY place""")
         .to_arrow_table()
         .to_pylist()
     )
     facts = fields_of((row["facts"] or "{}").encode() for row in rows)
-    texts = fields_of(_json_text(_with_bytes(row, objects).read(TEXT)) for row in rows)
+    texts = fields_of(_json_text(row, how, objects) for row in rows)
     fields = [_both(*each) for each in zip(facts, texts, strict=True)]
-    return [rows[at]["stem"] for at in alike(fields, LOOKED_AT)]
+    of_facts = {path for each in fields if each for path in each if path[0] == _FACTS}
+    return [rows[at]["stem"] for at in alike(fields, LOOKED_AT, of_facts)]
 
 
-def _json_text(stored: bytes | None) -> bytes:
+def _json_text(row: dict[str, Any], how: How, objects: StoredObjects) -> bytes:
+    """The text of a sample that a loader reads as JSON."""
+    is_json = not how.labelled or ".json" in TEXT_ENDINGS.get(row["text_kind"], "")
+    stored = _with_bytes(row, objects).read(TEXT) if is_json else None
     if stored is None:
         return b"{}"
     return gzip.decompress(stored) if stored.startswith(b"\x1f\x8b") else stored
@@ -227,7 +246,7 @@ def _json_text(stored: bytes | None) -> bytes:
 
 def _both(facts: Fields | None, text: Fields | None) -> Fields | None:
     """The fields of a sample's facts and of its text; None if there are none with clear types."""
-    named = {"facts": facts, "text": text}
+    named = {_FACTS: facts, "text": text}
     return {
         (name, *path): of for name, each in named.items() for path, of in (each or {}).items()
     } or None

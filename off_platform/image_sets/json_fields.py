@@ -7,7 +7,7 @@ one of them and a decimal in another, and reads 0 for 0.5 if all of them have in
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any
 
 import duckdb
@@ -39,21 +39,30 @@ def _fields(text: bytes, connection: duckdb.DuckDBPyConnection) -> Fields | None
     return None if _UNCLEAR in types.values() else types or None
 
 
-def alike(texts: Sequence[Fields | None], most: int) -> list[int]:
+def alike(
+    texts: Sequence[Fields | None], most: int, needed: Collection[tuple[str, ...]] = ()
+) -> list[int]:
     """The positions of up to `most` texts, no two of which have a field of different types.
 
     Texts whose fields have the most common types come first, decimals before integers, and those
     that add the most new fields.
+
+    Args:
+        texts: fields of each.
+        most: positions.
+        needed: fields that count before all others.
     """
+    wanted = frozenset(needed)
     usual = _usual_types(fields for fields in texts if fields)
     odd = [sum(usual[path] != of for path, of in (fields or {}).items()) for fields in texts]
     chosen: list[int] = []
     seen: Fields = {}
     left = list(range(len(texts)))
 
-    def rank(place: int) -> tuple[bool, int, int, int]:
+    def rank(place: int) -> tuple[bool, int, int, int, int]:
         fields = texts[place]
-        return fields is None, odd[place], -len((fields or {}).keys() - seen.keys()), place
+        new = (fields or {}).keys() - seen.keys()
+        return fields is None, odd[place], -len(new & wanted), -len(new), place
 
     while left and len(chosen) < most:
         best = min(left, key=rank)

@@ -36,9 +36,15 @@ class Sample(NamedTuple):
 
 
 class PartWriter(Protocol):
-    """Writes the samples of a part; use it as a context manager."""
+    """Writes the samples of a part; use it as a context manager.
+
+    Attributes:
+        names: of the files.
+        apart: so many of the first samples are in a file of their own, where files are numbered.
+    """
 
     names: list[str]
+    apart: int
 
     def __init__(self, scratch: Path, part: str | None, how: How, columns: Sequence[str]) -> None:
         """Takes the folder for files, the split, how the set is built, and columns of samples."""
@@ -61,6 +67,7 @@ class _Numbered:
     def __init__(self, scratch: Path, part: str | None, how: How, columns: Sequence[str]) -> None:
         self._scratch, self._part, self._how, self._columns = scratch, part, how, columns
         self.names: list[str] = []
+        self.apart = 0
         self._samples = 0
 
     def __enter__(self) -> Self:
@@ -68,7 +75,10 @@ class _Numbered:
 
     def _next(self) -> bool:
         """Whether the next sample needs a new file; then its name is the last of `names`."""
-        is_full = not self.names or self._samples >= self._how.shard_samples
+        most = self._how.shard_samples
+        if self.apart and len(self.names) == 1:
+            most = min(most, self.apart)
+        is_full = not self.names or self._samples >= most
         if is_full:
             self.names.append(part_name(self._part, len(self.names), self.ending))
             self._samples = 0
@@ -133,6 +143,7 @@ class Files:
         """See `PartWriter`."""
         self._scratch, self._part = scratch, part or LOOSE
         self.names = [self._part]
+        self.apart = 0
         self._made: set[str] = set()
 
     def __enter__(self) -> Self:
@@ -148,7 +159,9 @@ class Files:
 
     def _write(self, sample: Sample) -> Iterator[Location]:
         row = sample.row
-        folder = f"{self._part}/{row['class']}" if row["class"] else self._part
+        # Torchvision refuses the folder of a class that has no photo, only a text.
+        is_in_class = row["class"] and row["photo_path"]
+        folder = f"{self._part}/{row['class']}" if is_in_class else self._part
         if folder not in self._made:
             (self._scratch / folder).mkdir(parents=True, exist_ok=True)
             self._made.add(folder)

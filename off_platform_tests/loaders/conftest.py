@@ -9,6 +9,7 @@ import json
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,8 @@ import pytest
 
 from off_platform.bins.choice import BinChoice
 from off_platform.bins.image_set import make_bin_image_set, request_from
-from off_platform.image_sets.manifest import TEXT_KINDS
+from off_platform.image_sets.manifest import COLUMNS, TEXT_KINDS
+from off_platform.images.products import make_products
 from off_platform.sandbox.make import Sandbox
 from off_platform.settings import Settings
 from off_platform.storage.folders import LocalFolder
@@ -43,6 +45,14 @@ class MadeSet:
     folder: Path
     rows: list[Row]
     bucket: Path
+    splits: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()
+
+    def of_split(self, split: str) -> dict[str, tuple[Row | None, Row | None]]:
+        """The manifest's rows of photo and text of each sample of a split, those that are there."""
+        names = {row["sample"] for row in self.rows if row["split"] == split}
+        there = names & (self.photos.keys() | self.texts.keys())
+        return {name: (self.photos.get(name), self.texts.get(name)) for name in there}
 
     def objects(self, row: Row) -> bytes:
         """The bytes of a row's object as the bucket has them."""
@@ -66,8 +76,72 @@ class MadeSet:
         }
 
 
-Make = Callable[[Path, str], list[Row]]
+Make = Callable[..., list[Row]]
 SetMaker = Callable[[str, str, str], MadeSet]
+SplitSetMaker = Callable[..., MadeSet]
+
+# The form of a split set: options, with a label that has single values.
+FORMS: dict[str, Callable[[str], dict[str, Any]]] = {
+    "shards": lambda _: {"layout": "shards"},
+    "files": lambda _: {"layout": "files"},
+    "classes": lambda label: {"layout": "files", "class_folders": label},
+    "parquet": lambda _: {"layout": "parquet"},
+}
+THREE = {"split": "train=0.5,validation=0.25,test=0.25"}
+LABEL = {"images": "category", "bins": "expected_quantity"}
+# The second photo of some samples is that of another product or visit.
+COPIES = {3: 1, 9: 4}
+
+
+@pytest.fixture(scope="session")
+def split_sets(
+    sandbox: Sandbox, month_lake: Path, tmp_path_factory: pytest.TempPathFactory
+) -> SplitSetMaker:
+    """A function from wing, form, whether there are gaps, and options to a set that is split.
+
+    It has labels, is stratified, and one of near duplicates is kept; each is made once.
+    """
+    made: dict[tuple[Any, ...], MadeSet] = {}
+    places: dict[tuple[str, bool], tuple[Path, Make]] = {}
+
+    def place_of(wing: str, *, gaps: bool) -> tuple[Path, Make]:
+        if (wing, gaps) not in places:
+            root = tmp_path_factory.mktemp("split_sets")
+            source = sandbox.images.folder if wing == "images" else sandbox.bins.folder
+            bucket = Path(shutil.copytree(source, root / BUCKET))
+            maker = _maker(wing, month_lake, bucket, sandbox.products_dump)
+            whole = maker(root / "whole", "shards", labels=())
+            _copy_photos(bucket, whole)
+            if gaps:
+                _remove(bucket, whole, lambda place: place % 5 == 2, of_photos=True)
+                if wing == "images":
+                    _remove(bucket, whole, lambda place: place % 4 == 1, of_photos=False)
+            places[wing, gaps] = bucket, maker
+        return places[wing, gaps]
+
+    def make(wing: str, form: str, *, gaps: bool, **options: Any) -> MadeSet:
+        key = (wing, form, gaps, *options.items())
+        if key not in made:
+            bucket, maker = place_of(wing, gaps=gaps)
+            folder = tmp_path_factory.mktemp("train_test") / "set"
+            label = LABEL[wing]
+            given = {"stratify": label, "distinct": True, "shard_samples": 6}
+            given |= FORMS[form](label) | (options or THREE)
+            rows = maker(folder, given.pop("layout"), **given)
+            splits = {row["split"] for row in rows} - {"excluded"}
+            known = {column.name for column in COLUMNS}
+            labels = tuple(name for name in rows[0] if name not in known)
+            made[key] = MadeSet(folder, rows, bucket, tuple(sorted(splits)), labels)
+        return made[key]
+
+    return make
+
+
+def _copy_photos(bucket: Path, rows: list[Row]) -> None:
+    """Makes some photos copies of others, of another unit."""
+    photos = [row for row in rows if row["kind"] not in TEXT_KINDS and row["status"] == "fetched"]
+    for to, of in COPIES.items():
+        shutil.copy(bucket / photos[of]["key"], bucket / photos[to]["key"])
 
 
 @pytest.fixture(scope="session")
@@ -83,7 +157,7 @@ def made_sets(
             root = tmp_path_factory.mktemp("sets")
             source = sandbox.images.folder if wing == "images" else sandbox.bins.folder
             bucket = Path(shutil.copytree(source, root / BUCKET))
-            maker = _images(month_lake, bucket, root) if wing == "images" else _bins(bucket, root)
+            maker = partial(_maker(wing, month_lake, bucket), labels=())
             # Names that could be taken for those of splits.
             whole = maker(root / "whole", layout)
             # The metadata of bins are at hand already; their photos may be missing.
@@ -105,28 +179,37 @@ def _remove(
             (bucket / row["key"]).unlink(missing_ok=True)
 
 
-def _images(month_lake: Path, bucket: Path, root: Path) -> Make:
-    lake = Path(shutil.copytree(month_lake, root / "lake"))
+def _maker(wing: str, month_lake: Path, bucket: Path, dump: Path | None = None) -> Make:
+    return _images(month_lake, bucket, dump) if wing == "images" else _bins(bucket)
 
-    def make(folder: Path, layout: Any) -> list[Row]:
-        with desk_at(lake, Source(str(bucket))) as desk:
-            into = LocalFolder(folder)
-            desk.make(kind="400+ocr", layout=layout, folder=into, group_samples=20)
+
+def _images(month_lake: Path, bucket: Path, dump: Path | None) -> Make:
+    lake = Path(shutil.copytree(month_lake, bucket.parent / "lake"))
+    source = Source(str(bucket))
+    if dump:
+        with desk_at(lake, source) as desk:
+            make_products(desk.lake, str(dump), Settings(_env_file=None), desk.connection)
+
+    def make(folder: Path, layout: Any, **options: Any) -> list[Row]:
+        with desk_at(lake, source) as desk:
+            samples = options.pop("shard_samples", 20)
+            given = {"kind": "400+ocr", "layout": layout, "group_samples": samples, **options}
+            desk.make(folder=LocalFolder(folder), **given)
             return rows_of(desk.connection, folder / MANIFEST)
 
     return make
 
 
-def _bins(bucket: Path, root: Path) -> Make:
-    lake = Lake(str(root / "lake"))
+def _bins(bucket: Path) -> Make:
+    lake = Lake(str(bucket.parent / "lake"))
     source = Source(str(bucket))
     with lake.connect() as connection:
         desk = BinsDesk(lake, source, connection)
         desk.collect()
         desk.make()
 
-    def make(folder: Path, layout: str) -> list[Row]:
-        given = {"n": None, "shard_samples": 20, "layout": layout}
+    def make(folder: Path, layout: str, **options: Any) -> list[Row]:
+        given = {"n": None, "shard_samples": 20, "layout": layout, **options}
         choice = BinChoice.model_validate(given)
         request = request_from(Settings(), "few", choice, "A set.", {})
         with lake.connect() as connection:
