@@ -65,7 +65,7 @@ thorough: setup  ## Run the Hypothesis tests with ten times as many examples.
 browser: chromium $(BROWSER_READY)  ## Run the tests in a real browser; needs Chromium (apt-get install chromium).
 	@$(BIN)/pytest -m browser
 
-loaders: $(LOADERS_READY)  ## Load image sets with Hugging Face datasets and webdataset.
+loaders: $(LOADERS_READY)  ## Load image sets with datasets, webdataset, mlcroissant, polars, Ray Data.
 	@$(BIN)/pytest -m loaders
 
 example: $(LOADERS_READY)  ## Train a small model on a set of generated bins, and evaluate it.

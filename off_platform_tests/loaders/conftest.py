@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -234,6 +235,24 @@ def hugging_face(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
 def webdataset() -> Any:
     """The library that shards are made for."""
     return pytest.importorskip("webdataset", reason=REASON)
+
+
+@pytest.fixture(scope="session")
+def ray() -> Iterator[Any]:
+    """Ray, on this machine only; its sockets need a short path."""
+    with pytest.MonkeyPatch.context() as environment, TemporaryDirectory(prefix="ray") as place:
+        environment.setenv("RAY_USAGE_STATS_ENABLED", "0")
+        library = pytest.importorskip("ray", reason=REASON)
+        pytest.importorskip("ray.data", reason=REASON)
+        library.init(
+            num_cpus=1,
+            include_dashboard=False,
+            object_store_memory=100 * 2**20,
+            log_to_driver=False,
+            _temp_dir=place,
+        )
+        yield library
+        library.shutdown()
 
 
 def digest(data: bytes) -> str:

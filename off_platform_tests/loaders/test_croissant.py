@@ -20,7 +20,7 @@ from off_platform.quality import Column, Table
 from off_platform.storage.folders import LocalFolder
 from off_platform_tests.images_desk import Desk
 from off_platform_tests.images_desk import rows_of as manifest_of
-from off_platform_tests.loaders.conftest import REASON, SetMaker
+from off_platform_tests.loaders.conftest import FORMS, LABEL, REASON, SetMaker, SplitSetMaker
 
 pytestmark = [
     pytest.mark.loaders,
@@ -205,6 +205,25 @@ def test_split_sets_as_they_are_built_are_read(
             row = expected[sample]
             assert record["image"].size == (row["stored_width"], row["stored_height"])
             assert (record["split"], record["barcode"]) == (name, row["barcode"])
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("wing", ["images", "bins"])
+def test_split_sets_of_both_buckets_are_read(
+    mlcroissant: Any, split_sets: SplitSetMaker, wing: str, form: str
+) -> None:
+    made = split_sets(wing, form, gaps=True)
+    dataset = mlcroissant.Dataset(str(made.folder / CROISSANT))
+    assert not dataset.metadata.ctx.issues.errors
+    for split in made.splits:
+        photos = {name: row for name, (row, _) in made.of_split(split).items() if row}
+        found = {each["sample"]: each for each in records(dataset, split) if each["image"]}
+        assert found.keys() == photos.keys()
+        for name, row in photos.items():
+            assert found[name]["image"].size == (row["stored_width"], row["stored_height"])
+            # Rows of photo and text cannot be joined to shards; labels are in `objects`.
+            if form != "shards":
+                assert found[name][LABEL[wing]] == row[LABEL[wing]]
 
 
 def test_a_changed_shard_is_noticed(mlcroissant: Any, tmp_path: Path) -> None:

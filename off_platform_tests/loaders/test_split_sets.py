@@ -276,25 +276,17 @@ def test_tables_open_as_one(
     agree(opened, made)
 
 
-def test_daft_decodes_the_photos(
-    made_as: Callable[[str], MadeSet], wing: str, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("gaps", [False, True])
+def test_ray_data_opens_the_tables(
+    ray: Any, split_sets: SplitSetMaker, wing: str, *, gaps: bool
 ) -> None:
-    monkeypatch.setitem(os.environ, "DAFT_ANALYTICS_ENABLED", "0")
-    monkeypatch.setitem(os.environ, "DO_NOT_TRACK", "true")
-    daft = pytest.importorskip("daft", reason=REASON)
-    made = made_as("parquet")
+    made = split_sets(wing, "parquet", gaps=gaps)
 
-    def load(split: str) -> Iterator[tuple[str, Found]]:
-        table = daft.read_parquet(str(made.folder / f"{split}-*.parquet"))
-        data = daft.col("image")["bytes"]
-        table = table.with_columns({"data": data, "photo": daft.functions.decode_image(data)})
-        for row in table.exclude("image").to_pylist():
-            photo = row["photo"]
-            size = None if photo is None else (photo.shape[1], photo.shape[0])
-            text = unpacked(row.get(TEXT_COLUMNS[wing]))
-            yield row["sample"], Found(size, row["data"], row, text)
+    def load(split: str) -> dict[str, Found]:
+        files = sorted(map(str, made.folder.glob(f"{split}-*.parquet")))
+        return of_table(ray.data.read_parquet(files).take_all(), wing)
 
-    agree({split: by_sample(load(split)) for split in made.splits}, made)
+    agree({split: load(split) for split in made.splits}, made)
 
 
 # As torchvision.datasets.folder has them; the library itself needs torch.
