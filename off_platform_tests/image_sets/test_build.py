@@ -37,6 +37,7 @@ from off_platform_tests.s3.server import Faults, S3Server, changed
 pytestmark = pytest.mark.slow
 
 BOTH = {"kind": "400+ocr", "layout": "shards"}
+SPLIT = {"split": "train=0.5,test=0.5", "distinct": True}
 LOOSE = {"kind": "raw+ocr", "layout": "files"}
 
 
@@ -559,6 +560,15 @@ def _stop_everywhere(desk: Desk, first: Row | None, then: Row, tmp_path: Path) -
             {"n": 4, "group_samples": 3, **LOOSE},
             {"n": 6, "group_samples": 3, **LOOSE},
             marks=pytest.mark.soak,
+        ),
+        # Arranged by split: grown, and from one layout to another.
+        *(
+            pytest.param(
+                {"n": 6, "group_samples": 3, "kind": "400+ocr", "layout": before, **SPLIT},
+                {"n": 9, "group_samples": 3, "kind": "400+ocr", "layout": after, **SPLIT},
+                marks=pytest.mark.soak,
+            )
+            for before, after in (("shards", "shards"), ("parquet", "files"), ("files", "parquet"))
         ),
     ],
 )
