@@ -1,7 +1,7 @@
 """How many near duplicates are found among real photos, how many wrongly; and how fast.
 
     python -m benchmarks.near_duplicates FOLDER ... [--neither FILE]
-    python -m benchmarks.near_duplicates --search 20000
+    python -m benchmarks.near_duplicates --search 20000 [--dense]
 
 The first takes the photos of folders, changes copies of each as people change photos, and compares
 all with all. In the file each line names photos that may show the same thing: they count as
@@ -24,7 +24,7 @@ from PIL import Image, ImageOps
 
 from off_platform.image_sets.looks import looks_of
 from off_platform.image_sets.near_duplicates import near_pairs
-from off_platform.image_sets.perceptual_hash import WINDOWS, WORDS, words_of
+from off_platform.image_sets.perceptual_hash import WINDOWS, WORDS, Words, words_of
 
 Bits = npt.NDArray[np.bool_]
 PRECISION = 0.99
@@ -193,7 +193,7 @@ def compare(paths: Sequence[Path], same: Sequence[set[str]]) -> None:
     copies = [copy for of_photo in of_photos for copy in of_photo]
     of_same = [{place for place, names in enumerate(same) if path.stem in names} for path in paths]
     neither = np.array([[bool(one & two) for two in of_same] for one in of_same])
-    earlier, later = near_pairs(words_of([copy.hashes["ours"] for copy in copies]))
+    earlier, later, _ = near_pairs(words_of([copy.hashes["ours"] for copy in copies]))
     found = np.zeros((len(copies), len(copies)), dtype=np.bool_)
     found[earlier, later] = found[later, earlier] = True
     # Copies without a changed bit are near duplicates, too.
@@ -229,8 +229,27 @@ def _print_changes(ours: Measured, copies: Sequence[Copy]) -> None:
         print(f"| {change} | {sum(hits):,} | {len(hits):,} |")
 
 
-def search(count: int) -> None:
-    """Prints what it takes to search generated hashes, of which every hundredth is near another."""
+def search(words: Words) -> None:
+    """Prints what it takes to search hashes."""
+    before, started = _peak(), time.process_time()
+    found = near_pairs(words)
+    seconds = time.process_time() - started
+    print(
+        f"{len(words):,} hashes: {seconds:.2f} CPU seconds, {len(found.later):,} pairs, "
+        f"{np.count_nonzero(found.crowded_by >= 0):,} crowded, peak memory {_peak() / 1e6:,.0f} "
+        f"MB, of which {before / 1e6:,.0f} MB were needed to make them."
+    )
+
+
+def dense(count: int) -> Words:
+    """Hashes that are all near each other."""
+    words = np.zeros((count, len(WINDOWS), WORDS), dtype=np.uint64)
+    words[:, -1, -1] = np.arange(count)
+    return words
+
+
+def ordinary(count: int) -> Words:
+    """Generated hashes, of which every hundredth is near another."""
     random = np.random.default_rng(SEED)
     words = np.empty((count, len(WINDOWS), WORDS), dtype=np.uint64)
     words[:, 0] = random.integers(0, 2**64, (count, WORDS), dtype=np.uint64)
@@ -240,13 +259,7 @@ def search(count: int) -> None:
         words[:, window] = words[:, 0] ^ (bits[0] & bits[1] & bits[2])
     near = count // 100
     words[-near:] = words[:near] ^ np.uint64(1)
-    before, started = _peak(), time.process_time()
-    earlier, _ = near_pairs(words)
-    seconds = time.process_time() - started
-    print(
-        f"{count:,} hashes: {seconds:.2f} CPU seconds, {len(earlier):,} pairs, peak memory "
-        f"{_peak() / 1e6:,.0f} MB, of which {before / 1e6:,.0f} MB were needed to make them."
-    )
+    return words
 
 
 def _peak() -> int:
@@ -260,9 +273,10 @@ def main() -> None:
     parser.add_argument("folders", nargs="*", type=Path, metavar="FOLDER")
     parser.add_argument("--neither", type=Path, metavar="FILE", help="photos of the same thing")
     parser.add_argument("--search", type=int, metavar="HASHES", help="measure the search instead")
+    parser.add_argument("--dense", action="store_true", help="search hashes that hardly differ")
     asked = parser.parse_args()
     if asked.search:
-        search(asked.search)
+        search((dense if asked.dense else ordinary)(asked.search))
         return
     paths = sorted(path for folder in asked.folders for path in folder.rglob("*.jpg"))
     if not paths:

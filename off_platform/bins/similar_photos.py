@@ -73,7 +73,7 @@ def compare_neighbours(
             # Other rules report a photo that cannot be decoded; one of one colour is like no other.
             continue
         finding.of += 1
-        if len(near_pairs(words_of(found))[0]):
+        if len(near_pairs(words_of(found)).earlier):
             finding.add(1, [f"{_named(pair[0])} and {_named(pair[1])}"])
     finding.note = (
         f"{finding.broken:,} of {finding.of:,} pairs of neighbours in different splits are near "

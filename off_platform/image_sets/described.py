@@ -103,16 +103,16 @@ def _assigned(
             any_value(md5) FILTER ({_PHOTO}) AS md5,
             any_value(perceptual_hash) AS perceptual_hash
         FROM {rows} GROUP BY sample"""
-    looks = same_looks(connection, photos)
     before = _before(folder, how)
+    known = f"SELECT DISTINCT sample FROM ({before}) WHERE split <> 'excluded'"
+    looks = same_looks(connection, photos, kept=known)
     of_samples = f"""
         SELECT p.position, p.sample, s.{_UNIT} AS unit, s.{_PLACE} AS place,
             s.{_STRATUM} AS stratum, e.split AS earlier, k.sample IS NOT NULL AS known
         FROM ({photos}) AS p JOIN {samples} AS s USING (sample)
         LEFT JOIN (SELECT unit, any_value(split) AS split FROM ({before})
             WHERE split <> 'excluded' GROUP BY unit) AS e ON e.unit = s.{_UNIT}
-        LEFT JOIN (SELECT DISTINCT sample FROM ({before}) WHERE split <> 'excluded') AS k
-            ON k.sample = p.sample"""
+        LEFT JOIN ({known}) AS k ON k.sample = p.sample"""
     return split_set(
         connection,
         of_samples,

@@ -3,18 +3,21 @@
 The unit (a product, or a visit of a bin) stays together: its split follows from a stable hash of
 itself, so that it does not move when the set grows. Near duplicates stay together, too: samples are
 looked at in the order of the set, each only against earlier ones, so a larger set has the splits of
-a smaller one with which it begins. `shares.py` reads the shares, `split_checks.py` checks the
+a smaller one with which it begins. A crowded photo (`near_duplicates.py`) is only known to be near
+one other, so it is in no split. `shares.py` reads the shares, `split_checks.py` checks the
 result without anything from here.
 """
 
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from off_platform.image_sets.near_duplicates import Places, SameLooks
+from off_platform.image_sets.hash_index import Places
+from off_platform.image_sets.near_duplicates import NEAR_MOST, SameLooks
 from off_platform.image_sets.shares import EXCLUDED
 from off_platform.storage.sql import literal
 from off_platform.words import escaped
@@ -62,12 +65,14 @@ class Assigned(NamedTuple):
         split: for each the number of its split; -1 if it is excluded.
         excluded_by: for each the sample because of which it is excluded; -1 if it is not.
         shared_item: of samples excluded for an item, the item.
+        crowded: samples excluded because they are crowded.
         group: for each the first sample of its near duplicates; -1 if there are none.
     """
 
     split: Places
     excluded_by: Places
     shared_item: Mapping[int, str]
+    crowded: AbstractSet[int]
     group: Places
 
 
@@ -147,7 +152,8 @@ def assign(
 
     Samples of an earlier version come first, then the order of the set. A unit that is first seen
     with a near duplicate of a kept sample joins that one's split; a sample of any other unit that
-    is a near duplicate of a kept sample of another split is excluded.
+    is a near duplicate of a kept sample of another split is excluded. A crowded sample is excluded
+    if there are splits or only distinct samples are kept.
 
     Args:
         samples: in order.
@@ -160,7 +166,14 @@ def assign(
     excluded_by = np.full(len(of_unit), _NONE, dtype=np.int64)
     duplicates, items = _Duplicates(looks), _Items(links or {})
     group_of: dict[int, int] = {}
+    crowded: set[int] = set()
     for sample in _in_turn(samples, looks, links):
+        if (other := int(looks.crowded_by[sample])) != _NONE:
+            group_of[sample] = other
+            if shares or distinct:
+                excluded_by[sample] = other
+                crowded.add(sample)
+            continue
         near = duplicates.kept_of(sample)
         unit = int(samples.unit[sample])
         if near and unit == sample and samples.earlier[sample] == _NONE:
@@ -176,7 +189,8 @@ def assign(
             duplicates.keep(sample, near)
             items.keep(sample, split)
     split_of = np.where(excluded_by == _NONE, of_unit[samples.unit], _NONE)
-    return Assigned(split_of, excluded_by, items.shared, duplicates.groups(len(split_of), group_of))
+    groups = duplicates.groups(len(split_of), group_of)
+    return Assigned(split_of, excluded_by, items.shared, crowded, groups)
 
 
 def as_table(samples: Samples, assigned: Assigned, shares: Mapping[str, float]) -> pa.Table:
@@ -190,14 +204,23 @@ def as_table(samples: Samples, assigned: Assigned, shares: Mapping[str, float]) 
     excluded = np.flatnonzero(assigned.excluded_by != _NONE)
     sentences = np.full(len(number), None, dtype=object)
     for sample in excluded.tolist():
-        other = int(assigned.excluded_by[sample])
-        where = f", which is in {split[other].as_py()}" if shares else ""
-        item = assigned.shared_item.get(sample)
-        what = f"shares the item {escaped(item, _ITEM_SHOWN)} with" if item is not None else None
-        sentences[sample] = f"{what or 'nearly the same photo as'} {samples.names[other]}{where}"
+        sentences[sample] = _because(samples, assigned, split, sample)
     group = samples.names.take(pa.array(assigned.group, mask=assigned.group == _NONE))
     columns = [samples.names, split, pa.array(sentences, pa.string()), group]
     return pa.table(columns, schema=ASSIGNED)
+
+
+def _because(samples: Samples, assigned: Assigned, split: pa.Array, sample: int) -> str:
+    """The sentence on an excluded sample."""
+    other = int(assigned.excluded_by[sample])
+    if sample in assigned.crowded:
+        return f"nearly the same photo as {samples.names[other]} and at least {NEAR_MOST} others"
+    item = assigned.shared_item.get(sample)
+    what = f"shares the item {escaped(item, _ITEM_SHOWN)} with" if item is not None else None
+    # Null without splits.
+    where = split[other].as_py()
+    named = f", which is in {where}" if where else ""
+    return f"{what or 'nearly the same photo as'} {samples.names[other]}{named}"
 
 
 def _by_shares(samples: Samples, shares: Mapping[str, float]) -> Places:
@@ -216,6 +239,7 @@ def _in_turn(
     counts = np.bincount(looks.first, minlength=len(looks.first))
     like_others = counts > 1
     like_others[looks.earlier] = like_others[looks.later] = True
+    like_others |= looks.crowded_by != _NONE
     wanted = like_others[looks.first]
     if links:
         wanted[list(links)] = True
@@ -228,17 +252,18 @@ class _Duplicates:
 
     def __init__(self, looks: SameLooks) -> None:
         self._first = looks.first
-        self._near: dict[int, list[int]] = {}
-        for one, other in zip(looks.earlier.tolist(), looks.later.tolist(), strict=True):
-            self._near.setdefault(one, []).append(other)
-            self._near.setdefault(other, []).append(one)
+        # The near ones of each, one after the other: there may be 64 pairs of each photo.
+        ones = np.concatenate([looks.earlier, looks.later])
+        self._near = np.concatenate([looks.later, looks.earlier])[np.argsort(ones, kind="stable")]
+        self._ends = np.cumsum(np.bincount(ones, minlength=len(looks.first)))
         self._kept: dict[int, int] = {}
         self._root: dict[int, int] = {}
 
     def kept_of(self, sample: int) -> list[int]:
         """The kept samples that this one is a near duplicate of, one for each hash, in order."""
         looks = int(self._first[sample])
-        alike = (self._kept.get(each, _NONE) for each in (looks, *self._near.get(looks, ())))
+        near = self._near[self._ends[looks - 1] if looks else 0 : self._ends[looks]].tolist()
+        alike = (self._kept.get(each, _NONE) for each in (looks, *near))
         return sorted(each for each in alike if each != _NONE)
 
     def keep(self, sample: int, near: Sequence[int]) -> None:

@@ -20,7 +20,7 @@ from off_platform_tests.image_sets.pictures_of import STORED, cropped, encoded, 
 def alike(one: bytes, other: bytes) -> bool:
     hashes = [looks_of(data).perceptual_hash for data in (one, other)]
     assert all(hashes)
-    return len(near_pairs(words_of([each for each in hashes if each]))[0]) == 1
+    return len(near_pairs(words_of([each for each in hashes if each])).earlier) == 1
 
 
 def test_the_hash_of_the_whole_photo_is_that_of_imagehash() -> None:
@@ -74,7 +74,7 @@ def test_a_changed_photo_is_alike(change: str) -> None:
 
 def test_other_photos_are_not_alike() -> None:
     hashes = [looks_of(encoded(picture(seed))).perceptual_hash for seed in range(60)]
-    assert len(near_pairs(words_of([each for each in hashes if each]))[0]) == 0
+    assert len(near_pairs(words_of([each for each in hashes if each])).earlier) == 0
 
 
 @pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP"])
@@ -170,7 +170,8 @@ def test_genuine_photos(real_data: Callable[[str], Path]) -> None:
             hashes.append(found)
             of.append(number)
     owners = np.array(of)
-    earlier, later = (owners[places] for places in near_pairs(words_of(hashes)))
+    found = near_pairs(words_of(hashes))
+    earlier, later = owners[found.earlier], owners[found.later]
     assert (earlier == later).sum() >= 0.97 * 3 * len(photos)
     # Each of these pairs is a visit: the same bin, moments apart.
     names = [path.stem for path in sorted(photos)]

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from off_platform.image_sets.near_duplicates import SameLooks
+from off_platform.image_sets.near_duplicates import NEAR_MOST, SameLooks
 from off_platform.image_sets.shares import EXCLUDED
 from off_platform.image_sets.splits import ASSIGNED, Samples, as_table, assign, split_set
 
@@ -54,6 +54,8 @@ class Set:
 
     samples: Sequence[Sample]
     near: set[tuple[int, int]] = field(default_factory=set)
+    # Of crowded pictures one that each is near to.
+    crowded: dict[int, int] = field(default_factory=dict)
 
     def looks(self) -> SameLooks:
         """Which samples look the same."""
@@ -67,7 +69,9 @@ class Set:
             for one, two in self.near
             if one in first and two in first and one != two
         )
-        arrays = (of, [pair[1] for pair in pairs], [pair[0] for pair in pairs])
+        by = [first[self.crowded[s.picture]] if s.picture in self.crowded else -1 for s in
+              self.samples]  # fmt: skip
+        arrays = (of, [pair[1] for pair in pairs], [pair[0] for pair in pairs], by)
         return SameLooks(*(np.array(each, dtype=np.int64) for each in arrays))
 
     def split(self, shares: dict[str, float] = SHARES, **how: Any) -> list[dict[str, Any]]:
@@ -345,6 +349,36 @@ def test_a_photo_between_two_splits_is_excluded() -> None:
     rows = of.split()
     assert [row["split"] for row in rows] == ["train", "test", EXCLUDED]
     assert rows[2]["excluded_because"] == "nearly the same photo as b, which is in test"
+
+
+CROWD = Set(
+    [
+        Sample("a", "A", 0.1, picture=1),
+        Sample("b", "B", 0.95, picture=2),
+        Sample("c", "C", 0.1, picture=2),
+        Sample("d", "B", 0.95, picture=3),
+        Sample("e", "E", 0.95, picture=4),
+    ],
+    {(1, 4)},
+    {2: 1, 3: 1},
+)
+
+
+@pytest.mark.parametrize(("shares", "distinct"), [(SHARES, False), (SHARES, True), ({}, True)])
+def test_a_crowded_photo_is_excluded(shares: dict[str, float], distinct: bool) -> None:  # noqa: FBT001
+    rows = CROWD.split(shares, distinct=distinct)
+    kept = "train" if shares else None
+    last = EXCLUDED if distinct else kept
+    assert [row["split"] for row in rows] == [kept, EXCLUDED, EXCLUDED, EXCLUDED, last]
+    assert [row["duplicate_group"] for row in rows] == ["a"] * 5
+    because = f"nearly the same photo as a and at least {NEAR_MOST} others"
+    assert {row["excluded_because"] for row in rows[1:4]} == {because}
+
+
+def test_without_splits_a_crowded_photo_is_in_the_group_of_its_near_one() -> None:
+    rows = CROWD.split({})
+    assert [row["duplicate_group"] for row in rows] == ["a"] * 5
+    assert {(row["split"], row["excluded_because"]) for row in rows} == {(None, None)}
 
 
 def test_a_sample_that_shares_an_item_with_another_split_is_excluded() -> None:
