@@ -66,7 +66,7 @@ browser: chromium $(BROWSER_READY)  ## Run the tests in a real browser; needs Ch
 	@$(BIN)/pytest -m browser
 
 loaders: $(LOADERS_READY)  ## Load image sets with datasets, webdataset, mlcroissant, polars, Ray Data.
-	@$(BIN)/pytest -m loaders
+	@$(BIN)/pytest $(IN_PARALLEL) -m loaders
 
 example: $(LOADERS_READY)  ## Train a small model on a set of generated bins, and evaluate it.
 	@$(BIN)/off-platform sandbox --out $(EXAMPLE)/sandbox --products 12 --bins $(EXAMPLE_BINS)

@@ -568,7 +568,7 @@ def _stop_everywhere(desk: Desk, first: Row | None, then: Row, tmp_path: Path) -
                 {"n": 9, "group_samples": 3, "kind": "400+ocr", "layout": after, **SPLIT},
                 marks=pytest.mark.soak,
             )
-            for before, after in (("shards", "shards"), ("parquet", "files"), ("files", "parquet"))
+            for before, after in (("shards", "shards"), ("parquet", "files"))
         ),
     ],
 )
