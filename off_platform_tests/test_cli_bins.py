@@ -354,7 +354,10 @@ def test_a_choice_without_matches_is_one_sentence(
     ("toml", "sentence"),
     [
         ("[bins.few", "is not a TOML file"),
-        ("[bins.few]\nsplit = 'val'\n", "bins.few: split is 'val': give one of train, validation"),
+        (
+            "[bins.few]\nsplit = 'val'\n",
+            "bins.few: split: 'val' is not one of 'train', 'validation'",
+        ),
         ("[bins.few]\nkind = 'raw'\n", "The options are n, seed, keep_formats, labels"),
         ("[bins.few]\nskus = 'ZZ00SANDBX'\n", "the option skus='ZZ00SANDBX' is wrong"),
         ("[bins.'../few']\n", "cannot name an image set"),

@@ -72,8 +72,8 @@ class BinChoice(SetChoice):
             return options
         if split not in SPLITS:
             raise ValueError(
-                f"split is {quoted(split)}: give one of {', '.join(SPLITS)} to choose its bins, or "
-                "shares to split the set, such as train=0.8,validation=0.1,test=0.1"
+                f"split: {quoted(split)} is not one of {', '.join(map(repr, SPLITS))}, whose "
+                "bins are chosen; give shares to split the set, such as train=0.8,test=0.2"
             )
         rest = {name: value for name, value in options.items() if name != "split"}
         return {**rest, "only_split": split}

@@ -317,7 +317,7 @@ def test_fewer_bins_than_declared_fail_a_check_and_are_told(month: Month) -> Non
 @pytest.mark.parametrize(
     ("name", "config", "sentence"),
     [
-        ("few", {"split": "val"}, "few: split is 'val': give one of train"),
+        ("few", {"split": "val"}, "few: split: 'val' is not one of 'train'"),
         (
             "few",
             {"layout": "zip"},

@@ -468,7 +468,7 @@ def test_one_split_chooses_and_shares_divide() -> None:
     assert BinChoice.model_validate(divided.model_dump()) == divided
     assert BinChoice.model_validate({"split": {"a": 0.5, "b": 0.5}}).split == "a=0.5,b=0.5"
     with pytest.raises(
-        ValidationError, match="split is 'dev': give one of train, validation, test"
+        ValidationError, match="split: 'dev' is not one of 'train', 'validation', 'test'"
     ):
         BinChoice.model_validate({"split": "dev"})
     with pytest.raises(ValidationError, match="item_disjoint needs split or folds"):
