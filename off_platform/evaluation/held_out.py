@@ -12,6 +12,7 @@ import duckdb
 
 from off_platform.evaluation.labelled_sets import LabelledSet, UnusableSetError
 from off_platform.image_sets.manifest import TEXT_KINDS
+from off_platform.image_sets.shares import EXCLUDED
 from off_platform.storage.sql import identifier, literal
 from off_platform.words import counted, quoted
 
@@ -97,9 +98,8 @@ def held_out(
         ).fetchall()
     )
     chosen = _chosen(of, split, shares)
-    is_chosen = (
-        f"split = {literal(chosen)}" if chosen != ALL else "split IS DISTINCT FROM 'excluded'"
-    )
+    is_kept = f"split IS DISTINCT FROM {literal(EXCLUDED)}"
+    is_chosen = is_kept if chosen == ALL else f"split = {literal(chosen)}"
     if task == "counting":
         _demand_counts(connection, of, name, is_chosen)
     samples, units, unlabelled = _hold_out(connection, is_chosen)
@@ -223,7 +223,7 @@ def _demand_counts(
 
 def _trained_on(chosen: str, shares: dict[str, int]) -> tuple[str | None, float]:
     """The condition of the samples to learn from, and the share of train in the set."""
-    used = {name: count for name, count in shares.items() if name != "excluded"}
+    used = {name: count for name, count in shares.items() if name != EXCLUDED}
     if chosen.startswith("fold_"):
         condition = f"split LIKE 'fold\\_%' ESCAPE '\\' AND split <> {literal(chosen)}"
         trained = sum(count for name, count in used.items() if name != chosen)

@@ -12,6 +12,8 @@ from itertools import islice
 
 from PIL import Image, ImageDraw, UnidentifiedImageError
 
+from off_platform.image_sets.pictures import UPRIGHT
+
 MOST_PIXELS = 64_000_000
 """Photos with more pixels are not drawn: decoding one would take about 200 MB."""
 
@@ -153,17 +155,8 @@ def _too_large(width: int | None = None, height: int | None = None) -> str:
 
 
 def _upright(image: Image.Image) -> Image.Image:
-    turns = {
-        2: Image.Transpose.FLIP_LEFT_RIGHT,
-        3: Image.Transpose.ROTATE_180,
-        4: Image.Transpose.FLIP_TOP_BOTTOM,
-        5: Image.Transpose.TRANSPOSE,
-        6: Image.Transpose.ROTATE_270,
-        7: Image.Transpose.TRANSVERSE,
-        8: Image.Transpose.ROTATE_90,
-    }
     try:
-        turn = turns.get(image.getexif().get(_ORIENTATION_TAG, 1))
+        turn = UPRIGHT.get(image.getexif().get(_ORIENTATION_TAG, 1))
     except _DAMAGE:
         # A photo with damaged EXIF is shown unrotated.
         turn = None

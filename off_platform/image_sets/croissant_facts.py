@@ -16,6 +16,7 @@ from off_platform.image_sets.croissant import (
 from off_platform.image_sets.manifest import COLUMNS, TEXT_KINDS
 from off_platform.image_sets.manifest_statistics import ORDER_OF_SPLITS
 from off_platform.image_sets.set_files import BUILDING
+from off_platform.image_sets.shares import EXCLUDED
 from off_platform.quality import Column
 from off_platform.storage.folders import Folder
 from off_platform.storage.lake_layout import MANIFEST
@@ -100,7 +101,7 @@ def _photos(
     """The files of each split; train, validation and test first."""
     found = connection.execute(f"""
         WITH photos AS (FROM {rows} WHERE status = 'fetched' AND kind NOT IN {TEXT_KINDS}
-            AND split IS DISTINCT FROM 'excluded')
+            AND split IS DISTINCT FROM {literal(EXCLUDED)})
         FROM (SELECT coalesce(split, '') AS name,
             CASE WHEN path LIKE '%.tar' THEN 'shards' WHEN "offset" IS NULL THEN 'files'
                 ELSE 'parquet' END AS stored,

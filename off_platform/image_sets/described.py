@@ -13,6 +13,7 @@ from off_platform.image_sets.how import How
 from off_platform.image_sets.labels import Labels, Units
 from off_platform.image_sets.manifest import COLUMNS, TEXT_KINDS
 from off_platform.image_sets.near_duplicates import same_looks
+from off_platform.image_sets.shares import EXCLUDED
 from off_platform.image_sets.splits import split_set
 from off_platform.storage.engine import copy_query
 from off_platform.storage.folders import Folder
@@ -104,14 +105,14 @@ def _assigned(
             any_value(perceptual_hash) AS perceptual_hash
         FROM {rows} GROUP BY sample"""
     before = _before(folder, how)
-    known = f"SELECT DISTINCT sample FROM ({before}) WHERE split <> 'excluded'"
+    known = f"SELECT DISTINCT sample FROM ({before}) WHERE split <> {literal(EXCLUDED)}"
     looks = same_looks(connection, photos, kept=known)
     of_samples = f"""
         SELECT p.position, p.sample, s.{_UNIT} AS unit, s.{_PLACE} AS place,
             s.{_STRATUM} AS stratum, e.split AS earlier, k.sample IS NOT NULL AS known
         FROM ({photos}) AS p JOIN {samples} AS s USING (sample)
         LEFT JOIN (SELECT unit, any_value(split) AS split FROM ({before})
-            WHERE split <> 'excluded' GROUP BY unit) AS e ON e.unit = s.{_UNIT}
+            WHERE split <> {literal(EXCLUDED)} GROUP BY unit) AS e ON e.unit = s.{_UNIT}
         LEFT JOIN ({known}) AS k ON k.sample = p.sample"""
     return split_set(
         connection,

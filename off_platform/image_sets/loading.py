@@ -1,6 +1,6 @@
 """What loaders need to know of a set that is split, labelled or in Parquet. Data only.
 
-Hugging Face's loaders are told in the card's front matter; without it they infer splits from file
+The card's front matter has it for Hugging Face's loaders, which otherwise infer splits from file
 names, and the types of a shard's fields from its first five samples.
 """
 

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from PIL.Image import Resampling, Transpose, fromarray
+from PIL.Image import Resampling, fromarray
 from simplejpeg import decode_jpeg
 
 from off_platform.image_sets.file_formats import NotWholeError
 from off_platform.image_sets.jpeg import START, Frame, drafted, whole_frame
 from off_platform.image_sets.perceptual_hash import SIDE, perceptual_hash
-from off_platform.image_sets.pictures import loaded, orientation_of
+from off_platform.image_sets.pictures import UPRIGHT, loaded, orientation_of
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -24,16 +24,6 @@ if TYPE_CHECKING:
 DRAWN_SIDE = 200
 """Longest side of the picture whose sharpness is measured, in pixels."""
 _LEAST_SIDE = 3
-UPRIGHT = {
-    2: Transpose.FLIP_LEFT_RIGHT,
-    3: Transpose.ROTATE_180,
-    4: Transpose.FLIP_TOP_BOTTOM,
-    5: Transpose.TRANSPOSE,
-    6: Transpose.ROTATE_270,
-    7: Transpose.TRANSVERSE,
-    8: Transpose.ROTATE_90,
-}
-"""How to turn a photo upright, by its EXIF orientation."""
 
 
 @dataclass(frozen=True, slots=True)

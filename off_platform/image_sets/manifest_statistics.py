@@ -18,6 +18,7 @@ from off_platform.image_sets.card_statistics import (
     SplitFigures,
 )
 from off_platform.image_sets.manifest import COLUMNS, NOT_IN_OLDER_ONES, TEXT_KINDS
+from off_platform.image_sets.shares import EXCLUDED
 from off_platform.storage.sql import identifier, literal
 
 if TYPE_CHECKING:
@@ -28,10 +29,10 @@ TOP_LANGUAGES = 12
 TOP_REASONS = 5
 # Values counted exactly to find the most frequent one; several may be equally frequent.
 LIKELY = 8
-EXCLUDED = "excluded"
 # Of a column with the names of splits.
 ORDER_OF_SPLITS = (
-    "{0} = 'excluded', coalesce(list_position(['train', 'validation', 'test'], {0}), 9), {0}"
+    f"{{0}} = {literal(EXCLUDED)}, "
+    "coalesce(list_position(['train', 'validation', 'test'], {0}), 9), {0}"
 )
 _NUMBERS = frozenset({"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "FLOAT", "DOUBLE"})
 # An undeclared class label has no more classes than this share of its samples: a name is none.

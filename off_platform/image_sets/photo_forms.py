@@ -16,26 +16,16 @@ from PIL.JpegImagePlugin import JpegImageFile
 from off_platform.image_sets.contents import Formed
 from off_platform.image_sets.file_formats import NotWholeError
 from off_platform.image_sets.how import PhotoForm
-from off_platform.image_sets.pictures import opened_other
+from off_platform.image_sets.pictures import MOST_PIXELS, UPRIGHT, opened_other
 from off_platform.words import escaped
 
 # Decoded pixels: above the first number one photo at a time, above the second none. 3 bytes each.
 _LARGE_PIXELS = 12_000_000
-MOST_PIXELS = 64_000_000
 _ONE_LARGE = threading.Lock()
 # Pillow scales down while it decodes to at least this many times the wanted size.
 _GAP = 2.0
 _MOST_PROFILE = 64 * 1024
 _ORIENTATION = 0x0112
-_TURNS = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
 
 
 def formed(
@@ -62,7 +52,7 @@ def formed(
     if pixels > MOST_PIXELS:
         shown = f"{size[0]:,} x {size[1]:,} pixels"
         raise NotWholeError(f"the photo has {shown}, too many to be changed to another form")
-    turn = _TURNS.get(orientation or 1) if form.upright else None
+    turn = UPRIGHT.get(orientation or 1) if form.upright else None
     try:
         with _ONE_LARGE if pixels > _LARGE_PIXELS else nullcontext():
             return _changed(data, side, turn, None if form.upright else orientation, form)

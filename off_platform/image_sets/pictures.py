@@ -11,6 +11,7 @@ from io import BytesIO
 from typing import TYPE_CHECKING
 
 from PIL.GifImagePlugin import GifImageFile
+from PIL.Image import Transpose
 from PIL.PngImagePlugin import PngImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
@@ -23,6 +24,16 @@ if TYPE_CHECKING:
 # Decoding one of this size takes 256 MB; images are decoded one at a time.
 MOST_PIXELS = 64_000_000
 _ONE_AT_A_TIME = threading.Lock()
+UPRIGHT = {
+    2: Transpose.FLIP_LEFT_RIGHT,
+    3: Transpose.ROTATE_180,
+    4: Transpose.FLIP_TOP_BOTTOM,
+    5: Transpose.TRANSPOSE,
+    6: Transpose.ROTATE_270,
+    7: Transpose.TRANSVERSE,
+    8: Transpose.ROTATE_90,
+}
+"""How to turn a photo upright, by its EXIF orientation."""
 _ORIENTATION = 0x0112
 _SHORT = 3
 _ORIENTATIONS = range(1, 9)
