@@ -4,6 +4,8 @@ from math import isclose, sqrt
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from off_platform.evaluation.evaluate import evaluate
@@ -11,7 +13,7 @@ from off_platform.evaluation.held_out import MOST_CLASSES, USUAL_TRAIN_SHARE
 from off_platform.evaluation.labelled_sets import UnusableSetError, labelled_set
 from off_platform.evaluation.prediction_files import WrongPredictionsError
 from off_platform.storage.lake import Lake
-from off_platform.storage.lake_layout import BIN_IMAGE_SETS
+from off_platform.storage.lake_layout import BIN_IMAGE_SETS, MANIFEST
 from off_platform.storage.objects import Access
 from off_platform_tests.evaluation.made_sets import (
     Sample,
@@ -77,6 +79,26 @@ def test_counting_on_the_test_split_with_baselines_of_train(tmp_path: Path) -> N
     assert [(each.label, each.predicted) for each in made.confusions.pairs(wrong=True)] == [
         ("3", "(other)")
     ]
+
+
+def test_labels_in_a_table_beside_the_manifest_are_read(tmp_path: Path) -> None:
+    lines = ("sample,prediction", "00004,2.4", "00005,1", "00006,5")
+    given = write_predictions(tmp_path / "p.csv", *lines)
+    whole = evaluated(write_set(tmp_path / "whole", BINS), given)
+    label = "expected_quantity"
+    folder = write_set(tmp_path / "bare", BINS)
+    pq.write_table(pq.read_table(folder / MANIFEST).drop_columns([label]), folder / MANIFEST)
+    # Its other columns are left out: what the manifest says of the split counts.
+    quantities = {each["sample"]: each[label] for each in BINS}
+    table = {
+        "id": [*quantities],
+        label: [*quantities.values()],
+        "split": ["train"] * len(quantities),
+    }
+    pq.write_table(pa.table(table), folder / "labels.parquet")
+    made = evaluated(folder, given)
+    assert (made.held.label, made.held.split) == (label, "test")
+    assert made.figures == whole.figures
 
 
 def test_published_figures_stand_beside_bins_of_0_to_5(tmp_path: Path) -> None:
