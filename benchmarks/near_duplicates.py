@@ -22,9 +22,9 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageOps
 
-from off_platform.image_sets.looks import looks_of
-from off_platform.image_sets.near_duplicates import near_pairs
-from off_platform.image_sets.perceptual_hash import WINDOWS, WORDS, Words, words_of
+from off_platform.image_sets.division.near_duplicates import near_pairs
+from off_platform.image_sets.photos.looks import looks_of
+from off_platform.image_sets.photos.perceptual_hash import WINDOWS, WORDS, Words, words_of
 
 Bits = npt.NDArray[np.bool_]
 PRECISION = 0.99

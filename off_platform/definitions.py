@@ -31,8 +31,8 @@ def definitions(*, of: Settings) -> dg.Definitions:
     """All definitions, for the current settings.
 
     Raises:
-        off_platform.image_sets.declared.WrongDeclarationError: a declaration of an image set is
-            invalid.
+        off_platform.image_sets.declaration.declared.WrongDeclarationError: a declaration of an
+            image set is invalid.
     """
     assets = [
         images.data_keys,

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 
 from off_platform.bins import schemas as bins
 from off_platform.bins.choice import BinChoice
-from off_platform.image_sets.options import RunOptions, options_of
+from off_platform.image_sets.declaration.options import RunOptions, options_of
 from off_platform.images import schemas as images
 from off_platform.images.choice import Choice, MonthOptions
 from off_platform.imports.specification import tables as imports

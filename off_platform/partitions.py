@@ -4,7 +4,7 @@ from pathlib import Path
 
 import dagster as dg
 
-from off_platform.image_sets.declared import declared_sets
+from off_platform.image_sets.declaration.declared import declared_sets
 
 # The tag with the job that runs an asset; assets of one job have the same partitions.
 RUNS = "off_platform/runs"
@@ -25,6 +25,6 @@ def image_sets(path: Path, wing: str) -> dg.StaticPartitionsDefinition:
     """One partition per image set that is declared for a wing.
 
     Raises:
-        off_platform.image_sets.declared.WrongDeclarationError: the file is invalid.
+        off_platform.image_sets.declaration.declared.WrongDeclarationError: the file is invalid.
     """
     return dg.StaticPartitionsDefinition(sorted(declared_sets(path, wing)))

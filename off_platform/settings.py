@@ -162,7 +162,8 @@ Share = Annotated[float, Field(ge=0, le=1)]
 class Settings(BaseSettings):
     """All settings; each is read from `OFF_PLATFORM_` and its name in capitals.
 
-    Options that differ between sets are declared with the set, see `image_sets/options.py`.
+    Options that differ between sets are declared with the set, see
+    `image_sets/declaration/options.py`.
     """
 
     model_config = SettingsConfigDict(

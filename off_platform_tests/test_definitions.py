@@ -16,7 +16,7 @@ import pytest
 
 from off_platform.bins import schemas as bins_schemas
 from off_platform.definitions import definitions
-from off_platform.image_sets.declared import WrongDeclarationError
+from off_platform.image_sets.declaration.declared import WrongDeclarationError
 from off_platform.images import monthly
 from off_platform.images.keys import KEY_LIST
 from off_platform.imports.intake.originals import key_of

@@ -8,7 +8,7 @@ from typing import Any
 import dagster as dg
 
 from off_platform.automation.workers import watched_in_process
-from off_platform.image_sets.declared import declared_sets
+from off_platform.image_sets.declaration.declared import declared_sets
 from off_platform.partitions import RUNS, image_sets
 
 
@@ -63,7 +63,7 @@ def jobs(declared: Path) -> list[Any]:
         declared: the file that declares the image sets; it pre-fills their launchpads.
 
     Raises:
-        off_platform.image_sets.declared.WrongDeclarationError: the file is invalid.
+        off_platform.image_sets.declaration.declared.WrongDeclarationError: the file is invalid.
     """
     return [
         monthly,

@@ -12,7 +12,7 @@ from off_platform.bins.keys import METADATA
 from off_platform.bins.labels import LABELS
 from off_platform.bins.schemas import HARD_FROM, SPLITS
 from off_platform.bins.splits import PILOT_OFFSET
-from off_platform.image_sets.options import Name, SetChoice
+from off_platform.image_sets.declaration.options import Name, SetChoice
 from off_platform.stable_order import WORD, with_mix, words
 from off_platform.storage.sql import literal
 from off_platform.words import quoted

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from off_platform.bins.choice import WING, BinChoice, candidates_query, objects_query
 from off_platform.bins.excluded import load_excluded
 from off_platform.bins.schemas import BIN_ITEMS, BIN_SPLITS, BINS
-from off_platform.image_sets.declared import (
+from off_platform.image_sets.declaration.declared import (
     UnusableChoiceError,
     declared_choice,
     declared_sets,
@@ -68,8 +68,9 @@ def declared_choices(path: Path) -> dict[str, Declared]:
     """All declared sets of bins, by name.
 
     Raises:
-        off_platform.image_sets.declared.WrongDeclarationError: the file is invalid.
-        off_platform.image_sets.declared.UnusableChoiceError: a set's options are invalid.
+        off_platform.image_sets.declaration.declared.WrongDeclarationError: the file is invalid.
+        off_platform.image_sets.declaration.declared.UnusableChoiceError: a set's options are
+            invalid.
     """
     names = declared_sets(path, WING)
     return {

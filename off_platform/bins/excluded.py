@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from off_platform.bins.schemas import ID
-from off_platform.image_sets.declared import UnusableChoiceError
+from off_platform.image_sets.declaration.declared import UnusableChoiceError
 from off_platform.words import quoted, size
 
 if TYPE_CHECKING:

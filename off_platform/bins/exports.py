@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from off_platform.bins.schemas import HARD_FROM
 from off_platform.bins.verification import pairs_query
-from off_platform.image_sets.set_files import LABELS_TABLE
+from off_platform.image_sets.files.set_files import LABELS_TABLE
 from off_platform.storage.engine import copy_query
 
 if TYPE_CHECKING:

@@ -23,13 +23,13 @@ from off_platform.bins.labels import labels_of, links_query
 from off_platform.bins.schemas import BIN_ITEMS, BIN_METADATA, BIN_SPLITS, BINS
 from off_platform.bins.splits import SHARES, units_of
 from off_platform.image_sets.built_set import BuiltSet
-from off_platform.image_sets.card import CardKind
-from off_platform.image_sets.declared import UnusableChoiceError
+from off_platform.image_sets.declaration.declared import UnusableChoiceError
+from off_platform.image_sets.declaration.options import RunOptions
+from off_platform.image_sets.files.set_files import LABELS_TABLE
 from off_platform.image_sets.finish import About
-from off_platform.image_sets.options import RunOptions
+from off_platform.image_sets.pages.card import CardKind
 from off_platform.image_sets.request import Chosen, make_set, requested
 from off_platform.image_sets.request import Request as SetRequest
-from off_platform.image_sets.set_files import LABELS_TABLE
 from off_platform.settings import Settings
 from off_platform.storage.folders import Folder
 from off_platform.storage.lake import Lake, NoSuchTableError
@@ -122,9 +122,11 @@ def make_bin_image_set(
 
     Raises:
         UnusableChoiceError: there are no bins yet, or none fits the options.
-        off_platform.image_sets.build.SourceUnreachableError: the bucket cannot be reached.
-        off_platform.image_sets.build.WrongSourceError: it lacks too many of the chosen objects.
-        off_platform.image_sets.building.UnusableFolderError: the folder contains something else.
+        off_platform.image_sets.fetching.build.SourceUnreachableError: the bucket cannot be reached.
+        off_platform.image_sets.fetching.build.WrongSourceError: it lacks too many of the chosen
+            objects.
+        off_platform.image_sets.fetching.building.UnusableFolderError: the folder contains
+            something else.
         off_platform.storage.locks.FolderInUseError: another run is using the folder.
     """
     try:

@@ -10,10 +10,10 @@ import dagster as dg
 from off_platform.bins.assets import GROUP, OWNERS, SettingsParam
 from off_platform.bins.choice import WING, BinChoice
 from off_platform.bins.schemas import NEIGHBOURS_DIFFER
-from off_platform.image_sets.declared import declared_choice
-from off_platform.image_sets.launchpad import with_options
+from off_platform.image_sets.declaration.declared import declared_choice
+from off_platform.image_sets.declaration.launchpad import with_options
+from off_platform.image_sets.declaration.options import RunOptions
 from off_platform.image_sets.manifest import manifest_table
-from off_platform.image_sets.options import RunOptions
 from off_platform.partitions import RUNS, image_sets
 from off_platform.quality import Table
 from off_platform.resources import BucketResource, LakeResource
@@ -31,7 +31,8 @@ def bin_image_set_asset(settings: Settings) -> dg.AssetsDefinition:
     """The asset `bin_image_set` with one partition per declared set of the settings.
 
     Raises:
-        off_platform.image_sets.declared.WrongDeclarationError: the declarations are invalid.
+        off_platform.image_sets.declaration.declared.WrongDeclarationError: the declarations are
+            invalid.
     """
     table, sets = _manifest(), image_sets(settings.image_sets, WING)
     return dg.asset(

@@ -6,7 +6,7 @@ Captions name items by their cleaned names. How a set stores its labels is in `i
 from collections.abc import Collection, Sequence
 
 from off_platform.bins.schemas import BIN_ITEMS, BINS
-from off_platform.image_sets.labels import Labels
+from off_platform.image_sets.declaration.labels import Labels
 from off_platform.quality import Column
 
 # A name has up to 500 characters, a bin up to 22 items.

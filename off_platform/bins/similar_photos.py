@@ -1,9 +1,9 @@
 """Compares neighbouring photos of different splits as images, independently of visits.
 
 Visits and splits follow from the metadata (`visits.py`); here a sample of the photos is compared
-for near duplicates (`image_sets/near_duplicates.py`). That detects a repeated photo, not the same
-bin moments later: of the 29 pairs within a visit among the first 60 bins none is a near duplicate.
-So photos in the wrong split are detected, for example because ids were mixed up.
+for near duplicates (`image_sets/division/near_duplicates.py`). That detects a repeated photo, not
+the same bin moments later: of the 29 pairs within a visit among the first 60 bins none is a near
+duplicate. So photos in the wrong split are detected, for example because ids were mixed up.
 """
 
 from collections.abc import Iterator, Mapping
@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from off_platform.bins.choice import WING
 from off_platform.bins.schemas import BIN_SPLITS, BINS
-from off_platform.image_sets.declared import declared_sets
-from off_platform.image_sets.looks import looks_of
-from off_platform.image_sets.near_duplicates import near_pairs
-from off_platform.image_sets.perceptual_hash import words_of
+from off_platform.image_sets.declaration.declared import declared_sets
+from off_platform.image_sets.division.near_duplicates import near_pairs
+from off_platform.image_sets.photos.looks import looks_of
+from off_platform.image_sets.photos.perceptual_hash import words_of
 from off_platform.quality import Finding
 from off_platform.settings import Settings
 from off_platform.storage.folders import Folder

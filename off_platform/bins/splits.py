@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from off_platform.image_sets.labels import Units
+from off_platform.image_sets.declaration.labels import Units
 from off_platform.stable_order import WORD, with_mix, words
 
 if TYPE_CHECKING:

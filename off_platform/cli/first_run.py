@@ -18,7 +18,7 @@ from off_platform.bins.schemas import TABLES
 from off_platform.cli.configured import the_lake
 from off_platform.cli.imports_run import run_import, verdict_of
 from off_platform.definitions import definitions
-from off_platform.image_sets.declared import declared_choice
+from off_platform.image_sets.declaration.declared import declared_choice
 from off_platform.images import schemas
 from off_platform.images.choice import Choice
 from off_platform.settings import SANDBOX, Settings
@@ -46,7 +46,7 @@ def demand_set(settings: Settings, image_set: str) -> None:
     """Ensures that a set is declared, before any work starts.
 
     Raises:
-        off_platform.image_sets.declared.UnknownSetError: it is not declared.
+        off_platform.image_sets.declaration.declared.UnknownSetError: it is not declared.
     """
     declared_choice(settings.image_sets, "images", Choice, image_set)
 

@@ -11,7 +11,7 @@ from off_platform.cli.set_options import taking
 from off_platform.images.facets import Facet
 
 if TYPE_CHECKING:
-    from off_platform.image_sets.options import Option
+    from off_platform.image_sets.declaration.options import Option
 
 _Wing = Literal["images", "bins"]
 
@@ -42,7 +42,7 @@ To = Annotated[
 
 def _options(of: _Wing) -> "list[Option]":
     from off_platform.bins.choice import BinChoice
-    from off_platform.image_sets.options import RunOptions, options_of
+    from off_platform.image_sets.declaration.options import RunOptions, options_of
     from off_platform.images.choice import Choice, MonthOptions
 
     if of == "images":

@@ -16,15 +16,15 @@ from off_platform.bins.choice import BinChoice
 from off_platform.cli.configured import bins_bucket, images_bucket, the_lake
 from off_platform.cli.context import DONE, INCOMPLETE, WRONG, err, out
 from off_platform.cli.progress_bar import terminal_display
-from off_platform.image_sets import claim
 from off_platform.image_sets.built_set import BuiltSet
-from off_platform.image_sets.declared import (
+from off_platform.image_sets.declaration.declared import (
     Model,
     UnusableChoiceError,
     declared_choice,
     name_from,
 )
-from off_platform.image_sets.set_files import BUILDING
+from off_platform.image_sets.fetching import claim
+from off_platform.image_sets.files.set_files import BUILDING
 from off_platform.images import image_set as photo_sets
 from off_platform.images import monthly
 from off_platform.images.choice import WING as IMAGES

@@ -15,15 +15,15 @@ from rich.table import Table
 from off_platform.cli.configured import the_lake
 from off_platform.cli.context import DONE, err, out
 from off_platform.cli.progress_bar import terminal_display
-from off_platform.image_sets.bucket_target import BucketTarget, access_from
-from off_platform.image_sets.declared import NAME
-from off_platform.image_sets.publishable import (
+from off_platform.image_sets.declaration.declared import NAME
+from off_platform.image_sets.publishing.bucket_target import BucketTarget, access_from
+from off_platform.image_sets.publishing.publishable import (
     Publishable,
     UnpublishableSetError,
     changed_objects,
     publishable,
 )
-from off_platform.image_sets.publishing import Difference, Target, difference, publish
+from off_platform.image_sets.publishing.publishing import Difference, Target, difference, publish
 from off_platform.settings import Settings
 from off_platform.storage.engine import bounded
 from off_platform.storage.folders import Folder, LocalFolder
@@ -75,8 +75,10 @@ def publish_set(of: Settings, named: str, asked: Asked) -> int:
         WrongTargetError: the target is none.
         UnpublishableSetError: the set is not whole, or has files of somebody else.
         off_platform.storage.locks.FolderInUseError: a run is building it.
-        off_platform.image_sets.publishing.TargetRefusedError: this user may not write there.
-        off_platform.image_sets.publishing.TargetUnreachableError: the target cannot be reached.
+        off_platform.image_sets.publishing.publishing.TargetRefusedError: this user may not write
+            there.
+        off_platform.image_sets.publishing.publishing.TargetUnreachableError: the target cannot be
+            reached.
     """
     target = _target(of, asked)
     with _set_in(of, named, asked.wing) as (name, folder, connection), folder.locked():
@@ -99,7 +101,7 @@ def publish_set(of: Settings, named: str, asked: Asked) -> int:
 def _target(of: Settings, asked: Asked) -> Target:
     if found := _HUB.fullmatch(asked.to):
         try:
-            from off_platform.image_sets.hub_target import HubTarget
+            from off_platform.image_sets.publishing.hub_target import HubTarget
         except ImportError:
             raise WrongTargetError(
                 "Publishing on the Hugging Face Hub needs its library: "

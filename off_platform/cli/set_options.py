@@ -13,7 +13,7 @@ import typer
 from typer.core import TyperCommand
 
 if TYPE_CHECKING:
-    from off_platform.image_sets.options import Option
+    from off_platform.image_sets.declaration.options import Option
 
 # Longer lists of choices go into the help text, as they would widen its columns.
 LONGEST_CHOICES = 25

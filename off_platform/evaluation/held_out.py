@@ -11,8 +11,8 @@ from typing import Literal
 import duckdb
 
 from off_platform.evaluation.labelled_sets import LabelledSet, UnusableSetError
+from off_platform.image_sets.declaration.shares import EXCLUDED
 from off_platform.image_sets.manifest import TEXT_KINDS
-from off_platform.image_sets.shares import EXCLUDED
 from off_platform.storage.sql import identifier, literal
 from off_platform.words import counted, quoted
 

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import duckdb
 
-from off_platform.image_sets.declared import NAME
-from off_platform.image_sets.how import stratified_by
+from off_platform.image_sets.declaration.declared import NAME
+from off_platform.image_sets.declaration.how import stratified_by
+from off_platform.image_sets.files.set_files import LABELS_TABLE
 from off_platform.image_sets.manifest import COLUMNS
-from off_platform.image_sets.set_files import LABELS_TABLE
 from off_platform.storage.folders import Folder, LocalFolder
 from off_platform.storage.lake import Lake
 from off_platform.storage.lake_layout import BIN_IMAGE_SETS, IMAGE_SETS, MANIFEST

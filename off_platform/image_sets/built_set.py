@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from off_platform.image_sets.contact_sheet import as_markdown
+from off_platform.image_sets.declaration.options import SetChoice
 from off_platform.image_sets.finish import CARD, GALLERY, SHEET
 from off_platform.image_sets.manifest_checks import check_manifest
-from off_platform.image_sets.options import SetChoice
-from off_platform.image_sets.set_contents import InSet
+from off_platform.image_sets.pages.contact_sheet import as_markdown
+from off_platform.image_sets.pages.set_contents import InSet
 from off_platform.quality import Finding, Table
 from off_platform.storage.folders import Folder
 from off_platform.storage.lake_layout import MANIFEST

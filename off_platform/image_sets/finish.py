@@ -1,6 +1,6 @@
 """The pages for people: data card, gallery and contact sheet, made from a manifest and its files.
 
-`build.py` fetches; `card.py`, `gallery.py` and `contact_sheet.py` render.
+`fetching/build.py` fetches; the rooms `pages/` and `layouts/` write.
 """
 
 import gzip
@@ -10,32 +10,32 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from off_platform.image_sets import building
-from off_platform.image_sets.arranging import arrange
-from off_platform.image_sets.card import (
+from off_platform.image_sets.declaration.how import How
+from off_platform.image_sets.declaration.labels import Labels
+from off_platform.image_sets.division.described import describe
+from off_platform.image_sets.fetching import building
+from off_platform.image_sets.files.set_files import BUILDING
+from off_platform.image_sets.files.stored_objects import StoredObjects
+from off_platform.image_sets.layouts.arranging import arrange
+from off_platform.image_sets.layouts.image_folder import write_image_folders
+from off_platform.image_sets.layouts.loading import TEXT_ENDINGS, Loading
+from off_platform.image_sets.layouts.sample_columns import sample_columns
+from off_platform.image_sets.manifest import TEXT_KINDS
+from off_platform.image_sets.pages.card import (
     PROBLEMS_NAMED,
     CardFacts,
     CardKeyList,
     CardKind,
     data_card,
 )
-from off_platform.image_sets.card_statistics import CardStatistics
-from off_platform.image_sets.contact_sheet import contact_sheet
-from off_platform.image_sets.contents import ocr_text
-from off_platform.image_sets.croissant import croissant
-from off_platform.image_sets.croissant_facts import CROISSANT, SetTexts, croissant_facts
-from off_platform.image_sets.described import describe
-from off_platform.image_sets.gallery import GalleryFacts, GalleryItem, write_gallery
-from off_platform.image_sets.how import How
-from off_platform.image_sets.image_folder import write_image_folders
-from off_platform.image_sets.labels import Labels
-from off_platform.image_sets.loading import TEXT_ENDINGS, Loading
-from off_platform.image_sets.manifest import TEXT_KINDS
-from off_platform.image_sets.manifest_statistics import count_statistics
-from off_platform.image_sets.sample_columns import sample_columns
-from off_platform.image_sets.set_contents import Contents, InSet
-from off_platform.image_sets.set_files import BUILDING
-from off_platform.image_sets.stored_objects import StoredObjects
+from off_platform.image_sets.pages.card_statistics import CardStatistics
+from off_platform.image_sets.pages.contact_sheet import contact_sheet
+from off_platform.image_sets.pages.croissant import croissant
+from off_platform.image_sets.pages.croissant_facts import CROISSANT, SetTexts, croissant_facts
+from off_platform.image_sets.pages.gallery import GalleryFacts, GalleryItem, write_gallery
+from off_platform.image_sets.pages.manifest_statistics import count_statistics
+from off_platform.image_sets.pages.set_contents import Contents, InSet
+from off_platform.image_sets.photos.contents import ocr_text
 from off_platform.storage.engine import copy_query
 from off_platform.storage.folders import Folder
 from off_platform.storage.lake_layout import MANIFEST
@@ -199,7 +199,7 @@ def _constants(about: About) -> dict[str, str]:
 def _write_charts(to: Path, statistics: CardStatistics) -> dict[str, str]:
     """Writes the charts; returns the names of the files, each with its title."""
     # Matplotlib takes longer to load than everything else, and most sets have no charts.
-    from off_platform.image_sets.charts import TITLES, charts  # noqa: PLC0415
+    from off_platform.image_sets.pages.charts import TITLES, charts  # noqa: PLC0415
 
     drawn = charts(statistics)
     for name, picture in drawn.items():

@@ -1,6 +1,6 @@
 """The manifest of an image set: its columns and its rules.
 
-Its rows are made by `build.py` and checked by `manifest_checks.py`.
+Its rows are made by `fetching/build.py` and checked by `manifest_checks.py`.
 """
 
 from off_platform.quality import SHAPE, Column, Rule, Table

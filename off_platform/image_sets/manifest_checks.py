@@ -5,8 +5,8 @@ from collections.abc import Iterator, Mapping
 import duckdb
 import pandas as pd
 
+from off_platform.image_sets.division.split_checks import split_findings
 from off_platform.image_sets.manifest import COLUMNS, TEXT_KINDS
-from off_platform.image_sets.split_checks import split_findings
 from off_platform.pandera_checks import frames, validate
 from off_platform.quality import Finding, Table
 from off_platform.storage.sql import identifier, literal

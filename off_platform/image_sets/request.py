@@ -8,22 +8,22 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from off_platform.image_sets import building
-from off_platform.image_sets.build import build_groups
 from off_platform.image_sets.built_set import BuiltSet
-from off_platform.image_sets.claim import claimed
-from off_platform.image_sets.command import command_line
-from off_platform.image_sets.declared import (
+from off_platform.image_sets.declaration.command import command_line
+from off_platform.image_sets.declaration.declared import (
     UnusableChoiceError,
     checked_choice,
     demand_name,
     varied_description,
 )
-from off_platform.image_sets.described import samples_query
+from off_platform.image_sets.declaration.how import How, how_of
+from off_platform.image_sets.declaration.labels import Labels, Units
+from off_platform.image_sets.declaration.options import BUILT, RunOptions, SetChoice, command_words
+from off_platform.image_sets.division.described import samples_query
+from off_platform.image_sets.fetching import building
+from off_platform.image_sets.fetching.build import build_groups
+from off_platform.image_sets.fetching.claim import claimed
 from off_platform.image_sets.finish import About, Finishing, finish, options_as_text
-from off_platform.image_sets.how import How, how_of
-from off_platform.image_sets.labels import Labels, Units
-from off_platform.image_sets.options import BUILT, RunOptions, SetChoice, command_words
 from off_platform.settings import Settings
 from off_platform.storage.folders import Folder
 from off_platform.storage.objects import Source
@@ -182,9 +182,11 @@ def make_set(
     """Builds, resumes or refreshes a set in a folder.
 
     Raises:
-        off_platform.image_sets.build.SourceUnreachableError: the bucket cannot be reached.
-        off_platform.image_sets.build.WrongSourceError: it lacks too many of the chosen objects.
-        off_platform.image_sets.building.UnusableFolderError: the folder contains something else.
+        off_platform.image_sets.fetching.build.SourceUnreachableError: the bucket cannot be reached.
+        off_platform.image_sets.fetching.build.WrongSourceError: it lacks too many of the chosen
+            objects.
+        off_platform.image_sets.fetching.building.UnusableFolderError: the folder contains
+            something else.
         off_platform.storage.locks.FolderInUseError: another run is using the folder.
     """
     planned = building.planned_samples(folder)

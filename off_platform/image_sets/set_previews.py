@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from off_platform.image_sets.charts import figures
-from off_platform.image_sets.contact_sheet import as_markdown, contact_sheet
+from off_platform.image_sets.files.stored_objects import StoredObjects
 from off_platform.image_sets.manifest import COLUMNS, TEXT_KINDS
-from off_platform.image_sets.manifest_statistics import count_statistics
-from off_platform.image_sets.stored_objects import StoredObjects
+from off_platform.image_sets.pages.charts import figures
+from off_platform.image_sets.pages.contact_sheet import as_markdown, contact_sheet
+from off_platform.image_sets.pages.manifest_statistics import count_statistics
 from off_platform.previews import markdown_table, picture
 from off_platform.storage.folders import Folder
 from off_platform.storage.lake_layout import MANIFEST

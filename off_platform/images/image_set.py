@@ -8,9 +8,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from off_platform.image_sets.built_set import BuiltSet
-from off_platform.image_sets.card import CardKeyList, CardKind
-from off_platform.image_sets.declared import UnusableChoiceError
+from off_platform.image_sets.declaration.declared import UnusableChoiceError
 from off_platform.image_sets.finish import About
+from off_platform.image_sets.pages.card import CardKeyList, CardKind
 from off_platform.image_sets.request import Chosen, make_set, requested
 from off_platform.image_sets.request import Request as SetRequest
 from off_platform.images.categories import with_children
@@ -109,9 +109,11 @@ def make_image_set(
         off_platform.images.categories.UnknownTaxonomyError: the file of the setting is not one.
         off_platform.images.published_files.NoFileError: it does not exist.
         off_platform.storage.download.DownloadError: it cannot be fetched.
-        off_platform.image_sets.build.SourceUnreachableError: the bucket cannot be reached.
-        off_platform.image_sets.build.WrongSourceError: it lacks too many of the chosen objects.
-        off_platform.image_sets.building.UnusableFolderError: the folder contains something else.
+        off_platform.image_sets.fetching.build.SourceUnreachableError: the bucket cannot be reached.
+        off_platform.image_sets.fetching.build.WrongSourceError: it lacks too many of the chosen
+            objects.
+        off_platform.image_sets.fetching.building.UnusableFolderError: the folder contains
+            something else.
         off_platform.storage.locks.FolderInUseError: another run is using the folder.
     """
     month = request.run.month or newest_month(lake)

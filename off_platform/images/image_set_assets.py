@@ -5,8 +5,8 @@ The work is in `image_set.py`; the manifest and its rules are in `image_sets/man
 
 import dagster as dg
 
-from off_platform.image_sets.declared import declared_choice
-from off_platform.image_sets.launchpad import with_options
+from off_platform.image_sets.declaration.declared import declared_choice
+from off_platform.image_sets.declaration.launchpad import with_options
 from off_platform.image_sets.manifest import manifest_table
 from off_platform.images.assets import GROUP, OWNERS, SettingsParam
 from off_platform.images.choice import WING, Choice, MonthOptions
@@ -28,7 +28,8 @@ def image_set_asset(settings: Settings) -> dg.AssetsDefinition:
     """The asset `image_set` with one partition per declared set of the settings.
 
     Raises:
-        off_platform.image_sets.declared.WrongDeclarationError: the declarations are invalid.
+        off_platform.image_sets.declaration.declared.WrongDeclarationError: the declarations are
+            invalid.
     """
     table = manifest_table()
     sets = image_sets(settings.image_sets, WING)

@@ -6,8 +6,8 @@ Food Facts. How a set stores its labels is in `image_sets/`.
 
 from typing import TYPE_CHECKING
 
-from off_platform.image_sets.declared import UnusableChoiceError
-from off_platform.image_sets.labels import Labels
+from off_platform.image_sets.declaration.declared import UnusableChoiceError
+from off_platform.image_sets.declaration.labels import Labels
 from off_platform.images.dump_photos import PICTURES
 from off_platform.images.schemas import PRODUCT_PHOTOS, PRODUCTS
 from off_platform.quality import Column
@@ -15,7 +15,7 @@ from off_platform.quality import Column
 if TYPE_CHECKING:
     import duckdb
 
-    from off_platform.image_sets.options import SetChoice
+    from off_platform.image_sets.declaration.options import SetChoice
     from off_platform.storage.lake import Lake
 
 PRODUCT_LABELS = (

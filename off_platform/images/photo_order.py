@@ -11,7 +11,7 @@ sets, some pairs share more and some fewer. Many slices keep that small.
 
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from off_platform.image_sets.labels import Units
+from off_platform.image_sets.declaration.labels import Units
 from off_platform.stable_order import SPREAD, WORD, mix, with_mix, words
 
 if TYPE_CHECKING:

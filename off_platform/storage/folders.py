@@ -1,7 +1,7 @@
 """A folder into which files are placed atomically, and its implementation on disk.
 
 The implementation for buckets is `bucket_folder.py`. Tables are in `lake.py`, image sets in
-`image_sets/build.py`.
+`image_sets/fetching/build.py`.
 """
 
 import os

@@ -1,7 +1,7 @@
 """Two containers for many objects: a TAR shard in WebDataset's layout, or loose files.
 
 Both write members sequentially and give the same bytes for the same members, so a resumed run gives
-the same result. `image_sets/build.py` provides the members.
+the same result. `image_sets/fetching/build.py` provides the members.
 """
 
 import tarfile

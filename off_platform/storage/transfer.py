@@ -1,7 +1,8 @@
 """Fetches many objects within limits, verified, with one outcome each, in order.
 
-The caller decides whether an object is complete, and writes the bytes (`image_sets/build.py`).
-`fetch.py` fetches one object with retries, `download.py` a large one to a file.
+The caller decides whether an object is complete, and writes the bytes
+(`image_sets/fetching/build.py`). `fetch.py` fetches one object with retries, `download.py` a large
+one to a file.
 """
 
 import math

@@ -6,7 +6,7 @@ import pytest
 
 from off_platform.bins import excluded
 from off_platform.bins.excluded import excluded_ids
-from off_platform.image_sets.declared import UnusableChoiceError
+from off_platform.image_sets.declaration.declared import UnusableChoiceError
 
 
 def write(folder: Path, text: str) -> Path:

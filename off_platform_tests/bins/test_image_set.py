@@ -28,10 +28,8 @@ from off_platform.bins.image_set import (
     make_bin_image_set,
     request_from,
 )
-from off_platform.image_sets.build import SourceUnreachableError
-from off_platform.image_sets.building import BUILDING, UnusableFolderError
 from off_platform.image_sets.built_set import BuiltSet, set_metadata
-from off_platform.image_sets.declared import (
+from off_platform.image_sets.declaration.declared import (
     UnknownSetError,
     UnusableChoiceError,
     WrongDeclarationError,
@@ -39,6 +37,8 @@ from off_platform.image_sets.declared import (
     declared_choice,
     declared_sets,
 )
+from off_platform.image_sets.fetching.build import SourceUnreachableError
+from off_platform.image_sets.fetching.building import BUILDING, UnusableFolderError
 from off_platform.image_sets.manifest import manifest_table
 from off_platform.image_sets.manifest_checks import check_manifest
 from off_platform.sandbox.make import Sandbox

@@ -17,8 +17,8 @@ from off_platform.bins.labels import (
     links_query,
 )
 from off_platform.bins.splits import SplitShares, splits_query, units_of
-from off_platform.image_sets.near_duplicates import same_looks
-from off_platform.image_sets.splits import split_set
+from off_platform.image_sets.division.near_duplicates import same_looks
+from off_platform.image_sets.division.splits import split_set
 from off_platform.quality import Table
 from off_platform_tests.bins.conftest import BinsDesk
 

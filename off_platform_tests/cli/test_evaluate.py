@@ -6,7 +6,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from off_platform.image_sets.how import How
+from off_platform.image_sets.declaration.how import How
 from off_platform.storage.lake_layout import BIN_IMAGE_SETS, IMAGE_SETS
 from off_platform_tests.command_line import Run, command_line
 from off_platform_tests.evaluation.made_sets import write_predictions, write_set

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from off_platform.bins.choice import BinChoice
 from off_platform.bins.image_set_assets import BinImageSetConfig
 from off_platform.cli.main import app
-from off_platform.image_sets.options import RunOptions, options_of
+from off_platform.image_sets.declaration.options import RunOptions, options_of
 from off_platform.images.choice import Choice, MonthOptions
 from off_platform.images.image_set_assets import ImageSetConfig
 

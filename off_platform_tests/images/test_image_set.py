@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from off_platform.image_sets.built_set import set_metadata
-from off_platform.image_sets.declared import (
+from off_platform.image_sets.declaration.declared import (
     NAME,
     UnknownSetError,
     UnusableChoiceError,

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from off_platform.barcodes.text import normal_form
-from off_platform.image_sets.labels import Labels
+from off_platform.image_sets.declaration.labels import Labels
 from off_platform.images.choice import Choice, UnusableChoiceError
 from off_platform.images.labels import DEFAULT, LABELS, labels_in, labels_of
 from off_platform.images.products import make_products

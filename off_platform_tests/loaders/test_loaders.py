@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from off_platform.image_sets.drafts import Draft
-from off_platform_tests.image_sets.test_contact_sheet import jpeg
-from off_platform_tests.image_sets.test_pictures import picture
+from off_platform.image_sets.fetching.drafts import Draft
+from off_platform_tests.image_sets.pages.test_contact_sheet import jpeg
+from off_platform_tests.image_sets.photos.test_pictures import picture
 from off_platform_tests.loaders.conftest import GAPS, MadeSet, SetMaker, as_json, digest
 
 pytestmark = [

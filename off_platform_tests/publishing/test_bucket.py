@@ -7,10 +7,10 @@ import boto3
 import duckdb
 import pytest
 
-from off_platform.image_sets import bucket_target, publishing
-from off_platform.image_sets.bucket_target import BucketTarget, access_from
-from off_platform.image_sets.publishable import publishable
-from off_platform.image_sets.publishing import (
+from off_platform.image_sets.publishing import bucket_target, publishing
+from off_platform.image_sets.publishing.bucket_target import BucketTarget, access_from
+from off_platform.image_sets.publishing.publishable import publishable
+from off_platform.image_sets.publishing.publishing import (
     Difference,
     TargetRefusedError,
     TargetUnreachableError,

@@ -154,7 +154,7 @@ def test_what_cannot_be_is_said_in_one_sentence(
 def test_a_target_out_of_reach_has_a_code_of_its_own(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("off_platform.image_sets.bucket_target.ATTEMPTS", 1)
+    monkeypatch.setattr("off_platform.image_sets.publishing.bucket_target.ATTEMPTS", 1)
     write_set(tmp_path / "set")
     code, _, err = run("set", "--to", TO, LAKE_ENDPOINT="http://127.0.0.1:9")
     assert (code, "cannot be reached" in err) == (3, True)

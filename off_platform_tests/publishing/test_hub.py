@@ -12,8 +12,8 @@ from typing import Any
 import duckdb
 import pytest
 
-from off_platform.image_sets.publishable import publishable
-from off_platform.image_sets.publishing import (
+from off_platform.image_sets.publishing.publishable import publishable
+from off_platform.image_sets.publishing.publishing import (
     Difference,
     TargetRefusedError,
     TargetUnreachableError,
@@ -28,7 +28,7 @@ from off_platform_tests.waiting import LOOK_SECONDS, PATIENCE_SECONDS
 hub = pytest.importorskip(
     "huggingface_hub", reason="the library is installed by the extra `publish`"
 )
-hub_target = pytest.importorskip("off_platform.image_sets.hub_target")
+hub_target = pytest.importorskip("off_platform.image_sets.publishing.hub_target")
 
 # Of the Hub's library with its own HTTP library.
 pytestmark = pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning")

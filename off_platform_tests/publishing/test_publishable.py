@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from off_platform.image_sets.publishable import (
+from off_platform.image_sets.publishing.publishable import (
     UnpublishableSetError,
     changed_objects,
     publishable,

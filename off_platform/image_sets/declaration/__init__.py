@@ -1,0 +1,1 @@
+"""What a set shall be: declared sets, options, splits' shares, labels; data only."""

@@ -1,0 +1,1 @@
+"""Which samples belong together, and in which split each is."""

@@ -1,0 +1,1 @@
+"""A set under construction: plan, groups of samples, drafts; resumable at any moment."""

@@ -1,0 +1,337 @@
+"""Groups of samples: a shard or a folder of loose files each, and the manifest's rows for it.
+
+How an object is requested from the store, and how the answer is written. `build.py` chooses the
+groups and decides when to give up.
+"""
+
+import gzip
+import hashlib
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import replace
+from itertools import chain
+from tarfile import BLOCKSIZE
+from typing import TYPE_CHECKING, Any, Self
+
+from off_platform.image_sets.declaration.how import How
+from off_platform.image_sets.fetching import building
+from off_platform.image_sets.fetching.drafts import JOURNAL, Draft, draft_name, line
+from off_platform.image_sets.fetching.lake_objects import IN_LAKE
+from off_platform.image_sets.files.set_files import BUILDING, LOOSE, set_aside, staged_name
+from off_platform.image_sets.files.shard_order import loader_order
+from off_platform.image_sets.files.stored_objects import StoredObjects
+from off_platform.image_sets.manifest import TEXT_KINDS
+from off_platform.image_sets.photos.contents import Content, check_for, decode_jpeg
+from off_platform.image_sets.photos.pictures import check_other_format
+from off_platform.image_sets.photos.preparing import prepared
+from off_platform.storage.folders import Folder
+from off_platform.storage.transfer import Outcome, Wanted, transfer
+
+if TYPE_CHECKING:
+    from obstore.store import ObjectStore
+
+    from off_platform.image_sets.declaration.options import Layout
+
+Row = dict[str, Any]
+Ended = Outcome[Row, Content]
+
+
+def wanted_object(row: Row, how: How) -> Wanted[Row, Content]:
+    """The request to the store for a row of `building.rows_to_fetch`."""
+    decoded = row["kind"] not in TEXT_KINDS and _is_decoded(row["sample"], how.decoded_share)
+    check = decode_jpeg if decoded else check_for(row["kind"], with_text=True)
+    row["decoded"] = decoded
+
+    def judge(data: bytes) -> tuple[str | None, Content]:
+        content = check(data)
+        if row["kind"] in TEXT_KINDS:
+            return content.problem, content
+        if content.problem and how.keep_formats:
+            content = check_other_format(data) or content
+        content = prepared(content, data, how)
+        return content.problem, content
+
+    # A photo that should be decoded now and was not before is fetched again; so is an object that
+    # the set stores in another form.
+    afresh = (decoded and not row["old_decoded"]) or _is_stored_otherwise(row, how)
+    return Wanted(row["key"], row, judge, None if afresh else row["old_etag"], row[IN_LAKE])
+
+
+def with_copy_kept(outcome: Ended, how: How) -> Ended:
+    """The outcome; the existing copy counts as unchanged if a fresh one is unavailable for now.
+
+    An object that is missing or damaged in the store is not temporarily unavailable.
+    """
+    row = outcome.tag
+    passing = outcome.status in {"failed", "refused"}
+    if not passing or row["old_path"] is None or _is_stored_otherwise(row, how):
+        return outcome
+    reason = f"the copy of an earlier run is kept: {outcome.reason}"
+    return replace(outcome, status="unchanged", reason=reason)
+
+
+def _is_stored_otherwise(row: Row, how: How) -> bool:
+    """Whether the existing copy has another form than the set asks for."""
+    if row["old_path"] is None:
+        return False
+    if row["kind"] == "ocr":
+        return bool((row["old_bytes"] != row["old_object_bytes"]) != how.unpacks)
+    if row["kind"] in TEXT_KINDS:
+        return False
+    needs_look = how.looks and row["old_sharpness"] is None
+    return bool(needs_look or row["old_processing"] != how.form.text)
+
+
+def _is_decoded(sample: int, share: float) -> bool:
+    """Samples at regular intervals, so that the same ones are decoded after an interruption."""
+    return share > 0 and sample % max(round(1 / share), 1) == 0
+
+
+class GroupMaker:
+    """Builds shards, or folders of loose files, and their manifest rows."""
+
+    def __init__(self, folder: Folder, store: "ObjectStore", how: How) -> None:
+        """Takes the set's folder, the store, which replaces damaged copies, and how to build."""
+        self._folder, self._store, self._how = folder, store, how
+        self._drafts: dict[int, Draft] = {}
+        self._places = ExitStack()
+        self._before = self._places.enter_context(StoredObjects(folder))
+
+    def begun(self, number: int) -> Draft | None:
+        """The draft of an interrupted group, as far as it is intact."""
+        name = draft_name(number)
+        if number not in self._drafts and self._folder.exists(f"{name}/{JOURNAL}"):
+            self._drafts[number] = self._draft(number)
+        draft = self._drafts.get(number)
+        return draft if draft and draft.rows else None
+
+    def make(self, number: int, outcomes: Iterator[Ended]) -> None:
+        """Builds one group; it is done when its rows are in place, which is the last step.
+
+        Args:
+            number: of the group.
+            outcomes: outcomes of its objects that are not in its draft.
+        """
+        stays, rest = (None, outcomes) if self.begun(number) else self._as_it_was(number, outcomes)
+        if stays is not None:
+            # The remains of a killed run must not be moved over unchanged files.
+            for name in self._files(number):
+                self._folder.remove(f"{BUILDING}/{name}")
+            self._folder.write(building.rows_name(number), "".join(map(line, stays)).encode())
+            return
+        draft = self._drafts.get(number) or self._draft(number)
+        self._drafts[number] = draft
+        for outcome in rest:
+            self._put_down(outcome, draft)
+        draft.close(done=True)
+        if self._is_arranged(number):
+            draft.arrange()
+        del self._drafts[number]
+        for name in self._files(number):
+            if (made := draft.container.with_name(name)).exists():
+                self._folder.place(made, f"{BUILDING}/{name}")
+        self._folder.place(draft.journal, building.rows_name(number))
+        self._folder.remove(draft_name(number))
+
+    def flush(self) -> None:
+        """Ensures that the data written so far survives this process."""
+        for draft in self._drafts.values():
+            draft.flush()
+
+    def __enter__(self) -> Self:
+        """Returns itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Closes the drafts for a later run."""
+        for draft in self._drafts.values():
+            draft.close(done=False)
+        self._places.close()
+
+    def _draft(self, number: int) -> Draft:
+        name = self._name(number)
+        place = self._places.enter_context(self._folder.kept(draft_name(number)))
+        if (place / JOURNAL).exists() and not (place / name).exists():
+            # The run stopped between the last two steps: objects are in place, rows are not.
+            self._folder.move(f"{BUILDING}/{name}", f"{draft_name(number)}/{name}")
+        return Draft(place, name, self._how.staged)
+
+    def _name(self, number: int) -> str:
+        if self._how.arranged:
+            return staged_name(number)
+        return f"{number:05d}" + (".tar" if self._how.layout == "shards" else "")
+
+    def _files(self, number: int) -> list[str]:
+        name = self._name(number)
+        return [set_aside(name), name] if self._is_arranged(number) else [name]
+
+    def _is_arranged(self, number: int) -> bool:
+        """Whether this is the set's first shard, from which a loader takes the columns."""
+        return number == 0 and self._how.layout == "shards" and not self._how.arranged
+
+    def _as_it_was(
+        self, number: int, outcomes: Iterator[Ended]
+    ) -> tuple[list[Row] | None, Iterator[Ended]]:
+        """The rows of an unchanged group, which is not written again.
+
+        For a changed group, None and all outcomes, including those already examined. Only outcomes
+        without bytes are held in memory.
+        """
+        if self._how.arranged:
+            return None, outcomes
+        seen: list[Ended] = []
+        place = _GroupInPlace(
+            self._name(number), self._how.layout, arranged=self._is_arranged(number)
+        )
+        for outcome in outcomes:
+            seen.append(outcome)
+            if not place.holds(outcome):
+                return None, chain(seen, outcomes)
+        if not place.is_all_there(self._folder):
+            return None, iter(seen)
+        rows = [_facts_from_before(outcome) for outcome in seen]
+        return rows, iter(())
+
+    def _put_down(self, outcome: Ended, draft: Draft) -> None:
+        row = outcome.tag
+        if outcome.status == "unchanged":
+            facts, stored = _facts_from_before(outcome), self._had(row)
+            if stored is None:
+                # The existing copy is missing or cut, so the object is fetched.
+                afresh = replace(wanted_object(row, self._how), etag=None)
+                (outcome,) = transfer(self._store, [afresh], self._how.limits)
+        if outcome.status != "unchanged":
+            facts, stored = _facts_of(outcome, self._how), self._as_stored(outcome)
+        if stored is None:
+            # The old row has the location of the bytes.
+            facts |= {"path": None, "offset": None, "stored_bytes": None}
+        draft.add(facts, row["member"] if self._how.staged == "shards" else row["file"], stored)
+
+    def _had(self, row: Row) -> bytes | None:
+        """The bytes in the existing set; None if they differ from its manifest."""
+        where = (row["old_path"], row["old_offset"], row["old_bytes"])
+        try:
+            stored = self._before.read(row["kind"], *where)
+        except FileNotFoundError:
+            return None
+        whole = len(stored) == row["old_bytes"]
+        if whole and row["old_bytes"] == row["old_object_bytes"]:
+            # Unpacked OCR results and changed photos have no MD5 of their own.
+            whole = hashlib.md5(stored, usedforsecurity=False).hexdigest() == row["old_md5"]
+        return stored if whole else None
+
+    def _as_stored(self, outcome: Ended) -> bytes | None:
+        """The bytes to store: OCR results are unpacked where loaders expect `.json`."""
+        data, content = outcome.data, outcome.facts
+        if data is not None and outcome.tag["kind"] == "ocr" and self._how.unpacks:
+            return gzip.decompress(data)
+        return content.formed.data if content and content.formed else data
+
+
+class _GroupInPlace:
+    """Determines whether the existing set stores a group exactly as this run would."""
+
+    def __init__(self, name: str, layout: "Layout", *, arranged: bool) -> None:
+        self._name, self._layout, self._arranged = name, layout, arranged
+        self._rows: list[Row] = []
+        self._objects = 0
+
+    def holds(self, outcome: Ended) -> bool:
+        row = outcome.tag
+        self._rows.append(row)
+        if outcome.status != "unchanged":
+            return outcome.data is None and row["old_path"] is None
+        self._objects += 1
+        # The position in a shard is compared once the order is known.
+        return self._layout == "shards" or row["old_path"] == f"{LOOSE}/{row['file']}"
+
+    def is_all_there(self, folder: Folder) -> bool:
+        """Whether nothing is missing, cut or superfluous."""
+        if self._layout == "files":
+            # The size of each file was checked before (`earlier.py`).
+            return self._objects > 0
+        return all(_ends_at(folder, name, _end(name, rows)) for name, rows in self._files(folder))
+
+    def _files(self, folder: Folder) -> Iterator[tuple[str, list[Row]]]:
+        """The group's files, each with its rows in the order of writing."""
+        shard, aside = list(range(len(self._rows))), list[int]()
+        if self._arranged:
+            there = [(row["member"], row["old_path"] is not None) for row in self._rows]
+            shard, aside = loader_order(there, lambda index: _stored(folder, self._rows[index]))
+        yield self._name, [self._rows[index] for index in shard]
+        if aside:
+            yield set_aside(self._name), [self._rows[index] for index in aside]
+
+
+def _stored(folder: Folder, row: Row) -> bytes:
+    try:
+        return folder.read(row["old_path"], row["old_offset"] or 0, row["old_bytes"])
+    except FileNotFoundError:
+        return b""
+
+
+def _end(name: str, rows: list[Row]) -> int | None:
+    """Where a shard's last object ends; None if an object is not where it would be now."""
+    end = 0
+    for row in rows:
+        if row["old_path"] is None:
+            continue
+        if (row["old_path"], row["old_offset"]) != (name, end + BLOCKSIZE):
+            return None
+        end += BLOCKSIZE + row["old_bytes"] + -row["old_bytes"] % BLOCKSIZE
+    return end
+
+
+def _ends_at(folder: Folder, name: str, end: int | None) -> bool:
+    if end is None:
+        return False
+    try:
+        return folder.read(name, end, 2 * BLOCKSIZE + 1) == bytes(2 * BLOCKSIZE)
+    except FileNotFoundError:
+        return False
+
+
+def _facts_from_before(outcome: Ended) -> Row:
+    """The facts of an unchanged object from the old manifest, otherwise from the new outcome."""
+    if outcome.status != "unchanged":
+        # Without bytes, so that its form does not matter.
+        return _facts_of(outcome, How())
+    row = outcome.tag
+    return {
+        "position": row["position"],
+        "status": "fetched",
+        "reason": outcome.reason,
+        "bytes": row["old_object_bytes"],
+        **{name: row[f"old_{name}"] for name in building.KEPT_FACTS},
+        "stored_bytes": row["old_bytes"],
+        IN_LAKE: row[IN_LAKE] is not None,
+    }
+
+
+def _facts_of(outcome: Ended, how: How) -> Row:
+    content = outcome.facts or Content()
+    changed = content.formed
+    return {
+        "position": outcome.tag["position"],
+        "status": outcome.status,
+        "reason": outcome.reason,
+        "bytes": None if outcome.data is None else len(outcome.data),
+        "md5": outcome.md5,
+        "etag": outcome.etag,
+        "last_modified": outcome.last_modified,
+        "width": content.width,
+        "height": content.height,
+        "format": content.format or ("JPEG" if content.width else None),
+        "orientation": content.orientation,
+        "processing": how.form.text if content.width else None,
+        "stored_width": changed.width if changed else content.width,
+        "stored_height": changed.height if changed else content.height,
+        "perceptual_hash": content.perceptual_hash,
+        "sharpness": content.sharpness,
+        "decoded": content.decoded,
+        "ocr_status": content.ocr_status,
+        "ocr_text": content.ocr_text,
+        "ocr_language": content.ocr_language,
+        "ocr_confidence": content.ocr_confidence,
+        IN_LAKE: outcome.tag[IN_LAKE] is not None,
+    }

@@ -1,0 +1,1 @@
+"""A finished set is copied to the Hugging Face Hub or a bucket."""
