@@ -5,6 +5,7 @@ import os
 import shutil
 import sqlite3
 import traceback
+from itertools import count
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from dagster._daemon.auto_run_reexecution.event_log_consumer import (
     DAGSTER_EVENT_TYPES,
     _fetch_persisted_cursors,
 )
+from sqlalchemy import Engine, event
 
 from off_platform.automation import runs
 from off_platform.settings import Settings
@@ -23,6 +25,10 @@ from off_platform_tests.waiting import PATIENCE_SECONDS
 
 PROJECT = Path(__file__).resolve().parents[1]
 AT_ONCE = 6
+DIED = 9
+# Opening a new home takes 173 statements in three files: these are among or after their tables, and
+# before their revision is known.
+STATEMENTS = (2, 24, 37, 50, 96, 104, 120, 146, 161)
 
 
 def open_home(folder: Path, how: str, begins: Barrier) -> None:
@@ -102,6 +108,49 @@ def test_a_prepared_home_remembers_the_examined_failures(
             assert set(found.values()) == {0}
             instance.report_engine_event("something", run_id="one", job_name="imports")
         runs.prepared_home(Settings())
+
+
+def die_at(folder: Path, statement: int) -> None:
+    """What a process does: opens a home, and dies before one of its statements on a database."""
+    os.chdir(folder)
+    seen = count()
+
+    def die(*_: object) -> None:
+        if next(seen) == statement:
+            os._exit(DIED)
+
+    event.listen(Engine, "before_cursor_execute", die)
+    with runs.opened_home(Settings()):
+        pass
+
+
+@pytest.mark.slow
+def test_a_home_whose_maker_dies_at_any_statement_opens_afterwards(tmp_path: Path) -> None:
+    context, died = forks(), 0
+    for statement in STATEMENTS:
+        home = tmp_path / str(statement)
+        home.mkdir()
+        process = context.Process(target=die_at, args=(home, statement))
+        process.start()
+        process.join(PATIENCE_SECONDS)
+        died += process.exitcode == DIED
+        # As an import does first of all; it looks for the table without creating it.
+        code = context.Process(target=add_partition_in, args=(home,))
+        code.start()
+        code.join(PATIENCE_SECONDS)
+        assert code.exitcode == 0, f"the home is broken by a death at statement {statement}"
+        assert revisions(home) == [1, 1, 1]
+    assert died == len(STATEMENTS)
+
+
+def add_partition_in(folder: Path) -> None:
+    """What a process does: opens a home and adds a partition to it."""
+    os.chdir(folder)
+    with runs.opened_home(Settings()) as instance:
+        instance.add_dynamic_partitions("imports", ["one"])
+        assert instance.get_dynamic_partitions("imports") == ["one"]
+        assert not instance.all_instigator_state()
+        assert not instance.get_runs()
 
 
 def test_who_waits_has_a_folder_after_who_holds_it(tmp_path: Path) -> None:

@@ -1,10 +1,15 @@
-"""Dagster's SQLite storage, opened by one process at a time so that its tables are created once.
+"""Dagster's SQLite storage, whose files are created by one process at a time, whole or not at all.
 
 Two processes that create Dagster's tables concurrently can leave a home that never opens again
-("more than one head present"). Configured in `dagster.yaml`.
+("more than one head present"), and so can one that dies among them ("requires the dynamic
+partitions table"): Dagster takes any existing file for a complete one. Configured in
+`dagster.yaml`.
 """
 
+import shutil
+import sqlite3
 from collections.abc import Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +17,14 @@ from dagster._core.storage.sqlite_storage import DagsterSqliteStorage
 from dagster._serdes import ConfigurableClassData
 
 from off_platform.storage.locks import locked
+from off_platform.storage.syncing import sync_one
+
+_FILES = ("history/runs.db", "history/runs/index.db", "schedules/schedules.db")
+_NEW = ".new"
 
 
 class LockedSqliteStorage(DagsterSqliteStorage):
-    """Dagster's SQLite storage; its folder is locked while its files are opened or created."""
+    """Dagster's SQLite storage; its folder is locked while its files are created or opened."""
 
     def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None) -> None:
         """Opens the files, one process at a time.
@@ -26,6 +35,7 @@ class LockedSqliteStorage(DagsterSqliteStorage):
         """
         Path(base_dir).mkdir(parents=True, exist_ok=True)
         with locked(Path(base_dir), wait=True):
+            _create_missing(Path(base_dir))
             super().__init__(base_dir, inst_data)
 
     @classmethod
@@ -34,3 +44,23 @@ class LockedSqliteStorage(DagsterSqliteStorage):
     ) -> "LockedSqliteStorage":
         """See Dagster's own, which makes its own class."""
         return cls(str(config_value["base_dir"]), inst_data)
+
+
+def _create_missing(base: Path) -> None:
+    """Creates the files that are missing, aside, and moves each into place when it is complete."""
+    missing = [name for name in _FILES if not (base / name).exists()]
+    if not missing:
+        return
+    aside = base / _NEW
+    # The remains of a process that died here.
+    shutil.rmtree(aside, ignore_errors=True)
+    DagsterSqliteStorage(str(aside)).dispose()
+    for name in missing:
+        with closing(sqlite3.connect(aside / name)) as file:
+            # What is still in the log beside the file would not be moved with it.
+            file.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        sync_one(aside / name)
+        (base / name).parent.mkdir(parents=True, exist_ok=True)
+        (aside / name).replace(base / name)
+        sync_one((base / name).parent)
+    shutil.rmtree(aside)
