@@ -1,16 +1,33 @@
 """A folder in a bucket; see `folders.py`."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from itertools import chain, islice
 from pathlib import Path
+from typing import TypeVar
+from urllib.parse import urlsplit
 
 import obstore
 from obstore import exceptions
 from obstore.store import ObjectStore
 
+from off_platform.storage.bucket_copies import COPY_BYTES_MOST, copy_in_parts
 from off_platform.storage.folders import Folder
+from off_platform.storage.objects import Access
+from off_platform.storage.threads import in_order
 
 PIECE_BYTES = 2**20
+T = TypeVar("T")
+# Requests at the same time; each waits for the server, not for this process.
+AT_ONCE = 32
+# "The request can contain a list of up to 1,000 keys" (DeleteObjects).
+DELETED_AT_ONCE = 1000
+# obstore sends larger files in parts, twelve at once.
+PUT_AT_ONCE_BYTES = 5 * 2**20
+# A refused conditional PUT of an absent object: another request was under way, nothing is stored.
+CONFLICTS_MOST = 10
+CONFLICT_SECONDS = 0.05
 
 
 class BucketFolder(Folder):
@@ -22,12 +39,15 @@ class BucketFolder(Folder):
         url: str,
         prefix: str = "",
         sweep: Callable[[], object] = lambda: None,
+        access: Access | None = None,
     ) -> None:
         """Takes an open store, the URL it was opened with, and the prefix without slashes.
 
         `sweep` removes what killed runs left; it is called once, before the first scratch folder.
+        `access` is that of the store; without it, objects over 5 GB cannot be moved.
         """
         self._store, self._url, self._prefix = store, url.rstrip("/"), prefix
+        self._access = access
         self._sweep: Callable[[], object] | None = sweep
 
     @contextmanager
@@ -49,24 +69,84 @@ class BucketFolder(Folder):
         else:
             inside = filter(Path.is_file, sorted(made.rglob("*")))
             files = {f"{name}/{path.relative_to(made).as_posix()}": path for path in inside}
-        for placed, path in files.items():
-            with path.open("rb") as file:
-                obstore.put(self._store, self._key(placed), file)
-        for old in () if made.is_file() else self.names(name):
-            if old not in files:
-                obstore.delete(self._store, self._key(old))
+        large = {name for name, path in files.items() if path.stat().st_size > PUT_AT_ONCE_BYTES}
+        for placed in sorted(large):
+            self._put(placed, files[placed])
+        _all_at_once(lambda name: self._put(name, files[name]), files.keys() - large)
+        if not made.is_file():
+            self._delete(old for old in self.names(name) if old not in files)
+
+    def _put(self, name: str, made: Path) -> None:
+        with made.open("rb") as file:
+            obstore.put(self._store, self._key(name), file)
+
+    def place_new(self, made: Path, name: str) -> bool:
+        """See `Folder.place_new`; one conditional PUT (If-None-Match)."""
+        key, data = self._key(name), made.read_bytes()
+        for _ in range(CONFLICTS_MOST):
+            try:
+                obstore.put(self._store, key, data, mode="create", use_multipart=False)
+            except (exceptions.AlreadyExistsError, exceptions.PreconditionError):
+                with suppress(FileNotFoundError):
+                    found = obstore.get(self._store, key)
+                    return found.meta["size"] == len(data) and found.bytes().to_bytes() == data
+            else:
+                return True
+            time.sleep(CONFLICT_SECONDS)
+        raise OSError(f"{self.address(name)} could not be created: the bucket reports a conflict.")
 
     def move(self, name: str, to: str) -> None:
         """See `Folder.move`."""
+        self.move_all([(name, to)])
+
+    def move_all(self, moves: Sequence[tuple[str, str]]) -> None:
+        """See `Folder.move_all`; objects are copied on the server, then deleted."""
         # Moved onto itself, an object would be deleted.
-        for found in self._with_all_below(name) if name != to else ():
-            target = to + found.removeprefix(name)
-            obstore.copy(self._store, self._key(found), self._key(target))
-            obstore.delete(self._store, self._key(found))
+        for some in _batches((move for move in moves if move[0] != move[1]), DELETED_AT_ONCE):
+            done = list(in_order(self._copy, some, AT_ONCE))
+            folders = [move for move, copied in zip(some, done, strict=True) if not copied]
+            below = in_order(lambda move: self.names(move[0]), folders, AT_ONCE)
+            inside = [
+                (found, to + found.removeprefix(name))
+                for (name, to), names in zip(folders, below, strict=True)
+                for found in names
+            ]
+            _all_at_once(self._copy, inside)
+            self._delete(
+                chain(
+                    (name for (name, _), copied in zip(some, done, strict=True) if copied),
+                    (name for name, _ in inside),
+                )
+            )
+
+    def _copy(self, move: tuple[str, str]) -> bool:
+        """Copies an object on the server; returns whether it exists."""
+        key, to = map(self._key, move)
+        try:
+            obstore.copy(self._store, key, to)
+        except FileNotFoundError:
+            return False
+        except exceptions.GenericError:
+            if self._access is None or obstore.head(self._store, key)["size"] <= COPY_BYTES_MOST:
+                raise
+            parts = urlsplit(self._url)
+            start = f"{parts.path.strip('/')}/".lstrip("/")
+            copy_in_parts(parts.netloc, start + key, start + to, self._access)
+        return True
 
     def remove(self, name: str) -> None:
         """See `Folder.remove`."""
-        if keys := [self._key(found) for found in self._with_all_below(name)]:
+        self.remove_all([name])
+
+    def remove_all(self, names: Iterable[str]) -> None:
+        """See `Folder.remove_all`."""
+        for some in _batches(names, DELETED_AT_ONCE):
+            below = in_order(self.names, some, AT_ONCE)
+            self._delete(chain(some, chain.from_iterable(below)))
+
+    def _delete(self, names: Iterable[str]) -> None:
+        """Deletes objects; missing ones are not an error."""
+        for keys in _batches(map(self._key, names), DELETED_AT_ONCE):
             obstore.delete(self._store, keys)
 
     def names(self, below: str = "") -> list[str]:
@@ -134,12 +214,19 @@ class BucketFolder(Folder):
 
     def below(self, name: str) -> "BucketFolder":
         """See `Folder.below`."""
-        return BucketFolder(self._store, self._url, self._key(name))
-
-    def _with_all_below(self, name: str) -> list[str]:
-        return [name] if self.exists(name) else self.names(name)
+        return BucketFolder(self._store, self._url, self._key(name), access=self._access)
 
     def _key(self, name: str) -> str:
         if ".." in name.split("/") or name.startswith("/"):
             raise ValueError(f"{name!r} would leave its folder")
         return f"{self._prefix}/{name}".strip("/")
+
+
+def _batches(items: Iterable[T], size: int) -> Iterator[list[T]]:
+    rest = iter(items)
+    return iter(lambda: list(islice(rest, size)), [])
+
+
+def _all_at_once(work: Callable[[T], object], items: Iterable[T]) -> None:
+    for _ in in_order(work, items, AT_ONCE):
+        pass

@@ -4,12 +4,14 @@ The implementation for buckets is `bucket_folder.py`. Tables are in `lake.py`, i
 `image_sets/fetching/build.py`.
 """
 
+import errno
+import filecmp
 import os
 import shutil
 import tempfile
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -20,6 +22,8 @@ SCRATCH = ".scratch"
 # No run takes two days to make one file.
 SCRATCH_SECONDS = 2 * 24 * 3600
 YOUNG_SECONDS = 60
+# A file has only one name on some disks, such as exFAT and SMB shares.
+_NO_LINKS = frozenset({errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS})
 
 
 class Folder(ABC):
@@ -28,6 +32,17 @@ class Folder(ABC):
     @abstractmethod
     def place(self, made: Path, name: str) -> None:
         """Places a file or folder from `scratch`; replaces an existing one."""
+
+    @abstractmethod
+    def place_new(self, made: Path, name: str) -> bool:
+        """Places a small file from `scratch` unless one of that name exists, in one step.
+
+        Of any number of processes that place different files under one name, one succeeds.
+
+        Returns:
+            Whether the folder now has this file. False: another file was first and is kept. A file
+            with the same bytes counts as this one, as the answer to a request may be lost.
+        """
 
     @abstractmethod
     def settle(self) -> None:
@@ -41,12 +56,26 @@ class Folder(ABC):
         interrupted move can be repeated.
         """
 
+    def move_all(self, moves: Sequence[tuple[str, str]]) -> None:
+        """Moves files or folders, each as `move` does, in any order; in a bucket many at once.
+
+        No target may be the target or source of another move. It can be repeated after an
+        interruption.
+        """
+        for name, to in moves:
+            self.move(name, to)
+
     @abstractmethod
     def remove(self, name: str) -> None:
         """Removes a file, or a folder with its content; a missing one is not an error.
 
         A folder that becomes empty is removed too.
         """
+
+    def remove_all(self, names: Iterable[str]) -> None:
+        """Removes files or folders, each as `remove` does; in a bucket many at once."""
+        for name in names:
+            self.remove(name)
 
     @abstractmethod
     def names(self, below: str = "") -> list[str]:
@@ -152,12 +181,36 @@ class LocalFolder(Folder):
 
     def place(self, made: Path, name: str) -> None:
         """See `Folder.place`; syncs the bytes to disk first, then the name."""
-        sync_all(made)
         place = self._path(name)
-        missing = [folder for folder in place.parents if not folder.exists()]
-        self._rename(made, place)
-        for folder in [place.parent, *(each.parent for each in missing)]:
-            sync_one(folder)
+        with _synced(made, place):
+            self._rename(made, place)
+
+    def place_new(self, made: Path, name: str) -> bool:
+        """See `Folder.place_new`; the file gets a second name, which an existing one prevents."""
+        place = self._path(name)
+        with _synced(made, place):
+            place.parent.mkdir(parents=True, exist_ok=True)
+            if not self._link(made, place) and not filecmp.cmp(made, place, shallow=False):
+                return False
+        made.unlink(missing_ok=True)
+        return True
+
+    def _link(self, made: Path, place: Path) -> bool:
+        try:
+            os.link(made, place)
+        except FileExistsError:
+            return False
+        except OSError as error:
+            if error.errno not in _NO_LINKS:
+                raise
+            # Nobody else locks the scratch folder itself.
+            self._scratch.mkdir(parents=True, exist_ok=True)
+            with locked(self._scratch, wait=True):
+                if place.exists():
+                    return False
+                shutil.copyfile(made, made.with_name(f"{made.name}.new"))
+                made.with_name(f"{made.name}.new").replace(place)
+        return True
 
     def settle(self) -> None:
         """See `Folder.settle`."""
@@ -306,3 +359,13 @@ class LocalFolder(Folder):
                 made.rename(place)
         else:
             made.replace(place)
+
+
+@contextmanager
+def _synced(made: Path, place: Path) -> Iterator[None]:
+    """Syncs the bytes to disk before they are placed in the `with` block, and the names after."""
+    sync_all(made)
+    missing = [folder for folder in place.parents if not folder.exists()]
+    yield
+    for folder in [place.parent, *(each.parent for each in missing)]:
+        sync_one(folder)

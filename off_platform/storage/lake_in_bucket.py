@@ -20,7 +20,8 @@ def folder_of(url: str, access: Access) -> BucketFolder:
     Raises:
         off_platform.storage.objects.UnusableLocationError: the URL cannot be opened.
     """
-    return BucketFolder(open_store(url, access), url, sweep=lambda: _sweep(url, access))
+    store = open_store(url, access)
+    return BucketFolder(store, url, sweep=lambda: _sweep(url, access), access=access)
 
 
 def let_read(connection: duckdb.DuckDBPyConnection, url: str, access: Access) -> None:

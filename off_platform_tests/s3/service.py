@@ -22,6 +22,7 @@ from off_platform_tests.s3.requests import Request, byte_range, names_etag
 from off_platform_tests.s3.writes import Writes
 
 KEPT_BYTES = 256 * 1024**2
+COPY_BYTES_MOST = 5 * 1024**3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +34,7 @@ class Options:
         multipart_etags: every ETag is that of an upload in parts, not only a large object's.
         encrypted: every ETag has 32 digits but is not an MD5, as under SSE-KMS.
         missing_is_forbidden: an object that is not there is answered 403 instead of 404.
+        copy_bytes_most: size of the largest object that one request copies.
         kept_bytes: how much of each bucket's small objects stays in memory.
     """
 
@@ -40,6 +42,7 @@ class Options:
     multipart_etags: bool = False
     encrypted: bool = False
     missing_is_forbidden: bool = False
+    copy_bytes_most: int = COPY_BYTES_MOST
     kept_bytes: int = KEPT_BYTES
 
 
@@ -84,7 +87,7 @@ class Service:
         self._options = options
         self._ledger = FaultLedger()
         self._listings = Listings(options.page_size)
-        self._writes = Writes(self.buckets)
+        self._writes = Writes(self.buckets, options.copy_bytes_most)
 
     def answer(self, request: Request) -> Answer:
         """The answer to a request; refusals are answers too."""

@@ -19,9 +19,9 @@ from off_platform_tests.s3.answers import (
     precondition_failed,
     xml_answer,
 )
-from off_platform_tests.s3.buckets import Bucket, multipart_etag, plain_etag
+from off_platform_tests.s3.buckets import Bucket, Stored, multipart_etag, plain_etag
 from off_platform_tests.s3.listings import iso_time
-from off_platform_tests.s3.requests import Request, names_etag
+from off_platform_tests.s3.requests import Request, byte_range, names_etag
 
 DELETED_KEY = re.compile(r"<Key>([^<]*)</Key>")
 PART_NUMBER = re.compile(r"<PartNumber>\s*([0-9]+)\s*</PartNumber>")
@@ -39,9 +39,9 @@ class Upload:
 class Writes:
     """Answers what changes buckets."""
 
-    def __init__(self, buckets: Mapping[str, Bucket]) -> None:
-        """Changes these buckets, by name."""
-        self._buckets = buckets
+    def __init__(self, buckets: Mapping[str, Bucket], copy_bytes_most: int) -> None:
+        """Changes these buckets, by name; a larger object is copied in parts only."""
+        self._buckets, self._copy_bytes_most = buckets, copy_bytes_most
         self._uploads: dict[str, Upload] = {}
 
     def answer(self, name: str, key: str, request: Request) -> Answer:
@@ -53,9 +53,7 @@ class Writes:
         query = request.query
         match request.method, "uploadId" in query:
             case "PUT", True:
-                part = int(query["partNumber"])
-                self._upload(name, key, query["uploadId"]).parts[part] = request.body
-                return plain_answer(200, {"ETag": plain_etag(request.body)})
+                return self._put_part(name, key, request)
             case "PUT", False if not query:
                 return self._put(name, key, request)
             case "POST", True:
@@ -84,17 +82,39 @@ class Writes:
 
     def _put(self, name: str, key: str, request: Request) -> Answer:
         self._refuse_unless_conditions_hold(name, key, request)
-        source = request.headers.get("x-amz-copy-source")
-        if source is None:
+        original = self._source(request)
+        if original is None:
             stored = self._buckets[name].write(key, request.body)
             return plain_answer(200, {"ETag": stored.etag})
+        if original.size > self._copy_bytes_most:
+            message = "The specified copy source is larger than the maximum allowable size"
+            raise S3Error(400, "InvalidRequest", f"{message}: {self._copy_bytes_most}")
+        stored = self._buckets[name].write(key, original.read())
+        fields = {"LastModified": iso_time(stored.modified), "ETag": stored.etag}
+        return _xml("CopyObjectResult", fields)
+
+    def _put_part(self, name: str, key: str, request: Request) -> Answer:
+        """A part of an upload: the request's body, or a range of another object."""
+        upload = self._upload(name, key, request.query["uploadId"])
+        original, data = self._source(request), request.body
+        if original is not None:
+            span = byte_range(request.headers.get("x-amz-copy-source-range"), original.size)
+            data = original.read()[slice(*span) if span else slice(None)]
+        upload.parts[int(request.query["partNumber"])] = data
+        if original is None:
+            return plain_answer(200, {"ETag": plain_etag(data)})
+        return _xml("CopyPartResult", {"ETag": plain_etag(data)})
+
+    def _source(self, request: Request) -> Stored | None:
+        """The object that a request copies from; None if it brings the bytes itself."""
+        source = request.headers.get("x-amz-copy-source")
+        if source is None:
+            return None
         copied, _, of = unquote(source).removeprefix("/").partition("/")
         original = self._buckets[copied].find(of) if copied in self._buckets else None
         if original is None:
             raise no_such_key()
-        stored = self._buckets[name].write(key, original.read())
-        fields = {"LastModified": iso_time(stored.modified), "ETag": stored.etag}
-        return _xml("CopyObjectResult", fields)
+        return original
 
     def _upload(self, name: str, key: str, upload: str) -> Upload:
         found = self._uploads.get(upload)

@@ -7,7 +7,11 @@ from pathlib import Path
 import boto3
 import pytest
 from moto.server import ThreadedMotoServer
+from obstore.store import MemoryStore
 
+from off_platform.storage.bucket_folder import BucketFolder
+from off_platform.storage.folders import Folder, LocalFolder
+from off_platform.storage.objects import Access, open_store
 from off_platform_tests.s3.server import S3Server
 from off_platform_tests.storage.serving import BUCKET, Moto
 
@@ -62,3 +66,31 @@ def serve(request: pytest.FixtureRequest) -> Iterator[Serve]:
             if found:
                 client.delete_objects(Bucket=BUCKET, Delete={"Objects": found})
         client.delete_bucket(Bucket=BUCKET)
+
+
+FOLDERS = ["local", "bucket", "bucket with prefix", "memory", "bucket at moto"]
+
+
+@pytest.fixture(params=FOLDERS)
+def folder(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Folder]:
+    """An empty folder of each kind."""
+    place = tmp_path / "place"
+    if request.param == "local":
+        yield LocalFolder(place)
+    elif request.param == "memory":
+        yield BucketFolder(MemoryStore(), "memory://")
+    elif request.param == "bucket at moto":
+        request.getfixturevalue("_credentials")
+        address = request.getfixturevalue("signed_server")
+        client = boto3.client("s3", endpoint_url=address, region_name="us-east-1")
+        client.create_bucket(Bucket="folders")
+        client.close()
+        # Of its own, so that nothing of other tests is in it.
+        url = f"s3://folders/{tmp_path.name}"
+        yield BucketFolder(open_store(url, Access(endpoint=address, signed=True)), url)
+    else:
+        place.mkdir()
+        prefix = "/lakes/one" if "prefix" in request.param else ""
+        with S3Server({"lake": place}) as server:
+            url = f"s3://lake{prefix}"
+            yield BucketFolder(open_store(url, Access(endpoint=server.url)), url)
