@@ -128,6 +128,12 @@ def _address_of_the_ui(value: str) -> str:
     return value
 
 
+def _ray_address(value: str) -> str:
+    if value not in {"local", "auto"} and not re.fullmatch(r"[^/\s:@]+:[0-9]{1,5}", value):
+        raise ValueError("must be local, auto or an address such as head:6379")
+    return value
+
+
 def _cron(value: str) -> str:
     if not re.fullmatch(r"(?:[0-9*/,-]+ ){4}[0-9*/,-]+", value):
         raise ValueError(
@@ -155,6 +161,7 @@ def _split(receivers: SecretStr) -> list[str]:
 Location = Annotated[str, AfterValidator(_location)]
 Memory = Annotated[str, AfterValidator(_memory)]
 Endpoint = Annotated[str, AfterValidator(_endpoint)]
+RayAddress = Annotated[str, AfterValidator(_ray_address)]
 Cron = Annotated[str, AfterValidator(_cron)]
 Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -274,6 +281,22 @@ class Settings(BaseSettings):
         default="512MB", description="Memory limit of DuckDB; beyond it, data is spilled to disk."
     )
     threads: int = Field(default=2, ge=1, le=256, description="Threads of DuckDB.")
+    fleet: Literal["here", "ray"] = Field(
+        default="here",
+        description="Where the objects of image sets are fetched and imports are validated: here, "
+        "in the process of the run, or as tasks on ray.",
+    )
+    ray_address: RayAddress = Field(
+        default="local",
+        description="Ray with OFF_PLATFORM_FLEET=ray: local starts processes on this machine, auto "
+        "is the cluster that this machine belongs to, host:port any other.",
+    )
+    fleet_places: int = Field(
+        default=0, ge=0, le=100_000, description="Tasks on Ray at the same time; 0 for all CPUs."
+    )
+    part_groups: int = Field(
+        default=4, ge=1, le=1000, description="Shards per task on Ray; a lost worker loses one."
+    )
 
     @property
     def alert_receivers(self) -> list[str]:
