@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, ClassVar
 
 import dagster as dg
-from pydantic import Field
+from pydantic import Field, PrivateAttr
 
 from off_platform.settings import Settings
 from off_platform.storage.derived_views import DerivedView
@@ -28,9 +28,12 @@ class LakeResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     endpoint: str | None = Field(default=None, description="Another S3 endpoint.")
     memory: str = Field(description="Memory limit of DuckDB.")
     threads: int = Field(description="Threads of DuckDB.")
+    # Of the run that uses it.
+    _run: str = PrivateAttr(default="")
 
     def setup_for_execution(self, context: dg.InitResourceContext) -> None:
         """Updates the views once per run, as a killed run may have left them outdated."""
+        self._run = context.run.run_id if context.run else ""
         if (problem := self.open().views_problem()) and context.log:
             context.log.warning("The views could not be compared with the tables: %s", problem)
 
@@ -39,7 +42,7 @@ class LakeResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         from off_platform.storage.lake import Lake
 
         access = Access(self.region, self.endpoint, signed=True, retries=5)
-        return Lake(self.url, access, self.derived)
+        return Lake(self.url, access, self.derived, self._run)
 
     @contextmanager
     def query(self, lake: "Lake") -> Iterator["duckdb.DuckDBPyConnection"]:

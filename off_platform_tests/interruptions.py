@@ -55,6 +55,10 @@ class StoppingFolder(LocalFolder):
         self._change()
         super()._rename(made, place)
 
+    def _link(self, made: Path, place: Path) -> bool:
+        self._change()
+        return super()._link(made, place)
+
 
 def forks() -> ForkServerContext:
     """Where processes come from; the server starts with the first of them."""

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from secrets import token_hex
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -85,14 +86,17 @@ def _collected(
     ((total,),) = connection.execute(f"SELECT count(*) FROM ({wanted})").fetchall()
     tally = Tally(total=total)
     rows = _rows(connection, wanted, source, limits, display, tally)
-    number = len(lake.root.names(COLLECTING))
+    had = lake.root.names(COLLECTING)
+    number = max((_number(name) for name in had), default=-1) + 1
     while part := list(islice(rows, PART_OBJECTS)):
         _put_down(lake, number, part)
         number += 1
-    changed = bool(number) or _has_stale(lake, connection)
+    parts = lake.root.names(COLLECTING)
+    changed = bool(parts) or _has_stale(lake, connection)
     if changed:
         _merge(lake, connection)
-        lake.root.remove(COLLECTING)
+        # Only those in the table: a part of a run that lost its lock is kept for the next.
+        lake.root.remove_all(parts)
     ((found,),) = connection.execute(
         f"SELECT count(*) FROM {lake.rows_of(BIN_METADATA.name)}"
     ).fetchall()
@@ -212,12 +216,16 @@ def _not_there(outcome: Outcome[dict[str, Any], Inspection]) -> Inspection:
     return Inspection(usable=False, oddity=oddity, reason=outcome.reason or outcome.status)
 
 
-def _put_down(lake: Lake, number: int, rows: list[dict[str, Any]]) -> None:
+def _number(part: str) -> int:
+    return int(part.rpartition("/")[2][:6])
 
+
+def _put_down(lake: Lake, number: int, rows: list[dict[str, Any]]) -> None:
+    """Places a part; no other run's has its name, even if a lock was lost."""
     with lake.root.scratch() as scratch:
         made = scratch / "rows.parquet"
         pq.write_table(pa.Table.from_pylist(rows, BIN_METADATA.arrow), made, compression="zstd")
-        lake.root.place(made, f"{COLLECTING}/{number:06d}.parquet")
+        lake.root.place(made, f"{COLLECTING}/{number:06d}-{token_hex(4)}.parquet")
 
 
 def _has_stale(lake: Lake, connection: "duckdb.DuckDBPyConnection") -> bool:

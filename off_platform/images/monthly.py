@@ -161,17 +161,19 @@ def sync_month(
         NoSnapshotError: the month is past and has no snapshot, or should be replaced.
         off_platform.storage.download.DownloadError: the list is missing upstream or cannot be read.
         off_platform.images.key_list.RefusedKeyListError: the file is not a complete key list.
+        off_platform.storage.locks.FolderInUseError: another run copies the month.
     """
-    have = snapshot_of(lake, request.month, connection)
     if not request.is_now:
-        return _past(lake, request, have)
+        return _past(lake, request, snapshot_of(lake, request.month, connection))
     seen = look_patiently(source, KEY_LIST, bounds.list_attempts, say)
-    if have and _is_kept(lake, have, seen, request):
-        synced = Synced(have, copied=False, sentence=_kept(have, seen))
-    else:
-        synced = _filed_anew(lake, source, request.month, seen, connection, bounds, display)
-    if request.replace:
-        _drop_unused(lake, connection)
+    with lake.locked(SNAPSHOTS.name, ("month", request.month)):
+        have = snapshot_of(lake, request.month, connection)
+        if have and _is_kept(lake, have, seen, request):
+            synced = Synced(have, copied=False, sentence=_kept(have, seen))
+        else:
+            synced = _filed_anew(lake, source, request.month, seen, connection, bounds, display)
+        if request.replace:
+            _drop_unused(lake, connection)
     return synced
 
 
@@ -286,6 +288,7 @@ def index_month(
     Raises:
         NoSnapshotError: the month has none.
         off_platform.images.key_list.RefusedKeyListError: the snapshot in the lake is damaged.
+        off_platform.storage.locks.FolderInUseError: another run builds them.
     """
     snapshot = snapshot_of(lake, month, connection)
     if snapshot is None:
@@ -295,13 +298,17 @@ def index_month(
             f"The snapshot of {month[:7]} has lost its file {snapshot.file}; restore it from a "
             "backup, or, in its own month, materialise bucket_sync again."
         )
-    with lake.root.local(snapshot.file) as path, lake.root.scratch() as scratch:
+    partition = ("month", month)
+    with (
+        lake.locked(KEY_INDEX.name, partition),
+        lake.root.local(snapshot.file) as path,
+        lake.root.scratch() as scratch,
+    ):
         made, odd = scratch / "index.parquet", scratch / "oddities.parquet"
         photos = Photos()
         facts = write_key_index(path, made, odd, unpacked_most, display, photos.add)
         if facts.out_of_order:
             made = _sorted(made, scratch / "sorted.parquet", connection)
-        partition = ("month", month)
         lake.replace(KEY_INDEX_ODDITIES.name, partition, KEY_INDEX_ODDITIES.arrow, odd.replace)
         lake.replace(PHOTOS.name, partition, PHOTOS.arrow, photos.write)
         # The last: a month with an index can be chosen from.

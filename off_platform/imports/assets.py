@@ -132,7 +132,11 @@ def validated_import(
 
     into, key = lake.open(), context.partition_key
     partition = (IMPORT, key)
-    with into.root.scratch() as made, original(into, key) as (path, sha256):
+    with (
+        original(into, key) as (path, sha256),
+        into.locked(PRODUCTS_ACCEPTED.name, partition),
+        into.root.scratch() as made,
+    ):
         verdict = validate_import(
             path,
             made,

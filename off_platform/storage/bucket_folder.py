@@ -14,6 +14,7 @@ from obstore.store import ObjectStore
 
 from off_platform.storage.bucket_copies import COPY_BYTES_MOST, copy_in_parts
 from off_platform.storage.folders import Folder
+from off_platform.storage.leases import Lease, is_lease
 from off_platform.storage.objects import Access
 from off_platform.storage.threads import in_order
 
@@ -40,14 +41,18 @@ class BucketFolder(Folder):
         prefix: str = "",
         sweep: Callable[[], object] = lambda: None,
         access: Access | None = None,
+        run: str = "",
     ) -> None:
         """Takes an open store, the URL it was opened with, and the prefix without slashes.
 
         `sweep` removes what killed runs left; it is called once, before the first scratch folder.
-        `access` is that of the store; without it, objects over 5 GB cannot be moved.
+        `access` is that of the store; without it, objects over 5 GB cannot be moved. `run` is the
+        id of the Dagster run that uses it.
         """
         self._store, self._url, self._prefix = store, url.rstrip("/"), prefix
-        self._access = access
+        self._access, self._run = access, run
+        # Those that this run has below the root it opened; nothing is written once one is lost.
+        self._leases: list[Lease] = []
         self._sweep: Callable[[], object] | None = sweep
 
     @contextmanager
@@ -63,7 +68,8 @@ class BucketFolder(Folder):
         """See `Folder.settle`; a bucket answers once an object is durable."""
 
     def place(self, made: Path, name: str) -> None:
-        """See `Folder.place`; puts files one by one, then deletes other files."""
+        """See `Folder.place`; puts the files, then deletes other files."""
+        self._check_leases()
         if made.is_file():
             files = {name: made}
         else:
@@ -82,6 +88,7 @@ class BucketFolder(Folder):
 
     def place_new(self, made: Path, name: str) -> bool:
         """See `Folder.place_new`; one conditional PUT (If-None-Match)."""
+        self._check_leases()
         key, data = self._key(name), made.read_bytes()
         for _ in range(CONFLICTS_MOST):
             try:
@@ -103,6 +110,7 @@ class BucketFolder(Folder):
         """See `Folder.move_all`; objects are copied on the server, then deleted."""
         # Moved onto itself, an object would be deleted.
         for some in _batches((move for move in moves if move[0] != move[1]), DELETED_AT_ONCE):
+            self._check_leases()
             done = list(in_order(self._copy, some, AT_ONCE))
             folders = [move for move, copied in zip(some, done, strict=True) if not copied]
             below = in_order(lambda move: self.names(move[0]), folders, AT_ONCE)
@@ -112,6 +120,7 @@ class BucketFolder(Folder):
                 for found in names
             ]
             _all_at_once(self._copy, inside)
+            self._check_leases()
             self._delete(
                 chain(
                     (name for (name, _), copied in zip(some, done, strict=True) if copied),
@@ -141,7 +150,8 @@ class BucketFolder(Folder):
     def remove_all(self, names: Iterable[str]) -> None:
         """See `Folder.remove_all`."""
         for some in _batches(names, DELETED_AT_ONCE):
-            below = in_order(self.names, some, AT_ONCE)
+            below = in_order(self._all_sizes, some, AT_ONCE)
+            self._check_leases()
             self._delete(chain(some, chain.from_iterable(below)))
 
     def _delete(self, names: Iterable[str]) -> None:
@@ -154,7 +164,11 @@ class BucketFolder(Folder):
         return sorted(self.sizes(below))
 
     def sizes(self, below: str = "") -> dict[str, int]:
-        """See `Folder.sizes`."""
+        """See `Folder.sizes`; leases are not listed."""
+        found = self._all_sizes(below)
+        return {name: size for name, size in found.items() if not is_lease(name)}
+
+    def _all_sizes(self, below: str) -> dict[str, int]:
         start = f"{self._prefix}/" if self._prefix else ""
         return {
             entry["path"].removeprefix(start): entry["size"]
@@ -163,12 +177,13 @@ class BucketFolder(Folder):
         }
 
     def entries(self) -> list[str]:
-        """See `Folder.entries`."""
+        """See `Folder.entries`; leases are not listed."""
         found = obstore.list_with_delimiter(self._store, self._prefix or None)
         files = [entry["path"] for entry in found["objects"]]
-        return sorted(
+        names = (
             path.rstrip("/").rpartition("/")[2] for path in [*found["common_prefixes"], *files]
         )
+        return sorted(name for name in names if not is_lease(name))
 
     def folders(self, below: str = "") -> list[str]:
         """See `Folder.folders`."""
@@ -214,7 +229,26 @@ class BucketFolder(Folder):
 
     def below(self, name: str) -> "BucketFolder":
         """See `Folder.below`."""
-        return BucketFolder(self._store, self._url, self._key(name), access=self._access)
+        folder = BucketFolder(
+            self._store, self._url, self._key(name), access=self._access, run=self._run
+        )
+        folder._leases = self._leases
+        return folder
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """See `Folder.locked`; by a lease."""
+        lease = Lease.take(self._store, self._prefix, self.address(), self._run)
+        self._leases.append(lease)
+        try:
+            yield
+        finally:
+            self._leases.remove(lease)
+            lease.release()
+
+    def _check_leases(self) -> None:
+        for lease in self._leases:
+            lease.check()
 
     def _key(self, name: str) -> str:
         if ".." in name.split("/") or name.startswith("/"):

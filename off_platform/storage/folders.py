@@ -12,7 +12,7 @@ import tempfile
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 
 from off_platform.storage.locks import is_held, locked
@@ -152,16 +152,16 @@ class Folder(ABC):
         with self.scratch() as scratch:
             yield scratch
 
-    @contextmanager
-    def locked(self) -> Iterator[None]:
+    @abstractmethod
+    def locked(self) -> AbstractContextManager[None]:
         """Locks the folder for one run during the `with` block; the lock ends with the process.
 
-        A bucket is not locked: the user must not start two runs on one folder.
+        On disk with its last moment; in a bucket within five minutes, and at once for runs of the
+        same machine (`leases.py`).
 
         Raises:
             off_platform.storage.locks.FolderInUseError: another run has locked it.
         """
-        yield
 
     def write(self, name: str, data: bytes) -> None:
         """Places a small file."""

@@ -5,7 +5,7 @@ whole, so that other programs can read it during runs.
 """
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -37,7 +37,11 @@ class Lake:
     """Tables and image sets below one folder or bucket prefix."""
 
     def __init__(
-        self, url: str, access: Access | None = None, derived: views.Derived | None = None
+        self,
+        url: str,
+        access: Access | None = None,
+        derived: views.Derived | None = None,
+        run: str = "",
     ) -> None:
         """Opens the lake; a missing folder is created with the first table.
 
@@ -45,6 +49,7 @@ class Lake:
             url: a folder or `s3://bucket/prefix`.
             access: options of a lake on S3.
             derived: the views over several tables, by name.
+            run: the id of the Dagster run that uses it; other runs read it where they are refused.
 
         Raises:
             off_platform.storage.objects.UnusableLocationError: the URL cannot be opened.
@@ -58,7 +63,7 @@ class Lake:
         else:
             from off_platform.storage.lake_in_bucket import folder_of, let_read
 
-            self.root = folder_of(url, self._access)
+            self.root = folder_of(url, self._access, run)
             self._let_read = partial(let_read, url=url, access=self._access)
 
     def replace(
@@ -135,6 +140,16 @@ class Lake:
                 f"There is no table {table}{of} in the lake {self.url}; materialise it first."
             )
         return self.root.address(_name(table, partition))
+
+    def locked(self, table: str, partition: tuple[str, str]) -> AbstractContextManager[None]:
+        """Locks a partition of a table for one run during the `with` block.
+
+        Tables that are made of it or with it are the caller's to know.
+
+        Raises:
+            off_platform.storage.locks.FolderInUseError: another run makes it.
+        """
+        return self.root.below(_name(table, partition).removesuffix(f"/{PART}")).locked()
 
     def rows_of(self, table: str, partition: tuple[str, str] | None = None) -> str:
         """SQL for the rows of a table's file, to use after FROM; raises as `address` does."""

@@ -14,14 +14,16 @@ from off_platform.storage.objects import Access, open_store
 from off_platform.storage.uploads import abort_dead_uploads
 
 
-def folder_of(url: str, access: Access) -> BucketFolder:
+def folder_of(url: str, access: Access, run: str = "") -> BucketFolder:
     """The prefix of a bucket as a folder; what killed runs left there is removed once it is used.
+
+    `run` is the id of the Dagster run that uses it.
 
     Raises:
         off_platform.storage.objects.UnusableLocationError: the URL cannot be opened.
     """
     store = open_store(url, access)
-    return BucketFolder(store, url, sweep=lambda: _sweep(url, access), access=access)
+    return BucketFolder(store, url, sweep=lambda: _sweep(url, access), access=access, run=run)
 
 
 def let_read(connection: duckdb.DuckDBPyConnection, url: str, access: Access) -> None:

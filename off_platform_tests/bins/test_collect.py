@@ -4,6 +4,7 @@ import json
 from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -80,6 +81,29 @@ def test_two_runs_do_not_collect_at_once(bins_desk: BinsDesk, bins_bucket: Path)
         bins_desk.collect()
     _, collected = bins_desk.collect()
     assert collected.rows == 1
+
+
+def test_a_part_of_a_run_that_lost_its_lock_is_kept_for_the_next(
+    bins_desk: BinsDesk, bins_bucket: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(bins_bucket, "00001", "00002")
+    root, replace = bins_desk.lake.root, bins_desk.lake.replace
+    late = "collecting/bin_metadata/000000-late.parquet"
+
+    def replaced(table: str, *rest: Any) -> int:
+        rows = replace(table, *rest)
+        if table == "bin_metadata":
+            (part,) = root.names("collecting")
+            assert part.startswith("collecting/bin_metadata/000000-")
+            root.write(late, root.read(part))
+        return rows
+
+    monkeypatch.setattr(bins_desk.lake, "replace", replaced)
+    bins_desk.collect()
+    monkeypatch.undo()
+    assert root.names("collecting") == [late]
+    _, collected = bins_desk.collect()
+    assert (collected.rows, root.names("collecting")) == (2, [])
 
 
 def test_one_request_per_object_that_is_new_and_no_head(

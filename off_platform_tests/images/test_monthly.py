@@ -30,6 +30,7 @@ from off_platform.storage import download
 from off_platform.storage.download import DownloadError, GoneError
 from off_platform.storage.folders import LocalFolder
 from off_platform.storage.lake import Lake
+from off_platform.storage.locks import FolderInUseError
 from off_platform.storage.objects import Access
 from off_platform.storage.views import VIEWS
 from off_platform_tests.images_desk import (
@@ -597,3 +598,13 @@ def test_all_of_it_in_a_bucket(sandbox: Sandbox, later_sandbox: Sandbox, tmp_pat
                 if row["path"]:
                     stored = desk.folder().read(row["path"], row["offset"], row["stored_bytes"])
                     assert len(stored) == row["stored_bytes"]
+
+
+def test_two_runs_do_not_make_one_month_at_once(desk: Desk) -> None:
+    partition = ("month", MONTH)
+    with desk.lake.locked(SNAPSHOTS.name, partition), pytest.raises(FolderInUseError):
+        desk.sync()
+    desk.sync()
+    with desk.lake.locked(KEY_INDEX.name, partition), pytest.raises(FolderInUseError):
+        monthly.index_month(desk.lake, MONTH, desk.connection, monthly.MOST_UNPACKED)
+    assert desk.lake.partitions(KEY_INDEX.name) == []

@@ -128,12 +128,6 @@ def test_a_folder_on_disk_is_held_by_one(tmp_path: Path) -> None:
         assert folder.entries() == ["a"]
 
 
-def test_in_a_bucket_nothing_is_locked() -> None:
-    folder = BucketFolder(MemoryStore(), "memory://")
-    with folder.locked(), folder.locked():
-        assert folder.names() == []
-
-
 def test_a_folder_is_placed(folder: Folder) -> None:
     place_folder(folder, "sets/00001", "1.jpg", "deep/2.jpg")
     assert folder.names() == ["sets/00001/1.jpg", "sets/00001/deep/2.jpg"]
