@@ -16,10 +16,12 @@ from typing import Any
 from dagster._core.storage.sqlite_storage import DagsterSqliteStorage
 from dagster._serdes import ConfigurableClassData
 
+from off_platform.automation.event_log import EventLog
 from off_platform.storage.locks import locked
 from off_platform.storage.syncing import sync_one
 
 _FILES = ("history/runs.db", "history/runs/index.db", "schedules/schedules.db")
+_EVENTS = ("history", "runs")
 _NEW = ".new"
 
 
@@ -37,6 +39,7 @@ class LockedSqliteStorage(DagsterSqliteStorage):
         with locked(Path(base_dir), wait=True):
             _create_missing(Path(base_dir))
             super().__init__(base_dir, inst_data)
+            self._event_log_storage = EventLog(str(Path(base_dir, *_EVENTS)))
 
     @classmethod
     def from_config_value(
