@@ -297,6 +297,18 @@ class Settings(BaseSettings):
     part_groups: int = Field(
         default=4, ge=1, le=1000, description="Shards per task on Ray; a lost worker loses one."
     )
+    price_get: float = Field(
+        default=0.0004, ge=0, description="Dollars for 1,000 GET or HEAD requests, for plans."
+    )
+    price_put: float = Field(
+        default=0.005, ge=0, description="Dollars for 1,000 PUT or COPY requests, for plans."
+    )
+    price_storage: float = Field(
+        default=0.023, ge=0, description="Dollars for a GB in the lake's bucket for a month."
+    )
+    price_transfer: float = Field(
+        default=0.02, ge=0, description="Dollars for a GB from one region to another."
+    )
 
     @property
     def alert_receivers(self) -> list[str]:

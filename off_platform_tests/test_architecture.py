@@ -33,7 +33,7 @@ ROOMS = {
     "image_sets": (
         *("manifest", "files", "declaration", "photos", "fetching", "division", "layouts"),
         *("pages", "finish", "manifest_checks", "set_previews", "built_set", "request"),
-        "publishing",
+        *("publishing", "planning"),
     ),
 }
 MOST_MODULES = 9

@@ -20,7 +20,13 @@ from off_platform.bins.choice import (
 from off_platform.bins.excluded import load_excluded
 from off_platform.bins.exports import write_exports
 from off_platform.bins.labels import labels_of, links_query
-from off_platform.bins.schemas import BIN_ITEMS, BIN_METADATA, BIN_SPLITS, BINS
+from off_platform.bins.schemas import (
+    BIN_ITEMS,
+    BIN_METADATA,
+    BIN_OBJECTS,
+    BIN_SPLITS,
+    BINS,
+)
 from off_platform.bins.splits import SHARES, units_of
 from off_platform.image_sets.built_set import BuiltSet
 from off_platform.image_sets.declaration.declared import UnusableChoiceError
@@ -129,6 +135,18 @@ def make_bin_image_set(
             something else.
         off_platform.storage.locks.FolderInUseError: another run is using the folder.
     """
+    chosen, about = chosen_for(lake, source, request, connection)
+    return make_set(source, request, chosen, about, folder, connection, display)
+
+
+def chosen_for(
+    lake: Lake, source: Source, request: Request, connection: "duckdb.DuckDBPyConnection"
+) -> tuple[Chosen, About]:
+    """The objects of a requested set, and the facts about it; nothing is requested or written.
+
+    Raises:
+        UnusableChoiceError: there are no bins yet, or none fits the options.
+    """
     try:
         bins, items, splits, texts = (
             lake.rows_of(table.name) for table in (BINS, BIN_ITEMS, BIN_SPLITS, BIN_METADATA)
@@ -166,9 +184,14 @@ def make_bin_image_set(
             connection, _labelled(lake, to / MANIFEST), bins, items, to
         ),
         links=links_query(items) if request.choice.item_disjoint else None,
+        sizes=_sizes(lake),
     )
-    about = _about(source, request, candidates, partial(_reached, connection, bins))
-    return make_set(source, request, chosen, about, folder, connection, display)
+    return chosen, _about(source, request, candidates, partial(_reached, connection, bins))
+
+
+def _sizes(lake: Lake) -> str | None:
+    is_listed = lake.has(BIN_OBJECTS.name)
+    return f"SELECT key, bytes FROM {lake.rows_of(BIN_OBJECTS.name)}" if is_listed else None
 
 
 def _excluded_in(request: Request) -> Path:

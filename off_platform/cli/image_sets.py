@@ -40,7 +40,8 @@ To = Annotated[
 ]
 
 
-def _options(of: _Wing) -> "list[Option]":
+def options_of_wing(of: _Wing) -> "list[Option]":
+    """The options of a wing's command."""
     from off_platform.bins.choice import BinChoice
     from off_platform.image_sets.declaration.options import RunOptions, options_of
     from off_platform.images.choice import Choice, MonthOptions
@@ -50,7 +51,7 @@ def _options(of: _Wing) -> "list[Option]":
     return [*options_of(BinChoice), *options_of(RunOptions)]
 
 
-@taking(lambda: _options("images"))
+@taking(lambda: options_of_wing("images"))
 def images(
     image_set: Set = None,
     to: To = None,
@@ -85,7 +86,7 @@ def images(
     show_facets(settings(), image_set, varied, (facets, most, like), as_json=as_json)
 
 
-@taking(lambda: _options("bins"))
+@taking(lambda: options_of_wing("bins"))
 def bins(
     image_set: Set = None,
     to: To = None,

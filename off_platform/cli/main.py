@@ -27,6 +27,7 @@ from off_platform.cli.context import (
 from off_platform.cli.evaluate import evaluate
 from off_platform.cli.image_sets import bins, images
 from off_platform.cli.imports import import_, validate
+from off_platform.cli.plan import plan
 from off_platform.cli.publish import publish
 from off_platform.cli.set_options import SetCommand
 
@@ -47,6 +48,7 @@ app = typer.Typer(
 )
 app.command(cls=SetCommand)(images)
 app.command(cls=SetCommand)(bins)
+app.command(cls=SetCommand)(plan)
 app.command()(evaluate)
 app.command()(publish)
 app.command()(validate)

@@ -113,6 +113,7 @@ class Chosen:
         texts: SQL of a table with the bytes of some objects, see `build_groups`.
         exports: writes the wing's own files, see `finish`.
         links: SQL for one row per sample and what it shares with others, see `splits.split_set`.
+        sizes: SQL for the sizes of objects in the bucket, if they are known: key, bytes.
     """
 
     objects: str
@@ -126,6 +127,7 @@ class Chosen:
     texts: str | None = None
     exports: Callable[[Path], list[str]] | None = None
     links: str | None = None
+    sizes: str | None = None
 
 
 def requested(
@@ -189,6 +191,26 @@ def make_set(
             something else.
         off_platform.storage.locks.FolderInUseError: another run is using the folder.
     """
+    plan, how, labels = plan_for(source, request, chosen, folder)
+    with claimed(folder, connection, chosen.kinds):
+        continued = building.begin(folder, plan, connection)
+        tally = build_groups(folder, source, how, connection, display, chosen.texts)
+        finishing = Finishing(how, labels, request.choice.gallery_samples, chosen.links)
+        contents = finish(folder, about, connection, finishing, chosen.exports)
+    found = (chosen.chosen_from, request.choice.n, chosen.candidates)
+    is_without = bool(request.choice.labels) and labels is None
+    note = chosen.no_labels if is_without else ""
+    return BuiltSet(folder, *found, continued, tally, contents, note, finishing.is_described)
+
+
+def plan_for(
+    source: Source, request: Request[Choice, Run], chosen: Chosen, folder: Folder
+) -> tuple[building.Plan, How, Labels | None]:
+    """The plan of a set, how it is built, and its labels.
+
+    Raises:
+        UnusableChoiceError: a label that splits or folders are made by is missing.
+    """
     planned = building.planned_samples(folder)
     labels = chosen.labels(planned) if chosen.labels else None
     demand_labels(request.choice, labels)
@@ -209,15 +231,7 @@ def make_set(
         samples_query(planned, labels, chosen.units(planned), how.stratify),
         how.form.ending,
     )
-    with claimed(folder, connection, chosen.kinds):
-        continued = building.begin(folder, plan, connection)
-        tally = build_groups(folder, source, how, connection, display, chosen.texts)
-        finishing = Finishing(how, labels, request.choice.gallery_samples, chosen.links)
-        contents = finish(folder, about, connection, finishing, chosen.exports)
-    found = (chosen.chosen_from, request.choice.n, chosen.candidates)
-    is_without = bool(request.choice.labels) and labels is None
-    note = chosen.no_labels if is_without else ""
-    return BuiltSet(folder, *found, continued, tally, contents, note, finishing.is_described)
+    return plan, how, labels
 
 
 def demand_labels(choice: SetChoice, labels: Labels | None) -> None:

@@ -116,6 +116,18 @@ def make_image_set(
             something else.
         off_platform.storage.locks.FolderInUseError: another run is using the folder.
     """
+    chosen, about = chosen_for(lake, source, request, connection)
+    return make_set(source, request, chosen, about, folder, connection, display)
+
+
+def chosen_for(
+    lake: Lake, source: Source, request: Request, connection: "duckdb.DuckDBPyConnection"
+) -> tuple[Chosen, About]:
+    """The objects of a requested set, and the facts about it; nothing is requested or written.
+
+    Raises:
+        As `make_image_set`, apart from the errors of the transfer and the folder.
+    """
     month = request.run.month or newest_month(lake)
     snapshot = snapshot_of(lake, month, connection)
     if snapshot is None:
@@ -140,8 +152,7 @@ def make_image_set(
         lambda planned: labels_in(lake, request.choice, planned, connection),
         no_labels=NO_DUMP,
     )
-    about = _about(source, request, month, snapshot, candidates)
-    return make_set(source, request, chosen, about, folder, connection, display)
+    return chosen, _about(source, request, month, snapshot, candidates)
 
 
 def candidates_in(

@@ -82,7 +82,7 @@ def begin(folder: Folder, plan: Plan, connection: "duckdb.DuckDBPyConnection") -
         UnusableFolderError: see `finish_moves`.
     """
     finish_moves(folder)
-    if _json_of(folder, IDENTITY).get("digest") == plan.digest:
+    if is_begun(folder, plan):
         return True
     folder.remove(BUILDING)
     with folder.scratch() as scratch:
@@ -101,6 +101,11 @@ def begin(folder: Folder, plan: Plan, connection: "duckdb.DuckDBPyConnection") -
     # Last, as it marks the plan as complete.
     folder.write(IDENTITY, json.dumps({"digest": plan.digest}).encode())
     return False
+
+
+def is_begun(folder: Folder, plan: Plan) -> bool:
+    """Whether an interrupted run of the same plan can be resumed."""
+    return bool(_json_of(folder, IDENTITY).get("digest") == plan.digest)
 
 
 def planned_samples(folder: Folder) -> str:

@@ -1,0 +1,1 @@
+"""What a set takes before it is built: objects, bytes, hours, space and dollars."""

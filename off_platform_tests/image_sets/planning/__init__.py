@@ -1,0 +1,1 @@
+"""Tests of off_platform.image_sets.fetching."""
