@@ -4,8 +4,9 @@ import argparse
 import os
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 
-from benchmarks import bins, choice, imports, index, month, start, training, transfer
+from benchmarks import bins, choice, imports, index, month, scale, start, training, transfer
 from benchmarks.generated import QUICK, Sizes
 
 
@@ -18,10 +19,15 @@ def main() -> None:
     parser.add_argument(
         "--large", action="store_true", help="30 million keys, all bins, 10 million rows, too"
     )
+    parser.add_argument(
+        "--millions", type=int, nargs="+", metavar="N", help="scale: key lists of N million keys"
+    )
     asked = parser.parse_args()
     if unknown := set(asked.names) - set(names):
         parser.error(f"no comparison is called {', '.join(sorted(unknown))}; see --help")
     sizes = QUICK if asked.quick else Sizes()
+    if asked.millions:
+        sizes = replace(sizes, millions=tuple(asked.millions))
     if asked.quick:
         sys.stdout.write("Quick: start-up outweighs the rest, so whether it is met means little.\n")
     busy, processors = os.getloadavg()[0], os.cpu_count()
@@ -41,6 +47,7 @@ def _comparisons(sizes: Sizes, *, large: bool) -> dict[str, Callable[[], None]]:
         "start": start.compare,
         "month": lambda: month.measure(sizes),
         "training": lambda: training.compare(sizes),
+        "scale": lambda: scale.measure(sizes.millions),
     }
 
 

@@ -30,6 +30,7 @@ class Sizes:
     bins: int = 10_000
     import_rows: int = 1_000_000
     rounds: int = 3
+    millions: tuple[int, ...] = (3,)
 
 
 QUICK = Sizes(
@@ -52,6 +53,13 @@ def earlier_key_list_bucket(keys: int) -> Path:
     """The same a month earlier, when some of the keys were not there yet."""
     of = key_list_bucket(keys)
     return _once(f"keys-{keys}-earlier", lambda folder: python("benchmarks.key_lists", of, folder))
+
+
+def large_key_list_bucket(keys: int) -> Path:
+    """The same for any number of keys, generated in a stream."""
+    return _once(
+        f"large-keys-{keys}", lambda folder: python("benchmarks.large_key_lists", keys, folder)
+    )
 
 
 def photo_bucket(photos: int) -> Path:
