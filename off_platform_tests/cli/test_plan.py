@@ -176,6 +176,11 @@ def test_regions_that_differ_and_the_bill_are_named(
     code, out, _ = run("plan", "all", "--bandwidth", "1Mbit")
     assert code == 0
     assert "connection of 1 Mbit/s" in out
+    assert "verification in 1 process " in out
+    assert plan(run, "all")["places"] == 1
+    monkeypatch.setenv("OFF_PLATFORM_FLEET", "ray")
+    monkeypatch.setenv("OFF_PLATFORM_FLEET_PLACES", "16")
+    assert plan(run, "all")["places"] == 16
     assert "the bucket's owner pays" in out
 
 

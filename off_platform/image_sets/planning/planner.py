@@ -3,6 +3,7 @@
 Only sizes are requested, and nothing is written but to a scratch folder.
 """
 
+import os
 import shutil
 import tempfile
 from dataclasses import dataclass
@@ -87,13 +88,20 @@ def conditions_from(settings: Settings, bits: float, *, requests: bool = True) -
         lake=settings.lake,
         lake_region=settings.lake_region,
         bits=bits,
-        places=1,
+        places=_places(settings),
         memory=memory_bytes(settings.duckdb_memory),
         prices=prices_from(settings),
         disk=str(disk),
         free=shutil.disk_usage(there).free,
         requests=requests,
     )
+
+
+def _places(settings: Settings) -> int:
+    """Processes at the same time; nothing is started to find out how many a cluster has."""
+    if settings.fleet == "here":
+        return 1
+    return settings.fleet_places or os.cpu_count() or 1
 
 
 @dataclass(frozen=True)
