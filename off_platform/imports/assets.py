@@ -6,26 +6,21 @@ are in `specification/tables.py` and `checks.py`.
 
 from collections.abc import Iterator
 from datetime import timedelta
+from functools import partial
 
 import dagster as dg
 from pydantic import Field
 
-from off_platform.imports.intake.allowed import demand_allowed
 from off_platform.imports.specification.tables import (
-    ACCEPTED,
-    FINDINGS,
-    IMPORT,
-    IMPORT_FINDINGS,
     IMPORTS,
     PRODUCTS_ACCEPTED,
     PRODUCTS_IMPORTED,
     PRODUCTS_QUARANTINED,
-    QUARANTINED,
+    STAGED,
 )
 from off_platform.partitions import IMPORT_FILES, RUNS
-from off_platform.previews import table_preview
 from off_platform.quality import Table
-from off_platform.resources import LakeResource, inbox_source
+from off_platform.resources import LakeResource
 from off_platform.settings import Settings
 from off_platform.storage.progress import LogDisplay
 
@@ -36,11 +31,6 @@ SettingsParam = dg.ResourceParam[Settings]
 # Producers send their products a few times a year.
 EXPECTED = dg.FreshnessPolicy.time_window(
     fail_window=timedelta(days=180), warn_window=timedelta(days=100)
-)
-STAGED = (
-    (PRODUCTS_ACCEPTED, ACCEPTED),
-    (PRODUCTS_QUARANTINED, QUARANTINED),
-    (IMPORT_FINDINGS, FINDINGS),
 )
 
 
@@ -71,18 +61,12 @@ def import_file(
 ) -> dg.MaterializeResult:
     """Stores the file in the lake, unless it is already there."""
     from off_platform.imports import previews
-    from off_platform.imports.intake.inbox import fetched
-    from off_platform.imports.intake.originals import record, store_original
+    from off_platform.imports.importing import store_import
 
-    into, key, sha256 = lake.open(), context.partition_key, ""
-    if config.path:
-        demand_allowed(config.path, settings.inbox, settings.import_folders)
-        with fetched(config.path, inbox_source(settings)) as path:
-            sha256 = store_original(into, path, key)
-    with lake.query(into) as connection:
-        taken = record(into, key, connection, sha256=sha256)
+    into, key = lake.open(), context.partition_key
+    taken = store_import(into, partial(lake.query, into), settings, key, config.path)
     return dg.MaterializeResult(
-        data_version=dg.DataVersion(taken.source.sha256 if taken.source else key),
+        data_version=dg.DataVersion(previews.version_of(taken)),
         metadata=previews.facts_of_import(taken, into),
     )
 
@@ -125,52 +109,23 @@ def validated_import(
 
     One step, so that a file stopped by a blocking check also has a report.
     """
-    from off_platform.imports import checks, previews
-    from off_platform.imports.intake.originals import not_kept, original
-    from off_platform.imports.outputs import files as output_files
-    from off_platform.imports.validation import validate_import
+    from off_platform.imports.importing import import_stored
 
     into, key = lake.open(), context.partition_key
-    partition = (IMPORT, key)
-    with (
-        original(into, key) as (path, sha256),
-        into.locked(PRODUCTS_ACCEPTED.name, partition),
-        into.root.scratch() as made,
-    ):
-        verdict = validate_import(
-            path,
-            made,
-            display=LogDisplay(context.log.info),
-            others=not_kept(into, key),
-            sha256=sha256,
+    display = LogDisplay(context.log.info)
+    done = import_stored(into, partial(lake.query, into), key, display)
+    yield dg.MaterializeResult(asset_key="import_report", metadata=done.report)
+    for table, _ in reversed(STAGED):
+        findings = (
+            table.check_results(table.name, done.findings) if table is PRODUCTS_ACCEPTED else []
         )
-        names, notes = output_files.write_files(into, key, path, made, verdict)
-        for table, file in STAGED:
-            into.replace(table.name, partition, table.arrow, (made / file).replace)
-    with lake.query(into) as connection:
-        rows = {table.name: into.rows_of(table.name, partition) for table, _ in STAGED}
         yield dg.MaterializeResult(
-            asset_key="import_report",
-            metadata=previews.report(
-                connection, rows[IMPORT_FINDINGS.name], verdict, into, key, (names, notes)
-            ),
+            asset_key=table.name, metadata=done.tables[table.name], check_results=findings
         )
-        for table, _ in reversed(STAGED):
-            findings = (
-                table.check_results(
-                    table.name,
-                    checks.of_accepted(
-                        connection, rows[table.name], rows[IMPORT_FINDINGS.name], verdict
-                    ),
-                )
-                if table is PRODUCTS_ACCEPTED
-                else []
-            )
-            yield previews.staged(into, table, connection, partition, findings)
-        for older, metadata in previews.of_older(connection, into, key):
-            context.log_event(
-                dg.AssetObservation(PRODUCTS_QUARANTINED.name, partition=older, metadata=metadata)
-            )
+    for older, metadata in done.older:
+        context.log_event(
+            dg.AssetObservation(PRODUCTS_QUARANTINED.name, partition=older, metadata=metadata)
+        )
 
 
 @dg.asset(
@@ -189,21 +144,10 @@ def validated_import(
 )
 def products_imported(lake: LakeResource) -> dg.MaterializeResult:
     """Takes the record of the newest import of each product, and counts its photos."""
-    from off_platform.imports import checks, previews
-    from off_platform.imports.products_imported import make_products_imported
+    from off_platform.imports.importing import newest_products
 
     into = lake.open()
-    with lake.query(into) as connection:
-        number = make_products_imported(into, connection)
-        rows = into.rows_of(PRODUCTS_IMPORTED.name)
-        found = checks.of_imported(connection, rows)
-        return dg.MaterializeResult(
-            metadata={
-                "dagster/row_count": number,
-                "imports": len(into.partitions(PRODUCTS_ACCEPTED.name)),
-                **previews.open_in_quarantine(connection, into),
-                "preview": table_preview(connection, f"FROM {rows}"),
-                "path": dg.MetadataValue.path(into.address(PRODUCTS_IMPORTED.name)),
-            },
-            check_results=PRODUCTS_IMPORTED.check_results("products_imported", found),
-        )
+    metadata, found = newest_products(into, partial(lake.query, into))
+    return dg.MaterializeResult(
+        metadata=metadata, check_results=PRODUCTS_IMPORTED.check_results("products_imported", found)
+    )

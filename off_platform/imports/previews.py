@@ -1,6 +1,5 @@
 """Metadata of the imports wing's assets, for the UI."""
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
@@ -42,12 +41,17 @@ if TYPE_CHECKING:
 COLUMNS_SHOWN = 30
 
 
+def version_of(taken: StoredImport) -> str:
+    """The data version of `import_file`."""
+    return taken.source.sha256 if taken.source else taken.key
+
+
 def facts_of_import(taken: StoredImport, lake: Lake) -> dict[str, Any]:
     """The facts about an import, for the metadata of `import_file`."""
     shown: dict[str, Any] = {
         "name": dg.MetadataValue.text(taken.name),
         "imported_at": dg.MetadataValue.timestamp(taken.imported_at),
-        "path": dg.MetadataValue.path(of_import(lake, taken.key).address()),
+        "path": path(of_import(lake, taken.key).address()),
     }
     if taken.source is None:
         return {**shown, "refused": dg.MetadataValue.text(taken.refused)}
@@ -84,59 +88,55 @@ def report(
         **{f"findings_{level}": verdict.count(level) for level in LEVELS},
         "what_to_do_first": dg.MetadataValue.md(_first(what_first(groups))),
         "findings_by_rule": dg.MetadataValue.md(_by_rule(groups, verdict)),
-        "report": dg.MetadataValue.path(folder.address(REPORT)),
+        "report": path(folder.address(REPORT)),
         "files": ", ".join(names),
         **({"corrected_copy_notes": " ".join(notes)} if notes else {}),
         "seconds": verdict.seconds,
     }
 
 
-def staged(
-    lake: Lake,
-    table: Table,
-    connection: "duckdb.DuckDBPyConnection",
-    partition: tuple[str, str],
-    results: list[dg.AssetCheckResult],
-) -> "dg.MaterializeResult[Any]":
-    """The result of a table of an import."""
+def of_table(
+    connection: "duckdb.DuckDBPyConnection", lake: Lake, table: Table, partition: tuple[str, str]
+) -> dict[str, Any]:
+    """The metadata of a table of an import: rows, a preview and its path."""
     rows = lake.rows_of(table.name, partition)
     ((number,),) = connection.execute(f"SELECT count(*) FROM {rows}").fetchall()
-    shown = (
-        quarantined(connection, lake, partition[1])
-        if table is PRODUCTS_QUARANTINED
-        else {"preview": table_preview(connection, f"FROM {rows}")}
-    )
-    return dg.MaterializeResult(
-        asset_key=table.name,
-        metadata={
-            "dagster/partition_row_count": int(number),
-            **shown,
-            "path": dg.MetadataValue.path(lake.address(table.name, partition)),
-        },
-        check_results=results,
-    )
-
-
-def quarantined(connection: "duckdb.DuckDBPyConnection", lake: Lake, key: str) -> dict[str, Any]:
-    """An import's open records in quarantine, and the records of older imports that it settled."""
-    rows = lake.view_of(PRODUCTS_QUARANTINED.name)
-    of_import = f'SELECT * EXCLUDE ("import") FROM {rows} WHERE "import" = {literal(key)}'
-    own = [state for state in states(connection, rows) if state.key == key]
-    older = settled_by(connection, rows, key)
+    shown = f"FROM {rows}"
+    if table is PRODUCTS_QUARANTINED:
+        view = lake.view_of(PRODUCTS_QUARANTINED.name)
+        where = f'"import" = {literal(partition[1])}'
+        shown = f'SELECT * EXCLUDE ("import") FROM {view} WHERE {where}'
     return {
-        "preview": table_preview(connection, of_import),
+        "dagster/partition_row_count": int(number),
+        "preview": table_preview(connection, shown),
+        "path": path(lake.address(table.name, partition)),
+    }
+
+
+def path(address: str) -> dg.MetadataValue[Any]:
+    """A path or URL that the UI shows with a button to copy it."""
+    return dg.MetadataValue.path(address)
+
+
+def states_of(connection: "duckdb.DuckDBPyConnection", lake: Lake) -> list[State]:
+    """The quarantined records of each import by status, for `quarantined` and `of_older`."""
+    return states(connection, lake.view_of(PRODUCTS_QUARANTINED.name))
+
+
+def quarantined(found: list[State], key: str) -> dict[str, Any]:
+    """An import's open records in quarantine, and the records of older imports that it settled."""
+    own = [state for state in found if state.key == key]
+    older = settled_by(found, key)
+    return {
         "still_open": own[0].sentence if own else "No records in quarantine.",
         "settles": dg.MetadataValue.md(_states(older) if older else "No older import's records."),
     }
 
 
-def of_older(
-    connection: "duckdb.DuckDBPyConnection", lake: Lake, key: str
-) -> Iterator[tuple[str, dict[str, Any]]]:
+def of_older(found: list[State], key: str) -> list[tuple[str, dict[str, Any]]]:
     """Older imports of which an import settled records, with their open records."""
-    older = settled_by(connection, lake.view_of(PRODUCTS_QUARANTINED.name), key)
-    for state in older[:MOST_SHOWN]:
-        yield state.key, {"still_open": state.sentence}
+    older = settled_by(found, key)
+    return [(state.key, {"still_open": state.sentence}) for state in older[:MOST_SHOWN]]
 
 
 def open_in_quarantine(connection: "duckdb.DuckDBPyConnection", lake: Lake) -> dict[str, Any]:

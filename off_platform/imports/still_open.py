@@ -44,30 +44,29 @@ class State(NamedTuple):
         return f"{', '.join(said)}{by}"
 
 
-def states(connection: "duckdb.DuckDBPyConnection", rows: str, where: str = "true") -> list[State]:
+def states(connection: "duckdb.DuckDBPyConnection", rows: str) -> list[State]:
     """The states of imports that have records in quarantine, by import.
 
     Args:
         connection: DuckDB that can read the lake.
         rows: SQL for the rows of the view `products_quarantined`.
-        where: SQL condition; imports without a matching row are omitted.
     """
     found = connection.execute(f"""
         SELECT "import", {", ".join(map(_count_of, (OPEN, SETTLED, SUPERSEDED)))},
             coalesce(list(DISTINCT settled_by ORDER BY settled_by)
                 FILTER (settled_by IS NOT NULL), [])
-        FROM {rows} GROUP BY "import" HAVING bool_or({where}) ORDER BY "import" """).fetchall()
+        FROM {rows} GROUP BY "import" ORDER BY "import" """).fetchall()
     return [State(*each) for each in found]
 
 
-def settled_by(connection: "duckdb.DuckDBPyConnection", rows: str, key: str) -> list[State]:
-    """The older imports that an import settled or superseded records of; see `states`."""
-    return states(connection, rows, f"coalesce(settled_by = {literal(key)}, false)")
+def settled_by(found: list[State], key: str) -> list[State]:
+    """Those of which an import settled or superseded records."""
+    return [state for state in found if key in state.by]
 
 
 def still_open(connection: "duckdb.DuckDBPyConnection", rows: str) -> list[State]:
     """The imports that have open records; see `states`."""
-    return states(connection, rows, f"status = {literal(OPEN)}")
+    return [state for state in states(connection, rows) if state.open]
 
 
 def _count_of(status: str) -> str:

@@ -212,8 +212,8 @@ def test_the_states_of_imports_are_counted(imports: Imports) -> None:
         both = [State(first, 1, 1, 1, [second]), State(second, 1, 0, 0, [])]
         assert states(connection, rows) == both
         assert still_open(connection, rows) == both
-        assert settled_by(connection, rows, second) == both[:1]
-        assert settled_by(connection, rows, first) == []
+        assert settled_by(both, second) == both[:1]
+        assert settled_by(both, first) == []
     assert both[0].sentence == f"1 of 3 open, 1 settled, 1 superseded by {second}"
     assert both[1].sentence == "1 of 1 open"
 

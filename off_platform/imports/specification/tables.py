@@ -211,3 +211,10 @@ PRODUCTS_IMPORTED = Table(
         Rule("have_photos", "Products have photos in the bucket.", "warning", tolerated=0.5),
     ),
 )
+
+# The tables of an import, and their files during its validation.
+STAGED = (
+    (PRODUCTS_ACCEPTED, ACCEPTED),
+    (PRODUCTS_QUARANTINED, QUARANTINED),
+    (IMPORT_FINDINGS, FINDINGS),
+)

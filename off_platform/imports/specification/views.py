@@ -32,7 +32,7 @@ def _quarantined(rows: Mapping[str, str]) -> str:
                 SELECT "import", product AS normal_form, true AS passed FROM {accepted}
                 UNION ALL SELECT "import", normal_form, false FROM quarantined)
             JOIN (SELECT "import", imported_at FROM {imports}) USING ("import")
-            WHERE normal_form IS NOT NULL GROUP BY ALL),
+            WHERE normal_form IN (SELECT normal_form FROM quarantined) GROUP BY ALL),
         newer AS (
             SELECT "import", normal_form, lead("import") OVER later AS next,
                 first_value(CASE WHEN passed THEN "import" END IGNORE NULLS) OVER (
