@@ -3,7 +3,8 @@
 DuckDB's S3 extension would have to be downloaded. obstore's file system requests an object's size
 up to four times per opening: of 2,263 requests of one small month, 1,564 were HEADs. Here one
 request detects changes and returns the end of a file, which is all of a small one and the footer of
-a large one. `folders.py` writes.
+a large one. Of many small files of one query the next ones are requested ahead, as DuckDB opens one
+after another in each of its few threads. `bucket_folder.py` writes.
 """
 
 import io
@@ -11,6 +12,7 @@ import re
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
 END_BYTES = 2**20
 # Total of the cached ends, per connection.
 KEPT_BYTES = 32 * 2**20
+# Files requested ahead; half of what may be cached, if all are as large as an end.
+AHEAD_FILES = 16
 # DuckDB reads column chunks; bytes after a small one are read with it.
 BLOCK_BYTES = 2**20
 _MAGIC = re.compile(r"[*?\[]")
@@ -59,6 +63,12 @@ class BucketFiles(AbstractFileSystem):  # type: ignore[misc]
         self._store, self._bucket = store, bucket
         self._known: OrderedDict[str, Known] = OrderedDict()
         self._kept = 0
+        # The small files of the last pattern in order, by key; those under way.
+        self._listed: list[str] = []
+        self._positions: dict[str, int] = {}
+        self._ahead: dict[str, Future[Known | None]] = {}
+        self._pool = ThreadPoolExecutor(AHEAD_FILES, "bucket-files")
+        self._busy = threading.RLock()
 
     def glob(self, path: str, **_: Any) -> list[str]:
         """The paths that match a pattern, sorted; called once for each file of a query.
@@ -68,7 +78,13 @@ class BucketFiles(AbstractFileSystem):  # type: ignore[misc]
         key = self._key(path)
         if not _MAGIC.search(key):
             return [self._path(key)] if self._current(key) else []
-        return [self._path(found) for found in sorted(self._matching(key))]
+        found = sorted(self._matching(key))
+        with self._busy:
+            small = [key for key in found if self._known[key].size <= END_BYTES]
+            self._listed, self._positions = small, {key: at for at, key in enumerate(small)}
+            # Requested for an earlier query; a file may have been replaced since.
+            self._ahead.clear()
+        return [self._path(key) for key in found]
 
     def info(self, path: str, **_: Any) -> dict[str, Any]:
         """Name, size and time of an object.
@@ -89,8 +105,25 @@ class BucketFiles(AbstractFileSystem):  # type: ignore[misc]
         key, known = self._key(path), self._of(path)
         if known.size <= END_BYTES and not known.end:
             # It was listed only: it is read now and cached for the next opening.
-            known = self._current(key) or known
+            known = self._with_next(key) or known
         return _File(self._store, key, known)
+
+    def _with_next(self, key: str) -> Known | None:
+        """A listed file with its bytes; those after it are requested as well."""
+        with self._busy:
+            at = self._positions.get(key, len(self._listed))
+            for each in self._listed[at : at + AHEAD_FILES]:
+                if each not in self._ahead and not self._known[each].end:
+                    self._ahead[each] = self._pool.submit(self._fetch, each, None)
+            wanted = self._ahead.get(key)
+        if wanted is None:
+            return self._current(key)
+        known = wanted.result()
+        with self._busy:
+            self._noted_as(key, known)
+            if self._ahead.get(key) is wanted:
+                del self._ahead[key]
+        return known
 
     def _of(self, path: str) -> Known:
         key = self._key(path)
@@ -111,7 +144,10 @@ class BucketFiles(AbstractFileSystem):  # type: ignore[misc]
         if not below:
             return self._noted(each for each in found["objects"] if matches(each["path"]))
         folders = (name.rstrip("/") for name in found["common_prefixes"])
-        patterns = (f"{name}/{below}" for name in folders if matches(name))
+        patterns = [f"{name}/{below}" for name in folders if matches(name)]
+        if not _MAGIC.search(below):
+            there = self._pool.map(self._current, patterns)
+            return (key for key, known in zip(patterns, there, strict=True) if known)
         return (
             self._key(path) for each in patterns for path in self.glob(f"s3://{self._path(each)}")
         )
@@ -125,40 +161,49 @@ class BucketFiles(AbstractFileSystem):  # type: ignore[misc]
 
     def _current(self, key: str) -> Known | None:
         """An object's current state, with its end; None if it does not exist."""
-        before = self._known.get(key)
+        return self._noted_as(key, self._fetch(key, self._known.get(key)))
+
+    def _noted_as(self, key: str, known: Known | None) -> Known | None:
+        if known is None:
+            self._forget(key)
+        elif known is not self._known.get(key):
+            self._keep(key, known)
+        return known
+
+    def _fetch(self, key: str, before: Known | None) -> Known | None:
+        """An object's state with its end; `before` if it is still that, None if there is none."""
         options: GetOptions = {"range": {"suffix": END_BYTES}}
         if before and before.end and before.etag:
             options["if_none_match"] = before.etag
         try:
             found = self._store.get(key, options=options)
-            known = _known(found.meta, found.bytes().to_bytes())
+            return _known(found.meta, found.bytes().to_bytes())
         except exceptions.NotModifiedError:
             return before
         except FileNotFoundError:
-            self._forget(key)
             return None
         except exceptions.GenericError:
             # An empty object has no last bytes (416).
             meta = self._store.head(key)
             if meta["size"]:
                 raise
-            known = _known(meta, b"")
-        self._keep(key, known)
-        return known
+            return _known(meta, b"")
 
     def _keep(self, key: str, known: Known) -> None:
-        self._forget(key)
-        self._known[key] = known
-        self._kept += len(known.end)
-        for old in list(self._known):
-            if self._kept <= KEPT_BYTES:
-                return
-            self._kept -= len(self._known[old].end)
-            self._known[old] = replace(self._known[old], end=b"")
+        with self._busy:
+            self._forget(key)
+            self._known[key] = known
+            self._kept += len(known.end)
+            for old in list(self._known):
+                if self._kept <= KEPT_BYTES:
+                    return
+                self._kept -= len(self._known[old].end)
+                self._known[old] = replace(self._known[old], end=b"")
 
     def _forget(self, key: str) -> None:
-        if known := self._known.pop(key, None):
-            self._kept -= len(known.end)
+        with self._busy:
+            if known := self._known.pop(key, None):
+                self._kept -= len(known.end)
 
     def _key(self, path: str) -> str:
         return path.removeprefix("s3://").removeprefix(f"{self._bucket}/")

@@ -13,7 +13,7 @@ import pytest
 from off_platform.storage.bucket_files import BucketFiles, ReplacedError
 from off_platform.storage.lake import Lake, WrongColumnsError
 from off_platform.storage.objects import Access, open_store
-from off_platform_tests.s3.server import S3Server
+from off_platform_tests.s3.server import Faults, S3Server
 
 COLUMNS = pa.schema([("code", pa.string()), ("fat", pa.float64())])
 NOVEMBER, DECEMBER = ("month", "2026-11-01"), ("month", "2026-12-01")
@@ -242,3 +242,36 @@ def test_a_file_that_is_replaced_while_it_is_read_is_not_glued_together(server: 
         files.open("s3://lake/none")
     with pytest.raises(ValueError, match="only read"):
         files.open("s3://lake/large", "wb")
+
+
+def test_many_small_files_are_requested_ahead_and_once_each(server: S3Server) -> None:
+    lake = Lake("s3://lake", Access(endpoint=server.url))
+    for number in range(60):
+        lake.root.write(f"rows/{number:02d}.csv", f"n\n{number}\n".encode())
+    rows = lake.root.address("rows/*.csv")
+    server.faults = Faults(latency_seconds=0.02)
+    with lake.connect() as connection:
+        server.beside.clear()
+        methods(server)
+        query = f"SELECT count(*), sum(n) FROM read_csv('{rows}', header = true)"
+        assert connection.execute(query).fetchall() == [(60, sum(range(60)))]
+        # A listing, and each file.
+        assert methods(server) == {"GET": 1 + 60}
+        assert max(server.beside) > 2
+        # A file that is replaced by one of the same size, and one that is gone.
+        lake.root.write("rows/59.csv", b"n\n11\n")
+        lake.root.remove("rows/00.csv")
+        assert connection.execute(query).fetchall() == [(59, sum(range(59)) + 11)]
+
+
+def test_what_was_requested_ahead_for_another_query_is_not_used(server: S3Server) -> None:
+    lake = Lake("s3://lake", Access(endpoint=server.url))
+    for number in range(9):
+        lake.root.write(f"{number}", b"old")
+    files = BucketFiles(open_store("s3://lake", Access(endpoint=server.url)), "lake")
+    files.glob("s3://lake/*")
+    assert files.open("s3://lake/0").read() == b"old"
+    for number in range(9):
+        lake.root.write(f"{number}", b"new")
+    files.glob("s3://lake/*")
+    assert [files.open(f"s3://lake/{number}").read() for number in range(9)] == [b"new"] * 9
