@@ -245,6 +245,10 @@ class Settings(BaseSettings):
     oddities_share_most: Share = Field(
         default=0.001, description="Maximum share of lines of a key list that are not keys."
     )
+    key_list_disk_share: Share = Field(
+        default=0.5,
+        description="Maximum size of an unpacked key list, as a share of the free disk space.",
+    )
     bins_train_share: Share = Field(
         default=0.8, description="Share of the bins in train; visits stay whole."
     )

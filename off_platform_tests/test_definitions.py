@@ -357,7 +357,7 @@ def _last_months_snapshot(house: House, lines: list[bytes]) -> None:
     write_list(folder, lines)
     lake = Lake(house.settings.lake)
     asked = monthly.SyncRequest(LAST_MONTH, today=date.fromisoformat(LAST_MONTH))
-    bounds = monthly.bounds_from(house.settings)
+    bounds = monthly.bounds_from(house.settings, lake)
     with lake.connect() as connection:
         monthly.sync_month(lake, Source(str(folder)), asked, connection, bounds)
         monthly.index_month(lake, LAST_MONTH, connection, bounds.unpacked_most)

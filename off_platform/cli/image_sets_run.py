@@ -195,18 +195,19 @@ def index_if_none(of: Settings, lake: Lake, source: Source, connection: Any) -> 
         return
     month = f"{datetime.now(UTC):%Y-%m-01}"
     err.print(f"No month is indexed yet; copying and indexing the key list of {month[:7]} first.")
+    bounds = monthly.bounds_from(of, lake)
     with terminal_display("key list") as display:
         monthly.sync_month(
             lake,
             source,
             monthly.SyncRequest(month),
             connection,
-            monthly.bounds_from(of),
+            bounds,
             err.print,
             display,
         )
     with terminal_display("key index") as display:
-        monthly.index_month(lake, month, connection, monthly.MOST_UNPACKED, display)
+        monthly.index_month(lake, month, connection, bounds.unpacked_most, display)
 
 
 @contextmanager

@@ -12,8 +12,7 @@ from off_platform.cli.context import DONE, INCOMPLETE, err, out
 from off_platform.cli.progress_bar import terminal_display
 from off_platform.images import keys
 from off_platform.images.key_index import KeyIndexFacts, write_key_index
-from off_platform.images.key_list import RefusedKeyListError
-from off_platform.images.monthly import MOST_UNPACKED
+from off_platform.images.key_list import RefusedKeyListError, room_beside
 from off_platform.settings import Settings
 from off_platform.storage.lake import Lake
 from off_platform.storage.sql import literal
@@ -57,11 +56,12 @@ def make_index(of: Settings, key_list: Path, to: Path) -> int:
     """
     _demand_place_for_index(key_list, to)
     odd = to.with_suffix(".oddities.parquet")
+    room = room_beside(to.parent, of.key_list_disk_share)
     made, made_odd = (path.with_name(path.name + ".part") for path in (to, odd))
     started = datetime.now(UTC)
     try:
         with terminal_display("indexing") as display:
-            facts = write_key_index(key_list, made, made_odd, MOST_UNPACKED, display)
+            facts = write_key_index(key_list, made, made_odd, room, display)
         if not facts.rows:
             raise RefusedKeyListError(_no_key(key_list, facts))
         made_odd.replace(odd)

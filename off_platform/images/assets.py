@@ -133,7 +133,7 @@ def bucket_sync(
             images_bucket.open(),
             SyncRequest(month, config.replace),
             connection,
-            bounds_from(settings),
+            bounds_from(settings, into),
             context.log.info,
             LogDisplay(context.log.info),
         )
@@ -202,11 +202,12 @@ def key_index(
 ) -> Iterator[dg.MaterializeResult]:
     """Parses every line of the month's key list."""
     from off_platform.images import checks, previews
-    from off_platform.images.monthly import MOST_UNPACKED, index_month, snapshot_of
+    from off_platform.images.monthly import bounds_from, index_month, snapshot_of
 
     month, into = context.partition_key, lake.open()
+    bounds, display = bounds_from(settings, into), LogDisplay(context.log.info)
     with lake.query(into) as connection:
-        facts = index_month(into, month, connection, MOST_UNPACKED, LogDisplay(context.log.info))
+        facts = index_month(into, month, connection, bounds.unpacked_most, display)
         index = into.rows_of(KEY_INDEX.name, (MONTH, month))
         oddities = into.rows_of(KEY_INDEX_ODDITIES.name, (MONTH, month))
         snapshot = snapshot_of(into, month, connection)

@@ -4,6 +4,7 @@
 """
 
 import hashlib
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,10 @@ from isal import igzip, isal_zlib
 
 BLOCK_BYTES = 8 * 2**20
 LONGEST_LINE = 65_536
+# Keys in order unpack to eleven times the size of their gzip, zeros to a thousand times.
+RATIO_MOST = 100
+# A small file that unpacks to so little harms nobody.
+HARMLESS_BYTES = 64 * 2**20
 GZIP_MAGIC = b"\x1f\x8b"
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
@@ -33,6 +38,14 @@ class KeyListFacts:
     keys: int
 
 
+def room_beside(folder: Path, share: float) -> int:
+    """The bytes that a key list may unpack to: a share of what is free on a folder's disk.
+
+    They are not stored unpacked, but the index is, and DuckDB spills if the keys are out of order.
+    """
+    return int(shutil.disk_usage(folder).free * share)
+
+
 def blocks(path: Path, unpacked_most: int) -> Iterator[bytes]:
     """The unpacked key list in blocks of complete lines with their newlines.
 
@@ -41,18 +54,26 @@ def blocks(path: Path, unpacked_most: int) -> Iterator[bytes]:
 
     Args:
         path: the gzip file.
-        unpacked_most: bytes it may unpack to; a few MB of gzip can hold 10 GB of zeros.
+        unpacked_most: bytes it may unpack to, see `room_beside`.
 
     Raises:
         RefusedKeyListError: the file is not gzip, gzipped twice, cut, damaged, has bytes after its
-            end, is larger than allowed, or has overlong lines.
+            end, is larger than allowed, or has overlong lines; or if it unpacks to so many times
+            its size that it was made to fill disks.
     """
     rest, total = b"", 0
+    suspicious = max(HARMLESS_BYTES, path.stat().st_size * RATIO_MOST)
     for block in _without_mark(_unpacked(path)):
         total += len(block)
         if total > unpacked_most:
             raise RefusedKeyListError(
-                f"The key list unpacks to more than {unpacked_most:,} bytes; it is refused."
+                f"The key list unpacks to more than {unpacked_most:,} bytes, the share of the free "
+                "disk that OFF_PLATFORM_KEY_LIST_DISK_SHARE allows; free some disk and run again."
+            )
+        if total > suspicious:
+            raise RefusedKeyListError(
+                f"The key list unpacks to more than {RATIO_MOST} times its size, unlike any list "
+                "of keys; it is refused."
             )
         whole, newline, tail = (rest + block).rpartition(b"\n")
         if len(tail) > LONGEST_LINE:

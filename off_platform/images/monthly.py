@@ -35,8 +35,6 @@ if TYPE_CHECKING:
     import duckdb
 
 LISTS = "snapshots"
-# A list of 30 million keys has 1.2 GB; one seven times as large is not the bucket's.
-MOST_UNPACKED = 8 * 2**30
 
 
 class NoSnapshotError(LookupError):
@@ -100,9 +98,11 @@ class Bounds:
     attempts: int
 
 
-def bounds_from(settings: Settings) -> Bounds:
-    """The limits from the settings."""
-    return Bounds(MOST_UNPACKED, LOOKS, settings.attempts)
+def bounds_from(settings: Settings, lake: Lake) -> Bounds:
+    """The limits from the settings, and from the disk on which the lake's tables are built."""
+    with lake.root.scratch() as scratch:
+        room = key_list.room_beside(scratch, settings.key_list_disk_share)
+    return Bounds(room, LOOKS, settings.attempts)
 
 
 def snapshot_of(lake: Lake, month: str, connection: "duckdb.DuckDBPyConnection") -> Snapshot | None:

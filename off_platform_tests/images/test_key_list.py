@@ -6,13 +6,14 @@ import tracemalloc
 import zlib
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from off_platform.images import key_list
-from off_platform.images.key_list import RefusedKeyListError, blocks, inspect
+from off_platform.images.key_list import RefusedKeyListError, blocks, inspect, room_beside
 
 LINES = [f"data/301/762/042/2003/{number}.jpg".encode() for number in range(40)]
 PLAIN = b"\n".join(LINES)
@@ -169,6 +170,23 @@ def test_a_small_file_that_unpacks_to_endless_lines(put: Callable[[bytes], Path]
     sentence, memory = _refused_in(path, 50 * MEGABYTE)
     assert "unpacks to more than 52,428,800 bytes" in sentence
     assert memory < 60 * MEGABYTE
+
+
+@pytest.mark.slow
+def test_a_small_file_is_refused_whatever_the_disk_could_hold(put: Callable[[bytes], Path]) -> None:
+    path = put(_bomb(b"data/17/1.jpg\n" * (MEGABYTE // 14), 300))
+    sentence, memory = _refused_in(path, 2**60)
+    assert "unpacks to more than 100 times its size" in sentence
+    assert memory < 60 * MEGABYTE
+
+
+def test_the_bound_is_a_share_of_the_free_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usage = SimpleNamespace(free=10**12)
+    monkeypatch.setattr(key_list.shutil, "disk_usage", {tmp_path: usage}.__getitem__)
+    # A billion keys of 31 bytes.
+    assert room_beside(tmp_path, 0.5) == 5 * 10**11 > 31 * 10**9
 
 
 def test_the_bound_itself_is_allowed(put: Callable[[bytes], Path]) -> None:
