@@ -56,16 +56,20 @@ def definitions(*, of: Settings) -> dg.Definitions:
     ]
     return dg.Definitions(
         assets=dg.with_source_code_references(with_monthly_freshness(assets)),
-        jobs=jobs(of.image_sets),
+        jobs=[*jobs(of.image_sets), imports.import_batch],
         schedules=schedules(monthly_cron=of.monthly_cron, running=of.unattended),
         sensors=[
             key_list_sensor(running=of.unattended),
             *alert_sensors(of, running=of.unattended),
-            *([inbox_sensor(_inbox(of), running=of.unattended)] if of.inbox else []),
+            *([_inbox_sensor(of)] if of.inbox else []),
         ],
         resources=resources(of, LakeWithViews),
         executor=watched_in_process,
     )
+
+
+def _inbox_sensor(of: Settings) -> dg.SensorDefinition:
+    return inbox_sensor(_inbox(of), imports.import_batch, running=of.unattended)
 
 
 def _inbox(of: Settings) -> Callable[[str | None, Collection[str]], Arrivals]:

@@ -41,8 +41,12 @@ class LakeResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         """The lake; on S3, requests are signed with the standard AWS chain."""
         from off_platform.storage.lake import Lake
 
-        access = Access(self.region, self.endpoint, signed=True, retries=5)
-        return Lake(self.url, access, self.derived, self._run)
+        return Lake(self.url, self.access, self.derived, self._run)
+
+    @property
+    def access(self) -> Access:
+        """How a lake on S3 is reached."""
+        return Access(self.region, self.endpoint, signed=True, retries=5)
 
     @contextmanager
     def query(self, lake: "Lake") -> Iterator["duckdb.DuckDBPyConnection"]:

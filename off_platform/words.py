@@ -4,6 +4,7 @@ Markdown is escaped in `image_sets/templates/markdown.py`, HTML by its template 
 """
 
 import re
+from collections.abc import Sequence
 from urllib.parse import quote, urlsplit
 
 from rich.filesize import decimal
@@ -99,3 +100,9 @@ def duration(seconds: float) -> str:
     if hours:
         return f"{hours} h {minutes} min"
     return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+
+def few(names: Sequence[str], most: int = 3) -> str:
+    """The first names, and how many more there are."""
+    more = len(names) - most
+    return ", ".join(names[:most]) + (f" and {more:,} more" if more > 0 else "")

@@ -100,6 +100,51 @@ def deliver(settings: Settings, instance: dg.DagsterInstance, message: Message) 
     return f"{'Waits to be sent' if is_waiting else 'Told before'}: {message.title}"
 
 
+def deliver_all(
+    settings: Settings, instance: dg.DagsterInstance, messages: Sequence[Message]
+) -> list[str]:
+    """Sends several messages, such as those of a run of many imports, as `deliver` does.
+
+    The first is always sent. If a sender fails or the time of a tick is over, the others wait for
+    `deliver_waiting`.
+
+    Returns:
+        Why some were not sent.
+
+    Raises:
+        NotSentError: a sender failed.
+    """
+    until = time.monotonic() + SECONDS_A_TICK
+    said: list[str] = []
+    for number, message in enumerate(messages):
+        if number and time.monotonic() > until:
+            _put_off(settings, instance, messages[number:])
+            break
+        try:
+            why_not = deliver(settings, instance, message)
+        except NotSentError:
+            _put_off(settings, instance, messages[number + 1 :])
+            raise
+        said += [why_not] if why_not else []
+    return said
+
+
+def _put_off(settings: Settings, instance: dg.DagsterInstance, messages: Iterable[Message]) -> None:
+    """Keeps messages for all senders that did not get them within the set time."""
+    now = time.time()
+    recently = now - settings.alert_repeat_hours * _HOUR
+    senders = senders_from(settings)
+    waits = _waiting(instance, [sender.name for sender in senders])
+    waiting = {(each.sender, each.message.same_as) for each in waits.values()}
+    for message in messages:
+        keyed = replace(message, key=uuid4().hex)
+        for sender in senders:
+            if (sender.name, message.same_as) not in waiting and (
+                _last_sent(instance, sender.name, message) <= recently
+            ):
+                _keep(instance, Waiting(sender.name, keyed, now, now))
+
+
 def deliver_waiting(settings: Settings, instance: dg.DagsterInstance) -> str:
     """Sends the waiting messages, least recently tried first; a sender stops at its first failure.
 

@@ -5,18 +5,27 @@ no alerts on asset checks; the runs' own check evaluations are read instead.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 import dagster as dg
 
-from off_platform.automation.alert_delivery import deliver, deliver_waiting
+from off_platform.arrivals import (
+    BATCH,
+    IMPORT,
+    NOT_IMPORTED,
+    FilesNotImportedError,
+    files_of,
+)
+from off_platform.automation.alert_delivery import deliver, deliver_all, deliver_waiting
 from off_platform.automation.alert_senders import demand_known
 from off_platform.automation.alerts import Failed, RunEnded, late_message, message_of
 from off_platform.automation.lateness import late_assets
 from off_platform.automation.runs import first_cause, own_sentence
 from off_platform.automation.tick_sensor import tick_sensor
 from off_platform.settings import Settings
+from off_platform.words import few
 
 SECONDS = 15
 LATE_SECONDS = 15 * 60
@@ -97,17 +106,17 @@ def _on_runs(
         description=description,
     )
     def report(context: dg.RunStatusSensorContext) -> None:
-        message = message_of(
-            _ended(context), warning_share=settings.alert_warning_share, ui=settings.alert_ui
-        )
-        why_not = deliver(settings, context.instance, message) if message else None
-        if why_not:
+        share, ui = settings.alert_warning_share, settings.alert_ui
+        made = [message_of(each, warning_share=share, ui=ui) for each in _ended(context)]
+        messages = [message for message in made if message]
+        for why_not in deliver_all(settings, context.instance, messages):
             context.log.info(why_not)
 
     return report
 
 
-def _ended(context: dg.RunStatusSensorContext) -> RunEnded:
+def _ended(context: dg.RunStatusSensorContext) -> list[RunEnded]:
+    """The run; of a run of several imports, each import."""
     run = context.dagster_run
     evaluations = [
         entry.dagster_event.asset_check_evaluation_data
@@ -119,13 +128,65 @@ def _ended(context: dg.RunStatusSensorContext) -> RunEnded:
     # An attempt that is retried has not decided the outcome of the run. Its failed checks are
     # reported nevertheless, as the retry may start after them.
     is_failed = run.status == dg.DagsterRunStatus.FAILURE and run.tags.get(WILL_RETRY) != "true"
+    if run.job_name == BATCH:
+        return _imports_ended(context, evaluations, is_failed=is_failed)
     checks = [_failed(each) for each in evaluations if not each.passed]
-    return RunEnded(
-        _named(run),
-        run.run_id,
-        run.tags.get("dagster/partition"),
-        _why(context, checks) if is_failed else None,
-        checks,
+    return [
+        RunEnded(
+            _named(run),
+            run.run_id,
+            run.tags.get("dagster/partition"),
+            _why(context, checks) if is_failed else None,
+            checks,
+        )
+    ]
+
+
+def _imports_ended(
+    context: dg.RunStatusSensorContext,
+    evaluations: Sequence[dg.AssetCheckEvaluation],
+    *,
+    is_failed: bool,
+) -> list[RunEnded]:
+    """The imports of a run, each as if it had a run of its own, and what became of the others."""
+    run = context.dagster_run
+    checks: dict[str | None, list[Failed]] = {}
+    for each in evaluations:
+        if not each.passed:
+            checks.setdefault(each.partition, []).append(_failed(each))
+    reasons = _not_imported(context) if is_failed else {}
+    ended = [
+        RunEnded(IMPORT, run.run_id, key, reasons.get(key or ""), checks.get(key, []))
+        for key in dict.fromkeys([*checks, *reasons])
+    ]
+    why = _why(context, []) if is_failed else None
+    if why and not _is_reported(context):
+        names = few([*files_of(run.run_config, None)])
+        ended.append(RunEnded(IMPORT, run.run_id, names, why, []))
+    return ended
+
+
+def _not_imported(context: dg.RunStatusSensorContext) -> dict[str, str]:
+    """Why imports of a run failed, by partition."""
+    observations = [
+        entry.dagster_event.asset_observation_data.asset_observation
+        for entry in context.instance.all_logs(
+            context.dagster_run.run_id, of_type=dg.DagsterEventType.ASSET_OBSERVATION
+        )
+        if entry.dagster_event
+    ]
+    return {
+        each.partition: str(each.metadata[NOT_IMPORTED].value)
+        for each in observations
+        if each.partition and NOT_IMPORTED in each.metadata
+    }
+
+
+def _is_reported(context: dg.RunStatusSensorContext) -> bool:
+    """Whether a run failed only for imports that are reported themselves."""
+    return any(
+        first_cause(error).cls_name == FilesNotImportedError.__name__
+        for _, error in _step_errors(context)
     )
 
 
@@ -151,15 +212,20 @@ def _failed(evaluation: dg.AssetCheckEvaluation) -> Failed:
 
 def _why(context: dg.RunStatusSensorContext, checks: Sequence[Failed]) -> str:
     """The message of the first failed step; a blocking check has already reported the problem."""
+    for step, error in _step_errors(context):
+        cause = first_cause(error)
+        if cause.cls_name == "DagsterAssetCheckFailedError" and checks:
+            return f"the step {step} was stopped by a check."
+        return f"{step}: {own_sentence(cause)[:MOST_REASON]}"
+    return "it failed before its first step; see its log."
+
+
+def _step_errors(context: dg.RunStatusSensorContext) -> Iterator[tuple[str | None, Any]]:
+    """The failed steps of a run, with their errors."""
     for entry in context.instance.all_logs(
         context.dagster_run.run_id, of_type=dg.DagsterEventType.STEP_FAILURE
     ):
         event = entry.dagster_event
         error = event.step_failure_data.error if event else None
-        if event is None or error is None:
-            continue
-        error = first_cause(error)
-        if error.cls_name == "DagsterAssetCheckFailedError" and checks:
-            return f"the step {event.step_key} was stopped by a check."
-        return f"{event.step_key}: {own_sentence(error)[:MOST_REASON]}"
-    return "it failed before its first step; see its log."
+        if event and error:
+            yield event.step_key, error

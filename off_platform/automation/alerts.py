@@ -8,13 +8,13 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from off_platform.words import counted
+from off_platform.arrivals import IMPORT
+from off_platform.words import counted, few
 
 # Senders have their own limits; Slack's is 40,000 characters, a reader's is lower.
 MOST_CHECKS = 12
 MOST_TEXT = 6_000
 MOST_EXAMPLES = 5
-MOST_NAMES = 3
 
 
 @dataclass(frozen=True)
@@ -119,7 +119,7 @@ def late_message(assets: Mapping[str, str], *, ui: str) -> Message:
         "failed, and, for imports, whether files still arrive."
     )
     digest = _digest(["late", *sorted(assets)])
-    return Message(f"Late: {_few(sorted(assets))}", bounded("\n".join(lines)), link, digest)
+    return Message(f"Late: {few(sorted(assets))}", bounded("\n".join(lines)), link, digest)
 
 
 def tick_message(name: str, number: int, why: str | None, *, ui: str) -> Message:
@@ -140,11 +140,6 @@ def tick_message(name: str, number: int, why: str | None, *, ui: str) -> Message
         "What to do: fix the cause; it is evaluated again automatically."
     )
     return Message(f"Fails: {name}", bounded(text), link, _digest(["fails", name, str(number)]))
-
-
-def _few(names: Sequence[str]) -> str:
-    more = len(names) - MOST_NAMES
-    return ", ".join(names[:MOST_NAMES]) + (f" and {more} more" if more > 0 else "")
 
 
 def _title(run: RunEnded, reported: Sequence[Failed], about: str) -> str:
@@ -172,7 +167,7 @@ def _of_checks(reported: Sequence[Failed]) -> list[str]:
 
 def _what_to_do(run: RunEnded, link: str) -> str:
     # A run that failed before its checks has no report, and it is not the producer's fault.
-    if run.job == "imports" and run.partition and run.checks:
+    if run.job == IMPORT and run.partition and run.checks:
         where = f"imports/{run.partition}/report.html in the lake"
         return (
             f"What to do: send the report, {where}, to the producer; it says how to fix each "

@@ -7,6 +7,7 @@ from typing import Any
 
 import dagster as dg
 
+from off_platform.arrivals import IMPORT
 from off_platform.automation.workers import watched_in_process
 from off_platform.image_sets.declaration.declared import declared_sets
 from off_platform.partitions import RUNS, image_sets
@@ -45,7 +46,7 @@ products_dump = _job(
     dg.AssetSelection.assets("products", "product_photos"),
 )
 imports = _job(
-    "imports",
+    IMPORT,
     "Import one file: store it, check every record, write the report, and update the newest "
     "record of each product.",
 )

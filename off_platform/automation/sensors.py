@@ -3,36 +3,55 @@
 The imports wing determines what is new in the inbox; alerts on runs are in `alert_sensors.py`.
 """
 
-from collections.abc import Callable, Collection
+import hashlib
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 import dagster as dg
 
-from off_platform.arrivals import Arrival, Arrivals
+from off_platform.arrivals import (
+    BATCH,
+    MOST_FILES,
+    Arrival,
+    Arrivals,
+    batch_config,
+    batches,
+    import_config,
+)
 from off_platform.automation.jobs import imports
 from off_platform.automation.unfinished import ATTEMPT, due_again
 from off_platform.partitions import IMPORT_FILES, RUNS
+from off_platform.words import few
 
 INBOX_SECONDS = 15
+# The files of a run, for the list of runs.
+FILES = "off_platform/files"
+# Number of runs without a verdict -> files of the next run; alone after more: a file that ends its
+# process must not keep others from being imported.
+MOST_TOGETHER = {0: MOST_FILES, 1: 10}
 
 
 def inbox_sensor(
-    look: Callable[[str | None, Collection[str]], Arrivals], *, running: bool
+    look: Callable[[str | None, Collection[str]], Arrivals],
+    batch: dg.JobDefinition,
+    *,
+    running: bool,
 ) -> dg.SensorDefinition:
     """The sensor of the inbox.
 
     Args:
         look: looks into the inbox; takes the cursor of the previous look, and locations to report
             again.
+        batch: the job that imports several files.
         running: whether it runs from the first start.
     """
 
     @dg.sensor(
-        job=imports,
+        jobs=[imports, batch],
         name="inbox_sensor",
         minimum_interval_seconds=INBOX_SECONDS,
         default_status=_status(running=running),
-        description="Imports each new file of the inbox once it is complete; the inbox is never "
-        "modified.",
+        description="Imports the new files of the inbox once they are complete, up to 100 in a "
+        "run; the inbox is never modified.",
     )
     def inbox(context: dg.SensorEvaluationContext) -> dg.SensorResult:
         # Files imported from the command line need no run.
@@ -46,7 +65,7 @@ def inbox_sensor(
             )
             return dg.SensorResult(skip_reason=waits, cursor=looked.cursor)
         return dg.SensorResult(
-            run_requests=[_request(each, again.get(each.place, 0)) for each in arrived],
+            run_requests=_requests(arrived, again),
             dynamic_partitions_requests=[
                 IMPORT_FILES.build_add_request([each.key for each in arrived])
             ],
@@ -56,14 +75,37 @@ def inbox_sensor(
     return inbox
 
 
-def _request(arrived: Arrival, attempts: int) -> dg.RunRequest:
-    """The run request for a file, after a number of runs without a verdict."""
+def _requests(arrived: Iterable[Arrival], again: Mapping[str, int]) -> list[dg.RunRequest]:
+    """The run requests for files; `again`: location -> number of runs without a verdict."""
+    by_attempts: dict[int, list[Arrival]] = {}
+    for each in arrived:
+        by_attempts.setdefault(again.get(each.place, 0), []).append(each)
+    return [
+        _request(files, attempts)
+        for attempts, all_files in sorted(by_attempts.items())
+        for files in batches(all_files, MOST_TOGETHER.get(attempts, 1))
+    ]
+
+
+def _request(files: Sequence[Arrival], attempts: int) -> dg.RunRequest:
+    """The run request for a file, or several, after a number of runs without a verdict."""
     more = f"/{attempts}" if attempts else ""
+    tags = {ATTEMPT: str(attempts + 1), FILES: few([each.key for each in files])}
+    first = files[0]
+    if len(files) == 1:
+        return dg.RunRequest(
+            job_name=imports.name,
+            run_key=f"{first.key}/{first.state}{more}",
+            partition_key=first.key,
+            run_config=import_config(first.place),
+            tags=tags,
+        )
+    states = "\n".join(f"{each.key}/{each.state}" for each in files)
     return dg.RunRequest(
-        run_key=f"{arrived.key}/{arrived.state}{more}",
-        partition_key=arrived.key,
-        run_config={"ops": {"import_file": {"config": {"path": arrived.place}}}},
-        tags={ATTEMPT: str(attempts + 1)},
+        job_name=BATCH,
+        run_key=f"{len(files)} files/{hashlib.sha256(states.encode()).hexdigest()[:16]}{more}",
+        run_config=batch_config({each.key: each.place for each in files}),
+        tags=tags,
     )
 
 

@@ -5,12 +5,12 @@ failed check does, and is not retried. Months are not affected: their conditions
 """
 
 import time
-from typing import Any
 
 import dagster as dg
 from dagster._core.storage.tags import RUN_FAILURE_REASON_TAG
 
-JOB = "imports"
+from off_platform.arrivals import BATCH, IMPORT, files_of
+
 # Number of consecutive runs without a verdict; Dagster's own immediate retry has the same number.
 ATTEMPT = "off_platform/attempt"
 FIRST_WAIT_SECONDS = 60
@@ -36,34 +36,47 @@ def due_again(instance: dg.DagsterInstance, finished: set[str]) -> dict[str, int
     Returns:
         Location of the file -> number of the last failed attempt, from 1.
     """
-    failed = dg.RunsFilter(job_name=JOB, statuses=[dg.DagsterRunStatus.FAILURE])
     due: dict[str, int] = {}
     known = set(finished)
-    for record in instance.get_run_records(failed, limit=MOST_LOOKED_AT):
+    in_batches: dict[str, int] | None = None
+    for record in _failed(instance):
         run = record.dagster_run
-        partition, place = run.tags.get("dagster/partition"), _place(run)
-        if partition is None or place is None or partition in known:
-            continue
-        known.add(partition)
+        files = {key: place for key, place in _files(run).items() if key not in known}
+        known |= files.keys()
         attempt = int(run.tags.get(ATTEMPT, 1))
         ended = record.end_time or record.update_timestamp.timestamp()
-        if time.time() - ended < wait_seconds(attempt) or _has_verdict(instance, run):
+        if not files or time.time() - ended < wait_seconds(attempt) or _has_verdict(instance, run):
             continue
-        if _newest(instance, partition) == run.run_id:
-            due[place] = attempt
+        in_batches = _in_batches(instance) if in_batches is None else in_batches
+        for key, place in files.items():
+            if record.storage_id >= max(_alone(instance, key), in_batches.get(key, 0)):
+                due[place] = attempt
     return due
 
 
-def _place(run: dg.DagsterRun) -> str | None:
-    """The file that the run was started for."""
-    found: Any = run.run_config
-    for name in ("ops", "import_file", "config", "path"):
-        found = found.get(name) or {}
-    return str(found) if found else None
+def _failed(instance: dg.DagsterInstance) -> list[dg.RunRecord]:
+    """The newest failed runs of both jobs, the newest first."""
+    return sorted(
+        (
+            record
+            for job in (IMPORT, BATCH)
+            for record in instance.get_run_records(
+                dg.RunsFilter(job_name=job, statuses=[dg.DagsterRunStatus.FAILURE]),
+                limit=MOST_LOOKED_AT,
+            )
+        ),
+        key=lambda record: record.storage_id,
+        reverse=True,
+    )
+
+
+def _files(run: dg.DagsterRun) -> dict[str, str]:
+    """The files that a run was started for; import -> location."""
+    return files_of(run.run_config, run.tags.get("dagster/partition"))
 
 
 def _has_verdict(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:
-    """Whether a check ended the run, or the platform on purpose."""
+    """Whether a check ended the run, or the platform on purpose; neither ends one of several."""
     if run.tags.get(RUN_FAILURE_REASON_TAG) != "STEP_FAILURE":
         return False
     for entry in instance.all_logs(run.run_id, of_type=dg.DagsterEventType.STEP_FAILURE):
@@ -75,7 +88,16 @@ def _has_verdict(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:
     return False
 
 
-def _newest(instance: dg.DagsterInstance, partition: str) -> str:
-    """The partition's newest run in any state: a running or queued one is not overtaken."""
-    of = dg.RunsFilter(job_name=JOB, tags={"dagster/partition": partition})
-    return instance.get_runs(of, limit=1)[0].run_id
+def _alone(instance: dg.DagsterInstance, key: str) -> int:
+    """The newest run of one import, in any state: a running or queued one is not overtaken."""
+    of = dg.RunsFilter(job_name=IMPORT, tags={"dagster/partition": key})
+    return max((each.storage_id for each in instance.get_run_records(of, limit=1)), default=0)
+
+
+def _in_batches(instance: dg.DagsterInstance) -> dict[str, int]:
+    """The newest run of several imports, in any state, for each of them."""
+    newest: dict[str, int] = {}
+    for record in instance.get_run_records(dg.RunsFilter(job_name=BATCH), limit=MOST_LOOKED_AT):
+        for key in _files(record.dagster_run):
+            newest[key] = max(newest.get(key, 0), record.storage_id)
+    return newest

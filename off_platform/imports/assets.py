@@ -1,16 +1,21 @@
 """The assets of the imports wing, in the order of the flow; one partition per import.
 
+The op at the end makes the same assets for several imports in one run.
+
 The work is in `intake/`, `validation.py`, `outputs/` and `products_imported.py`, tables and checks
 are in `specification/tables.py` and `checks.py`.
 """
 
+import time
 from collections.abc import Iterator
 from datetime import timedelta
 from functools import partial
+from typing import Any
 
 import dagster as dg
 from pydantic import Field
 
+from off_platform.arrivals import BATCH
 from off_platform.imports.specification.tables import (
     IMPORTS,
     PRODUCTS_ACCEPTED,
@@ -32,6 +37,8 @@ SettingsParam = dg.ResourceParam[Settings]
 EXPECTED = dg.FreshnessPolicy.time_window(
     fail_window=timedelta(days=180), warn_window=timedelta(days=100)
 )
+# Before each further try of files that other runs are importing.
+BUSY_SECONDS = (2, 5, 15, 30)
 
 
 class ImportConfig(dg.Config):
@@ -151,3 +158,51 @@ def products_imported(lake: LakeResource) -> dg.MaterializeResult:
     return dg.MaterializeResult(
         metadata=metadata, check_results=PRODUCTS_IMPORTED.check_results("products_imported", found)
     )
+
+
+class BatchConfig(dg.Config):
+    """The files to import."""
+
+    files: dict[str, str] = Field(
+        description="Import, `name@first 8 digits of its SHA-256` -> the file or folder: a path or "
+        "URL in the inbox, or a path below one of OFF_PLATFORM_IMPORT_FOLDERS."
+    )
+    again: bool = Field(
+        default=False, description="Whether files that have a report are imported again."
+    )
+
+
+@dg.op(
+    name=BATCH,
+    out=dg.Out(dg.Nothing),
+    description="Imports files, each as the job `imports` does, then updates products_imported.",
+)
+def import_files(
+    context: dg.OpExecutionContext,
+    config: BatchConfig,
+    settings: SettingsParam,
+    lake: LakeResource,
+) -> Iterator[Any]:
+    """Imports files; one that cannot be imported does not stop the others."""
+    from off_platform.imports.batch import Batch
+
+    batch = Batch(context, settings, lake)
+    files = config.files if config.again else batch.without_report(config.files)
+    context.log.info("%d of %d files have no report yet.", len(files), len(config.files))
+    yield from batch.store(files)
+    yield from batch.validate(batch.stored)
+    for seconds in BUSY_SECONDS:
+        if batch.busy:
+            time.sleep(seconds)
+            yield from batch.validate(batch.no_longer_busy(again=config.again))
+    yield from batch.report_failures()
+    yield from batch.newest_products()
+    batch.demand_all(files)
+
+
+import_batch = dg.GraphDefinition(
+    BATCH,
+    node_defs=[import_files],
+    description="Import several files in one run, each with its own checks and report, and update "
+    "the newest record of each product.",
+).to_job()

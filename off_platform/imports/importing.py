@@ -4,10 +4,14 @@ Plain values come out, so that stored files can also be validated in other proce
 reports a single import to Dagster, `batch.py` many in one run.
 """
 
+import traceback
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
+
+from duckdb import InterruptException
 
 from off_platform.imports import checks, previews
 from off_platform.imports.intake.allowed import demand_allowed
@@ -28,12 +32,15 @@ from off_platform.imports.specification.tables import (
     PRODUCTS_QUARANTINED,
     STAGED,
 )
+from off_platform.imports.specification.views import DERIVED
 from off_platform.imports.validation import validate_import
 from off_platform.previews import table_preview
 from off_platform.quality import Finding
 from off_platform.resources import inbox_source
 from off_platform.settings import Settings
 from off_platform.storage.lake import Lake
+from off_platform.storage.locks import FolderInUseError
+from off_platform.storage.objects import Access
 from off_platform.storage.progress import Display
 
 if TYPE_CHECKING:
@@ -41,6 +48,7 @@ if TYPE_CHECKING:
 
 Connect = Callable[[], AbstractContextManager["duckdb.DuckDBPyConnection"]]
 Metadata = dict[str, Any]
+MOST_REASON = 500
 
 
 @dataclass(frozen=True)
@@ -60,6 +68,77 @@ class Imported:
     tables: dict[str, Metadata]
     findings: Mapping[str, Finding]
     older: list[tuple[str, Metadata]]
+
+
+@dataclass(frozen=True)
+class NotImported:
+    """An import that could not be stored or validated.
+
+    Attributes:
+        key: its partition.
+        reason: in a sentence.
+        is_busy: whether another run is importing it.
+        details: the traceback of an unexpected error; else empty.
+    """
+
+    key: str
+    reason: str
+    is_busy: bool = False
+    details: str = ""
+
+    @classmethod
+    def because(cls, key: str, error: Exception) -> "NotImported":
+        """From the error."""
+        said = str(error).strip().split("\n", 1)[0][:MOST_REASON]
+        if isinstance(error, OSError) or type(error).__module__.startswith("off_platform."):
+            return cls(key, said or type(error).__name__, isinstance(error, FolderInUseError))
+        details = "".join(traceback.format_exception(error))
+        return cls(key, f"{type(error).__name__}: {said}", details=details)
+
+
+@dataclass(frozen=True)
+class Site:
+    """Where imports are made; plain values, for other processes.
+
+    Attributes:
+        url: of the lake.
+        access: to a lake on S3.
+        memory: memory limit of DuckDB.
+        threads: of DuckDB.
+        run: the Dagster run.
+    """
+
+    url: str
+    access: Access
+    memory: str
+    threads: int
+    run: str
+
+    def open(self) -> tuple[Lake, Connect]:
+        """The lake, and what opens DuckDB over it."""
+        lake = Lake(self.url, self.access, DERIVED, self.run)
+        return lake, partial(lake.connect, self.memory, self.threads)
+
+
+def store_at(site: Site, settings: Settings, file: tuple[str, str]) -> StoredImport | NotImported:
+    """`store_import` of an import and its location; an error is returned."""
+    key, place = file
+    try:
+        return store_import(*site.open(), settings, key, place)
+    except InterruptException:
+        raise
+    except Exception as error:  # noqa: BLE001 - it must not stop other imports; it is reported
+        return NotImported.because(key, error)
+
+
+def import_at(site: Site, key: str) -> Imported | NotImported:
+    """`import_stored`; an error is returned."""
+    try:
+        return import_stored(*site.open(), key)
+    except InterruptException:
+        raise
+    except Exception as error:  # noqa: BLE001 - it must not stop other imports; it is reported
+        return NotImported.because(key, error)
 
 
 def store_import(

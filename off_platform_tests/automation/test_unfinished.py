@@ -6,6 +6,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from off_platform.arrivals import BATCH, batch_config
 from off_platform.automation import unfinished
 from off_platform.automation.unfinished import (
     ATTEMPT,
@@ -78,6 +79,48 @@ def test_what_is_tried_already_is_not_due(
     instance.run_storage.add_run(
         dg.DagsterRun("imports", status=status, tags={"dagster/partition": KEY})
     )
+    assert due_again(instance, set()) == {}
+
+
+OTHER = "y.csv@01234567"
+BOTH = {KEY: "/in/x.csv", OTHER: "/in/y.csv"}
+
+
+def ran_together(
+    instance: dg.DagsterInstance, files: dict[str, str], status: dg.DagsterRunStatus
+) -> None:
+    instance.run_storage.add_run(
+        dg.DagsterRun(BATCH, run_config=batch_config(files), status=status, tags={ATTEMPT: "1"})
+    )
+
+
+def test_of_a_killed_run_of_several_files_those_without_a_report_are_due(
+    instance: dg.DagsterInstance,
+) -> None:
+    ran_together(instance, BOTH, dg.DagsterRunStatus.FAILURE)
+    assert due_again(instance, set()) == {"/in/x.csv": 1, "/in/y.csv": 1}
+    assert due_again(instance, {KEY}) == {"/in/y.csv": 1}
+    assert due_again(instance, {KEY, OTHER}) == {}
+
+
+@pytest.mark.parametrize("status", [dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.SUCCESS])
+def test_a_file_that_is_in_a_newer_run_of_either_kind_is_not_due(
+    instance: dg.DagsterInstance, status: dg.DagsterRunStatus
+) -> None:
+    ran_together(instance, BOTH, dg.DagsterRunStatus.FAILURE)
+    instance.run_storage.add_run(
+        dg.DagsterRun("imports", status=status, tags={"dagster/partition": KEY})
+    )
+    assert due_again(instance, set()) == {"/in/y.csv": 1}
+    ran_together(instance, {OTHER: "/in/y.csv"}, status)
+    assert due_again(instance, set()) == {}
+
+
+def test_a_file_that_died_alone_is_not_due_while_it_is_tried_with_others(
+    instance: dg.DagsterInstance,
+) -> None:
+    killed(instance)
+    ran_together(instance, BOTH, dg.DagsterRunStatus.STARTED)
     assert due_again(instance, set()) == {}
 
 

@@ -9,6 +9,7 @@ import base64
 import hashlib
 import json
 import time
+from collections import Counter
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -17,14 +18,13 @@ from tempfile import TemporaryDirectory
 
 import obstore
 
-from off_platform.arrivals import Arrival, Arrivals
+from off_platform.arrivals import MOST_FILES, Arrival, Arrivals
 from off_platform.imports.intake.originals import key_from, key_of
 from off_platform.storage.download import download
 from off_platform.storage.objects import Source, is_local, local_folder
 
 UNFINISHED = (".part", ".tmp", ".crdownload", ".filepart")
 # Per look: a sensor has one minute in total, and each file is read once for its key.
-MOST_FILES = 25
 MOST_SECONDS = 20.0
 # Among a million files, the chance that two have the same fingerprint is one in 500.
 _FINGERPRINT_BYTES = 6
@@ -38,10 +38,12 @@ class Entry:
     Attributes:
         name: its name.
         state: a digest that changes when it changes.
+        bytes: its size.
     """
 
     name: str
     state: str
+    bytes: int = 0
 
 
 def look(inbox: Source, cursor: str | None, again: Collection[str] = ()) -> Arrivals:
@@ -72,7 +74,7 @@ def look(inbox: Source, cursor: str | None, again: Collection[str] = ()) -> Arri
             key = _key(inbox, entry)
             # The same bytes under names that give the same key are one import.
             if key not in {each.key for each in ready}:
-                ready.append(Arrival(key, _place(inbox, entry.name), fingerprint))
+                ready.append(Arrival(key, _place(inbox, entry.name), fingerprint, entry.bytes))
             still.append(fingerprint)
         else:
             wait.append(fingerprint)
@@ -117,7 +119,7 @@ def _local_entries(folder: Path) -> Iterator[Entry]:
             continue
         files = [each for each in path.rglob("*") if _is_real(each)] if path.is_dir() else [path]
         files = [each for each in files if not each.is_dir()]
-        states = []
+        states, size = [], 0
         for file in sorted(files):
             try:
                 about = file.stat()
@@ -125,7 +127,8 @@ def _local_entries(folder: Path) -> Iterator[Entry]:
                 # It was moved in the meantime.
                 continue
             states.append(f"{file.name}:{about.st_size}:{about.st_mtime_ns}")
-        yield Entry(path.name, _digest("\n".join(states)))
+            size += about.st_size
+        yield Entry(path.name, _digest("\n".join(states)), size)
 
 
 def _is_real(path: Path) -> bool:
@@ -136,13 +139,15 @@ def _is_real(path: Path) -> bool:
 def _objects(inbox: Source) -> Iterator[Entry]:
     """Objects by the first part of their name; a prefix below the inbox is a folder."""
     states: dict[str, list[str]] = {}
+    sizes: Counter[str] = Counter()
     for batch in obstore.list(inbox.store):
         for found in batch:
             name = found["path"].split("/")[0]
             state = f"{found['path']}:{found['size']}:{found['e_tag']}:{found['last_modified']}"
             states.setdefault(name, []).append(state)
+            sizes[name] += found["size"]
     for name, of_name in states.items():
-        yield Entry(name, _digest("\n".join(sorted(of_name))))
+        yield Entry(name, _digest("\n".join(sorted(of_name))), sizes[name])
 
 
 def _digest(text: str) -> str:
