@@ -13,6 +13,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -33,11 +34,19 @@ KEPT_BYTES = 32 * 2**20
 AHEAD_FILES = 16
 # DuckDB reads column chunks; bytes after a small one are read with it.
 BLOCK_BYTES = 2**20
+# Starts the names of files that were replaced while somebody may read them.
+REPLACED = ".replaced."
 _MAGIC = re.compile(r"[*?\[]")
 
 
 class ReplacedError(OSError):
     """A file was replaced while it was read; the message is one sentence."""
+
+
+def replaced_key(key: str, etag: str) -> str:
+    """Where an object with this ETag is kept after it was replaced."""
+    folder, slash, file = key.rpartition("/")
+    return f"{folder}{slash}{REPLACED}{file}.{re.sub('[^0-9A-Za-z-]', '', etag)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,11 +276,13 @@ class _File(io.RawIOBase):
 
     def _fetched(self, start: int, end: int) -> bytes:
         options: GetOptions = {"range": (start, end)}
-        if self._object.etag:
-            options["if_match"] = self._object.etag
-        try:
+        etag = self._object.etag
+        if etag:
+            options["if_match"] = etag
+        with suppress(exceptions.PreconditionError):
             return self._store.get(self._key, options=options).bytes().to_bytes()
-        except exceptions.PreconditionError:
-            raise ReplacedError(
-                f"{self._key} was replaced while it was read; run the command again."
-            ) from None
+        with suppress(FileNotFoundError):
+            kept: GetOptions = {"range": (start, end)}
+            found = self._store.get(replaced_key(self._key, etag or ""), options=kept)
+            return found.bytes().to_bytes()
+        raise ReplacedError(f"{self._key} was replaced while it was read; run the command again.")

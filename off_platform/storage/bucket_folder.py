@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime, timedelta
 from itertools import chain, islice
 from pathlib import Path
 from typing import TypeVar
@@ -13,6 +14,7 @@ from obstore import exceptions
 from obstore.store import ObjectStore
 
 from off_platform.storage.bucket_copies import COPY_BYTES_MOST, copy_in_parts
+from off_platform.storage.bucket_files import END_BYTES, REPLACED, replaced_key
 from off_platform.storage.folders import Folder
 from off_platform.storage.leases import Lease, is_lease
 from off_platform.storage.objects import Access
@@ -29,6 +31,8 @@ PUT_AT_ONCE_BYTES = 5 * 2**20
 # A refused conditional PUT of an absent object: another request was under way, nothing is stored.
 CONFLICTS_MOST = 10
 CONFLICT_SECONDS = 0.05
+# Of a replaced table; no query takes so long.
+REPLACED_KEPT = timedelta(hours=6)
 
 
 class BucketFolder(Folder):
@@ -81,6 +85,30 @@ class BucketFolder(Folder):
         _all_at_once(lambda name: self._put(name, files[name]), files.keys() - large)
         if not made.is_file():
             self._delete(old for old in self.names(name) if old not in files)
+
+    def replace(self, made: Path, name: str) -> None:
+        """See `Folder.replace`; the old object is copied aside for some hours if it is large.
+
+        A smaller one is read with one request.
+        """
+        self._check_leases()
+        with suppress(FileNotFoundError):
+            old = obstore.head(self._store, self._key(name))
+            if old["size"] > END_BYTES and old["e_tag"]:
+                self._copy((name, replaced_key(name, old["e_tag"])))
+                self._delete(self._long_replaced(name))
+        self.place(made, name)
+
+    def _long_replaced(self, name: str) -> list[str]:
+        folder = self._key(name).rpartition("/")[0]
+        found = obstore.list_with_delimiter(self._store, folder or None)["objects"]
+        before = datetime.now(UTC) - REPLACED_KEPT
+        start = f"{self._prefix}/" if self._prefix else ""
+        return [
+            each["path"].removeprefix(start)
+            for each in found
+            if REPLACED in each["path"] and each["last_modified"] < before
+        ]
 
     def _put(self, name: str, made: Path) -> None:
         with made.open("rb") as file:
@@ -164,9 +192,9 @@ class BucketFolder(Folder):
         return sorted(self.sizes(below))
 
     def sizes(self, below: str = "") -> dict[str, int]:
-        """See `Folder.sizes`; leases are not listed."""
+        """See `Folder.sizes`; leases and replaced files are not listed."""
         found = self._all_sizes(below)
-        return {name: size for name, size in found.items() if not is_lease(name)}
+        return {name: size for name, size in found.items() if not _is_hidden(name)}
 
     def _all_sizes(self, below: str) -> dict[str, int]:
         start = f"{self._prefix}/" if self._prefix else ""
@@ -177,13 +205,13 @@ class BucketFolder(Folder):
         }
 
     def entries(self) -> list[str]:
-        """See `Folder.entries`; leases are not listed."""
+        """See `Folder.entries`; leases and replaced files are not listed."""
         found = obstore.list_with_delimiter(self._store, self._prefix or None)
         files = [entry["path"] for entry in found["objects"]]
         names = (
             path.rstrip("/").rpartition("/")[2] for path in [*found["common_prefixes"], *files]
         )
-        return sorted(name for name in names if not is_lease(name))
+        return sorted(name for name in names if not _is_hidden(name))
 
     def folders(self, below: str = "") -> list[str]:
         """See `Folder.folders`."""
@@ -254,6 +282,10 @@ class BucketFolder(Folder):
         if ".." in name.split("/") or name.startswith("/"):
             raise ValueError(f"{name!r} would leave its folder")
         return f"{self._prefix}/{name}".strip("/")
+
+
+def _is_hidden(name: str) -> bool:
+    return is_lease(name) or name.rpartition("/")[2].startswith(REPLACED)
 
 
 def _batches(items: Iterable[T], size: int) -> Iterator[list[T]]:

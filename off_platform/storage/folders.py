@@ -33,6 +33,10 @@ class Folder(ABC):
     def place(self, made: Path, name: str) -> None:
         """Places a file or folder from `scratch`; replaces an existing one."""
 
+    def replace(self, made: Path, name: str) -> None:
+        """Places a file, as `place` does; who is reading an existing one can read it to its end."""
+        self.place(made, name)
+
     @abstractmethod
     def place_new(self, made: Path, name: str) -> bool:
         """Places a small file from `scratch` unless one of that name exists, in one step.

@@ -94,7 +94,7 @@ class Lake:
             write(made)
             _demand_columns(table, pq.read_schema(made), columns)
             rows = int(pq.read_metadata(made).num_rows)
-            self.root.place(made, _name(table, partition))
+            self.root.replace(made, _name(table, partition))
         with suppress(DamagedFileError):
             # An error of another table; each run reports it once.
             self.refresh_views()
