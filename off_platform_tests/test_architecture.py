@@ -18,7 +18,15 @@ FLOORS = (
     {"definitions", "cli", "documentation"},
     {"automation", "images", "bins", "imports", "sandbox"},
     {
-        *("image_sets", "evaluation", "quality", "pandera_checks", "partitions", "arrivals"),
+        *(
+            "image_sets",
+            "evaluation",
+            "quality",
+            "pandera_checks",
+            "table_bounds",
+            "partitions",
+            "arrivals",
+        ),
         *("resources", "previews"),
     },
     {"storage", "stable_order"},

@@ -1,21 +1,27 @@
-"""Checks each rule of `manifest.py` over all rows of a manifest."""
+"""Checks each rule of `manifest.py` over all rows of a manifest.
 
-from collections.abc import Iterator, Mapping
+Memory does not grow with the manifest: what rows must not share is counted by 64-bit hashes, some
+million at a time, and only rows whose hash occurs twice are compared with each other.
+"""
 
-import duckdb
-import pandas as pd
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from off_platform.image_sets.division.split_checks import split_findings
-from off_platform.image_sets.manifest import COLUMNS, TEXT_KINDS
-from off_platform.pandera_checks import frames, validate
-from off_platform.quality import Finding, Table
-from off_platform.storage.sql import identifier, literal
+from off_platform.image_sets.manifest import TEXT_KINDS
+from off_platform.quality import MOST_EXAMPLES, Finding, Table
+from off_platform.storage.sql import literal
+from off_platform.table_bounds import bounds_kept
 
-BATCH_ROWS = 50_000
+if TYPE_CHECKING:
+    import duckdb
+
+# Rows whose hashes are held at once: some 150 MB.
+HASHED_ROWS = 2_000_000
 
 
 def check_manifest(
-    connection: duckdb.DuckDBPyConnection,
+    connection: "duckdb.DuckDBPyConnection",
     table: Table,
     path: str,
     *,
@@ -34,9 +40,9 @@ def check_manifest(
         shares: of the splits, by name; empty if the set is not split.
     """
     rows = f"read_parquet({literal(path)})"
-    findings = validate(table, _batches(connection, rows))
-    for rule, (of, broken) in _QUERIES.items():
-        findings[rule] = _counted(connection, rows, of, broken)
+    findings = bounds_kept(connection, table, rows) | _counted(connection, rows)
+    for rule, (of, value, also) in _UNIQUE.items():
+        findings[rule] = _unique(connection, rows, of, value, also)
     findings["exactly_n_chosen"] = _chosen(connection, rows, samples)
     findings["sample_decoded"] = _decoded(connection, rows, decoded_share)
     return findings | split_findings(connection, rows, shares or {})
@@ -56,46 +62,106 @@ _QUERIES = {
     # Under SSE-KMS and SSE-C an ETag of 32 digits is not an MD5; then none of them is.
     "md5_matches_etag": (
         r"""status = 'fetched' AND regexp_full_match(etag, '"?[0-9a-f]{32}"?')""",
-        "trim(etag, '\"') <> md5 AND bool_or(trim(etag, '\"') = md5) OVER ()",
+        "trim(etag, '\"') <> md5 AND some_etag_is_md5",
     ),
     "photo_sizes_read": (_PHOTO, "NOT coalesce(width > 0 AND height > 0, false)"),
-    "paths_unique": (
-        "status = 'fetched'",
-        'path IS NULL OR count(*) OVER (PARTITION BY path, "offset") > 1',
-    ),
-    "photos_unique": (_PHOTO, "count(*) OVER (PARTITION BY md5) > 1"),
     "ocr_succeeded": ("status = 'fetched' AND kind = 'ocr'", "ocr_status = 'error'"),
 }
+# rule -> which rows it applies to, what no two of them share, which of them break it anyway
+_UNIQUE = {
+    "paths_unique": ("status = 'fetched'", '(path, "offset")', "path IS NULL"),
+    "photos_unique": (_PHOTO, "md5", "false"),
+}
+_EXAMPLE = "key || coalesce(': ' || reason, '')"
 
 
-def _batches(connection: duckdb.DuckDBPyConnection, rows: str) -> Iterator[pd.DataFrame]:
-    names = ", ".join(identifier(column.name) for column in COLUMNS)
-    query = f"SELECT {names} FROM {rows} ORDER BY position"
-    yield from frames(connection.sql(query).to_arrow_reader(BATCH_ROWS))
+def _counted(connection: "duckdb.DuckDBPyConnection", rows: str) -> dict[str, Finding]:
+    """The findings of the rules on single rows, in one scan."""
+    of_etag = _QUERIES["md5_matches_etag"][0]
+    figures = ", ".join(
+        f"count_if({of}), count_if(({of}) AND ({broken})), {_examples(f'({of}) AND ({broken})')}"
+        for of, broken in _QUERIES.values()
+    )
+    (found,) = connection.execute(f"""
+        WITH etags AS (SELECT coalesce(bool_or(trim(etag, '"') = md5), false) AS some_etag_is_md5
+            FROM {rows} WHERE {of_etag})
+        SELECT {figures} FROM {rows}, etags""").fetchall()
+    findings = {}
+    for place, rule in enumerate(_QUERIES):
+        number, failed, examples = found[3 * place : 3 * place + 3]
+        findings[rule] = Finding(of=number or 0)
+        findings[rule].add(failed or 0, examples or [])
+    return findings
 
 
-def _counted(connection: duckdb.DuckDBPyConnection, rows: str, of: str, broken: str) -> Finding:
-    looked_at = f"SELECT key, reason, ({broken}) AS broken FROM {rows} WHERE {of}"
-    ((number, failed, examples),) = connection.execute(f"""
-        SELECT count(*), coalesce(count_if(broken), 0), list(key || coalesce(': ' || reason, ''))
-            FILTER (broken)[:5] FROM ({looked_at})""").fetchall()
+def _examples(broken: str) -> str:
+    """SQL for the first rows that break a rule."""
+    return f"arg_min({_EXAMPLE}, position, {MOST_EXAMPLES}) FILTER ({broken})"
+
+
+def _unique(
+    connection: "duckdb.DuckDBPyConnection", rows: str, of: str, value: str, also: str
+) -> Finding:
+    """The finding of a rule that no two rows share a value."""
+    _hash_distinct(connection, rows, of, value)
+    # Rows of which another has the same hash are compared themselves.
+    again = f"""SELECT *, count(*) OVER (PARTITION BY {value}) > 1 AS shared
+        FROM (SELECT key, reason, position, path, "offset", md5 FROM {rows}
+            WHERE ({of}) AND hash({value}) IN (FROM repeated_hashes))"""
+    alone = f"""SELECT key, reason, position, path, "offset", md5, true AS shared FROM {rows}
+        WHERE ({of}) AND ({also}) AND hash({value}) NOT IN (FROM repeated_hashes)"""
+    ((broken, examples),) = connection.execute(f"""
+        SELECT count(*), {_examples("true")}
+        FROM (FROM ({again}) WHERE shared OR ({also}) UNION ALL FROM ({alone}))""").fetchall()
+    ((number,),) = connection.execute(f"SELECT count(*) FROM {rows} WHERE {of}").fetchall()
+    connection.execute("DROP TABLE repeated_hashes")
     finding = Finding(of=number)
-    finding.add(failed, examples or [])
+    finding.add(broken, examples or [])
     return finding
 
 
-def _chosen(connection: duckdb.DuckDBPyConnection, rows: str, samples: int | None) -> Finding:
-    ((found, objects, keys),) = connection.execute(
-        f"SELECT count(DISTINCT sample), count(*), count(DISTINCT key) FROM {rows}"
-    ).fetchall()
+def _hash_distinct(connection: "duckdb.DuckDBPyConnection", rows: str, of: str, value: str) -> int:
+    """Counts the different hashes of a value; those of several rows go to `repeated_hashes`."""
+    ((number,),) = connection.execute(f"SELECT count(*) FROM {rows} WHERE {of}").fetchall()
+    passes = -(-number // HASHED_ROWS)
+    connection.execute("CREATE OR REPLACE TEMP TABLE repeated_hashes (hashed UBIGINT)")
+    found = 0
+    for place in range(passes):
+        connection.execute(f"""
+            CREATE OR REPLACE TEMP TABLE counted_hashes AS
+            SELECT hashed, count(*) > 1 AS repeated
+            FROM (SELECT hash({value}) AS hashed FROM {rows} WHERE {of})
+            WHERE hashed % {passes} = {place} GROUP BY hashed""")
+        connection.execute(
+            "INSERT INTO repeated_hashes SELECT hashed FROM counted_hashes WHERE repeated"
+        )
+        found += connection.execute("SELECT count(*) FROM counted_hashes").fetchall()[0][0]
+    connection.execute("DROP TABLE IF EXISTS counted_hashes")
+    return int(found)
+
+
+def _chosen(connection: "duckdb.DuckDBPyConnection", rows: str, samples: int | None) -> Finding:
+    ((objects, keys),) = connection.execute(f"SELECT count(*), count(key) FROM {rows}").fetchall()
+    found = _distinct(connection, rows, "sample", samples)
+    different = _distinct(connection, rows, "key", keys)
     wanted = found if samples is None else samples
-    finding = Finding(broken=abs(wanted - found) + objects - keys, of=wanted)
+    finding = Finding(broken=abs(wanted - found) + objects - different, of=wanted)
     if found < wanted:
         finding.note = f"{wanted:,} samples were requested, but there are only {found:,}."
     return finding
 
 
-def _decoded(connection: duckdb.DuckDBPyConnection, rows: str, share: float) -> Finding:
+def _distinct(
+    connection: "duckdb.DuckDBPyConnection", rows: str, column: str, expected: int | None
+) -> int:
+    """The number of different values; two of them may have the same hash, so others are counted."""
+    found = _hash_distinct(connection, rows, f"{column} IS NOT NULL", column)
+    if found == expected:
+        return found
+    return int(connection.execute(f"SELECT count(DISTINCT {column}) FROM {rows}").fetchall()[0][0])
+
+
+def _decoded(connection: "duckdb.DuckDBPyConnection", rows: str, share: float) -> Finding:
     ((photos, decoded),) = connection.execute(
         f"SELECT count(*), count(*) FILTER (decoded) FROM {rows} WHERE {_PHOTO}"
     ).fetchall()

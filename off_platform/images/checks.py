@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from off_platform.images.bounds import bounds_kept
 from off_platform.images.dump_facts import MOST_NOVA, MOST_TEXT
 from off_platform.images.dump_photos import SELECTED
 from off_platform.images.key_index import KeyIndexFacts
@@ -28,6 +27,7 @@ from off_platform.images.schemas import (
 from off_platform.pandera_checks import frames, validate
 from off_platform.quality import SHAPE, Finding, Table
 from off_platform.storage.fetch import MD5_ETAG
+from off_platform.table_bounds import bounds_kept
 
 if TYPE_CHECKING:
     import duckdb

@@ -13,7 +13,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from off_platform.images import bounds, checks
+from off_platform import table_bounds
+from off_platform.images import checks
 from off_platform.images.key_index import KeyIndexFacts
 from off_platform.images.monthly import Snapshot
 from off_platform.images.products import ProductsFacts
@@ -403,12 +404,14 @@ def test_the_rules_hold_for_the_sandbox(desk: Desk) -> None:
 def test_every_row_of_a_large_index_is_checked(
     reader: Reader, monkeypatch: pytest.MonkeyPatch, rule: str, row: Row
 ) -> None:
-    monkeypatch.setattr(bounds, "SAMPLE_ROWS", 10)
+    monkeypatch.setattr(table_bounds, "SAMPLE_ROWS", 10)
     sound = [{**KEY, "key": f"data/301/762/042/2003/{number}.jpg"} for number in range(1000)]
     for at in (0, 499, 999):
         rows = [dict(each) for each in sound]
         rows[at] |= row
-        findings = bounds.bounds_kept(reader.connection, KEY_INDEX, reader.rows(KEY_INDEX, rows))
+        findings = table_bounds.bounds_kept(
+            reader.connection, KEY_INDEX, reader.rows(KEY_INDEX, rows)
+        )
         assert {each: found.broken for each, found in findings.items() if found.broken} == {rule: 1}
         assert findings[rule].examples == [f"row {at}: {rows[at]['key']}"]
         assert {found.of for found in findings.values()} == {1000}
@@ -418,5 +421,5 @@ def test_every_row_of_a_large_index_is_checked(
 def test_a_small_index_goes_through_pandera_whole(reader: Reader) -> None:
     findings = reader.index()
     assert findings["kinds_known"].facts == {"rows_seen_by_pandera": 2}
-    empty = bounds.bounds_kept(reader.connection, KEY_INDEX, reader.rows(KEY_INDEX, []))
+    empty = table_bounds.bounds_kept(reader.connection, KEY_INDEX, reader.rows(KEY_INDEX, []))
     assert {found.broken for found in empty.values()} == {0}

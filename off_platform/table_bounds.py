@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from off_platform.pandera_checks import frames, validate
 from off_platform.quality import MOST_EXAMPLES, SHAPE, Column, Finding, Table
-from off_platform.storage.sql import literal
+from off_platform.storage.sql import identifier, literal
 
 if TYPE_CHECKING:
     import duckdb
@@ -37,7 +37,7 @@ def bounds_kept(
     """
     findings = _in_sql(connection, table, rows)
     every = -(-findings[SHAPE].of // SAMPLE_ROWS) or 1
-    columns = ", ".join(column.name for column in table.columns)
+    columns = ", ".join(identifier(column.name) for column in table.columns)
     sample = f"SELECT {columns} FROM {rows} WHERE hash({table.columns[0].name}) % {every} = 0"
     reader = connection.cursor().sql(sample).to_arrow_reader(BATCH_ROWS)
     for rule, seen in validate(table, frames(reader)).items():
@@ -67,7 +67,7 @@ def _broken_by(table: Table) -> dict[str, str]:
     conditions: dict[str, list[str]] = defaultdict(list)
     for column in table.columns:
         if not column.nullable:
-            conditions[SHAPE].append(f"{column.name} IS NULL")
+            conditions[SHAPE].append(f"{identifier(column.name)} IS NULL")
         if column.rule:
             conditions[column.rule] += _outside(column)
     return {rule: " OR ".join(each) for rule, each in conditions.items()}
@@ -75,11 +75,11 @@ def _broken_by(table: Table) -> dict[str, str]:
 
 def _outside(column: Column) -> list[str]:
     """The SQL condition that a column is out of bounds."""
-    outside = []
+    outside, name = [], identifier(column.name)
     if column.pattern:
-        outside.append(f"NOT regexp_full_match({column.name}, {literal(column.pattern)})")
+        outside.append(f"NOT regexp_full_match({name}, {literal(column.pattern)})")
     if column.one_of:
-        outside.append(f"{column.name} NOT IN ({', '.join(map(literal, column.one_of))})")
+        outside.append(f"{name} NOT IN ({', '.join(map(literal, column.one_of))})")
     if column.least is not None:
-        outside.append(f"{column.name} < {column.least}")
+        outside.append(f"{name} < {column.least}")
     return outside
