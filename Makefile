@@ -7,6 +7,8 @@ LOCK := requirements.lock
 BROWSER_LOCK := requirements-browser.lock
 SERVER_LOCK := requirements-server.lock
 BROWSER_READY := $(VENV)/.browser_ready
+CLUSTER_LOCK := requirements-cluster.lock
+CLUSTER_READY := $(VENV)/.cluster_ready
 LOADERS_LOCK := requirements-loaders.lock
 LOADERS_READY := $(VENV)/.loaders_ready
 EXAMPLE := var/example
@@ -47,14 +49,14 @@ month: setup  ## Run the monthly job now, as the schedule would: key list, index
 	@. $(BIN)/activate && $(SANDBOX) dg launch --job monthly \
 		--partition $$(date -u +%Y-%m-01)
 
-test: setup  ## Run all tests except those of soak, browser and loaders.
-	@$(BIN)/pytest $(IN_PARALLEL) -m "not soak and not browser and not loaders"
+test: setup  ## Run all tests except those of soak, browser, cluster and loaders.
+	@$(BIN)/pytest $(IN_PARALLEL) -m "not soak and not browser and not cluster and not loaders"
 
 coverage: setup  ## Run the tests of `make test` with coverage; takes 1.5 times as long.
-	@$(BIN)/pytest $(IN_PARALLEL) -m "not soak and not browser and not loaders" --cov=off_platform --cov-report=term:skip-covered
+	@$(BIN)/pytest $(IN_PARALLEL) -m "not soak and not browser and not cluster and not loaders" --cov=off_platform --cov-report=term:skip-covered
 
 quick: setup  ## Run only tests that take less than a second.
-	@$(BIN)/pytest $(IN_PARALLEL) -m "not slow and not soak and not loaders"
+	@$(BIN)/pytest $(IN_PARALLEL) -m "not slow and not soak and not cluster and not loaders"
 
 soak: setup  ## Run the long tests: a daemon for many minutes, many kills, thousands of files.
 	@$(BIN)/pytest $(IN_PARALLEL) -m soak
@@ -64,6 +66,9 @@ thorough: setup  ## Run the Hypothesis tests with ten times as many examples.
 
 browser: chromium $(BROWSER_READY)  ## Run the tests in a real browser; needs Chromium (apt-get install chromium).
 	@$(BIN)/pytest -m browser
+
+cluster: $(CLUSTER_READY)  ## Run the tests on a small Ray cluster, and of the run launchers of clusters.
+	@$(BIN)/pytest -m cluster
 
 loaders: $(LOADERS_READY)  ## Load image sets with datasets, webdataset, mlcroissant, polars, Ray Data.
 	@$(BIN)/pytest $(IN_PARALLEL) -m loaders
@@ -110,6 +115,9 @@ lock:  ## Update the lock within the bounds of pyproject.toml.
 	@var/lock/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 \
 		--generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --no-header \
 		--constraint $(LOCK) --group pyproject.toml:loaders --output-file $(LOADERS_LOCK)
+	@var/lock/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 \
+		--generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --no-header \
+		--constraint $(LOCK) --constraint $(LOADERS_LOCK) --extra server --extra publish --extra cluster pyproject.toml --output-file $(CLUSTER_LOCK)
 
 clean:  ## Remove .venv and the sandbox; the lake in var/lake stays.
 	@rm -rf $(VENV) var/sandbox
@@ -125,6 +133,10 @@ $(READY): $(LOCK) pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r $(LOCK)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@sh deploy/quiet_dg.sh $(VENV)
+	@touch $@
+
+$(CLUSTER_READY): $(READY) $(CLUSTER_LOCK)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r $(CLUSTER_LOCK)
 	@touch $@
 
 $(LOADERS_READY): $(READY) $(LOADERS_LOCK)
