@@ -7,9 +7,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-# The job of one file, and that of several, with an op of the same name.
+# The job of one file, and that of several with its only op.
 IMPORT = "imports"
 BATCH = "import_batch"
+BATCH_STEP = "import_files"
 # Files of one run: starting a run takes as long as importing ten small files.
 MOST_FILES = 100
 # Larger files have a run each, as they would keep the others waiting.
@@ -87,13 +88,13 @@ def batch_config(files: Mapping[str, str], *, again: bool = False) -> dict[str, 
         files: import -> location.
         again: whether those that have a report are imported again.
     """
-    return {"ops": {BATCH: {"config": {"files": dict(files), "again": again}}}}
+    return {"ops": {BATCH_STEP: {"config": {"files": dict(files), "again": again}}}}
 
 
 def files_of(run_config: Mapping[str, Any], partition: str | None) -> dict[str, str]:
     """The files that a run was requested for; import -> location, or nothing."""
     ops = run_config.get("ops") or {}
-    if BATCH in ops:
-        return dict((ops[BATCH].get("config") or {}).get("files") or {})
+    if BATCH_STEP in ops:
+        return dict((ops[BATCH_STEP].get("config") or {}).get("files") or {})
     place = ((ops.get("import_file") or {}).get("config") or {}).get("path")
     return {partition: str(place)} if partition and place else {}

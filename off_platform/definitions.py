@@ -54,22 +54,25 @@ def definitions(*, of: Settings) -> dg.Definitions:
         imports.validated_import,
         imports.products_imported,
     ]
+    made = resources(of, LakeWithViews)
+    # With resources, as Dagster would copy the sensor of a job without, and warn of its `owners`.
+    import_batch = imports.import_batch.to_job(resource_defs=made)
     return dg.Definitions(
         assets=dg.with_source_code_references(with_monthly_freshness(assets)),
-        jobs=[*jobs(of.image_sets), imports.import_batch],
+        jobs=[*jobs(of.image_sets), import_batch],
         schedules=schedules(monthly_cron=of.monthly_cron, running=of.unattended),
         sensors=[
             key_list_sensor(running=of.unattended),
             *alert_sensors(of, running=of.unattended),
-            *([_inbox_sensor(of)] if of.inbox else []),
+            *([_inbox_sensor(of, import_batch)] if of.inbox else []),
         ],
-        resources=resources(of, LakeWithViews),
+        resources=made,
         executor=watched_in_process,
     )
 
 
-def _inbox_sensor(of: Settings) -> dg.SensorDefinition:
-    return inbox_sensor(_inbox(of), imports.import_batch, running=of.unattended)
+def _inbox_sensor(of: Settings, import_batch: dg.JobDefinition) -> dg.SensorDefinition:
+    return inbox_sensor(_inbox(of), import_batch, running=of.unattended)
 
 
 def _inbox(of: Settings) -> Callable[[str | None, Collection[str]], Arrivals]:

@@ -518,6 +518,13 @@ def test_a_location_with_wrong_declarations_ends_in_the_sentence(tmp_path: Path)
     )
 
 
+def test_all_definitions_load_together() -> None:
+    """As commands of Dagster load them; the UI loads one after another."""
+    repository = definitions(of=Settings(_env_file=None)).get_repository_def()
+    repository.load_all_definitions()
+    assert {job.name for job in repository.get_all_jobs()} >= {"monthly", "imports", "import_batch"}
+
+
 def test_the_settings_in_force_are_shown_without_secrets() -> None:
     of = Settings(
         _env_file=None, inbox="inbox", products_dump="https://x.org/dump.csv?version=hidden",

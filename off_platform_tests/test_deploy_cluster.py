@@ -74,7 +74,7 @@ def test_the_ray_job_has_the_locked_version() -> None:
 
 @pytest.mark.cluster
 def test_ray_understands_the_cluster(monkeypatch: pytest.MonkeyPatch) -> None:
-    from ray.autoscaler._private.util import prepare_config, validate_config  # noqa: PLC0415
+    from ray.autoscaler._private.util import prepare_config, validate_config
 
     monkeypatch.chdir(PROJECT)
     config = prepare_config(loaded("ray/cluster.yaml"))

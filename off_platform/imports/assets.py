@@ -15,7 +15,7 @@ from typing import Any
 import dagster as dg
 from pydantic import Field
 
-from off_platform.arrivals import BATCH
+from off_platform.arrivals import BATCH, BATCH_STEP
 from off_platform.imports.specification.tables import (
     IMPORTS,
     PRODUCTS_ACCEPTED,
@@ -173,7 +173,7 @@ class BatchConfig(dg.Config):
 
 
 @dg.op(
-    name=BATCH,
+    name=BATCH_STEP,
     out=dg.Out(dg.Nothing),
     description="Imports files, each as the job `imports` does, then updates products_imported.",
 )
@@ -205,4 +205,4 @@ import_batch = dg.GraphDefinition(
     node_defs=[import_files],
     description="Import several files in one run, each with its own checks and report, and update "
     "the newest record of each product.",
-).to_job()
+)

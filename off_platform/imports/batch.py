@@ -19,6 +19,7 @@ from dagster._core.events import AssetMaterializationPlannedData
 
 from off_platform.arrivals import (
     BATCH,
+    BATCH_STEP,
     NOT_IMPORTED,
     BatchStoppedError,
     FilesNotImportedError,
@@ -142,7 +143,7 @@ class Batch:
             for asset in (FILE, *(table.name for table, _ in STAGED), REPORT):
                 # Else the partition would be missing in the UI, and not failed.
                 planned = dg.DagsterEvent.build_asset_materialization_planned_event(
-                    BATCH, BATCH, AssetMaterializationPlannedData(dg.AssetKey(asset), key)
+                    BATCH, BATCH_STEP, AssetMaterializationPlannedData(dg.AssetKey(asset), key)
                 )
                 self._context.instance.report_dagster_event(planned, self._context.run.run_id)
             yield dg.AssetObservation(FILE, partition=key, metadata={NOT_IMPORTED: one.reason})

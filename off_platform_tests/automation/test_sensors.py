@@ -5,7 +5,15 @@ from collections.abc import Sequence
 import dagster as dg
 import pytest
 
-from off_platform.arrivals import BATCH, MOST_FILES, SMALL_BYTES, Arrival, Arrivals, files_of
+from off_platform.arrivals import (
+    BATCH,
+    MOST_FILES,
+    SMALL_BYTES,
+    Arrival,
+    Arrivals,
+    batch_config,
+    files_of,
+)
 from off_platform.automation import unfinished
 from off_platform.automation.sensors import FILES, inbox_sensor
 from off_platform.automation.unfinished import ATTEMPT
@@ -22,7 +30,7 @@ def evaluated(
             made = dg.AssetMaterialization("import_report", partition=taken_in)
             instance.report_runless_asset_event(made)
         context = dg.build_sensor_context(instance=instance, cursor="before")
-        result = inbox_sensor(lambda _, __: looked, import_batch, running=True)(context)
+        result = inbox_sensor(lambda _, __: looked, import_batch.to_job(), running=True)(context)
         # Dagster refuses a tick that sets its cursor in two ways.
         assert context.cursor == "before"
     assert isinstance(result, dg.SensorResult)
@@ -115,7 +123,7 @@ def test_files_whose_run_died_are_tried_with_fewer_others_and_then_alone(
     files = {each.key: each.place for each in arrived}
     died = dg.DagsterRun(
         BATCH,
-        run_config={"ops": {BATCH: {"config": {"files": files}}}},
+        run_config=batch_config(files),
         status=dg.DagsterRunStatus.FAILURE,
         tags={ATTEMPT: str(attempt)},
     )

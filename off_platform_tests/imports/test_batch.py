@@ -17,7 +17,7 @@ import dagster as dg
 import duckdb
 import pytest
 
-from off_platform.arrivals import BATCH, batch_config, import_config
+from off_platform.arrivals import BATCH, BATCH_STEP, batch_config, import_config
 from off_platform.automation.alert_sensors import alert_sensors
 from off_platform.automation.runs import opened_home, run_job
 from off_platform.automation.unfinished import due_again
@@ -346,7 +346,7 @@ def import_many(root: Path) -> None:
     settings = Settings(_env_file=None, lake=str(root / "lake"), import_folders=str(root))
     files = {key_of(path): str(path) for path in sorted(root.glob("*.csv"))}
     with opened_home(settings) as instance:
-        config = {BATCH: {"files": files}}
+        config = {BATCH_STEP: {"files": files}}
         result = run_job(definitions(of=settings), instance, BATCH, config=config)
         assert result.success
 
