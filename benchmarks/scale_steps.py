@@ -4,6 +4,7 @@
 is done by the platform's own functions.
 """
 
+import json
 import sys
 from collections.abc import Callable, Iterator
 from datetime import date
@@ -87,10 +88,13 @@ def filled(lake: str) -> None:
             f'SELECT position, "group", md5(key) AS md5 FROM {plan} ORDER BY position'
         ).to_arrow_reader(100_000)
         root = Path(folder.address())
+        digest = json.loads(folder.read(building.IDENTITY))["digest"]
         for group, lines in _by_group(rows):
-            (root / building.rows_name(group)).write_text("".join(lines))
-            # What is read of a shard is its checksum; its size is not what is measured.
-            (root / building.built_at(f"{group:05d}.tar", group)).touch()
+            # The checksum of a shard is taken when it is placed; its size is not what is measured.
+            shard = building.Container(f"{group:05d}.tar", group, f"{group:05d}.tar", 0, "0" * 64)
+            rows = [*lines, f"{json.dumps(shard.line)}\n"]
+            (root / building.rows_name(group, digest)).write_text("".join(rows))
+            (root / shard.place).touch()
 
 
 def _by_group(batches: Any) -> Iterator[tuple[int, list[str]]]:

@@ -176,6 +176,7 @@ def chosen_for(
         candidates,
         f"the table bins{left_out}",
         [kind.name for kind in KINDS],
+        lake,
         partial(units_of, bins=bins, seed=request.choice.split_seed),
         partial(labels_of, asked=request.choice.columns_of_labels, bins=bins, bin_items=items),
         # The metadata comes from the lake, from which the labels were made.

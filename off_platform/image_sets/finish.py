@@ -14,7 +14,6 @@ from off_platform.image_sets.declaration.how import How
 from off_platform.image_sets.declaration.labels import Labels
 from off_platform.image_sets.division.described import describe
 from off_platform.image_sets.fetching import building
-from off_platform.image_sets.files.set_files import BUILDING
 from off_platform.image_sets.files.stored_objects import StoredObjects
 from off_platform.image_sets.layouts.arranging import arrange
 from off_platform.image_sets.layouts.image_folder import write_image_folders
@@ -30,8 +29,14 @@ from off_platform.image_sets.pages.card import (
 )
 from off_platform.image_sets.pages.card_statistics import CardStatistics
 from off_platform.image_sets.pages.contact_sheet import contact_sheet
-from off_platform.image_sets.pages.croissant import croissant
-from off_platform.image_sets.pages.croissant_facts import CROISSANT, SetTexts, croissant_facts
+from off_platform.image_sets.pages.croissant import CroissantFile, croissant
+from off_platform.image_sets.pages.croissant_facts import (
+    CROISSANT,
+    BuiltFiles,
+    SetTexts,
+    croissant_facts,
+    described_shards,
+)
 from off_platform.image_sets.pages.gallery import GalleryFacts, GalleryItem, write_gallery
 from off_platform.image_sets.pages.manifest_statistics import count_statistics
 from off_platform.image_sets.pages.set_contents import Contents, InSet
@@ -133,8 +138,9 @@ def finish(
         The content of the set.
     """
     with folder.scratch() as scratch, StoredObjects(folder) as objects:
-        _write_manifest(folder, scratch, about, connection, finishing)
-        contents = Contents(folder, str(scratch / MANIFEST), connection, objects)
+        built = _write_manifest(folder, scratch, about, connection, finishing)
+        places = built.files.places
+        contents = Contents(folder, str(scratch / MANIFEST), connection, objects, places)
         class_label = finishing.how.stratify or finishing.how.class_folders or about.class_label
         statistics = count_statistics(connection, contents.rows, class_label)
         drawn = _write_charts(scratch, statistics) if finishing.is_described else {}
@@ -149,15 +155,27 @@ def finish(
             columns = sample_columns(connection, contents.rows, finishing.label_names)
             where = (scratch / MANIFEST, labels, columns, scratch)
             own = [*own, *write_image_folders(connection, *where)]
-        _write_croissant(scratch, about, finishing.how, folder, connection)
-        made = [CARD, SHEET, GALLERY, CROISSANT, *drawn, *own, MANIFEST]
-        for name in made:
-            folder.place(scratch / name, f"{BUILDING}/{name}")
-    groups = building.containers_made(folder, connection)
-    inside = {name for name in made if name.split("/")[0] in groups}
-    moves = [*groups, *(name for name in made if name not in inside)]
-    building.put_in_place(folder, moves, connection)
+        _write_croissant(scratch, about, finishing.how, folder, connection, built.files)
+        pages = [CARD, SHEET, GALLERY, CROISSANT, *drawn, *own]
+        building.place_files(folder, scratch, pages)
+        names = [*built.arranged, *pages]
+        building.put_in_place(folder, scratch, names, built.containers, connection)
     return in_set
+
+
+@dataclass(frozen=True)
+class _Built:
+    """What a set is put together from.
+
+    Attributes:
+        containers: that become files of the set.
+        arranged: names of the files and folders that were arranged.
+        files: where both are.
+    """
+
+    containers: Sequence[building.Container]
+    arranged: Sequence[str]
+    files: BuiltFiles
 
 
 def _write_manifest(
@@ -166,25 +184,34 @@ def _write_manifest(
     about: About,
     connection: "duckdb.DuckDBPyConnection",
     finishing: Finishing,
-) -> None:
-    """Writes the manifest to the scratch folder, and arranged files to their place in building."""
+) -> _Built:
+    """Writes the manifest to the scratch folder, and places arranged files."""
     outcomes, described = scratch / "outcomes.parquet", scratch / "described.parquet"
-    building.write_manifest(folder, outcomes, _constants(about), connection)
+    containers = building.write_outcomes(folder, outcomes, _constants(about), connection)
+    building.demand_built(folder, containers)
     names, how = finishing.label_names, finishing.how
     describe(connection, folder, outcomes, how, names, finishing.links, described)
     outcomes.unlink()
     if not how.arranged:
         described.rename(scratch / MANIFEST)
-        return
-    made = arrange(connection, folder, described, how, names, scratch)
-    for name in made.names:
-        folder.place(scratch / name, f"{BUILDING}/{name}")
+        shards = {
+            each.name: CroissantFile(name=each.name, size=each.bytes, sha256=each.sha256)
+            for each in containers
+            if each.bytes is not None and each.sha256 is not None
+        }
+        return _Built(containers, (), BuiltFiles(building.Places(containers), shards))
+    staged = building.Places(containers)
+    made = arrange(connection, folder, described, how, names, scratch, staged)
+    shards = described_shards(scratch, made.names)
+    building.place_files(folder, scratch, made.names)
     places = f"read_parquet({literal(str(made.locations))})"
     replaced = ", ".join(f'l."{name}" AS "{name}"' for name in ("path", "offset", "stored_bytes"))
     query = f"""SELECT d.* REPLACE ({replaced})
         FROM read_parquet({literal(str(described))}) AS d LEFT JOIN {places} AS l USING (position)
         ORDER BY position"""
     copy_query(connection, query, scratch / MANIFEST)
+    moved = made.names if building.prefix_of(folder) else ()
+    return _Built((), made.names, BuiltFiles(building.Places((), moved), shards))
 
 
 def _constants(about: About) -> dict[str, str]:
@@ -208,7 +235,12 @@ def _write_charts(to: Path, statistics: CardStatistics) -> dict[str, str]:
 
 
 def _write_croissant(
-    to: Path, about: About, how: How, folder: Folder, connection: "duckdb.DuckDBPyConnection"
+    to: Path,
+    about: About,
+    how: How,
+    folder: Folder,
+    connection: "duckdb.DuckDBPyConnection",
+    built: BuiltFiles,
 ) -> None:
     texts = SetTexts(
         name=about.name,
@@ -218,7 +250,7 @@ def _write_croissant(
         source_url=about.source_url,
         keywords=about.tags,
     )
-    facts = croissant_facts(texts, folder, to / MANIFEST, connection, how.form.ending)
+    facts = croissant_facts(texts, folder, to / MANIFEST, connection, how.form.ending, built)
     (to / CROISSANT).write_text(croissant(facts), encoding="utf-8")
 
 

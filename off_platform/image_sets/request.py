@@ -23,9 +23,12 @@ from off_platform.image_sets.division.described import samples_query
 from off_platform.image_sets.fetching import building
 from off_platform.image_sets.fetching.build import build_groups
 from off_platform.image_sets.fetching.claim import claimed
+from off_platform.image_sets.fetching.part import Site
 from off_platform.image_sets.finish import About, Finishing, finish, options_as_text
 from off_platform.settings import Settings
+from off_platform.storage.fleet import Fleet, Here, fleet_from
 from off_platform.storage.folders import Folder
+from off_platform.storage.lake import Lake
 from off_platform.storage.objects import Source
 from off_platform.storage.progress import Display
 from off_platform.storage.transfer import Limits, limits_from
@@ -48,6 +51,8 @@ class Request(Generic[Choice, Run]):
         limits: of the transfers.
         run: options of this run only.
         settings: by name, the wing's settings that determine the set's content.
+        fleet: where its objects are fetched.
+        part_groups: shards per part of the work, elsewhere than in this process.
     """
 
     name: str
@@ -56,6 +61,8 @@ class Request(Generic[Choice, Run]):
     limits: Limits
     run: Run
     settings: Mapping[str, object] = field(default_factory=dict)
+    fleet: Fleet = field(default_factory=Here)
+    part_groups: int = 4
 
     @property
     def how(self) -> How:
@@ -107,10 +114,11 @@ class Chosen:
         candidates: samples that fit the options.
         chosen_from: the source of the choice, in words.
         kinds: the wing's kinds, by which a folder is recognised as one of its sets.
+        lake: which the texts are read from.
         units: what stays together in a split, from SQL for the samples: stem, barcode, image_id.
         labels: the same; None if there are none.
         no_labels: the message if labels were asked for and there are none.
-        texts: SQL of a table with the bytes of some objects, see `build_groups`.
+        texts: SQL of a table with the bytes of some objects, see `Site`.
         exports: writes the wing's own files, see `finish`.
         links: SQL for one row per sample and what it shares with others, see `splits.split_set`.
         sizes: SQL for the sizes of objects in the bucket, if they are known: key, bytes.
@@ -121,6 +129,7 @@ class Chosen:
     candidates: int
     chosen_from: str
     kinds: Collection[str]
+    lake: Lake
     units: Callable[[str], Units]
     labels: Callable[[str], Labels | None] | None = None
     no_labels: str = ""
@@ -153,6 +162,7 @@ def requested(
     Raises:
         UnusableChoiceError: an option is invalid.
         WrongDeclarationError: the name is not valid for a set.
+        off_platform.storage.fleet.UnusableFleetError: see `fleet_from`.
     """
     given = {option: value for option, value in varied.items() if value is not None}
     if given.get("all"):
@@ -169,6 +179,8 @@ def requested(
         limits_from(settings),
         run_options,
         {each: getattr(settings, each) for each in settings_of_wing},
+        fleet_from(settings),
+        settings.part_groups,
     )
 
 
@@ -193,14 +205,15 @@ def make_set(
     """
     plan, how, labels = plan_for(source, request, chosen, folder)
     with claimed(folder, connection, chosen.kinds):
-        continued = building.begin(folder, plan, connection)
-        tally = build_groups(folder, source, how, connection, display, chosen.texts)
+        begun = building.begin(folder, plan, connection)
+        site = Site(folder, chosen.lake, source, how, begun, chosen.texts)
+        tally = build_groups(site, connection, request.fleet, request.part_groups, display)
         finishing = Finishing(how, labels, request.choice.gallery_samples, chosen.links)
         contents = finish(folder, about, connection, finishing, chosen.exports)
     found = (chosen.chosen_from, request.choice.n, chosen.candidates)
     is_without = bool(request.choice.labels) and labels is None
     note = chosen.no_labels if is_without else ""
-    return BuiltSet(folder, *found, continued, tally, contents, note, finishing.is_described)
+    return BuiltSet(folder, *found, begun.continued, tally, contents, note, finishing.is_described)
 
 
 def plan_for(

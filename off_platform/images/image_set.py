@@ -148,6 +148,7 @@ def chosen_for(
         candidates,
         f"the key index of {month[:7]}",
         SUFFIXES,
+        lake,
         partial(units_of, seed=request.choice.split_seed),
         lambda planned: labels_in(lake, request.choice, planned, connection),
         no_labels=NO_DUMP,

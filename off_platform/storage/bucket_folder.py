@@ -4,9 +4,10 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from itertools import chain, islice
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import obstore
@@ -17,7 +18,7 @@ from off_platform.storage.bucket_copies import COPY_BYTES_MOST, copy_in_parts
 from off_platform.storage.bucket_files import END_BYTES, REPLACED, replaced_key
 from off_platform.storage.folders import Folder
 from off_platform.storage.leases import Lease, is_lease
-from off_platform.storage.objects import Access
+from off_platform.storage.objects import Access, open_store
 from off_platform.storage.threads import in_order
 
 PIECE_BYTES = 2**20
@@ -263,6 +264,10 @@ class BucketFolder(Folder):
         folder._leases = self._leases
         return folder
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """As another process uses it: without the leases of this one."""
+        return _reopened, (self._url, self._prefix, self._access)
+
     @contextmanager
     def locked(self) -> Iterator[None]:
         """See `Folder.locked`; by a lease."""
@@ -286,6 +291,16 @@ class BucketFolder(Folder):
 
 def _is_hidden(name: str) -> bool:
     return is_lease(name) or name.rpartition("/")[2].startswith(REPLACED)
+
+
+def _reopened(url: str, prefix: str, access: Access | None) -> BucketFolder:
+    return BucketFolder(_store(url, access or Access()), url, prefix, access=access)
+
+
+@cache
+def _store(url: str, access: Access) -> ObjectStore:
+    """One store for all folders that a process gets from others, as it keeps connections."""
+    return open_store(url, access)
 
 
 def _batches(items: Iterable[T], size: int) -> Iterator[list[T]]:

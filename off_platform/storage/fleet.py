@@ -64,6 +64,13 @@ class Ran:
     again: int = 0
     nodes: set[str] = field(default_factory=set)
 
+    @property
+    def sentence(self) -> str:
+        """One line, for logs and metadata."""
+        again = f", {self.again:,} tried again after a worker was lost" if self.again else ""
+        nodes = f" on {len(self.nodes):,} nodes" if len(self.nodes) > 1 else ""
+        return f"{self.parts:,} parts{nodes}{again}"
+
 
 class Fleet(Protocol):
     """Does parts of work.

@@ -156,6 +156,11 @@ class Folder(ABC):
         with self.scratch() as scratch:
             yield scratch
 
+    def is_kept(self, name: str) -> bool:
+        """Whether an earlier run has left a folder of `kept`."""
+        _ = name
+        return False
+
     @abstractmethod
     def locked(self) -> AbstractContextManager[None]:
         """Locks the folder for one run during the `with` block; the lock ends with the process.
@@ -316,6 +321,10 @@ class LocalFolder(Folder):
         path = self._path(name)
         path.mkdir(parents=True, exist_ok=True)
         yield path
+
+    def is_kept(self, name: str) -> bool:
+        """See `Folder.is_kept`."""
+        return self._path(name).is_dir()
 
     def below(self, name: str) -> "LocalFolder":
         """See `Folder.below`; the scratch stays the same."""

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import duckdb
 
@@ -65,6 +65,10 @@ class Lake:
 
             self.root = folder_of(url, self._access, run)
             self._let_read = partial(let_read, url=url, access=self._access)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """As another process uses it: to read tables, not to make views."""
+        return Lake, (self.url, self._access)
 
     def replace(
         self,

@@ -23,13 +23,14 @@ class Display(Protocol):
 
 @dataclass
 class Tally:
-    """Work done so far: objects, bytes, and the number of objects per outcome."""
+    """Work done so far: objects, bytes, the number of objects per outcome, and a note."""
 
     total: int | None = None
     unit: str = "objects"
     done: int = 0
     bytes: int = 0
     by_end: Counter[str] = field(default_factory=Counter)
+    note: str = ""
     started: float = field(default_factory=time.monotonic)
 
     def add(self, end: str, size: int) -> None:
@@ -60,8 +61,8 @@ class Tally:
             if end not in {"fetched", "unchanged"}
         )
         rate = f"{self.rate:,.0f} {self.unit}/s"
-        failures = f"; {ends}" if ends else ""
-        return f"{self.done:,}{of} {self.unit}, {size(self.bytes)}, {rate}{left}{failures}"
+        more = "".join(f"; {each}" for each in (ends, self.note) if each)
+        return f"{self.done:,}{of} {self.unit}, {size(self.bytes)}, {rate}{left}{more}"
 
 
 class LogDisplay:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from off_platform.image_sets.fetching.building import Places
 from off_platform.image_sets.files.set_files import BUILDING
 from off_platform.image_sets.files.stored_objects import StoredObjects
 from off_platform.image_sets.finish import (
@@ -38,7 +39,9 @@ def desk(month_desk: Desk) -> Desk:
 
 def contents_of(desk: Desk, name: str = "tryout") -> Contents:
     folder = desk.folder(name)
-    return Contents(folder, folder.address(MANIFEST), desk.connection, StoredObjects(folder))
+    return Contents(
+        folder, folder.address(MANIFEST), desk.connection, StoredObjects(folder), Places(())
+    )
 
 
 @pytest.mark.parametrize("layout", ["shards", "files"])

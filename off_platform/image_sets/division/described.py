@@ -61,7 +61,7 @@ def describe(
     Args:
         connection: DuckDB that can read the folder.
         folder: the set's.
-        outcomes: a Parquet file, see `building.write_manifest`.
+        outcomes: a Parquet file, see `building.write_outcomes`.
         how: the set is built.
         labels: names of the labels.
         links: what samples share with others, see `splits.split_set`.

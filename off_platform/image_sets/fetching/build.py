@@ -1,42 +1,38 @@
-"""Builds an image set group by group: fetches, verifies, writes; resumable at any moment.
+"""Builds an image set part by part: fetches, verifies, writes; resumable at any moment.
 
 The manifest is in `manifest.py`, the pages for people in `finish.py`; `building.py` turns a
 half-built set into the set.
 """
 
 from collections.abc import Iterator
-from itertools import groupby
+from functools import partial
 from typing import TYPE_CHECKING
 
-from off_platform.image_sets.declaration.how import How
 from off_platform.image_sets.fetching import building
-from off_platform.image_sets.fetching.earlier import damaged_paths, losses
-from off_platform.image_sets.fetching.groups import (
-    Ended,
-    GroupMaker,
-    Row,
-    wanted_object,
-    with_copy_kept,
+from off_platform.image_sets.fetching.earlier import Losses, damaged_paths, losses_before
+from off_platform.image_sets.fetching.part import (
+    GIVE_UP_AFTER,
+    Beside,
+    Part,
+    PartMade,
+    Site,
+    SourceUnreachableError,
+    give_up,
+    make_part,
 )
-from off_platform.image_sets.fetching.lake_objects import IN_LAKE, with_object
-from off_platform.image_sets.files.set_files import BUILDING
-from off_platform.storage.folders import Folder
-from off_platform.storage.objects import Source
+from off_platform.storage.fleet import Fleet, demand_reachable
 from off_platform.storage.progress import Display, Tally
 from off_platform.storage.sql import literal
-from off_platform.storage.transfer import transfer
 
 if TYPE_CHECKING:
     import duckdb
 
-# This many consecutive failures mean that the source is unreachable.
-GIVE_UP_AFTER = 100
+__all__ = ["SourceUnreachableError", "WrongSourceError", "build_groups"]
+
 # A refresh that would lose a larger share of a set is taken for a mistake, such as a wrong URL.
 LOST_SHARE_MOST = 0.5
-
-
-class SourceUnreachableError(ConnectionError):
-    """Nothing can be fetched; the message contains the first reason."""
+# Of a place, however many there are.
+CONCURRENCY_LEAST = 4
 
 
 class WrongSourceError(LookupError):
@@ -44,12 +40,11 @@ class WrongSourceError(LookupError):
 
 
 def build_groups(
-    folder: Folder,
-    source: Source,
-    how: How,
+    site: Site,
     connection: "duckdb.DuckDBPyConnection",
+    fleet: Fleet,
+    part_groups: int,
     display: Display | None = None,
-    texts: str | None = None,
 ) -> Tally:
     """Fetches the remaining objects of a plan that `building.begin` has written.
 
@@ -58,13 +53,11 @@ def build_groups(
     file is not searched for. If an object fails or is refused, its copy is kept.
 
     Args:
-        folder: the set's.
-        source: the bucket.
-        how: the set is built.
+        site: the set and its bucket.
         connection: DuckDB that can read the folder.
+        fleet: where the parts are done.
+        part_groups: groups per part; in this process, all are one part.
         display: where progress is shown.
-        texts: SQL of a table with the bytes of some objects, which are not requested, see
-            `lake_objects.with_texts`.
 
     Returns:
         Numbers of objects fetched, unchanged, missing and so on in this run.
@@ -74,48 +67,62 @@ def build_groups(
             smaller set failed; the existing set is kept.
         WrongSourceError: nothing was received, or not most of the set's objects; the existing set
             is kept.
+        off_platform.storage.fleet.UnusableFleetError: the fleet cannot reach the folder or bucket.
+        off_platform.storage.fleet.LostPartsError: parts were lost; finished groups are kept.
         OSError: the disk is full or not writable; finished groups are kept.
     """
-    groups = building.groups_left(folder, connection)
-    is_begun = any(name.endswith(building.ROWS) for name in folder.names(BUILDING))
-    damaged = damaged_paths(folder, connection)
-    with GroupMaker(folder, source.store, how) as maker:
-        begun = {group: draft for group in groups if (draft := maker.begun(group))}
-        done = {row["position"] for draft in begun.values() for row in draft.rows}
-        tally = Tally(total=_number_of_rows(folder, groups, connection) - len(done))
-        wanted = (
-            wanted_object(with_object(_without(damaged, row)), how)
-            for batch in building.rows_to_fetch(folder, groups, connection, texts)
-            for row in batch.to_pylist()
-            if row["position"] not in done
+    folder, digest = site.folder, site.begun.digest
+    demand_reachable(fleet, [folder.address(), site.source.url])
+    left = building.groups_left(folder, connection)
+    done = sorted({*building.groups_planned(folder, connection)} - {*left})
+    losses = losses_before(folder, digest, done, connection)
+    tally = Tally(total=_number_of_rows(site, left, connection))
+    verdict = _Verdict(site, is_begun=bool(done), losses=losses)
+    if fleet.is_here:
+        # Counted and shown object by object.
+        beside = Beside(connection, tally, display)
+        work, parts = (
+            partial(make_part, site, beside=beside),
+            _parts(site, left, None, 1, connection),
         )
-        outcomes = transfer(source.store, wanted, how.limits, display, tally, maker.flush)
-        watched = _Watch(folder, is_begun or bool(done)).over(outcomes)
-        kept = (with_copy_kept(outcome, how) for outcome in watched)
-        for number, of_group in _by_group(groups, kept):
-            maker.make(number, of_group)
-    _demand_enough(folder, source.url, connection)
+    else:
+        places = fleet.places
+        work, parts = partial(make_part, site), _parts(site, left, part_groups, places, connection)
+    for made in fleet.map(work, parts):
+        if not fleet.is_here:
+            _count(tally, made, fleet)
+            if display:
+                display.show(tally)
+        verdict.add(made)
+    verdict.demand_enough()
     return tally
 
 
-def _by_group(
-    groups: list[int], outcomes: Iterator[Ended]
-) -> Iterator[tuple[int, Iterator[Ended]]]:
-    """The outcomes by group, including groups with nothing left to request."""
-    of_groups = groupby(outcomes, lambda each: each.tag["group"])
-    number, of_group = next(of_groups, (None, iter(())))
-    for group in groups:
-        if group != number:
-            yield group, iter(())
-            continue
-        yield group, of_group
-        number, of_group = next(of_groups, (None, iter(())))
+def _parts(
+    site: Site,
+    groups: list[int],
+    size: int | None,
+    places: int,
+    connection: "duckdb.DuckDBPyConnection",
+) -> Iterator[Part]:
+    """The groups in parts of a size, all in one if that is None."""
+    damaged = damaged_paths(site.folder, connection)
+    concurrency = max(CONCURRENCY_LEAST, site.how.limits.concurrency // places)
+    concurrency = min(concurrency, site.how.limits.concurrency)
+    step = size or max(len(groups), 1)
+    for start in range(0, len(groups), step):
+        yield Part(tuple(groups[start : start + step]), damaged, concurrency)
 
 
-def _number_of_rows(
-    folder: Folder, groups: list[int], connection: "duckdb.DuckDBPyConnection"
-) -> int:
-    path = literal(folder.address(building.PLAN))
+def _count(tally: Tally, made: PartMade, fleet: Fleet) -> None:
+    tally.by_end += made.by_end
+    tally.done += made.by_end.total() + made.resumed
+    tally.bytes += made.bytes
+    tally.note = fleet.ran.sentence
+
+
+def _number_of_rows(site: Site, groups: list[int], connection: "duckdb.DuckDBPyConnection") -> int:
+    path = literal(site.folder.address(building.PLAN))
     wanted = ", ".join(map(str, groups)) or "NULL"
     found = connection.execute(
         f'SELECT count(*) FROM read_parquet({path}) WHERE "group" IN ({wanted})'
@@ -123,72 +130,58 @@ def _number_of_rows(
     return int(found[0][0])
 
 
-def _without(damaged: frozenset[str], row: Row) -> Row:
-    """The row without its earlier copy, if the file with the copy is damaged."""
-    if row["old_path"] not in damaged:
-        return row
-    return {name: None if name.startswith("old_") else value for name, value in row.items()}
-
-
-def _demand_enough(folder: Folder, url: str, connection: "duckdb.DuckDBPyConnection") -> None:
+class _Verdict:
     """Ensures that a set is not replaced by one of which almost nothing was received."""
-    found = losses(folder, connection)
-    if found.planned and not found.received:
-        # Finished groups are not examined again; these must be.
-        folder.remove(BUILDING)
-        raise WrongSourceError(
-            f"none of {found.planned:,} objects were found at {url} ({found.reason}); nothing was "
-            "changed: check the bucket's URL."
-        )
-    if found.lost > LOST_SHARE_MOST * found.had:
-        for group in found.groups:
-            folder.remove(building.rows_name(group))
-        raise WrongSourceError(
-            f"{found.lost:,} of {found.had:,} objects of the set could not be fetched from {url} "
-            f"this time ({found.reason}), so the set was left as it was: check the bucket's URL, "
-            "or, if they are gone for good, build the set in a new folder."
-        )
 
+    def __init__(self, site: Site, *, is_begun: bool, losses: Losses) -> None:
+        """Takes whether an earlier run has finished groups of this plan, and their losses."""
+        self._site, self._is_begun, self._losses = site, is_begun, losses
+        self._asked = self._failed = self._corrupt = 0
+        # Of parts in a row of which nothing was received.
+        self._in_a_row, self._groups = 0, list[int]()
 
-class _Watch:
-    """Detects an unreachable source, so that a set is not replaced by an empty one."""
-
-    def __init__(self, folder: Folder, is_begun: bool) -> None:  # noqa: FBT001 - of one module
-        """Takes the set's folder, and whether an earlier run has finished groups of this plan."""
-        self._folder, self._is_begun = folder, is_begun
-
-    def over(self, outcomes: Iterator[Ended]) -> Iterator[Ended]:
-        """Passes the outcomes through.
+    def add(self, made: PartMade) -> None:
+        """Judges another part.
 
         Raises:
-            SourceUnreachableError: too many consecutive ones failed or were damaged, or all failed.
+            SourceUnreachableError: nothing was received of it, and of those before.
         """
-        # A source whose objects are all damaged (a wrong Content-Encoding, a captive portal) is as
-        # bad as one that does not answer.
-        seen, failed, reason, damaged = 0, list[int](), "", 0
-        for outcome in outcomes:
-            if outcome.tag[IN_LAKE]:
-                yield outcome
-                continue
-            seen += 1
-            if outcome.status in {"failed", "corrupt"}:
-                damaged += outcome.status == "corrupt"
-                failed.append(outcome.tag["group"])
-                reason = outcome.reason or ""
-            else:
-                failed.clear()
-            if len(failed) >= GIVE_UP_AFTER:
-                raise self._given_up(failed, reason)
-            yield outcome
-        if 0 < len(failed) == seen and not damaged and not self._is_begun:
-            raise self._given_up(failed, reason)
+        self._losses = self._losses + made.losses
+        self._is_begun = self._is_begun or bool(made.resumed)
+        self._asked += made.asked
+        self._failed += made.failed
+        self._corrupt += made.corrupt
+        if made.failed == made.asked:
+            self._in_a_row += made.failed
+            self._groups += made.groups if made.failed else ()
+        else:
+            self._in_a_row, self._groups = 0, []
+        if self._in_a_row >= GIVE_UP_AFTER:
+            give_up(self._site.build, self._groups, self._in_a_row, self._losses.reason)
 
-    def _given_up(self, failed: list[int], reason: str) -> SourceUnreachableError:
-        # Finished groups are not examined again; these must be.
-        for group in set(failed):
-            self._folder.remove(building.rows_name(group))
-        return SourceUnreachableError(
-            f"{len(failed)} consecutive objects failed or were damaged, so the rest was not tried: "
-            f"{reason}. "
-            "Finished work is kept."
-        )
+    def demand_enough(self) -> None:
+        """Judges the whole.
+
+        Raises:
+            SourceUnreachableError: nothing could be fetched.
+            WrongSourceError: nothing was there, or not most of the set's objects.
+        """
+        site, found = self._site, self._losses
+        if 0 < self._failed == self._asked and not self._corrupt and not self._is_begun:
+            give_up(site.build, self._groups, self._failed, found.reason)
+        if found.planned and not found.received:
+            # Finished groups are not examined again; these must be.
+            building.abandon(site.folder)
+            raise WrongSourceError(
+                f"none of {found.planned:,} objects were found at {site.source.url} "
+                f"({found.reason}); nothing was changed: check the bucket's URL."
+            )
+        if found.lost > LOST_SHARE_MOST * found.had:
+            rows = (building.rows_name(group, site.begun.digest) for group in found.groups)
+            site.folder.remove_all(rows)
+            raise WrongSourceError(
+                f"{found.lost:,} of {found.had:,} objects of the set could not be fetched from "
+                f"{site.source.url} this time ({found.reason}), so the set was left as it was: "
+                "check the bucket's URL, or, if they are gone for good, build the set in a new "
+                "folder."
+            )

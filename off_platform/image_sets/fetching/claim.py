@@ -11,14 +11,14 @@ from contextlib import contextmanager
 import duckdb
 
 from off_platform.image_sets.fetching.building import UnusableFolderError
-from off_platform.image_sets.files.set_files import BUILDING, STORED, is_moved
+from off_platform.image_sets.files.set_files import BUILDING, STORED, is_moved, is_of_build
 from off_platform.image_sets.manifest import COLUMNS, NOT_IN_OLDER_ONES
 from off_platform.quality import Column
 from off_platform.storage.folders import Folder
 from off_platform.storage.lake_layout import MANIFEST
 from off_platform.storage.sql import literal
 
-_BEGUN = re.compile(r"plan\.(parquet|json)|moves\.json|scratch|[0-9]{5,}\.(rows\.jsonl|draft)")
+_BEGUN = re.compile(r"plan\.(parquet|json)|moves\.json|samples\.parquet|scratch")
 # Characters that DuckDB reads as a pattern.
 _PATTERN = re.compile(r"[*?\[\]]")
 # Sums of numbers this large still fit 64 bits.
@@ -71,7 +71,7 @@ def demand_ours(
         )
     for name in folder.names(BUILDING):
         part = name.split("/")[1]
-        if not _BEGUN.fullmatch(part) and not is_moved(part):
+        if not (_BEGUN.fullmatch(part) or is_moved(part) or is_of_build(part)):
             raise UnusableFolderError(
                 f"{folder.address(name)} is not a file of an image set; move it away, or name "
                 "another folder."

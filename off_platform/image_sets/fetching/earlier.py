@@ -3,18 +3,17 @@
 `build.py` decides what to do about either.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import groupby
 from tarfile import BLOCKSIZE
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from off_platform.image_sets.fetching.building import PLAN, ROWS
+from off_platform.image_sets.fetching.building import rows_name
 from off_platform.image_sets.fetching.lake_objects import IN_LAKE
-from off_platform.image_sets.files.set_files import BUILDING
 from off_platform.storage.folders import Folder
 from off_platform.storage.lake_layout import MANIFEST
 from off_platform.storage.sql import literal
@@ -23,6 +22,8 @@ if TYPE_CHECKING:
     import duckdb
 
 ROWS_AT_ONCE = 10_000
+# Column of the rows of a group: whether the existing set has the object.
+HAD = "had"
 
 
 def damaged_paths(folder: Folder, connection: "duckdb.DuckDBPyConnection") -> frozenset[str]:
@@ -84,7 +85,7 @@ def _has_row(folder: Folder, table: str, row: int) -> bool:
 
 @dataclass(frozen=True)
 class Losses:
-    """Losses of a finished transfer against the existing set, objects from the lake apart.
+    """Losses of groups against the existing set, objects from the lake apart.
 
     Attributes:
         planned: objects of the plan.
@@ -92,36 +93,54 @@ class Losses:
         had: objects of the plan that the existing set has.
         lost: those of them that were not received this time.
         groups: groups that contain these.
-        reason: of the first object that was not received.
+        reason: of an object that was not received.
     """
 
-    planned: int
-    received: int
-    had: int
-    lost: int
-    groups: tuple[int, ...]
-    reason: str
+    planned: int = 0
+    received: int = 0
+    had: int = 0
+    lost: int = 0
+    groups: tuple[int, ...] = ()
+    reason: str = ""
+
+    def __add__(self, other: "Losses") -> "Losses":
+        """Those of both; the reason is that of the first group that has one."""
+        return Losses(
+            self.planned + other.planned,
+            self.received + other.received,
+            self.had + other.had,
+            self.lost + other.lost,
+            self.groups + other.groups,
+            self.reason or other.reason,
+        )
 
 
-def losses(folder: Folder, connection: "duckdb.DuckDBPyConnection") -> Losses:
-    """Compares the outcomes of all objects of a plan with the existing set."""
-    had = (
-        f"SELECT key, kind FROM read_parquet({literal(folder.address(MANIFEST))}) "
-        "WHERE status = 'fetched'"
-        if folder.exists(MANIFEST)
-        else "SELECT NULL::VARCHAR AS key, NULL::VARCHAR AS kind WHERE false"
-    )
-    rows = literal(folder.address(f"{BUILDING}/*{ROWS}"))
-    ((planned, received, of_set, lost, groups, reason),) = connection.execute(f"""
-        SELECT count(*), count_if(received), count_if(had), count_if(had AND NOT received),
-            list(DISTINCT "group") FILTER (had AND NOT received),
+def losses_of(group: int, rows: Iterable[dict[str, Any]]) -> Losses:
+    """The losses of a finished group, from its rows."""
+    asked = [row for row in rows if not row.get(IN_LAKE)]
+    absent = [row for row in asked if row["status"] != "fetched" or row["reason"] is not None]
+    lost = sum(row[HAD] for row in absent)
+    had = sum(row[HAD] for row in asked)
+    reason = (absent[0]["reason"] or "") if absent else ""
+    groups = (group,) if lost else ()
+    return Losses(len(asked), len(asked) - len(absent), had, lost, groups, reason)
+
+
+def losses_before(
+    folder: Folder, digest: str, groups: Iterable[int], connection: "duckdb.DuckDBPyConnection"
+) -> Losses:
+    """The losses of groups that an earlier run has finished, read back."""
+    names = ", ".join(literal(folder.address(rows_name(group, digest))) for group in groups)
+    if not names:
+        return Losses()
+    ((planned, received, had, lost, files, reason),) = connection.execute(f"""
+        SELECT count(*), count_if(received), count_if({HAD}), count_if({HAD} AND NOT received),
+            list(DISTINCT filename) FILTER ({HAD} AND NOT received),
             arg_min(reason, position) FILTER (NOT received)
-        FROM (SELECT p."group", position, r.reason, h.key IS NOT NULL AS had,
-                r.status = 'fetched' AND r.reason IS NULL AS received
-            FROM read_parquet({literal(folder.address(PLAN))}) AS p
-            JOIN read_json({rows}, format = 'newline_delimited', columns = {{
-                position: 'BIGINT', status: 'VARCHAR', reason: 'VARCHAR', {IN_LAKE}: 'BOOLEAN'}})
-                AS r USING (position)
-            LEFT JOIN ({had}) AS h USING (key, kind)
-            WHERE NOT coalesce({IN_LAKE}, false))""").fetchall()
-    return Losses(planned, received, of_set, lost, tuple(sorted(groups or ())), reason or "")
+        FROM (SELECT *, status = 'fetched' AND reason IS NULL AS received
+            FROM read_json([{names}], format = 'newline_delimited', filename = true, columns = {{
+                position: 'BIGINT', status: 'VARCHAR', reason: 'VARCHAR', {IN_LAKE}: 'BOOLEAN',
+                {HAD}: 'BOOLEAN'}})
+            WHERE position IS NOT NULL AND NOT coalesce({IN_LAKE}, false))""").fetchall()
+    lost_in = (int(file.rpartition("/")[2].split("-")[0]) for file in files or ())
+    return Losses(planned, received, had, lost, tuple(sorted(lost_in)), reason or "")

@@ -7,7 +7,6 @@ groups and decides when to give up.
 import gzip
 import hashlib
 from collections.abc import Iterator
-from contextlib import ExitStack
 from dataclasses import replace
 from itertools import chain
 from tarfile import BLOCKSIZE
@@ -15,9 +14,11 @@ from typing import TYPE_CHECKING, Any, Self
 
 from off_platform.image_sets.declaration.how import How
 from off_platform.image_sets.fetching import building
-from off_platform.image_sets.fetching.drafts import JOURNAL, Draft, draft_name, line
+from off_platform.image_sets.fetching.drafts import Draft, draft_name
+from off_platform.image_sets.fetching.earlier import HAD
 from off_platform.image_sets.fetching.lake_objects import IN_LAKE
-from off_platform.image_sets.files.set_files import BUILDING, LOOSE, set_aside, staged_name
+from off_platform.image_sets.fetching.placing import Build, OpenGroup, Placing, open_group
+from off_platform.image_sets.files.set_files import LOOSE, set_aside
 from off_platform.image_sets.files.shard_order import loader_order
 from off_platform.image_sets.files.stored_objects import StoredObjects
 from off_platform.image_sets.manifest import TEXT_KINDS
@@ -90,20 +91,20 @@ def _is_decoded(sample: int, share: float) -> bool:
 class GroupMaker:
     """Builds shards, or folders of loose files, and their manifest rows."""
 
-    def __init__(self, folder: Folder, store: "ObjectStore", how: How) -> None:
-        """Takes the set's folder, the store, which replaces damaged copies, and how to build."""
-        self._folder, self._store, self._how = folder, store, how
-        self._drafts: dict[int, Draft] = {}
-        self._places = ExitStack()
-        self._before = self._places.enter_context(StoredObjects(folder))
+    def __init__(self, build: Build, store: "ObjectStore") -> None:
+        """Takes what to build, and the store, which replaces damaged copies."""
+        self._build, self._store = build, store
+        self._folder, self._how = build.folder, build.how
+        self._open: dict[int, OpenGroup] = {}
+        self._before = StoredObjects(build.folder)
+        self.placing = Placing(build)
 
     def begun(self, number: int) -> Draft | None:
         """The draft of an interrupted group, as far as it is intact."""
-        name = draft_name(number)
-        if number not in self._drafts and self._folder.exists(f"{name}/{JOURNAL}"):
-            self._drafts[number] = self._draft(number)
-        draft = self._drafts.get(number)
-        return draft if draft and draft.rows else None
+        if number not in self._open and self._folder.is_kept(draft_name(number)):
+            self._open[number] = open_group(self._build, number)
+        found = self._open.get(number)
+        return found.draft if found and found.draft.rows else None
 
     def make(self, number: int, outcomes: Iterator[Ended]) -> None:
         """Builds one group; it is done when its rows are in place, which is the last step.
@@ -114,60 +115,34 @@ class GroupMaker:
         """
         stays, rest = (None, outcomes) if self.begun(number) else self._as_it_was(number, outcomes)
         if stays is not None:
-            # The remains of a killed run must not be moved over unchanged files.
-            for name in self._files(number):
-                self._folder.remove(f"{BUILDING}/{name}")
-            self._folder.write(building.rows_name(number), "".join(map(line, stays)).encode())
+            self.placing.place_rows(number, stays)
             return
-        draft = self._drafts.get(number) or self._draft(number)
-        self._drafts[number] = draft
+        if number not in self._open:
+            self._open[number] = open_group(self._build, number)
+        draft = self._open[number].draft
         for outcome in rest:
             self._put_down(outcome, draft)
         draft.close(done=True)
-        if self._is_arranged(number):
-            draft.arrange()
-        del self._drafts[number]
-        for name in self._files(number):
-            if (made := draft.container.with_name(name)).exists():
-                self._folder.place(made, f"{BUILDING}/{name}")
-        self._folder.place(draft.journal, building.rows_name(number))
-        self._folder.remove(draft_name(number))
+        self.placing.place(number, self._open.pop(number))
 
     def flush(self) -> None:
         """Ensures that the data written so far survives this process."""
-        for draft in self._drafts.values():
-            draft.flush()
+        for each in self._open.values():
+            each.draft.flush()
 
     def __enter__(self) -> Self:
         """Returns itself."""
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Closes the drafts for a later run."""
-        for draft in self._drafts.values():
-            draft.close(done=False)
-        self._places.close()
-
-    def _draft(self, number: int) -> Draft:
-        name = self._name(number)
-        place = self._places.enter_context(self._folder.kept(draft_name(number)))
-        if (place / JOURNAL).exists() and not (place / name).exists():
-            # The run stopped between the last two steps: objects are in place, rows are not.
-            self._folder.move(f"{BUILDING}/{name}", f"{draft_name(number)}/{name}")
-        return Draft(place, name, self._how.staged)
-
-    def _name(self, number: int) -> str:
-        if self._how.arranged:
-            return staged_name(number)
-        return f"{number:05d}" + (".tar" if self._how.layout == "shards" else "")
-
-    def _files(self, number: int) -> list[str]:
-        name = self._name(number)
-        return [set_aside(name), name] if self._is_arranged(number) else [name]
-
-    def _is_arranged(self, number: int) -> bool:
-        """Whether this is the set's first shard, from which a loader takes the columns."""
-        return number == 0 and self._how.layout == "shards" and not self._how.arranged
+        """Places finished groups, and closes the drafts for a later run."""
+        try:
+            self.placing.close()
+        finally:
+            for each in self._open.values():
+                each.draft.close(done=False)
+                each.places.close()
+            self._before.__exit__()
 
     def _as_it_was(
         self, number: int, outcomes: Iterator[Ended]
@@ -181,7 +156,7 @@ class GroupMaker:
             return None, outcomes
         seen: list[Ended] = []
         place = _GroupInPlace(
-            self._name(number), self._how.layout, arranged=self._is_arranged(number)
+            self._build.name(number), self._how.layout, arranged=self._build.is_ordered(number)
         )
         for outcome in outcomes:
             seen.append(outcome)
@@ -305,6 +280,7 @@ def _facts_from_before(outcome: Ended) -> Row:
         **{name: row[f"old_{name}"] for name in building.KEPT_FACTS},
         "stored_bytes": row["old_bytes"],
         IN_LAKE: row[IN_LAKE] is not None,
+        HAD: row[HAD],
     }
 
 
@@ -334,4 +310,5 @@ def _facts_of(outcome: Ended, how: How) -> Row:
         "ocr_language": content.ocr_language,
         "ocr_confidence": content.ocr_confidence,
         IN_LAKE: outcome.tag[IN_LAKE] is not None,
+        HAD: outcome.tag[HAD],
     }

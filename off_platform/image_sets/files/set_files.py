@@ -24,10 +24,11 @@ _CLASS = r"[0-9A-Za-z_][0-9A-Za-z._-]{0,80}"
 _PARTS = rf"({_SPLIT}-)?{_NUMBER}\.(tar|parquet)|{_NUMBER}_incomplete\.tar"
 # Where the manifest says that an object is.
 STORED = re.compile(rf"{_PARTS}|({_NUMBER}|{_SPLIT})/({_CLASS}/)?{_FILE}")
-_STAGED = rf"staged-{_NUMBER}\.tar"
+# What distinguishes the files of two makers of a group.
+ATTEMPT = re.compile(r"[0-9a-f]{8}")
 _CHART = r"chart_(classes|photo_sizes|languages|splits)\.svg"
 _OURS = re.compile(
-    rf"{_PARTS}|{_NUMBER}|{_STAGED}|README\.md|gallery\.html|contact_sheet\.jpg"
+    rf"{_PARTS}|{_NUMBER}|README\.md|gallery\.html|contact_sheet\.jpg"
     rf"|manifest\.parquet|labels\.parquet|metadata\.parquet|samples\.parquet|verification_pairs\.parquet"
     rf"|(abid|udacity)_[a-z_]+\.(json|txt)|croissant\.json|{_CHART}"
 )
@@ -36,6 +37,10 @@ LISTS = re.compile(
     r"metadata\.parquet|verification_pairs\.parquet|(abid|udacity)_[a-z_]+\.(json|txt)"
     rf"|croissant\.json|{_CHART}"
 )
+# A container of one maker of a group, until it is moved or arranged; earlier versions had only one.
+ATTEMPTED = re.compile(rf"(staged-)?{_NUMBER}(-{ATTEMPT.pattern})?((_incomplete)?\.tar)?")
+# The rows and the draft of a group.
+_OF_GROUP = re.compile(rf"{_NUMBER}(-{ATTEMPT.pattern})?\.rows\.jsonl|{_NUMBER}\.draft")
 _STALE = re.compile(rf"{_NUMBER}|{STORED.pattern}|{LISTS.pattern}")
 
 
@@ -47,6 +52,16 @@ def is_ours(name: str) -> bool:
 def is_moved(name: str) -> bool:
     """Whether a name under construction is one that is moved into the set's folder."""
     return is_ours(name) or re.fullmatch(_SPLIT, name) is not None
+
+
+def is_of_build(name: str) -> bool:
+    """Whether a name under construction is that of a container, of its rows, or of a draft."""
+    return bool(ATTEMPTED.fullmatch(name) or _OF_GROUP.fullmatch(name))
+
+
+def is_container(name: str) -> bool:
+    """Whether a name in a set's folder is that of a shard or Parquet file."""
+    return re.fullmatch(_PARTS, name) is not None
 
 
 def is_stale(name: str) -> bool:
@@ -62,6 +77,16 @@ def set_aside(shard: str) -> str:
 def staged_name(number: int) -> str:
     """The shard in which the objects of a group wait to be arranged (`layouts/arranging.py`)."""
     return f"staged-{number:05d}.tar"
+
+
+def attempted(name: str, attempt: str) -> str:
+    """The name of a container that one of several makers of a group has built.
+
+    Args:
+        name: of the container, such as `00012.tar`, or of the folder of loose files.
+        attempt: eight hexadecimal digits, of one maker alone.
+    """
+    return re.sub(r"^((?:staged-)?[0-9]+)", rf"\g<1>-{attempt}", name)
 
 
 def part_name(split: str | None, number: int, ending: str) -> str:

@@ -16,8 +16,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from off_platform.image_sets.declaration.how import How
+from off_platform.image_sets.fetching.building import PLAN, Places
 from off_platform.image_sets.files.json_fields import Fields, alike, fields_of
-from off_platform.image_sets.files.set_files import BUILDING, class_folder
+from off_platform.image_sets.files.set_files import class_folder
 from off_platform.image_sets.files.shard_order import CANDIDATES, LOOKED_AT
 from off_platform.image_sets.files.stored_objects import StoredObjects
 from off_platform.image_sets.layouts.loading import TEXT_ENDINGS
@@ -65,6 +66,7 @@ def arrange(
     how: How,
     labels: Sequence[str],
     scratch: Path,
+    places: Places,
 ) -> Arranged:
     """Writes all parts of a set.
 
@@ -75,6 +77,7 @@ def arrange(
         how: the set is built.
         labels: names of the labels.
         scratch: the folder for the files.
+        places: of the staged shards.
 
     Raises:
         TooManyClassesError: see there.
@@ -86,35 +89,43 @@ def arrange(
     parts = connection.execute(f"SELECT DISTINCT part FROM {samples} ORDER BY ALL").fetchall()
     locations = scratch / "locations.parquet"
     names: list[str] = []
-    with StoredObjects(folder) as objects, pq.ParquetWriter(locations, LOCATIONS) as places:
+    with StoredObjects(folder) as objects, pq.ParquetWriter(locations, LOCATIONS) as placed:
+        staged = _Staged(objects, places)
         for (part,) in parts:
             where = f"part IS NOT DISTINCT FROM {literal(part) if part else 'NULL'}"
             of_part = f"{samples} WHERE {where}"
             is_shard = how.layout == "shards"
-            first = _first(connection, of_part, how, columns, objects) if is_shard else []
+            first = _first(connection, of_part, how, columns, staged) if is_shard else []
             with WRITERS[how.layout](scratch, part, how, columns) as writer:
                 # Where there are fewer, what differs from them is in other shards.
                 writer.apart = len(first) if len(first) < LOOKED_AT else 0
                 for batch in _batches(connection, of_part, first):
-                    placed = batch.select([name for name in batch.schema.names if _LOCATES(name)])
-                    read = [_with_bytes(row, objects) for row in placed.to_pylist()]
-                    places.write_table(writer.write(read, batch))
+                    located = batch.select([name for name in batch.schema.names if _LOCATES(name)])
+                    read = [staged.sample(row) for row in located.to_pylist()]
+                    placed.write_table(writer.write(read, batch))
                 names += writer.names
     rows.unlink()
     return Arranged(sorted(set(names)), locations)
 
 
-def _with_bytes(row: dict[str, Any], objects: StoredObjects) -> Sample:
-    """A sample with functions that read its objects, so that only one is in memory at a time."""
+@dataclass(frozen=True)
+class _Staged:
+    """The objects of staged shards."""
 
-    def read(what: str) -> bytes | None:
-        place = row[f"{what}_path"]
-        if place is None:
-            return None
-        where = (row[f"{what}_offset"], row[f"{what}_bytes"])
-        return objects.read(row[f"{what}_kind"], f"{BUILDING}/{place}", *where)
+    objects: StoredObjects
+    places: Places
 
-    return Sample(row, read)
+    def sample(self, row: dict[str, Any]) -> Sample:
+        """A sample with a function that reads its objects, so that only one is in memory."""
+
+        def read(what: str) -> bytes | None:
+            path = row[f"{what}_path"]
+            if path is None:
+                return None
+            where = (row[f"{what}_offset"], row[f"{what}_bytes"])
+            return self.objects.read(row[f"{what}_kind"], self.places.of(path), *where)
+
+        return Sample(row, read)
 
 
 def _write_samples(
@@ -126,7 +137,7 @@ def _write_samples(
     to: Path,
 ) -> None:
     """One row per sample that has objects: places of its photo and its text, columns, facts."""
-    plan = f"read_parquet({literal(folder.address(f'{BUILDING}/plan.parquet'))})"
+    plan = f"read_parquet({literal(folder.address(PLAN))})"
     rows = f"""(SELECT d.*, p.file, p.member FROM read_parquet({literal(str(described))}) AS d
         JOIN (SELECT position, file, member FROM {plan}) AS p USING (position)
         WHERE d.status = 'fetched')"""
@@ -210,7 +221,7 @@ def _first(
     samples: str,
     how: How,
     columns: Sequence[str],
-    objects: StoredObjects,
+    staged: _Staged,
 ) -> list[str]:
     """Samples from which Hugging Face's builder takes the columns, see `files/shard_order.py`.
 
@@ -234,16 +245,16 @@ def _first(
         .to_pylist()
     )
     facts = fields_of((row["facts"] or "{}").encode() for row in rows)
-    texts = fields_of(_json_text(row, how, objects) for row in rows)
+    texts = fields_of(_json_text(row, how, staged) for row in rows)
     fields = [_both(*each) for each in zip(facts, texts, strict=True)]
     of_facts = {path for each in fields if each for path in each if path[0] == _FACTS}
     return [rows[at]["stem"] for at in alike(fields, LOOKED_AT, of_facts)]
 
 
-def _json_text(row: dict[str, Any], how: How, objects: StoredObjects) -> bytes:
+def _json_text(row: dict[str, Any], how: How, staged: _Staged) -> bytes:
     """The text of a sample that a loader reads as JSON."""
     is_json = not how.labelled or ".json" in TEXT_ENDINGS.get(row["text_kind"], "")
-    stored = _with_bytes(row, objects).read(TEXT) if is_json else None
+    stored = staged.sample(row).read(TEXT) if is_json else None
     if stored is None:
         return b"{}"
     return gzip.decompress(stored) if stored.startswith(b"\x1f\x8b") else stored

@@ -2,13 +2,13 @@
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from off_platform.image_sets.declaration.shares import EXCLUDED
-from off_platform.image_sets.files.set_files import BUILDING
+from off_platform.image_sets.fetching.building import Places
 from off_platform.image_sets.manifest import COLUMNS, TEXT_KINDS
 from off_platform.image_sets.pages.croissant import (
     JSON_TYPES,
@@ -49,22 +49,38 @@ class SetTexts:
     keywords: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class BuiltFiles:
+    """New files of a set that is being put together.
+
+    Attributes:
+        places: where they are.
+        shards: those of which size and checksum are known, by name.
+    """
+
+    places: Places
+    shards: Mapping[str, CroissantFile]
+
+
 def croissant_facts(
     texts: SetTexts,
     folder: Folder,
     manifest: Path,
     connection: "duckdb.DuckDBPyConnection",
     ending: str = ".jpg",
+    built: "BuiltFiles | None" = None,
 ) -> CroissantFacts:
-    """Gathers the facts; reads shards that were built anew once, for their checksums.
+    """Gathers the facts; reads shards of unknown checksums once.
 
     Args:
         texts: what the wing says.
-        folder: the set's; its files are searched in the build folder first.
+        folder: the set's.
         manifest: the new manifest.
         connection: DuckDB that can read both.
         ending: of the names of photos.
+        built: what is new in the set, if it is being put together.
     """
+    built = built or BuiltFiles(Places(()), {})
     rows = f"read_parquet({literal(str(manifest))})"
     data = manifest.read_bytes()
     ((samples, objects),) = connection.execute(
@@ -76,7 +92,7 @@ def croissant_facts(
             name=MANIFEST, size=len(data), sha256=hashlib.sha256(data).hexdigest()
         ),
         columns=tuple(_of_samples(_columns(rows, connection))),
-        photos=tuple(_photos(rows, folder, ending, connection)),
+        photos=tuple(_photos(rows, folder, ending, connection, built)),
         one_row=samples == objects,
     )
 
@@ -96,7 +112,11 @@ def _of_samples(columns: Iterator[Column]) -> Iterator[Column]:
 
 
 def _photos(
-    rows: str, folder: Folder, ending: str, connection: "duckdb.DuckDBPyConnection"
+    rows: str,
+    folder: Folder,
+    ending: str,
+    connection: "duckdb.DuckDBPyConnection",
+    built: "BuiltFiles",
 ) -> Iterator[PhotoFiles]:
     """The files of each split; train, validation and test first."""
     found = connection.execute(f"""
@@ -112,7 +132,7 @@ def _photos(
                 ELSE regexp_extract(path, '^(.*?){_NUMBER}[.]parquet$', 1) END) AS containers
         FROM photos GROUP BY ALL) ORDER BY {ORDER_OF_SPLITS.format("name")}""").fetchall()
     shards = [name for _, stored, _, names in found if stored == "shards" for name in names]
-    digests = _digests(folder, sorted(shards))
+    digests = _digests(folder, sorted(shards), built)
     for split, stored, first, names in found:
         yield PhotoFiles(
             split=split,
@@ -120,20 +140,14 @@ def _photos(
             patterns=tuple(_patterns(stored, ending, sorted(names))),
             shards=tuple(digests[name] for name in sorted(names) if name in digests),
             ending=ending,
-            columns=tuple(_columns(_table_at(folder, first), connection))
+            columns=tuple(_columns(_table(folder.address(built.places.of(first))), connection))
             if stored == "parquet"
             else (),
         )
 
 
-def _table_at(folder: Folder, name: str) -> str:
-    return f"read_parquet({literal(folder.address(_place(folder, name)))})"
-
-
-def _place(folder: Folder, name: str) -> str:
-    """Where a file of the set is: in the build folder if it was built anew."""
-    built = f"{BUILDING}/{name}"
-    return built if folder.exists(built) else name
+def _table(address: str) -> str:
+    return f"read_parquet({literal(address)})"
 
 
 def _patterns(stored: str, ending: str, names: list[str]) -> Iterator[str]:
@@ -144,15 +158,26 @@ def _patterns(stored: str, ending: str, names: list[str]) -> Iterator[str]:
         yield f"{name}[0-9]*.parquet" if stored == "parquet" else f"{name}/*{ending}"
 
 
-def _digests(folder: Folder, names: list[str]) -> dict[str, CroissantFile]:
+def _digests(folder: Folder, names: list[str], built: "BuiltFiles") -> dict[str, CroissantFile]:
     """Sizes and SHA-256 of shards; those of shards that were not built anew are known."""
-    known = _known(folder)
+    known = {**_known(folder), **built.shards}
 
     def described(name: str) -> CroissantFile:
-        place = _place(folder, name)
-        return known[name] if place == name and name in known else _digest(folder, place, name)
+        return known[name] if name in known else _digest(folder, built.places.of(name), name)
 
     return {each.name: each for each in in_order(described, names, cores())}
+
+
+def described_shards(scratch: Path, names: Sequence[str]) -> dict[str, CroissantFile]:
+    """Sizes and SHA-256 of the shards among some local files."""
+
+    def described(name: str) -> CroissantFile:
+        with (scratch / name).open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        return CroissantFile(name=name, size=(scratch / name).stat().st_size, sha256=digest)
+
+    shards = [name for name in names if name.endswith(".tar")]
+    return {each.name: each for each in in_order(described, shards, cores())}
 
 
 def _digest(folder: Folder, place: str, name: str) -> CroissantFile:

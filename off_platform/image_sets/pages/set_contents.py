@@ -11,7 +11,6 @@ from itertools import groupby, islice
 from typing import TYPE_CHECKING, Any
 
 from off_platform.image_sets.fetching import building
-from off_platform.image_sets.files.set_files import BUILDING
 from off_platform.image_sets.files.stored_objects import StoredObjects
 from off_platform.image_sets.manifest import TEXT_KINDS
 from off_platform.image_sets.pages.card import (
@@ -62,10 +61,11 @@ class Contents:
     """The content of a set, read from its manifest, and its bytes.
 
     Args:
-        folder: the set's; objects are searched in the set and in its build folder.
+        folder: the set's.
         manifest: address of the manifest.
         connection: DuckDB that can read it.
         objects: reads the folder.
+        places: where the files are.
     """
 
     def __init__(
@@ -74,9 +74,11 @@ class Contents:
         manifest: str,
         connection: "duckdb.DuckDBPyConnection",
         objects: StoredObjects,
+        places: building.Places,
     ) -> None:
         """See the class."""
         self._folder, self._connection, self._objects = folder, connection, objects
+        self._places = places
         self.rows = f"read_parquet({literal(manifest)})"
 
     def _ask(self, query: str) -> list[tuple[Any, ...]]:
@@ -211,18 +213,11 @@ class Contents:
         """An object as stored; None when it was not fetched."""
         if row["path"] is None:
             return None
-        for place in _places(row["path"], row["group"]):
-            try:
-                where = (row["offset"], row["stored_bytes"])
-                return self._objects.read(row["kind"], place, *where)
-            except FileNotFoundError:
-                continue
-        return None
-
-
-def _places(path: str, group: int) -> tuple[str, ...]:
-    """Where an object may be: under construction, alone or arranged, or in place."""
-    return tuple(dict.fromkeys((building.built_at(path, group), f"{BUILDING}/{path}", path)))
+        place = self._places.of(row["path"], row["group"])
+        try:
+            return self._objects.read(row["kind"], place, row["offset"], row["stored_bytes"])
+        except FileNotFoundError:
+            return None
 
 
 def _by_status(tallies: tuple[CardTally, ...]) -> Counter[str]:

@@ -3,6 +3,7 @@
 import gzip
 import hashlib
 import random
+import re
 import shutil
 import tarfile
 import time
@@ -12,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from off_platform.image_sets.fetching import build, building
+from off_platform.image_sets.fetching import building, part
 from off_platform.image_sets.fetching.build import SourceUnreachableError
 from off_platform.image_sets.files.set_files import BUILDING
 from off_platform.image_sets.photos.contents import check_for
@@ -458,7 +459,7 @@ class Breaking:
 def test_a_server_that_goes_away_half_way(
     desk: Desk, server: S3Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(build, "GIVE_UP_AFTER", 8)
+    monkeypatch.setattr(part, "GIVE_UP_AFTER", 8)
     desk.make(n=10, **BOTH, group_samples=2)
     before = tree(path_of(desk))
     desk.make("straight", n=26, **BOTH, group_samples=2)
@@ -587,18 +588,19 @@ def test_a_stop_between_a_shard_and_its_rows_loses_neither(
     row = next(row for row in desk.manifest() if row["path"])
     data = changed((sandbox.images.folder / row["key"]).read_bytes())
     server.replace(BUCKET, row["key"], data)
-    place = LocalFolder.place
+    place = LocalFolder.place_new
 
-    def stop(self: LocalFolder, made: Path, name: str) -> None:
+    def stop(self: LocalFolder, made: Path, name: str) -> bool:
         if name.endswith(building.ROWS):
             raise KeyboardInterrupt
-        place(self, made, name)
+        return place(self, made, name)
 
     with monkeypatch.context() as patch:
-        patch.setattr(LocalFolder, "place", stop)
+        patch.setattr(LocalFolder, "place_new", stop)
         with pytest.raises(KeyboardInterrupt):
             desk.make(**BOTH)
-    assert f"{BUILDING}/00000.tar" in desk.folder().names()
+    built = [name for name in desk.folder().names(BUILDING) if name.endswith(".tar")]
+    assert [re.sub("-[0-9a-f]{8}", "", name) for name in built] == [f"{BUILDING}/00000.tar"]
     server.requests.clear()
     assert desk.make(**BOTH).continued
     asked = {seen.path.removeprefix(f"/{BUCKET}/") for seen in server.requests}
