@@ -1,5 +1,6 @@
 """What deploy/ has for clusters: checked by its own tools, and a run launched where that can be."""
 
+import importlib
 import json
 import os
 import signal
@@ -19,6 +20,7 @@ from urllib.request import urlopen
 import dagster as dg
 import pytest
 import yaml
+from dagster._config import process_config, resolve_to_config_type
 
 from off_platform_tests.waiting import PATIENCE_SECONDS
 
@@ -246,3 +248,12 @@ def ended(instance: dg.DagsterInstance) -> dg.DagsterRun:
         if run.is_finished or time.monotonic() > end:
             return run
         time.sleep(0.5)
+
+
+def test_dagster_understands_the_launcher_of_ecs() -> None:
+    launcher = loaded("launchers/ecs.yaml")["run_launcher"]
+    of_class = getattr(importlib.import_module(launcher["module"]), launcher["class"])
+    checked = process_config(resolve_to_config_type(of_class.config_type()), launcher["config"])
+    assert checked.success, checked.errors
+    wrong = {**launcher["config"], "run_resources": {"processors": "2"}}
+    assert not process_config(resolve_to_config_type(of_class.config_type()), wrong).success
