@@ -19,6 +19,7 @@ from off_platform.images.image_set import BuiltSet, Request, make_image_set
 from off_platform.images.key_index import KeyIndexFacts
 from off_platform.images.keys import KEY_LIST
 from off_platform.images.monthly import Bounds, Synced, SyncRequest, index_month, sync_month
+from off_platform.storage.fleet import Fleet, Here
 from off_platform.storage.folders import Folder
 from off_platform.storage.lake import Lake
 from off_platform.storage.lake_layout import IMAGE_SETS, MANIFEST
@@ -43,6 +44,7 @@ class Desk:
         said: the sentences of all syncs.
         settings: of the wing, that determine a set's content.
         limits: of the transfers.
+        fleet: where sets are built.
     """
 
     lake: Lake
@@ -51,6 +53,7 @@ class Desk:
     said: list[str] = field(default_factory=list)
     settings: dict[str, object] = field(default_factory=dict)
     limits: Limits = field(default_factory=lambda: Limits(concurrency=8, attempts=3))
+    fleet: Fleet = field(default_factory=Here)
 
     def sync(self, month: str = MONTH, *, replace: bool = False, tries: int = 3) -> Synced:
         """Copies the key list on the first day of the month."""
@@ -94,6 +97,8 @@ class Desk:
             self.limits,
             MonthOptions(month=month),
             self.settings,
+            self.fleet,
+            part_groups=2,
         )
         into = folder or self.folder(name)
         return make_image_set(self.lake, self.source, request, into, self.connection, display)

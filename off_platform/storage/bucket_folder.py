@@ -14,7 +14,7 @@ import obstore
 from obstore import exceptions
 from obstore.store import ObjectStore
 
-from off_platform.storage.bucket_copies import COPY_BYTES_MOST, copy_in_parts
+from off_platform.storage.bucket_copies import COPY_BYTES_MOST, copy_in_parts, create_in_parts
 from off_platform.storage.bucket_files import END_BYTES, REPLACED, replaced_key
 from off_platform.storage.folders import Folder
 from off_platform.storage.leases import Lease, is_lease
@@ -29,6 +29,8 @@ AT_ONCE = 32
 DELETED_AT_ONCE = 1000
 # obstore sends larger files in parts, twelve at once.
 PUT_AT_ONCE_BYTES = 5 * 2**20
+# Larger ones are created in parts: one of them is held in memory.
+CREATED_AT_ONCE_BYTES = 32 * 2**20
 # A refused conditional PUT of an absent object: another request was under way, nothing is stored.
 CONFLICTS_MOST = 10
 CONFLICT_SECONDS = 0.05
@@ -116,9 +118,13 @@ class BucketFolder(Folder):
             obstore.put(self._store, self._key(name), file)
 
     def place_new(self, made: Path, name: str) -> bool:
-        """See `Folder.place_new`; one conditional PUT (If-None-Match)."""
+        """See `Folder.place_new`; one conditional PUT (If-None-Match), or an upload in parts."""
         self._check_leases()
-        key, data = self._key(name), made.read_bytes()
+        key = self._key(name)
+        if made.stat().st_size > CREATED_AT_ONCE_BYTES and self._access is not None:
+            bucket, start = self._of_store()
+            return create_in_parts(made, bucket, start + key, self._access)
+        data = made.read_bytes()
         for _ in range(CONFLICTS_MOST):
             try:
                 obstore.put(self._store, key, data, mode="create", use_multipart=False)
@@ -167,10 +173,14 @@ class BucketFolder(Folder):
         except exceptions.GenericError:
             if self._access is None or obstore.head(self._store, key)["size"] <= COPY_BYTES_MOST:
                 raise
-            parts = urlsplit(self._url)
-            start = f"{parts.path.strip('/')}/".lstrip("/")
-            copy_in_parts(parts.netloc, start + key, start + to, self._access)
+            bucket, start = self._of_store()
+            copy_in_parts(bucket, start + key, start + to, self._access)
         return True
+
+    def _of_store(self) -> tuple[str, str]:
+        """The bucket, and what its keys begin with before those of the store."""
+        parts = urlsplit(self._url)
+        return parts.netloc, f"{parts.path.strip('/')}/".lstrip("/")
 
     def remove(self, name: str) -> None:
         """See `Folder.remove`."""

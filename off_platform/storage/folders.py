@@ -39,7 +39,7 @@ class Folder(ABC):
 
     @abstractmethod
     def place_new(self, made: Path, name: str) -> bool:
-        """Places a small file from `scratch` unless one of that name exists, in one step.
+        """Places a file from `scratch` unless one of that name exists, in one step.
 
         Of any number of processes that place different files under one name, one succeeds.
 
