@@ -96,8 +96,9 @@ class OpenGroup:
 
 def open_group(build: Build, group: int) -> OpenGroup:
     """Opens the draft of an earlier run, unless its process is still alive; otherwise a new one."""
-    places, is_kept = ExitStack(), True
+    places = ExitStack()
     place = places.enter_context(build.folder.kept(draft_name(group)))
+    is_kept = build.folder.is_kept(draft_name(group))
     try:
         places.enter_context(locked(place))
     except FolderInUseError:
