@@ -322,6 +322,14 @@ def test_options_are_overridden_for_a_run(run: Run) -> None:
     with lake.connect() as connection:
         rows = rows_of(connection, lake.root.address("image_sets/tryout/manifest.parquet"))
     assert [row["kind"] for row in rows] == ["raw", "ocr"] * 3
+    # What it was about to do was recorded before anything was fetched.
+    (observed,) = (e for e in result.all_events if e.event_type_value == "ASSET_OBSERVATION")
+    planned = observed.asset_observation_data.asset_observation
+    figures = {name: value.value for name, value in planned.metadata.items()}
+    assert planned.partition == "tryout"
+    assert (figures["planned_raw"], figures["planned_ocr"]) == (3, 3)
+    assert (figures["planned_shards"], figures["shards_left"]) == (1, 1)
+    assert figures["free_bytes"] > 0
     assert checks_of(result)["image_set", "exactly_n_chosen"]
     # The next run makes it again as it is declared.
     assert run.house.run("image_sets", "tryout").success

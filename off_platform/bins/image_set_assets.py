@@ -60,10 +60,12 @@ def bin_image_set(
     from off_platform.bins.image_set import make_bin_image_set, request_from
     from off_platform.bins.similar_photos import compare_neighbours, sets_at_hand
     from off_platform.image_sets.built_set import set_result
+    from off_platform.image_sets.planning.started import observer
 
     into, name = lake.open(), context.partition_key
     choice, description = declared_choice(settings.image_sets, WING, BinChoice, name)
     request = request_from(settings, name, choice, description, config.model_dump())
+    request = replace(request, when_planned=observer(context, settings, bins_bucket.url))
     folder = into.root.below(f"{BIN_IMAGE_SETS}/{name}")
     display = LogDisplay(context.log.info)
     with lake.query(into) as connection:

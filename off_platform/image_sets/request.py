@@ -53,6 +53,7 @@ class Request(Generic[Choice, Run]):
         settings: by name, the wing's settings that determine the set's content.
         fleet: where its objects are fetched.
         part_groups: shards per part of the work, elsewhere than in this process.
+        when_planned: called with the set's folder once it has the plan.
     """
 
     name: str
@@ -63,6 +64,7 @@ class Request(Generic[Choice, Run]):
     settings: Mapping[str, object] = field(default_factory=dict)
     fleet: Fleet = field(default_factory=Here)
     part_groups: int = 4
+    when_planned: "Callable[[Folder, duckdb.DuckDBPyConnection], object] | None" = None
 
     @property
     def how(self) -> How:
@@ -206,6 +208,8 @@ def make_set(
     plan, how, labels = plan_for(source, request, chosen, folder)
     with claimed(folder, connection, chosen.kinds):
         begun = building.begin(folder, plan, connection)
+        if request.when_planned:
+            request.when_planned(folder, connection)
         site = Site(folder, chosen.lake, source, how, begun, chosen.texts)
         tally = build_groups(site, connection, request.fleet, request.part_groups, display)
         finishing = Finishing(how, labels, request.choice.gallery_samples, chosen.links)

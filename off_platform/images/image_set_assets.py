@@ -3,6 +3,8 @@
 The work is in `image_set.py`; the manifest and its rules are in `image_sets/manifest.py`.
 """
 
+from dataclasses import replace
+
 import dagster as dg
 
 from off_platform.image_sets.declaration.declared import declared_choice
@@ -63,11 +65,13 @@ def image_set(
 ) -> dg.MaterializeResult:
     """Builds the set, resumes it, or fetches new and changed objects."""
     from off_platform.image_sets.built_set import set_result
+    from off_platform.image_sets.planning.started import observer
     from off_platform.images.image_set import make_image_set, request_from
 
     into, name = lake.open(), context.partition_key
     choice, description = declared_choice(settings.image_sets, WING, Choice, name)
     request = request_from(settings, name, choice, description, config.model_dump())
+    request = replace(request, when_planned=observer(context, settings, images_bucket.url))
     folder = into.root.below(f"{IMAGE_SETS}/{name}")
     display = LogDisplay(context.log.info)
     with lake.query(into) as connection:
