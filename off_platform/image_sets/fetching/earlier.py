@@ -17,11 +17,14 @@ from off_platform.image_sets.fetching.lake_objects import IN_LAKE
 from off_platform.storage.folders import Folder
 from off_platform.storage.lake_layout import MANIFEST
 from off_platform.storage.sql import literal
+from off_platform.storage.threads import in_order
 
 if TYPE_CHECKING:
     import duckdb
 
 ROWS_AT_ONCE = 10_000
+# In a bucket, looking at a shard's end is one request.
+SHARDS_AT_ONCE = 32
 # Column of the rows of a group: whether the existing set has the object.
 HAD = "had"
 
@@ -49,7 +52,8 @@ def damaged_paths(folder: Folder, connection: "duckdb.DuckDBPyConnection") -> fr
         connection,
         f"SELECT path, stored_bytes FROM {manifest} WHERE path LIKE '%/%' ORDER BY path",
     )
-    found = {path for path, end in shards if not _ends_at(folder, path, end)}
+    ends = in_order(lambda each: (each[0], _ends_at(folder, *each)), shards, SHARDS_AT_ONCE)
+    found = {path for path, is_whole in ends if not is_whole}
     found |= {path for path, last in tables if not _has_row(folder, path, last)}
     for container, of_container in groupby(files, lambda row: row[0].split("/")[0]):
         sizes = folder.sizes(container)
