@@ -9,7 +9,7 @@ import dagster as dg
 
 from off_platform.image_sets.declaration.options import SetChoice
 from off_platform.image_sets.finish import CARD, GALLERY, SHEET
-from off_platform.image_sets.manifest_checks import check_manifest
+from off_platform.image_sets.manifest_checks import check_manifest, read_again
 from off_platform.image_sets.pages.contact_sheet import as_markdown
 from off_platform.image_sets.pages.set_contents import InSet
 from off_platform.quality import Finding, Table
@@ -109,6 +109,8 @@ def set_result(
         decoded_share=choice.decoded_share,
         shares=choice.shares,
     )
+    again = read_again(connection, made.folder)
+    found["md5_recorded"].add(again.broken, again.examples)
     metadata = set_metadata(made)
     if made.is_described:
         # With Matplotlib, which takes longer to load than everything else.

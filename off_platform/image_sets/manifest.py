@@ -127,7 +127,11 @@ def manifest_table(missing_share_most: float = 0) -> Table:
             ),
             Rule("none_corrupt", "Every fetched object is complete.", tolerated=missing_share_most),
             Rule("none_failed", "No object failed for a temporary reason."),
-            Rule("md5_recorded", "The MD5 of every fetched object is recorded."),
+            Rule(
+                "md5_recorded",
+                "The MD5 of every fetched object is recorded, and up to 200 objects that were read "
+                "again have it.",
+            ),
             Rule("md5_matches_etag", "Where the ETag is an MD5, it matches the fetched bytes."),
             Rule(
                 "photo_sizes_read",

@@ -10,12 +10,19 @@ from typing import TYPE_CHECKING
 from off_platform.image_sets.division.split_checks import split_findings
 from off_platform.image_sets.manifest import TEXT_KINDS
 from off_platform.quality import MOST_EXAMPLES, Finding, Table
+from off_platform.storage.fetch import md5_hex
+from off_platform.storage.folders import Folder
+from off_platform.storage.lake_layout import MANIFEST
 from off_platform.storage.sql import literal
+from off_platform.storage.threads import in_order
 from off_platform.table_bounds import bounds_kept
 
 if TYPE_CHECKING:
     import duckdb
 
+# Objects whose bytes are read again; in a bucket each is a request.
+READ_AGAIN = 200
+READ_AT_ONCE = 16
 # Rows whose hashes are held at once: some 150 MB.
 HASHED_ROWS = 2_000_000
 
@@ -46,6 +53,38 @@ def check_manifest(
     findings["exactly_n_chosen"] = _chosen(connection, rows, samples)
     findings["sample_decoded"] = _decoded(connection, rows, decoded_share)
     return findings | split_findings(connection, rows, shares or {})
+
+
+def read_again(connection: "duckdb.DuckDBPyConnection", folder: Folder) -> Finding:
+    """Reads some objects of a set again and compares their bytes with the MD5 in the manifest.
+
+    At most `READ_AGAIN`, spread over the set: a shard in which rows name other places than those of
+    their objects has no row that is right by chance. Objects that are not stored as they were
+    fetched have no MD5 to compare, and rows of Parquet files are written together with their bytes.
+
+    Args:
+        connection: DuckDB that can read the manifest.
+        folder: the set's.
+    """
+    rows = connection.execute(f"""
+        SELECT key, path, coalesce("offset", 0), bytes, md5
+        FROM read_parquet({literal(folder.address(MANIFEST))})
+        WHERE path IS NOT NULL AND path NOT LIKE '%.parquet' AND stored_bytes = bytes
+            AND processing IS NULL
+        ORDER BY hash(position), position LIMIT {READ_AGAIN}""").fetchall()
+
+    def problem(row: tuple[str, str, int, int, str]) -> str | None:
+        key, path, offset, size, md5 = row
+        try:
+            data = folder.read(path, offset, size)
+        except FileNotFoundError:
+            return f"{key}: {path} is missing"
+        return None if md5_hex(data) == md5 else f"{key}: other bytes are stored at {path}"
+
+    wrong = [found for found in in_order(problem, rows, READ_AT_ONCE) if found]
+    finding = Finding(of=len(rows))
+    finding.add(len(wrong), wrong[:MOST_EXAMPLES])
+    return finding
 
 
 _PHOTO = f"status = 'fetched' AND kind NOT IN {TEXT_KINDS}"
