@@ -255,5 +255,5 @@ def test_dagster_understands_the_launcher_of_ecs() -> None:
     of_class = getattr(importlib.import_module(launcher["module"]), launcher["class"])
     checked = process_config(resolve_to_config_type(of_class.config_type()), launcher["config"])
     assert checked.success, checked.errors
-    wrong = {**launcher["config"], "run_resources": {"processors": "2"}}
+    wrong = {**launcher["config"], "container_names": ["daemon"]}
     assert not process_config(resolve_to_config_type(of_class.config_type()), wrong).success

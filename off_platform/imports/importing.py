@@ -134,7 +134,8 @@ def store_at(site: Site, settings: Settings, file: tuple[str, str]) -> StoredImp
 def import_at(site: Site, key: str) -> Imported | NotImported:
     """`import_stored`; an error is returned."""
     try:
-        return import_stored(*site.open(), key)
+        # Others are imported meanwhile.
+        return import_stored(*site.open(), key, patience=0)
     except InterruptException:
         raise
     except Exception as error:  # noqa: BLE001 - it must not stop other imports; it is reported
@@ -169,7 +170,11 @@ def store_import(
 
 
 def import_stored(
-    lake: Lake, connect: Connect, key: str, display: Display | None = None
+    lake: Lake,
+    connect: Connect,
+    key: str,
+    display: Display | None = None,
+    patience: float | None = None,
 ) -> Imported:
     """Validates a stored import, and writes its tables, report, findings and corrected copy.
 
@@ -178,13 +183,17 @@ def import_stored(
         connect: opens DuckDB over the lake.
         key: of the import.
         display: where progress is shown.
+        patience: seconds to wait for another run that validates it, see `Lake.locked`.
 
     Raises:
         off_platform.imports.intake.originals.NotStoredError: it is not in the lake.
         off_platform.storage.locks.FolderInUseError: another run validates it.
     """
     partition = (IMPORT, key)
-    with original(lake, key) as (path, sha256), lake.locked(PRODUCTS_ACCEPTED.name, partition):
+    with (
+        original(lake, key) as (path, sha256),
+        lake.locked(PRODUCTS_ACCEPTED.name, partition, patience),
+    ):
         with lake.root.scratch() as made:
             others = not_kept(lake, key)
             verdict = validate_import(path, made, display=display, others=others, sha256=sha256)

@@ -4,8 +4,9 @@
 whole, so that other programs can read it during runs.
 """
 
+import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,11 +19,16 @@ from off_platform.storage.damaged_file import DamagedFileError
 from off_platform.storage.engine import bound, bounded, copy_query
 from off_platform.storage.folders import Folder, LocalFolder
 from off_platform.storage.lake_layout import BIN_IMAGE_SETS, IMAGE_SETS, MANIFEST, PART, TABLES
+from off_platform.storage.locks import FolderInUseError
 from off_platform.storage.objects import Access, is_local, local_folder
 from off_platform.storage.sql import literal
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+# The index of a month takes half a minute, and the copy of its list a few.
+PATIENCE_SECONDS = 15 * 60
+LOOK_SECONDS = 0.5
 
 
 class WrongColumnsError(ValueError):
@@ -145,15 +151,34 @@ class Lake:
             )
         return self.root.address(_name(table, partition))
 
-    def locked(self, table: str, partition: tuple[str, str]) -> AbstractContextManager[None]:
+    @contextmanager
+    def locked(
+        self, table: str, partition: tuple[str, str], patience: float | None = None
+    ) -> Iterator[None]:
         """Locks a partition of a table for one run during the `with` block.
 
         Tables that are made of it or with it are the caller's to know.
 
+        Args:
+            table: its name.
+            partition: the partition column's name and value.
+            patience: seconds to wait until another run has made it, by default 15 minutes.
+
         Raises:
-            off_platform.storage.locks.FolderInUseError: another run makes it.
+            off_platform.storage.locks.FolderInUseError: another run still makes it.
         """
-        return self.root.below(_name(table, partition).removesuffix(f"/{PART}")).locked()
+        folder = self.root.below(_name(table, partition).removesuffix(f"/{PART}"))
+        end = time.monotonic() + (PATIENCE_SECONDS if patience is None else patience)
+        with ExitStack() as held:
+            while True:
+                try:
+                    held.enter_context(folder.locked())
+                    break
+                except FolderInUseError:
+                    if time.monotonic() > end:
+                        raise
+                    time.sleep(LOOK_SECONDS)
+            yield
 
     def rows_of(self, table: str, partition: tuple[str, str] | None = None) -> str:
         """SQL for the rows of a table's file, to use after FROM; raises as `address` does."""

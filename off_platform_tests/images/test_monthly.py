@@ -5,6 +5,7 @@ import random
 import shutil
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
 from datetime import UTC, date, datetime
 from itertools import pairwise
 from pathlib import Path
@@ -27,6 +28,7 @@ from off_platform.images.monthly import (
 from off_platform.images.schemas import KEY_CHANGES, KEY_INDEX, KEY_INDEX_ODDITIES, SNAPSHOTS
 from off_platform.sandbox.make import Sandbox
 from off_platform.storage import download
+from off_platform.storage import lake as lakes
 from off_platform.storage.download import DownloadError, GoneError
 from off_platform.storage.folders import LocalFolder
 from off_platform.storage.lake import Lake
@@ -48,6 +50,7 @@ from off_platform_tests.images_desk import (
 )
 from off_platform_tests.interruptions import Kills, StoppingFolder, at_a_desk, forks
 from off_platform_tests.s3.server import Faults, S3Server
+from off_platform_tests.waiting import PATIENCE_SECONDS
 
 LIST_PATH = f"/{BUCKET}/{KEY_LIST}"
 OTHER_LIST = [keys.key("3017620422003", number, "raw").encode() for number in range(1, 8)]
@@ -600,7 +603,10 @@ def test_all_of_it_in_a_bucket(sandbox: Sandbox, later_sandbox: Sandbox, tmp_pat
                     assert len(stored) == row["stored_bytes"]
 
 
-def test_two_runs_do_not_make_one_month_at_once(desk: Desk) -> None:
+def test_two_runs_do_not_make_one_month_at_once(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lakes, "PATIENCE_SECONDS", 0)
     partition = ("month", MONTH)
     with desk.lake.locked(SNAPSHOTS.name, partition), pytest.raises(FolderInUseError):
         desk.sync()
@@ -608,3 +614,11 @@ def test_two_runs_do_not_make_one_month_at_once(desk: Desk) -> None:
     with desk.lake.locked(KEY_INDEX.name, partition), pytest.raises(FolderInUseError):
         monthly.index_month(desk.lake, MONTH, desk.connection, 2**30)
     assert desk.lake.partitions(KEY_INDEX.name) == []
+
+
+def test_a_run_waits_for_another_that_makes_the_same_month(desk: Desk) -> None:
+    with ThreadPoolExecutor(1) as other:
+        with desk.lake.locked(SNAPSHOTS.name, ("month", MONTH)):
+            syncing = other.submit(desk.sync)
+            assert not wait([syncing], timeout=2 * lakes.LOOK_SECONDS).done
+        assert syncing.result(PATIENCE_SECONDS).copied
