@@ -118,6 +118,38 @@ def image_set(lake: str, url: str, folder: str, layout: str, photos: str, galler
         raise ValueError(f"not all were fetched: {made.contents.by_status}")
 
 
+def fleet_set(lake: str, url: str, folder: str, photos: str, places: str) -> None:
+    """A set by workers of Ray, or in this process if there are no places; says what it took."""
+    from off_platform.images.choice import Choice, MonthOptions  # noqa: PLC0415 - the same
+    from off_platform.images.image_set import Request, make_image_set  # noqa: PLC0415 - the same
+    from off_platform.storage.fetch import Limits  # noqa: PLC0415 - the same
+    from off_platform.storage.fleet import Fleet, Here, RayFleet  # noqa: PLC0415 - the same
+    from off_platform.storage.folders import LocalFolder  # noqa: PLC0415 - the same
+
+    fleet: Fleet = RayFleet(places=int(places)) if int(places) else Here()
+    # Ray starts, and its workers load what they need: not measured.
+    list(fleet.map(_warmed, range(2 * fleet.places)))
+    into = _lake(lake)
+    choice = Choice.model_validate({"kind": "400", "n": None, "gallery_samples": 0})
+    of_set = ("benchmark", choice, "A set of the benchmarks.", Limits(), MonthOptions(), {}, fleet)
+    began, cpu = time.monotonic(), time.process_time()
+    with into.connect() as connection:
+        source = _source("s3://bucket", url)
+        made = make_image_set(into, source, Request(*of_set), LocalFolder(Path(folder)), connection)
+    if made.contents.by_status["fetched"] != int(photos):
+        raise ValueError(f"not all were fetched: {made.contents.by_status}")
+    took = {"seconds": time.monotonic() - began, "cpu": time.process_time() - cpu}
+    took["fetching"] = made.tally.done / made.tally.rate if made.tally.done else 0.0
+    sys.stdout.write(json.dumps(took | {"note": made.tally.note}))
+
+
+def _warmed(part: int) -> int:
+    """What a worker loads."""
+    from off_platform.image_sets.fetching import part as parts  # noqa: PLC0415 - in a worker
+
+    return part if parts else -1
+
+
 def products_made(lake: str, bucket: str) -> None:
     """The tables of a dump that names the products of a key list, with labels."""
     import gzip  # noqa: PLC0415 - only this step
@@ -238,7 +270,7 @@ STEPS: dict[str, Callable[..., None]] = {
     step.__name__: step
     for step in (
         *(index, month_made, choice, choice_again, image_set, month, bins, validate),
-        *(products_made, trainable_set),
+        *(products_made, trainable_set, fleet_set),
     )
 }
 

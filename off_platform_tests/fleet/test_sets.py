@@ -1,5 +1,9 @@
 """Image sets built by workers of Ray are those of one process, byte by byte."""
 
+import os
+import signal
+import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +12,8 @@ import pytest
 from off_platform.storage.fleet import RayFleet
 from off_platform.storage.folders import LocalFolder
 from off_platform_tests.images_desk import Desk, desk_at, source_of, tree
-from off_platform_tests.s3.server import S3Server
+from off_platform_tests.s3.server import Faults, S3Server
+from off_platform_tests.waiting import PATIENCE_SECONDS, wait_until
 
 pytestmark = pytest.mark.loaders
 
@@ -47,3 +52,49 @@ def test_a_set_of_workers_is_that_of_one_process(
     again = desk.make("straight", **OPTIONS, **options, folder=folder)
     assert again.tally.by_end["fetched"] == 0
     assert tree(Path(again.folder.address())) == tree(Path(straight.folder.address()))
+
+
+def workers() -> list[int]:
+    """The processes of this test's Ray that do a task of ours."""
+    found = []
+    for place in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if b"ray::_done" in (place / "cmdline").read_bytes() and is_below(int(place.name)):
+                found.append(int(place.name))
+    return found
+
+
+def is_below(process: int) -> bool:
+    """Whether a process was started by this one, or by one that it started."""
+    while process > 1:
+        process = int(Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[1])
+        if process == os.getpid():
+            return True
+    return False
+
+
+def kill_some(times: int) -> None:
+    """Kills workers once they are at work."""
+    for _ in range(times):
+        if not wait_until(lambda: bool(workers()), look_seconds=0.01):
+            return
+        for process in workers()[:1]:
+            with suppress(ProcessLookupError):
+                os.kill(process, signal.SIGKILL)
+
+
+@pytest.mark.parametrize("rounds", [2, pytest.param(20, marks=pytest.mark.soak)])
+def test_workers_that_are_killed_leave_the_same_bytes(
+    desk: Desk, server: S3Server, fleet: RayFleet, tmp_path: Path, rounds: int
+) -> None:
+    straight = desk.make("straight", **OPTIONS)
+    whole = tree(Path(straight.folder.address()))
+    server.faults = Faults(latency_seconds=0.05)
+    desk.fleet, before = fleet, fleet.ran.again
+    for number in range(rounds):
+        killer = threading.Thread(target=kill_some, args=(2,), daemon=True)
+        killer.start()
+        made = desk.make("straight", **OPTIONS, folder=LocalFolder(tmp_path / f"{number}/straight"))
+        killer.join(PATIENCE_SECONDS)
+        assert tree(Path(made.folder.address())) == whole
+    assert fleet.ran.again > before
