@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 
-from benchmarks import bins, choice, imports, index, month, scale, start, training, transfer
+from benchmarks import bins, choice, fleet, imports, index, month, scale, start, training, transfer
 from benchmarks.generated import QUICK, Sizes
 
 
@@ -48,6 +48,7 @@ def _comparisons(sizes: Sizes, *, large: bool) -> dict[str, Callable[[], None]]:
         "month": lambda: month.measure(sizes),
         "training": lambda: training.compare(sizes),
         "scale": lambda: scale.measure(sizes.millions),
+        "fleet": lambda: fleet.compare(sizes),
     }
 
 

@@ -62,6 +62,7 @@ HEAVY = (
     "pandera",
     "PIL",
     "pyarrow",
+    "ray",
 )
 
 
