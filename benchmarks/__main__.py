@@ -6,7 +6,19 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 
-from benchmarks import bins, choice, fleet, imports, index, month, scale, start, training, transfer
+from benchmarks import (
+    bins,
+    choice,
+    fleet,
+    imports,
+    inbox,
+    index,
+    month,
+    scale,
+    start,
+    training,
+    transfer,
+)
 from benchmarks.generated import QUICK, Sizes
 
 
@@ -44,6 +56,7 @@ def _comparisons(sizes: Sizes, *, large: bool) -> dict[str, Callable[[], None]]:
         "transfer": lambda: transfer.compare(sizes),
         "bins": lambda: bins.measure(sizes, large=large),
         "imports": lambda: imports.compare(sizes, large=large),
+        "inbox": lambda: inbox.compare(sizes),
         "start": start.compare,
         "month": lambda: month.measure(sizes),
         "training": lambda: training.compare(sizes),

@@ -29,6 +29,7 @@ class Sizes:
     chosen: int = 1_000
     bins: int = 10_000
     import_rows: int = 1_000_000
+    inbox_files: int = 200
     rounds: int = 3
     millions: tuple[int, ...] = (3,)
 
@@ -40,6 +41,7 @@ QUICK = Sizes(
     large_photos=500,
     bins=2_000,
     import_rows=50_000,
+    inbox_files=20,
     rounds=1,
 )
 

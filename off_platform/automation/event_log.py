@@ -9,6 +9,7 @@ import os
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cached_property
 
 import dagster as dg
 from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
@@ -52,6 +53,11 @@ class EventLog(SqliteEventLogStorage):
         if len(self._open) > MOST_OPEN:
             self._open.pop(next(iter(self._open))).dispose()
         return engine
+
+    @cached_property
+    def supports_asset_checks(self) -> bool:
+        """See Dagster's own, which asks for the table at each result of a check."""
+        return bool(super().supports_asset_checks)
 
     def store_event(self, event: dg.EventLogEntry) -> None:
         """See Dagster's own; the webserver notices events by the time of the run's file."""
