@@ -31,7 +31,7 @@ IN_PARALLEL := -n auto --dist worksteal
 # The command itself reports that Ctrl-C stopped it; make would add a line.
 interruptible = trap : INT; $(1) || [ $$? = 130 ]
 
-.PHONY: help setup run ui month test coverage quick soak thorough browser loaders example screenshots chromium check format docs lock benchmarks clean
+.PHONY: help setup run ui month test coverage quick soak thorough browser cluster loaders example screenshots chromium check format docs lock benchmarks clean
 
 help:  ## Show these commands.
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14

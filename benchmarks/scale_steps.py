@@ -53,12 +53,12 @@ def chosen(lake: str, photos: str) -> None:
 
 def planned(lake: str, photos: str) -> None:
     """The plan of a set of some photos, or all."""
-    from off_platform.image_sets.fetching import building  # noqa: PLC0415 - as above
+    from off_platform.image_sets.construction.plans import begin  # noqa: PLC0415 - as above
 
     into = _lake(lake)
     with into.connect() as connection:
         request, of_set = _request_and_chosen(into, connection, photos)
-        building.begin(_folder(into), _plan(into, request, of_set), connection)
+        begin(_folder(into), _plan(into, request, of_set), connection)
 
 
 def changes(lake: str) -> None:
@@ -77,23 +77,28 @@ def changes(lake: str) -> None:
 
 def filled(lake: str) -> None:
     """The outcomes of all objects of a plan, made up: not measured."""
-    from off_platform.image_sets.fetching import building  # noqa: PLC0415 - as above
+    from off_platform.image_sets.construction.containers import Container  # noqa: PLC0415 - as above
+    from off_platform.image_sets.construction.plans import (  # noqa: PLC0415 - as above
+        IDENTITY,
+        PLAN,
+        rows_name,
+    )
     from off_platform.storage.sql import literal  # noqa: PLC0415 - the same
 
     into = _lake(lake)
     folder = _folder(into)
     with into.connect() as connection:
-        plan = f"read_parquet({literal(folder.address(building.PLAN))})"
+        plan = f"read_parquet({literal(folder.address(PLAN))})"
         rows = connection.sql(
             f'SELECT position, "group", md5(key) AS md5 FROM {plan} ORDER BY position'
         ).to_arrow_reader(100_000)
         root = Path(folder.address())
-        digest = json.loads(folder.read(building.IDENTITY))["digest"]
+        digest = json.loads(folder.read(IDENTITY))["digest"]
         for group, lines in _by_group(rows):
             # The checksum of a shard is taken when it is placed; its size is not what is measured.
-            shard = building.Container(f"{group:05d}.tar", group, f"{group:05d}.tar", 0, "0" * 64)
+            shard = Container(f"{group:05d}.tar", group, f"{group:05d}.tar", 0, "0" * 64)
             rows = [*lines, f"{json.dumps(shard.line)}\n"]
-            (root / building.rows_name(group, digest)).write_text("".join(rows))
+            (root / rows_name(group, digest)).write_text("".join(rows))
             (root / shard.place).touch()
 
 
@@ -127,11 +132,11 @@ def _decoded(position: int) -> str:
 
 def resumed(lake: str) -> None:
     """What is left of a set whose groups are done; says how many groups."""
-    from off_platform.image_sets.fetching import building  # noqa: PLC0415 - as above
+    from off_platform.image_sets.construction.plans import groups_left  # noqa: PLC0415 - as above
 
     into = _lake(lake)
     with into.connect() as connection:
-        sys.stdout.write(str(len(building.groups_left(_folder(into), connection))))
+        sys.stdout.write(str(len(groups_left(_folder(into), connection))))
 
 
 def finished(lake: str) -> None:

@@ -39,8 +39,17 @@ ROOMS = {
         *("validation", "outputs"),
     ),
     "image_sets": (
-        *("manifest", "files", "declaration", "photos", "fetching", "division", "layouts"),
-        *("pages", "finish", "manifest_checks", "set_previews", "built_set", "request"),
+        *("manifest", "files", "declaration", "photos", "construction", "fetching"),
+        *(
+            "division",
+            "layouts",
+            "pages",
+            "finish",
+            "manifest_checks",
+            "set_previews",
+            "built_set",
+            "request",
+        ),
         *("publishing", "planning"),
     ),
 }

@@ -131,7 +131,7 @@ def make_bin_image_set(
         off_platform.image_sets.fetching.build.SourceUnreachableError: the bucket cannot be reached.
         off_platform.image_sets.fetching.build.WrongSourceError: it lacks too many of the chosen
             objects.
-        off_platform.image_sets.fetching.building.UnusableFolderError: the folder contains
+        off_platform.image_sets.construction.moves.UnusableFolderError: the folder contains
             something else.
         off_platform.storage.locks.FolderInUseError: another run is using the folder.
     """

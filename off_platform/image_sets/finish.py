@@ -10,10 +10,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from off_platform.image_sets.construction.containers import Container, Places, demand_built
+from off_platform.image_sets.construction.planned_rows import write_outcomes
+from off_platform.image_sets.construction.replacement import place_files, prefix_of, put_in_place
 from off_platform.image_sets.declaration.how import How
 from off_platform.image_sets.declaration.labels import Labels
 from off_platform.image_sets.division.described import describe
-from off_platform.image_sets.fetching import building
 from off_platform.image_sets.files.stored_objects import StoredObjects
 from off_platform.image_sets.layouts.arranging import arrange
 from off_platform.image_sets.layouts.image_folder import write_image_folders
@@ -157,9 +159,9 @@ def finish(
             own = [*own, *write_image_folders(connection, *where)]
         _write_croissant(scratch, about, finishing.how, folder, connection, built.files)
         pages = [CARD, SHEET, GALLERY, CROISSANT, *drawn, *own]
-        building.place_files(folder, scratch, pages)
+        place_files(folder, scratch, pages)
         names = [*built.arranged, *pages]
-        building.put_in_place(folder, scratch, names, built.containers, connection)
+        put_in_place(folder, scratch, names, built.containers, connection)
     return in_set
 
 
@@ -173,7 +175,7 @@ class _Built:
         files: where both are.
     """
 
-    containers: Sequence[building.Container]
+    containers: Sequence[Container]
     arranged: Sequence[str]
     files: BuiltFiles
 
@@ -187,8 +189,8 @@ def _write_manifest(
 ) -> _Built:
     """Writes the manifest to the scratch folder, and places arranged files."""
     outcomes, described = scratch / "outcomes.parquet", scratch / "described.parquet"
-    containers = building.write_outcomes(folder, outcomes, _constants(about), connection)
-    building.demand_built(folder, containers)
+    containers = write_outcomes(folder, outcomes, _constants(about), connection)
+    demand_built(folder, containers)
     names, how = finishing.label_names, finishing.how
     describe(connection, folder, outcomes, how, names, finishing.links, described)
     outcomes.unlink()
@@ -199,19 +201,19 @@ def _write_manifest(
             for each in containers
             if each.bytes is not None and each.sha256 is not None
         }
-        return _Built(containers, (), BuiltFiles(building.Places(containers), shards))
-    staged = building.Places(containers)
+        return _Built(containers, (), BuiltFiles(Places(containers), shards))
+    staged = Places(containers)
     made = arrange(connection, folder, described, how, names, scratch, staged)
     shards = described_shards(scratch, made.names)
-    building.place_files(folder, scratch, made.names)
+    place_files(folder, scratch, made.names)
     places = f"read_parquet({literal(str(made.locations))})"
     replaced = ", ".join(f'l."{name}" AS "{name}"' for name in ("path", "offset", "stored_bytes"))
     query = f"""SELECT d.* REPLACE ({replaced})
         FROM read_parquet({literal(str(described))}) AS d LEFT JOIN {places} AS l USING (position)
         ORDER BY position"""
     copy_query(connection, query, scratch / MANIFEST)
-    moved = made.names if building.prefix_of(folder) else ()
-    return _Built((), made.names, BuiltFiles(building.Places((), moved), shards))
+    moved = made.names if prefix_of(folder) else ()
+    return _Built((), made.names, BuiltFiles(Places((), moved), shards))
 
 
 def _constants(about: About) -> dict[str, str]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from off_platform.image_sets.built_set import BuiltSet
+from off_platform.image_sets.construction.plans import Plan, begin, planned_samples
 from off_platform.image_sets.declaration.command import command_line
 from off_platform.image_sets.declaration.declared import (
     UnusableChoiceError,
@@ -20,7 +21,6 @@ from off_platform.image_sets.declaration.how import How, how_of
 from off_platform.image_sets.declaration.labels import Labels, Units
 from off_platform.image_sets.declaration.options import BUILT, RunOptions, SetChoice, command_words
 from off_platform.image_sets.division.described import samples_query
-from off_platform.image_sets.fetching import building
 from off_platform.image_sets.fetching.build import build_groups
 from off_platform.image_sets.fetching.claim import claimed
 from off_platform.image_sets.fetching.part import Site
@@ -111,7 +111,7 @@ class Chosen:
     """A wing's choice for a request.
 
     Attributes:
-        objects: SQL for them in order, see `building.Plan`.
+        objects: SQL for them in order, see `construction/plans.py`.
         identity: identity of the source of the choice; an interrupted run is resumed only under it.
         candidates: samples that fit the options.
         chosen_from: the source of the choice, in words.
@@ -201,13 +201,13 @@ def make_set(
         off_platform.image_sets.fetching.build.SourceUnreachableError: the bucket cannot be reached.
         off_platform.image_sets.fetching.build.WrongSourceError: it lacks too many of the chosen
             objects.
-        off_platform.image_sets.fetching.building.UnusableFolderError: the folder contains
+        off_platform.image_sets.construction.moves.UnusableFolderError: the folder contains
             something else.
         off_platform.storage.locks.FolderInUseError: another run is using the folder.
     """
     plan, how, labels = plan_for(source, request, chosen, folder)
     with claimed(folder, connection, chosen.kinds):
-        begun = building.begin(folder, plan, connection)
+        begun = begin(folder, plan, connection)
         if request.when_planned:
             request.when_planned(folder, connection)
         site = Site(folder, chosen.lake, source, how, begun, chosen.texts)
@@ -222,13 +222,13 @@ def make_set(
 
 def plan_for(
     source: Source, request: Request[Choice, Run], chosen: Chosen, folder: Folder
-) -> tuple[building.Plan, How, Labels | None]:
+) -> tuple[Plan, How, Labels | None]:
     """The plan of a set, how it is built, and its labels.
 
     Raises:
         UnusableChoiceError: a label that splits or folders are made by is missing.
     """
-    planned = building.planned_samples(folder)
+    planned = planned_samples(folder)
     labels = chosen.labels(planned) if chosen.labels else None
     demand_labels(request.choice, labels)
     how = how_of(request.choice, request.limits, labelled=bool(labels and labels.columns))
@@ -240,7 +240,7 @@ def plan_for(
         "decoded_share": how.decoded_share,
         **chosen.identity,
     }
-    plan = building.Plan(
+    plan = Plan(
         request.name,
         chosen.objects,
         identity,

@@ -29,6 +29,7 @@ from off_platform.bins.image_set import (
     request_from,
 )
 from off_platform.image_sets.built_set import BuiltSet, set_metadata
+from off_platform.image_sets.construction.moves import UnusableFolderError
 from off_platform.image_sets.declaration.declared import (
     UnknownSetError,
     UnusableChoiceError,
@@ -38,7 +39,7 @@ from off_platform.image_sets.declaration.declared import (
     declared_sets,
 )
 from off_platform.image_sets.fetching.build import SourceUnreachableError
-from off_platform.image_sets.fetching.building import BUILDING, UnusableFolderError
+from off_platform.image_sets.files.set_files import BUILDING
 from off_platform.image_sets.manifest import manifest_table
 from off_platform.image_sets.manifest_checks import check_manifest
 from off_platform.sandbox.make import Sandbox

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from off_platform.image_sets.fetching.building import Places
+from off_platform.image_sets.construction.containers import Places
 from off_platform.image_sets.files.set_files import BUILDING
 from off_platform.image_sets.files.stored_objects import StoredObjects
 from off_platform.image_sets.finish import (

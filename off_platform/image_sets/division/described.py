@@ -1,6 +1,6 @@
 """The rows of a manifest: outcomes of objects, joined with labels, near duplicates and splits.
 
-The outcomes are written by `fetching/building.py`. What is near what is in
+The outcomes are written by `construction/planned_rows.py`. What is near what is in
 `near_duplicates.py`, which split a sample gets in `splits.py`.
 """
 
@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from off_platform.image_sets.construction.plans import SAMPLES
 from off_platform.image_sets.declaration.how import How
 from off_platform.image_sets.declaration.labels import Labels, Units
 from off_platform.image_sets.declaration.shares import EXCLUDED
 from off_platform.image_sets.division.near_duplicates import same_looks
 from off_platform.image_sets.division.splits import split_set
-from off_platform.image_sets.fetching import building
 from off_platform.image_sets.manifest import COLUMNS, TEXT_KINDS
 from off_platform.storage.engine import copy_query
 from off_platform.storage.folders import Folder
@@ -61,15 +61,15 @@ def describe(
     Args:
         connection: DuckDB that can read the folder.
         folder: the set's.
-        outcomes: a Parquet file, see `building.write_outcomes`.
+        outcomes: a Parquet file, see `planned_rows.write_outcomes`.
         how: the set is built.
         labels: names of the labels.
         links: what samples share with others, see `splits.split_set`.
         to: the file to write.
     """
     rows = f"read_parquet({literal(str(outcomes))})"
-    has_samples = folder.exists(building.SAMPLES)
-    samples = f"read_parquet({literal(folder.address(building.SAMPLES))})"
+    has_samples = folder.exists(SAMPLES)
+    samples = f"read_parquet({literal(folder.address(SAMPLES))})"
     joined = f"LEFT JOIN {samples} AS s USING (sample)" if has_samples else ""
     known = {"unit": f"s.{_UNIT}"} if has_samples else {}
     known["division"] = literal(how.division) if how.division else "NULL"

@@ -1,14 +1,20 @@
 """Builds an image set part by part: fetches, verifies, writes; resumable at any moment.
 
-The manifest is in `manifest.py`, the pages for people in `finish.py`; `building.py` turns a
-half-built set into the set.
+The plan is in `construction/plans.py`, the pages for people in `finish.py`;
+`construction/replacement.py` turns a half-built set into the set.
 """
 
 from collections.abc import Iterator
 from functools import partial
 from typing import TYPE_CHECKING
 
-from off_platform.image_sets.fetching import building
+from off_platform.image_sets.construction.plans import (
+    PLAN,
+    abandon,
+    groups_left,
+    groups_planned,
+    rows_name,
+)
 from off_platform.image_sets.fetching.earlier import Losses, damaged_paths, losses_before
 from off_platform.image_sets.fetching.part import (
     GIVE_UP_AFTER,
@@ -46,7 +52,7 @@ def build_groups(
     part_groups: int,
     display: Display | None = None,
 ) -> Tally:
-    """Fetches the remaining objects of a plan that `building.begin` has written.
+    """Fetches the remaining objects of a plan that `construction/plans.py` has written.
 
     An object that the set has already is requested only if it changed. The sizes of these copies
     are compared with the manifest first, and copies that differ are fetched again; damage inside a
@@ -73,8 +79,8 @@ def build_groups(
     """
     folder, digest = site.folder, site.begun.digest
     demand_reachable(fleet, [folder.address(), site.source.url])
-    left = building.groups_left(folder, connection)
-    done = sorted({*building.groups_planned(folder, connection)} - {*left})
+    left = groups_left(folder, connection)
+    done = sorted({*groups_planned(folder, connection)} - {*left})
     losses = losses_before(folder, digest, done, connection)
     tally = Tally(total=_number_of_rows(site, left, connection))
     verdict = _Verdict(site, is_begun=bool(done), losses=losses)
@@ -122,7 +128,7 @@ def _count(tally: Tally, made: PartMade, fleet: Fleet) -> None:
 
 
 def _number_of_rows(site: Site, groups: list[int], connection: "duckdb.DuckDBPyConnection") -> int:
-    path = literal(site.folder.address(building.PLAN))
+    path = literal(site.folder.address(PLAN))
     wanted = ", ".join(map(str, groups)) or "NULL"
     found = connection.execute(
         f'SELECT count(*) FROM read_parquet({path}) WHERE "group" IN ({wanted})'
@@ -171,13 +177,13 @@ class _Verdict:
             give_up(site.build, self._groups, self._failed, found.reason)
         if found.planned and not found.received:
             # Finished groups are not examined again; these must be.
-            building.abandon(site.folder)
+            abandon(site.folder)
             raise WrongSourceError(
                 f"none of {found.planned:,} objects were found at {site.source.url} "
                 f"({found.reason}); nothing was changed: check the bucket's URL."
             )
         if found.lost > LOST_SHARE_MOST * found.had:
-            rows = (building.rows_name(group, site.begun.digest) for group in found.groups)
+            rows = (rows_name(group, site.begun.digest) for group in found.groups)
             site.folder.remove_all(rows)
             raise WrongSourceError(
                 f"{found.lost:,} of {found.had:,} objects of the set could not be fetched from "

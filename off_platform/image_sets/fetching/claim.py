@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 import duckdb
 
-from off_platform.image_sets.fetching.building import UnusableFolderError
+from off_platform.image_sets.construction.moves import UnusableFolderError
 from off_platform.image_sets.files.set_files import BUILDING, STORED, is_moved, is_of_build
 from off_platform.image_sets.manifest import COLUMNS, NOT_IN_OLDER_ONES
 from off_platform.quality import Column

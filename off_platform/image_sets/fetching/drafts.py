@@ -10,7 +10,7 @@ import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from off_platform.image_sets.fetching.lake_objects import IN_LAKE
+from off_platform.image_sets.construction.lake_objects import IN_LAKE
 from off_platform.image_sets.files.set_files import BUILDING, LOOSE, set_aside
 from off_platform.image_sets.files.shard_order import loader_order
 from off_platform.storage.fetch import md5_hex

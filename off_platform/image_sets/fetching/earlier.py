@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from off_platform.image_sets.fetching.building import rows_name
-from off_platform.image_sets.fetching.lake_objects import IN_LAKE
+from off_platform.image_sets.construction.lake_objects import IN_LAKE
+from off_platform.image_sets.construction.plans import rows_name
 from off_platform.storage.folders import Folder
 from off_platform.storage.lake_layout import MANIFEST
 from off_platform.storage.sql import literal

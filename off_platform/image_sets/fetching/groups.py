@@ -12,11 +12,11 @@ from itertools import chain
 from tarfile import BLOCKSIZE
 from typing import TYPE_CHECKING, Any, Self
 
+from off_platform.image_sets.construction.lake_objects import IN_LAKE
+from off_platform.image_sets.construction.planned_rows import KEPT_FACTS
 from off_platform.image_sets.declaration.how import How
-from off_platform.image_sets.fetching import building
 from off_platform.image_sets.fetching.drafts import Draft, draft_name
 from off_platform.image_sets.fetching.earlier import HAD
-from off_platform.image_sets.fetching.lake_objects import IN_LAKE
 from off_platform.image_sets.fetching.placing import Build, OpenGroup, Placing, open_group
 from off_platform.image_sets.files.set_files import LOOSE, set_aside
 from off_platform.image_sets.files.shard_order import loader_order
@@ -38,7 +38,7 @@ Ended = Outcome[Row, Content]
 
 
 def wanted_object(row: Row, how: How) -> Wanted[Row, Content]:
-    """The request to the store for a row of `building.rows_to_fetch`."""
+    """The request to the store for a row of `planned_rows.rows_to_fetch`."""
     decoded = row["kind"] not in TEXT_KINDS and _is_decoded(row["sample"], how.decoded_share)
     check = decode_jpeg if decoded else check_for(row["kind"], with_text=True)
     row["decoded"] = decoded
@@ -277,7 +277,7 @@ def _facts_from_before(outcome: Ended) -> Row:
         "status": "fetched",
         "reason": outcome.reason,
         "bytes": row["old_object_bytes"],
-        **{name: row[f"old_{name}"] for name in building.KEPT_FACTS},
+        **{name: row[f"old_{name}"] for name in KEPT_FACTS},
         "stored_bytes": row["old_bytes"],
         IN_LAKE: row[IN_LAKE] is not None,
         HAD: row[HAD],

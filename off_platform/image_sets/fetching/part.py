@@ -12,9 +12,10 @@ from functools import cache
 from itertools import groupby
 from typing import TYPE_CHECKING
 
+from off_platform.image_sets.construction.lake_objects import IN_LAKE, with_object
+from off_platform.image_sets.construction.planned_rows import rows_to_fetch
+from off_platform.image_sets.construction.plans import Begun, demand_plan, rows_name
 from off_platform.image_sets.declaration.how import How
-from off_platform.image_sets.fetching import building
-from off_platform.image_sets.fetching.building import Begun
 from off_platform.image_sets.fetching.earlier import HAD, Losses, losses_before
 from off_platform.image_sets.fetching.groups import (
     Ended,
@@ -23,7 +24,6 @@ from off_platform.image_sets.fetching.groups import (
     wanted_object,
     with_copy_kept,
 )
-from off_platform.image_sets.fetching.lake_objects import IN_LAKE, with_object
 from off_platform.image_sets.fetching.placing import Build
 from off_platform.storage.folders import Folder
 from off_platform.storage.lake import Lake
@@ -131,12 +131,12 @@ def make_part(site: Site, part: Part, beside: Beside | None = None) -> PartMade:
         beside: in the process that asks for it; its groups are known to be left.
 
     Raises:
-        off_platform.image_sets.fetching.building.OtherPlanError: another run has begun the set
+        off_platform.image_sets.construction.plans.OtherPlanError: another run has begun the set
             anew; nothing was done.
         SourceUnreachableError: a hundred consecutive objects failed or were damaged.
         OSError: the disk is full or not writable; finished groups are kept.
     """
-    building.demand_plan(site.folder, site.begun.digest)
+    demand_plan(site.folder, site.begun.digest)
     build = site.build
     groups = [group for group in part.groups if beside or not build.is_done(group)]
     others = sorted({*part.groups} - {*groups})
@@ -150,7 +150,7 @@ def make_part(site: Site, part: Part, beside: Beside | None = None) -> PartMade:
             tally.total -= len(done)
         wanted = (
             wanted_object(with_object(_without(part.damaged, row)), site.how)
-            for batch in building.rows_to_fetch(site.folder, groups, connection, site.texts)
+            for batch in rows_to_fetch(site.folder, groups, connection, site.texts)
             for row in batch.to_pylist()
             if row["position"] not in done
         )
@@ -261,7 +261,7 @@ def give_up(build: Build, groups: list[int], failed: int, reason: str) -> None:
     Raises:
         SourceUnreachableError: always.
     """
-    build.folder.remove_all(building.rows_name(group, build.digest) for group in sorted({*groups}))
+    build.folder.remove_all(rows_name(group, build.digest) for group in sorted({*groups}))
     raise SourceUnreachableError(
         f"{failed:,} consecutive objects failed or were damaged, so the rest was not tried: "
         f"{reason}. "

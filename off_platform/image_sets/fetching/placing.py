@@ -1,7 +1,7 @@
 """Groups as files: their drafts, and how a finished one is placed so that only one maker counts.
 
 A maker creates the rows of its group only if there are none: who is second removes what it built.
-`groups.py` fills the drafts, `building.py` has the names.
+`groups.py` fills the drafts, `construction/plans.py` has the names.
 """
 
 import hashlib
@@ -15,9 +15,9 @@ from pathlib import Path
 from secrets import token_hex
 from typing import Any
 
+from off_platform.image_sets.construction.containers import Container
+from off_platform.image_sets.construction.plans import rows_name
 from off_platform.image_sets.declaration.how import How
-from off_platform.image_sets.fetching import building
-from off_platform.image_sets.fetching.building import Container
 from off_platform.image_sets.fetching.drafts import JOURNAL, Draft, Row, draft_name, line
 from off_platform.image_sets.fetching.earlier import Losses, losses_of
 from off_platform.image_sets.files.set_files import (
@@ -43,7 +43,7 @@ class Build:
     Attributes:
         folder: the set's.
         digest: of its plan.
-        is_first: see `building.Begun`.
+        is_first: see `construction/plans.py`.
         how: the set is built.
     """
 
@@ -74,7 +74,7 @@ class Build:
 
     def is_done(self, group: int) -> bool:
         """Whether a group's rows are in place."""
-        return self.folder.exists(building.rows_name(group, self.digest))
+        return self.folder.exists(rows_name(group, self.digest))
 
 
 @dataclass(frozen=True)
@@ -212,4 +212,4 @@ class Placing:
         return Container(name, group, aside, size, digest)
 
     def _rows_name(self, group: int) -> str:
-        return building.rows_name(group, self._build.digest)
+        return rows_name(group, self._build.digest)

@@ -1,7 +1,7 @@
 """The names of the files of a set, and of those of a set under construction.
 
 Only files with these names are replaced or removed in a set's folder (`fetching/claim.py`,
-`fetching/building.py`).
+`construction/`).
 """
 
 import re

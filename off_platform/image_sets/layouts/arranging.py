@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from off_platform.image_sets.construction.containers import Places
+from off_platform.image_sets.construction.plans import PLAN
 from off_platform.image_sets.declaration.how import How
-from off_platform.image_sets.fetching.building import PLAN, Places
 from off_platform.image_sets.files.json_fields import Fields, alike, fields_of
 from off_platform.image_sets.files.set_files import class_folder
 from off_platform.image_sets.files.shard_order import CANDIDATES, LOOKED_AT

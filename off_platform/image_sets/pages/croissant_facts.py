@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from off_platform.image_sets.construction.containers import Places
 from off_platform.image_sets.declaration.shares import EXCLUDED
-from off_platform.image_sets.fetching.building import Places
 from off_platform.image_sets.manifest import COLUMNS, TEXT_KINDS
 from off_platform.image_sets.pages.croissant import (
     JSON_TYPES,

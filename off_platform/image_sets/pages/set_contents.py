@@ -10,7 +10,8 @@ from functools import cached_property
 from itertools import groupby, islice
 from typing import TYPE_CHECKING, Any
 
-from off_platform.image_sets.fetching import building
+from off_platform.image_sets.construction.containers import Places
+from off_platform.image_sets.construction.plans import PLAN
 from off_platform.image_sets.files.stored_objects import StoredObjects
 from off_platform.image_sets.manifest import TEXT_KINDS
 from off_platform.image_sets.pages.card import (
@@ -74,7 +75,7 @@ class Contents:
         manifest: str,
         connection: "duckdb.DuckDBPyConnection",
         objects: StoredObjects,
-        places: building.Places,
+        places: Places,
     ) -> None:
         """See the class."""
         self._folder, self._connection, self._objects = folder, connection, objects
@@ -194,8 +195,8 @@ class Contents:
 
         Without timestamps: Arrow converts these with pandas, which takes 0.2 s and 50 MB to load.
         """
-        plan = f"read_parquet({literal(self._folder.address(building.PLAN))})"
-        if not self._folder.exists(building.PLAN):
+        plan = f"read_parquet({literal(self._folder.address(PLAN))})"
+        if not self._folder.exists(PLAN):
             plan = f"""(SELECT position, 0 AS "group" FROM {self.rows})"""
         # A separate cursor: a caller that stops reading half-way must not block other queries.
         reader = (

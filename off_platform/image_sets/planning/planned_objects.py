@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from off_platform.image_sets.fetching import building
+from off_platform.image_sets.construction.plans import PLAN, groups_left
 from off_platform.image_sets.manifest import TEXT_KINDS
 from off_platform.storage.engine import copy_query
 from off_platform.storage.folders import Folder
@@ -52,7 +52,7 @@ class PlannedObjects:
 
     Args:
         connection: DuckDB that can read the folder.
-        objects: SQL of them, see `building.Plan`.
+        objects: SQL of them, see `construction/plans.py`.
         sizes: SQL of their sizes, if they are known: key, bytes.
         folder: the set's.
         begun: whether an interrupted run of the same plan goes on.
@@ -79,8 +79,8 @@ class PlannedObjects:
         """Each object with its state, and its size as far as it is known."""
         done, group = "false", ""
         if begun:
-            left = building.groups_left(folder, self._connection)
-            objects = f"FROM read_parquet({literal(folder.address(building.PLAN))})"
+            left = groups_left(folder, self._connection)
+            objects = f"FROM read_parquet({literal(folder.address(PLAN))})"
             done, group = f'"group" NOT IN (SELECT unnest({left}::BIGINT[]))', ', "group"'
         described = self._connection.execute(f"DESCRIBE {objects}").fetchall()
         is_known = "known_md5" in {name for name, *_ in described}

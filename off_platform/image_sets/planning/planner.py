@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from off_platform.image_sets.construction.plans import is_begun
 from off_platform.image_sets.declaration.how import How
-from off_platform.image_sets.fetching import building
 from off_platform.image_sets.planning.effort import (
     TAR_BYTES,
     Form,
@@ -243,7 +243,7 @@ def plan_set(
         UnusableChoiceError: a label that splits or folders are made by is missing.
     """
     plan, how, _ = plan_for(source, request, chosen, folder)
-    begun = building.is_begun(folder, plan)
+    begun = is_begun(folder, plan)
     planned = PlannedObjects(
         connection, chosen.objects, chosen.sizes, folder, begun=begun, scratch=scratch
     )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from off_platform.image_sets.fetching import building
+from off_platform.image_sets.construction.plans import PLAN, groups_left, groups_planned
 from off_platform.image_sets.planning.effort import seconds_for
 from off_platform.image_sets.planning.planner import conditions_from
 from off_platform.settings import Settings
@@ -54,14 +54,14 @@ def planned_metadata(
         settings: of the platform.
         source: URL of the bucket.
     """
-    plan = f"read_parquet({literal(folder.address(building.PLAN))})"
+    plan = f"read_parquet({literal(folder.address(PLAN))})"
     by_kind = dict(
         connection.execute(
             f"SELECT kind, count(*) FROM {plan} GROUP BY kind ORDER BY kind"
         ).fetchall()
     )
-    planned = len(building.groups_planned(folder, connection))
-    left = len(building.groups_left(folder, connection))
+    planned = len(groups_planned(folder, connection))
+    left = len(groups_left(folder, connection))
     conditions = conditions_from(settings, _BITS, requests=False)
     # Of the groups that are left, which are of one size but for the last.
     objects = sum(by_kind.values()) * left // max(planned, 1)

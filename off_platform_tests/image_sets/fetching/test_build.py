@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 
-from off_platform.image_sets.fetching import building, part
+from off_platform.image_sets.construction.plans import ROWS
+from off_platform.image_sets.fetching import part
 from off_platform.image_sets.fetching.build import SourceUnreachableError
 from off_platform.image_sets.files.set_files import BUILDING
 from off_platform.image_sets.photos.contents import check_for
@@ -503,7 +504,7 @@ def test_a_stopped_run_fetches_nothing_again(desk: Desk, server: S3Server, after
     server.requests.clear()
     with pytest.raises(KeyboardInterrupt):
         desk.make("straight", **BOTH, folder=folder, display=Stopping(after))
-    finished = {name for name in folder.names(BUILDING) if name.endswith(building.ROWS)}
+    finished = {name for name in folder.names(BUILDING) if name.endswith(ROWS)}
     # Groups are of ten objects, and a group is done when the next one's first object comes.
     assert len(finished) == max(after - 2, 0) // 10
     # The object that is shown when the run stops is lost, and those before it are not.
@@ -591,7 +592,7 @@ def test_a_stop_between_a_shard_and_its_rows_loses_neither(
     place = LocalFolder.place_new
 
     def stop(self: LocalFolder, made: Path, name: str) -> bool:
-        if name.endswith(building.ROWS):
+        if name.endswith(ROWS):
             raise KeyboardInterrupt
         return place(self, made, name)
 

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from off_platform.image_sets.fetching import building
-from off_platform.image_sets.fetching.building import UnusableFolderError
+from off_platform.image_sets.construction.moves import MOVES, UnusableFolderError
+from off_platform.image_sets.construction.plans import IDENTITY
 from off_platform.image_sets.files.set_files import BUILDING, is_ours
 from off_platform.sandbox.make import Sandbox
 from off_platform.storage.folders import LocalFolder
@@ -166,7 +166,7 @@ def test_a_foreign_or_damaged_manifest_touches_nothing(
 def test_a_damaged_list_of_moves_moves_and_removes_nothing(
     desk: Desk, folder: LocalFolder, tmp_path: Path, moves: Any
 ) -> None:
-    folder.write(building.MOVES, json.dumps(moves).encode() if moves is not None else b"{")
+    folder.write(MOVES, json.dumps(moves).encode() if moves is not None else b"{")
     before = tree(tmp_path / "set")
     with pytest.raises(UnusableFolderError, match=r"moves\.json is damaged") as refused:
         desk.make(kind="400", n=2, folder=folder)
@@ -176,7 +176,7 @@ def test_a_damaged_list_of_moves_moves_and_removes_nothing(
 
 def test_a_damaged_plan_is_written_again(desk: Desk, tmp_path: Path) -> None:
     folder = LocalFolder(tmp_path / "set")
-    folder.write(building.IDENTITY, b"\xff no JSON")
+    folder.write(IDENTITY, b"\xff no JSON")
     assert not desk.make(kind="400", n=4, folder=folder).continued
     assert not folder.names(BUILDING)
 

@@ -7,7 +7,7 @@ object has changed, so that the two have different bytes.
 
 import hashlib
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -15,8 +15,10 @@ from typing import Any
 import pytest
 from moto.server import ThreadedMotoServer
 
-from off_platform.image_sets.fetching import build, building
-from off_platform.image_sets.fetching.building import OtherPlanError
+from off_platform.image_sets import finish
+from off_platform.image_sets.construction.planned_rows import write_outcomes
+from off_platform.image_sets.construction.plans import PLAN, ROWS, OtherPlanError
+from off_platform.image_sets.fetching import build
 from off_platform.image_sets.fetching.part import Part, PartMade, Site, make_part
 from off_platform.image_sets.files.set_files import BUILDING
 from off_platform.sandbox.make import Sandbox
@@ -104,7 +106,10 @@ def two(request: pytest.FixtureRequest, server: S3Server, tmp_path: Path) -> Ite
     lake, access = str(tmp_path / "lake"), None
     if request.param == "bucket":
         url = request.getfixturevalue("moto")
-        lake, access = "s3://lakes/one", Access("us-east-1", url, signed=True, retries=3)
+        lake, access = (
+            f"s3://lakes/{tmp_path.name}",
+            Access("us-east-1", url, signed=True, retries=3),
+        )
     with desk_at(lake, source_of(server), access) as desk:
         desk.month()
         yield desk
@@ -146,7 +151,7 @@ def demand_bytes(desk: Desk) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("when", ["before the set is finished", "after"])
-@pytest.mark.parametrize("ending", [".tar", building.ROWS])
+@pytest.mark.parametrize("ending", [".tar", ROWS])
 @pytest.mark.parametrize(
     "layout",
     ["shards", *(pytest.param(each, marks=pytest.mark.soak) for each in ("files", "arranged"))],
@@ -159,18 +164,17 @@ def test_a_maker_that_was_taken_for_lost_changes_nothing(
     site, part = planned(two, LAYOUTS[layout])
     late = Maker(site, part, Suspended(site.folder, ending))
     keys = two.connection.execute(
-        f"SELECT key FROM '{site.folder.address(building.PLAN)}' ORDER BY kind, position"
+        f"SELECT key FROM '{site.folder.address(PLAN)}' ORDER BY kind, position"
     ).fetchall()
     change_an_object(server, sandbox, keys[0][0])
-    finish: Callable[..., Any] = building.write_outcomes
 
     def after_the_late_one(*arguments: Any) -> Any:
         late.go_on()
-        return finish(*arguments)
+        return write_outcomes(*arguments)
 
     with pytest.MonkeyPatch.context() as patch:
         if when != "after":
-            patch.setattr(building, "write_outcomes", after_the_late_one)
+            patch.setattr(finish, "write_outcomes", after_the_late_one)
         two.make(**OPTIONS, **LAYOUTS[layout])
     if when == "after":
         late.go_on()

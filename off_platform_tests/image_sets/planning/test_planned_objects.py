@@ -5,7 +5,7 @@ from pathlib import Path
 
 import duckdb
 
-from off_platform.image_sets.fetching import building
+from off_platform.image_sets.construction.plans import IDENTITY, PLAN, rows_name
 from off_platform.image_sets.planning.planned_objects import Counted, PlannedObjects
 from off_platform.storage.folders import LocalFolder
 from off_platform.storage.lake_layout import MANIFEST
@@ -33,13 +33,13 @@ def counted(folder: Path, *, begun: bool) -> list[Counted]:
 def test_every_object_is_counted_in_one_state(tmp_path: Path) -> None:
     (tmp_path / ".building").mkdir()
     with duckdb.connect() as connection:
-        connection.execute(f"COPY ({OBJECTS}) TO '{tmp_path / building.PLAN}' (FORMAT parquet)")
+        connection.execute(f"COPY ({OBJECTS}) TO '{tmp_path / PLAN}' (FORMAT parquet)")
         had = """SELECT * FROM (VALUES ('k3', 'photo', 'fetched', 60), ('k7', 'photo', 'fetched',
             70), ('k6', 'photo', 'missing', NULL)) AS h(key, kind, status, stored_bytes)"""
         connection.execute(f"COPY ({had}) TO '{tmp_path / MANIFEST}' (FORMAT parquet)")
     digest = "d" * 64
-    (tmp_path / building.IDENTITY).write_text(json.dumps({"digest": digest}))
-    (tmp_path / building.rows_name(0, digest)).touch()
+    (tmp_path / IDENTITY).write_text(json.dumps({"digest": digest}))
+    (tmp_path / rows_name(0, digest)).touch()
     # The first three are done; of 3 to 7 two are in the set, and the size of one is not known.
     photos, metadata = counted(tmp_path, begun=True)
     assert photos == Counted("photo", 8, 3, 0, 2, 3, 105 + 106, 2, 60 + 70)
