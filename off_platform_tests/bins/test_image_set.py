@@ -521,15 +521,19 @@ def test_a_stopped_run_is_gone_on_with_and_fetches_only_the_rest(sets: Sets) -> 
     # draft, one shard.
     with pytest.raises(KeyboardInterrupt):
         sets.make(folder=StoppingFolder(sets.root / "few", 10), **ALL)
-    done = len(list((sets.root / "few" / BUILDING).glob("*.rows.jsonl")))
-    assert done >= 2
-    drafts = (sets.root / "few" / BUILDING).glob("*.draft/journal.jsonl")
-    kept = sum(draft.read_text().count('"in_lake": false') for draft in drafts)
-    assert kept
+    building = sets.root / "few" / BUILDING
+    done = {rows.name[:5] for rows in building.glob("*.rows.jsonl")}
+    assert len(done) >= 2
+    # The draft of a group that is done may not be removed yet.
+    kept = sum(
+        draft.read_text().count('"in_lake": false')
+        for draft in building.glob("*.draft/journal.jsonl")
+        if draft.parent.name[:5] not in done
+    )
     sets.server.requests.clear()
     made = sets.make(**ALL)
     assert made.continued
-    assert sets.answers() == {200: total - SHARD_SAMPLES * done - kept}
+    assert sets.answers() == {200: total - SHARD_SAMPLES * len(done) - kept}
     assert tree(sets.root / "few") == tree(sets.root / "whole")
 
 

@@ -20,7 +20,7 @@ from dagster._core.workspace.load_target import EmptyWorkspaceTarget
 from dagster_graphql.schema import create_schema
 
 from off_platform.cli.imports_run import add_partition
-from off_platform.imports.intake import originals
+from off_platform.imports import importing
 from off_platform.partitions import IMPORT_FILES
 from off_platform_tests.command_line import Run, command_line, press_ctrl_c, started
 from off_platform_tests.waiting import PATIENCE_SECONDS
@@ -286,7 +286,7 @@ def test_an_unexpected_error_in_a_run_has_its_own_exit_code(
     def fails(*_: object) -> None:
         raise ZeroDivisionError("nobody thought of this")
 
-    monkeypatch.setattr(originals, "store_original", fails)
+    monkeypatch.setattr(importing, "store_original", fails)
     code, _, err = run("import", "good.csv")
     assert code == 4
     (file,) = tmp_path.glob("off-platform-error-*.txt")
