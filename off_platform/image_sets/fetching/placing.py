@@ -144,7 +144,11 @@ class Placing:
 
     def place(self, group: int, opened: OpenGroup) -> None:
         """Places a group whose draft is closed; waits while there are `PLACED_AT_ONCE`."""
-        self._start(self._place, group, opened)
+        with ExitStack() as waiting:
+            # If a group before it cannot be placed, a later run resumes its draft.
+            waiting.push(opened.places)
+            self._start(self._place, group, opened)
+            waiting.pop_all()
 
     def place_rows(self, group: int, rows: list[Row]) -> None:
         """Places the rows of a group whose files stay as they are."""
