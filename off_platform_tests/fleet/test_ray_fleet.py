@@ -14,7 +14,7 @@ from off_platform.storage.fleet import LostPartsError, RayFleet, UnusableFleetEr
 from off_platform.storage.objects import UnusableLocationError
 from off_platform_tests.waiting import LOOK_SECONDS, PATIENCE_SECONDS, wait_until
 
-pytestmark = pytest.mark.loaders
+pytestmark = pytest.mark.cluster
 
 
 def double(part: int) -> tuple[int, int]:

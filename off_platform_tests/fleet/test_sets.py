@@ -15,7 +15,7 @@ from off_platform_tests.images_desk import Desk, desk_at, source_of, tree
 from off_platform_tests.s3.server import Faults, S3Server
 from off_platform_tests.waiting import PATIENCE_SECONDS, wait_until
 
-pytestmark = pytest.mark.loaders
+pytestmark = pytest.mark.cluster
 
 OPTIONS: dict[str, Any] = {"kind": "400+ocr", "group_samples": 3}
 
