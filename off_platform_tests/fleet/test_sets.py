@@ -1,6 +1,7 @@
 """Image sets built by workers of Ray are those of one process, byte by byte."""
 
 import os
+import re
 import signal
 import threading
 from contextlib import suppress
@@ -9,9 +10,12 @@ from typing import Any
 
 import pytest
 
+from off_platform.image_sets.fetching.build import SourceUnreachableError
+from off_platform.sandbox.make import make_sandbox
 from off_platform.storage.fleet import RayFleet
 from off_platform.storage.folders import LocalFolder
-from off_platform_tests.images_desk import Desk, desk_at, source_of, tree
+from off_platform.storage.transfer import Limits
+from off_platform_tests.images_desk import BUCKET, Desk, desk_at, source_of, tree
 from off_platform_tests.s3.server import Faults, S3Server
 from off_platform_tests.waiting import PATIENCE_SECONDS, wait_until
 
@@ -83,7 +87,7 @@ def kill_some(times: int) -> None:
                 os.kill(process, signal.SIGKILL)
 
 
-@pytest.mark.parametrize("rounds", [2, pytest.param(20, marks=pytest.mark.soak)])
+@pytest.mark.parametrize("rounds", [2, 20])
 def test_workers_that_are_killed_leave_the_same_bytes(
     desk: Desk, server: S3Server, fleet: RayFleet, tmp_path: Path, rounds: int
 ) -> None:
@@ -98,3 +102,23 @@ def test_workers_that_are_killed_leave_the_same_bytes(
         killer.join(PATIENCE_SECONDS)
         assert tree(Path(made.folder.address())) == whole
     assert fleet.ran.again > before
+
+
+def test_a_hundred_failures_of_many_parts_end_the_set(fleet: RayFleet, tmp_path: Path) -> None:
+    larger = make_sandbox(tmp_path / "larger", products=60, bins=40, month=0)
+    with (
+        S3Server({BUCKET: larger.images.folder}) as server,
+        desk_at(tmp_path / "lake", source_of(server)) as desk,
+    ):
+        desk.month()
+        desk.limits, desk.fleet = Limits(concurrency=8, attempts=1), fleet
+        server.faults = Faults(cut=1.0, only_first_attempts=1_000_000)
+        # No part has a hundred objects.
+        with pytest.raises(SourceUnreachableError) as raised:
+            desk.make(**OPTIONS)
+        assert type(raised.value) is SourceUnreachableError
+        assert re.fullmatch(
+            r"1\d\d consecutive objects failed or were damaged, so the rest was not tried: "
+            r"[^\n]+\. Finished work is kept\.",
+            str(raised.value),
+        )
