@@ -131,7 +131,7 @@ class _Home:
 
     def counted(self, titles: list[str]) -> Counted:
         """What there is of each file."""
-        told = Counter(key for title in titles for key in _KEY.findall(title))
+        counted = Counter(key for title in titles for key in _KEY.findall(title))
         log = next(self._folder.rglob("history/runs/index.db"))
         with sqlite3.connect(log) as events:
             made = events.execute(
@@ -147,7 +147,7 @@ class _Home:
             self._verdicts(),
             sum(events == assets == ASSETS for _, events, assets in made),
             sum(checks == CHECKS and failed == BROKEN for _, checks, failed in checked),
-            sum(count == 1 for count in told.values()),
+            sum(count == 1 for count in counted.values()),
         )
 
     def _verdicts(self) -> int:

@@ -7,7 +7,7 @@ knows what the parts are; those of image sets are in `image_sets/fetching/part.p
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -96,7 +96,7 @@ class Fleet(Protocol):
     def one_disk(self) -> bool:
         """See above."""
 
-    def map(self, work: Callable[[Part], Result], parts: Iterable[Part]) -> Iterator[Result]:
+    def map(self, work: Callable[[Part], Result], parts: Iterable[Part]) -> Generator[Result]:
         """Yields the results of the work on the parts, in any order.
 
         At most twice as many parts as places are taken at once. Closing the iterator, or an error,
@@ -125,7 +125,7 @@ class Here:
         """Needs nothing."""
         self.ran = Ran()
 
-    def map(self, work: Callable[[Part], Result], parts: Iterable[Part]) -> Iterator[Result]:
+    def map(self, work: Callable[[Part], Result], parts: Iterable[Part]) -> Generator[Result]:
         """See `Fleet.map`."""
         for part in parts:
             result = work(part)
@@ -172,7 +172,7 @@ class RayFleet:
         """See `Fleet`."""
         return self._most or max(int(self._ray.cluster_resources().get("CPU", 1)), 1)
 
-    def map(self, work: Callable[[Part], Result], parts: Iterable[Part]) -> Iterator[Result]:
+    def map(self, work: Callable[[Part], Result], parts: Iterable[Part]) -> Generator[Result]:
         """See `Fleet.map`."""
         # Tries are counted here, as Ray does not report its own.
         task = self._ray.remote(num_cpus=1, max_retries=0)(_done)

@@ -75,19 +75,19 @@ def test_who_watches_a_run_is_told_of_events_that_another_process_keeps_open(
     tmp_path: Path,
 ) -> None:
     """The webserver shows a run's events as they come."""
-    writes, watches, told = EventLog(str(tmp_path)), EventLog(str(tmp_path)), threading.Event()
+    writes, watches, noticed = EventLog(str(tmp_path)), EventLog(str(tmp_path)), threading.Event()
     seen: list[str | None] = []
 
     def tell(entry: dg.EventLogEntry, _: str) -> None:
         seen.append(entry.get_dagster_event().partition)
         if len(seen) == 2:
-            told.set()
+            noticed.set()
 
     writes.store_event(event("run", "first"))
     watches.watch("run", None, tell)
     try:
         writes.store_event(event("run", "second"))
-        assert told.wait(PATIENCE_SECONDS), seen
+        assert noticed.wait(PATIENCE_SECONDS), seen
     finally:
         watches.end_watch("run", tell)
         watches.dispose()

@@ -255,17 +255,17 @@ def test_each_import_with_findings_has_a_message_of_its_own(
 ) -> None:
     for _ in range(2):
         tick(desk, run)
-    told = {body["title"]: body["text"] for body in webhook.bodies}
-    assert len(webhook.bodies) == len(told)
+    messages = {body["title"]: body["text"] for body in webhook.bodies}
+    assert len(webhook.bodies) == len(messages)
     some, page = desk.keys["some.csv"], desk.keys["page.csv"]
-    assert told.keys() == {
+    assert messages.keys() == {
         f"1 check failed: imports, {some}",
         f"1 check failed: imports, {page}",
         f"Failed: imports, {GONE}",
     }
-    assert "line 2 (fat_g): '30,9'" in told[f"1 check failed: imports, {some}"]
-    assert f"imports/{page}/report.html" in told[f"1 check failed: imports, {page}"]
-    assert "gone.csv" in told[f"Failed: imports, {GONE}"]
+    assert "line 2 (fat_g): '30,9'" in messages[f"1 check failed: imports, {some}"]
+    assert f"imports/{page}/report.html" in messages[f"1 check failed: imports, {page}"]
+    assert "gone.csv" in messages[f"Failed: imports, {GONE}"]
 
 
 def test_an_import_with_a_report_is_left_out_unless_it_is_asked_for_again(

@@ -5,6 +5,7 @@ The plan is in `construction/plans.py`, the pages for people in `finish.py`;
 """
 
 from collections.abc import Iterator
+from contextlib import closing
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -23,8 +24,8 @@ from off_platform.image_sets.fetching.part import (
     PartMade,
     Site,
     SourceUnreachableError,
-    give_up,
     make_part,
+    unreachable,
 )
 from off_platform.storage.fleet import Fleet, demand_reachable
 from off_platform.storage.progress import Display, Tally
@@ -94,14 +95,30 @@ def build_groups(
     else:
         places = fleet.places
         work, parts = partial(make_part, site), _parts(site, left, part_groups, places, connection)
-    for made in fleet.map(work, parts):
+    under_way = set[int]()
+    try:
+        with closing(fleet.map(work, _handed_out(parts, under_way))) as results:
+            for made in results:
+                under_way.difference_update(made.groups)
+                if not fleet.is_here:
+                    _count(tally, made, fleet)
+                    if display:
+                        display.show(tally)
+                verdict.add(made)
+    except SourceUnreachableError:
         if not fleet.is_here:
-            _count(tally, made, fleet)
-            if display:
-                display.show(tally)
-        verdict.add(made)
+            # Nobody has judged them, and a later run would take what failed for done.
+            folder.remove_all(rows_name(group, digest) for group in under_way)
+        raise
     verdict.demand_enough()
     return tally
+
+
+def _handed_out(parts: Iterator[Part], groups: set[int]) -> Iterator[Part]:
+    """The parts; notes the groups of those that were taken."""
+    for part in parts:
+        groups.update(part.groups)
+        yield part
 
 
 def _parts(
@@ -163,7 +180,7 @@ class _Verdict:
         else:
             self._in_a_row, self._groups = 0, []
         if self._in_a_row >= GIVE_UP_AFTER:
-            give_up(self._site.build, self._groups, self._in_a_row, self._losses.reason)
+            self._give_up(self._in_a_row)
 
     def demand_enough(self) -> None:
         """Judges the whole.
@@ -174,7 +191,7 @@ class _Verdict:
         """
         site, found = self._site, self._losses
         if 0 < self._failed == self._asked and not self._corrupt and not self._is_begun:
-            give_up(site.build, self._groups, self._failed, found.reason)
+            self._give_up(self._failed)
         if found.planned and not found.received:
             # Finished groups are not examined again; these must be.
             abandon(site.folder)
@@ -191,3 +208,9 @@ class _Verdict:
                 "check the bucket's URL, or, if they are gone for good, build the set in a new "
                 "folder."
             )
+
+    def _give_up(self, failed: int) -> None:
+        folder, digest = self._site.folder, self._site.begun.digest
+        # Finished groups are not examined again; these must be.
+        folder.remove_all(rows_name(group, digest) for group in self._groups)
+        raise unreachable(failed, self._losses.reason)

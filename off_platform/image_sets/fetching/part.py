@@ -159,9 +159,13 @@ def make_part(site: Site, part: Part, beside: Beside | None = None) -> PartMade:
         outcomes = transfer(store, wanted, limits, display, tally, maker.flush)
         watch = _Watch(maker, build)
         kept = (with_copy_kept(outcome, site.how) for outcome in watch.over(outcomes))
-        for number, of_group in _by_group(groups, kept):
-            maker.make(number, of_group)
-        maker.placing.settle()
+        try:
+            for number, of_group in _by_group(groups, kept):
+                maker.make(number, of_group)
+            maker.placing.settle()
+        except BaseException:
+            watch.examine_again()
+            raise
         before = losses_before(site.folder, build.digest, others, connection)
     placing = maker.placing
     return PartMade(
@@ -227,6 +231,17 @@ class _Watch:
     def __init__(self, maker: GroupMaker, build: Build) -> None:
         self._maker, self._build = maker, build
         self.asked = self.failed = self.corrupt = 0
+        # The groups of the objects that failed or were damaged since one was received.
+        self._in_a_row = list[int]()
+
+    def examine_again(self) -> None:
+        """Lets a later run examine the last objects again, if they failed: it may be why this ends.
+
+        Drafts end without them for the same reason (`drafts.py`).
+        """
+        self._maker.placing.settle()
+        rows = (rows_name(group, self._build.digest) for group in sorted({*self._in_a_row}))
+        self._build.folder.remove_all(rows)
 
     def over(self, outcomes: Iterator[Ended]) -> Iterator[Ended]:
         """Passes the outcomes through.
@@ -236,7 +251,7 @@ class _Watch:
         """
         # A source whose objects are all damaged (a wrong Content-Encoding, a captive portal) is as
         # bad as one that does not answer.
-        in_a_row = list[int]()
+        in_a_row = self._in_a_row
         for outcome in outcomes:
             if outcome.tag[IN_LAKE]:
                 yield outcome
@@ -249,20 +264,13 @@ class _Watch:
             elif in_a_row:
                 in_a_row.clear()
             if len(in_a_row) >= GIVE_UP_AFTER:
-                # Finished groups are not examined again; these must be.
-                self._maker.placing.settle()
-                give_up(self._build, in_a_row, len(in_a_row), outcome.reason or "")
+                raise unreachable(len(in_a_row), outcome.reason or "")
             yield outcome
 
 
-def give_up(build: Build, groups: list[int], failed: int, reason: str) -> None:
-    """Lets a later run examine groups again, and raises.
-
-    Raises:
-        SourceUnreachableError: always.
-    """
-    build.folder.remove_all(rows_name(group, build.digest) for group in sorted({*groups}))
-    raise SourceUnreachableError(
+def unreachable(failed: int, reason: str) -> SourceUnreachableError:
+    """The error of a number of consecutive failures, with the reason of one."""
+    return SourceUnreachableError(
         f"{failed:,} consecutive objects failed or were damaged, so the rest was not tried: "
         f"{reason}. "
         "Finished work is kept."
