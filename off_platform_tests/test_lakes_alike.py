@@ -13,7 +13,6 @@ import boto3
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from moto.server import ThreadedMotoServer
 
 from off_platform.bins.choice import BinChoice
 from off_platform.bins.image_set import make_bin_image_set
@@ -30,6 +29,7 @@ from off_platform.storage.objects import Access, Source
 from off_platform_tests import ceph
 from off_platform_tests.bins.conftest import BinsDesk
 from off_platform_tests.images_desk import MONTH, NEXT_MONTH, Desk, desk_at
+from off_platform_tests.s3.moto_server import moto_server
 
 pytestmark = pytest.mark.soak
 
@@ -58,11 +58,8 @@ def bucket(
             with ceph.ceph(tmp_path_factory.mktemp("ceph"), KEY) as address:
                 yield _bucket_at(address)
         else:
-            server = ThreadedMotoServer(port=0, verbose=False)
-            server.start()
-            host, port = server.get_host_and_port()
-            yield _bucket_at(f"http://{host}:{port}")
-            server.stop()
+            with moto_server() as address:
+                yield _bucket_at(address)
 
 
 def _bucket_at(address: str) -> tuple[str, Access]:

@@ -6,13 +6,13 @@ from typing import Any
 import boto3
 import pytest
 import requests
-from moto.server import ThreadedMotoServer
 
 from off_platform.automation.alert_secrets import revealed
 from off_platform.automation.alert_senders import Service
 from off_platform.automation.alerts import Message
 from off_platform.automation.sending import NotSentError
 from off_platform_tests.automation.listeners import listening
+from off_platform_tests.s3.moto_server import moto_server
 
 MESSAGE = Message("Late: bins", "bins: 40 days", "", "same")
 REGION = "eu-west-3"
@@ -21,20 +21,17 @@ REGION = "eu-west-3"
 @pytest.fixture
 def secrets(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """A client of Secrets Manager on this machine, where the AWS chain leads to."""
-    server = ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    # All servers of one process share their secrets.
-    requests.post(f"http://{host}:{port}/moto-api/reset", timeout=60)
-    for name, value in {
-        "AWS_ENDPOINT_URL": f"http://{host}:{port}",
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",
-        "AWS_DEFAULT_REGION": REGION,
-    }.items():
-        monkeypatch.setenv(name, value)
-    yield boto3.client("secretsmanager")
-    server.stop()
+    with moto_server() as url:
+        # All servers of one process share their secrets.
+        requests.post(f"{url}/moto-api/reset", timeout=60)
+        for name, value in {
+            "AWS_ENDPOINT_URL": url,
+            "AWS_ACCESS_KEY_ID": "test",
+            "AWS_SECRET_ACCESS_KEY": "test",
+            "AWS_DEFAULT_REGION": REGION,
+        }.items():
+            monkeypatch.setenv(name, value)
+        yield boto3.client("secretsmanager")
 
 
 def test_a_named_secret_is_read_by_name_and_by_arn(secrets: Any) -> None:

@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from moto.server import ThreadedMotoServer
 
 from off_platform.image_sets.construction.plans import ROWS
 from off_platform.image_sets.files.set_files import BUILDING
@@ -35,6 +34,7 @@ from off_platform_tests.fleet.plain_sets import (
 )
 from off_platform_tests.fleet.test_sets import kill_some
 from off_platform_tests.images_desk import Desk, desk_at, source_of
+from off_platform_tests.s3.moto_server import moto_server
 from off_platform_tests.s3.server import Faults, S3Server
 from off_platform_tests.waiting import PATIENCE_SECONDS, end_with_the_tests, wait_until
 
@@ -92,14 +92,10 @@ def node(cluster: Any) -> Iterator[Any]:
 @pytest.fixture(scope="module")
 def moto() -> Iterator[str]:
     """The address of moto's S3 server, with a bucket for lakes."""
-    served = ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
-    served.start()
-    host, port = served.get_host_and_port()
-    url = f"http://{host}:{port}"
-    with closing(client_of(url)) as client:
-        client.create_bucket(Bucket=LAKES)
-    yield url
-    served.stop()
+    with moto_server() as url:
+        with closing(client_of(url)) as client:
+            client.create_bucket(Bucket=LAKES)
+        yield url
 
 
 class Watched(RayFleet):

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import boto3
 import pytest
-from moto.server import ThreadedMotoServer
 from obstore.store import MemoryStore
 
 from off_platform.storage.bucket_folder import BucketFolder
 from off_platform.storage.folders import Folder, LocalFolder
 from off_platform.storage.objects import Access, open_store
+from off_platform_tests.s3.moto_server import moto_server
 from off_platform_tests.s3.server import S3Server
 from off_platform_tests.storage.serving import BUCKET, Moto
 
@@ -21,11 +21,8 @@ Serve = Callable[[Path], S3Server | Moto]
 @pytest.fixture(scope="session")
 def signed_server() -> Iterator[str]:
     """The address of a server that knows who may read what; anybody with a signature may."""
-    server = ThreadedMotoServer(port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
+    with moto_server() as url:
+        yield url
 
 
 @pytest.fixture

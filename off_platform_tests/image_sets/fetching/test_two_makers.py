@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from moto.server import ThreadedMotoServer
 
 from off_platform.image_sets import finish
 from off_platform.image_sets.construction.planned_rows import write_outcomes
@@ -26,6 +25,7 @@ from off_platform.storage.aws import client
 from off_platform.storage.folders import Folder
 from off_platform.storage.objects import Access
 from off_platform_tests.images_desk import BUCKET, Desk, desk_at, source_of
+from off_platform_tests.s3.moto_server import moto_server
 from off_platform_tests.s3.server import S3Server, changed
 from off_platform_tests.waiting import PATIENCE_SECONDS
 
@@ -91,13 +91,9 @@ def moto(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """The address of moto's S3 server, with a bucket `lakes`."""
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
-    served = ThreadedMotoServer(port=0, verbose=False)
-    served.start()
-    host, port = served.get_host_and_port()
-    url = f"http://{host}:{port}"
-    client("s3", "us-east-1", url, attempts=3, seconds=10).create_bucket(Bucket="lakes")
-    yield url
-    served.stop()
+    with moto_server() as url:
+        client("s3", "us-east-1", url, attempts=3, seconds=10).create_bucket(Bucket="lakes")
+        yield url
 
 
 @pytest.fixture(params=["folder", "bucket"])
