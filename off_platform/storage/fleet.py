@@ -5,7 +5,9 @@ knows what the parts are; those of image sets are in `image_sets/fetching/part.p
 """
 
 import os
+import secrets
 import signal
+import sys
 import threading
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
@@ -30,6 +32,8 @@ CANCEL_SECONDS = 10.0
 # Results are counts: Ray's minimum is 75 MiB, and its default a third of the memory.
 STORE_BYTES = 80 * 2**20
 PACKAGE = "off-platform"
+# https://docs.ray.io/en/latest/ray-security/token-auth.html
+_TOKEN_SETTINGS = ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH")
 
 
 class LostPartsError(OSError):
@@ -231,6 +235,9 @@ class RayFleet:
 
     @cached_property
     def _ray(self) -> Any:
+        # Ray reads its settings once, as it is imported.
+        if self._address == "local" and "ray" not in sys.modules:
+            _set_token()
         ray = _imported()
         if not ray.is_initialized():
             self._join(ray)
@@ -272,6 +279,15 @@ def _imported() -> Any:
             f"OFF_PLATFORM_FLEET=ray needs Ray: install {PACKAGE}[ray], or set it to here."
         ) from None
     return ray
+
+
+def _set_token() -> None:
+    """Lets only this run use the Ray that it starts, unless the user has set how.
+
+    Ray listens on the network, and would otherwise write a token into the home folder.
+    """
+    if not any(name in os.environ for name in _TOKEN_SETTINGS):
+        os.environ.update(RAY_AUTH_MODE="token", RAY_AUTH_TOKEN=secrets.token_hex(32))
 
 
 @contextmanager

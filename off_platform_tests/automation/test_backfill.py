@@ -22,6 +22,7 @@ from off_platform_tests.automation.platform import Platform, running_platform
 from off_platform_tests.images_desk import desk_at, write_list
 
 ASSETS = ("bucket_sync", "key_index", "key_index_oddities", "photos", "key_changes")
+VERDICT = "import_report"
 FILES, ROWS = 6, 20
 # Dagster's own, of runs that belong to no job.
 ASSET_JOB = "__ASSET_JOB"
@@ -81,12 +82,12 @@ def status(platform: Platform, backfill: str) -> str:
     return str(answer["partitionBackfillOrError"]["status"])
 
 
-def made(platform: Platform) -> dict[str, list[str]]:
+def made(platform: Platform, assets: tuple[str, ...] = ASSETS) -> dict[str, list[str]]:
     """The partitions that were made of each asset, one for each time."""
     answer: dict[str, Any] = platform.ask(
         """query($keys: [AssetKeyInput!]) { assetNodes(assetKeys: $keys) { assetKey { path }
             assetMaterializations { partition } } }""",
-        keys=[{"path": [asset]} for asset in ASSETS],
+        keys=[{"path": [asset]} for asset in assets],
     )
     return {
         node["assetKey"]["path"][0]: sorted(
@@ -96,9 +97,9 @@ def made(platform: Platform) -> dict[str, list[str]]:
     }
 
 
-def ended(platform: Platform, job: str) -> list[str]:
-    """How the job's runs ended that did."""
-    return [state for _, state in platform.runs(job) if state in {"SUCCESS", "FAILURE"}]
+def imported(platform: Platform) -> list[str]:
+    """The partitions of all imports, one for each time; one run takes what waits."""
+    return made(platform, (VERDICT,))[VERDICT]
 
 
 def test_a_backfill_of_all_months_while_the_inbox_fills(platform: Platform) -> None:
@@ -109,14 +110,16 @@ def test_a_backfill_of_all_months_while_the_inbox_fills(platform: Platform) -> N
         rows = "".join(f"P{number}-{row},Name,1\n" for row in range(ROWS))
         keys.append(platform.hand_in(f"{number}.csv", f"product_id,product_name,fat_g\n{rows}"))
         time.sleep(0.2)
-    platform.wait("the imports", lambda: len(ended(platform, "imports")) >= FILES)
+    platform.wait("the imports", lambda: len(imported(platform)) >= FILES)
     platform.wait("the backfill", lambda: status(platform, backfill).startswith("COMP"))
     assert status(platform, backfill) == "COMPLETED_SUCCESS"
     # What the conditions would ask for besides has had its time.
     platform.wait_for_looks("key_list_sensor")
     platform.wait_for_looks("inbox_sensor")
     assert sorted(platform.runs(ASSET_JOB)) == [(month, "SUCCESS") for month in asked]
-    assert sorted(platform.runs("imports")) == sorted((key, "SUCCESS") for key in keys)
+    assert imported(platform) == sorted(keys)
+    runs = platform.runs("imports") + platform.runs("import_batch")
+    assert {status for _, status in runs} == {"SUCCESS"}
     assert made(platform) == dict.fromkeys(ASSETS, asked)
     assert platform.rows("SELECT count(*), count(DISTINCT product) FROM products_imported") == [
         (FILES * ROWS, FILES * ROWS)

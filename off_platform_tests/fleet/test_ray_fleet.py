@@ -2,6 +2,8 @@
 
 import os
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from functools import partial
@@ -12,7 +14,12 @@ import pytest
 from off_platform.storage import fleet as fleets
 from off_platform.storage.fleet import LostPartsError, RayFleet, UnusableFleetError
 from off_platform.storage.objects import UnusableLocationError
-from off_platform_tests.waiting import LOOK_SECONDS, PATIENCE_SECONDS, wait_until
+from off_platform_tests.waiting import (
+    LOOK_SECONDS,
+    PATIENCE_SECONDS,
+    end_with_the_tests,
+    wait_until,
+)
 
 pytestmark = pytest.mark.cluster
 
@@ -109,6 +116,51 @@ def test_closing_interrupts_the_parts_in_progress(fleet: RayFleet, tmp_path: Pat
     assert next(results) == 0
     results.close()
     assert wait_until((tmp_path / "stopped").exists)
+
+
+OWN_RAY = """
+import sys
+from operator import neg
+from off_platform.storage.fleet import RayFleet
+fleet = RayFleet(places=1)
+print(sorted(fleet.map(neg, [1, 2])), flush=True)
+import ray
+print(ray.get_runtime_context().gcs_address, flush=True)
+sys.stdin.readline()
+"""
+STRANGER = "import sys, ray; ray.init(sys.argv[1], log_to_driver=False)"
+
+
+def test_ray_of_a_run_serves_no_other_and_leaves_nothing_in_the_home_folder(tmp_path: Path) -> None:
+    environment = {
+        **{name: value for name, value in os.environ.items() if not name.startswith("RAY_")},
+        "HOME": str(tmp_path),
+        "RAY_raylet_start_wait_time_s": "180",
+    }
+    with subprocess.Popen(  # noqa: S603 - our own program
+        [sys.executable, "-c", OWN_RAY],
+        env=environment,
+        text=True,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        preexec_fn=end_with_the_tests,  # noqa: PLW1509 - before any thread is started there
+    ) as run:
+        assert run.stdout
+        assert run.stdout.readline() == "[-2, -1]\n"
+        address = run.stdout.readline().strip()
+        stranger = subprocess.run(  # noqa: S603 - our own program
+            [sys.executable, "-c", STRANGER, address],
+            env=environment | {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "0" * 64},
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE_SECONDS,
+            check=False,
+        )
+        run.communicate("end\n")
+    assert run.returncode == 0
+    assert stranger.returncode != 0
+    assert "token" in stranger.stderr
+    assert [path.name for path in tmp_path.rglob("*")] == []
 
 
 def test_another_version_on_a_node_is_named(
