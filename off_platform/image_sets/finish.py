@@ -6,7 +6,7 @@
 import gzip
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +15,7 @@ from off_platform.image_sets.construction.planned_rows import write_outcomes
 from off_platform.image_sets.construction.replacement import place_files, prefix_of, put_in_place
 from off_platform.image_sets.declaration.how import How
 from off_platform.image_sets.declaration.labels import Labels
-from off_platform.image_sets.division.described import describe
+from off_platform.image_sets.division.described import Described, describe
 from off_platform.image_sets.files.stored_objects import StoredObjects
 from off_platform.image_sets.layouts.arranging import arrange
 from off_platform.image_sets.layouts.image_folder import write_image_folders
@@ -43,6 +43,7 @@ from off_platform.image_sets.pages.gallery import GalleryFacts, GalleryItem, wri
 from off_platform.image_sets.pages.manifest_statistics import count_statistics
 from off_platform.image_sets.pages.set_contents import Contents, InSet
 from off_platform.image_sets.photos.contents import ocr_text
+from off_platform.image_sets.set_states import SetFacts
 from off_platform.storage.engine import copy_query
 from off_platform.storage.folders import Folder
 from off_platform.storage.lake_layout import MANIFEST
@@ -102,12 +103,14 @@ class Finishing:
         labels: of its samples.
         gallery_samples: samples shown in the gallery.
         links: see `splits.split_set`.
+        facts: what the set is built with, which its manifest's file says.
     """
 
     how: How
     labels: Labels | None = None
     gallery_samples: int = 2000
     links: str | None = None
+    facts: SetFacts = field(default_factory=SetFacts)
 
     @property
     def is_described(self) -> bool:
@@ -192,7 +195,8 @@ def _write_manifest(
     containers = write_outcomes(folder, outcomes, _constants(about), connection)
     demand_built(folder, containers)
     names, how = finishing.label_names, finishing.how
-    describe(connection, folder, outcomes, how, names, finishing.links, described)
+    facts = finishing.facts.in_file
+    describe(connection, folder, outcomes, how, names, finishing.links, Described(described, facts))
     outcomes.unlink()
     if not how.arranged:
         described.rename(scratch / MANIFEST)
@@ -211,7 +215,7 @@ def _write_manifest(
     query = f"""SELECT d.* REPLACE ({replaced})
         FROM read_parquet({literal(str(described))}) AS d LEFT JOIN {places} AS l USING (position)
         ORDER BY position"""
-    copy_query(connection, query, scratch / MANIFEST)
+    copy_query(connection, query, scratch / MANIFEST, facts=facts)
     moved = made.names if prefix_of(folder) else ()
     return _Built((), made.names, BuiltFiles(Places((), moved), shards))
 

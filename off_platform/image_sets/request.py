@@ -25,6 +25,7 @@ from off_platform.image_sets.fetching.build import build_groups
 from off_platform.image_sets.fetching.claim import claimed
 from off_platform.image_sets.fetching.part import Site
 from off_platform.image_sets.finish import About, Finishing, finish, options_as_text
+from off_platform.image_sets.set_states import SetFacts
 from off_platform.settings import Settings
 from off_platform.storage.fleet import Fleet, Here, fleet_from
 from off_platform.storage.folders import Folder
@@ -212,7 +213,13 @@ def make_set(
             request.when_planned(folder, connection)
         site = Site(folder, chosen.lake, source, how, begun, chosen.texts)
         tally = build_groups(site, connection, request.fleet, request.part_groups, display)
-        finishing = Finishing(how, labels, request.choice.gallery_samples, chosen.links)
+        of_month = about.key_list
+        facts = SetFacts(
+            request.choice.model_dump(mode="json"),
+            f"{of_month.month}-01" if of_month else None,
+            of_month.md5 if of_month else None,
+        )
+        finishing = Finishing(how, labels, request.choice.gallery_samples, chosen.links, facts)
         contents = finish(folder, about, connection, finishing, chosen.exports)
     found = (chosen.chosen_from, request.choice.n, chosen.candidates)
     is_without = bool(request.choice.labels) and labels is None

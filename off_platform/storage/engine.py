@@ -1,12 +1,12 @@
 """DuckDB, the engine over Parquet: bounded connections, and queries whose rows become a file."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 import duckdb
 
-from off_platform.storage.sql import literal
+from off_platform.storage.sql import identifier, literal
 
 # zstd at its lowest level halves snappy's size at the same speed; delta encoding of sorted keys
 # needs version 2 pages.
@@ -39,7 +39,11 @@ def bound(connection: duckdb.DuckDBPyConnection, memory: str, threads: int, spil
 
 
 def copy_query(
-    connection: duckdb.DuckDBPyConnection, query: str, path: Path, group_rows: int | None = None
+    connection: duckdb.DuckDBPyConnection,
+    query: str,
+    path: Path,
+    group_rows: int | None = None,
+    facts: Mapping[str, str] | None = None,
 ) -> None:
     """Writes a query's rows as Parquet, in the query's order.
 
@@ -49,11 +53,15 @@ def copy_query(
         path: the file to write.
         group_rows: rows of a row group, which is held in memory until it is full; DuckDB's default
             by default.
+        facts: written into the file as its metadata.
 
     Raises:
         OSError: the disk is full, or not writable.
     """
     how = PARQUET if group_rows is None else f"{PARQUET}, ROW_GROUP_SIZE {group_rows}"
+    if facts:
+        pairs = ", ".join(f"{identifier(name)}: {literal(said)}" for name, said in facts.items())
+        how = f"{how}, KV_METADATA {{{pairs}}}"
     try:
         connection.execute(f"COPY ({query}) TO {literal(str(path))} ({how})").fetchall()
     except duckdb.IOException as error:

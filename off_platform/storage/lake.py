@@ -236,6 +236,20 @@ class Lake:
             )
         return f"({views.query_of(self.root, patterns, self._derived, table)})"
 
+    def all_rows_of(self, table: str) -> str | None:
+        """SQL for the rows of all partitions of a table, to use after FROM; None without any.
+
+        As its view, but without what a view derives from other tables, and without a listing of the
+        lake's files, which takes as long as reading some thousand small ones.
+        """
+        if not any(map(self.root.names, self._folders_of(table))):
+            return None
+        return views.rows(self.root, f"{TABLES}/{table}/**/{PART}")
+
+    def _folders_of(self, table: str) -> list[str]:
+        """The folders of a table's partitions, the newest name first."""
+        return [f"{TABLES}/{table}/{name}" for name in self.root.folders(f"{TABLES}/{table}")[::-1]]
+
     def damage_behind(self, error: Exception) -> DamagedFileError | None:
         """The damaged file of a table or manifest that caused an error of DuckDB or Arrow."""
         with self.connect() as connection:

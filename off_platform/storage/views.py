@@ -69,8 +69,8 @@ def query_of(root: Folder, patterns: Mapping[str, str], derived: Derived, name: 
         name: of the view.
     """
     tables = _tables_of(name, patterns, derived)
-    rows = {table: _rows(root, patterns[table]) for table in tables}
-    return derived[name].query(rows) if len(tables) > 1 else f"SELECT * FROM {rows[name]}"
+    of = {table: rows(root, patterns[table]) for table in tables}
+    return derived[name].query(of) if len(tables) > 1 else f"SELECT * FROM {of[name]}"
 
 
 def _tables_of(name: str, patterns: Mapping[str, str], derived: Derived) -> tuple[str, ...]:
@@ -79,7 +79,8 @@ def _tables_of(name: str, patterns: Mapping[str, str], derived: Derived) -> tupl
     return tables if patterns.keys() >= {*tables} else (name,)
 
 
-def _rows(root: Folder, pattern: str) -> str:
+def rows(root: Folder, pattern: str) -> str:
+    """SQL for the rows of all files of a pattern, to use after FROM."""
     files = literal(root.address(pattern))
     return f"read_parquet({files}, hive_partitioning = true, union_by_name = true)"
 

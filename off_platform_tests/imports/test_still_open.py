@@ -9,9 +9,10 @@ import pytest
 
 from off_platform.imports.assets import STAGED
 from off_platform.imports.intake.originals import key_of, record, store_original
+from off_platform.imports.products_imported import make_products_imported
 from off_platform.imports.specification.tables import IMPORT, IMPORTS, PRODUCTS_QUARANTINED
 from off_platform.imports.specification.views import DERIVED
-from off_platform.imports.still_open import State, settled_by, states, still_open
+from off_platform.imports.still_open import State, open_imports, settled_by, states, still_open
 from off_platform.imports.validation import validate_import
 from off_platform.storage.lake import Lake
 
@@ -224,3 +225,35 @@ def test_without_the_other_tables_the_view_shows_its_own(imports: Imports) -> No
     imports.lake.refresh_views()
     with duckdb.connect(imports.lake.root.address("off_platform.duckdb"), read_only=True) as of:
         assert of.execute("SELECT product FROM products_quarantined").fetchall() == [(OREO,)]
+
+
+def test_open_imports_are_those_of_the_view_and_refused_files(imports: Imports) -> None:
+    """They are read from other files than the view."""
+    days = (
+        ("a.csv", bad(OREO, NUTELLA)),
+        ("b.csv", bad(OREO)),
+        ("c.csv", good(NUTELLA, COLA)),
+        ("d.csv", bad(COLA)),
+        ("e.csv", bad("")),
+        ("a.csv", "\0"),
+        ("f.csv", "\0\0"),
+        ("a.csv", good(UPC)),
+        ("g.csv", bad(UPC)),
+        ("h.csv", good(UPC)),
+    )
+    for day, (name, text) in enumerate(days, 1):
+        imports.take(name, text, day)
+        with imports.lake.connect() as connection:
+            make_products_imported(imports.lake, connection)
+            found = open_imports(imports.lake, connection)
+            of_view = states(connection, imports.lake.view_of(VIEW))
+        still = {each.key: each.open for each in found if each.open}
+        assert still == {each.key: each.open for each in of_view if each.open}
+    refused = {each.key.split("@")[0]: each.since.day for each in found if each.refused}
+    # The first was replaced by a file of its name that can be read.
+    assert refused == {"f.csv": 7}
+    assert {each.key.split("@")[0]: each.since.day for each in found if each.open} == {
+        "b.csv": 2,
+        "d.csv": 4,
+        "e.csv": 5,
+    }

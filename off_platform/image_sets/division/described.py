@@ -4,9 +4,9 @@ The outcomes are written by `construction/planned_rows.py`. What is near what is
 `near_duplicates.py`, which split a sample gets in `splits.py`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from off_platform.image_sets.construction.plans import SAMPLES
 from off_platform.image_sets.declaration.how import How
@@ -26,6 +26,13 @@ if TYPE_CHECKING:
 # Columns of the table of samples besides the labels.
 _UNIT, _PLACE, _STRATUM = "unit_of_sample", "place_of_unit", "stratum_of_sample"
 _OF_SPLITS = ("duplicate_group", "split", "excluded_because")
+
+
+class Described(NamedTuple):
+    """The file of described rows, and what is written into it as its metadata."""
+
+    path: Path
+    facts: Mapping[str, str]
 
 
 def samples_query(planned: str, labels: Labels | None, units: Units, stratify: str | None) -> str:
@@ -54,7 +61,7 @@ def describe(
     how: How,
     labels: Sequence[str],
     links: str | None,
-    to: Path,
+    to: "Described",
 ) -> None:
     """Writes the rows of the manifest, with the places of objects as they are in the outcomes.
 
@@ -83,9 +90,8 @@ def describe(
         for column in COLUMNS
     )
     shown = "".join(f", s.{identifier(name)}" for name in labels)
-    copy_query(
-        connection, f"SELECT {columns}{shown} FROM {rows} AS o {joined} ORDER BY position", to
-    )
+    query = f"SELECT {columns}{shown} FROM {rows} AS o {joined} ORDER BY position"
+    copy_query(connection, query, to.path, facts=to.facts)
     if how.looks:
         connection.unregister("assigned_samples")
 

@@ -1,0 +1,1 @@
+"""What is open over all wings: imports, months and image sets that somebody should look at."""

@@ -1,0 +1,1 @@
+"""What is open over all wings."""
