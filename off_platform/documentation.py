@@ -213,11 +213,11 @@ def tables_page() -> str:
                 "",
                 table.description,
                 "",
-                *_columns(table.columns),
+                *_columns(table.columns, table.made_of),
                 "",
             ]
             if table.of_view:
-                lines += ["Additional columns of the view:", "", *_columns(table.of_view), ""]
+                lines += ["Additional columns of the view:", "", *_columns(table.of_view, {}), ""]
             if table.rules:
                 lines += ["Checks:", "", *_checks(table), ""]
     return _page(lines)
@@ -244,12 +244,18 @@ _TABLES: Mapping[str, tuple[Table, ...]] = {
 }
 
 
-def _columns(columns: Iterable[Column]) -> list[str]:
+def _columns(columns: Iterable[Column], made_of: Mapping[str, tuple[str, ...]]) -> list[str]:
     rows = (
-        (f"`{column.name}`", column.type, "yes" if column.nullable else "", column.description)
+        (
+            f"`{column.name}`",
+            column.type,
+            "yes" if column.nullable else "",
+            column.description,
+            ", ".join(f"`{source}`" for source in made_of.get(column.name, ())),
+        )
         for column in columns
     )
-    return _table(("column", "type", "nullable", "description"), rows)
+    return _table(("column", "type", "nullable", "description", "made of"), rows)
 
 
 def _checks(table: Table) -> list[str]:

@@ -78,13 +78,23 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """A table of record: name, columns, rules; and columns that only its view has."""
+    """A table of record.
+
+    Attributes:
+        name: its name in the lake.
+        description: for the UI and docs.
+        columns: of its files.
+        rules: of its asset checks.
+        of_view: columns that only its view has.
+        made_of: for each column that is made of columns of other assets, these as `ASSET.COLUMN`.
+    """
 
     name: str
     description: str
     columns: tuple[Column, ...]
     rules: tuple[Rule, ...] = ()
     of_view: tuple[Column, ...] = ()
+    made_of: Mapping[str, tuple[str, ...]] = field(default_factory=dict, hash=False)
 
     @cached_property
     def arrow(self) -> "pa.Schema":
@@ -103,7 +113,7 @@ class Table:
         return pa.schema([(column.name, typed(column.type)) for column in self.columns])
 
     def metadata(self) -> dict[str, Any]:
-        """The metadata of every asset that is this table: the column schema that the UI shows."""
+        """The metadata of every asset that is this table: column schema and column lineage."""
         import dagster as dg
 
         columns = [
@@ -115,7 +125,17 @@ class Table:
             )
             for column in self.columns
         ]
-        return {"dagster/column_schema": dg.TableSchema(columns=columns)}
+        lineage = {
+            column: [
+                dg.TableColumnDep(dg.AssetKey(asset), name)
+                for asset, _, name in (source.partition(".") for source in sources)
+            ]
+            for column, sources in self.made_of.items()
+        }
+        return {
+            "dagster/column_schema": dg.TableSchema(columns=columns),
+            "dagster/column_lineage": dg.TableColumnLineage(lineage),
+        }
 
     def check_specs(
         self, asset: str, partitions: "dg.PartitionsDefinition[Any] | None" = None

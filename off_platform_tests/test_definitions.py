@@ -14,9 +14,11 @@ from typing import Any
 import dagster as dg
 import pytest
 
+from off_platform.bins import labels as bins_labels
 from off_platform.bins import schemas as bins_schemas
 from off_platform.definitions import definitions
 from off_platform.image_sets.declaration.declared import WrongDeclarationError
+from off_platform.images import labels as images_labels
 from off_platform.images import monthly
 from off_platform.images.keys import KEY_LIST
 from off_platform.imports.intake.originals import key_of
@@ -222,6 +224,57 @@ def test_every_table_has_a_column_schema_with_descriptions(defs: dg.Definitions,
     for column in columns:
         assert column.description, (name, column.name)
         assert column.type
+
+
+def lineage_of(spec: dg.AssetSpec) -> dict[str, list[tuple[str, str]]]:
+    """The columns that each column of an asset is made of, as asset and column."""
+    lineage = spec.metadata["dagster/column_lineage"].deps_by_column
+    return {
+        column: [(dep.asset_key.to_user_string(), dep.column_name) for dep in deps]
+        for column, deps in lineage.items()
+    }
+
+
+def columns_of(spec: dg.AssetSpec) -> set[str]:
+    return {column.name for column in spec.metadata["dagster/column_schema"].columns}
+
+
+def test_columns_are_made_of_columns_that_are_upstream(defs: dg.Definitions) -> None:
+    graph, specs = defs.resolve_asset_graph(), specs_of(defs)
+    tables = {n: s for n, s in specs.items() if "dagster/column_schema" in s.metadata}
+    assert tables.keys() >= {*TABLES, *IMPORT_TABLES}
+    labels = {"image_set": images_labels.LABELS, "bin_image_set": bins_labels.LABELS}
+    for name, spec in tables.items():
+        if name == "data_keys":
+            continue
+        above = {k.to_user_string() for k in graph.get_ancestor_asset_keys(spec.key)}
+        lineage = lineage_of(spec)
+        assert lineage.keys() <= columns_of(spec) | labels.get(name, {}).keys(), name
+        # An import's columns are read from its file; only `import_file` is above them.
+        assert lineage or not above - {"data_keys", "import_file"}, name
+        for asset, column in (each for deps in lineage.values() for each in deps):
+            assert asset in above, (name, asset)
+            assert column in columns_of(specs[asset]), (name, asset, column)
+
+
+def test_values_are_those_of_the_columns_they_are_made_of(run: Run) -> None:
+    """Of columns that keep their name, each value is found in the table above; nulls aside."""
+    lake, copied = Lake(run.house.settings.lake), 0
+    with lake.connect() as connection:
+        for name, spec in specs_of(run.house.defs).items():
+            if "dagster/column_lineage" not in spec.metadata or not lake.has(name):
+                continue
+            for column, deps in lineage_of(spec).items():
+                if [each for _, each in deps] != [column] or not lake.has(deps[0][0]):
+                    continue
+                above, rows = lake.rows_of(deps[0][0]), lake.rows_of(name)
+                new = connection.execute(
+                    f"SELECT {column} FROM {rows} WHERE {column} NOT NULL "
+                    f"EXCEPT SELECT {column} FROM {above}"
+                )
+                assert new.fetchall() == [], (name, column)
+                copied += 1
+    assert copied > 10
 
 
 def test_every_asset_links_to_its_code(defs: dg.Definitions) -> None:

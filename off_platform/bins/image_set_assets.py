@@ -9,6 +9,8 @@ import dagster as dg
 
 from off_platform.bins.assets import GROUP, OWNERS, SettingsParam
 from off_platform.bins.choice import WING, BinChoice
+from off_platform.bins.labels import MADE_OF_ITEMS, OF_BINS
+from off_platform.bins.lineage import image_set as image_set_lineage
 from off_platform.bins.schemas import NEIGHBOURS_DIFFER
 from off_platform.image_sets.declaration.declared import declared_choice
 from off_platform.image_sets.declaration.launchpad import with_options
@@ -79,4 +81,8 @@ def bin_image_set(
 
 def _manifest(missing_share_most: float = 0) -> Table:
     table = manifest_table(missing_share_most)
-    return replace(table, rules=(*table.rules, NEIGHBOURS_DIFFER))
+    return replace(
+        table,
+        rules=(*table.rules, NEIGHBOURS_DIFFER),
+        made_of=image_set_lineage(OF_BINS, MADE_OF_ITEMS),
+    )

@@ -15,7 +15,7 @@ CAPTION_MOST = 600
 _NO_ITEMS = "nothing"
 
 _COLUMNS = {column.name: column for column in (*BINS.columns, *BIN_ITEMS.columns)}
-_OF_BINS = (
+OF_BINS = (
     *("id_space", "expected_quantity", "items_quantity", "difference", "skus", "difficulty"),
     "visit_id",
 )
@@ -57,9 +57,21 @@ _OF_ITEMS = (
 )
 LABELS = {
     column.name: column
-    for column in (*(_COLUMNS[name] for name in _OF_BINS), *(each for each, _ in _OF_ITEMS))
+    for column in (*(_COLUMNS[name] for name in OF_BINS), *(each for each, _ in _OF_ITEMS))
 }
 """Every label by name; lists have one element per item, in the order of the items' FCSKUs."""
+
+MADE_OF_ITEMS = {
+    "caption": ("quantity", "clean_name", "asin", "fcsku"),
+    "item_names": ("clean_name",),
+    "item_asins": ("asin",),
+    "item_quantities": ("quantity",),
+    "item_lengths_mm": ("length_mm",),
+    "item_widths_mm": ("width_mm",),
+    "item_heights_mm": ("height_mm",),
+    "item_weights_g": ("weight_g",),
+}
+"""The columns of `bin_items` that each label of the items is made of."""
 
 
 def labels_of(samples: str, *, asked: Sequence[str], bins: str, bin_items: str) -> Labels | None:
@@ -89,7 +101,7 @@ def links_query(bin_items: str) -> str:
 
 
 def _sql(name: str) -> str:
-    if name in _OF_BINS:
+    if name in OF_BINS:
         return f"b.{name}"
     if name == "caption":
         return f"coalesce(i.caption, '{_NO_ITEMS}')"

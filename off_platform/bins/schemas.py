@@ -4,6 +4,7 @@ The tables are built by `listing.py`, `collect.py`, `inventory.py`, `visits.py` 
 `checks.py` evaluates the rules. Quoted sentences are from the dataset's documentation.
 """
 
+from off_platform.bins import lineage
 from off_platform.bins.keys import MAIN, PILOT
 from off_platform.quality import SHAPE, Column, Rule, Table
 
@@ -88,6 +89,7 @@ BIN_METADATA = Table(
         Rule("pilot_image_name_matches", "In the pilot set, image_fname is the image's name."),
         Rule("md5_matches_etag", "Where the ETag is an MD5, it matches the fetched bytes."),
     ),
+    made_of=lineage.BIN_METADATA,
 )
 
 BIN_ODDITIES = Table(
@@ -109,6 +111,7 @@ BIN_ODDITIES = Table(
             tolerated=0.001,
         ),
     ),
+    made_of=lineage.BIN_ODDITIES,
 )
 
 BINS = Table(
@@ -171,6 +174,7 @@ BINS = Table(
             "mean, spread, quartiles and classes.",
         ),
     ),
+    made_of=lineage.BINS,
 )
 
 BIN_ITEMS = Table(
@@ -245,6 +249,7 @@ BIN_ITEMS = Table(
         ),
         Rule("items_unique", "No item is listed twice in one bin."),
     ),
+    made_of=lineage.BIN_ITEMS,
 )
 
 ITEMS = Table(
@@ -275,6 +280,7 @@ ITEMS = Table(
             "one_variant", "An ASIN has one name and one set of sides.", "warning", tolerated=0.05
         ),
     ),
+    made_of=lineage.ITEMS,
 )
 
 BIN_VISITS = Table(
@@ -296,6 +302,7 @@ BIN_VISITS = Table(
         Rule("pilot_visits_single", "Every visit of the pilot set is a single bin."),
         Rule("visit_length", "A visit has at most 20 photos.", "warning", tolerated=0.001),
     ),
+    made_of=lineage.BIN_VISITS,
 )
 
 BIN_SPLITS = Table(
@@ -344,6 +351,7 @@ BIN_SPLITS = Table(
             "No declared held-out set shares a visit with a declared set that is not held out.",
         ),
     ),
+    made_of=lineage.BIN_SPLITS,
 )
 
 TABLES = (

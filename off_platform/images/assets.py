@@ -75,7 +75,12 @@ class SyncConfig(dg.Config):
             kinds={"s3"},
             description="The bucket's key list: the keys of its objects. Only the current list "
             "exists.",
-            metadata={"key": KEY_LIST},
+            metadata={
+                "key": KEY_LIST,
+                "dagster/column_schema": dg.TableSchema(
+                    columns=[dg.TableColumn("key", "string", "Key of an object; one per line.")]
+                ),
+            },
         )
     ],
 )

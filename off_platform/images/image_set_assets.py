@@ -12,9 +12,11 @@ from off_platform.image_sets.declaration.launchpad import with_options
 from off_platform.image_sets.manifest import manifest_table
 from off_platform.images.assets import GROUP, OWNERS, SettingsParam
 from off_platform.images.choice import WING, Choice, MonthOptions
-from off_platform.images.labels import PRODUCT_LABELS
+from off_platform.images.labels import LABELS, PRODUCT_LABELS
+from off_platform.images.lineage import image_set as image_set_lineage
 from off_platform.images.schemas import PRODUCT_PHOTOS, PRODUCTS
 from off_platform.partitions import RUNS, image_sets
+from off_platform.quality import Table
 from off_platform.resources import BucketResource, LakeResource
 from off_platform.settings import Settings
 from off_platform.storage.lake_layout import IMAGE_SETS
@@ -33,7 +35,7 @@ def image_set_asset(settings: Settings) -> dg.AssetsDefinition:
         off_platform.image_sets.declaration.declared.WrongDeclarationError: the declarations are
             invalid.
     """
-    table = manifest_table()
+    table = _manifest()
     sets = image_sets(settings.image_sets, WING)
     return dg.asset(
         group_name=GROUP,
@@ -51,7 +53,7 @@ def image_set_asset(settings: Settings) -> dg.AssetsDefinition:
         ],
         description="A chosen, fetched and verified set of photos, OCR results or both, with its "
         "manifest, data card, gallery and contact sheet.",
-        metadata={**table.metadata(), "dagster/column_lineage": _lineage()},
+        metadata=table.metadata(),
         check_specs=table.check_specs("image_set", sets),
     )(image_set)
 
@@ -77,18 +79,11 @@ def image_set(
     with lake.query(into) as connection:
         made = make_image_set(into, images_bucket.open(), request, folder, connection, display)
         into.refresh_views()
-        table = manifest_table(request.choice.missing_share_most)
+        table = _manifest(request.choice.missing_share_most)
         return set_result("image_set", table, made, request.choice, connection)
 
 
-def _lineage() -> dg.TableColumnLineage:
-    """Labels are columns of `products`; units, and with them splits, follow from barcodes."""
-    sources = {name: ("products", name) for name in PRODUCT_LABELS}
-    sources |= {name: ("photos", name) for name in ("barcode", "image_id")}
-    sources |= dict.fromkeys(("unit", "split"), ("photos", "barcode"))
-    return dg.TableColumnLineage(
-        {
-            column: [dg.TableColumnDep(dg.AssetKey(table), of_table)]
-            for column, (table, of_table) in sources.items()
-        }
-    )
+def _manifest(missing_share_most: float = 0) -> Table:
+    of_photos = tuple(name for name in LABELS if name not in PRODUCT_LABELS)
+    made_of = image_set_lineage(PRODUCT_LABELS, of_photos)
+    return replace(manifest_table(missing_share_most), made_of=made_of)

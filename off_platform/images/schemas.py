@@ -6,6 +6,7 @@
 from typing import get_args
 
 from off_platform.barcodes.text import NORMAL_FORM
+from off_platform.images import lineage
 from off_platform.images.dump_facts import GRADES, MOST_TEXT
 from off_platform.images.keys import KEY, PHOTO_KINDS, Kind, Layout
 from off_platform.images.photo_order import SLICES
@@ -66,6 +67,7 @@ SNAPSHOTS = Table(
         ),
         _SHAPE,
     ),
+    made_of=lineage.SNAPSHOTS,
 )
 
 KEY_INDEX = Table(
@@ -120,6 +122,7 @@ KEY_INDEX = Table(
             "warning",
         ),
     ),
+    made_of=lineage.KEY_INDEX,
 )
 
 PHOTOS = Table(
@@ -155,6 +158,7 @@ PHOTOS = Table(
         Rule("image_ids_not_negative", "Every image id is a number of 0 or more."),
         Rule("kinds_known", "Every photo has at least one object, of known kinds."),
     ),
+    made_of=lineage.PHOTOS,
 )
 
 KEY_INDEX_ODDITIES = Table(
@@ -168,6 +172,7 @@ KEY_INDEX_ODDITIES = Table(
         Column("reason", "string", "Why it is not a key."),
     ),
     (Rule("lines_numbered", "Every oddity has its line number."), _SHAPE),
+    made_of=lineage.KEY_INDEX_ODDITIES,
 )
 
 KEY_CHANGES = Table(
@@ -205,6 +210,7 @@ KEY_CHANGES = Table(
         Rule("kinds_known", "There are raw, 400 and ocr objects, and nothing else."),
         Rule("changes_known", "Each change is an addition or a removal of at least one object."),
     ),
+    made_of=lineage.KEY_CHANGES,
 )
 
 PRODUCTS = Table(

@@ -167,6 +167,7 @@ IMPORT_FINDINGS = Table(
         Column("certain", "bool", "Whether the proposal can be applied without review."),
         Column("product", "string", "The record's identifier as in the file.", nullable=True),
     ),
+    made_of={"file": ("import_file.name",)},
 )
 
 IMPORTS = Table(
@@ -210,6 +211,11 @@ PRODUCTS_IMPORTED = Table(
         Rule("products_unique", "Every product has one row."),
         Rule("have_photos", "Products have photos in the bucket.", "warning", tolerated=0.5),
     ),
+    made_of={
+        "imported_at": ("import_file.imported_at",),
+        **{column.name: (f"products_accepted.{column.name}",) for column in RECORD_COLUMNS},
+        "photos": ("products_accepted.product", "key_index.barcode", "key_index.kind"),
+    },
 )
 
 # The tables of an import, and their files during its validation.
