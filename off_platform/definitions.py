@@ -17,6 +17,7 @@ from off_platform.images import assets as images
 from off_platform.images.image_set_assets import image_set_asset
 from off_platform.imports import assets as imports
 from off_platform.imports.specification.views import DERIVED
+from off_platform.open_findings.assets import open_findings
 from off_platform.resources import LakeResource, inbox_source, resources
 from off_platform.settings import Settings, settings
 
@@ -53,6 +54,7 @@ def definitions(*, of: Settings) -> dg.Definitions:
         imports.import_file,
         imports.validated_import,
         imports.products_imported,
+        open_findings,
     ]
     made = resources(of, LakeWithViews)
     # With resources, as Dagster would copy the sensor of a job without, and warn of its `owners`.
@@ -60,7 +62,9 @@ def definitions(*, of: Settings) -> dg.Definitions:
     return dg.Definitions(
         assets=dg.with_source_code_references(with_monthly_freshness(assets)),
         jobs=[*jobs(of.image_sets), import_batch],
-        schedules=schedules(monthly_cron=of.monthly_cron, running=of.unattended),
+        schedules=schedules(
+            monthly_cron=of.monthly_cron, weekly_cron=of.weekly_cron, running=of.unattended
+        ),
         sensors=[
             key_list_sensor(running=of.unattended),
             *alert_sensors(of, running=of.unattended),

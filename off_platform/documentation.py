@@ -18,6 +18,7 @@ from off_platform.images.choice import Choice, MonthOptions
 from off_platform.imports.specification import tables as imports
 from off_platform.imports.specification.fields import FIELDS, Field
 from off_platform.imports.specification.rules import CHECKS, RULES, ImportRule
+from off_platform.open_findings.schemas import OPEN_FINDINGS
 from off_platform.quality import Column, Table
 from off_platform.settings import COMMON, Settings
 
@@ -224,6 +225,7 @@ def tables_page() -> str:
 
 
 _TABLES: Mapping[str, tuple[Table, ...]] = {
+    "What is open": (OPEN_FINDINGS,),
     "Images": (
         images.SNAPSHOTS,
         images.KEY_INDEX,

@@ -14,6 +14,12 @@ if TYPE_CHECKING:
 # Every byte of metadata is stored about five times.
 PREVIEW_ROWS = 8
 MOST_CELL = 60
+# Metadata of a materialization that the verdict of its run repeats (`automation/verdicts.py`): a
+# sentence, and the path of a page.
+VERDICT = "verdict"
+REPORT_AT = "report"
+# The same of `open_findings`: the text of the weekly alert.
+SUMMARY = "summary"
 
 
 def table_preview(connection: "duckdb.DuckDBPyConnection", rows: str) -> dg.MarkdownMetadataValue:

@@ -265,6 +265,11 @@ class Settings(BaseSettings):
         default="0 3 4 * *",
         description="Cron schedule of the monthly run, in UTC.",
     )
+    weekly_cron: Cron | Literal[""] = Field(
+        default="0 7 * * 1",
+        description="Cron schedule, in UTC, of the asset `open_findings` and its alert, which sums "
+        "up open imports, months and image sets; empty for none.",
+    )
     alerts: Annotated[SecretStr, AfterValidator(_alerts)] = Field(
         default=SecretStr(""),
         description="Receivers of alerts, separated by spaces, commas or lines: URLs of apprise "

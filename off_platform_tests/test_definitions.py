@@ -364,7 +364,7 @@ def test_a_second_month_is_not_copied_again(run: Run) -> None:
     assert result.success
     metadata = run.house.materialized("bucket_sync")
     assert metadata["copied"] is False
-    assert "has not changed" in metadata["what"]
+    assert "has not changed" in metadata["verdict"]
 
 
 @pytest.mark.slow

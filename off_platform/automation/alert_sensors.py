@@ -20,16 +20,27 @@ from off_platform.arrivals import (
 )
 from off_platform.automation.alert_delivery import deliver, deliver_all, deliver_waiting
 from off_platform.automation.alert_senders import demand_known
-from off_platform.automation.alerts import Failed, RunEnded, late_message, message_of
+from off_platform.automation.alerts import (
+    Failed,
+    Message,
+    RunEnded,
+    late_message,
+    message_of,
+    open_message,
+)
+from off_platform.automation.jobs import weekly
 from off_platform.automation.lateness import late_assets
 from off_platform.automation.runs import first_cause, own_sentence
+from off_platform.automation.schedules import WEEKLY_SCHEDULE
 from off_platform.automation.tick_sensor import tick_sensor
+from off_platform.previews import SUMMARY, VERDICT
 from off_platform.settings import Settings
 from off_platform.words import few
 
 SECONDS = 15
 LATE_SECONDS = 15 * 60
 WILL_RETRY = "dagster/will_retry"
+SCHEDULED = "dagster/schedule_name"
 MOST_REASON = 500
 _EXAMPLE = re.compile(r"^- `(.*)`$", re.MULTILINE)
 
@@ -107,12 +118,31 @@ def _on_runs(
     )
     def report(context: dg.RunStatusSensorContext) -> None:
         share, ui = settings.alert_warning_share, settings.alert_ui
-        made = [message_of(each, warning_share=share, ui=ui) for each in _ended(context)]
+        run = context.dagster_run
+        if run.job_name == weekly.name and run.status == dg.DagsterRunStatus.SUCCESS:
+            made = [_open_message(context, ui)]
+        else:
+            made = [message_of(each, warning_share=share, ui=ui) for each in _ended(context)]
         messages = [message for message in made if message]
         for why_not in deliver_all(settings, context.instance, messages):
             context.log.info(why_not)
 
     return report
+
+
+def _open_message(context: dg.RunStatusSensorContext, ui: str) -> Message | None:
+    """What the weekly run found to be open; None if nothing is, or if somebody started the run."""
+    run = context.dagster_run
+    if run.tags.get(SCHEDULED) != WEEKLY_SCHEDULE:
+        return None
+    for entry in context.instance.all_logs(
+        run.run_id, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION
+    ):
+        event = entry.dagster_event
+        metadata = event.step_materialization_data.materialization.metadata if event else {}
+        if SUMMARY in metadata and (lines := str(metadata[SUMMARY].value)):
+            return open_message(str(metadata[VERDICT].value), lines, run.run_id, ui=ui)
+    return None
 
 
 def _ended(context: dg.RunStatusSensorContext) -> list[RunEnded]:

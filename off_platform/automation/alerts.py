@@ -122,6 +122,20 @@ def late_message(assets: Mapping[str, str], *, ui: str) -> Message:
     return Message(f"Late: {few(sorted(assets))}", bounded("\n".join(lines)), link, digest)
 
 
+def open_message(said: str, summary: str, run_id: str, *, ui: str) -> Message:
+    """The message that sums up what is open; each is another, so that none counts as a repeat.
+
+    Args:
+        said: how much is open, in a sentence.
+        summary: one line for each.
+        run_id: of the run that listed it.
+        ui: address of the UI, or empty.
+    """
+    link = f"{ui.rstrip('/')}/assets/open_findings" if ui else ""
+    text = bounded(f"{said}\n{summary}")
+    return Message(f"Open: {said.rstrip('.')}", text, link, _digest(["open", run_id]))
+
+
 def tick_message(name: str, number: int, why: str | None, *, ui: str) -> Message:
     """The message that a sensor or schedule fails or works again.
 

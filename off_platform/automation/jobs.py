@@ -50,6 +50,10 @@ imports = _job(
     "Import one file: store it, check every record, write the report, and update the newest "
     "record of each product.",
 )
+weekly = _job(
+    "weekly",
+    "Once a week: list what is open over all imports, months and image sets, and report it.",
+)
 observe_key_list = _job(
     "observe_key_list",
     "Observe the key list upstream: a new ETag is a new version.",
@@ -80,6 +84,7 @@ def jobs(declared: Path) -> list[Any]:
             config=_as_declared(declared, "bins", "bin_image_set"),
         ),
         imports,
+        weekly,
         observe_key_list,
     ]
 

@@ -56,7 +56,8 @@ def late_assets(
     """
     nodes = {node.key: node for node in repository.asset_graph.asset_nodes}
     allowed = {key: window for key, node in nodes.items() if (window := _window(node))}
-    late, due = {}, _due(repository, now)
+    cron = repository.get_schedule_def(MONTHLY_SCHEDULE).cron_schedule
+    late, due = {}, month_due(str(cron), now)
     for key, record in instance.get_freshness_state_records(list(allowed)).items():
         state, is_scheduled = record.freshness_state.name, _is_scheduled(nodes[key].tags)
         made = instance.get_latest_materialization_event(key)
@@ -74,13 +75,17 @@ def late_assets(
     return late
 
 
-def _due(repository: dg.RepositoryDefinition, now: datetime) -> datetime | None:
-    """When the month of a moment was scheduled; None if there is time left."""
-    cron = repository.get_schedule_def(MONTHLY_SCHEDULE).cron_schedule
+def month_due(cron: str, now: datetime) -> datetime | None:
+    """When the month of a moment was scheduled; None if there is time left.
+
+    Args:
+        cron: of the monthly run, in UTC.
+        now: the moment.
+    """
     start = now.astimezone(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
     # The only published way to ask Dagster for the ticks of a cron expression.
     ticks = dg.TimeWindowPartitionsDefinition(
-        start=start, fmt=_TICK, cron_schedule=str(cron), timezone="UTC", end_offset=1
+        start=start, fmt=_TICK, cron_schedule=cron, timezone="UTC", end_offset=1
     )
     keys = ticks.get_partition_keys(current_time=now)
     first = datetime.strptime(keys[0], _TICK).replace(tzinfo=UTC) if keys else now

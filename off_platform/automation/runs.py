@@ -18,6 +18,7 @@ from dagster._core.remote_origin import (
     RemoteRepositoryOrigin,
 )
 
+from off_platform.automation.verdicts import report_verdict
 from off_platform.automation.workers import working
 from off_platform.settings import SANDBOX, Settings
 from off_platform.storage.locks import locked
@@ -134,7 +135,8 @@ def run_job(
     repository = defs.get_repository_def().name
     instance.add_event_listener(run_id, partial(_name_location, instance, repository))
     with working(instance, run_id, ends_itself=True):
-        result = defs.resolve_job_def(job).execute_in_process(
+        resolved = defs.resolve_job_def(job)
+        result = resolved.execute_in_process(
             run_config={**_QUIET, "ops": ops},
             instance=instance,
             partition_key=partition,
@@ -150,6 +152,7 @@ def run_job(
         )
     if any(word in sentence for sentence in failures(result) for word in _INTERRUPTED):
         raise KeyboardInterrupt
+    report_verdict(instance, resolved, result)
     for error in _errors(result):
         if not _is_foreseen(first_cause(error)):
             raise UnforeseenRunError(first_cause(error).to_string())

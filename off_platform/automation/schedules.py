@@ -1,4 +1,4 @@
-"""The schedules: the month, and a daily observation of the key list.
+"""The schedules: the month, a daily observation of the key list, and what is open each week.
 
 `month_of` maps a tick to its partition.
 """
@@ -7,10 +7,11 @@ from datetime import UTC, datetime
 
 import dagster as dg
 
-from off_platform.automation.jobs import monthly, observe_key_list
+from off_platform.automation.jobs import monthly, observe_key_list, weekly
 from off_platform.partitions import MONTHS
 
 MONTHLY_SCHEDULE = "monthly_schedule"
+WEEKLY_SCHEDULE = "weekly_schedule"
 DAILY_CRON = "30 2 * * *"
 
 
@@ -26,11 +27,14 @@ def month_of(moment: datetime) -> str:
     return month
 
 
-def schedules(*, monthly_cron: str, running: bool) -> list[dg.ScheduleDefinition]:
+def schedules(
+    *, monthly_cron: str, weekly_cron: str = "", running: bool
+) -> list[dg.ScheduleDefinition]:
     """All schedules.
 
     Args:
         monthly_cron: when the month is built; the bucket is updated in its first days.
+        weekly_cron: when what is open is summed up; empty for never.
         running: whether they run from the first start; otherwise they are started in the UI.
     """
     status = dg.DefaultScheduleStatus.RUNNING if running else dg.DefaultScheduleStatus.STOPPED
@@ -55,4 +59,12 @@ def schedules(*, monthly_cron: str, running: bool) -> list[dg.ScheduleDefinition
         default_status=status,
         description="Every day: observes the key list upstream, with one request.",
     )
-    return [monthly_schedule, daily]
+    sums_up = dg.ScheduleDefinition(
+        name=WEEKLY_SCHEDULE,
+        job=weekly,
+        cron_schedule=weekly_cron or DAILY_CRON,
+        execution_timezone="UTC",
+        default_status=status,
+        description="Once a week: sums up what is open, in one alert.",
+    )
+    return [monthly_schedule, daily, *([sums_up] if weekly_cron else [])]

@@ -18,6 +18,8 @@ from typing import Any
 
 import dagster as dg
 
+from off_platform.automation.verdicts import with_verdict
+
 BEAT_SECONDS = 10.0
 _KEY = "off_platform/worker"
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
@@ -178,7 +180,7 @@ def _beat(
 
 
 class _Watched(dg.Executor):
-    """An executor that writes heartbeats while another one executes."""
+    """An executor that writes heartbeats while another one executes, and in the end the verdict."""
 
     def __init__(self, inner: dg.Executor) -> None:
         self._inner = inner
@@ -193,7 +195,8 @@ class _Watched(dg.Executor):
 
     def execute(self, plan_context: Any, execution_plan: Any) -> Iterator[dg.DagsterEvent]:
         with working(plan_context.instance, plan_context.run_id):
-            yield from self._inner.execute(plan_context, execution_plan)
+            steps = self._inner.execute(plan_context, execution_plan)
+            yield from with_verdict(steps, plan_context)
 
 
 def _create(init: dg.InitExecutorContext) -> dg.Executor:
@@ -203,7 +206,7 @@ def _create(init: dg.InitExecutorContext) -> dg.Executor:
     return _Watched(create(init))
 
 
-# Dagster's in-process executor, with heartbeats of its process.
+# Dagster's in-process executor, with heartbeats of its process and the verdict of the run.
 watched_in_process = dg.ExecutorDefinition(
     name=dg.in_process_executor.name,
     config_schema=dg.in_process_executor.config_schema,  # type: ignore[arg-type]

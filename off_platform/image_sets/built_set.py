@@ -12,10 +12,12 @@ from off_platform.image_sets.finish import CARD, GALLERY, SHEET
 from off_platform.image_sets.manifest_checks import check_manifest, read_again
 from off_platform.image_sets.pages.contact_sheet import as_markdown
 from off_platform.image_sets.pages.set_contents import InSet
+from off_platform.previews import REPORT_AT, VERDICT
 from off_platform.quality import Finding, Table
 from off_platform.storage.folders import Folder
 from off_platform.storage.lake_layout import MANIFEST
 from off_platform.storage.progress import Tally
+from off_platform.words import counted
 
 if TYPE_CHECKING:
     import duckdb
@@ -62,9 +64,11 @@ def set_metadata(made: BuiltSet) -> dict[str, dg.MetadataValue | str | int]:
     """Contact sheet, card, counts and locations, for the UI."""
     folder, contents = made.folder, made.contents
     return {
+        VERDICT: f"{counted(contents.samples, 'sample')}: {_outcomes(contents.by_status)}.",
+        REPORT_AT: dg.MetadataValue.path(folder.address(GALLERY)),
         "contact_sheet": dg.MetadataValue.md(as_markdown(folder.read(SHEET))),
-        "card": dg.MetadataValue.md(_shown(folder.read(CARD).decode())),
         "gallery": dg.MetadataValue.path(folder.address(GALLERY)),
+        "card": dg.MetadataValue.md(_shown(folder.read(CARD).decode())),
         "path": dg.MetadataValue.path(folder.address()),
         "chosen_from": f"{made.candidates:,} candidates of {made.chosen_from}",
         **({"too_few": made.shortfall} if made.shortfall else {}),
@@ -76,6 +80,10 @@ def set_metadata(made: BuiltSet) -> dict[str, dg.MetadataValue | str | int]:
         **{f"objects_{status}": count for status, count in contents.by_status.items()},
         "dagster/partition_row_count": contents.by_status.total(),
     }
+
+
+def _outcomes(by_status: Mapping[str, int]) -> str:
+    return ", ".join(f"{count:,} objects {status}" for status, count in by_status.items())
 
 
 def _shown(card: str) -> str:

@@ -22,7 +22,7 @@ from off_platform.images.schemas import (
     SNAPSHOTS,
 )
 from off_platform.partitions import MONTH, MONTHS, RUNS
-from off_platform.previews import table_preview
+from off_platform.previews import VERDICT, table_preview
 from off_platform.resources import BucketResource, LakeResource
 from off_platform.settings import Settings
 from off_platform.storage.progress import LogDisplay
@@ -159,7 +159,7 @@ def bucket_sync(
     return dg.MaterializeResult(
         data_version=dg.DataVersion(synced.snapshot.md5),
         metadata={
-            "what": synced.sentence,
+            VERDICT: synced.sentence,
             "missed": findings["no_month_missing"].note,
             "preview": preview,
             "copied": synced.copied,

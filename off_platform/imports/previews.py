@@ -30,7 +30,7 @@ from off_platform.imports.still_open import (
     still_open,
 )
 from off_platform.imports.whole_file.verdict import Verdict
-from off_platform.previews import markdown_table, table_preview
+from off_platform.previews import REPORT_AT, VERDICT, markdown_table, table_preview
 from off_platform.quality import Table
 from off_platform.storage.lake import Lake
 from off_platform.storage.sql import literal
@@ -81,14 +81,14 @@ def report(
     groups, (names, notes) = groups_of(connection, findings, 1), written
     folder = of_import(lake, key)
     return {
-        "verdict": sentence(verdict),
+        VERDICT: sentence(verdict),
         "records": verdict.records,
         "accepted": verdict.accepted,
         "quarantined": verdict.quarantined,
         **{f"findings_{level}": verdict.count(level) for level in LEVELS},
         "what_to_do_first": dg.MetadataValue.md(_first(what_first(groups))),
         "findings_by_rule": dg.MetadataValue.md(_by_rule(groups, verdict)),
-        "report": path(folder.address(REPORT)),
+        REPORT_AT: path(folder.address(REPORT)),
         "files": ", ".join(names),
         **({"corrected_copy_notes": " ".join(notes)} if notes else {}),
         "seconds": verdict.seconds,
