@@ -15,6 +15,7 @@ from off_platform.bins.choice import BinChoice
 from off_platform.image_sets.declaration.options import RunOptions, options_of
 from off_platform.images import schemas as images
 from off_platform.images.choice import Choice, MonthOptions
+from off_platform.imports.readers.json.gdsn import GDSN
 from off_platform.imports.specification import tables as imports
 from off_platform.imports.specification.fields import FIELDS, Field
 from off_platform.imports.specification.rules import CHECKS, RULES, ImportRule
@@ -69,6 +70,7 @@ def import_rules() -> str:
     ]
     for section, fields in groupby(FIELDS, attrgetter("section")):
         lines += [f"### {section}", "", *_fields(fields), ""]
+    lines += _gdsn()
     lines += ["## Rules", ""]
     for check in CHECKS:
         blocking = " A file that breaks one of these rules is refused." if check.blocking else ""
@@ -96,6 +98,31 @@ def _type(field: Field) -> str:
     most = f", up to {field.most:,g}" if field.most is not None else ""
     language = "; `_fr`, `_de`, ... for a language" if field.by_language else ""
     return f"{field.type}{unit}{most}{language}"
+
+
+def _gdsn() -> list[str]:
+    rows = (
+        (
+            f"`{each.attribute}`",
+            f"`{each.code}`" if each.code else "",
+            f"`{each.field}`",
+            each.note,
+        )
+        for each in GDSN
+    )
+    return [
+        "## GDSN",
+        "",
+        (
+            "JSON of GS1's GDSN (messages with `catalogueItemNotification` or `tradeItem`) is "
+            "recognised and refused as `gdsn_json`, as it is not a list of products. These "
+            "attributes of a trade item map onto fields; convert them, or have your data pool "
+            "export a table:"
+        ),
+        "",
+        *_table(("attribute", "with the code", "field", "note"), rows),
+        "",
+    ]
 
 
 def _rules(rules: Iterable[ImportRule]) -> list[str]:

@@ -21,6 +21,7 @@ from off_platform.imports.readers.delimited.opening import likely_encoding
 from off_platform.imports.readers.folder_files import not_read
 from off_platform.imports.readers.opening import open_import, sha256_of, shown_name
 from off_platform.imports.readers.reading_ahead import read_ahead
+from off_platform.imports.readers.recognition.unpacking import unpacked
 from off_platform.imports.records.columns import Columns, columns_of, demand_identifier
 from off_platform.imports.records.findings import as_rows
 from off_platform.imports.records.identity import given_identifiers, known_forms
@@ -285,8 +286,9 @@ def _damage_anyway(path: Path, refused: Found, folder: Path) -> list[Found]:
     if refused.rule not in SURVEYED_ANYWAY:
         return []
     try:
-        encoding = likely_encoding(path) if refused.rule == "not_utf8" else None
-        reader = open_import(path, encoding=encoding) if encoding else open_whole(path, folder)
+        table = unpacked(path, folder)
+        encoding = likely_encoding(table) if refused.rule == "not_utf8" else None
+        reader = open_import(table, encoding=encoding) if encoding else open_whole(path, folder)
         columns = Columns()
         survey: damage.IdentifierSurvey | None = None
         for batch in reader.batches(BATCH_ROWS):

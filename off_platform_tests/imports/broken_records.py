@@ -2,6 +2,7 @@
 
 import csv
 import datetime as dt
+import gzip
 import io
 import json
 import zipfile
@@ -14,6 +15,7 @@ import openpyxl
 from stdnum import ean
 
 from off_platform_tests.imports.conftest import Content
+from off_platform_tests.imports.made_files import changed, packed
 
 NUTELLA = "3017620422003"
 OREO = "7622210449283"
@@ -182,6 +184,11 @@ FILES: tuple[Broken, ...] = (
     whole("not_an_import_format", b"%PDF-1.7\n"),
     whole("not_an_import_format", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "x.xls"),
     whole("not_an_import_format", archive(content_xml=b"<office/>"), "x.xlsx"),
+    whole("archive_damaged", gzip.compress(SOUND.encode())[:-9], "x.csv.gz"),
+    whole("archive_encrypted", changed(packed({"x.csv": SOUND}), (6, 8), 1), "x.zip"),
+    whole("archive_name_unsafe", packed({"../x.csv": SOUND}), "x.zip"),
+    whole("archive_not_one_table", packed({"x.csv": SOUND, "y.csv": SOUND}), "x.zip"),
+    whole("archive_too_large", packed({"x.csv": "0" * (65 * MEBIBYTE)}), "x.zip"),
     whole("not_utf8", SOUND.replace("Nutella", "Crème").encode("latin-1"), value="0xe8"),
     whole("not_utf8", SOUND.encode("utf-16")),
     whole("nul_bytes", SOUND.replace("Nutella", "Nut\0ella")),
@@ -192,6 +199,7 @@ FILES: tuple[Broken, ...] = (
     whole("xlsx_damaged", b"PK\x03\x04 and no more", "x.xlsx"),
     whole("xlsx_too_large", archive(xl__workbook_xml=bytes(65 * MEBIBYTE)), "x.xlsx"),
     whole("json_invalid", '[{"barcode": "3017620422003",}]', "x.json"),
+    whole("gdsn_json", '[{"gtin": "03017620422003", "isTradeItemAConsumerUnit": "true"}]'),
     whole("json_too_deep", '{"a":' * 100_000, "x.json"),
     whole("json_not_records", "[1]", "x.json", row=1),
     whole("no_header", f"{NUTELLA},Nutella\n", row=1, value=NUTELLA),

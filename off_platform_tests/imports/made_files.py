@@ -167,3 +167,19 @@ def text_cell(text: str, place: str = "") -> str:
     """XML of a cell with a text, which must be escaped already."""
     at = f' r="{place}"' if place else ""
     return f'<c t="inlineStr"{at}><is><t>{text}</t></is></c>'
+
+
+def packed(files: dict[str, str]) -> bytes:
+    """A ZIP archive of these files."""
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, text in files.items():
+            archive.writestr(name, text)
+    return made.getvalue()
+
+
+def changed(data: bytes, offsets: tuple[int, int], value: int) -> bytes:
+    """A ZIP archive of one file with a byte of its local and of its central header changed."""
+    made, central = bytearray(data), data.rindex(b"PK\x01\x02")
+    made[offsets[0]] = made[central + offsets[1]] = value
+    return bytes(made)

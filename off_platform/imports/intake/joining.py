@@ -30,6 +30,7 @@ from off_platform.imports.readers.batches import (
 )
 from off_platform.imports.readers.folder_files import data_files
 from off_platform.imports.readers.opening import open_import, shown_name
+from off_platform.imports.readers.recognition.unpacking import unpacked
 from off_platform.imports.records.columns import Columns, columns_of, demand_identifier
 from off_platform.imports.records.identity import normal_forms
 from off_platform.imports.records.same_values import said_by
@@ -49,13 +50,12 @@ MOST_SHOWN = 60
 _GROUP_ROWS = 10_000
 
 
-def open_whole(path: Path, scratch: Path | None = None, sha256: str = "") -> Reader:
-    """Opens a file, or a folder of files as one import.
+def open_whole(path: Path, scratch: Path, sha256: str = "") -> Reader:
+    """Opens a file, also a compressed one, or a folder of files as one import.
 
     Args:
         path: the file or folder.
-        scratch: local folder for the join, such as the validation's; by default the system's
-            temporary folder, which is not cleaned up after a killed run.
+        scratch: local folder for unpacked and joined files, such as the validation's.
         sha256: its SHA-256, see `sha256_of`.
 
     Raises:
@@ -63,7 +63,8 @@ def open_whole(path: Path, scratch: Path | None = None, sha256: str = "") -> Rea
     """
     if path.is_dir():
         return JoinedReader(path, scratch, sha256)
-    return open_import(path, sha256=sha256)
+    table = unpacked(path, scratch)
+    return open_import(table, sha256=sha256, size=path.stat().st_size)
 
 
 class JoinedReader(Reader):
@@ -71,7 +72,7 @@ class JoinedReader(Reader):
 
     header_row = HEADER
 
-    def __init__(self, folder: Path, scratch: Path | None = None, sha256: str = "") -> None:
+    def __init__(self, folder: Path, scratch: Path, sha256: str = "") -> None:
         """Opens all of them; see `open_whole`."""
         self._files = data_files(folder)
         if not self._files:

@@ -166,10 +166,10 @@ def record(
         NotStoredError: it is not stored.
     """
     source, refused = None, ""
-    with original(lake, key, sha256) as (path, known):
+    with original(lake, key, sha256) as (path, known), lake.root.scratch() as scratch:
         name = path.name
         try:
-            source = open_whole(path, sha256=known).source
+            source = open_whole(path, scratch, known).source
         except UnreadableError as error:
             refused = str(error)
     taken = StoredImport(

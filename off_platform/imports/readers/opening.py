@@ -7,13 +7,15 @@ from pathlib import Path
 from off_platform.imports.readers.batches import Reader, SourceFile
 from off_platform.imports.readers.delimited.opening import open_delimited
 from off_platform.imports.readers.json.records import open_json
-from off_platform.imports.readers.recognising import recognise
+from off_platform.imports.readers.recognition.recognising import recognise
 from off_platform.imports.readers.xlsx.workbook import open_xlsx
 from off_platform.words import file_name
 
 
-def open_import(path: Path, *, encoding: str | None = None, sha256: str = "") -> Reader:
-    """Opens a file.
+def open_import(
+    path: Path, *, encoding: str | None = None, sha256: str = "", size: int | None = None
+) -> Reader:
+    """Opens a file that is not compressed; `unpacking.py` unpacks others.
 
     Args:
         path: the file.
@@ -21,13 +23,14 @@ def open_import(path: Path, *, encoding: str | None = None, sha256: str = "") ->
             not be accepted.
         sha256: of the file, for `SourceFile`; passed in because computing it takes a pass over the
             file.
+        size: of the original if the file was unpacked from it, for `SourceFile`.
 
     Raises:
         UnreadableError: it is not an import; the message says what it is.
         OSError: it does not exist, is not readable, or is not a file.
     """
     _demand_file(path)
-    source = SourceFile(shown_name(path), "", path.stat().st_size, sha256)
+    source = SourceFile(shown_name(path), "", size or path.stat().st_size, sha256)
     match recognise(path):
         case "xlsx":
             return open_xlsx(path, source)

@@ -1,8 +1,8 @@
 """The corrected copy of an import: certain proposals applied and marked, nothing else changed.
 
-It has the format of the file; everything else is identical, byte for byte. Corrections are listed
-in an additional column, `corrections_made`. The formats are in `delimited.py`, `json.py` and
-`xlsx.py`.
+It has the format of the file, unpacked if that was compressed; everything else is identical, byte
+for byte. Corrections are listed in an additional column, `corrections_made`. The formats are in
+`delimited.py`, `json.py` and `xlsx.py`.
 """
 
 from pathlib import Path
@@ -12,6 +12,7 @@ from off_platform.imports.outputs.corrected.delimited import copy_delimited
 from off_platform.imports.outputs.corrected.json import copy_json
 from off_platform.imports.outputs.corrected.xlsx import copy_xlsx
 from off_platform.imports.readers.batches import SourceFile
+from off_platform.imports.readers.recognition.unpacking import unpacked
 from off_platform.imports.whole_file.verdict import Verdict
 
 __all__ = ["Copy", "NoCopyError", "ending_of", "write_corrected"]
@@ -56,10 +57,11 @@ def write_corrected(path: Path, folder: Path, verdict: Verdict, to: Path) -> Cop
         NoCopyError: a copy is not possible.
     """
     source, certain = _source(verdict), Certain(folder)
+    table = unpacked(path, folder)
     match source.format:
         case "xlsx":
-            return copy_xlsx(path, source, certain, to, is_ragged=verdict.counts["ragged_row"] > 0)
+            return copy_xlsx(table, source, certain, to, is_ragged=verdict.counts["ragged_row"] > 0)
         case "csv" | "tsv":
-            return copy_delimited(path, source, certain, to)
+            return copy_delimited(table, source, certain, to)
         case _:
-            return copy_json(path, source, certain, to)
+            return copy_json(table, source, certain, to)

@@ -1,4 +1,4 @@
-"""Streamed JSON: an array of objects, one object, `{"products": [...]}`, or JSON Lines."""
+"""Streamed JSON: an array of objects, one object, `{..., "products": [...]}`, or JSON Lines."""
 
 import json
 import re
@@ -17,6 +17,7 @@ from off_platform.imports.readers.batches import (
 )
 from off_platform.imports.readers.encodings import BYTE_ORDER_MARK, refuse_wide
 from off_platform.imports.readers.headers import MOST_COLUMNS, MOST_NAME, name_trimmed, plain_name
+from off_platform.imports.readers.json.gdsn import gdsn_found
 from off_platform.imports.readers.json.stream import (
     JsonObject,
     Number,
@@ -141,11 +142,13 @@ def open_json(path: Path, source: SourceFile) -> JsonReader:
     """Recognises the form; validity is only known after reading.
 
     Raises:
-        UnreadableError: it is not UTF-8, or clearly not JSON.
+        UnreadableError: it is not UTF-8, or of GDSN.
     """
     with path.open("rb") as file:
         sample = file.read(_PEEK_BYTES)
     refuse_wide(sample)
+    if found_gdsn := gdsn_found(sample):
+        raise UnreadableError(found_gdsn)
     found = []
     mark = sample.startswith(BYTE_ORDER_MARK)
     if mark:

@@ -12,6 +12,7 @@ from typing import Any, BinaryIO, NoReturn
 
 from off_platform.imports.readers.batches import Found, UnreadableError
 from off_platform.imports.readers.encodings import not_utf8
+from off_platform.imports.specification.fields import IDENTIFIERS
 
 # Of one record's text. A list of this many digits takes fifty times as much memory.
 MOST_RECORD_CHARACTERS = 4 << 20
@@ -20,7 +21,16 @@ _BLOCK_BYTES = 1 << 20
 # No literal or escape of JSON that a block may cut is longer.
 _LONGEST_WORD = 16
 _SPACE = re.compile(r"[ \t\r\n]*")
-_LIST = re.compile(rf'\[|\{{[ \t\r\n]*"{LIST_OF_RECORDS}"[ \t\r\n]*:[ \t\r\n]*\[')
+# An answer of an API has counts before the list, as in `{"count": 2, "products": [...]}`.
+_W = r"[ \t\r\n]*+"
+_TEXT = r'"(?:[^"\\]|\\.)*+"'
+_NUMBER = r"-?+(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?+(?:[Ee][-+]?+[0-9]++)?+"
+_COUNT = rf'{_W}(?!"{LIST_OF_RECORDS}"){_TEXT}{_W}:{_W}(?:{_TEXT}|{_NUMBER}|true|false|null){_W},'
+_LIST = re.compile(
+    rf'\[|\{{(?P<counts>(?:{_COUNT})*+){_W}"{LIST_OF_RECORDS}"{_W}:{_W}\[', re.DOTALL
+)
+# An object that has one of these is a product itself.
+_IDENTIFIED = re.compile(rf'"(?:{"|".join(IDENTIFIERS)})"{_W}:')
 # Maximum distance of the list from the beginning.
 _OPENING_CHARACTERS = 64 << 10
 
@@ -50,6 +60,9 @@ class JsonObject(dict[str, Any]):
 def records_of_document(path: Path) -> Iterator[tuple[int, int, Any]]:
     """The items of `[...]` or `{"products": [...]}`; any other object is a single record.
 
+    Texts, numbers and the like may stand before the list of products, as in answers of Open Food
+    Facts' API, and anything after it.
+
     Each has its number and the line on which it begins.
 
     Raises:
@@ -57,8 +70,7 @@ def records_of_document(path: Path) -> Iterator[tuple[int, int, Any]]:
     """
     with path.open("rb") as file:
         text = _Window(path, file)
-        text.fill(_OPENING_CHARACTERS)
-        opening = _LIST.match(text.text, text.skip())
+        opening = _opening_of_list(text)
         if opening is None:
             value = text.value()
             yield 1, text.line, value
@@ -118,8 +130,7 @@ def pieces_of_json(path: Path, *, lines: bool) -> Iterator[tuple[int, str]]:
     between: list[str] = []
     with path.open("rb") as file:
         text = _Window(path, file, between.append)
-        text.fill(_OPENING_CHARACTERS)
-        opening = _LIST.match(text.text, text.skip())
+        opening = _opening_of_list(text)
         if opening:
             text.at = opening.end()
         for number, _ in enumerate(_listed(text) if opening else iter((text.value(),)), 1):
@@ -242,6 +253,13 @@ class _Window:
         self._bytes += len(data)
         self._ended = not data
         return not self._ended
+
+
+def _opening_of_list(text: _Window) -> re.Match[str] | None:
+    """The text before the first record; None if the document is a single one."""
+    text.fill(_OPENING_CHARACTERS)
+    opening = _LIST.match(text.text, text.skip())
+    return None if opening and _IDENTIFIED.search(opening["counts"] or "") else opening
 
 
 def _listed(text: _Window) -> Iterator[Any]:

@@ -38,6 +38,10 @@ FORMS = {
     "products and more": (
         json.dumps({"products": [ITEM], "count": 1, "x": {"y": [1]}}), "json", [1],
     ),
+    "an answer of the API": (
+        json.dumps({"count": 2, "pages": 1.5e3, "q": 'a\\"b', "products": [ITEM] * 2}, indent=1),
+        "json", [1, 2],
+    ),
     "a byte order mark": ("\ufeff" + json.dumps([ITEM]), "json", [1]),
     "white space": (f" \r\n\t{json.dumps([ITEM])}\n\n", "json", [1]),
 }  # fmt: skip
@@ -133,6 +137,8 @@ FAULTS = {
     "an early end": ('[{"a": 1}', 1, 10),
     "in a line": ('{"a": 1}\n{"a": }\n', 2, 7),
     "two in a line": ('{"a": 1}\n{"a": 1} {"a": 1}\n', 2, 9),
+    "before the products": ('{"count": 01, "products": [{"a": 1}]}', 1, 12),
+    "no comma": ('{"count": 1 "products": [{"a": 1}]}', 1, 13),
     "behind the products": ('{"products": [{"a": 1}], "b" 1}', 1, 30),
     "no end of the products": ('{"products": [{"a": 1}]', 1, 24),
 }

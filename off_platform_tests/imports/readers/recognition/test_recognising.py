@@ -15,7 +15,7 @@ import pytest
 
 from off_platform.imports.readers.batches import UnreadableError
 from off_platform.imports.readers.opening import open_import
-from off_platform.imports.readers.recognising import recognise
+from off_platform.imports.readers.recognition.recognising import recognise
 from off_platform_tests.imports.made_files import read_all
 
 

@@ -2,10 +2,11 @@
 
 import zipfile
 from pathlib import Path
+from typing import Literal, NoReturn
 
 from off_platform.imports.readers.batches import Found, UnreadableError
 from off_platform.imports.readers.encodings import BYTE_ORDER_MARK, is_binary
-from off_platform.imports.readers.signatures import signed_as
+from off_platform.imports.readers.recognition.signatures import signed_as
 
 HEAD_BYTES = 4_096
 NEEDED = "CSV, TSV, JSON or .xlsx is needed"
@@ -13,6 +14,14 @@ NEEDED = "CSV, TSV, JSON or .xlsx is needed"
 _ENCRYPTED = "EncryptedPackage".encode("utf-16-le")
 _OLE2 = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _ZIP = b"PK\x03\x04"
+_GZIP = b"\x1f\x8b"
+_WORKBOOK = "xl/workbook.xml"
+# Other documents that are ZIP archives, by one of their parts.
+_DOCUMENTS = {
+    "xl/workbook.bin": "a binary Excel workbook (.xlsb)",
+    "content.xml": "an OpenDocument file (.ods)",
+    "word/document.xml": "a Word document",
+}
 # Streams of OLE2 files of other programs, in UTF-16; others are assumed to be workbooks.
 _OTHER_OLE2 = (
     ("WordDocument", "an old Word document (.doc)"),
@@ -53,24 +62,37 @@ def recognise(path: Path) -> str:
     return "json" if text[:1] in {b"[", b"{"} else "text"
 
 
+def packing_of(path: Path) -> Literal["gzip", "zip"] | None:
+    """What a file is compressed or packed with; None if it is not, as documents such as .xlsx.
+
+    A damaged ZIP archive could be a workbook; it is left to `recognise`.
+    """
+    with path.open("rb") as file:
+        head = file.read(len(_ZIP))
+    if head.startswith(_GZIP):
+        return "gzip"
+    names = _names_in(path) if head == _ZIP else None
+    return "zip" if names and names.isdisjoint({_WORKBOOK, *_DOCUMENTS}) else None
+
+
 def _of_zip(path: Path) -> str:
+    names = _names_in(path)
+    if names is None:
+        _refuse("xlsx_damaged", "The file is a damaged or cut off XLSX or ZIP file.")
+    if _WORKBOOK in names:
+        return "xlsx"
+    what = next((_DOCUMENTS[name] for name in _DOCUMENTS if name in names), None)
+    what = what or "a ZIP archive; unpack it first"
+    return _refuse("not_an_import_format", f"The file is {what}; {NEEDED}.")
+
+
+def _names_in(path: Path) -> set[str] | None:
+    """The names in a ZIP archive; None if it is damaged."""
     try:
         with zipfile.ZipFile(path) as archive:
-            names = set(archive.namelist())
+            return set(archive.namelist())
     except (zipfile.BadZipFile, OSError, ValueError):
-        _refuse("xlsx_damaged", "The file is a damaged or cut off XLSX or ZIP file.")
-    if "xl/workbook.xml" in names:
-        return "xlsx"
-    if "xl/workbook.bin" in names:
-        what = "a binary Excel workbook (.xlsb)"
-    elif "content.xml" in names:
-        what = "an OpenDocument file (.ods)"
-    elif "word/document.xml" in names:
-        what = "a Word document"
-    else:
-        what = "a ZIP archive; unpack it first"
-    _refuse("not_an_import_format", f"The file is {what}; {NEEDED}.")
-    raise AssertionError
+        return None
 
 
 def _refuse_ole2(path: Path) -> None:
@@ -86,5 +108,5 @@ def _refuse_ole2(path: Path) -> None:
     _refuse("not_an_import_format", f"The file is {what}, or as CSV in UTF-8.")
 
 
-def _refuse(rule: str, message: str) -> None:
+def _refuse(rule: str, message: str) -> NoReturn:
     raise UnreadableError(Found(None, None, rule, None, message))

@@ -1,0 +1,1 @@
+"""Reads JSON and JSON Lines."""
