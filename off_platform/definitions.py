@@ -15,6 +15,7 @@ from off_platform.bins import assets as bins
 from off_platform.bins.image_set_assets import bin_image_set_asset
 from off_platform.images import assets as images
 from off_platform.images.image_set_assets import image_set_asset
+from off_platform.images.key_changes_assets import key_changes
 from off_platform.imports import assets as imports
 from off_platform.imports.specification.views import DERIVED
 from off_platform.open_findings.assets import open_findings
@@ -39,7 +40,7 @@ def definitions(*, of: Settings) -> dg.Definitions:
         images.data_keys,
         images.bucket_sync,
         images.key_index,
-        images.key_changes,
+        key_changes,
         images.products,
         image_set_asset(of),
         bins.bin_objects,

@@ -259,6 +259,7 @@ _TABLES: Mapping[str, tuple[Table, ...]] = {
         images.KEY_INDEX_ODDITIES,
         images.PHOTOS,
         images.KEY_CHANGES,
+        images.MONTH_FIGURES,
         images.PRODUCTS,
         images.PRODUCT_PHOTOS,
     ),

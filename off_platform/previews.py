@@ -20,6 +20,8 @@ VERDICT = "verdict"
 REPORT_AT = "report"
 # The same of `open_findings`: the text of the weekly alert.
 SUMMARY = "summary"
+# Of charts: more and less, new and gone.
+GREEN, RED = "#2a7f62", "#b5483a"
 
 
 def table_preview(connection: "duckdb.DuckDBPyConnection", rows: str) -> dg.MarkdownMetadataValue:

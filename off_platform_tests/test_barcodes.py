@@ -1,6 +1,8 @@
 """Barcodes: what is one, how it is written, whether its check digit holds; in all three forms."""
 
 from collections.abc import Callable, Iterator
+from importlib.resources import files
+from itertools import pairwise
 from typing import TypeVar
 
 import duckdb
@@ -52,6 +54,39 @@ TEXTS = st.one_of(
 )
 def test_one_product_has_one_spelling(code: str, expected: str) -> None:
     assert normal_form(code) == expected
+
+
+@pytest.mark.parametrize(
+    ("code", "country"),
+    [
+        ("3017620422003", "France"),
+        ("0012345678905", "United States"),
+        ("6181100000007", "Côte d'Ivoire"),
+        ("4400000000008", "Germany"),
+        ("4410000000007", "not assigned"),
+        ("9990000000004", "coupons"),
+        ("2012345600010", "used in stores"),
+        # Their first digits would be France and the United States in a longer code.
+        ("20483715", "used in stores"),
+        ("01234565", "used in stores"),
+        ("30176204", "France"),
+        # After the indicator.
+        ("13017620422000", "France"),
+        ("290530101113758688", "not assigned"),
+    ],
+)
+def test_a_prefix_says_where_a_code_was_issued(code: str, country: str) -> None:
+    with duckdb.connect() as connection:
+        found = connection.execute(f"SELECT {sql.country('code')} FROM (SELECT ? AS code)", [code])
+        assert found.fetchall() == [(country,)]
+
+
+def test_the_prefixes_are_sorted_and_apart() -> None:
+    lines = files("off_platform.barcodes").joinpath("gs1_prefixes.csv").read_text("utf-8")
+    ranges = [line.split(",")[:2] for line in lines.splitlines()[1:]]
+    assert all(len(each) == 3 for pair in ranges for each in pair)
+    assert all(first <= last for first, last in ranges)
+    assert all(before[1] < after[0] for before, after in pairwise(ranges))
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,8 @@
 """The assets of the images wing, in the order of the data flow.
 
 The assets are thin: the work is in `monthly.py` and `products.py`, tables and checks are in
-`schemas.py`. The last asset, `image_set`, is in `image_set_assets.py`.
+`schemas.py`. `key_changes` and `months` are in `key_changes_assets.py`, and the last asset,
+`image_set`, is in `image_set_assets.py`.
 """
 
 import warnings
@@ -13,7 +14,6 @@ from pydantic import Field
 
 from off_platform.images.keys import KEY_LIST
 from off_platform.images.schemas import (
-    KEY_CHANGES,
     KEY_INDEX,
     KEY_INDEX_ODDITIES,
     PHOTOS,
@@ -256,45 +256,6 @@ def key_index(
             },
             check_results=PHOTOS.check_results(
                 "photos", checks.of_photos(connection, photos, facts)
-            ),
-        )
-
-
-@dg.asset(
-    group_name=GROUP,
-    owners=OWNERS,
-    kinds={"duckdb", "parquet"},
-    tags=MONTHLY,
-    partitions_def=MONTHS,
-    deps=["key_index"],
-    automation_condition=dg.AutomationCondition.eager(),
-    description=KEY_CHANGES.description,
-    metadata=KEY_CHANGES.metadata(),
-    check_specs=KEY_CHANGES.check_specs("key_changes", MONTHS),
-)
-def key_changes(context: dg.AssetExecutionContext, lake: LakeResource) -> dg.MaterializeResult:
-    """Compares the month's key index with the previous one."""
-    from off_platform.images import checks, previews
-    from off_platform.images.monthly import compare_month
-
-    month, into = context.partition_key, lake.open()
-    with lake.query(into) as connection:
-        facts = compare_month(into, month, connection)
-        changes = into.rows_of(KEY_CHANGES.name, (MONTH, month))
-        since = facts["since"]
-        return dg.MaterializeResult(
-            metadata={
-                "since": since or "This is the first snapshot; there is none to compare with.",
-                "added": facts["added"],
-                "removed": facts["removed"],
-                "chart": previews.changes_chart(connection, changes),
-                "preview": table_preview(
-                    connection, f"FROM {changes} ORDER BY objects DESC, barcode"
-                ),
-                "dagster/partition_row_count": checks.count(connection, changes),
-            },
-            check_results=KEY_CHANGES.check_results(
-                "key_changes", checks.of_changes(connection, changes, facts)
             ),
         )
 

@@ -5,7 +5,7 @@ batches, and those of the key index and of `photos` by `bounds.py`; rules of who
 checked in DuckDB.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -13,12 +13,15 @@ from off_platform.images.dump_facts import MOST_NOVA, MOST_TEXT
 from off_platform.images.dump_photos import SELECTED
 from off_platform.images.key_index import KeyIndexFacts
 from off_platform.images.monthly import Snapshot, missed_months
+from off_platform.images.months import MonthFigures
 from off_platform.images.photo_order import SLICES
 from off_platform.images.products import ProductsFacts
 from off_platform.images.schemas import (
     KEY_CHANGES,
     KEY_INDEX,
     KEY_INDEX_ODDITIES,
+    MONTH_FIGURES,
+    OCR_FALLEN_MOST,
     PHOTOS,
     PRODUCT_PHOTOS,
     PRODUCTS,
@@ -202,6 +205,41 @@ def of_changes(
         if first
         else f"{facts['before']:,} + {facts['added']:,} - {facts['removed']:,} = {expected:,}, "
         f"and there are {facts['now']:,}.",
+    )
+    return findings
+
+
+def of_months(
+    connection: "duckdb.DuckDBPyConnection", rows: str, months: Sequence[MonthFigures]
+) -> dict[str, Finding]:
+    """Findings on a month's row of `months`, compared with the row of the previous snapshot.
+
+    Args:
+        connection: DuckDB that can read the lake.
+        rows: SQL for the row.
+        months: all rows until the month, the oldest first.
+    """
+    columns = ", ".join(column.name for column in MONTH_FIGURES.columns)
+    findings = validate(MONTH_FIGURES, _batches(connection, f"SELECT {columns} FROM {rows}"))
+    now = months[-1]
+    before = next((each for each in months if each.month == now.since), None)
+    if before is None:
+        note = f"There is no row of {now.since[:7]}." if now.since else _FIRST
+        return findings | {rule: Finding(note=note) for rule in ("products_add_up", "ocr_kept")}
+    new, gone = now.products_new or 0, now.products_gone or 0
+    expected = before.products + new - gone
+    findings["products_add_up"] = Finding(
+        broken=abs(expected - now.products),
+        of=now.products,
+        note=f"{before.products:,} + {new:,} - {gone:,} = {expected:,}, and there are "
+        f"{now.products:,}.",
+    )
+    fell = (before.coverage or 0) - (1 if now.coverage is None else now.coverage)
+    findings["ocr_kept"] = Finding(
+        broken=now.photos - now.photos_with_ocr if fell > OCR_FALLEN_MOST else 0,
+        of=now.photos,
+        note=f"{now.photos_with_ocr:,} of {now.photos:,} photos have OCR; before, "
+        f"{before.photos_with_ocr:,} of {before.photos:,} had.",
     )
     return findings
 

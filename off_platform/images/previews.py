@@ -6,7 +6,7 @@ import dagster as dg
 from matplotlib.figure import Figure
 
 from off_platform.images.facets import FACETS, Tables, counted
-from off_platform.previews import PREVIEW_ROWS, markdown_table, picture
+from off_platform.previews import GREEN, PREVIEW_ROWS, RED, markdown_table, picture
 from off_platform.storage.objects import Source
 
 if TYPE_CHECKING:
@@ -51,8 +51,8 @@ def changes_chart(
     kinds, added, removed = zip(*found, strict=True)
     figure = Figure(figsize=(5, 2.2), layout="constrained")
     axes = figure.subplots()
-    axes.barh(kinds, added, color="#2a7f62", label="added")
-    axes.barh(kinds, [-number for number in removed], color="#b5483a", label="removed")
+    axes.barh(kinds, added, color=GREEN, label="added")
+    axes.barh(kinds, [-number for number in removed], color=RED, label="removed")
     axes.axvline(0, color="black", linewidth=0.8)
     axes.set_xlabel("objects")
     axes.legend(frameon=False, fontsize="small")

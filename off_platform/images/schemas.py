@@ -12,6 +12,8 @@ from off_platform.images.keys import KEY, PHOTO_KINDS, Kind, Layout
 from off_platform.images.photo_order import SLICES
 from off_platform.quality import SHAPE, Column, Rule, Table
 
+# Of all photos, from one snapshot to the next.
+OCR_FALLEN_MOST = 0.01
 _SHAPE = Rule(
     SHAPE,
     "The table has exactly its columns, with their types, and no missing values.",
@@ -211,6 +213,46 @@ KEY_CHANGES = Table(
         Rule("changes_known", "Each change is an addition or a removal of at least one object."),
     ),
     made_of=lineage.KEY_CHANGES,
+)
+
+MONTH_FIGURES = Table(
+    "months",
+    "What each snapshot has, and how it differs from the previous one; one row per month.",
+    (
+        Column("since", "string", "Month of the previous snapshot.", nullable=True),
+        Column(
+            "objects", "int64", "Number of keys in the index.", rule="counts_not_negative", least=0
+        ),
+        Column("products", "int64", "Number of products.", rule="counts_not_negative", least=0),
+        Column("photos", "int64", "Number of photos as sent.", rule="counts_not_negative", least=0),
+        Column("copies", "int64", "Number of 400 px copies.", rule="counts_not_negative", least=0),
+        Column("ocr", "int64", "Number of OCR results.", rule="counts_not_negative", least=0),
+        Column(
+            "photos_with_ocr",
+            "int64",
+            "Number of photos as sent that have an OCR result.",
+            rule="counts_not_negative",
+            least=0,
+        ),
+        Column("objects_added", "int64", "New objects since then.", nullable=True),
+        Column("objects_removed", "int64", "Objects removed since then.", nullable=True),
+        Column("products_new", "int64", "Products that had no objects then.", nullable=True),
+        Column("products_gone", "int64", "Products that have no objects any more.", nullable=True),
+    ),
+    (
+        _SHAPE,
+        Rule("counts_not_negative", "No count is negative."),
+        Rule(
+            "products_add_up",
+            "Previous products, plus new, minus gone, equal the products now.",
+        ),
+        Rule(
+            "ocr_kept",
+            f"Since the previous snapshot, the share of photos with OCR fell by no more than "
+            f"{OCR_FALLEN_MOST:.0%} of all photos.",
+            "warning",
+        ),
+    ),
 )
 
 PRODUCTS = Table(

@@ -21,7 +21,7 @@ from off_platform.storage.objects import Source
 from off_platform_tests.automation.platform import Platform, running_platform
 from off_platform_tests.images_desk import desk_at, write_list
 
-ASSETS = ("bucket_sync", "key_index", "key_index_oddities", "photos", "key_changes")
+ASSETS = ("bucket_sync", "key_index", "key_index_oddities", "photos", "key_changes", "months")
 VERDICT = "import_report"
 FILES, ROWS = 6, 20
 # Dagster's own, of runs that belong to no job.

@@ -14,7 +14,7 @@ from off_platform.definitions import definitions
 from off_platform.sandbox.make import Sandbox
 from off_platform.settings import Settings
 
-TABLES = {"key_index", "key_index_oddities", "photos", "key_changes"}
+TABLES = {"key_index", "key_index_oddities", "photos", "key_changes", "months"}
 WHOLE = {"bucket_sync", *TABLES}
 MONTH, NEXT = "2026-11-01", "2026-12-01"
 
@@ -184,7 +184,7 @@ def test_each_table_follows_its_sources(conditions: Conditions) -> None:
     conditions.made("key_index", "key_index_oddities", "photos")
     # Requested with the index already.
     assert conditions.asked() == set()
-    conditions.made("key_changes")
+    conditions.made("key_changes", "months")
     assert conditions.asked() == set()
 
 
@@ -192,7 +192,7 @@ def test_an_index_built_by_hand_updates_the_changes(conditions: Conditions) -> N
     conditions.made(*WHOLE)
     conditions.asked()
     conditions.made("key_index", "key_index_oddities", "photos")
-    assert conditions.asked() == of({"key_changes"})
+    assert conditions.asked() == of({"key_changes", "months"})
 
 
 @pytest.mark.slow

@@ -17,11 +17,13 @@ from off_platform import table_bounds
 from off_platform.images import checks
 from off_platform.images.key_index import KeyIndexFacts
 from off_platform.images.monthly import Snapshot
+from off_platform.images.months import MonthFigures
 from off_platform.images.products import ProductsFacts
 from off_platform.images.schemas import (
     KEY_CHANGES,
     KEY_INDEX,
     KEY_INDEX_ODDITIES,
+    MONTH_FIGURES,
     PHOTOS,
     PRODUCT_PHOTOS,
     PRODUCTS,
@@ -32,7 +34,10 @@ from off_platform.storage.lake import Lake
 from off_platform.storage.sql import literal
 from off_platform_tests.images_desk import MONTH, Desk
 
-TABLES = (SNAPSHOTS, KEY_INDEX, KEY_INDEX_ODDITIES, PHOTOS, KEY_CHANGES, PRODUCTS, PRODUCT_PHOTOS)
+TABLES = (
+    *(SNAPSHOTS, KEY_INDEX, KEY_INDEX_ODDITIES, PHOTOS, KEY_CHANGES, MONTH_FIGURES),
+    *(PRODUCTS, PRODUCT_PHOTOS),
+)
 NOW = datetime(2026, 11, 5, 12, tzinfo=UTC)
 MD5 = "0123456789abcdef0123456789abcdef"
 
@@ -90,6 +95,13 @@ class Reader:
         rows = self.rows(KEY_CHANGES, [CHANGE, {**CHANGE, **changes}])
         return checks.of_changes(self.connection, rows, {**CHANGED, **(facts or {})})
 
+    def months(self, row: Row | None = None, **changes: Any) -> Findings:
+        """A month after another, changed so; `row` changes only the lake."""
+        now = replace(FIGURES, **changes)
+        figures = {name: value for name, value in vars(now).items() if name != "month"}
+        rows = self.rows(MONTH_FIGURES, [{**figures, **(row or {})}])
+        return checks.of_months(self.connection, rows, [FIGURES_BEFORE, now])
+
     def products(self, rows: list[Row], rejected: int = 0) -> Findings:
         """These products, and a number of other rows."""
         facts = ProductsFacts(len(rows), rejected, ("7 rows: the code is empty",), frozenset())
@@ -101,6 +113,22 @@ class Reader:
         rows = [OF_PRODUCT, *({**OF_PRODUCT, "image_id": 2, **change} for change in changes)]
         return checks.of_product_photos(self.connection, self.rows(PRODUCT_PHOTOS, rows), products)
 
+
+FIGURES = MonthFigures(
+    month=MONTH,
+    since="2026-10-01",
+    objects=290,
+    products=52,
+    photos=100,
+    copies=95,
+    ocr=95,
+    photos_with_ocr=95,
+    objects_added=14,
+    objects_removed=2,
+    products_new=3,
+    products_gone=1,
+)
+FIGURES_BEFORE = replace(FIGURES, month="2026-10-01", since=None, products=50)
 
 SNAPSHOT = Snapshot(
     url="https://host/data/data_keys.gz",
@@ -217,6 +245,10 @@ EXAMPLES: list[tuple[Table, str, Callable[[Reader], Findings], int]] = [
     (KEY_CHANGES, "changes_known", lambda r: r.changes(change="moved"), 1),
     (KEY_CHANGES, "changes_known", lambda r: r.changes(objects=0), 1),
     (KEY_CHANGES, SHAPE, lambda r: r.changes(since=None), 1),
+    (MONTH_FIGURES, SHAPE, lambda r: r.months({"products": None}), 1),
+    (MONTH_FIGURES, "counts_not_negative", lambda r: r.months({"copies": -1}), 1),
+    (MONTH_FIGURES, "products_add_up", lambda r: r.months(products=50), 2),
+    (MONTH_FIGURES, "ocr_kept", lambda r: r.months(photos_with_ocr=93), 7),
     (PRODUCTS, "codes_in_normal_form", lambda r: r.products([{**PRODUCT, "code": "12"}]), 1),
     (PRODUCTS, "codes_unique", lambda r: r.products([PRODUCT, PRODUCT, PRODUCT]), 2),
     (PRODUCTS, "products_not_empty", lambda r: r.products([]), 1),
@@ -261,6 +293,10 @@ GOOD: list[tuple[Table, Callable[[Reader], Findings]]] = [
     (PHOTOS, lambda r: r.photos({"kinds": "raw+400+ocr", "slice": 0}, rows=7, doubled=2)),
     (KEY_CHANGES, lambda r: r.changes()),
     (KEY_CHANGES, lambda r: r.changes({"since": None, "before": 0, "now": 9})),
+    (MONTH_FIGURES, lambda r: r.months()),
+    # 95 % of the photos had OCR, and a hundredth of them may lose it.
+    (MONTH_FIGURES, lambda r: r.months(photos_with_ocr=95)),
+    (MONTH_FIGURES, lambda r: r.months(since=None, products=3)),
     (PRODUCTS, lambda r: r.products([PRODUCT])),
     (PRODUCTS, lambda r: r.products([{**dict.fromkeys(PRODUCT), "code": "20065034"}])),
     (PRODUCT_PHOTOS, lambda r: r.product_photos()),
@@ -322,7 +358,8 @@ def test_only_what_makes_a_table_meaningless_blocks() -> None:
     blocking = {(table.name, rule.id) for table in TABLES for rule in table.rules if rule.blocking}
     assert blocking == {
         *((table.name, SHAPE) for table in (SNAPSHOTS, KEY_INDEX, KEY_INDEX_ODDITIES)),
-        *((table.name, SHAPE) for table in (PHOTOS, KEY_CHANGES, PRODUCTS, PRODUCT_PHOTOS)),
+        *((table.name, SHAPE) for table in (PHOTOS, KEY_CHANGES, MONTH_FIGURES)),
+        *((table.name, SHAPE) for table in (PRODUCTS, PRODUCT_PHOTOS)),
         ("snapshots", "key_list_not_empty"),
         ("snapshots", "key_list_not_shrunk"),
         ("key_index", "every_line_accounted_for"),

@@ -1,0 +1,87 @@
+"""The assets `key_changes` and `months`: a month compared with the last, and told as a story.
+
+The work is in `key_changes.py`, `months.py` and `story.py`.
+"""
+
+from collections.abc import Iterator
+
+import dagster as dg
+
+from off_platform.images.assets import GROUP, MONTHLY, OWNERS
+from off_platform.images.schemas import KEY_CHANGES, MONTH_FIGURES
+from off_platform.partitions import MONTH, MONTHS
+from off_platform.previews import table_preview
+from off_platform.resources import LakeResource
+
+
+@dg.multi_asset(
+    name="key_changes",
+    group_name=GROUP,
+    partitions_def=MONTHS,
+    specs=[
+        dg.AssetSpec(
+            table.name,
+            deps=deps,
+            owners=OWNERS,
+            kinds={"duckdb", "parquet"},
+            tags=MONTHLY,
+            automation_condition=dg.AutomationCondition.eager(),
+            description=table.description,
+            metadata=table.metadata(),
+        )
+        for table, deps in ((KEY_CHANGES, ["key_index"]), (MONTH_FIGURES, ["key_index", "photos"]))
+    ],
+    check_specs=[
+        *KEY_CHANGES.check_specs("key_changes", MONTHS),
+        *MONTH_FIGURES.check_specs("months", MONTHS),
+    ],
+)
+def key_changes(
+    context: dg.AssetExecutionContext, lake: LakeResource
+) -> Iterator[dg.MaterializeResult]:
+    """Compares the month's key index with the previous one, and tells the month as a story."""
+    from off_platform.images import checks, previews, story, story_charts
+    from off_platform.images.monthly import compare_month
+    from off_platform.images.months import all_months, by_country, file_month, months_to_file
+
+    month, into = context.partition_key, lake.open()
+    with lake.query(into) as connection:
+        facts = compare_month(into, month, connection)
+        for each in (*months_to_file(into, month), month):
+            file_month(into, each, connection)
+        changes = into.rows_of(KEY_CHANGES.name, (MONTH, month))
+        until = all_months(into, connection, month)
+        countries, since = by_country(into, month, connection), facts["since"]
+        told = story.month_story(until[-1], until[-2] if until[1:] else None, countries)
+        yield dg.MaterializeResult(
+            asset_key="key_changes",
+            metadata={
+                "story": dg.MetadataValue.md(told),
+                "countries": story_charts.countries_chart(countries),
+                "ocr_coverage": story_charts.coverage_chart(until),
+                "since": since or "This is the first snapshot; there is none to compare with.",
+                "added": facts["added"],
+                "removed": facts["removed"],
+                "chart": previews.changes_chart(connection, changes),
+                "preview": table_preview(
+                    connection, f"FROM {changes} ORDER BY objects DESC, barcode"
+                ),
+                "dagster/partition_row_count": checks.count(connection, changes),
+            },
+            check_results=KEY_CHANGES.check_results(
+                "key_changes", checks.of_changes(connection, changes, facts)
+            ),
+        )
+        rows = into.rows_of(MONTH_FIGURES.name, (MONTH, month))
+        yield dg.MaterializeResult(
+            asset_key="months",
+            metadata={
+                "chart": story_charts.months_chart(until),
+                "preview": dg.MetadataValue.md(story.months_table(until)),
+                "dagster/partition_row_count": 1,
+                "path": dg.MetadataValue.path(into.address(MONTH_FIGURES.name, (MONTH, month))),
+            },
+            check_results=MONTH_FIGURES.check_results(
+                "months", checks.of_months(connection, rows, until)
+            ),
+        )
