@@ -13,6 +13,12 @@ from off_platform.partitions import MONTH, MONTHS
 from off_platform.previews import table_preview
 from off_platform.resources import LakeResource
 
+# Each with what it is made of.
+_TABLES = (
+    (KEY_CHANGES, ["key_index"]),
+    (MONTH_FIGURES, ["key_index", "photos", KEY_CHANGES.name]),
+)
+
 
 @dg.multi_asset(
     name="key_changes",
@@ -29,7 +35,7 @@ from off_platform.resources import LakeResource
             description=table.description,
             metadata=table.metadata(),
         )
-        for table, deps in ((KEY_CHANGES, ["key_index"]), (MONTH_FIGURES, ["key_index", "photos"]))
+        for table, deps in _TABLES
     ],
     check_specs=[
         *KEY_CHANGES.check_specs("key_changes", MONTHS),

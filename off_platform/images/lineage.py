@@ -17,6 +17,16 @@ KEY_CHANGES = {
     "change": ("key_index.key",),
     "objects": ("key_index.key",),
 }
+# A photo has a column of its objects; products that are new or gone are looked up in both indexes.
+_KINDS, _CHANGED = ("photos.kinds",), ("key_changes.barcode", "key_index.barcode")
+MONTH_FIGURES = {
+    "since": ("key_changes.since",),
+    "objects": ("key_index.key",),
+    "products": ("photos.barcode",),
+    **dict.fromkeys(("photos", "copies", "ocr", "photos_with_ocr"), _KINDS),
+    **dict.fromkeys(("objects_added", "objects_removed"), ("key_changes.objects",)),
+    **dict.fromkeys(("products_new", "products_gone"), _CHANGED),
+}
 
 
 def image_set(

@@ -253,6 +253,7 @@ MONTH_FIGURES = Table(
             "warning",
         ),
     ),
+    made_of=lineage.MONTH_FIGURES,
 )
 
 PRODUCTS = Table(
