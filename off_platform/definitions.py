@@ -56,6 +56,7 @@ def definitions(*, of: Settings) -> dg.Definitions:
         imports.validated_import,
         imports.products_imported,
         open_findings,
+        imports.products_export,
     ]
     made = resources(of, LakeWithViews)
     # With resources, as Dagster would copy the sensor of a job without, and warn of its `owners`.

@@ -36,7 +36,7 @@ FLOORS = (
 ROOMS = {
     "imports": (
         *("specification", "readers", "values", "records", "whole_file", "intake"),
-        *("validation", "outputs"),
+        *("validation", "outputs", "export"),
     ),
     "image_sets": (
         *("manifest", "files", "declaration", "photos", "construction", "fetching"),

@@ -168,6 +168,7 @@ def run(house_at: HouseMaker) -> Run:
             "image_sets": house.run("image_sets", "southern"),
             "bin_image_sets": house.run("bin_image_sets", "few"),
             "imports": _import_of_one_product(house),
+            "export": house.run("export"),
         },
     )
 
@@ -191,6 +192,7 @@ IMPORT_TABLES = (
     "products_quarantined",
     "import_findings",
     "products_imported",
+    "products_export",
 )
 TABLES = (
     *BIN_TABLES,

@@ -54,6 +54,10 @@ weekly = _job(
     "weekly",
     "Once a week: list what is open over all imports, months and image sets, and report it.",
 )
+export = _job(
+    "export",
+    "Export the newest accepted records for Open Food Facts, as files with their pictures.",
+)
 observe_key_list = _job(
     "observe_key_list",
     "Observe the key list upstream: a new ETag is a new version.",
@@ -85,6 +89,7 @@ def jobs(declared: Path) -> list[Any]:
         ),
         imports,
         weekly,
+        export,
         observe_key_list,
     ]
 

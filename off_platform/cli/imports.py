@@ -1,6 +1,6 @@
-"""`off-platform validate` and `off-platform import`: their arguments and options.
+"""`off-platform validate`, `import` and `export`: their arguments and options.
 
-The work is in `validate_run.py` and `imports_run.py`.
+The work is in `validate_run.py`, `imports_run.py` and `export_run.py`.
 """
 
 from pathlib import Path
@@ -84,6 +84,49 @@ def import_(
             out.print(f"  [red]failed[/]     {name}: {escape(why)}", highlight=False)
         code = max(code, done.code)
     raise typer.Exit(code)
+
+
+def export(
+    to: Annotated[
+        Path | None,
+        typer.Option(
+            "--out",
+            metavar="FOLDER",
+            help="Write the files to this folder; by default to exports/products in the lake.",
+        ),
+    ] = None,
+    nutrients: Annotated[
+        Literal["input_sets", "values"],
+        typer.Option(
+            help="Columns of nutrients: `input_sets` as Open Food Facts has them since 2026, "
+            "`values` (fat_value, fat_unit) as before."
+        ),
+    ] = "input_sets",
+    language: Annotated[
+        str, typer.Option(help="Language of records that name none, such as fr.")
+    ] = "en",
+    rows: Annotated[int, typer.Option(help="Maximum number of records in a file.", min=1)] = 10_000,
+    only_import: Annotated[
+        str | None,
+        typer.Option(
+            "--import", metavar="NAME@12345678", help="Export the records of this import alone."
+        ),
+    ] = None,
+) -> None:
+    """Export the newest accepted records as files that Open Food Facts imports.
+
+    Writes products-00001.tsv, ..., the pictures in images/, and export.json, which counts what the
+    format cannot express. Every file is read back and compared with the records. docs/export.md
+    says how to hand the files in; nothing is sent.
+
+    Exit codes: 0 every record is exported, 1 some are not or a check failed, 2 nothing has been
+    imported or an option is invalid; for the others see `off-platform --help`.
+    """
+    from off_platform.cli.export_run import run_export
+    from off_platform.imports.export.files import ExportOptions
+
+    options = ExportOptions(nutrients, language, rows, only_import)
+    raise typer.Exit(run_export(settings(), options, to))
 
 
 def _demand_import(path: Path) -> None:

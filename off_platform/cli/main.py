@@ -26,7 +26,7 @@ from off_platform.cli.context import (
 )
 from off_platform.cli.evaluate import evaluate
 from off_platform.cli.image_sets import bins, images
-from off_platform.cli.imports import import_, validate
+from off_platform.cli.imports import export, import_, validate
 from off_platform.cli.plan import plan
 from off_platform.cli.publish import publish
 from off_platform.cli.set_options import SetCommand
@@ -53,6 +53,7 @@ app.command()(evaluate)
 app.command()(publish)
 app.command()(validate)
 app.command("import")(import_)
+app.command()(export)
 
 
 @app.command()

@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator
 from datetime import timedelta
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 import dagster as dg
 from pydantic import Field
@@ -19,6 +19,7 @@ from off_platform.arrivals import BATCH, BATCH_STEP
 from off_platform.imports.specification.tables import (
     IMPORTS,
     PRODUCTS_ACCEPTED,
+    PRODUCTS_EXPORT,
     PRODUCTS_IMPORTED,
     PRODUCTS_QUARANTINED,
     STAGED,
@@ -39,6 +40,13 @@ EXPECTED = dg.FreshnessPolicy.time_window(
 )
 # Before each further try of files that other runs are importing.
 BUSY_SECONDS = (2, 5, 15, 30)
+
+
+def _working() -> Any:
+    """The module with the work, which loads what the definitions must not."""
+    from off_platform.imports import importing
+
+    return importing
 
 
 class ImportConfig(dg.Config):
@@ -116,11 +124,9 @@ def validated_import(
 
     One step, so that a file stopped by a blocking check also has a report.
     """
-    from off_platform.imports.importing import import_stored
-
     into, key = lake.open(), context.partition_key
     display = LogDisplay(context.log.info)
-    done = import_stored(into, partial(lake.query, into), key, display)
+    done = _working().import_stored(into, partial(lake.query, into), key, display)
     yield dg.MaterializeResult(asset_key="import_report", metadata=done.report)
     for table, _ in reversed(STAGED):
         findings = (
@@ -151,12 +157,46 @@ def validated_import(
 )
 def products_imported(lake: LakeResource) -> dg.MaterializeResult:
     """Takes the record of the newest import of each product, and counts its photos."""
-    from off_platform.imports.importing import newest_products
-
     into = lake.open()
-    metadata, found = newest_products(into, partial(lake.query, into))
+    metadata, found = _working().newest_products(into, partial(lake.query, into))
     return dg.MaterializeResult(
         metadata=metadata, check_results=PRODUCTS_IMPORTED.check_results("products_imported", found)
+    )
+
+
+class ExportConfig(dg.Config):
+    """How records are exported."""
+
+    nutrients: Literal["input_sets", "values"] = Field(
+        default="input_sets",
+        description="The columns of nutrients: `input_sets` since 2026, `values` before.",
+    )
+    language: str = Field(
+        default="en", description="The language of records that name none, as a code of 2 letters."
+    )
+    rows: int = Field(default=10_000, ge=1, description="Maximum number of records in a file.")
+    only_import: str | None = Field(
+        default=None, description="One import, whose records alone are exported; by default all."
+    )
+
+
+@dg.asset(
+    group_name=GROUP,
+    owners=OWNERS,
+    kinds={"duckdb", "csv"},
+    tags={RUNS: "export"},
+    deps=["products_imported"],
+    description=PRODUCTS_EXPORT.description,
+    metadata=PRODUCTS_EXPORT.metadata(),
+    check_specs=PRODUCTS_EXPORT.check_specs("products_export"),
+)
+def products_export(config: ExportConfig, lake: LakeResource) -> dg.MaterializeResult:
+    """Writes the newest accepted records as files for Open Food Facts, and reads them back."""
+    into, working = lake.open(), _working()
+    options = working.ExportOptions(**config.model_dump())
+    metadata, found, _ = working.export_to_lake(into, partial(lake.query, into), options)
+    return dg.MaterializeResult(
+        metadata=metadata, check_results=PRODUCTS_EXPORT.check_results("products_export", found)
     )
 
 

@@ -218,6 +218,52 @@ PRODUCTS_IMPORTED = Table(
     },
 )
 
+PRODUCTS_EXPORT = Table(
+    "products_export",
+    "The newest accepted records as exported for Open Food Facts: one row per product, with its "
+    "file and what the format cannot express.",
+    (
+        Column("product", "string", "The product, as in `products_imported`."),
+        Column("import", "string", "The import that its record comes from."),
+        Column("code", "string", "Its code in the file; null if not exported.", nullable=True),
+        Column("file", "string", "The file; null if not exported.", nullable=True),
+        Column("language", "string", "Its main language, the column `lc`.", pattern="[a-z]{2}"),
+        Column(
+            "language_from",
+            "string",
+            "Where the language comes from: `lc`, the only `product_name` or the only one of "
+            "`languages`; or `assumed`.",
+            one_of=("lc", "product_name", "languages", "assumed"),
+        ),
+        Column("left_out", "list<string>", "Its fields that the format cannot express."),
+        Column("reason", "string", "Why it is not exported; null if it is.", nullable=True),
+    ),
+    (
+        Rule(SHAPE, "The table has its columns, with their types.", blocking=True),
+        Rule("all_exported", "Every record is exported.", "warning"),
+        Rule("in_files_once", "Every exported record is in the files exactly once."),
+        Rule("columns_valid", "The files have only values that the importer accepts."),
+        Rule("reads_back", "Validated as an import, the files give the exported records again."),
+        Rule("language_known", "Every record names its language.", "warning"),
+        Rule("pictures_accepted", "The importer accepts every picture.", "warning"),
+    ),
+    made_of={
+        "product": ("products_imported.product",),
+        "import": ("products_imported.import",),
+        "code": ("products_imported.product",),
+        "language": tuple(
+            f"products_imported.{name}"
+            for name in ("lc", "product_name", "by_language", "languages")
+        ),
+        "language_from": tuple(
+            f"products_imported.{name}"
+            for name in ("lc", "product_name", "by_language", "languages")
+        ),
+        "left_out": tuple(f"products_imported.{field.name}" for field in FIELDS),
+        "reason": ("products_imported.product",),
+    },
+)
+
 # The tables of an import, and their files during its validation.
 STAGED = (
     (PRODUCTS_ACCEPTED, ACCEPTED),

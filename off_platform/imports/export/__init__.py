@@ -1,0 +1,1 @@
+"""Accepted records as files that Open Food Facts imports."""
