@@ -44,7 +44,7 @@ from off_platform.image_sets.pages.manifest_statistics import count_statistics
 from off_platform.image_sets.pages.set_contents import Contents, InSet
 from off_platform.image_sets.photos.contents import ocr_text
 from off_platform.image_sets.set_states import SetFacts
-from off_platform.storage.engine import copy_query
+from off_platform.storage.engine import copy_query, reserve_for_writer
 from off_platform.storage.folders import Folder
 from off_platform.storage.lake_layout import MANIFEST
 from off_platform.storage.sql import literal
@@ -143,7 +143,8 @@ def finish(
         The content of the set.
     """
     with folder.scratch() as scratch, StoredObjects(folder) as objects:
-        built = _write_manifest(folder, scratch, about, connection, finishing)
+        with reserve_for_writer(connection):
+            built = _write_manifest(folder, scratch, about, connection, finishing)
         places = built.files.places
         contents = Contents(folder, str(scratch / MANIFEST), connection, objects, places)
         class_label = finishing.how.stratify or finishing.how.class_folders or about.class_label

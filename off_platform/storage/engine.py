@@ -12,6 +12,9 @@ from off_platform.storage.sql import identifier, literal
 # needs version 2 pages.
 PARQUET = "FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, PARQUET_VERSION v2"
 
+# See `reserve_for_writer`.
+SORT_SHARE = 0.75
+
 
 @contextmanager
 def bounded(
@@ -36,6 +39,23 @@ def bound(connection: duckdb.DuckDBPyConnection, memory: str, threads: int, spil
     connection.execute(f"SET temp_directory = {literal(str(spill))}")
     connection.execute("SET enable_progress_bar = false")
     connection.execute("SET TimeZone = 'UTC'")
+
+
+@contextmanager
+def reserve_for_writer(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """Keeps a quarter of the memory limit for what DuckDB does not count in it.
+
+    Sorting a million rows of a manifest into a file took 850 MB with a limit of 512 MB, and takes
+    600 MB with 320 MB in the same time: a sort spills well, and the Parquet writer's buffers are
+    beyond the limit.
+    """
+    ((limit,),) = connection.execute("SELECT current_setting('memory_limit')").fetchall()
+    amount, unit = limit.split()
+    connection.execute(f"SET memory_limit = '{float(amount) * SORT_SHARE:.1f}{unit}'")
+    try:
+        yield
+    finally:
+        connection.execute(f"SET memory_limit = '{amount}{unit}'")
 
 
 def copy_query(

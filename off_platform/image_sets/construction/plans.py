@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from off_platform.image_sets.construction.moves import finish_moves, json_of
 from off_platform.image_sets.files.set_files import BUILDING, is_container
-from off_platform.storage.engine import copy_query
+from off_platform.storage.engine import copy_query, reserve_for_writer
 from off_platform.storage.folders import Folder
 from off_platform.storage.lake_layout import MANIFEST
 from off_platform.storage.sql import literal
@@ -97,7 +97,7 @@ def begin(folder: Folder, plan: Plan, connection: "duckdb.DuckDBPyConnection") -
     if is_begun(folder, plan):
         return Begun(plan.digest, is_first, continued=True)
     abandon(folder)
-    with folder.scratch() as scratch:
+    with folder.scratch() as scratch, reserve_for_writer(connection):
         made = scratch / "plan.parquet"
         named = ", ".join(
             f"regexp_replace({name}, '[.]jpg$', {literal(plan.photo_ending)}) AS {name}"

@@ -82,15 +82,12 @@ def croissant_facts(
     """
     built = built or BuiltFiles(Places(()), {})
     rows = f"read_parquet({literal(str(manifest))})"
-    data = manifest.read_bytes()
     ((samples, objects),) = connection.execute(
         f"SELECT count(DISTINCT sample), count(*) FROM {rows}"
     ).fetchall()
     return CroissantFacts(
         **vars(texts),
-        manifest=CroissantFile(
-            name=MANIFEST, size=len(data), sha256=hashlib.sha256(data).hexdigest()
-        ),
+        manifest=_local_file(manifest, MANIFEST),
         columns=tuple(_of_samples(_columns(rows, connection))),
         photos=tuple(_photos(rows, folder, ending, connection, built)),
         one_row=samples == objects,
@@ -170,14 +167,15 @@ def _digests(folder: Folder, names: list[str], built: "BuiltFiles") -> dict[str,
 
 def described_shards(scratch: Path, names: Sequence[str]) -> dict[str, CroissantFile]:
     """Sizes and SHA-256 of the shards among some local files."""
-
-    def described(name: str) -> CroissantFile:
-        with (scratch / name).open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-        return CroissantFile(name=name, size=(scratch / name).stat().st_size, sha256=digest)
-
     shards = [name for name in names if name.endswith(".tar")]
-    return {each.name: each for each in in_order(described, shards, cores())}
+    described = in_order(lambda name: _local_file(scratch / name, name), shards, cores())
+    return {each.name: each for each in described}
+
+
+def _local_file(path: Path, name: str) -> CroissantFile:
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return CroissantFile(name=name, size=path.stat().st_size, sha256=digest)
 
 
 def _digest(folder: Folder, place: str, name: str) -> CroissantFile:

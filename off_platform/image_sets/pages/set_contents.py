@@ -203,7 +203,7 @@ class Contents:
             self._connection.cursor()
             .sql(f"""SELECT m.* EXCLUDE (last_modified), p."group" AS "group"
                 FROM {self.rows} AS m JOIN {plan} AS p USING (position)
-                ORDER BY position LIMIT {samples * 4}""")
+                WHERE position < {samples * 4} ORDER BY position""")
             .to_arrow_reader(1000)
         )
         rows = (row for batch in reader for row in batch.to_pylist())
