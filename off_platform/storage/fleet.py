@@ -25,6 +25,8 @@ Result = TypeVar("Result")
 
 # A task may lose this many workers or nodes before its part is given up.
 TRIES = 5
+# Ray is given up on this machine after as many starts.
+START_TRIES = 3
 # How often an interruption of this process is noticed while tasks run.
 LOOK_SECONDS = 1.0
 # A cancelled task finishes the requests in progress; after this many seconds its worker is killed.
@@ -249,13 +251,29 @@ class RayFleet:
             own = {"num_cpus": self._most or None, "object_store_memory": STORE_BYTES}
             own["include_dashboard"] = False
         try:
-            with _signals_kept():
-                ray.init(self._address, log_to_driver=False, logging_level="warning", **own)
-        except (OSError, RuntimeError, ValueError) as error:
+            _retried(lambda: self._init(ray, own), ray.shutdown, START_TRIES if own else 1)
+        except Exception as error:  # Ray raises bare ones, too: for a node that is slow to start
             reason = str(error).split("\n", 1)[0][:300]
             raise FleetUnreachableError(
                 f"Ray cannot be used at {self._address} ({reason}); check OFF_PLATFORM_RAY_ADDRESS."
             ) from error
+
+    def _init(self, ray: Any, own: dict[str, Any]) -> None:
+        with _signals_kept():
+            ray.init(self._address, log_to_driver=False, logging_level="warning", **own)
+
+
+def _retried(start: Callable[[], None], clear: Callable[[], None], tries: int) -> None:
+    """Starts Ray; again if it was too slow, for which its own bound of 30 seconds is fixed."""
+    for left in reversed(range(tries)):
+        try:
+            start()
+        except Exception:
+            clear()
+            if not left:
+                raise
+        else:
+            return
 
 
 def _done(work: Callable[[Any], Any], part: Any, expected: str) -> _Answer:
