@@ -54,11 +54,13 @@ COMMON = (
 )
 PREFIX = "OFF_PLATFORM_"
 TOPIC = "arn:aws:sns:eu-west-3:123456789012:alerts"
-# Before the name or ARN of a secret of AWS Secrets Manager.
-NAMED = "secretsmanager:"
+# Before the name or ARN of a secret in AWS Secrets Manager or the Parameter Store.
+IN_SECRETS_MANAGER = "secretsmanager:"
+IN_PARAMETER_STORE = "ssm:"
+NAMED = (IN_SECRETS_MANAGER, IN_PARAMETER_STORE)
 _RECEIVER = re.compile(
-    r"(?!arn:|secretsmanager:)[A-Za-z][A-Za-z0-9+.-]*://\S+|arn:aws[a-z-]*:sns:[a-z0-9-]+:[0-9]+:\S+"
-    r"|secretsmanager:\S+"
+    r"(?!arn:|secretsmanager:|ssm:)[A-Za-z][A-Za-z0-9+.-]*://\S+|arn:aws[a-z-]*:sns:[a-z0-9-]+:[0-9]+:\S+"
+    r"|(?:secretsmanager|ssm):\S+"
 )
 _BETWEEN_RECEIVERS = re.compile(r"\s+|,(?=[A-Za-z][A-Za-z0-9+.-]*:)")
 # Tokens in the path of a URL, for example; no message contains the whole URL.
@@ -147,7 +149,7 @@ def _alerts(value: SecretStr) -> SecretStr:
         if not _RECEIVER.fullmatch(entry):
             raise ValueError(
                 f"receiver {number} must be a URL of apprise such as mailtos://..., the ARN of a "
-                f"topic such as {TOPIC}, or {NAMED}NAME"
+                f"topic such as {TOPIC}, {IN_SECRETS_MANAGER}NAME or {IN_PARAMETER_STORE}NAME"
             )
     return value
 
@@ -274,7 +276,8 @@ class Settings(BaseSettings):
         default=SecretStr(""),
         description="Receivers of alerts, separated by spaces, commas or lines: URLs of apprise "
         "(`slack://...`, `mailtos://...`, `jsons://...`), ARNs of AWS SNS topics, or "
-        "`secretsmanager:NAME`, a secret in AWS Secrets Manager that holds such a URL.",
+        "`secretsmanager:NAME` or `ssm:NAME`, a secret in AWS Secrets Manager or the Parameter "
+        "Store of Systems Manager that holds such a URL.",
     )
     alert_repeat_hours: float = Field(
         default=24, ge=0, description="Hours before the same alert is sent again."

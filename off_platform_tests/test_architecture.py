@@ -15,7 +15,7 @@ import off_platform
 ROOT = Path(off_platform.__file__).parent
 # Each imports only from its own floor's other rooms where those do not import it, and from below.
 FLOORS = (
-    {"definitions", "cli", "documentation", "open_findings"},
+    {"definitions", "components", "cli", "documentation", "open_findings"},
     {"automation", "images", "bins", "imports", "sandbox"},
     {
         *(

@@ -105,7 +105,7 @@ def demand_known(settings: Settings) -> None:
     urls = {
         number: entry
         for number, entry in enumerate(settings.alert_receivers, 1)
-        if not entry.startswith(("arn:", NAMED))
+        if not entry.startswith(("arn:", *NAMED))
     }
     if not urls:
         return

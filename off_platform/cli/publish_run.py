@@ -15,7 +15,7 @@ from rich.table import Table
 from off_platform.cli.configured import the_lake
 from off_platform.cli.context import DONE, err, out
 from off_platform.cli.progress_bar import terminal_display
-from off_platform.image_sets.declaration.declared import NAME
+from off_platform.image_sets.declaration.names import NAME
 from off_platform.image_sets.publishing.bucket_target import BucketTarget, access_from
 from off_platform.image_sets.publishing.publishable import (
     Publishable,

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import duckdb
 
-from off_platform.image_sets.declaration.declared import NAME
 from off_platform.image_sets.declaration.how import stratified_by
+from off_platform.image_sets.declaration.names import NAME
 from off_platform.image_sets.files.set_files import LABELS_TABLE
 from off_platform.image_sets.manifest import COLUMNS
 from off_platform.storage.folders import Folder, LocalFolder

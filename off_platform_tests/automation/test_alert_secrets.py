@@ -1,4 +1,4 @@
-"""Secrets of alerts that Secrets Manager holds, over a server of its API."""
+"""Secrets of alerts that Secrets Manager or Systems Manager holds, over a server of their APIs."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -38,6 +38,16 @@ def test_a_named_secret_is_read_by_name_and_by_arn(secrets: Any) -> None:
     made = secrets.create_secret(Name="alerts/slack", SecretString="https://hooks/1\n")
     assert revealed("secretsmanager:alerts/slack") == "https://hooks/1"
     assert revealed(f"secretsmanager:{made['ARN']}") == "https://hooks/1"
+
+
+@pytest.mark.usefixtures("secrets")
+def test_a_named_parameter_is_read_and_decrypted() -> None:
+    boto3.client("ssm").put_parameter(
+        Name="/alerts/slack", Value="https://hooks/2", Type="SecureString"
+    )
+    assert revealed("ssm:/alerts/slack") == "https://hooks/2"
+    with pytest.raises(NotSentError, match=r"secret /alerts/none .*: ParameterNotFound"):
+        Service("ssm:/alerts/none", "none").send(MESSAGE)
 
 
 @pytest.mark.slow

@@ -1,25 +1,38 @@
-"""The declarations of image sets in `image_sets.toml`.
+"""The declarations of image sets: in `image_sets.toml`, or each as a Dagster component.
 
-One table per set, below its wing's name: `[images.breakfast]`. The wing's model defines the
-options; this module checks options, names and the file's format.
+In the file, one table per set, below its wing's name: `[images.breakfast]`. The wing's model
+defines the options; this module checks options and the file's format. The files of components are
+read by `component_files.py`.
 """
 
-import re
 import tomllib
 from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from off_platform.image_sets.declaration.component_files import FOLDER, component_sets
+from off_platform.image_sets.declaration.names import (
+    WrongDeclarationError,
+    demand_name,
+    name_from,
+)
+
+__all__ = [
+    "UnknownSetError",
+    "UnusableChoiceError",
+    "WrongDeclarationError",
+    "checked_choice",
+    "declared_choice",
+    "declared_sets",
+    "demand_name",
+    "name_from",
+    "varied_description",
+]
+
 Model = TypeVar("Model", bound=BaseModel)
 
-# A set's name is a folder, a partition and part of a URL.
-NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 WINGS = frozenset({"images", "bins"})
-
-
-class WrongDeclarationError(ValueError):
-    """The file is invalid; the message says where, what is wrong and what is expected."""
 
 
 class UnknownSetError(LookupError):
@@ -37,15 +50,16 @@ def declared_choice(path: Path, wing: str, model: type[Model], name: str) -> tup
         UnknownSetError: no set has this name.
         UnusableChoiceError: its options are invalid.
     """
-    sets = declared_sets(path, wing)
+    sets = _declarations(path, wing)
     if name not in sets:
         known = ", ".join(sorted(sets)) or (
             "none" if path.exists() else "none, the file does not exist"
         )
         raise UnknownSetError(f"There is no image set {name!r} in {path}; declared are: {known}.")
-    options = dict(sets[name])
+    where, declared = sets[name]
+    options = dict(declared)
     description = str(options.pop("description", f"The image set {name}."))
-    return checked_choice(model, options, f"{path}: {wing}.{name}"), description
+    return checked_choice(model, options, where), description
 
 
 def varied_description(description: str, declared: BaseModel, made: BaseModel) -> str:
@@ -85,9 +99,31 @@ def checked_choice(model: type[Model], options: dict[str, Any], where: str) -> M
 def declared_sets(path: Path, wing: str) -> dict[str, dict[str, Any]]:
     """The options of each set of a wing, by name; none when the file does not exist.
 
+    Args:
+        path: `image_sets.toml`; components are in the folder `off_platform_defs` beside it.
+        wing: `images` or `bins`.
+
     Raises:
-        WrongDeclarationError: it is not TOML, or a set's name or form is wrong.
+        WrongDeclarationError: a file or a set's name or form is wrong, or a set is declared twice.
     """
+    return {name: options for name, (_, options) in _declarations(path, wing).items()}
+
+
+def _declarations(path: Path, wing: str) -> dict[str, tuple[str, dict[str, Any]]]:
+    """Where each set is declared, for messages, and its options."""
+    components = component_sets(path.parent / FOLDER, wing)
+    in_file = _sets_in_file(path, wing)
+    if twice := sorted(components.keys() & in_file.keys()):
+        raise WrongDeclarationError(
+            f"The image set {twice[0]!r} is declared in {path} and in {components[twice[0]][0]}; "
+            "remove one of them."
+        )
+    return {name: (f"{path}: {wing}.{name}", options) for name, options in in_file.items()} | {
+        name: (str(file), options) for name, (file, options) in components.items()
+    }
+
+
+def _sets_in_file(path: Path, wing: str) -> dict[str, dict[str, Any]]:
     if not path.exists():
         return {}
     try:
@@ -103,22 +139,3 @@ def declared_sets(path: Path, wing: str) -> dict[str, dict[str, Any]]:
     if not isinstance(sets, dict) or not all(isinstance(each, dict) for each in sets.values()):
         raise WrongDeclarationError(f"{path}: each set must be a table such as [{wing}.breakfast].")
     return {demand_name(name): options for name, options in sets.items()}
-
-
-def demand_name(name: str) -> str:
-    """The name, after checking that it can be a folder and a partition.
-
-    Raises:
-        WrongDeclarationError: it is not.
-    """
-    if not NAME.fullmatch(name):
-        raise WrongDeclarationError(
-            f"{name!r} cannot name an image set: use up to 63 lowercase letters, digits, - and _."
-        )
-    return name
-
-
-def name_from(folder: Path | None) -> str:
-    """A valid set name made from its folder's name."""
-    name = re.sub(r"[^a-z0-9_-]+", "-", folder.absolute().name.lower() if folder else "")
-    return name.strip("-_")[:63] or "image-set"
