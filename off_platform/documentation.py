@@ -17,6 +17,7 @@ from off_platform.components import BinImageSet, ImageSet, scaffolded
 from off_platform.image_sets.declaration.options import RunOptions, options_of
 from off_platform.images import schemas as images
 from off_platform.images.choice import Choice, MonthOptions
+from off_platform.imports.outputs.verdict_models import schema
 from off_platform.imports.readers.json.gdsn import GDSN
 from off_platform.imports.specification import tables as imports
 from off_platform.imports.specification.fields import FIELDS, Field
@@ -38,6 +39,7 @@ def pages() -> Mapping[str, str]:
         "import_rules.md": import_rules(),
         "settings.md": settings_page(),
         "tables.md": tables_page(),
+        "validate.schema.json": schema(),
     }
 
 

@@ -10,14 +10,25 @@ import typer
 from rich.markup import escape
 
 from off_platform.cli.context import DONE, out, settings
+from off_platform.cli.given_paths import demand_paths, endings_of_copy
 from off_platform.cli.written_files import demand_apart, demand_ending
 from off_platform.words import visible
 
 Form = Literal["text", "json", "github"]
+Name = Annotated[
+    str | None,
+    typer.Option(
+        help="Name of the file that comes from standard input or a URL, for findings and imports.",
+        metavar="NAME",
+    ),
+]
 
 
 def validate(
-    path: Annotated[Path, typer.Argument(help="A CSV, TSV, JSON or XLSX file, or a folder.")],
+    paths: Annotated[
+        list[str],
+        typer.Argument(metavar="PATH...", help="Files, folders, URLs, or - for standard input."),
+    ],
     report: Annotated[
         Path | None, typer.Option(help="Write the producer's report to this file (.html).")
     ] = None,
@@ -32,42 +43,58 @@ def validate(
         Form,
         typer.Option("--format", help="Output for people, for programs or for GitHub checks."),
     ] = "text",
+    name: Name = None,
 ) -> None:
-    """Check a product import without importing it.
+    """Check product imports without importing them.
 
-    PATH is a CSV, TSV, JSON or .xlsx file, or a folder of files about the same products, with
-    their pictures in images/.
+    PATH... are CSV, TSV, JSON or .xlsx files, also compressed (.gz, or a .zip of one file), or
+    folders of files about the same products, with their pictures in images/. A path can also be an
+    http or https URL of a file of up to 2 GB, or - for standard input.
 
-    Exit codes: 0 all records are accepted, 1 some are not or the file itself breaks a rule, 2 the
-    file cannot be read as an import; for the others see `off-platform --help`.
+    With several paths, --format json prints one object with a verdict for each; its JSON Schema is
+    docs/validate.schema.json. Exit codes, of several paths the highest: 0 all records are accepted,
+    1 some are not or the file itself breaks a rule, 2 the file cannot be read as an import, or a
+    URL is refused, 3 a server cannot be reached; for the others see `off-platform --help`.
     """
-    _demand_import(path)
-    demand_apart(path, report, corrected, findings)
+    demand_paths(paths, name)
+    _demand_single(paths, report, corrected, findings)
+    for path in map(Path, paths):
+        demand_apart(path, report, corrected, findings)
+        if path.is_file():
+            demand_ending(corrected, *endings_of_copy(path))
     demand_ending(report, ".html", ".htm")
     demand_ending(findings, ".csv", ".xlsx")
-    if path.is_file():
-        # The copy has the format of the file, so its name must have the same extension.
-        demand_ending(corrected, path.suffix.lower())
-    from off_platform.cli.validate_run import validate_path
+    from off_platform.cli.given import local_files
+    from off_platform.cli.validate_run import Outputs, validate_all
 
-    raise typer.Exit(validate_path(path, form, report, corrected, findings))
+    with local_files(paths, name) as given:
+        raise typer.Exit(validate_all(given, form, Outputs(report, corrected, findings)))
 
 
 def import_(
     paths: Annotated[
-        list[Path], typer.Argument(metavar="PATH...", help="Files or folders to import.")
+        list[str],
+        typer.Argument(metavar="PATH...", help="Files, folders, URLs, or - for standard input."),
     ],
+    name: Name = None,
 ) -> None:
     """Import product files: store each file, check it, write its report, tables and findings.
 
-    PATH... are files or folders as in `validate`. Each becomes a partition, named after the file
-    and the first 8 digits of its SHA-256, and is run by Dagster's job `imports`. A file that is
-    given twice is checked twice, but imported once. Exit codes: 0 all records are accepted, 1 some
-    are not or a file itself breaks a rule, 2 a file cannot be read as an import; for the others
-    see `off-platform --help`.
+    PATH... are files, folders, URLs or - as in `validate`, and stored unchanged. Each becomes a
+    partition, named after the file and the first 8 digits of its SHA-256, and is run by Dagster's
+    job `imports`. A file that is given twice is checked twice, but imported once. Exit codes: 0 all
+    records are accepted, 1 some are not or a file itself breaks a rule, 2 a file cannot be read as
+    an import, or a URL is refused, 3 a server cannot be reached; for the others see
+    `off-platform --help`.
     """
-    for path in paths:
-        _demand_import(path)
+    demand_paths(paths, name)
+    from off_platform.cli.given import local_files
+
+    with local_files(paths, name) as given:
+        raise typer.Exit(_imported([each.path for each in given]))
+
+
+def _imported(paths: list[Path]) -> int:
     from off_platform.cli.imports_run import import_one
 
     of, code = settings(), DONE
@@ -83,7 +110,7 @@ def import_(
         for name, why in done.failed_checks:
             out.print(f"  [red]failed[/]     {name}: {escape(why)}", highlight=False)
         code = max(code, done.code)
-    raise typer.Exit(code)
+    return code
 
 
 def export(
@@ -129,9 +156,8 @@ def export(
     raise typer.Exit(run_export(settings(), options, to))
 
 
-def _demand_import(path: Path) -> None:
-    """A pipe or a device could be endless."""
-    if not path.exists():
-        raise typer.BadParameter(f"the file or folder {path} does not exist")
-    if not path.is_file() and not path.is_dir():
-        raise typer.BadParameter(f"{path} is neither a regular file nor a folder")
+def _demand_single(paths: list[str], *written: Path | None) -> None:
+    if len(paths) > 1 and any(written):
+        raise typer.BadParameter(
+            "--report, --corrected and --findings are about one path; run validate for each"
+        )

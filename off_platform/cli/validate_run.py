@@ -1,11 +1,8 @@
 """The command `off-platform validate`: prints the verdict and writes the requested files."""
 
-import os
 import shutil
-import stat
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import typer
@@ -13,9 +10,15 @@ from rich.markup import escape
 from rich.table import Table
 
 from off_platform.cli.context import DONE, INCOMPLETE, WRONG, err, out
+from off_platform.cli.given import Given
 from off_platform.cli.progress_bar import terminal_display
+from off_platform.cli.temporary import temporary_folder
 from off_platform.imports.outputs import verdict_forms
-from off_platform.imports.outputs.corrected.copy import NoCopyError, write_corrected
+from off_platform.imports.outputs.corrected.copy import (
+    NoCopyError,
+    ending_of,
+    write_corrected,
+)
 from off_platform.imports.outputs.findings_files import write_findings_csv
 from off_platform.imports.outputs.findings_sheet import write_findings_xlsx
 from off_platform.imports.outputs.report import (
@@ -27,73 +30,76 @@ from off_platform.imports.outputs.report import (
     what_first,
     write_report,
 )
+from off_platform.imports.outputs.verdict_models import as_json
 from off_platform.imports.readers.cell_addresses import where
 from off_platform.imports.validation import validate_import
 from off_platform.imports.whole_file.staging import connected, findings_in
 from off_platform.imports.whole_file.verdict import Verdict
-from off_platform.storage.folders import LocalFolder
 from off_platform.words import duration, quoted, visible
 
+CODES = {"refused": WRONG, "some": INCOMPLETE, "accepted": DONE}
 COLOURS = {"error": "red", "warning": "yellow", "info": "blue"}
 MOST_VALUE = 40
 # Examples per rule, for programs; the files have all findings.
 MOST_EXAMPLES = 50
 
 
-def validate_path(
-    path: Path, form: str, report: Path | None, corrected: Path | None, findings: Path | None
-) -> int:
-    """Validates a file or folder, prints the verdict and returns the exit code.
+@dataclass(frozen=True)
+class Outputs:
+    """The files to write about one import; None for those that are not requested.
+
+    Attributes:
+        report: the producer's report.
+        corrected: the corrected copy.
+        findings: all findings; CSV or XLSX by its extension.
+    """
+
+    report: Path | None = None
+    corrected: Path | None = None
+    findings: Path | None = None
+
+
+def validate_all(given: Sequence[Given], form: str, outputs: Outputs) -> int:
+    """Validates files and folders, prints the verdicts and returns the highest exit code.
 
     Args:
-        path: the file or folder.
+        given: at least one.
         form: `text`, `json` or `github`.
-        report: where to write the producer's report, if requested.
-        corrected: where to write the corrected copy, if requested.
-        findings: where to write all findings, if requested; CSV or XLSX by its extension.
+        outputs: what to write, of a single one.
     """
-    with _temporary_folder() as into:
-        with terminal_display("validating") as display:
-            verdict = validate_import(path, into, display=display)
-        with connected(into) as connection:
-            groups = groups_of(connection, findings_in(into), MOST_EXAMPLES)
-        _print_verdict(form, path, verdict, groups)
-        if report:
-            _write_report(into, verdict, report)
-        if corrected:
-            _write_corrected(path, into, verdict, corrected)
-        if findings:
-            _write_findings(into, verdict, findings)
-    return {"refused": WRONG, "some": INCOMPLETE, "accepted": DONE}[outcome_of(verdict)]
+    codes, described = [], []
+    for each in given:
+        with temporary_folder() as into:
+            with terminal_display("validating") as display:
+                verdict = validate_import(each.path, into, display=display)
+            with connected(into) as connection:
+                groups = groups_of(connection, findings_in(into), MOST_EXAMPLES)
+            if form == "json":
+                described.append(verdict_forms.described(each.shown, verdict, groups))
+            else:
+                _print_verdict(form, each, verdict, groups)
+            if form == "json" and len(given) == len(described):
+                typer.echo(as_json(described))
+            _write_outputs(each, into, verdict, outputs)
+        codes.append(CODES[outcome_of(verdict)])
+    return max(codes)
 
 
-@contextmanager
-def _temporary_folder() -> Iterator[Path]:
-    """A folder for one command below the system's temporary one; those of killed runs are removed.
-
-    Raises:
-        PermissionError: the folder belongs to another user, who could read and change its files.
-    """
-    own = Path(tempfile.gettempdir()) / f"off-platform-{os.getuid()}"
-    own.mkdir(mode=0o700, exist_ok=True)
-    about = own.lstat()
-    if not stat.S_ISDIR(about.st_mode) or about.st_uid != os.getuid() or about.st_mode & 0o022:
-        raise PermissionError(
-            f"{own} belongs to another user or is writable by others; remove it, or set "
-            "TMPDIR to another temporary folder."
-        )
-    with LocalFolder(own, own).scratch() as folder:
-        yield folder
+def _write_outputs(given: Given, into: Path, verdict: Verdict, outputs: Outputs) -> None:
+    if outputs.report:
+        _write_report(into, verdict, outputs.report)
+    if outputs.corrected:
+        _write_corrected(given.path, into, verdict, outputs.corrected)
+    if outputs.findings:
+        _write_findings(into, verdict, outputs.findings)
 
 
-def _print_verdict(form: str, path: Path, verdict: Verdict, groups: list[Group]) -> None:
-    if form == "json":
-        typer.echo(verdict_forms.as_json(verdict, groups))
-    elif form == "github":
-        for line in verdict_forms.as_github(path.as_posix(), verdict, groups):
+def _print_verdict(form: str, given: Given, verdict: Verdict, groups: list[Group]) -> None:
+    if form == "github":
+        for line in verdict_forms.as_github(given.shown, verdict, groups):
             typer.echo(line)
     else:
-        _print_for_people(path, verdict, groups)
+        _print_for_people(given.path, verdict, groups)
 
 
 def _print_for_people(path: Path, verdict: Verdict, groups: list[Group]) -> None:
@@ -143,6 +149,7 @@ def _write_report(into: Path, verdict: Verdict, to: Path) -> None:
 def _write_corrected(path: Path, into: Path, verdict: Verdict, to: Path) -> None:
     made = into / "corrected"
     try:
+        _demand_ending_of_copy(path, to, ending_of(verdict))
         copy = write_corrected(path, into, verdict, made)
     except NoCopyError as error:
         err.print(escape(str(error)), highlight=False)
@@ -150,6 +157,12 @@ def _write_corrected(path: Path, into: Path, verdict: Verdict, to: Path) -> None
     _put(made, to, f"the corrected copy, cells corrected: {copy.corrected:,}")
     for note in copy.notes():
         err.print(escape(visible(note)), highlight=False)
+
+
+def _demand_ending_of_copy(path: Path, to: Path, ending: str) -> None:
+    """What is in an archive or comes from elsewhere is known only now."""
+    if to.suffix.lower() not in {ending, *map(str.lower, path.suffixes)}:
+        raise NoCopyError(f"There is no corrected copy, as {to} must end in {ending}.")
 
 
 def _write_findings(into: Path, verdict: Verdict, to: Path) -> None:

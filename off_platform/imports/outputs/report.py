@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from off_platform.imports.outputs.verdict_models import Outcome
 from off_platform.imports.readers.cell_addresses import place
 from off_platform.imports.specification.rules import BY_ID, LEVELS, RULES, ImportRule
 from off_platform.imports.whole_file.staging import connected, findings_in
@@ -232,7 +233,7 @@ def sentence(verdict: Verdict) -> str:
     )
 
 
-def outcome_of(verdict: Verdict) -> str:
+def outcome_of(verdict: Verdict) -> Outcome:
     """`accepted`, `some` (in quarantine, or the file itself breaks a rule) or `refused`."""
     if verdict.refused:
         return "refused"

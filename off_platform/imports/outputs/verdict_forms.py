@@ -1,14 +1,14 @@
-"""A verdict for programs: as a JSON object, and as workflow commands of GitHub.
+"""A verdict for programs: as values for JSON, and as workflow commands of GitHub.
 
 `report.py` and `cli/validate_run.py` show it to users.
 """
 
-import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from off_platform.imports.outputs.report import OF_EXAMPLE, Group, file_of, outcome_of, sentence
+from off_platform.imports.outputs.report import Group, file_of, outcome_of, sentence
+from off_platform.imports.outputs.verdict_models import BrokenRule, Example, ImportVerdict
 from off_platform.imports.readers.cell_addresses import where
 from off_platform.imports.specification.rules import Level
 from off_platform.imports.whole_file.verdict import Verdict
@@ -17,42 +17,46 @@ from off_platform.imports.whole_file.verdict import Verdict
 _COMMANDS: Mapping[Level, str] = {"error": "error", "warning": "warning", "info": "notice"}
 
 
-def as_json(verdict: Verdict, groups: Sequence[Group]) -> str:
+def described(path: str, verdict: Verdict, groups: Sequence[Group]) -> ImportVerdict:
     """The verdict, and the findings by rule with their first examples.
 
     Args:
-        verdict: of an import.
+        path: as it was given.
+        verdict: of the import.
         groups: its findings by rule.
     """
     source = verdict.source
-    described: dict[str, Any] = {
-        "verdict": outcome_of(verdict),
-        "sentence": sentence(verdict),
-        "file": source.name if source else None,
-        "format": source.format if source else None,
-        "encoding": source.encoding if source else None,
-        "sha256": source.sha256 if source else None,
-        "records": verdict.records,
-        "accepted": verdict.accepted,
-        "quarantined": verdict.quarantined,
-        "seconds": round(verdict.seconds, 3),
-        "rules": [_rule(group) for group in groups],
-    }
-    return json.dumps(described, ensure_ascii=False, indent=1)
+    return ImportVerdict(
+        path=path,
+        verdict=outcome_of(verdict),
+        sentence=sentence(verdict),
+        file=source.name if source else None,
+        format=source.format if source else None,
+        encoding=source.encoding if source else None,
+        sha256=source.sha256 if source else None,
+        records=verdict.records,
+        accepted=verdict.accepted,
+        quarantined=verdict.quarantined,
+        seconds=round(verdict.seconds, 3),
+        rules=[_rule(group) for group in groups],
+    )
 
 
-def _rule(group: Group) -> dict[str, Any]:
-    return {
-        "rule": group.rule.id,
-        "level": group.rule.level,
-        "heading": group.rule.heading,
-        "sentence": group.rule.sentence,
-        "fix": group.rule.fix,
-        "findings": group.findings,
-        "records": group.records,
-        "certain": group.certain,
-        "examples": [{name: example[name] for name in OF_EXAMPLE} for example in group.examples],
-    }
+def _rule(group: Group) -> BrokenRule:
+    return BrokenRule(
+        rule=group.rule.id,
+        level=group.rule.level,
+        heading=group.rule.heading,
+        sentence=group.rule.sentence,
+        fix=group.rule.fix,
+        findings=group.findings,
+        records=group.records,
+        certain=group.certain,
+        examples=[
+            Example(**{name: example[name] for name in Example.model_fields})
+            for example in group.examples
+        ],
+    )
 
 
 def as_github(path: str, verdict: Verdict, groups: Sequence[Group]) -> Iterator[str]:

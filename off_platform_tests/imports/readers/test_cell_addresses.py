@@ -12,7 +12,7 @@ import pytest
 from openpyxl.worksheet.worksheet import Worksheet
 
 from off_platform.imports.outputs.report import groups_of
-from off_platform.imports.outputs.verdict_forms import as_github, as_json
+from off_platform.imports.outputs.verdict_forms import as_github, described
 from off_platform.imports.readers.cell_addresses import SEVERAL, pattern_of, place, where
 from off_platform.imports.readers.opening import open_import
 from off_platform.imports.whole_file.staging import connected, findings_in
@@ -302,7 +302,7 @@ def _groups(examined: Examined) -> list[Any]:
 
 
 def _examples(examined: Examined) -> set[tuple[Any, ...]]:
-    verdict = json.loads(as_json(examined.verdict, _groups(examined)))
+    verdict = described("x", examined.verdict, _groups(examined)).model_dump()
     return {
         (example["sheet"], example["cell"], example["line"])
         for rule in verdict["rules"]
