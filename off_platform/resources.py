@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import dagster as dg
-from pydantic import Field, PrivateAttr
+from pydantic import Field, PrivateAttr, SecretStr, create_model
 
 from off_platform.settings import Settings
 from off_platform.storage.derived_views import DerivedView
@@ -79,7 +79,7 @@ class BucketResource(dg.ConfigurableResource):  # type: ignore[type-arg]
 def resources(settings: Settings, lake: type[LakeResource]) -> dict[str, object]:
     """All resources, for the current settings; `lake` has the views of the wings."""
     return {
-        "settings": dg.ResourceDefinition.hardcoded_resource(settings, _in_force(settings)),
+        "settings": settings_resource(settings),
         "lake": lake(
             url=settings.lake,
             region=settings.lake_region,
@@ -92,12 +92,51 @@ def resources(settings: Settings, lake: type[LakeResource]) -> dict[str, object]
     }
 
 
+class SettingsResource(dg.ConfigurableResource[Settings]):
+    """The settings in force, which assets get as `Settings`; see `settings_resource`."""
+
+    of: ClassVar[Settings]
+
+    def create_resource(self, context: dg.InitResourceContext) -> Settings:  # noqa: ARG002
+        """The settings, with their secrets."""
+        return self.of
+
+
+def settings_resource(settings: Settings) -> SettingsResource:
+    """The settings as a resource whose page in the UI has each one, with its value and meaning.
+
+    Secrets are not among its values, as Dagster stores and shows them; the settings it gives to
+    assets have them.
+    """
+    values = {name: _shown(value) for name, value in settings}
+    fields: dict[str, Any] = {
+        name: (type(value), Field(description=Settings.model_fields[name].description))
+        for name, value in values.items()
+    }
+    namespace = {"__module__": __name__, "of": settings}
+    kept: type[SettingsResource] = type("SettingsResource", (SettingsResource,), namespace)
+    shown: Any = create_model(
+        "SettingsResource", __base__=kept, __doc__=_in_force(settings), **fields
+    )
+    resource: SettingsResource = shown(**values)
+    return resource
+
+
+def _shown(value: object) -> str | float:
+    """A setting's value, without what may be a secret."""
+    if isinstance(value, SecretStr):
+        return "set, not shown" if value.get_secret_value() else "not set"
+    if isinstance(value, bool | int | float):
+        return value
+    # The query of a URL may be a signature.
+    return str(value).split("?", 1)[0] if value is not None else "not set"
+
+
 def _in_force(settings: Settings) -> str:
     """Settings that differ from their default, for the UI; secrets are masked by their type."""
     defaults = {name: field.default for name, field in Settings.model_fields.items()}
     changed = [
-        # The query of a URL may be a signature.
-        f"- `OFF_PLATFORM_{name.upper()}` = `{str(value).split('?', 1)[0]}`"
+        f"- `OFF_PLATFORM_{name.upper()}` = `{_shown(value)}`"
         for name, value in settings
         if value != defaults[name]
     ]

@@ -13,6 +13,7 @@ from typing import Any
 
 import dagster as dg
 import pytest
+from dagster._core.remote_representation.external_data import RepositorySnap
 
 from off_platform.bins import labels as bins_labels
 from off_platform.bins import schemas as bins_schemas
@@ -205,7 +206,7 @@ TABLES = (
 
 
 def test_the_wings_assets_are_there(defs: dg.Definitions) -> None:
-    others = {"data_keys", "import_file", "import_report"}
+    others = {"data_keys", "import_file", "import_report", "open_findings"}
     assert {*TABLES, *IMPORT_TABLES, *others} == set(specs_of(defs))
 
 
@@ -214,7 +215,7 @@ def test_every_asset_is_owned_grouped_and_described(defs: dg.Definitions) -> Non
         assert spec.owners, name
         assert spec.description, name
         assert spec.description.endswith("."), name
-        assert spec.group_name in {"images", "bins", "imports"}, name
+        assert spec.group_name in {"images", "bins", "imports", "open"}, name
         assert spec.kinds, name
 
 
@@ -596,15 +597,28 @@ def test_all_definitions_load_together() -> None:
     assert {job.name for job in repository.get_all_jobs()} >= {"monthly", "imports", "import_batch"}
 
 
+@pytest.mark.filterwarnings("ignore:Property `ScheduleDefinition.environment_vars`")
 def test_the_settings_in_force_are_shown_without_secrets() -> None:
     of = Settings(
         _env_file=None, inbox="inbox", products_dump="https://x.org/dump.csv?version=hidden",
         alerts="jsons://x.org/secret",
     )  # fmt: skip
-    shown = definitions(of=of).get_repository_def().get_top_level_resources()["settings"]
+    repository = definitions(of=of).get_repository_def()
+    shown = repository.get_top_level_resources()["settings"]
     text = str(shown.description)
     assert "- `OFF_PLATFORM_INBOX` = `inbox`" in text
     assert "- `OFF_PLATFORM_PRODUCTS_DUMP` = `https://x.org/dump.csv`" in text
     assert "OFF_PLATFORM_THREADS" not in text
     assert "secret" not in text
     assert "hidden" not in text
+    # Its page in the UI has every setting, in words.
+    (page,) = (
+        each for each in RepositorySnap.from_def(repository).resources if each.name == "settings"
+    )
+    assert {each.name for each in page.config_field_snaps} == Settings.model_fields.keys()
+    assert all(each.description for each in page.config_field_snaps)
+    values = page.configured_values
+    shown_as = ("inbox", "threads", "alerts")
+    assert [values[name] for name in shown_as] == ['"inbox"', "2", '"set, not shown"']
+    assert "x.org/secret" not in str(values)
+    assert "hidden" not in str(values)

@@ -56,3 +56,9 @@ def test_links_lead_somewhere(path: Path) -> None:
 def _anchors(path: Path) -> set[str]:
     titles = re.findall(r"^#+ (.+)$", path.read_text(encoding="utf-8"), re.MULTILINE)
     return {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+def test_the_description_of_a_table_begins_with_what_a_row_is() -> None:
+    page = pages()["tables.md"].split("\n### ")[1:]
+    wrong = [each.split("\n")[0] for each in page if "`\n\nOne row per " not in each]
+    assert not wrong

@@ -21,7 +21,7 @@ def _shape(what: str) -> Rule:
 
 BIN_OBJECTS = Table(
     "bin_objects",
-    "The objects that the bucket lists below metadata/ and bin-images/, one row per object.",
+    "One row per object that the bins bucket lists below metadata/ and bin-images/.",
     (
         Column("key", "string", "Key in the bucket."),
         Column(
@@ -58,7 +58,7 @@ BIN_OBJECTS = Table(
 
 BIN_METADATA = Table(
     "bin_metadata",
-    "The JSON of every bin, unchanged, one row per metadata object.",
+    "One row per metadata object: the JSON of a bin, unchanged.",
     (
         Column("key", "string", "Key in the bucket."),
         Column("id", "string", "The bin.", rule="ids_valid", pattern=ID),
@@ -94,7 +94,7 @@ BIN_METADATA = Table(
 
 BIN_ODDITIES = Table(
     "bin_oddities",
-    "Every object that is odd or unusable, with the reason.",
+    "One row per object that is odd or unusable, with the reason.",
     (
         Column("key", "string", "Key in the bucket."),
         Column("id", "string", "The bin, if the key names one.", nullable=True),
@@ -307,7 +307,7 @@ BIN_VISITS = Table(
 
 BIN_SPLITS = Table(
     "bin_splits",
-    "Train, validation and test: a visit belongs to one of them as a whole.",
+    "One row per bin: whether it is in train, validation or test. Visits stay whole.",
     (
         Column("id", "string", "The bin.", rule=SHAPE, pattern=ID),
         Column("visit_id", "string", "Its visit.", rule=SHAPE, pattern=ID),

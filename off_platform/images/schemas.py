@@ -37,7 +37,7 @@ _IMAGE_ID = Column(
 
 SNAPSHOTS = Table(
     "snapshots",
-    "The key list as copied in one month, with its properties and the time of the copy.",
+    "One row per month: the key list as it was copied, with its size, checksum and time.",
     (
         Column("url", "string", "Where the key list was copied from."),
         Column("etag", "string", "Its ETag upstream."),
@@ -165,7 +165,7 @@ PHOTOS = Table(
 
 KEY_INDEX_ODDITIES = Table(
     "key_index_oddities",
-    "The lines of a snapshot that are not keys.",
+    "One row per line of a snapshot that is not a key, with the reason.",
     (
         Column(
             "line", "int64", "Line number in the key list, from 1.", rule="lines_numbered", least=1
@@ -179,7 +179,8 @@ KEY_INDEX_ODDITIES = Table(
 
 KEY_CHANGES = Table(
     "key_changes",
-    "Objects added to and removed from the key list since the last snapshot, by product and kind.",
+    "One row per product, kind and change: objects added to or removed from the key list since the "
+    "last snapshot.",
     (
         Column(
             "barcode",
@@ -217,7 +218,7 @@ KEY_CHANGES = Table(
 
 MONTH_FIGURES = Table(
     "months",
-    "What each snapshot has, and how it differs from the previous one; one row per month.",
+    "One row per month: what its snapshot has, and how it differs from the previous one.",
     (
         Column("since", "string", "Month of the previous snapshot.", nullable=True),
         Column(
@@ -258,7 +259,7 @@ MONTH_FIGURES = Table(
 
 PRODUCTS = Table(
     "products",
-    "The facts of Open Food Facts' database dump that images are chosen by, one row per product.",
+    "One row per product of Open Food Facts' database dump: the facts that images are chosen by.",
     (
         Column(
             "code",
@@ -349,7 +350,7 @@ PRODUCTS = Table(
 
 PRODUCT_PHOTOS = Table(
     "product_photos",
-    "What the database dump says of the photos of the products, one row per photo.",
+    "One row per photo of a product: what it was selected as and its size, from the database dump.",
     (
         Column(
             "code",

@@ -4,7 +4,7 @@ from off_platform.quality import SHAPE, Column, Rule, Table
 
 OPEN_FINDINGS = Table(
     "open_findings",
-    "What somebody should look at: imports with open records in quarantine, months that are "
+    "One row per thing to look at: imports with open records in quarantine, months that are "
     "missing, image sets that lack objects or are older than the newest month.",
     (
         Column(

@@ -73,7 +73,7 @@ RECORD_COLUMNS: tuple[Column, ...] = (
 
 PRODUCTS_ACCEPTED = Table(
     "products_accepted",
-    "The records of an import that break no rule of error level, typed and normalised.",
+    "One row per accepted record: it breaks no rule of error level, and is typed and normalised.",
     RECORD_COLUMNS,
     (
         Rule(SHAPE, "The table has its columns, with their types.", blocking=True),
@@ -91,7 +91,7 @@ PRODUCTS_ACCEPTED = Table(
 
 PRODUCTS_QUARANTINED = Table(
     "products_quarantined",
-    "The rejected records of an import, as in the file.",
+    "One row per rejected record, as in the file, with the rules that it breaks.",
     (
         Column("row", "int64", "Row of the record in the file; the header is row 1."),
         Column("product", "string", "Its identifier as in the file.", nullable=True),
@@ -172,7 +172,7 @@ IMPORT_FINDINGS = Table(
 
 IMPORTS = Table(
     "imports",
-    "The imports: one row per import, with the properties of its file.",
+    "One row per import, with the properties of its file.",
     (
         Column("name", "string", "Name of the file or folder."),
         Column("imported_at", "timestamp", "When it was first imported."),
@@ -194,7 +194,7 @@ IMPORTS = Table(
 
 PRODUCTS_IMPORTED = Table(
     "products_imported",
-    "The newest accepted record of every product, over all imports.",
+    "One row per product: its newest accepted record over all imports.",
     (
         Column("import", "string", "The import that it comes from."),
         Column("imported_at", "timestamp", "When that file was first imported."),
@@ -220,8 +220,7 @@ PRODUCTS_IMPORTED = Table(
 
 PRODUCTS_EXPORT = Table(
     "products_export",
-    "The newest accepted records as exported for Open Food Facts: one row per product, with its "
-    "file and what the format cannot express.",
+    "One row per exported product: its file, and what the format cannot express.",
     (
         Column("product", "string", "The product, as in `products_imported`."),
         Column("import", "string", "The import that its record comes from."),
