@@ -228,7 +228,9 @@ class Settings(BaseSettings):
         "`import_file` may import. The command line may import any file.",
     )
     image_sets: Path = Field(
-        default=Path("image_sets.toml"), description="The file that declares the image sets."
+        default=Path("image_sets.toml"),
+        description="The file that declares the image sets. Without the default one, there are the "
+        "sets that ship with the package.",
     )
     concurrency: int = Field(
         default=64, ge=1, le=1024, description="Maximum number of objects fetched concurrently."

@@ -15,7 +15,7 @@ import off_platform
 ROOT = Path(off_platform.__file__).parent
 # Each imports only from its own floor's other rooms where those do not import it, and from below.
 FLOORS = (
-    {"definitions", "components", "cli", "documentation", "open_findings"},
+    {"definitions", "components", "cli", "documentation", "open_findings", "__main__"},
     {"automation", "images", "bins", "imports", "sandbox"},
     {
         *(
@@ -29,7 +29,7 @@ FLOORS = (
         ),
         *("resources", "previews"),
     },
-    {"storage", "stable_order"},
+    {"storage", "stable_order", "working_folder"},
     {"settings", "barcodes", "words"},
 )
 # In the order of the flow.

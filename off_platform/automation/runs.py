@@ -22,12 +22,12 @@ from off_platform.automation.verdicts import report_verdict
 from off_platform.automation.workers import working
 from off_platform.settings import SANDBOX, Settings
 from off_platform.storage.locks import locked
+from off_platform.working_folder.shipped import shipped
 
 DAGSTER_HOME = SANDBOX / "dagster"
 ELSEWHERE = Path("var/dagster")
 # As pyproject.toml and workspace.yaml name it.
 CODE_LOCATION = "off_platform"
-_QUIET_INSTANCE = {"telemetry": {"enabled": False}, "nux": {"enabled": False}}
 # There, Dagster's home determines where its state is stored.
 _PLACES = ("storage", "local_artifact_storage", "compute_logs")
 _STORAGE = {"module": "off_platform.automation.state_storage", "class": "LockedSqliteStorage"}
@@ -101,9 +101,9 @@ def opened_home(settings: Settings) -> Iterator[dg.DagsterInstance]:
 
 
 def _settings_apart(home: Path) -> str:
-    """The content of `dagster.yaml`, if it exists, with storage below the home."""
-    path = Path("dagster.yaml")
-    said = yaml.safe_load(path.read_text()) if path.exists() else _QUIET_INSTANCE
+    """The content of `dagster.yaml`, here or of the package, with storage below the home."""
+    here = Path("dagster.yaml")
+    said = yaml.safe_load((here if here.exists() else shipped(here.name)).read_text())
     of = {name: each for name, each in said.items() if name not in _PLACES}
     config = {"base_dir": str((home / "storage").absolute())}
     of["storage"] = {"custom": {**_STORAGE, "config": config}}

@@ -5,6 +5,7 @@ The runs are Dagster runs, which the UI shows afterwards.
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from time import monotonic
 from typing import Any
 
@@ -27,6 +28,7 @@ from off_platform.storage.lake_layout import IMAGE_SETS
 from off_platform.storage.sql import literal
 from off_platform.storage.views import VIEWS
 from off_platform.words import duration
+from off_platform.working_folder.shipped import is_clone
 
 
 @dataclass
@@ -107,7 +109,9 @@ def print_summary(report: Report, settings: Settings, console: Console) -> None:
     console.print()
     console.print(_made(report, lake))
     console.print(_checked(report))
-    again = "make ui OFF_PLATFORM_SANDBOX=1" if settings.sandbox else "make ui"
+    sandbox = ("OFF_PLATFORM_SANDBOX=1",) if settings.sandbox else ()
+    is_made = is_clone(Path.cwd())
+    again = " ".join(("make ui", *sandbox) if is_made else (*sandbox, "off-platform ui"))
     of_set = (
         f"  photos          {escape(folder)}/gallery.html, to open in a browser",
         f"  data card       {escape(folder)}/README.md",

@@ -8,21 +8,13 @@ import typer
 
 from off_platform.cli.context import settings
 from off_platform.cli.set_options import taking
+from off_platform.cli.written_files import folder
 from off_platform.images.facets import Facet
 
 if TYPE_CHECKING:
     from off_platform.image_sets.declaration.options import Option
 
 _Wing = Literal["images", "bins"]
-
-
-def _folder(text: str) -> Path:
-    """`--out ""` comes from an unset variable, and would mean the current folder."""
-    if not text.strip():
-        raise typer.BadParameter("must not be empty; name a folder")
-    if Path(text).exists() and not Path(text).is_dir():
-        raise typer.BadParameter(f"{text} is a file; name a folder")
-    return Path(text)
 
 
 Set = Annotated[
@@ -34,7 +26,7 @@ To = Annotated[
     typer.Option(
         "--out",
         help="Output folder; by default inside the lake.",
-        parser=_folder,
+        parser=folder,
         metavar="FOLDER",
     ),
 ]

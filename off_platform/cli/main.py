@@ -7,6 +7,7 @@ import errno
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -27,6 +28,7 @@ from off_platform.cli.context import (
 from off_platform.cli.evaluate import evaluate
 from off_platform.cli.image_sets import bins, images
 from off_platform.cli.imports import export, import_, validate
+from off_platform.cli.init import init
 from off_platform.cli.plan import plan
 from off_platform.cli.publish import publish
 from off_platform.cli.set_options import SetCommand
@@ -51,9 +53,27 @@ app.command(cls=SetCommand)(bins)
 app.command(cls=SetCommand)(plan)
 app.command()(evaluate)
 app.command()(publish)
+app.command()(init)
 app.command()(validate)
 app.command("import")(import_)
 app.command()(export)
+
+
+def _show_version(*, asked: bool) -> None:
+    if asked:
+        out.print(f"off-platform {version('off-platform')}", highlight=False)
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    *,
+    shows_version: Annotated[
+        bool,
+        typer.Option("--version", help="Show the version.", callback=_show_version, is_eager=True),
+    ] = False,
+) -> None:
+    """The options of `off-platform` itself."""
 
 
 @app.command()

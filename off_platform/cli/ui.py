@@ -6,9 +6,12 @@ The processes are those of `dg dev`.
 import logging
 import os
 import sys
+import tomllib
+from pathlib import Path
 
 from off_platform.automation.runs import prepared_home
 from off_platform.settings import Settings
+from off_platform.working_folder.shipped import shipped
 
 
 class NoUserInterfaceError(LookupError):
@@ -30,8 +33,15 @@ def serve(settings: Settings) -> None:
     # `dg` reads from the dagster.yaml there whether it may collect usage statistics.
     os.environ["DAGSTER_HOME"] = str(prepared_home(settings).absolute())
     logging.getLogger("dagster").addFilter(_is_news)
-    sys.argv = ["dg", "dev"]
+    sys.argv = ["dg", "dev", *([] if _is_project() else ["-w", str(shipped("workspace.yaml"))])]
     main()  # type: ignore[no-untyped-call]
+
+
+def _is_project() -> bool:
+    """Whether `dg` finds here what to load; elsewhere it is told to load the platform."""
+    path = Path("pyproject.toml")
+    has_own = path.exists() and "dg" in tomllib.loads(path.read_text()).get("tool", {})
+    return Path("dg.toml").exists() or has_own
 
 
 def _is_news(record: logging.LogRecord) -> bool:

@@ -31,6 +31,20 @@ def demand_apart(path: Path, *written: Path | None, what: str = "part of the imp
         raise typer.BadParameter("the same file is named twice; each output needs its own")
 
 
+def folder(text: str) -> Path:
+    """A folder to write, from an option or argument.
+
+    Raises:
+        typer.BadParameter: it is a file, or empty, as `--out ""` of an unset variable is, which
+            would mean the current folder.
+    """
+    if not text.strip():
+        raise typer.BadParameter("must not be empty; name a folder")
+    if Path(text).exists() and not Path(text).is_dir():
+        raise typer.BadParameter(f"{text} is a file; name a folder")
+    return Path(text)
+
+
 def demand_ending(to: Path | None, *endings: str) -> None:
     """Ensures that a file to write has one of these endings.
 

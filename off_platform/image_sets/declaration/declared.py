@@ -2,7 +2,8 @@
 
 In the file, one table per set, below its wing's name: `[images.breakfast]`. The wing's model
 defines the options; this module checks options and the file's format. The files of components are
-read by `component_files.py`.
+read by `component_files.py`. A folder without `image_sets.toml` has the sets that ship with
+the package.
 """
 
 import tomllib
@@ -17,6 +18,8 @@ from off_platform.image_sets.declaration.names import (
     demand_name,
     name_from,
 )
+from off_platform.settings import Settings
+from off_platform.working_folder.shipped import shipped
 
 __all__ = [
     "UnknownSetError",
@@ -55,7 +58,8 @@ def declared_choice(path: Path, wing: str, model: type[Model], name: str) -> tup
         known = ", ".join(sorted(sets)) or (
             "none" if path.exists() else "none, the file does not exist"
         )
-        raise UnknownSetError(f"There is no image set {name!r} in {path}; declared are: {known}.")
+        which = f"{path} of the package, as there is none here" if _is_absent(path) else path
+        raise UnknownSetError(f"There is no image set {name!r} in {which}; declared are: {known}.")
     where, declared = sets[name]
     options = dict(declared)
     description = str(options.pop("description", f"The image set {name}."))
@@ -97,7 +101,10 @@ def checked_choice(model: type[Model], options: dict[str, Any], where: str) -> M
 
 
 def declared_sets(path: Path, wing: str) -> dict[str, dict[str, Any]]:
-    """The options of each set of a wing, by name; none when the file does not exist.
+    """The options of each set of a wing, by name.
+
+    Where the file does not exist: those that ship with the package if it is the default one, else
+    none.
 
     Args:
         path: `image_sets.toml`; components are in the folder `off_platform_defs` beside it.
@@ -124,10 +131,11 @@ def _declarations(path: Path, wing: str) -> dict[str, tuple[str, dict[str, Any]]
 
 
 def _sets_in_file(path: Path, wing: str) -> dict[str, dict[str, Any]]:
-    if not path.exists():
+    read = shipped(path.name) if _is_absent(path) else path
+    if not read.exists():
         return {}
     try:
-        tables = tomllib.loads(path.read_text(encoding="utf-8"))
+        tables = tomllib.loads(read.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise WrongDeclarationError(f"{path} is not a TOML file: {error}.") from error
     if unknown := tables.keys() - WINGS:
@@ -139,3 +147,27 @@ def _sets_in_file(path: Path, wing: str) -> dict[str, dict[str, Any]]:
     if not isinstance(sets, dict) or not all(isinstance(each, dict) for each in sets.values()):
         raise WrongDeclarationError(f"{path}: each set must be a table such as [{wing}.breakfast].")
     return {demand_name(name): options for name, options in sets.items()}
+
+
+def _is_absent(path: Path) -> bool:
+    """Whether it is the default file, and does not exist."""
+    return path == Settings.model_fields["image_sets"].default and not path.exists()
+
+
+def demand_name(name: str) -> str:
+    """The name, after checking that it can be a folder and a partition.
+
+    Raises:
+        WrongDeclarationError: it is not.
+    """
+    if not NAME.fullmatch(name):
+        raise WrongDeclarationError(
+            f"{name!r} cannot name an image set: use up to 63 lowercase letters, digits, - and _."
+        )
+    return name
+
+
+def name_from(folder: Path | None) -> str:
+    """A valid set name made from its folder's name."""
+    name = re.sub(r"[^a-z0-9_-]+", "-", folder.absolute().name.lower() if folder else "")
+    return name.strip("-_")[:63] or "image-set"

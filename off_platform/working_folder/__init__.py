@@ -1,0 +1,1 @@
+"""A folder that the platform works in: the files that ship with the package for it."""
