@@ -6,6 +6,7 @@ READY := $(VENV)/.ready
 LOCK := requirements.lock
 BROWSER_LOCK := requirements-browser.lock
 SERVER_LOCK := requirements-server.lock
+LOWEST_LOCK := requirements-lowest.lock
 BROWSER_READY := $(VENV)/.browser_ready
 CLUSTER_LOCK := requirements-cluster.lock
 CLUSTER_READY := $(VENV)/.cluster_ready
@@ -31,7 +32,7 @@ IN_PARALLEL := -n auto --dist worksteal
 # The command itself reports that Ctrl-C stopped it; make would add a line.
 interruptible = trap : INT; $(1) || [ $$? = 130 ]
 
-.PHONY: help setup run ui month test coverage quick soak thorough browser cluster loaders example screenshots chromium check format docs lock benchmarks clean
+.PHONY: help setup run ui month test coverage quick soak thorough browser cluster loaders package example screenshots chromium check format docs lock benchmarks clean
 
 help:  ## Show these commands.
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -49,14 +50,14 @@ month: setup  ## Run the monthly job now, as the schedule would: key list, index
 	@. $(BIN)/activate && $(SANDBOX) dg launch --job monthly \
 		--partition $$(date -u +%Y-%m-01)
 
-test: setup  ## Run all tests except those of soak, browser, cluster and loaders.
-	@$(BIN)/pytest $(IN_PARALLEL) -m "not soak and not browser and not cluster and not loaders"
+test: setup  ## Run all tests except those of soak, browser, cluster, loaders and package.
+	@$(BIN)/pytest $(IN_PARALLEL) -m "not soak and not browser and not cluster and not loaders and not package"
 
 coverage: setup  ## Run the tests of `make test` with coverage; takes 1.5 times as long.
-	@$(BIN)/pytest $(IN_PARALLEL) -m "not soak and not browser and not cluster and not loaders" --cov=off_platform --cov-report=term:skip-covered
+	@$(BIN)/pytest $(IN_PARALLEL) -m "not soak and not browser and not cluster and not loaders and not package" --cov=off_platform --cov-report=term:skip-covered
 
 quick: setup  ## Run only tests that take less than a second.
-	@$(BIN)/pytest $(IN_PARALLEL) -m "not slow and not soak and not cluster and not loaders"
+	@$(BIN)/pytest $(IN_PARALLEL) -m "not slow and not soak and not cluster and not loaders and not package"
 
 soak: setup  ## Run the long tests: a daemon for many minutes, many kills, thousands of files.
 	@$(BIN)/pytest $(IN_PARALLEL) -m soak
@@ -72,6 +73,9 @@ cluster: $(CLUSTER_READY)  ## Run the tests on a small Ray cluster, and of the r
 
 loaders: $(LOADERS_READY)  ## Load image sets with datasets, webdataset, mlcroissant, polars, Ray Data.
 	@$(BIN)/pytest $(IN_PARALLEL) -m loaders
+
+package: setup  ## Build wheel and sdist, and try them in empty environments: locked and lowest versions.
+	@$(BIN)/pytest -m package off_platform_tests/test_package.py
 
 example: $(LOADERS_READY)  ## Train a small model on a set of generated bins, and evaluate it.
 	@$(BIN)/off-platform sandbox --out $(EXAMPLE)/sandbox --products 12 --bins $(EXAMPLE_BINS)
@@ -109,6 +113,9 @@ lock:  ## Update the lock within the bounds of pyproject.toml.
 	@var/lock/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 \
 		--generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --no-header \
 		--constraint $(LOCK) --extra server pyproject.toml --output-file $(SERVER_LOCK)
+	@var/lock/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 \
+		--generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --no-header \
+		--resolution lowest-direct --extra ui pyproject.toml --output-file $(LOWEST_LOCK)
 	@var/lock/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 \
 		--generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --no-header \
 		--constraint $(LOCK) --group pyproject.toml:browser --output-file $(BROWSER_LOCK)
