@@ -303,7 +303,7 @@ def test_fewer_bins_than_requested_are_reported(run: Run) -> None:
         ([], "Name a declared SET, or give --out to build one of your own."),
         (
             ["nope"],
-            "There is no image set 'nope' in image_sets.toml; declared are: none, the file does",
+            "of the package, as there is none here; declared are: counting, counting_test, tryout.",
         ),
         (["../few"], "There is no image set '../few'"),
         (["--n", "ten", "--out", "x"], "the option n='ten' is wrong"),
