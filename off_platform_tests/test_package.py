@@ -15,26 +15,18 @@ import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from urllib.request import Request, urlopen
 
 import pytest
+import requests
 
 from off_platform.working_folder.shipped import SHIPPED
-from off_platform_tests.command_line import press_ctrl_c
-from off_platform_tests.waiting import PATIENCE_SECONDS
+from off_platform_tests.waiting import PATIENCE_SECONDS, wait_until
 
 pytestmark = pytest.mark.package
 
 PROJECT = Path(__file__).resolve().parents[1]
 LOCKS = {"locked": "requirements.lock", "lowest": "requirements-lowest.lock"}
-OWN_ASSET = """\
-import dagster as dg
-
-
-@dg.asset(deps=["products_imported"])
-def mine() -> None:
-    ...
-"""
+COMPONENT = "type: off_platform.ImageSet\nattributes:\n  n: 3\n"
 
 
 class Installed:
@@ -104,11 +96,12 @@ def installed(
 
 @pytest.fixture(scope="module")
 def folder(installed: Installed, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What `off-platform init` makes, with an asset of its user."""
+    """What `off-platform init` makes, with a component of its user."""
     made = tmp_path_factory.mktemp("work") / "place"
     code, said = installed.run(made.parent, "off-platform", "init", "place")
     assert code == 0, said
-    (made / "my_platform/defs/mine.py").write_text(OWN_ASSET)
+    (made / "off_platform_defs/mine").mkdir()
+    (made / "off_platform_defs/mine/defs.yaml").write_text(COMPONENT)
     return made
 
 
@@ -147,10 +140,8 @@ def test_the_platform_runs_in_an_empty_folder(installed: Installed, tmp_path: Pa
 def test_dg_loads_the_folder_that_init_makes(installed: Installed, folder: Path) -> None:
     code, said = installed.run(folder, "dg", "check", "defs", DAGSTER_HOME=str(folder))
     assert (code, "All definitions loaded successfully" in said) == (0, True), said
-    code, said = installed.run(folder, "dg", "list", "defs", "--json", DAGSTER_HOME=str(folder))
-    assert code == 0, said
-    assert '"mine"' in said
-    assert '"key_index"' in said
+    code, said = installed.run(folder, "off-platform", "images", "nope")
+    assert (code, "mine" in said.split("declared are: ")[-1]) == (2, True), said
     # No usage statistics.
     assert not (installed.home / ".dagster").exists()
 
@@ -159,38 +150,50 @@ def test_dg_loads_the_folder_that_init_makes(installed: Installed, folder: Path)
 def test_the_ui_opens(
     installed: Installed, folder: Path, tmp_path: Path, *, has_init: bool
 ) -> None:
-    with ui(installed, folder if has_init else tmp_path) as address:
-        query = {"query": "{ workspaceOrError { ... on Workspace { locationEntries { name "
-                          "locationOrLoadError { __typename } } } } }"}  # fmt: skip
-        data = json.dumps(query).encode()
-        request = Request(f"{address}/graphql", data, {"Content-Type": "application/json"})  # noqa: S310 - http
-        with urlopen(request) as answer:  # noqa: S310 - the same
-            said = json.load(answer)
+    log = tmp_path / "log"
+    place = folder if has_init else tmp_path / "empty"
+    place.mkdir(exist_ok=True)
+    with ui(installed, place, log):
+        answered = wait_until(lambda: bool(_locations(log)), lambda: log.stat().st_size)
+        assert answered, log.read_text()
+        entries = _locations(log)
     loaded = {"name": "off_platform", "locationOrLoadError": {"__typename": "RepositoryLocation"}}
-    assert said["data"]["workspaceOrError"]["locationEntries"] == [loaded]
+    assert entries == [loaded]
+
+
+def _locations(log: Path) -> list[object]:
+    """The code locations of the UI, once it answers."""
+    served = re.search(r"Serving dagster-webserver on http://[^:]+:(\d+)", log.read_text())
+    if not served:
+        return []
+    entries = "locationEntries { name locationOrLoadError { __typename } }"
+    query = {"query": f"{{ workspaceOrError {{ ... on Workspace {{ {entries} }} }} }}"}
+    address = f"http://127.0.0.1:{served[1]}/graphql"
+    try:
+        said = requests.post(address, json=query, timeout=PATIENCE_SECONDS).json()
+    except requests.ConnectionError:
+        return []
+    found: list[object] = said["data"]["workspaceOrError"]["locationEntries"]
+    return found
 
 
 @contextmanager
-def ui(installed: Installed, folder: Path) -> Iterator[str]:
-    """The address of a UI, started as a user does, and stopped with Ctrl-C."""
-    with subprocess.Popen(  # noqa: S603 - a program of the environment
-        installed.words("off-platform", "ui"),
-        cwd=folder,
-        env=installed.environment(OFF_PLATFORM_SANDBOX="1", OFF_PLATFORM_UNATTENDED="false"),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        # A shell's background jobs ignore Ctrl-C, and so does what they start.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
-    ) as process:
-        assert process.stdout is not None
-        said = []
+def ui(installed: Installed, folder: Path, log: Path) -> Iterator[None]:
+    """A UI, started as a user does, and stopped with Ctrl-C."""
+    with (
+        log.open("w") as said,
+        subprocess.Popen(  # noqa: S603 - a program of the environment
+            installed.words("off-platform", "ui"),
+            cwd=folder,
+            env=installed.environment(OFF_PLATFORM_SANDBOX="1", OFF_PLATFORM_UNATTENDED="false"),
+            stdout=said,
+            stderr=subprocess.STDOUT,
+            # A shell's background jobs ignore Ctrl-C, and so does what they start.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
+        ) as process,
+    ):
         try:
-            for line in process.stdout:
-                said.append(line.decode())
-                if served := re.search(r"Serving dagster-webserver on (http://\S+)", said[-1]):
-                    yield served[1].replace("localhost", "127.0.0.1")
-                    break
-            else:
-                pytest.fail("".join(said))
+            yield
         finally:
-            press_ctrl_c(process)
+            process.send_signal(signal.SIGINT)
+            process.wait(PATIENCE_SECONDS)

@@ -14,16 +14,7 @@ from off_platform.working_folder.shipped import SHIPPED, shipped
 Outcome = Literal["created", "kept", "differs"]
 
 _TEMPLATE = Path(__file__).parent / "template"
-# The module that `dg` loads from the folder: it only takes modules of the folder it stands in.
-MODULE = "my_platform"
-_FROM_TEMPLATE = {
-    "README.md": "README.md",
-    ".gitignore": "gitignore",
-    "dg.toml": "dg.toml",
-    f"{MODULE}/__init__.py": "module.txt",
-    f"{MODULE}/definitions.py": "definitions.txt",
-    f"{MODULE}/defs/__init__.py": "defs.txt",
-}
+_FROM_TEMPLATE = {"README.md": "README.md", ".gitignore": "gitignore", "dg.toml": "dg.toml"}
 
 
 def files() -> Mapping[str, Path]:

@@ -8,7 +8,10 @@ from pathlib import Path
 
 _HERE = Path(__file__).parent
 _TOP_OF_CLONE = _HERE.parents[1]
-SHIPPED = ("workspace.yaml", "dagster.yaml", "image_sets.toml", ".env.example")
+SHIPPED = (
+    *("workspace.yaml", "dagster.yaml", "image_sets.toml", ".env.example"),
+    "off_platform_defs/README.md",
+)
 
 
 def shipped(name: str) -> Path:

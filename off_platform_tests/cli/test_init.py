@@ -12,7 +12,7 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.version import Version
 
-from off_platform.working_folder.making import MODULE, files
+from off_platform.working_folder.making import files
 from off_platform.working_folder.shipped import SHIPPED
 from off_platform_tests.command_line import Run, command_line
 
@@ -67,8 +67,8 @@ def test_init_refuses_what_is_not_a_folder(run: Run) -> None:
 def test_dg_reads_the_same_of_a_folder_as_of_the_clone() -> None:
     own = tomllib.loads((PROJECT / "pyproject.toml").read_text())["tool"]["dg"]
     made = tomllib.loads(files()["dg.toml"].read_text())
-    modules = {"root_module": MODULE, "code_location_target_module": f"{MODULE}.definitions"}
-    assert made == {**own, "project": {**own["project"], **modules}}
+    local = {"root_module": own["project"]["defs_module"]}
+    assert made == {**own, "project": {**own["project"], **local}}
 
 
 def test_a_folder_without_declarations_has_the_sets_of_the_package(run: Run) -> None:

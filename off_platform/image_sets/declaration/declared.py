@@ -152,22 +152,3 @@ def _sets_in_file(path: Path, wing: str) -> dict[str, dict[str, Any]]:
 def _is_absent(path: Path) -> bool:
     """Whether it is the default file, and does not exist."""
     return path == Settings.model_fields["image_sets"].default and not path.exists()
-
-
-def demand_name(name: str) -> str:
-    """The name, after checking that it can be a folder and a partition.
-
-    Raises:
-        WrongDeclarationError: it is not.
-    """
-    if not NAME.fullmatch(name):
-        raise WrongDeclarationError(
-            f"{name!r} cannot name an image set: use up to 63 lowercase letters, digits, - and _."
-        )
-    return name
-
-
-def name_from(folder: Path | None) -> str:
-    """A valid set name made from its folder's name."""
-    name = re.sub(r"[^a-z0-9_-]+", "-", folder.absolute().name.lower() if folder else "")
-    return name.strip("-_")[:63] or "image-set"
