@@ -16,6 +16,7 @@ from benchmarks import (
     month,
     scale,
     start,
+    status,
     training,
     transfer,
 )
@@ -58,6 +59,7 @@ def _comparisons(sizes: Sizes, *, large: bool) -> dict[str, Callable[[], None]]:
         "imports": lambda: imports.compare(sizes, large=large),
         "inbox": lambda: inbox.compare(sizes),
         "start": start.compare,
+        "status": status.measure,
         "month": lambda: month.measure(sizes),
         "training": lambda: training.compare(sizes),
         "scale": lambda: scale.measure(sizes.millions),

@@ -92,6 +92,11 @@ def import_file(rows: int, form: str) -> Path:
     return folder / f"import.{'xlsx' if form == 'xlsx' else 'csv'}"
 
 
+def status_lake() -> Path:
+    """A lake of 24 months, 2,000 imports and 5 sets; the newest month is that of the first run."""
+    return _once("status", lambda made: python("benchmarks.status_lake", made / "lake")) / "lake"
+
+
 def _once(name: str, command: Callable[[Path], list[str]]) -> Path:
     folder = GENERATED / name
     if not folder.exists():

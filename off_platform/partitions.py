@@ -8,7 +8,6 @@ from off_platform.image_sets.declaration.declared import declared_sets
 
 # The tag with the job that runs an asset; assets of one job have the same partitions.
 RUNS = "off_platform/runs"
-MONTH = "month"
 # Nothing was copied before, and it cannot be recovered.
 FIRST_MONTH = "2026-01-01"
 

@@ -11,15 +11,13 @@ import dagster as dg
 
 from off_platform.automation.jobs import monthly
 from off_platform.automation.schedules import MONTHLY_SCHEDULE, month_of
+from off_platform.automation.ticks import month_due
 from off_platform.partitions import MONTHS, RUNS
 
 # A month is built on its 4th day: the next is at most 31 days later, plus some days of grace.
 MONTHLY = dg.FreshnessPolicy.time_window(
     fail_window=timedelta(days=37), warn_window=timedelta(days=33)
 )
-# How long after its scheduled time a month may still be built, by a retry or by hand.
-GRACE = timedelta(days=6)
-_TICK = "%Y-%m-%d %H:%M"
 
 
 def with_monthly_freshness(assets: Sequence[dg.AssetsDefinition]) -> list[dg.AssetsDefinition]:
@@ -73,23 +71,6 @@ def late_assets(
             if month not in instance.get_materialized_partitions(key):
                 late[name] = f"{month[:7]} was not built; it was scheduled for {_ago(due, now)}"
     return late
-
-
-def month_due(cron: str, now: datetime) -> datetime | None:
-    """When the month of a moment was scheduled; None if there is time left.
-
-    Args:
-        cron: of the monthly run, in UTC.
-        now: the moment.
-    """
-    start = now.astimezone(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
-    # The only published way to ask Dagster for the ticks of a cron expression.
-    ticks = dg.TimeWindowPartitionsDefinition(
-        start=start, fmt=_TICK, cron_schedule=cron, timezone="UTC", end_offset=1
-    )
-    keys = ticks.get_partition_keys(current_time=now)
-    first = datetime.strptime(keys[0], _TICK).replace(tzinfo=UTC) if keys else now
-    return first if first + GRACE <= now else None
 
 
 def _window(node: Any) -> timedelta | None:

@@ -8,11 +8,11 @@ from datetime import UTC, datetime
 import dagster as dg
 
 from off_platform.automation.jobs import monthly, observe_key_list, weekly
+from off_platform.automation.ticks import DAILY_CRON
 from off_platform.partitions import MONTHS
 
 MONTHLY_SCHEDULE = "monthly_schedule"
 WEEKLY_SCHEDULE = "weekly_schedule"
-DAILY_CRON = "30 2 * * *"
 
 
 def month_of(moment: datetime) -> str:

@@ -32,6 +32,7 @@ from off_platform.cli.init import init
 from off_platform.cli.plan import plan
 from off_platform.cli.publish import publish
 from off_platform.cli.set_options import SetCommand
+from off_platform.cli.status import status
 
 INTERRUPTED = 130
 STOPPED = "Stopped. Run the same command again to resume."
@@ -54,6 +55,7 @@ app.command(cls=SetCommand)(plan)
 app.command()(evaluate)
 app.command()(publish)
 app.command()(init)
+app.command()(status)
 app.command()(validate)
 app.command("import")(import_)
 app.command()(export)

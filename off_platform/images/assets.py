@@ -21,10 +21,11 @@ from off_platform.images.schemas import (
     PRODUCTS,
     SNAPSHOTS,
 )
-from off_platform.partitions import MONTH, MONTHS, RUNS
+from off_platform.partitions import MONTHS, RUNS
 from off_platform.previews import VERDICT, table_preview
 from off_platform.resources import BucketResource, LakeResource
 from off_platform.settings import Settings
+from off_platform.storage.lake_layout import MONTH
 from off_platform.storage.progress import LogDisplay
 
 # The only ways to observe an asset with an owner and to link the code; both are covered by
@@ -123,13 +124,8 @@ def bucket_sync(
 ) -> dg.MaterializeResult:
     """Copies the month's key list into the lake, once."""
     from off_platform.images import checks
-    from off_platform.images.monthly import (
-        SyncRequest,
-        bounds_from,
-        month_before,
-        snapshot_of,
-        sync_month,
-    )
+    from off_platform.images.monthly import SyncRequest, bounds_from, sync_month
+    from off_platform.images.snapshots import month_before, snapshot_of
 
     month, into = context.partition_key, lake.open()
     with lake.query(into) as connection:
@@ -207,7 +203,8 @@ def key_index(
 ) -> Iterator[dg.MaterializeResult]:
     """Parses every line of the month's key list."""
     from off_platform.images import checks, previews
-    from off_platform.images.monthly import bounds_from, index_month, snapshot_of
+    from off_platform.images.monthly import bounds_from, index_month
+    from off_platform.images.snapshots import snapshot_of
 
     month, into = context.partition_key, lake.open()
     bounds, display = bounds_from(settings, into), LogDisplay(context.log.info)

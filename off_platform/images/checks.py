@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 from off_platform.images.dump_facts import MOST_NOVA, MOST_TEXT
 from off_platform.images.dump_photos import SELECTED
 from off_platform.images.key_index import KeyIndexFacts
-from off_platform.images.monthly import Snapshot, missed_months
 from off_platform.images.months import MonthFigures
 from off_platform.images.photo_order import SLICES
 from off_platform.images.products import ProductsFacts
@@ -27,6 +26,7 @@ from off_platform.images.schemas import (
     PRODUCTS,
     SNAPSHOTS,
 )
+from off_platform.images.snapshots import Snapshot, missed_months
 from off_platform.pandera_checks import frames, validate
 from off_platform.quality import SHAPE, Finding, Table
 from off_platform.storage.fetch import MD5_ETAG

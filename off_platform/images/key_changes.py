@@ -3,6 +3,11 @@
 `key_index.py` builds the index.
 """
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import duckdb
+
 
 def changes_query(now: str, before: str, since: str) -> str:
     """SQL for the rows of `key_changes`.
@@ -36,6 +41,14 @@ def changes_query(now: str, before: str, since: str) -> str:
         GROUP BY ALL
         ORDER BY barcode, kind, change
     """
+
+
+def distinct_keys(connection: "duckdb.DuckDBPyConnection", rows: str) -> int:
+    """Number of distinct keys of a sorted index."""
+    counted = connection.execute(f"""
+        SELECT count(*) - count_if(key = before) FROM (
+            SELECT key, lag(key) OVER () AS before FROM {rows})""").fetchall()
+    return int(counted[0][0])
 
 
 _SIGNATURE = (

@@ -9,9 +9,10 @@ import dagster as dg
 
 from off_platform.images.assets import GROUP, MONTHLY, OWNERS
 from off_platform.images.schemas import KEY_CHANGES, MONTH_FIGURES
-from off_platform.partitions import MONTH, MONTHS
+from off_platform.partitions import MONTHS
 from off_platform.previews import table_preview
 from off_platform.resources import LakeResource
+from off_platform.storage.lake_layout import MONTH
 
 # Each with what it is made of.
 _TABLES = (

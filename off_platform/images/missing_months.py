@@ -2,8 +2,8 @@
 
 from typing import NamedTuple
 
-from off_platform.images.monthly import missed_months
 from off_platform.images.schemas import KEY_CHANGES, KEY_INDEX, PHOTOS, SNAPSHOTS
+from off_platform.images.snapshots import missed_months
 from off_platform.storage.lake import Lake
 
 # What is made of a snapshot, in order.

@@ -23,6 +23,7 @@ from off_platform.images.schemas import (
     PHOTOS,
     SNAPSHOTS,
 )
+from off_platform.images.snapshots import LISTS, Snapshot, month_before, snapshot_of
 from off_platform.settings import Settings
 from off_platform.storage.download import LOOKS, Seen, download, look_patiently
 from off_platform.storage.engine import copy_query
@@ -34,30 +35,9 @@ from off_platform.storage.sql import literal
 if TYPE_CHECKING:
     import duckdb
 
-LISTS = "snapshots"
-
 
 class NoSnapshotError(LookupError):
     """A month has no snapshot and none can be made; the message is one sentence."""
-
-
-@dataclass(frozen=True)
-class Snapshot:
-    """A month's key list as stored in the lake; the columns of the table `snapshots`."""
-
-    url: str
-    etag: str
-    bytes: int
-    unpacked_bytes: int
-    last_modified: datetime
-    md5: str
-    keys: int
-    copied_at: datetime
-
-    @property
-    def file(self) -> str:
-        """Its name in the lake: identical lists are stored once."""
-        return f"{LISTS}/{self.md5}.gz"
 
 
 @dataclass(frozen=True)
@@ -103,35 +83,6 @@ def bounds_from(settings: Settings, lake: Lake) -> Bounds:
     with lake.root.scratch() as scratch:
         room = key_list.room_beside(scratch, settings.key_list_disk_share)
     return Bounds(room, LOOKS, settings.attempts)
-
-
-def snapshot_of(lake: Lake, month: str, connection: "duckdb.DuckDBPyConnection") -> Snapshot | None:
-    """The month's snapshot, or None when there is none."""
-    if not lake.has(SNAPSHOTS.name, ("month", month)):
-        return None
-    columns = ", ".join(column.name for column in SNAPSHOTS.columns)
-    rows = lake.rows_of(SNAPSHOTS.name, ("month", month))
-    (row,) = connection.execute(f"SELECT {columns} FROM {rows}").fetchall()
-    return Snapshot(*row)
-
-
-def month_before(lake: Lake, table: str, month: str) -> str | None:
-    """The newest earlier month for which the table has a partition."""
-    return max((other for other in lake.partitions(table) if other < month), default=None)
-
-
-def missed_months(since: str | None, month: str) -> list[str]:
-    """The months between the previous snapshot and this one, oldest first.
-
-    Args:
-        since: month of the previous snapshot, from `month_before`.
-        month: first day of this snapshot's month.
-    """
-    if since is None:
-        return []
-    first, last = (date.fromisoformat(each) for each in (since, month))
-    between = range(first.year * 12 + first.month, last.year * 12 + last.month - 1)
-    return [f"{number // 12}-{number % 12 + 1:02d}-01" for number in between]
 
 
 def sync_month(
@@ -347,16 +298,8 @@ def compare_month(
     """).fetchall()
     return {
         "since": since,
-        "now": distinct_keys(connection, now),
-        "before": distinct_keys(connection, before) if before else 0,
+        "now": key_changes.distinct_keys(connection, now),
+        "before": key_changes.distinct_keys(connection, before) if before else 0,
         "added": added,
         "removed": removed,
     }
-
-
-def distinct_keys(connection: "duckdb.DuckDBPyConnection", rows: str) -> int:
-    """Number of distinct keys of a sorted index."""
-    counted = connection.execute(f"""
-        SELECT count(*) - count_if(key = before) FROM (
-            SELECT key, lag(key) OVER () AS before FROM {rows})""").fetchall()
-    return int(counted[0][0])

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from off_platform.barcodes import sql
+from off_platform.images.key_changes import distinct_keys
 from off_platform.images.keys import PHOTO_KINDS
-from off_platform.images.monthly import distinct_keys, month_before
 from off_platform.images.schemas import KEY_CHANGES, KEY_INDEX, MONTH_FIGURES, PHOTOS
-from off_platform.partitions import MONTH
+from off_platform.images.snapshots import month_before
 from off_platform.storage.lake import Lake
+from off_platform.storage.lake_layout import MONTH
 from off_platform.storage.sql import literal
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ The figures are from `months.py`, the charts in `story_charts.py`.
 from collections.abc import Sequence
 from datetime import date
 
-from off_platform.images.monthly import missed_months
 from off_platform.images.months import MonthFigures, OfCountry
+from off_platform.images.snapshots import missed_months
 from off_platform.previews import markdown_table
 from off_platform.words import counted, few, share
 

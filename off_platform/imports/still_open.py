@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 # Number of older imports shown in the UI.
 MOST_SHOWN = 50
+# The import, imported_at and refused of all imports, for who asks more of the same connection.
+READ_IMPORTS = "read_imports"
 
 
 class State(NamedTuple):
@@ -102,7 +104,8 @@ def open_imports(lake: Lake, connection: "duckdb.DuckDBPyConnection") -> list[Op
     """The imports with open records, and refused files that no newer file of the name replaces.
 
     One file is read per import and table, which takes half a second for 2,000 imports. What newer
-    imports accepted comes from `products_imported`, a single file.
+    imports accepted comes from `products_imported`, a single file. The imports stay in the
+    connection's table `READ_IMPORTS`, if there are any.
 
     Returns:
         They, the oldest first.
@@ -110,10 +113,12 @@ def open_imports(lake: Lake, connection: "duckdb.DuckDBPyConnection") -> list[Op
     imports = lake.all_rows_of(IMPORTS.name)
     if imports is None:
         return []
+    connection.execute(f"""
+        CREATE OR REPLACE TEMP TABLE {READ_IMPORTS} AS
+        SELECT "import", imported_at, refused, split_part("import", '@', 1) AS name
+        FROM {imports}""")
     found = connection.execute(f"""
-        WITH imports AS MATERIALIZED (
-            SELECT "import", imported_at, refused, split_part("import", '@', 1) AS name
-            FROM {imports}),
+        WITH imports AS (FROM {READ_IMPORTS}),
         quarantined AS MATERIALIZED ({_quarantined(lake)}),
         met AS (
             SELECT *, row_number() OVER (

@@ -32,7 +32,7 @@ SettingsParam = dg.ResourceParam[Settings]
 )
 def open_findings(settings: SettingsParam, lake: LakeResource) -> dg.MaterializeResult:
     """Looks through the lake and lists what is open."""
-    from off_platform.automation.lateness import month_due
+    from off_platform.automation.ticks import month_due
     from off_platform.open_findings import shown, state
     from off_platform.open_findings.table import findings_of, write_table
 

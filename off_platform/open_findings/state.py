@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Literal
 
 from off_platform.image_sets.set_states import SetState, set_states
 from off_platform.images.missing_months import MissingMonth, missing_months, newest_key_list
-from off_platform.images.monthly import snapshot_of
+from off_platform.images.snapshots import snapshot_of
 from off_platform.imports.still_open import OpenImport, open_imports
 from off_platform.storage.lake import Lake
 from off_platform.storage.lake_layout import BIN_IMAGE_SETS, IMAGE_SETS
@@ -75,7 +75,7 @@ def open_findings(
         connection: DuckDB that can read the lake.
         this_month: first day of the current month.
         is_due: whether the current month should have been made by now, see
-            `automation.lateness`.
+            `automation.ticks`.
 
     Raises:
         off_platform.storage.damaged_file.DamagedFileError: a file of the lake is damaged.

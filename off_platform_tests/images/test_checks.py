@@ -16,7 +16,6 @@ import pytest
 from off_platform import table_bounds
 from off_platform.images import checks
 from off_platform.images.key_index import KeyIndexFacts
-from off_platform.images.monthly import Snapshot
 from off_platform.images.months import MonthFigures
 from off_platform.images.products import ProductsFacts
 from off_platform.images.schemas import (
@@ -29,6 +28,7 @@ from off_platform.images.schemas import (
     PRODUCTS,
     SNAPSHOTS,
 )
+from off_platform.images.snapshots import Snapshot
 from off_platform.quality import SHAPE, Finding, Table
 from off_platform.storage.lake import Lake
 from off_platform.storage.sql import literal

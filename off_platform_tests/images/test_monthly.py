@@ -18,14 +18,9 @@ from hypothesis import strategies as st
 from off_platform.images import keys, monthly
 from off_platform.images.key_list import RefusedKeyListError
 from off_platform.images.keys import KEY_LIST
-from off_platform.images.monthly import (
-    NoSnapshotError,
-    compare_month,
-    missed_months,
-    month_before,
-    snapshot_of,
-)
+from off_platform.images.monthly import NoSnapshotError, compare_month
 from off_platform.images.schemas import KEY_CHANGES, KEY_INDEX, KEY_INDEX_ODDITIES, SNAPSHOTS
+from off_platform.images.snapshots import missed_months, month_before, snapshot_of
 from off_platform.sandbox.make import Sandbox
 from off_platform.storage import download
 from off_platform.storage import lake as lakes

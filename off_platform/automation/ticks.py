@@ -1,0 +1,70 @@
+"""When schedules tick, in UTC, and when a month is overdue; without Dagster, which loads slowly.
+
+The schedules are in `schedules.py`. Settings allow five fields of numbers, lists, ranges and steps.
+"""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+DAILY_CRON = "30 2 * * *"
+# How long after its scheduled time a month may still be built, by a retry or by hand.
+GRACE = timedelta(days=6)
+# A 29 February that is a certain weekday returns after at most 40 years.
+_MOST_DAYS = 41 * 366
+_SUNDAY = 7
+
+
+def next_tick(cron: str, after: datetime) -> datetime | None:
+    """The first tick after a moment; None if there is none, as for 30 February.
+
+    Args:
+        cron: minute, hour, day, month and weekday. If both day and weekday are given, either is
+            enough, as everywhere.
+        after: the moment.
+
+    Raises:
+        ValueError: a field is not one of cron.
+    """
+    minutes, hours, days, months, weekdays = cron.split()
+    at = sorted((h, m) for h in _values(hours, 0, 23) for m in _values(minutes, 0, 59))
+    of_month, in_months = _values(days, 1, 31), _values(months, 1, 12)
+    of_week = {day % _SUNDAY for day in _values(weekdays, 0, _SUNDAY)}
+    either = not days.startswith("*") and not weekdays.startswith("*")
+    start = after.astimezone(UTC)
+    for number in range(_MOST_DAYS):
+        day = start.date() + timedelta(days=number)
+        fits = (day.day in of_month, day.isoweekday() % _SUNDAY in of_week)
+        if day.month not in in_months or not (any(fits) if either else all(fits)):
+            continue
+        for hour, minute in at:
+            tick = datetime(day.year, day.month, day.day, hour, minute, tzinfo=UTC)
+            if tick > start:
+                return tick
+    return None
+
+
+def month_due(cron: str, now: datetime) -> datetime | None:
+    """When the month of a moment was scheduled; None if there is time left.
+
+    Args:
+        cron: of the monthly run.
+        now: the moment.
+    """
+    start = now.astimezone(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    first = next_tick(cron, start - timedelta(microseconds=1))
+    return first if first and first + GRACE <= now else None
+
+
+def _values(field: str, least: int, most: int) -> set[int]:
+    return {value for part in field.split(",") for value in _part(part, least, most)}
+
+
+def _part(part: str, least: int, most: int) -> Iterator[int]:
+    """The values of `*`, `5`, `1-5`, `*/10` or `1-30/2`; `5/10` goes on to the largest."""
+    spread, _, step = part.partition("/")
+    first, _, last = spread.partition("-")
+    low = least if first == "*" else int(first)
+    high = most if first == "*" or (step and not last) else int(last or first)
+    if not least <= low <= high <= most or (step and int(step) < 1):
+        raise ValueError(f"{part} is not a field of a cron schedule.")
+    yield from range(low, high + 1, int(step or 1))

@@ -1,0 +1,119 @@
+"""`off-platform status`: the lake on one screen, and whether to look."""
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from off_platform.cli.configured import the_lake
+from off_platform.cli.status_run import show_status
+from off_platform.images.monthly import compare_month
+from off_platform.images.months import file_month
+from off_platform.imports.importing import import_stored
+from off_platform.imports.intake.originals import key_of, record, store_original
+from off_platform.settings import Settings
+from off_platform.storage.objects import Source
+from off_platform_tests.images_desk import MONTH, desk_at, write_list
+
+NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
+LATER = datetime(2026, 12, 20, 12, tzinfo=UTC)
+GOOD = "code,lc,product_name_fr\n3017620422003,fr,Pâte à tartiner\n"
+# The check digit is wrong.
+BAD = "code,lc,product_name_fr\n3017620422004,fr,[red]Pâte\n"
+
+
+@pytest.fixture
+def of(tmp_path: Path) -> Settings:
+    (tmp_path / "bucket").mkdir()
+    return Settings(_env_file=None, lake=str(tmp_path / "lake"), inbox=str(tmp_path))
+
+
+@pytest.fixture
+def shown(
+    of: Settings, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., tuple[int, dict[str, Any]]]:
+    """Runs the command; its exit code, and what it says in both forms."""
+
+    def show(now: datetime = NOW, settings: Settings | None = None) -> tuple[int, dict[str, Any]]:
+        code = show_status(settings or of, as_json=True, now=now)
+        said: dict[str, Any] = json.loads(capsys.readouterr().out)
+        assert said["attention"] is (code == 1)
+        assert show_status(settings or of, as_json=False, now=now) == code
+        return code, {**said, "page": " ".join(capsys.readouterr().out.split())}
+
+    return show
+
+
+def make_month(of: Settings, folder: Path) -> None:
+    write_list(folder / "bucket", [b"data/301/762/042/2003/1.jpg", b"data/301/762/042/2003/2.jpg"])
+    with desk_at(of.lake, Source(str(folder / "bucket"))) as desk:
+        desk.month(MONTH)
+        compare_month(desk.lake, MONTH, desk.connection)
+        file_month(desk.lake, MONTH, desk.connection)
+
+
+def hand_in(of: Settings, folder: Path, name: str, text: str) -> str:
+    """Imports a file."""
+    path, lake = folder / name, the_lake(of)
+    path.write_text(text, encoding="utf-8")
+    key = key_of(path)
+    store_original(lake, path, key)
+    with lake.connect() as connection:
+        record(lake, key, connection)
+    import_stored(lake, lake.connect, key)
+    return key
+
+
+def test_an_empty_lake_wants_a_month_once_it_is_due(
+    shown: Callable[..., tuple[int, dict[str, Any]]],
+) -> None:
+    code, said = shown(datetime(2026, 11, 2, tzinfo=UTC))
+    assert (code, said["month"], said["open"]) == (0, None, [])
+    assert "Nothing is open." in said["page"]
+    code, said = shown()
+    assert code == 1
+    assert "1 month is open." in said["page"]
+
+
+def test_a_month_and_what_runs_next(
+    of: Settings, shown: Callable[..., tuple[int, dict[str, Any]]], tmp_path: Path
+) -> None:
+    make_month(of, tmp_path)
+    code, said = shown()
+    assert (code, said["month"], said["months"], said["imports"]["number"]) == (0, MONTH, 1, 0)
+    assert said["figures"]["photos"] == 2
+    assert "2026-11, the newest of 1 snapshot 1 product, 2 photos, 0 % with OCR" in said["page"]
+    assert [each["at"] for each in said["next"]] == [
+        "2026-11-21T02:30:00+00:00",
+        "2026-11-23T07:00:00+00:00",
+        "2026-12-04T03:00:00+00:00",
+        None,
+    ]
+    assert "in 13 days: month" in said["page"]
+    # Nothing runs by itself.
+    _, quiet = shown(settings=of.model_copy(update={"unattended": False}))
+    assert quiet["next"] == []
+    assert "nothing by itself" in quiet["page"]
+    # A month that is gone for good wants no attention; the one that is due does.
+    code, said = shown(datetime(2027, 1, 5, tzinfo=UTC))
+    assert (code, [item["is_lost"] for item in said["open"]]) == (0, [True])
+    code, _ = shown(LATER)
+    assert code == 1
+
+
+def test_imports_are_counted_and_open_ones_listed(
+    of: Settings, shown: Callable[..., tuple[int, dict[str, Any]]], tmp_path: Path
+) -> None:
+    make_month(of, tmp_path)
+    hand_in(of, tmp_path, "good.csv", GOOD)
+    assert shown()[0] == 0
+    bad = hand_in(of, tmp_path, "bad[1].csv", BAD)
+    code, said = shown()
+    assert code == 1
+    assert (said["imports"]["number"], said["imports"]["newest"]) == (2, bad)
+    assert [(item["kind"], item["name"]) for item in said["open"]] == [("import", bad)]
+    # Names are not markup.
+    assert bad in said["page"]
