@@ -11,15 +11,15 @@ DAILY_CRON = "30 2 * * *"
 GRACE = timedelta(days=6)
 # A 29 February that is a certain weekday returns after at most 40 years.
 _MOST_DAYS = 41 * 366
-_SUNDAY = 7
+_DAYS, _SUNDAY = 31, 7
 
 
 def next_tick(cron: str, after: datetime) -> datetime | None:
     """The first tick after a moment; None if there is none, as for 30 February.
 
     Args:
-        cron: minute, hour, day, month and weekday. If both day and weekday are given, either is
-            enough, as everywhere.
+        cron: minute, hour, day, month and weekday. If both day and weekday are limited, either
+            is enough, as everywhere.
         after: the moment.
 
     Raises:
@@ -27,9 +27,9 @@ def next_tick(cron: str, after: datetime) -> datetime | None:
     """
     minutes, hours, days, months, weekdays = cron.split()
     at = sorted((h, m) for h in _values(hours, 0, 23) for m in _values(minutes, 0, 59))
-    of_month, in_months = _values(days, 1, 31), _values(months, 1, 12)
+    of_month, in_months = _values(days, 1, _DAYS), _values(months, 1, 12)
     of_week = {day % _SUNDAY for day in _values(weekdays, 0, _SUNDAY)}
-    either = not days.startswith("*") and not weekdays.startswith("*")
+    either = len(of_month) < _DAYS and len(of_week) < _SUNDAY
     start = after.astimezone(UTC)
     for number in range(_MOST_DAYS):
         day = start.date() + timedelta(days=number)

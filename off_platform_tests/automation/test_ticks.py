@@ -13,7 +13,9 @@ from off_platform.automation.ticks import GRACE, month_due, next_tick
 def fields(least: int, most: int) -> st.SearchStrategy[str]:
     """A field of cron: anything, a number, a range, steps, or a list of them."""
     number = st.integers(least, most)
-    spread = st.tuples(number, number).map(lambda pair: f"{min(pair)}-{max(pair)}")
+    # croniter takes 0-0 of weekdays for all of them.
+    pairs = st.lists(number, min_size=2, max_size=2, unique=True)
+    spread = pairs.map(lambda pair: f"{min(pair)}-{max(pair)}")
     steps = st.builds("{}/{}".format, st.one_of(st.just("*"), spread), st.integers(1, 20))
     one = st.one_of(number.map(str), spread, steps)
     return st.one_of(st.just("*"), st.lists(one, min_size=1, max_size=3).map(",".join))
