@@ -222,7 +222,6 @@ def test_the_other_templates_lack_only_names(name: str, judged: Callable[[str], 
     [
         ("imports/legacy_format.xls", "old Excel workbook"),
         ("exports/food_products_1000.parquet", "Parquet"),
-        ("exports/openfoodfacts-products-min.jsonl.gz", "gzip"),
     ],
 )
 def test_other_formats_are_refused_by_name(
