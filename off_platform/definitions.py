@@ -56,6 +56,7 @@ def definitions(*, of: Settings) -> dg.Definitions:
         imports.validated_import,
         imports.products_imported,
         open_findings,
+        imports.products_compared,
         imports.products_export,
     ]
     made = resources(of, LakeWithViews)

@@ -317,6 +317,7 @@ _TABLES: Mapping[str, tuple[Table, ...]] = {
         imports.PRODUCTS_QUARANTINED,
         imports.IMPORT_FINDINGS,
         imports.PRODUCTS_IMPORTED,
+        imports.PRODUCTS_COMPARED,
         imports.PRODUCTS_EXPORT,
     ),
 }

@@ -27,7 +27,7 @@ FLOORS = (
             "partitions",
             "arrivals",
         ),
-        *("resources", "previews"),
+        *("resources", "previews", "dumps"),
     },
     {"storage", "stable_order", "working_folder"},
     {"settings", "barcodes", "words"},
@@ -36,7 +36,7 @@ FLOORS = (
 ROOMS = {
     "imports": (
         *("specification", "readers", "values", "records", "whole_file", "intake"),
-        *("validation", "outputs", "export"),
+        *("validation", "outputs", "export", "comparison"),
     ),
     "image_sets": (
         *("manifest", "files", "declaration", "photos", "construction", "fetching"),

@@ -193,6 +193,7 @@ IMPORT_TABLES = (
     "products_quarantined",
     "import_findings",
     "products_imported",
+    "products_compared",
     "products_export",
 )
 TABLES = (

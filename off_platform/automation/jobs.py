@@ -56,7 +56,8 @@ weekly = _job(
 )
 export = _job(
     "export",
-    "Export the newest accepted records for Open Food Facts, as files with their pictures.",
+    "Compare the newest accepted records with the products dump, if one is set, and export them "
+    "for Open Food Facts, as files with their pictures.",
 )
 observe_key_list = _job(
     "observe_key_list",

@@ -10,12 +10,12 @@ from rich.table import Table
 from off_platform.cli.configured import images_bucket, the_lake
 from off_platform.cli.context import err, out
 from off_platform.cli.image_sets_run import index_if_none, numbered
+from off_platform.dumps.published_files import at_hand
 from off_platform.image_sets.declaration.declared import UnusableChoiceError, declared_choice
 from off_platform.images import image_set as photo_sets
 from off_platform.images.categories import named_like
 from off_platform.images.choice import WING, Choice
 from off_platform.images.facets import Counted, Facet, Tables, counted
-from off_platform.images.published_files import at_hand
 from off_platform.images.schemas import PRODUCT_PHOTOS, PRODUCTS
 from off_platform.settings import Settings
 from off_platform.storage.lake import Lake

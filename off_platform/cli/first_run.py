@@ -22,6 +22,7 @@ from off_platform.definitions import definitions
 from off_platform.image_sets.declaration.declared import declared_choice
 from off_platform.images import schemas
 from off_platform.images.choice import Choice
+from off_platform.imports.export.making import EXPORT
 from off_platform.settings import SANDBOX, Settings
 from off_platform.storage.lake import Lake
 from off_platform.storage.lake_layout import IMAGE_SETS
@@ -77,6 +78,11 @@ def run_once(settings: Settings, image_set: str, console: Console) -> Report:
                 key, result = run_import(defs, instance, path)
             report.imports.append(key)
             _note(report, result, console, f"the import {path.name}: {verdict_of(result)}")
+        if report.imports:
+            step = "the accepted records: compared with the dump, exported for Open Food Facts"
+            with console.status(f"{step} ..."):
+                result = run_job(defs, instance, "export")
+            _note(report, result, console, step)
     report.seconds = monotonic() - started
     return report
 
@@ -127,6 +133,7 @@ def print_summary(report: Report, settings: Settings, console: Console) -> None:
             f"  import report   {escape(lake.root.address(f'imports/{key}/report.html'))}"
             for key in report.imports
         ),
+        *((f"  export          {escape(lake.root.address(EXPORT))}",) if report.imports else ()),
         f"  tables          {escape(lake.root.address(VIEWS))}, with DuckDB",
         f"  assets, checks  {again}, then http://localhost:3000",
     ):

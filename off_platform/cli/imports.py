@@ -1,6 +1,6 @@
-"""`off-platform validate`, `import` and `export`: their arguments and options.
+"""`off-platform validate`, `import`, `compare` and `export`: their arguments and options.
 
-The work is in `validate_run.py`, `imports_run.py` and `export_run.py`.
+The work is in `validate_run.py`, `imports_run.py`, `compare_run.py` and `export_run.py`.
 """
 
 from pathlib import Path
@@ -111,6 +111,37 @@ def _imported(paths: list[Path]) -> int:
             out.print(f"  [red]failed[/]     {name}: {escape(why)}", highlight=False)
         code = max(code, done.code)
     return code
+
+
+def compare(
+    path: Annotated[Path, typer.Argument(exists=True, help="A file or folder as in `validate`.")],
+    dump: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="A products dump of Open Food Facts (CSV, JSONL or Parquet); by default that of "
+            "OFF_PLATFORM_PRODUCTS_DUMP, if it is a file.",
+        ),
+    ] = None,
+    to: Annotated[
+        Path | None, typer.Option("--out", help="Write every difference to this file (.csv).")
+    ] = None,
+) -> None:
+    """Show what an import would change in Open Food Facts, field by field, before it is handed in.
+
+    The accepted records of PATH are compared with a dump: new products, the same, values that are
+    added, values that differ. A column that contradicts most of what is known is reported with the
+    likely reason, such as a wrong unit or a shifted column.
+
+    Exit codes: 0 no column contradicts, 1 one does, 2 the file cannot be read as an import or the
+    dump is not one; for the others see `off-platform --help`.
+    """
+    demand_paths([str(path)], None)
+    demand_apart(path, to)
+    demand_ending(to, ".csv")
+    from off_platform.cli.compare_run import compare_path
+
+    raise typer.Exit(compare_path(path, dump, settings().products_dump, to))
 
 
 def export(

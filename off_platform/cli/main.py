@@ -27,7 +27,7 @@ from off_platform.cli.context import (
 )
 from off_platform.cli.evaluate import evaluate
 from off_platform.cli.image_sets import bins, images
-from off_platform.cli.imports import export, import_, validate
+from off_platform.cli.imports import compare, export, import_, validate
 from off_platform.cli.init import init
 from off_platform.cli.plan import plan
 from off_platform.cli.publish import publish
@@ -58,6 +58,7 @@ app.command()(init)
 app.command()(status)
 app.command()(validate)
 app.command("import")(import_)
+app.command()(compare)
 app.command()(export)
 
 

@@ -9,8 +9,8 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from off_platform.images.dump_facts import MOST_NOVA, MOST_TEXT
-from off_platform.images.dump_photos import SELECTED
+from off_platform.dumps.facts import MOST_NOVA, MOST_TEXT
+from off_platform.dumps.photos import SELECTED
 from off_platform.images.key_index import KeyIndexFacts
 from off_platform.images.months import MonthFigures
 from off_platform.images.photo_order import SLICES

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Annotated, Literal, Self
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from off_platform.barcodes.text import MOST_DIGITS
+from off_platform.dumps.facts import MOST_NOVA
+from off_platform.dumps.photos import SELECTED
 from off_platform.image_sets.declaration.declared import UnusableChoiceError
 from off_platform.image_sets.declaration.options import MOST, NONE, Name, RunOptions, SetChoice
-from off_platform.images.dump_facts import MOST_NOVA
-from off_platform.images.dump_photos import SELECTED
 from off_platform.images.keys import Kind, key_sql
 from off_platform.images.labels import DEFAULT, LABELS
 from off_platform.images.photo_order import SLICES, ranked, slices_in_order

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from off_platform.dumps.published_files import at_hand
 from off_platform.image_sets.built_set import BuiltSet
 from off_platform.image_sets.declaration.declared import UnusableChoiceError
 from off_platform.image_sets.finish import About
@@ -20,7 +21,6 @@ from off_platform.images.keys import SUFFIXES
 from off_platform.images.labels import NO_DUMP, columns_of, labels_in
 from off_platform.images.monthly import NoSnapshotError
 from off_platform.images.photo_order import units_of
-from off_platform.images.published_files import at_hand
 from off_platform.images.schemas import KEY_INDEX, PHOTOS, PRODUCT_PHOTOS, PRODUCTS
 from off_platform.images.snapshots import Snapshot, snapshot_of
 from off_platform.quality import Table
@@ -109,7 +109,7 @@ def make_image_set(
         NoSnapshotError: no month has been indexed yet.
         UnusableChoiceError: a filter needs a table of the dump that is missing, or nothing fits.
         off_platform.images.categories.UnknownTaxonomyError: the file of the setting is not one.
-        off_platform.images.published_files.NoFileError: it does not exist.
+        off_platform.dumps.published_files.NoFileError: it does not exist.
         off_platform.storage.download.DownloadError: it cannot be fetched.
         off_platform.image_sets.fetching.build.SourceUnreachableError: the bucket cannot be reached.
         off_platform.image_sets.fetching.build.WrongSourceError: it lacks too many of the chosen

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from off_platform.barcodes.text import EAN_13, MOST_DIGITS, digits_of, normal_form
+from off_platform.dumps.photos import MOST_ID_DIGITS
 from off_platform.storage.sql import literal
 
 Kind = Literal["raw", "400", "ocr"]
@@ -28,7 +29,6 @@ PHOTO_KINDS = tuple(
 )
 
 # A tenth digit would not fit the index's 32-bit image_id; the largest known ids have four digits.
-MOST_ID_DIGITS = 9
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,9 +6,9 @@ Food Facts. How a set stores its labels is in `image_sets/`.
 
 from typing import TYPE_CHECKING
 
+from off_platform.dumps.photos import PICTURES
 from off_platform.image_sets.declaration.declared import UnusableChoiceError
 from off_platform.image_sets.declaration.labels import Labels
-from off_platform.images.dump_photos import PICTURES
 from off_platform.images.schemas import PRODUCT_PHOTOS, PRODUCTS
 from off_platform.quality import Column
 

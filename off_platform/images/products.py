@@ -1,20 +1,20 @@
 """The tables `products` and `product_photos`: reads the configured dump, and writes both.
 
-`dumps.py` recognises and reads a dump.
+`reading.py` recognises and reads a dump.
 """
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from off_platform.images.dump_facts import FACTS
-from off_platform.images.dumps import (
+from off_platform.dumps.facts import FACTS
+from off_platform.dumps.published_files import at_hand
+from off_platform.dumps.reading import (
     facts_of,
     photos_query,
     products_query,
     read_dump,
     rejected_query,
 )
-from off_platform.images.published_files import at_hand
 from off_platform.images.schemas import PRODUCT_PHOTOS, PRODUCTS
 from off_platform.settings import Settings
 from off_platform.storage.lake import Lake
@@ -61,9 +61,9 @@ def make_products(
         display: shows the progress of a download.
 
     Raises:
-        off_platform.images.published_files.NoFileError: the path does not exist.
+        off_platform.dumps.published_files.NoFileError: the path does not exist.
         off_platform.storage.download.DownloadError: the URL cannot be fetched.
-        off_platform.images.dump_formats.UnknownDumpError: it is not a dump of Open Food Facts.
+        off_platform.dumps.formats.UnknownDumpError: it is not a dump of Open Food Facts.
     """
     access = Access(
         settings.images_region,

@@ -6,8 +6,8 @@
 from typing import get_args
 
 from off_platform.barcodes.text import NORMAL_FORM
+from off_platform.dumps.facts import GRADES, MOST_TEXT
 from off_platform.images import lineage
-from off_platform.images.dump_facts import GRADES, MOST_TEXT
 from off_platform.images.keys import KEY, PHOTO_KINDS, Kind, Layout
 from off_platform.images.photo_order import SLICES
 from off_platform.quality import SHAPE, Column, Rule, Table

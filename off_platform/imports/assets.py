@@ -19,6 +19,7 @@ from off_platform.arrivals import BATCH, BATCH_STEP
 from off_platform.imports.specification.tables import (
     IMPORTS,
     PRODUCTS_ACCEPTED,
+    PRODUCTS_COMPARED,
     PRODUCTS_EXPORT,
     PRODUCTS_IMPORTED,
     PRODUCTS_QUARANTINED,
@@ -75,14 +76,12 @@ def import_file(
     lake: LakeResource,
 ) -> dg.MaterializeResult:
     """Stores the file in the lake, unless it is already there."""
-    from off_platform.imports import previews
-    from off_platform.imports.importing import store_import
-
     into, key = lake.open(), context.partition_key
-    taken = store_import(into, partial(lake.query, into), settings, key, config.path)
+    working = _working()
+    taken = working.store_import(into, partial(lake.query, into), settings, key, config.path)
     return dg.MaterializeResult(
-        data_version=dg.DataVersion(previews.version_of(taken)),
-        metadata=previews.facts_of_import(taken, into),
+        data_version=dg.DataVersion(working.previews.version_of(taken)),
+        metadata=working.previews.facts_of_import(taken, into),
     )
 
 
@@ -161,6 +160,30 @@ def products_imported(lake: LakeResource) -> dg.MaterializeResult:
     metadata, found = _working().newest_products(into, partial(lake.query, into))
     return dg.MaterializeResult(
         metadata=metadata, check_results=PRODUCTS_IMPORTED.check_results("products_imported", found)
+    )
+
+
+@dg.asset(
+    group_name=GROUP,
+    owners=OWNERS,
+    kinds={"duckdb", "parquet"},
+    tags={RUNS: "export"},
+    deps=["products_imported"],
+    description=PRODUCTS_COMPARED.description,
+    metadata=PRODUCTS_COMPARED.metadata(),
+    check_specs=PRODUCTS_COMPARED.check_specs("products_compared"),
+)
+def products_compared(
+    context: dg.AssetExecutionContext, settings: SettingsParam, lake: LakeResource
+) -> dg.MaterializeResult:
+    """Compares each record with the configured dump; without one, only says so."""
+    into, display = lake.open(), LogDisplay(context.log.info)
+    metadata, found = _working().make_products_compared(
+        into, partial(lake.query, into), settings, display
+    )
+    return dg.MaterializeResult(
+        metadata=metadata,
+        check_results=PRODUCTS_COMPARED.check_results("products_compared", found),
     )
 
 

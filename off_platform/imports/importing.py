@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from duckdb import InterruptException
 
 from off_platform.imports import checks, previews
+from off_platform.imports.comparison.making import make_products_compared
 from off_platform.imports.export.files import ExportOptions
 from off_platform.imports.export.making import export_to_lake
 from off_platform.imports.intake.allowed import demand_allowed
@@ -48,7 +49,13 @@ from off_platform.storage.progress import Display
 if TYPE_CHECKING:
     import duckdb
 
-__all__ = ["ExportOptions", "export_to_lake", "import_stored", "newest_products"]
+__all__ = [
+    "ExportOptions",
+    "export_to_lake",
+    "import_stored",
+    "make_products_compared",
+    "newest_products",
+]
 
 Connect = Callable[[], AbstractContextManager["duckdb.DuckDBPyConnection"]]
 Metadata = dict[str, Any]

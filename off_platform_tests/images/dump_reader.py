@@ -10,8 +10,8 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from off_platform.images.dump_facts import FACTS
-from off_platform.images.dumps import photos_query, products_query, read_dump, rejected_query
+from off_platform.dumps.facts import FACTS
+from off_platform.dumps.reading import photos_query, products_query, read_dump, rejected_query
 
 Row = dict[str, Any]
 

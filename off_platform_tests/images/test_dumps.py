@@ -17,10 +17,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from off_platform.barcodes.text import normal_form
-from off_platform.images import dumps
-from off_platform.images.dump_facts import FACTS
-from off_platform.images.dump_formats import UnknownDumpError
-from off_platform.images.dumps import facts_of, products_query, read_dump
+from off_platform.dumps import reading as dumps
+from off_platform.dumps.facts import FACTS
+from off_platform.dumps.formats import UnknownDumpError
+from off_platform.dumps.reading import facts_of, products_query, read_dump
 from off_platform_tests.images.dump_reader import Reader, Row
 
 NUTELLA = "3017620422003"

@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from off_platform.dumps.published_files import NoFileError
 from off_platform.image_sets.built_set import set_metadata
 from off_platform.image_sets.declaration.declared import (
     NAME,
@@ -33,7 +34,6 @@ from off_platform.images.choice import WING, Choice
 from off_platform.images.image_set import Request, command, newest_month, request_from
 from off_platform.images.monthly import NoSnapshotError
 from off_platform.images.products import make_products
-from off_platform.images.published_files import NoFileError
 from off_platform.images.schemas import PRODUCTS
 from off_platform.sandbox.make import Sandbox
 from off_platform.settings import Settings

@@ -10,9 +10,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from off_platform.barcodes.text import normal_form
-from off_platform.images.dump_formats import UnknownDumpError
+from off_platform.dumps.formats import UnknownDumpError
+from off_platform.dumps.published_files import NoFileError
 from off_platform.images.products import make_products
-from off_platform.images.published_files import NoFileError
 from off_platform.images.schemas import PRODUCT_PHOTOS, PRODUCTS
 from off_platform.sandbox.make import PRODUCTS_DUMP, Sandbox
 from off_platform.settings import Settings

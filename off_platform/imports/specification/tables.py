@@ -263,6 +263,50 @@ PRODUCTS_EXPORT = Table(
     },
 )
 
+PRODUCTS_COMPARED = Table(
+    "products_compared",
+    "The newest accepted records compared with Open Food Facts' products dump: one row per value "
+    "that a record would add or change, and one row for a record without any.",
+    (
+        Column("product", "string", "The product, as in `products_imported`."),
+        Column("import", "string", "The import that its record comes from."),
+        Column(
+            "status",
+            "string",
+            "Of the record: `new`, or `same`, only `adds` values, or `differs`.",
+            one_of=("new", "same", "adds", "differs"),
+        ),
+        Column("field", "string", "The field; null for a record without any.", nullable=True),
+        Column(
+            "outcome",
+            "string",
+            "`adds` where Open Food Facts has no value, otherwise `differs`.",
+            nullable=True,
+        ),
+        Column("value", "string", "The import's value, cut to 500 characters.", nullable=True),
+        Column(
+            "known",
+            "string",
+            "The value of Open Food Facts, in the field's unit, cut to 500 characters.",
+            nullable=True,
+        ),
+        Column("factor", "double", "Of numbers, value / known.", nullable=True),
+    ),
+    (
+        Rule(SHAPE, "The table has its columns, with their types.", blocking=True),
+        Rule(
+            "agrees_with_what_is_known",
+            "No column of an import contradicts most of what Open Food Facts has.",
+            "warning",
+        ),
+    ),
+    made_of={
+        "product": ("products_imported.product",),
+        "import": ("products_imported.import",),
+        "value": tuple(f"products_imported.{field.name}" for field in FIELDS),
+    },
+)
+
 # The tables of an import, and their files during its validation.
 STAGED = (
     (PRODUCTS_ACCEPTED, ACCEPTED),

@@ -5,8 +5,8 @@ number and has the size of the part selected. Legacy JSON has both side by side,
 `uploaded` and `selected` apart, the Parquet export has a list of both.
 """
 
-from off_platform.images.keys import MOST_ID_DIGITS
-
+# Of an image id.
+MOST_ID_DIGITS = 9
 PICTURES = ("front", "ingredients", "nutrition", "packaging")
 SELECTED = f"({'|'.join(PICTURES)})(_[a-z]{{2,3}})?"
 """The pattern of a selection: what the photo shows, and the language, if given."""

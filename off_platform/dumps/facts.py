@@ -1,14 +1,14 @@
 """The facts of a product, as SQL over the columns of a dump. Pure.
 
-Which columns a dump has, and how it is read, is in `dumps.py`; its photos are in `dump_photos.py`.
+Which columns a dump has, and how it is read, is in `reading.py`; its photos are in `photos.py`.
 Texts come from outside: they are bounded and have no control characters.
 """
 
 from collections.abc import Iterable, Mapping
 
 from off_platform.barcodes import sql as barcode_sql
-from off_platform.images import dump_languages
-from off_platform.images.dump_photos import (
+from off_platform.dumps.languages import code_of
+from off_platform.dumps.photos import (
     ENTRY,
     from_json,
     from_parquet,
@@ -71,7 +71,7 @@ def column(name: str, form: str | None, place: str) -> str:
 
     Args:
         name: of the column.
-        form: of its values, a key of the forms that `dumps.py` recognises; None if it is missing.
+        form: of its values, a key of the forms that `reading.py` recognises; None if it is missing.
         place: SQL of the column as it is read.
     """
     kind = f"{ENTRY}[]" if name == "images" else "VARCHAR[]" if name.endswith(LISTS) else "VARCHAR"
@@ -108,7 +108,7 @@ def rows(source: str, filled: Iterable[str]) -> str:
 
 
 def _facts(source: str, filled: set[str]) -> str:
-    tagged = f"list_transform(languages_tags, lambda tag: {dump_languages.code_of('tag')})"
+    tagged = f"list_transform(languages_tags, lambda tag: {code_of('tag')})"
     times = f"list_transform(uploaded, lambda each: {_WHOLE.format('each.uploaded_t')})"
     dates = "list_filter(last_image_dates_tags, lambda tag: length(tag) = 10)"
     languages = ", ".join(map(_CODES.format, ("languages_codes", tagged, "[lang]", "[lc]")))
@@ -135,7 +135,7 @@ SELECT
   {_tags("countries_tags")} AS countries,
   {categories} AS categories,
   coalesce({languages}, {no_languages}) AS languages,
-  {_text(_unescaped("product_name"), "name")},
+  {_text(unescaped("product_name"), "name")},
   list_sort(list_distinct({_texts("names", 3)})) AS names,
   {_texts(f"coalesce(string_split(brands, ','), brands_tags, {no_brands})", 0)} AS brands,
   list_filter(list_append(categories, left(main_category, {_MOST_TAG})),
@@ -144,10 +144,20 @@ SELECT
   {_text("quantity", "quantity")},
   CASE WHEN lower({grade}) IN {GRADES} THEN lower({grade}) END AS nutriscore,
   CASE WHEN {nova} BETWEEN 1 AND {MOST_NOVA} THEN {nova} END AS nova,
-  {_text(_unescaped("ingredients_text"), "ingredients_text")},
+  {_text(unescaped("ingredients_text"), "ingredients_text")},
   uploaded,
   selections
 FROM ({source})"""
+
+
+def plain_text(text: str, most: int) -> str:
+    """A text without control characters and double spaces, cut; null if it is empty."""
+    return f"NULLIF({_plain(text, most)}, '')"
+
+
+def plain_texts(texts: str, least: int) -> str:
+    """A list of texts, without those that have up to so many characters; null for none."""
+    return f"NULLIF({_texts(texts, least)}, [])"
 
 
 def _plain(text: str, most: int) -> str:
@@ -161,7 +171,7 @@ def _text(text: str, name: str) -> str:
     return f"NULLIF({_plain(text, MOST_TEXT[name])}, '') AS {name}"
 
 
-def _unescaped(text: str) -> str:
+def unescaped(text: str) -> str:
     """Open Food Facts keeps quotes and angle brackets of texts as HTML entities."""
     plain = text
     for entity, character in {"quot": '"', "lt": "<", "gt": ">", "#39": "''", "amp": "&"}.items():
@@ -177,6 +187,6 @@ def _tags(tags: str) -> str:
 
 def _texts(texts: str, least: int) -> str:
     """A list of texts, without those that have up to so many characters."""
-    plain = _plain(_unescaped("each"), MOST_TEXT["name"])
+    plain = _plain(unescaped("each"), MOST_TEXT["name"])
     cut = f"list_transform({texts}[:{_MOST_TAGS}], lambda each: {plain})"
     return f"list_filter({cut}, lambda each: length(each) > {least})"

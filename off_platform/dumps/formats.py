@@ -1,6 +1,6 @@
 """Recognises a dump of Open Food Facts by its content: format, columns, forms of their values.
 
-`dumps.py` reads it.
+`reading.py` reads it.
 """
 
 import gzip
@@ -16,9 +16,9 @@ from typing import Literal
 
 import duckdb
 
-from off_platform.images.dump_facts import FACTS, LISTS, NAME, NAMES
-from off_platform.images.dump_languages import CODES
-from off_platform.images.dump_photos import from_parquet
+from off_platform.dumps.facts import FACTS, LISTS, NAME, NAMES
+from off_platform.dumps.languages import CODES
+from off_platform.dumps.photos import from_parquet
 from off_platform.storage.sql import literal
 
 # A longer line of JSON is not a product; DuckDB keeps two buffers of this size per thread.
@@ -51,7 +51,7 @@ class Dump:
         shape: its format.
         gzipped: whether it is.
         columns: all of its columns; of JSON Lines, those of the first thousand lines.
-        forms: the form of each wanted column's values, see `dump_facts.column`.
+        forms: the form of each wanted column's values, see `facts.column`.
         names: by language, the columns with names, if each has its own.
     """
 

@@ -1,16 +1,17 @@
 """The Open Food Facts database dump as tables of facts, by which images are chosen.
 
 Reads the three published formats (CSV, JSON Lines, Parquet) from a local file with DuckDB, once and
-streaming. `dump_formats.py` recognises the file, `dump_facts.py` has the SQL of the facts. Fetching
+streaming. `formats.py` recognises the file, `facts.py` has the SQL of the facts. Fetching
 the file, writing the tables and choosing happen elsewhere.
 """
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from off_platform.images import dump_facts
-from off_platform.images.dump_facts import FACTS
-from off_platform.images.dump_formats import (
+from off_platform.dumps import facts
+from off_platform.dumps.facts import FACTS
+from off_platform.dumps.formats import (
     EXPECTED,
     MOST_BYTES,
     WANTED,
@@ -48,7 +49,7 @@ def read_dump(connection: "DuckDBPyConnection", dump: Path) -> None:
     found = recognised(dump)
     for table in (_ROWS, _OLDER, _UNREADABLE, f"{_UNREADABLE}_scans"):
         connection.execute(f"DROP TABLE IF EXISTS temp.{table}").fetchall()
-    rows = dump_facts.rows(_source_sql(found), found.filled)
+    rows = facts.rows(source_sql(found), found.filled)
     with damage_named(dump):
         connection.execute(f"CREATE TEMP TABLE {_ROWS} AS {rows}").fetchall()
     if found.shape == "csv":
@@ -80,7 +81,7 @@ def photos_query() -> str:
     """SQL that selects the table `product_photos` from the last dump read.
 
     Returns:
-        SQL for `code` and the members of `dump_photos.PHOTO`, one row per photo, in this order.
+        SQL for `code` and the members of `photos.PHOTO`, one row per photo, in this order.
     """
     return f"""SELECT code, shown.* FROM (
         SELECT code, unnest(shown) AS shown FROM {_ROWS} WHERE {_IS_NEWEST})
@@ -127,13 +128,19 @@ def _keep_unreadable_lines(connection: "DuckDBPyConnection", dump: Path) -> None
         raise UnknownDumpError(f"{dump.name} has too many lines that are not UTF-8; {EXPECTED}.")
 
 
-def _source_sql(dump: Dump) -> str:
-    """The wanted columns of the dump as text or lists, and `fault` if a line is unreadable."""
+def source_sql(dump: Dump, extra: str = "", extra_of: Iterable[str] = ()) -> str:
+    """The wanted columns of the dump as text or lists, and `fault` if a line is unreadable.
+
+    Args:
+        dump: a recognised dump.
+        extra: SQL of further columns.
+        extra_of: the dump's columns that they are made of; of JSON, as JSON.
+    """
     place = {
         name: f"c{at}" if dump.shape == "csv" else name for at, name in enumerate(dump.columns)
     }
     wanted = ", ".join(
-        f"{dump_facts.column(name, dump.forms.get(name), place.get(name, ''))} AS {name}"
+        f"{facts.column(name, dump.forms.get(name), place.get(name, ''))} AS {name}"
         for name in WANTED
     )
     names = {language: place.get(name, name) for language, name in dump.names.items()}
@@ -150,11 +157,12 @@ def _source_sql(dump: Dump) -> str:
         fault = f"CASE WHEN {nothing} THEN 'the line is not a JSON object of a product' END"
         types = {name: "VARCHAR" if form == "text" else "JSON" for name, form in dump.forms.items()}
         types |= dict.fromkeys(dump.names.values(), "VARCHAR")
+        types |= {name: "JSON" for name in extra_of if name in dump.columns and name not in types}
         reader = (
             f"read_json({path}, format='newline_delimited', columns={types}, ignore_errors=true, "
             f"records='true', maximum_object_size={MOST_BYTES}, compression='{compression}')"
         )
-    wanted += f", {dump_facts.names(names, several)} AS names"
+    wanted += f", {facts.names(names, several)} AS names{f', {extra}' if extra else ''}"
     return f"SELECT {wanted}, {fault} AS fault FROM {reader}"
 
 

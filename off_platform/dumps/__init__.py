@@ -1,0 +1,1 @@
+"""Reading the dumps that Open Food Facts publishes of its products."""

@@ -1,0 +1,1 @@
+"""Accepted records compared with what Open Food Facts has."""
