@@ -265,8 +265,8 @@ PRODUCTS_EXPORT = Table(
 
 PRODUCTS_COMPARED = Table(
     "products_compared",
-    "The newest accepted records compared with Open Food Facts' products dump: one row per value "
-    "that a record would add or change, and one row for a record without any.",
+    "One row per value that a newest accepted record would add to or change in Open Food Facts, by "
+    "its products dump; a record without any has one row.",
     (
         Column("product", "string", "The product, as in `products_imported`."),
         Column("import", "string", "The import that its record comes from."),
