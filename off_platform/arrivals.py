@@ -17,6 +17,8 @@ MOST_FILES = 100
 SMALL_BYTES = 20_000_000
 # The metadata of an observation of `import_file`: why the file could not be imported.
 NOT_IMPORTED = "not_imported"
+# Beside it, the traceback of an unexpected error.
+TRACEBACK = "traceback"
 
 
 class FilesNotImportedError(OSError):

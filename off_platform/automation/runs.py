@@ -2,7 +2,7 @@
 
 import builtins
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -116,6 +116,7 @@ def run_job(
     job: str,
     partition: str | None = None,
     config: Mapping[str, Any] | None = None,
+    seen: Callable[[dg.EventLogEntry], object] | None = None,
 ) -> dg.ExecuteInProcessResult:
     """Runs a job to its end, whatever the outcome.
 
@@ -125,6 +126,7 @@ def run_job(
         job: its name.
         partition: of its assets.
         config: of its assets, by name.
+        seen: called with each event as it is stored, to show progress.
 
     Raises:
         KeyboardInterrupt: on Ctrl-C.
@@ -134,6 +136,8 @@ def run_job(
     run_id = str(uuid4())
     repository = defs.get_repository_def().name
     instance.add_event_listener(run_id, partial(_name_location, instance, repository))
+    if seen:
+        instance.add_event_listener(run_id, seen)
     with working(instance, run_id, ends_itself=True):
         resolved = defs.resolve_job_def(job)
         result = resolved.execute_in_process(

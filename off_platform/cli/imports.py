@@ -4,7 +4,7 @@ The work is in `validate_run.py`, `imports_run.py`, `compare_run.py` and `export
 """
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 from rich.markup import escape
@@ -13,6 +13,9 @@ from off_platform.cli.context import DONE, out, settings
 from off_platform.cli.given_paths import demand_paths, endings_of_copy
 from off_platform.cli.written_files import demand_apart, demand_ending
 from off_platform.words import visible
+
+if TYPE_CHECKING:
+    from off_platform.cli.imports_run import ImportDone
 
 Form = Literal["text", "json", "github"]
 Name = Annotated[
@@ -82,10 +85,10 @@ def import_(
 
     PATH... are files, folders, URLs or - as in `validate`, and stored unchanged. Each becomes a
     partition, named after the file and the first 8 digits of its SHA-256, and is run by Dagster's
-    job `imports`. A file that is given twice is checked twice, but imported once. Exit codes: 0 all
-    records are accepted, 1 some are not or a file itself breaks a rule, 2 a file cannot be read as
-    an import, or a URL is refused, 3 a server cannot be reached; for the others see
-    `off-platform --help`.
+    job `imports`. Several are imported in one run of the job `import_batch`, up to 100 at once; one
+    that cannot be imported does not stop the others. Exit codes: 0 all records are accepted, 1 some
+    are not or a file itself breaks a rule, 2 a file cannot be read as an import, or a URL is
+    refused, 3 a server cannot be reached; for the others see `off-platform --help`.
     """
     demand_paths(paths, name)
     from off_platform.cli.given import local_files
@@ -95,22 +98,27 @@ def import_(
 
 
 def _imported(paths: list[Path]) -> int:
-    from off_platform.cli.imports_run import import_one
+    from off_platform.cli.imports_run import import_all
+    from off_platform.cli.progress_bar import terminal_display
 
-    of, code = settings(), DONE
-    for path in paths:
-        with out.status(f"{path.name} ..."):
-            done = import_one(of, path)
-        name, said = (escape(visible(text)) for text in (path.name, done.sentence))
-        out.print(f"[bold]{name}[/]  {said}", highlight=False)
-        out.print(f"  partition  {done.key}", highlight=False)
-        out.print(f"  report     {escape(done.report)}", highlight=False, soft_wrap=True)
-        for each in done.settled:
-            out.print(f"  settles    {escape(each)}", highlight=False, soft_wrap=True)
-        for name, why in done.failed_checks:
-            out.print(f"  [red]failed[/]     {name}: {escape(why)}", highlight=False)
-        code = max(code, done.code)
+    code = DONE
+    with terminal_display("Importing") as display:
+        for path, done in import_all(settings(), paths, display):
+            _show(path, done)
+            code = max(code, done.code)
     return code
+
+
+def _show(path: Path, done: "ImportDone") -> None:
+    """Prints the outcome of an import."""
+    name, said = (escape(visible(text)) for text in (path.name, done.sentence))
+    out.print(f"[bold]{name}[/]  {said}", highlight=False)
+    out.print(f"  partition  {done.key}", highlight=False)
+    out.print(f"  report     {escape(done.report)}", highlight=False, soft_wrap=True)
+    for each in done.settled:
+        out.print(f"  settles    {escape(each)}", highlight=False, soft_wrap=True)
+    for check, why in done.failed_checks:
+        out.print(f"  [red]failed[/]     {check}: {escape(why)}", highlight=False)
 
 
 def compare(

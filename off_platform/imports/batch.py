@@ -7,6 +7,7 @@ itself is in `assets.py`.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import closing
 from functools import partial
 from typing import Any
 
@@ -21,6 +22,7 @@ from off_platform.arrivals import (
     BATCH,
     BATCH_STEP,
     NOT_IMPORTED,
+    TRACEBACK,
     BatchStoppedError,
     FilesNotImportedError,
 )
@@ -48,6 +50,8 @@ from off_platform.words import counted, few
 FILE, REPORT = "import_file", "import_report"
 # So many failures in a row have another cause than the files, such as a full disk.
 MOST_IN_A_ROW = 5
+# Files of one part of the work; what is the same for all files of a part is done once.
+MOST_OF_PART = 10
 
 
 class Batch:
@@ -70,11 +74,7 @@ class Batch:
         self.stored: dict[str, int] = {}
         self.busy: dict[str, NotImported] = {}
         self.failed: dict[str, NotImported] = {}
-        self._in_a_row = 0
-
-    @property
-    def _is_stopped(self) -> bool:
-        return self._in_a_row >= MOST_IN_A_ROW
+        self._in_a_row, self._is_stopped = 0, False
 
     def without_report(self, files: Mapping[str, str]) -> dict[str, str]:
         """The files whose imports have no report."""
@@ -104,27 +104,42 @@ class Batch:
 
     def validate(self, keys: Iterable[str]) -> Iterator[Any]:
         """Validates stored imports, wherever the fleet is, and reports each."""
-        if self._is_stopped:
-            return
-        try:
-            for done in self._fleet.map(partial(import_at, self._site), keys):
-                if isinstance(done, NotImported):
-                    self._fails(done)
-                    if self._is_stopped:
-                        return
-                    continue
-                self._in_a_row = 0
-                yield from _events(done, self._context.instance)
-                self._tally.add("imported", self.stored[done.key])
-                self._display.show(self._tally)
-        except LostPartsError as lost:
-            self.failed |= {key: NotImported(key, str(lost)) for key in lost.parts}
+        left = [*keys]
+        # Every place gets something to do.
+        of_part = max(min(MOST_OF_PART, -(-len(left) // self._fleet.places)), 1) if left else 1
+        while left and not self._is_stopped:
+            parts = [left[start : start + of_part] for start in range(0, len(left), of_part)]
+            left = []
+            try:
+                yield from self._validate(parts)
+            except LostPartsError as lost:
+                if of_part == 1:
+                    told = str(lost)
+                    self.failed |= {key: NotImported(key, told) for (key,) in lost.parts}
+                else:
+                    # One file may end every process that reads it; the others are imported.
+                    left, of_part = [key for part in lost.parts for key in part], 1
+
+    def _validate(self, parts: Iterable[list[str]]) -> Iterator[Any]:
+        with closing(self._fleet.map(partial(import_at, self._site), parts)) as results:
+            for result in results:
+                for done in result:
+                    if isinstance(done, NotImported):
+                        self._fails(done)
+                        continue
+                    self._in_a_row = 0
+                    yield from _events(done, self._context.instance)
+                    self._tally.add("imported", self.stored[done.key])
+                    self._display.show(self._tally)
+                if self._is_stopped:
+                    return
 
     def _fails(self, one: NotImported) -> None:
         if one.is_busy:
             self.busy[one.key] = one
             return
         self._in_a_row += 1
+        self._is_stopped = self._is_stopped or self._in_a_row >= MOST_IN_A_ROW
         self.failed[one.key] = one
         self._context.log.error(f"{one.key}: {one.reason}\n{one.details}".rstrip())
 
@@ -146,7 +161,8 @@ class Batch:
                     BATCH, BATCH_STEP, AssetMaterializationPlannedData(dg.AssetKey(asset), key)
                 )
                 self._context.instance.report_dagster_event(planned, self._context.run.run_id)
-            yield dg.AssetObservation(FILE, partition=key, metadata={NOT_IMPORTED: one.reason})
+            why = {NOT_IMPORTED: one.reason, **({TRACEBACK: one.details} if one.details else {})}
+            yield dg.AssetObservation(FILE, partition=key, metadata=why)
 
     def demand_all(self, files: Mapping[str, str]) -> None:
         """Fails the run if not all files were imported."""

@@ -3,7 +3,7 @@
 Rules and their checks are in `specification/rules.py`; files are validated by `validation.py`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -46,7 +46,11 @@ NOT_LOOKED_AT = "Not checked, as the file was refused: see the checks readable a
 
 
 def of_accepted(
-    connection: "duckdb.DuckDBPyConnection", accepted: str, findings: str, verdict: Verdict
+    connection: "duckdb.DuckDBPyConnection",
+    accepted: str,
+    findings: str,
+    verdict: Verdict,
+    broken_in: Mapping[str, Finding] | None = None,
 ) -> dict[str, Finding]:
     """The findings of an import by check, and the shape of its accepted records.
 
@@ -55,6 +59,7 @@ def of_accepted(
         accepted: SQL for the rows of `products_accepted`.
         findings: SQL for those of `import_findings`.
         verdict: of the import.
+        broken_in: those of `enforced`, if known.
     """
     made = {check.id: _nothing(check.id, verdict) for check in CHECKS}
     for check, errors, warnings, infos, in_rows, in_file, rules in _counted(connection, findings):
@@ -71,30 +76,54 @@ def of_accepted(
             found.examples += _examples(connection, findings, check, verdict)
         elif infos:
             found.note = f"Passed; {infos:,} values were changed or assumed: {rules}."
-    for check, broken in enforced(connection, accepted).items():
+    if broken_in is None:
+        broken_in = enforced(connection, accepted)
+    for check, broken in broken_in.items():
         _add_enforced(made[check], broken)
     return {SHAPE: _shape(connection, accepted), **made}
 
 
 def enforced(connection: "duckdb.DuckDBPyConnection", accepted: str) -> dict[str, Finding]:
+    """`enforced_in` of one import."""
+    return enforced_in(connection, [accepted])[0]
+
+
+def enforced_in(
+    connection: "duckdb.DuckDBPyConnection", accepted: Sequence[str]
+) -> list[dict[str, Finding]]:
     """The findings of the specification's schemas in accepted records, by check.
 
     There are none unless a reader accepted a value that breaks a rule of level error. They are
     independent of the readers: the schemas are made from fields and rules
-    (`specification/schemas.py`).
+    (`specification/schemas.py`). Small imports are examined together, as a pass over few records
+    takes as long as one over thousands.
 
     Args:
         connection: DuckDB that can read the lake.
-        accepted: SQL for the rows of `products_accepted`.
+        accepted: SQL for the rows of `products_accepted` of each import.
+
+    Returns:
+        The findings of each import.
     """
-    found: dict[str, Finding] = {}
-    ((of, twice),) = connection.execute(
-        f"SELECT count(*), count(*) - count(DISTINCT product) FROM {accepted}"
-    ).fetchall()
-    if twice:
-        _enforced_of(found, "duplicate_product", of).add(twice, [])
-    batches = connection.sql(f"SELECT {_ENFORCED} FROM {accepted}").to_arrow_reader(BATCH_ROWS)
+    found: list[dict[str, Finding]] = [{} for _ in accepted]
+    sizes = []
+    counted = (
+        f"SELECT {at} AS of_import, count(*) AS rows, count(*) - count(DISTINCT product) AS twice "
+        f"FROM {rows}"
+        for at, rows in enumerate(accepted)
+    )
+    for at, of, twice in connection.execute(
+        f"FROM ({' UNION ALL '.join(counted)}) ORDER BY of_import"
+    ).fetchall():
+        sizes.append(of)
+        if twice:
+            _enforced_of(found[at], "duplicate_product", of).add(twice, [])
+    selected = (
+        f"SELECT {at} AS of_import, {_ENFORCED} FROM {rows}" for at, rows in enumerate(accepted)
+    )
+    batches = connection.sql(" UNION ALL ".join(selected)).to_arrow_reader(BATCH_ROWS)
     for batch in batches:
+        of_import = batch["of_import"].to_pandas()
         # Few files have all fields, and the checks of each column take time.
         empty = {name for name in batch.schema.names if batch[name].null_count == len(batch)}
         frame = batch.select(
@@ -109,10 +138,13 @@ def enforced(connection: "duckdb.DuckDBPyConnection", accepted: str) -> dict[str
         )
         for schema, part in checked:
             for rule, group in failures(schema, part).groupby("check"):
-                if BY_ID[str(rule)].level == "error":
-                    rows = frame["row"].loc[group["index"].drop_duplicates()]
+                if BY_ID[str(rule)].level != "error":
+                    continue
+                broken = frame["row"].loc[group["index"].drop_duplicates()]
+                for at, rows in broken.groupby(of_import):
                     examples = [f"row {row} ({rule})" for row in rows[:MOST_EXAMPLES]]
-                    _enforced_of(found, str(rule), of).add(len(rows), examples)
+                    of_one = _enforced_of(found[int(str(at))], str(rule), sizes[int(str(at))])
+                    of_one.add(len(rows), examples)
     return found
 
 

@@ -5,8 +5,8 @@ reports a single import to Dagster, `batch.py` many in one run.
 """
 
 import traceback
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -37,6 +37,7 @@ from off_platform.imports.specification.tables import (
 )
 from off_platform.imports.specification.views import DERIVED
 from off_platform.imports.validation import validate_import
+from off_platform.imports.whole_file.verdict import Verdict
 from off_platform.previews import table_preview
 from off_platform.quality import Finding
 from off_platform.resources import inbox_source
@@ -142,15 +143,39 @@ def store_at(site: Site, settings: Settings, file: tuple[str, str]) -> StoredImp
         return NotImported.because(key, error)
 
 
-def import_at(site: Site, key: str) -> Imported | NotImported:
-    """`import_stored`; an error is returned."""
+def import_at(site: Site, keys: Sequence[str]) -> list[Imported | NotImported]:
+    """`import_stored` of several imports; an error of one is returned.
+
+    What does not depend on the file is done once for all of them.
+    """
+    lake, connect = site.open()
+    made: list[_Made] = []
+    failed: list[Imported | NotImported] = []
+    with ExitStack() as held:
+        with lake.views_at_end():
+            for key in keys:
+                try:
+                    # Others are imported meanwhile.
+                    made.append(held.enter_context(_made(lake, key, patience=0)))
+                except InterruptException:
+                    raise
+                except Exception as error:  # noqa: BLE001 - it must not stop others; it is reported
+                    failed.append(NotImported.because(key, error))
+        return [*failed, *_each_described(lake, connect, made)]
+
+
+def _each_described(
+    lake: Lake, connect: Connect, made: Sequence["_Made"]
+) -> list[Imported | NotImported]:
+    """`_described`, together; one by one if that fails, to know which import is the cause."""
     try:
-        # Others are imported meanwhile.
-        return import_stored(*site.open(), key, patience=0)
+        return [*_described(lake, connect, made)]
     except InterruptException:
         raise
     except Exception as error:  # noqa: BLE001 - it must not stop other imports; it is reported
-        return NotImported.because(key, error)
+        if len(made) == 1:
+            return [NotImported.because(made[0].key, error)]
+    return [done for each in made for done in _each_described(lake, connect, [each])]
 
 
 def store_import(
@@ -200,30 +225,72 @@ def import_stored(
         off_platform.imports.intake.originals.NotStoredError: it is not in the lake.
         off_platform.storage.locks.FolderInUseError: another run validates it.
     """
+    with _made(lake, key, display, patience) as made:
+        (done,) = _described(lake, connect, [made])
+        return done
+
+
+@dataclass(frozen=True)
+class _Made:
+    """An import whose tables and files are in the lake.
+
+    Attributes:
+        key: its partition.
+        verdict: of its validation.
+        written: names of its files, and notes on the corrected copy.
+        rows: of each of its tables, by name.
+    """
+
+    key: str
+    verdict: Verdict
+    written: tuple[list[str], list[str]]
+    rows: dict[str, int]
+
+
+@contextmanager
+def _made(
+    lake: Lake, key: str, display: Display | None = None, patience: float | None = None
+) -> Iterator[_Made]:
+    """Makes the tables and files of an import, which is locked during the `with` block."""
     partition = (IMPORT, key)
-    with (
-        original(lake, key) as (path, sha256),
-        lake.locked(PRODUCTS_ACCEPTED.name, partition, patience),
-    ):
-        with lake.root.scratch() as made:
+    with lake.locked(PRODUCTS_ACCEPTED.name, partition, patience):
+        with original(lake, key) as (path, sha256), lake.root.scratch() as made:
             others = not_kept(lake, key)
             verdict = validate_import(path, made, display=display, others=others, sha256=sha256)
             written = output_files.write_files(lake, key, path, made, verdict)
-            for table, file in STAGED:
-                lake.replace(table.name, partition, table.arrow, (made / file).replace)
-        with connect() as connection:
-            accepted, _, findings = (lake.rows_of(table.name, partition) for table, _ in STAGED)
-            states = previews.states_of(connection, lake)
+            rows = {
+                table.name: lake.replace(table.name, partition, table.arrow, (made / file).replace)
+                for table, file in STAGED
+            }
+        yield _Made(key, verdict, written, rows)
+
+
+def _described(lake: Lake, connect: Connect, made: Sequence[_Made]) -> Iterator[Imported]:
+    """What is reported of imports, from their tables in the lake."""
+    if not made:
+        return
+    with connect() as connection:
+        rows_of = {
+            each.key: [lake.rows_of(table.name, (IMPORT, each.key)) for table, _ in STAGED]
+            for each in made
+        }
+        states = previews.states_of(connection, lake)
+        previews.first_quarantined(connection, lake, rows_of)
+        broken = checks.enforced_in(connection, [accepted for accepted, *_ in rows_of.values()])
+        for each, broken_in in zip(made, broken, strict=True):
+            key, (accepted, _, findings) = each.key, rows_of[each.key]
             tables = {
-                table.name: previews.of_table(connection, lake, table, partition)
+                table.name: previews.of_table(
+                    connection, lake, table, (IMPORT, key), each.rows[table.name]
+                )
                 for table, _ in STAGED
             }
             tables[PRODUCTS_QUARANTINED.name] |= previews.quarantined(states, key)
-            return Imported(
+            yield Imported(
                 key,
-                previews.report(connection, findings, verdict, lake, key, written),
+                previews.report(connection, findings, each.verdict, lake, key, each.written),
                 tables,
-                checks.of_accepted(connection, accepted, findings, verdict),
+                checks.of_accepted(connection, accepted, findings, each.verdict, broken_in),
                 previews.of_older(states, key),
             )
 

@@ -1,5 +1,6 @@
 """Metadata of the imports wing's assets, for the UI."""
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
@@ -30,7 +31,7 @@ from off_platform.imports.still_open import (
     still_open,
 )
 from off_platform.imports.whole_file.verdict import Verdict
-from off_platform.previews import REPORT_AT, VERDICT, markdown_table, table_preview
+from off_platform.previews import PREVIEW_ROWS, REPORT_AT, VERDICT, markdown_table, table_preview
 from off_platform.quality import Table
 from off_platform.storage.lake import Lake
 from off_platform.storage.sql import literal
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     import duckdb
 
 COLUMNS_SHOWN = 30
+_FIRST_QUARANTINED = "first_quarantined"
 
 
 def version_of(taken: StoredImport) -> str:
@@ -96,21 +98,45 @@ def report(
 
 
 def of_table(
-    connection: "duckdb.DuckDBPyConnection", lake: Lake, table: Table, partition: tuple[str, str]
+    connection: "duckdb.DuckDBPyConnection",
+    lake: Lake,
+    table: Table,
+    partition: tuple[str, str],
+    rows: int,
 ) -> dict[str, Any]:
-    """The metadata of a table of an import: rows, a preview and its path."""
-    rows = lake.rows_of(table.name, partition)
-    ((number,),) = connection.execute(f"SELECT count(*) FROM {rows}").fetchall()
-    shown = f"FROM {rows}"
+    """The metadata of a table of an import: rows, a preview and its path.
+
+    Args:
+        connection: DuckDB that can read the lake, on which `first_quarantined` was called.
+        lake: with the table.
+        table: one of an import.
+        partition: of the import.
+        rows: their number.
+    """
+    shown = f"FROM {lake.rows_of(table.name, partition)}"
     if table is PRODUCTS_QUARANTINED:
-        view = lake.view_of(PRODUCTS_QUARANTINED.name)
-        where = f'"import" = {literal(partition[1])}'
-        shown = f'SELECT * EXCLUDE ("import") FROM {view} WHERE {where}'
+        where = f'"import" = {literal(partition[1])} ORDER BY row'
+        shown = f'SELECT * EXCLUDE ("import") FROM {_FIRST_QUARANTINED} WHERE {where}'
     return {
-        "dagster/partition_row_count": int(number),
+        "dagster/partition_row_count": rows,
         "preview": table_preview(connection, shown),
         "path": path(lake.address(table.name, partition)),
     }
+
+
+def first_quarantined(
+    connection: "duckdb.DuckDBPyConnection", lake: Lake, keys: Iterable[str]
+) -> None:
+    """Reads the first quarantined records of imports, with their status, for `of_table`.
+
+    The status of a record depends on all imports, so they are read once for several.
+    """
+    view = lake.view_of(PRODUCTS_QUARANTINED.name)
+    of = ", ".join(map(literal, keys))
+    connection.execute(f"""
+        CREATE OR REPLACE TABLE {_FIRST_QUARANTINED} AS
+        SELECT * FROM {view} WHERE "import" IN ({of})
+        QUALIFY row_number() OVER (PARTITION BY "import" ORDER BY row) <= {PREVIEW_ROWS}""")
 
 
 def path(address: str) -> dg.MetadataValue[Any]:

@@ -61,6 +61,7 @@ class Lake:
             off_platform.storage.objects.UnusableLocationError: the URL cannot be opened.
         """
         self.url = url
+        self._views_later = False
         self._derived = derived or {}
         self._access = access or Access(signed=True, retries=5)
         self._let_read: Callable[[duckdb.DuckDBPyConnection], object] = lambda _: None
@@ -105,10 +106,24 @@ class Lake:
             _demand_columns(table, pq.read_schema(made), columns)
             rows = int(pq.read_metadata(made).num_rows)
             self.root.replace(made, _name(table, partition))
+        if not self._views_later:
+            self._refresh_views_quietly()
+        return rows
+
+    def _refresh_views_quietly(self) -> None:
         with suppress(DamagedFileError):
             # An error of another table; each run reports it once.
             self.refresh_views()
-        return rows
+
+    @contextmanager
+    def views_at_end(self) -> Iterator[None]:
+        """Refreshes the views once, after the `with` block, and not for each table in it."""
+        self._views_later = True
+        try:
+            yield
+        finally:
+            self._views_later = False
+            self._refresh_views_quietly()
 
     def replace_from_query(
         self,

@@ -23,10 +23,12 @@ from off_platform.automation.runs import opened_home, run_job
 from off_platform.automation.unfinished import due_again
 from off_platform.definitions import definitions
 from off_platform.imports import assets
+from off_platform.imports.importing import Imported, NotImported, Site, import_at
 from off_platform.imports.intake.originals import key_of
 from off_platform.imports.specification.tables import IMPORT, PRODUCTS_ACCEPTED
 from off_platform.settings import Settings
 from off_platform.storage.lake import Lake
+from off_platform.storage.objects import Access
 from off_platform_tests.automation.listeners import Listener, listening
 from off_platform_tests.interruptions import Kills, forks, run_and_kill
 from off_platform_tests.waiting import PATIENCE_SECONDS
@@ -321,6 +323,33 @@ def test_a_cause_outside_the_files_stops_the_run_after_a_few(tmp_path: Path) -> 
         "Failed: imports, 0.csv@00000000, 1.csv@00000000, 2.csv@00000000 and 6 more",
     ]
     assert "5 files in a row" in server.bodies[-1]["text"]
+
+
+def test_a_damaged_original_is_not_imported_and_those_beside_it_are(
+    desk: Desk, run: dg.ExecuteInProcessResult
+) -> None:
+    assert run
+    good, bad, newer = (desk.keys[name] for name in ("good.csv", "some.csv", "newer.csv"))
+    (kept,) = (desk.root / "lake" / "imports" / bad / "original").iterdir()
+    before = kept.read_bytes()
+    kept.write_bytes(before + b"x")
+    try:
+        site = Site(desk.settings.lake, Access(), "512MB", 2, "")
+        found = {each.key: each for each in import_at(site, [good, bad, newer])}
+    finally:
+        kept.write_bytes(before)
+    failed = found.pop(bad)
+    assert isinstance(failed, NotImported)
+    assert "is incomplete in the lake" in failed.reason
+    assert found.keys() == {good, newer}
+    for key, together in found.items():
+        (alone,) = import_at(site, [key])
+        assert isinstance(together, Imported)
+        assert isinstance(alone, Imported)
+        times = {"seconds": 0}
+        assert {**together.report, **times} == {**alone.report, **times}
+        assert together.tables == alone.tables
+        assert together.findings == alone.findings
 
 
 MANY = 8

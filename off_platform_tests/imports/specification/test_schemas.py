@@ -6,7 +6,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from off_platform.imports.checks import enforced, of_accepted
+from off_platform.imports.checks import enforced, enforced_in, of_accepted
 from off_platform.imports.specification.rules import BY_ID, RULES, rules_of
 from off_platform.imports.specification.tables import ACCEPTED
 from off_platform.imports.validation import validate_import
@@ -82,6 +82,18 @@ def test_a_wrongly_accepted_record_fails_its_check(
     assert BY_ID[rule].check in found
     assert set(found) <= {BY_ID[rule].check, "identifier"}
     assert found[BY_ID[rule].check].broken == 1
+
+
+def test_imports_that_are_examined_together_have_their_own_findings(
+    connection: duckdb.DuckDBPyConnection,
+) -> None:
+    connection.execute("CREATE TABLE other AS FROM planted")
+    connection.execute("UPDATE planted SET fat_g = -1, product = 'same' WHERE row = 2")
+    connection.execute("INSERT INTO planted SELECT * REPLACE (9 AS row) FROM planted WHERE row = 2")
+    apart = [enforced(connection, name) for name in ("planted", "other")]
+    assert apart[0]["ranges"].broken == 2
+    assert not apart[1]
+    assert enforced_in(connection, ["other", "planted", "other"]) == [{}, apart[0], {}]
 
 
 def test_every_rule_of_level_error_has_a_plant_or_cannot_be_planted() -> None:

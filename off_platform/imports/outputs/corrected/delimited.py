@@ -20,8 +20,9 @@ from off_platform.imports.specification.fields import CORRECTIONS
 from off_platform.imports.specification.formulas import as_it_was, computes
 
 _LINE_END = re.compile(r"[\r\n]*\Z")
-# Few rows have one; only these are examined cell by cell.
-_MAYBE_FORMULA = re.compile(rb"[=+@-]")
+# Only rows with a sign that may begin a cell, after quotes, apostrophes and space, are examined by
+# cell: what is before it is no letter, digit or other punctuation.
+_MAYBE_FORMULA = re.compile(rb"(?:^|[\x00-\x20\x7f-\xff,;|\"'])[=+@-]")
 
 
 def copy_delimited(path: Path, source: SourceFile, certain: Certain, to: Path) -> Copy:
@@ -74,8 +75,13 @@ class _Rewriter:
         computing = self._computing(row, raw)
         adds = self._adds and len(row.cells) >= len(self._names) and not row.is_empty
         has_names = is_header and any(cell != plain_name(cell) for cell in row.cells)
-        if not (corrections or computing or adds or has_names or self._new != self._old):
-            return raw
+        if not (corrections or computing or has_names or self._new != self._old):
+            if adds and not is_header:
+                # The other cells are as they were, so they need not be found.
+                end = len(raw.rstrip(b"\r\n"))
+                return raw[:end] + self._new.encode() + raw[end:]
+            if not adds:
+                return raw
         changes = _Changes(corrections, computing, adds=adds, is_header=is_header)
         return self._rewritten(row, raw.decode(), changes)
 
