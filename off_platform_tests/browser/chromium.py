@@ -40,6 +40,14 @@ def visit(page: "Page", platform: "Platform", path: str) -> None:
     page.goto(f"http://127.0.0.1:{platform.port}{path}")
 
 
+def partitions_of_check(page: "Page", platform: "Platform", asset: str, check: str) -> None:
+    """Opens the list of a check's partitions."""
+    visit(page, platform, f"/assets/{asset}?view=checks&checkDetail={check}")
+    page.get_by_text("Execution history").wait_for()
+    # The first is the asset's.
+    page.get_by_text("Partitions", exact=True).nth(1).click()
+
+
 def launch_month(page: "Page", platform: "Platform") -> None:
     """Clicks that run this month."""
     visit(page, platform, "/locations/off_platform/jobs/monthly")

@@ -28,6 +28,7 @@ BAD = """barcode,product_name,fat_g
 7622210449283,Oreo,"20,5 g of fat"
 3017620422003,Nutella,<img id=hostile src=x onerror=alert(1)>
 """
+GOOD = "barcode,product_name\n3017620422003,Nutella\n"
 
 
 @pytest.fixture(scope="session")
@@ -85,6 +86,15 @@ def image_set(platform: Platform, browser: "Browser", month: None) -> str:  # no
 def bad_import(platform: Platform) -> str:
     """A bad file, taken in from the inbox."""
     key = platform.hand_in("bad.csv", BAD)
+    platform.wait("the import", lambda: (key, "SUCCESS") in platform.runs("imports"))
+    return key
+
+
+@pytest.fixture(scope="session")
+def good_import(platform: Platform, bad_import: str) -> str:
+    """A good file, taken in after the bad one."""
+    key = platform.hand_in("good.csv", GOOD)
+    assert key != bad_import
     platform.wait("the import", lambda: (key, "SUCCESS") in platform.runs("imports"))
     return key
 

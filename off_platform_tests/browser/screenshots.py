@@ -15,10 +15,12 @@ from off_platform_tests.browser.chromium import (
     launch,
     launch_month,
     opened,
+    partitions_of_check,
     show,
     visit,
     widths_of_images,
 )
+from off_platform_tests.browser.conftest import BAD, GOOD
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -40,7 +42,9 @@ def main() -> None:
             with browser.new_context(
                 viewport={"width": 1280, "height": 760}, color_scheme="light"
             ) as context:
-                _take(context.new_page(), platform, report)
+                page = context.new_page()
+                _take(page, platform, report)
+                _take_partitions(page, platform)
 
 
 def _work(browser: "Browser", platform: Platform, sandbox: Sandbox) -> Path:
@@ -78,6 +82,16 @@ def _take(page: "Page", platform: Platform, report: Path) -> None:
     _picture(page, "gallery")
     page.goto(report.as_uri())
     _picture(page, "report")
+
+
+def _take_partitions(page: "Page", platform: Platform) -> None:
+    """A bad import and a later good one, at a check; last, as the good one is then the newest."""
+    for name, text in (("bad.csv", BAD), ("good.csv", GOOD)):
+        done = (platform.hand_in(name, text), "SUCCESS")
+        platform.wait(name, lambda done=done: done in platform.runs("imports"))
+    partitions_of_check(page, platform, "products_accepted", "numbers")
+    page.get_by_text("Failed (1)", exact=True).wait_for()
+    _picture(page, "partitions")
 
 
 def _picture(page: "Page", name: str) -> None:

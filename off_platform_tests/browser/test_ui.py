@@ -8,6 +8,7 @@ from off_platform.images.schemas import KEY_INDEX
 from off_platform_tests.automation.platform import Platform
 from off_platform_tests.browser.chromium import (
     choose_set,
+    partitions_of_check,
     show,
     visit,
     widths_of_images,
@@ -92,3 +93,16 @@ def test_a_bad_file_fails_its_checks_and_names_its_rows(
     page.get_by_text("line 2 (fat_g): '20,5 g of fat'").wait_for()
     visit(page, platform, f"/assets/import_file?partition={bad_import}")
     page.get_by_text("bad.csv").first.wait_for()
+
+
+def test_a_later_good_import_does_not_hide_the_bad_one(
+    page: "Page", platform: Platform, bad_import: str, good_import: str
+) -> None:
+    partitions_of_check(page, platform, "products_accepted", "numbers")
+    page.get_by_text("Failed (1)", exact=True).wait_for()
+    page.get_by_text("Passed (1)", exact=True).wait_for()
+    for key in (bad_import, good_import):
+        assert page.get_by_text(key, exact=True).count()
+    visit(page, platform, "/runs?q[0]=tag:checks%3Dfailed")
+    page.get_by_text(f"import: {bad_import}").first.wait_for()
+    assert page.get_by_text(f"import: {good_import}").count() == 0
