@@ -170,6 +170,7 @@ def run(house_at: HouseMaker) -> Run:
             "bin_image_sets": house.run("bin_image_sets", "few"),
             "imports": _import_of_one_product(house),
             "export": house.run("export"),
+            "weekly": house.run("weekly"),
         },
     )
 
