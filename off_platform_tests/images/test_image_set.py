@@ -18,7 +18,6 @@ from hypothesis import strategies as st
 from off_platform.dumps.published_files import NoFileError
 from off_platform.image_sets.built_set import set_metadata
 from off_platform.image_sets.declaration.declared import (
-    NAME,
     UnknownSetError,
     UnusableChoiceError,
     WrongDeclarationError,
@@ -27,6 +26,7 @@ from off_platform.image_sets.declaration.declared import (
     declared_sets,
     name_from,
 )
+from off_platform.image_sets.declaration.names import NAME
 from off_platform.image_sets.manifest import manifest_table
 from off_platform.image_sets.manifest_checks import check_manifest
 from off_platform.images import keys
