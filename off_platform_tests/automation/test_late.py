@@ -154,7 +154,7 @@ def test_a_month_never_built_is_late_but_an_import_never_made_is_not(
     watched.look()
     watched.tick()
     (body,) = watched.webhook.bodies
-    assert body["title"] == "Late: bin_items, bin_metadata, bin_objects and 12 more"
+    assert body["title"] == "Late: bin_items, bin_metadata, bin_objects and 13 more"
     line = f"bucket_sync: never built, expected since {since:%Y-%m-%d %H:%M} UTC, 400 days ago"
     assert f"{line}; may be 37" in body["text"]
 
