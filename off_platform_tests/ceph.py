@@ -6,7 +6,6 @@ It is an S3 that others made, in another language, and that answers conditional 
 
 import json
 import shutil
-import socket
 import subprocess
 import time
 import urllib.error
@@ -16,6 +15,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from off_platform_tests.ports import free_ports
 from off_platform_tests.waiting import PATIENCE_SECONDS, end_with_the_tests
 
 PROGRAMS = ("ceph", "ceph-mon", "ceph-osd", "monmaptool", "radosgw", "radosgw-admin")
@@ -58,7 +58,7 @@ def missing() -> list[str]:
 @contextmanager
 def ceph(folder: Path, key: str) -> Iterator[str]:
     """The address of a gateway; `key` is the name and the secret of its only user."""
-    ports = _free_ports(2)
+    ports = free_ports(2)
     fsid, osd = str(uuid.uuid4()), str(uuid.uuid4())
     settings = folder / "ceph.conf"
     settings.write_text(SETTINGS.format(fsid=fsid, port=ports[0], folder=folder))
@@ -82,14 +82,6 @@ def ceph(folder: Path, key: str) -> Iterator[str]:
         user = ("--uid", key, "--display-name", key, "--access-key", key, "--secret-key", key)
         assert json.loads(_run("radosgw-admin", *here, "user", "create", *user))["user_id"] == key
         yield f"http://{address}"
-
-
-def _free_ports(number: int) -> list[int]:
-    with ExitStack() as stack:
-        opened = [stack.enter_context(socket.socket()) for _ in range(number)]
-        for each in opened:
-            each.bind(("127.0.0.1", 0))
-        return [int(each.getsockname()[1]) for each in opened]
 
 
 def _run(*command: str) -> str:

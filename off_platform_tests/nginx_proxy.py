@@ -23,6 +23,7 @@ from typing import Any
 import pytest
 from websockets.sync.client import ClientConnection, connect
 
+from off_platform_tests.ports import free_port
 from off_platform_tests.waiting import PATIENCE_SECONDS, end_with_the_tests
 
 PROJECT = Path(__file__).resolve().parents[1]
@@ -116,12 +117,6 @@ def tool(name: str, package: str) -> str:
     if path is None:
         pytest.skip(f"{name} is not installed here (apt-get install {package})")
     return path
-
-
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
 
 
 def wait_for(port: int, process: "subprocess.Popen[bytes]", log: Path) -> None:

@@ -22,6 +22,7 @@ from packaging.requirements import Requirement
 
 from deploy.back_up_sqlite import back_up
 from off_platform.sandbox.make import Sandbox
+from off_platform_tests.ports import free_port
 from off_platform_tests.waiting import PATIENCE_SECONDS
 
 PROJECT = Path(__file__).resolve().parents[1]
@@ -146,7 +147,7 @@ def postgres() -> Iterator[dict[str, str]]:
     """A Postgres of its own, and how Dagster reaches it."""
     if not (POSTGRES / "initdb").exists():
         pytest.skip("Debian's postgresql-15 is not installed here")
-    port = "54329"
+    port = str(free_port())
     # As root, Postgres refuses to run; the folder of the tests is closed to others.
     data = Path(tempfile.mkdtemp(prefix="off-platform-postgres-"))
     as_other = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []

@@ -4,7 +4,6 @@ import importlib
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -22,6 +21,7 @@ import pytest
 import yaml
 from dagster._config import process_config, resolve_to_config_type
 
+from off_platform_tests.ports import free_port
 from off_platform_tests.waiting import PATIENCE_SECONDS
 
 PROJECT = Path(__file__).resolve().parents[1]
@@ -200,12 +200,6 @@ def ray_head(folder: Path) -> Iterator[str]:
         finally:
             os.killpg(process.pid, signal.SIGTERM)
             process.wait(PATIENCE_SECONDS)
-
-
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
 
 
 def wait_for_answer(url: str, process: "subprocess.Popen[bytes]") -> None:

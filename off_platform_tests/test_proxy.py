@@ -24,12 +24,12 @@ from off_platform_tests.nginx_proxy import (
     VIEWER,
     Echo,
     Proxy,
-    free_port,
     proxy_to,
     running,
     set_up,
     tool,
 )
+from off_platform_tests.ports import free_port
 from off_platform_tests.waiting import PATIENCE_SECONDS
 
 CODE = """

@@ -23,6 +23,7 @@ import pytest
 
 from off_platform.imports.intake.originals import key_of
 from off_platform_tests.automation.listeners import Listener, listening, mailbox
+from off_platform_tests.ports import free_port
 from off_platform_tests.waiting import PATIENCE_SECONDS, end_with_the_tests, wait_until
 
 # The month is made by a click, or a condition.
@@ -155,12 +156,6 @@ def _environment(root: Path) -> dict[str, str]:
     return {**kept, **json.loads((root / "environment.json").read_text())}
 
 
-def _free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
-
-
 @contextmanager
 def running_platform(
     root: Path, images: Path, bins: Path, *, monthly_cron: Callable[[], str] = lambda: NEVER
@@ -194,7 +189,7 @@ def running_platform(
         environment = {f"OFF_PLATFORM_{name}": value for name, value in settings.items()}
         environment["DAGSTER_HOME"] = str(root)
         (root / "environment.json").write_text(json.dumps(environment))
-        port = _free_port()
+        port = free_port()
         web = ("-w", "workspace.yaml", "-h", "127.0.0.1", "-p", str(port))
         stack.enter_context(_program("dagster-webserver", *web, root=root, log="webserver.log"))
         _wait_for_port(port)
