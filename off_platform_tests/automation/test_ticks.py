@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from dagster._vendored.croniter import croniter
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from off_platform.automation.ticks import GRACE, month_due, next_tick
@@ -27,6 +27,10 @@ MOMENTS = st.datetimes(datetime(2024, 1, 1), datetime(2032, 1, 1))  # noqa: DTZ0
 
 @given(CRONS.map(" ".join), MOMENTS)
 def test_ticks_are_those_of_croniter(cron: str, moment: datetime) -> None:
+    days, weekdays = (croniter.expand(cron)[0][field] for field in (2, 4))
+    # Of days that are all, but not written as an asterisk, croniter does not make the same always.
+    assume(days == ["*"] or len({*days}) < 31)
+    assume(weekdays == ["*"] or len({*weekdays}) < 7)
     after = moment.replace(tzinfo=UTC)
     assert next_tick(cron, after) == croniter(cron, after).get_next(datetime)
 
