@@ -1,4 +1,4 @@
-"""Twelve months of the sandbox's key list, copied, indexed, compared and told: 11 CPU seconds.
+"""Twelve months of the sandbox's key list, copied, indexed, compared and described: 11 CPU seconds.
 
     .venv/bin/python examples/a_year.py var/year
 

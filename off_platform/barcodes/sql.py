@@ -30,7 +30,7 @@ def country(column: str) -> str:
     """The name of the country whose GS1 organisation issued a code, or what its prefix is for.
 
     Codes of 8 digits that begin with 0 or 2 are used in stores (GS1 General Specifications, 1.4.3);
-    a UPC-E among them is not told apart. A code of 14 digits begins with an indicator.
+    a UPC-E among them is not recognised. A code of 14 digits begins with an indicator.
 
     Args:
         column: of codes in normal form.

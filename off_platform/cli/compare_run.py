@@ -12,6 +12,7 @@ from off_platform.cli.progress_bar import terminal_display
 from off_platform.cli.temporary import temporary_folder
 from off_platform.imports.comparison.compared import ADDS, DIFFERS, SAME, table_query
 from off_platform.imports.comparison.making import Comparison, compare_with
+from off_platform.imports.outputs.findings_files import MOST_ROWS, write_csv
 from off_platform.imports.outputs.report import outcome_of, sentence
 from off_platform.imports.specification.tables import ACCEPTED
 from off_platform.imports.validation import validate_import
@@ -82,21 +83,12 @@ def _by_field(made: Comparison) -> Table:
 
 
 def _write(connection: duckdb.DuckDBPyConnection, to: Path) -> None:
-    """Every difference, with texts that a spreadsheet would run made harmless."""
-    guarded = ", ".join(
-        f"CASE WHEN regexp_matches({name}, '^[=+@\\t\\r\\n-]') "
-        f"AND TRY_CAST({name} AS DOUBLE) IS NULL THEN '''' || {name} ELSE {name} END AS {name}"
-        for name in ("value", "known")
-    )
-    query = f"SELECT * REPLACE ({guarded}) FROM ({table_query()})"
+    """Every difference, put in place as a whole."""
+    rows = connection.sql(table_query())
     part = to.with_name(f".{to.name}.part")
     try:
-        connection.execute(
-            f"COPY ({query}) TO {literal(str(part))} (FORMAT csv, HEADER)"
-        ).fetchall()
+        write_csv(rows.columns, rows.to_arrow_reader(MOST_ROWS), part)
         part.replace(to)
-    except duckdb.IOException as error:
-        raise OSError(str(error).split("\n", 1)[0]) from error
     finally:
         part.unlink(missing_ok=True)
     err.print(f"Written: {to} (all differences)", highlight=False, soft_wrap=True, markup=False)

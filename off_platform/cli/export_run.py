@@ -8,8 +8,9 @@ from rich.markup import escape
 
 from off_platform.cli.configured import the_lake
 from off_platform.cli.context import DONE, INCOMPLETE, out
-from off_platform.imports.export.files import Exported, ExportOptions
+from off_platform.imports.export.files import Exported
 from off_platform.imports.export.making import EXPORT, export_to_folder, export_to_lake
+from off_platform.imports.export.options import ExportOptions
 from off_platform.imports.specification.tables import PRODUCTS_EXPORT
 from off_platform.quality import Finding
 from off_platform.settings import Settings

@@ -12,6 +12,7 @@ from rich.markup import escape
 from off_platform.cli.context import DONE, out, settings
 from off_platform.cli.given_paths import demand_paths, endings_of_copy
 from off_platform.cli.written_files import demand_apart, demand_ending
+from off_platform.imports.export.options import DESCRIBED, ExportOptions, NutrientColumns
 from off_platform.words import visible
 
 if TYPE_CHECKING:
@@ -162,21 +163,13 @@ def export(
         ),
     ] = None,
     nutrients: Annotated[
-        Literal["input_sets", "values"],
-        typer.Option(
-            help="Columns of nutrients: `input_sets` as Open Food Facts has them since 2026, "
-            "`values` (fat_value, fat_unit) as before."
-        ),
-    ] = "input_sets",
-    language: Annotated[
-        str, typer.Option(help="Language of records that name none, such as fr.")
-    ] = "en",
-    rows: Annotated[int, typer.Option(help="Maximum number of records in a file.", min=1)] = 10_000,
+        NutrientColumns, typer.Option(help=DESCRIBED["nutrients"])
+    ] = ExportOptions.nutrients,
+    language: Annotated[str, typer.Option(help=DESCRIBED["language"])] = ExportOptions.language,
+    rows: Annotated[int, typer.Option(help=DESCRIBED["rows"], min=1)] = ExportOptions.rows,
     only_import: Annotated[
         str | None,
-        typer.Option(
-            "--import", metavar="NAME@12345678", help="Export the records of this import alone."
-        ),
+        typer.Option("--import", metavar="NAME@12345678", help=DESCRIBED["only_import"]),
     ] = None,
 ) -> None:
     """Export the newest accepted records as files that Open Food Facts imports.
@@ -189,7 +182,6 @@ def export(
     imported or an option is invalid; for the others see `off-platform --help`.
     """
     from off_platform.cli.export_run import run_export
-    from off_platform.imports.export.files import ExportOptions
 
     options = ExportOptions(nutrients, language, rows, only_import)
     raise typer.Exit(run_export(settings(), options, to))

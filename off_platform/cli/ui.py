@@ -38,7 +38,7 @@ def serve(settings: Settings) -> None:
 
 
 def _is_project() -> bool:
-    """Whether `dg` finds here what to load; elsewhere it is told to load the platform."""
+    """Whether `dg` finds here what to load; elsewhere it gets the platform's workspace."""
     path = Path("pyproject.toml")
     has_own = path.exists() and "dg" in tomllib.loads(path.read_text()).get("tool", {})
     return Path("dg.toml").exists() or has_own

@@ -78,10 +78,10 @@ def validate_all(given: Sequence[Given], form: str, outputs: Outputs) -> int:
                 described.append(verdict_forms.described(each.shown, verdict, groups))
             else:
                 _print_verdict(form, each, verdict, groups)
-            if form == "json" and len(given) == len(described):
-                typer.echo(as_json(described))
             _write_outputs(each, into, verdict, outputs)
         codes.append(CODES[outcome_of(verdict)])
+    if form == "json":
+        typer.echo(as_json(described))
     return max(codes)
 
 

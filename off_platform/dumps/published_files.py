@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
-from off_platform.settings import PREFIX
+from off_platform.settings import PREFIX, Settings
 from off_platform.storage.download import download
 from off_platform.storage.lake import Lake
 from off_platform.storage.objects import Access, is_local, local_folder, open_store
@@ -17,6 +17,17 @@ _NAMES: dict[Setting, str] = {
     "products_dump": "dump of products",
     "categories_taxonomy": "taxonomy of categories",
 }
+
+
+def access_of(settings: Settings) -> tuple[Access, int]:
+    """How URLs are accessed, and the maximum number of attempts, for `at_hand`."""
+    access = Access(
+        settings.images_region,
+        settings.sources_endpoint,
+        settings.sources_access == "signed",
+        settings.request_seconds,
+    )
+    return access, settings.attempts
 
 
 class NoFileError(FileNotFoundError):

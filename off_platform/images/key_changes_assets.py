@@ -1,4 +1,4 @@
-"""The assets `key_changes` and `months`: a month compared with the last, and told as a story.
+"""The assets `key_changes` and `months`: a month compared with the last, and described in words.
 
 The work is in `key_changes.py`, `months.py` and `story.py`.
 """
@@ -48,7 +48,7 @@ _TABLES = (
 def key_changes(
     context: dg.AssetExecutionContext, lake: LakeResource
 ) -> Iterator[dg.MaterializeResult]:
-    """Compares the month's key index with the previous one, and tells the month as a story."""
+    """Compares the month's key index with the previous one, and describes the month in words."""
     from off_platform.images import checks, previews, story, story_charts
     from off_platform.images.monthly import compare_month
     from off_platform.images.months import all_months, by_country, file_month, months_to_file
@@ -61,11 +61,11 @@ def key_changes(
         changes = into.rows_of(KEY_CHANGES.name, (MONTH, month))
         until = all_months(into, connection, month)
         countries, since = by_country(into, month, connection), facts["since"]
-        told = story.month_story(until[-1], until[-2] if until[1:] else None, countries)
+        text = story.month_story(until[-1], until[-2] if until[1:] else None, countries)
         yield dg.MaterializeResult(
             asset_key="key_changes",
             metadata={
-                "story": dg.MetadataValue.md(told),
+                "story": dg.MetadataValue.md(text),
                 "countries": story_charts.countries_chart(countries),
                 "ocr_coverage": story_charts.coverage_chart(until),
                 "since": since or "This is the first snapshot; there is none to compare with.",

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from off_platform.dumps.facts import FACTS
-from off_platform.dumps.published_files import at_hand
+from off_platform.dumps.published_files import access_of, at_hand
 from off_platform.dumps.reading import (
     facts_of,
     photos_query,
@@ -18,7 +18,6 @@ from off_platform.dumps.reading import (
 from off_platform.images.schemas import PRODUCT_PHOTOS, PRODUCTS
 from off_platform.settings import Settings
 from off_platform.storage.lake import Lake
-from off_platform.storage.objects import Access
 from off_platform.storage.progress import Display
 
 if TYPE_CHECKING:
@@ -65,13 +64,7 @@ def make_products(
         off_platform.storage.download.DownloadError: the URL cannot be fetched.
         off_platform.dumps.formats.UnknownDumpError: it is not a dump of Open Food Facts.
     """
-    access = Access(
-        settings.images_region,
-        settings.sources_endpoint,
-        settings.sources_access == "signed",
-        settings.request_seconds,
-    )
-    how = (access, settings.attempts, display)
+    how = (*access_of(settings), display)
     with at_hand(lake, location, "products_dump", *how) as path:
         read_dump(connection, path)
         query = photos_query()

@@ -10,12 +10,13 @@ import time
 from collections.abc import Iterator
 from datetime import timedelta
 from functools import partial
-from typing import Any, Literal
+from typing import Any
 
 import dagster as dg
 from pydantic import Field
 
 from off_platform.arrivals import BATCH, BATCH_STEP
+from off_platform.imports.export.options import DESCRIBED, ExportOptions, NutrientColumns
 from off_platform.imports.specification.tables import (
     IMPORTS,
     PRODUCTS_ACCEPTED,
@@ -41,13 +42,6 @@ EXPECTED = dg.FreshnessPolicy.time_window(
 )
 # Before each further try of files that other runs are importing.
 BUSY_SECONDS = (2, 5, 15, 30)
-
-
-def _working() -> Any:
-    """The module with the work, which loads what the definitions must not."""
-    from off_platform.imports import importing
-
-    return importing
 
 
 class ImportConfig(dg.Config):
@@ -76,12 +70,14 @@ def import_file(
     lake: LakeResource,
 ) -> dg.MaterializeResult:
     """Stores the file in the lake, unless it is already there."""
+    from off_platform.imports import previews
+    from off_platform.imports.importing import store_import
+
     into, key = lake.open(), context.partition_key
-    working = _working()
-    taken = working.store_import(into, partial(lake.query, into), settings, key, config.path)
+    taken = store_import(into, partial(lake.query, into), settings, key, config.path)
     return dg.MaterializeResult(
-        data_version=dg.DataVersion(working.previews.version_of(taken)),
-        metadata=working.previews.facts_of_import(taken, into),
+        data_version=dg.DataVersion(previews.version_of(taken)),
+        metadata=previews.facts_of_import(taken, into),
     )
 
 
@@ -123,9 +119,11 @@ def validated_import(
 
     One step, so that a file stopped by a blocking check also has a report.
     """
+    from off_platform.imports.importing import import_stored
+
     into, key = lake.open(), context.partition_key
     display = LogDisplay(context.log.info)
-    done = _working().import_stored(into, partial(lake.query, into), key, display)
+    done = import_stored(into, partial(lake.query, into), key, display)
     yield dg.MaterializeResult(asset_key="import_report", metadata=done.report)
     for table, _ in reversed(STAGED):
         findings = (
@@ -156,8 +154,10 @@ def validated_import(
 )
 def products_imported(lake: LakeResource) -> dg.MaterializeResult:
     """Takes the record of the newest import of each product, and counts its photos."""
+    from off_platform.imports.importing import newest_products
+
     into = lake.open()
-    metadata, found = _working().newest_products(into, partial(lake.query, into))
+    metadata, found = newest_products(into, partial(lake.query, into))
     return dg.MaterializeResult(
         metadata=metadata, check_results=PRODUCTS_IMPORTED.check_results("products_imported", found)
     )
@@ -177,10 +177,10 @@ def products_compared(
     context: dg.AssetExecutionContext, settings: SettingsParam, lake: LakeResource
 ) -> dg.MaterializeResult:
     """Compares each record with the configured dump; without one, only says so."""
+    from off_platform.imports.comparison.making import make_products_compared
+
     into, display = lake.open(), LogDisplay(context.log.info)
-    metadata, found = _working().make_products_compared(
-        into, partial(lake.query, into), settings, display
-    )
+    metadata, found = make_products_compared(into, partial(lake.query, into), settings, display)
     return dg.MaterializeResult(
         metadata=metadata,
         check_results=PRODUCTS_COMPARED.check_results("products_compared", found),
@@ -190,17 +190,10 @@ def products_compared(
 class ExportConfig(dg.Config):
     """How records are exported."""
 
-    nutrients: Literal["input_sets", "values"] = Field(
-        default="input_sets",
-        description="The columns of nutrients: `input_sets` since 2026, `values` before.",
-    )
-    language: str = Field(
-        default="en", description="The language of records that name none, as a code of 2 letters."
-    )
-    rows: int = Field(default=10_000, ge=1, description="Maximum number of records in a file.")
-    only_import: str | None = Field(
-        default=None, description="One import, whose records alone are exported; by default all."
-    )
+    nutrients: NutrientColumns = Field(ExportOptions.nutrients, description=DESCRIBED["nutrients"])
+    language: str = Field(ExportOptions.language, description=DESCRIBED["language"])
+    rows: int = Field(ExportOptions.rows, ge=1, description=DESCRIBED["rows"])
+    only_import: str | None = Field(None, description=DESCRIBED["only_import"])
 
 
 @dg.asset(
@@ -215,9 +208,10 @@ class ExportConfig(dg.Config):
 )
 def products_export(config: ExportConfig, lake: LakeResource) -> dg.MaterializeResult:
     """Writes the newest accepted records as files for Open Food Facts, and reads them back."""
-    into, working = lake.open(), _working()
-    options = working.ExportOptions(**config.model_dump())
-    metadata, found, _ = working.export_to_lake(into, partial(lake.query, into), options)
+    from off_platform.imports.export.making import export_to_lake
+
+    into, options = lake.open(), ExportOptions(**config.model_dump())
+    metadata, found, _ = export_to_lake(into, partial(lake.query, into), options)
     return dg.MaterializeResult(
         metadata=metadata, check_results=PRODUCTS_EXPORT.check_results("products_export", found)
     )

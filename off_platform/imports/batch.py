@@ -105,8 +105,10 @@ class Batch:
     def validate(self, keys: Iterable[str]) -> Iterator[Any]:
         """Validates stored imports, wherever the fleet is, and reports each."""
         left = [*keys]
+        if not left:
+            return
         # Every place gets something to do.
-        of_part = max(min(MOST_OF_PART, -(-len(left) // self._fleet.places)), 1) if left else 1
+        of_part = min(MOST_OF_PART, -(-len(left) // self._fleet.places))
         while left and not self._is_stopped:
             parts = [left[start : start + of_part] for start in range(0, len(left), of_part)]
             left = []
@@ -114,8 +116,8 @@ class Batch:
                 yield from self._validate(parts)
             except LostPartsError as lost:
                 if of_part == 1:
-                    told = str(lost)
-                    self.failed |= {key: NotImported(key, told) for (key,) in lost.parts}
+                    why = str(lost)
+                    self.failed |= {key: NotImported(key, why) for (key,) in lost.parts}
                 else:
                     # One file may end every process that reads it; the others are imported.
                     left, of_part = [key for part in lost.parts for key in part], 1

@@ -14,9 +14,6 @@ from typing import TYPE_CHECKING, Any
 from duckdb import InterruptException
 
 from off_platform.imports import checks, previews
-from off_platform.imports.comparison.making import make_products_compared
-from off_platform.imports.export.files import ExportOptions
-from off_platform.imports.export.making import export_to_lake
 from off_platform.imports.intake.allowed import demand_allowed
 from off_platform.imports.intake.inbox import fetched
 from off_platform.imports.intake.originals import (
@@ -49,14 +46,6 @@ from off_platform.storage.progress import Display
 
 if TYPE_CHECKING:
     import duckdb
-
-__all__ = [
-    "ExportOptions",
-    "export_to_lake",
-    "import_stored",
-    "make_products_compared",
-    "newest_products",
-]
 
 Connect = Callable[[], AbstractContextManager["duckdb.DuckDBPyConnection"]]
 Metadata = dict[str, Any]

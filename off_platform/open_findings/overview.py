@@ -8,14 +8,14 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from off_platform.image_sets.manifest import STATUSES
-from off_platform.image_sets.set_states import SetState, set_states
+from off_platform.image_sets.set_states import SetState
 from off_platform.images.months import MonthFigures, all_months
 from off_platform.images.schemas import SNAPSHOTS
 from off_platform.imports.specification.tables import IMPORTS, PRODUCTS_IMPORTED
 from off_platform.imports.still_open import READ_IMPORTS
-from off_platform.open_findings.state import OpenItem, open_findings
+from off_platform.open_findings.state import WINGS, OpenItem, open_findings, sets_by_folder
 from off_platform.storage.lake import Lake
-from off_platform.storage.lake_layout import BIN_IMAGE_SETS, IMAGE_SETS, TABLES
+from off_platform.storage.lake_layout import TABLES
 
 if TYPE_CHECKING:
     import duckdb
@@ -96,18 +96,15 @@ def overview(
 ) -> Overview:
     """Reads the lake; see `state.open_findings` for the arguments and errors."""
     copied = lake.partitions(SNAPSHOTS.name)
-    found = open_findings(lake, connection, this_month=this_month, is_due=is_due)
+    sets = sets_by_folder(lake, connection)
+    found = open_findings(lake, connection, this_month=this_month, is_due=is_due, sets=sets)
     figures = all_months(lake, connection)
     return Overview(
         months=len(copied),
         month=copied[-1] if copied else None,
         figures=figures[-1] if figures else None,
         bins=_rows(lake, connection, BINS),
-        sets=[
-            _set(state, wing)
-            for folder, wing in ((IMAGE_SETS, "images"), (BIN_IMAGE_SETS, "bins"))
-            for state in set_states(lake, connection, folder)
-        ],
+        sets=[_set(state, WINGS[folder]) for folder, states in sets.items() for state in states],
         imports=_imports(lake, connection),
         open=found,
     )

@@ -10,7 +10,7 @@ whole, a month that was not copied or not indexed, or an image set that is unfin
 or is older than the newest month. What runs, and which alerts wait, is not here.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 Kind = Literal["import", "month", "image set"]
 KINDS: tuple[Kind, ...] = ("import", "month", "image set")
+# The wing, and command, of the sets in a folder of the lake.
+WINGS = {IMAGE_SETS: "images", BIN_IMAGE_SETS: "bins"}
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,7 @@ def open_findings(
     *,
     this_month: str,
     is_due: bool,
+    sets: Mapping[str, Sequence[SetState]] | None = None,
 ) -> list[OpenItem]:
     """All open items: imports, the oldest first, then months, then sets.
 
@@ -76,21 +79,31 @@ def open_findings(
         this_month: first day of the current month.
         is_due: whether the current month should have been made by now, see
             `automation.ticks`.
+        sets: from `sets_by_folder`, if they were read already.
 
     Raises:
         off_platform.storage.damaged_file.DamagedFileError: a file of the lake is damaged.
     """
     newest = newest_month(lake, connection)
+    if sets is None:
+        sets = sets_by_folder(lake, connection)
     return [
         *(_import(each) for each in open_imports(lake, connection)),
         *(_month(each) for each in missing_months(lake, this_month, is_due=is_due)),
         *(
             item
-            for folder in (IMAGE_SETS, BIN_IMAGE_SETS)
-            for state in set_states(lake, connection, folder)
+            for folder, states in sets.items()
+            for state in states
             for item in _set(state, folder, newest)
         ),
     ]
+
+
+def sets_by_folder(
+    lake: Lake, connection: "duckdb.DuckDBPyConnection"
+) -> dict[str, list[SetState]]:
+    """The sets of both wings, by the folder of the lake that they are in."""
+    return {folder: set_states(lake, connection, folder) for folder in WINGS}
 
 
 def newest_month(lake: Lake, connection: "duckdb.DuckDBPyConnection") -> NewestMonth | None:
@@ -138,8 +151,7 @@ def _month(found: MissingMonth) -> OpenItem:
 
 
 def _set(state: SetState, folder: str, newest: NewestMonth | None) -> Iterator[OpenItem]:
-    to_do = f"Build it again: off-platform {'images' if folder == IMAGE_SETS else 'bins'} NAME."
-    to_do = to_do.replace("NAME", state.name)
+    to_do = f"Build it again: off-platform {WINGS[folder]} {state.name}."
     if state.is_unfinished:
         what = "A build has begun and not ended."
         yield OpenItem("image set", state.name, None, 0, what, f"{to_do} It resumes.")

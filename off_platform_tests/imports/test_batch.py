@@ -7,7 +7,7 @@ import shutil
 import sqlite3
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from multiprocessing.context import ForkServerContext
 from pathlib import Path
@@ -22,11 +22,12 @@ from off_platform.automation.alert_sensors import alert_sensors
 from off_platform.automation.runs import opened_home, run_job
 from off_platform.automation.unfinished import due_again
 from off_platform.definitions import definitions
-from off_platform.imports import assets
+from off_platform.imports import assets, batch
 from off_platform.imports.importing import Imported, NotImported, Site, import_at
 from off_platform.imports.intake.originals import key_of
 from off_platform.imports.specification.tables import IMPORT, PRODUCTS_ACCEPTED
 from off_platform.settings import Settings
+from off_platform.storage.fleet import Here, LostPartsError
 from off_platform.storage.lake import Lake
 from off_platform.storage.objects import Access
 from off_platform_tests.automation.listeners import Listener, listening
@@ -323,6 +324,49 @@ def test_a_cause_outside_the_files_stops_the_run_after_a_few(tmp_path: Path) -> 
         "Failed: imports, 0.csv@00000000, 1.csv@00000000, 2.csv@00000000 and 6 more",
     ]
     assert "5 files in a row" in server.bodies[-1]["text"]
+
+
+class Losing(Here):
+    """A fleet on which every process ends that reads one of the imports."""
+
+    def __init__(self, key: str) -> None:
+        """Takes the import."""
+        super().__init__()
+        self.key = key
+
+    def map(self, work: Callable[[Any], Any], parts: Iterable[Any]) -> Generator[Any]:
+        """See `Fleet.map`."""
+        lost = []
+        for part in parts:
+            if self.key in part:
+                lost.append(part)
+            else:
+                yield work(part)
+        if lost:
+            raise LostPartsError(lost, "killed")
+
+
+def test_a_file_that_ends_its_process_does_not_take_those_beside_it_along(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with dg.DagsterInstance.ephemeral(tempdir=str(tmp_path)) as instance:
+        desk = desk_in(tmp_path, instance)
+        bad = desk.keys["some.csv"]
+        with monkeypatch.context() as patched:
+            patched.setattr(batch, "fleet_from", lambda _: Losing(bad))
+            result = desk.together(desk.files)
+        assert not result.success
+        others = dict.fromkeys(set(desk.keys.values()) - {bad}, 1)
+        assert desk.made("import_report") == others
+        (seen,) = (
+            each.event_log_entry.asset_observation
+            for each in instance.fetch_observations(dg.AssetKey("import_file"), limit=10).records
+        )
+        assert seen
+        assert seen.partition == bad
+        assert "were lost" in str(seen.metadata["not_imported"].value)
+        assert desk.together(desk.files).success
+        assert desk.made("import_report") == {**others, bad: 1}
 
 
 def test_a_damaged_original_is_not_imported_and_those_beside_it_are(

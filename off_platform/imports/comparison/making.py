@@ -15,7 +15,7 @@ import duckdb
 from matplotlib.figure import Figure
 
 from off_platform.dumps.known import read_known
-from off_platform.dumps.published_files import at_hand
+from off_platform.dumps.published_files import access_of, at_hand
 from off_platform.imports.comparison.compared import (
     ADDS,
     DIFFERS,
@@ -37,7 +37,6 @@ from off_platform.previews import markdown_table, picture, table_preview
 from off_platform.quality import SHAPE, Finding
 from off_platform.settings import Settings
 from off_platform.storage.lake import Lake
-from off_platform.storage.objects import Access
 from off_platform.storage.progress import Display
 from off_platform.storage.sql import literal
 from off_platform.words import few
@@ -122,13 +121,7 @@ def make_products_compared(
     if settings.products_dump is None:
         nothing = {rule.id: Finding(note=NO_DUMP) for rule in PRODUCTS_COMPARED.rules}
         return {"what": NO_DUMP}, nothing
-    access = Access(
-        settings.images_region,
-        settings.sources_endpoint,
-        settings.sources_access == "signed",
-        settings.request_seconds,
-    )
-    how = (access, settings.attempts, display)
+    how = (*access_of(settings), display)
     with at_hand(lake, settings.products_dump, "products_dump", *how) as dump, connect() as of:
         made = compare_with(of, lake.rows_of(PRODUCTS_IMPORTED.name), dump)
         number = lake.replace_from_query(

@@ -6,15 +6,9 @@ The format is that of Product Opener's importer (openfoodfacts-server, `ProductO
 
 import re
 from collections.abc import Mapping
-from typing import Literal
 
+from off_platform.imports.export.options import NutrientColumns
 from off_platform.imports.specification.fields import BY_NAME, FIELDS
-
-NutrientColumns = Literal["input_sets", "values"]
-NUTRIENT_COLUMNS: Mapping[NutrientColumns, str] = {
-    "input_sets": "nutrition.input_sets.manufacturer.as_sold.100g.nutrients...., since 2026",
-    "values": "fat_value and fat_unit, before 2026",
-}
 
 # Fields whose column has another name.
 OTHER_NAMES: Mapping[str, str] = {"brand": "brands", "url": "link"}
@@ -52,7 +46,6 @@ NOT_IMPORTED: Mapping[str, str] = {
 NUTRIENTS = tuple(
     field.name for field in FIELDS if field.type == "number" and field.name != "energy"
 )
-LANGUAGE = re.compile("[a-z]{2}")
 NAME_LANGUAGE = re.compile(rf"({'|'.join((*OF_LANGUAGE, *PICTURE_URLS.values()))})_([a-z]{{2}})")
 
 

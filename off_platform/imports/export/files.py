@@ -12,56 +12,17 @@ from typing import Any
 import duckdb
 
 from off_platform.imports.export import rows as of_rows
-from off_platform.imports.export.columns import LANGUAGE, NUTRIENT_COLUMNS, NutrientColumns
+from off_platform.imports.export.options import ExportOptions
 from off_platform.imports.export.pictures import Pictures, copy_pictures
 from off_platform.imports.readers.opening import sha256_of
 from off_platform.storage.lake import Lake
 from off_platform.storage.sql import identifier, literal
 
 FACTS = "export.json"
-PORTION_ROWS = 10_000
-DEFAULT_LANGUAGE = "en"
 NO_BARCODE = "the product has no barcode, only the producer's own id"
 # The rows of the export, as a table of the connection.
 ROWS = "export_rows"
 NAME = "products-{}.tsv"
-
-
-class NotAnOptionError(ValueError):
-    """An option of an export is not valid; the message says which and why."""
-
-
-@dataclass(frozen=True)
-class ExportOptions:
-    """How records are exported.
-
-    Attributes:
-        nutrients: the form of nutrients' columns.
-        language: assumed for records that name none.
-        rows: maximum number of records in a file.
-        only_import: the key of one import, whose records alone are exported.
-    """
-
-    nutrients: NutrientColumns = "input_sets"
-    language: str = DEFAULT_LANGUAGE
-    rows: int = PORTION_ROWS
-    only_import: str | None = None
-
-    def __post_init__(self) -> None:
-        """Checks the options.
-
-        Raises:
-            NotAnOptionError: one is not valid.
-        """
-        if self.nutrients not in NUTRIENT_COLUMNS:
-            names = " or ".join(NUTRIENT_COLUMNS)
-            raise NotAnOptionError(f"nutrients must be {names}, not {self.nutrients!r}.")
-        if not LANGUAGE.fullmatch(self.language):
-            raise NotAnOptionError(
-                f"The language must be a code of two letters such as fr, not {self.language!r}."
-            )
-        if self.rows < 1:
-            raise NotAnOptionError(f"A file must have at least 1 record, not {self.rows}.")
 
 
 @dataclass

@@ -18,11 +18,10 @@ from off_platform.imports.export.files import (
     NO_BARCODE,
     ROWS,
     Exported,
-    ExportOptions,
-    NotAnOptionError,
     file_name,
     write_export,
 )
+from off_platform.imports.export.options import ExportOptions, NotAnOptionError
 from off_platform.imports.specification.tables import PRODUCTS_EXPORT, PRODUCTS_IMPORTED
 from off_platform.previews import markdown_table, table_preview
 from off_platform.quality import Finding

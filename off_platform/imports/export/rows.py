@@ -16,8 +16,8 @@ from off_platform.imports.export.columns import (
     OTHER_NAMES,
     PICTURE_URLS,
     TEXTS,
-    NutrientColumns,
 )
+from off_platform.imports.export.options import NutrientColumns
 from off_platform.imports.records.identity import OWN_ID
 from off_platform.storage.sql import identifier, literal
 

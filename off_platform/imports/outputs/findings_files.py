@@ -4,9 +4,9 @@ A producer's file may be hostile: cells that a spreadsheet would treat as formul
 """
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pyarrow.parquet as pq
 
@@ -28,24 +28,27 @@ def write_findings_csv(folder: Path, to: Path) -> None:
         folder: the output folder of the validation.
         to: the file to write.
     """
+    with pq.ParquetFile(folder / FINDINGS) as file:
+        write_csv(file.schema_arrow.names, portions(file), to)
+
+
+def write_csv(names: Sequence[str], batches: "Iterable[pa.RecordBatch]", to: Path) -> None:
+    """Rows as CSV in UTF-8, without anything that a spreadsheet would run.
+
+    Args:
+        names: of the columns.
+        batches: the rows.
+        to: the file to write.
+    """
     with to.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
-        for number, (names, rows) in enumerate(_batches(folder / FINDINGS)):
-            if number == 0:
-                writer.writerow(names)
-            writer.writerows(
-                [neutral(cell) if isinstance(cell, str) else cell for cell in row] for row in rows
-            )
-
-
-def _batches(findings: Path) -> Iterator[tuple[list[str], list[tuple[Any, ...]]]]:
-    """Names and rows, thousands at a time; the names at least once."""
-    with pq.ParquetFile(findings) as file:
-        names = file.schema_arrow.names
-        yield names, []
-        for batch in portions(file):
+        writer.writerow(names)
+        for batch in batches:
             columns = [column.to_pylist() for column in batch.columns]
-            yield names, list(zip(*columns, strict=True))
+            writer.writerows(
+                [neutral(cell) if isinstance(cell, str) else cell for cell in row]
+                for row in zip(*columns, strict=True)
+            )
 
 
 def portions(file: pq.ParquetFile) -> Iterator["pa.RecordBatch"]:

@@ -16,13 +16,13 @@ import pytest
 from PIL import Image
 
 from off_platform.imports.export.checks import of_export
-from off_platform.imports.export.columns import NUTRIENT_COLUMNS
-from off_platform.imports.export.files import Exported, ExportOptions, write_export
+from off_platform.imports.export.files import Exported, write_export
 from off_platform.imports.export.making import (
     NotAnExportError,
     export_to_folder,
     export_to_lake,
 )
+from off_platform.imports.export.options import NUTRIENT_COLUMNS, ExportOptions
 from off_platform.imports.export.reading_back import write_as_import
 from off_platform.imports.intake.originals import key_of, record, store_original
 from off_platform.imports.products_imported import make_products_imported
