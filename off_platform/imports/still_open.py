@@ -105,14 +105,12 @@ def open_imports(lake: Lake, connection: "duckdb.DuckDBPyConnection") -> list[Op
 
     One file is read per import and table, which takes half a second for 2,000 imports. What newer
     imports accepted comes from `products_imported`, a single file. The imports stay in the
-    connection's table `READ_IMPORTS`, if there are any.
+    connection's table `READ_IMPORTS`.
 
     Returns:
         They, the oldest first.
     """
-    imports = lake.all_rows_of(IMPORTS.name)
-    if imports is None:
-        return []
+    imports = lake.all_rows_of(IMPORTS.name) or _NO_IMPORTS
     connection.execute(f"""
         CREATE OR REPLACE TEMP TABLE {READ_IMPORTS} AS
         SELECT "import", imported_at, refused, split_part("import", '@', 1) AS name
@@ -144,6 +142,10 @@ def open_imports(lake: Lake, connection: "duckdb.DuckDBPyConnection") -> list[Op
             AND (r.imported_at IS NULL OR r.imported_at < i.imported_at))
         ORDER BY i.imported_at, i."import" """).fetchall()
     return [OpenImport(*each) for each in found]
+
+
+_NO_IMPORTS = """(SELECT NULL::VARCHAR AS "import", NULL::TIMESTAMPTZ AS imported_at,
+    NULL::VARCHAR AS refused WHERE false)"""
 
 
 def _quarantined(lake: Lake) -> str:

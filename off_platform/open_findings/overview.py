@@ -11,11 +11,10 @@ from off_platform.image_sets.manifest import STATUSES
 from off_platform.image_sets.set_states import SetState
 from off_platform.images.months import MonthFigures, all_months
 from off_platform.images.schemas import SNAPSHOTS
-from off_platform.imports.specification.tables import IMPORTS, PRODUCTS_IMPORTED
+from off_platform.imports.specification.tables import PRODUCTS_IMPORTED
 from off_platform.imports.still_open import READ_IMPORTS
 from off_platform.open_findings.state import WINGS, OpenItem, open_findings, sets_by_folder
 from off_platform.storage.lake import Lake
-from off_platform.storage.lake_layout import TABLES
 
 if TYPE_CHECKING:
     import duckdb
@@ -123,8 +122,6 @@ def _set(state: SetState, wing: str) -> SetShown:
 
 def _imports(lake: Lake, connection: "duckdb.DuckDBPyConnection") -> ImportsShown:
     """From what `open_findings` has read of them: there is a file for each."""
-    if not lake.root.folders(f"{TABLES}/{IMPORTS.name}"):
-        return ImportsShown(0, 0, None, None, 0)
     ((number, refused, newest, imported_at),) = connection.execute(f"""
         SELECT count(*), count(refused), max_by("import", (imported_at, "import")),
             max(imported_at) FROM {READ_IMPORTS}""").fetchall()

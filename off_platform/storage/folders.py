@@ -285,8 +285,12 @@ class LocalFolder(Folder):
     def folders(self, below: str = "") -> list[str]:
         """See `Folder.folders`."""
         start = self._path(below)
-        found = start.iterdir() if start.is_dir() else ()
-        return sorted(path.name for path in found if path.is_dir() and path != self._scratch)
+        if not start.is_dir():
+            return []
+        # The listing says what is a folder: a table may have thousands.
+        with os.scandir(start) as found:
+            names = sorted(entry.name for entry in found if entry.is_dir())
+        return [name for name in names if start / name != self._scratch]
 
     def read(self, name: str, offset: int = 0, length: int | None = None) -> bytes:
         """See `Folder.read`."""
