@@ -29,7 +29,8 @@ from off_platform.storage.folders import LocalFolder
 from off_platform.storage.lake import Lake
 from off_platform.storage.sql import identifier, literal
 
-EXPORT = "exports/products"
+EXPORTS = "exports"
+EXPORT = f"{EXPORTS}/products"
 Connect = Callable[[], AbstractContextManager[duckdb.DuckDBPyConnection]]
 
 
@@ -47,9 +48,14 @@ def export_to_lake(
 
     Raises:
         off_platform.storage.lake.NoSuchTableError: nothing has been imported yet.
+        off_platform.storage.locks.FolderInUseError: another run exports.
         OSError: the lake cannot be written.
     """
-    with connect() as connection, lake.root.scratch() as scratch:
+    with (
+        lake.root.below(EXPORTS).locked(),
+        connect() as connection,
+        lake.root.scratch() as scratch,
+    ):
         made, findings, folder = _made(lake, connection, options, scratch)
         lake.root.place(folder, EXPORT)
         lake.replace_from_query(

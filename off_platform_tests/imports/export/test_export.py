@@ -28,7 +28,9 @@ from off_platform.imports.intake.originals import key_of, record, store_original
 from off_platform.imports.products_imported import make_products_imported
 from off_platform.imports.specification.tables import ACCEPTED, IMPORT, STAGED
 from off_platform.imports.validation import validate_import
+from off_platform.storage.folders import LocalFolder
 from off_platform.storage.lake import Lake
+from off_platform.storage.locks import FolderInUseError
 from off_platform_tests.conftest import REAL_DATA
 
 OREO, NUTELLA, COLA = "7622210449283", "3017620422003", "5449000000996"
@@ -382,6 +384,16 @@ def test_only_an_earlier_export_is_replaced(place: Place) -> None:
     with pytest.raises(NotAnExportError, match="name another folder"):
         place.export("mine")
     assert (place.root / "mine/thesis.txt").read_text() == "years of work"
+
+
+@pytest.mark.slow
+def test_one_run_exports_at_a_time(many: tuple[Place, list[Row]]) -> None:
+    lake = many[0].lake
+    with (
+        LocalFolder(many[0].root / "lake/exports").locked(),
+        pytest.raises(FolderInUseError),
+    ):
+        export_to_lake(lake, lake.connect, ExportOptions())
 
 
 @pytest.mark.slow
