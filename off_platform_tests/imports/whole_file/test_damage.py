@@ -93,15 +93,15 @@ def test_sound_columns_raise_no_alarm() -> None:
 
 
 @pytest.mark.soak
-def test_ten_thousand_sound_columns_raise_no_alarm() -> None:
-    """2,000 of each kind; and columns of which one code in five is wrong."""
-    for kind in KINDS:
-        for seed in range(2_000):
-            chance = np.random.default_rng(seed)
-            column = codes(kind, 20, chance)
-            assert rules(column) == [], (kind, seed)
-            some = [f"{code[:-1]}{(int(code[-1]) + 1) % 10}" for code in column[:4]]
-            assert rules(some + column[4:]) == [], (kind, seed)
+@pytest.mark.parametrize("kind", KINDS)
+def test_two_thousand_columns_without_damage_raise_no_alarm(kind: str) -> None:
+    """1,000 sound ones, and 1,000 of which one code in five is wrong."""
+    for seed in range(1_000):
+        chance = np.random.default_rng(seed)
+        column = codes(kind, 20, chance)
+        assert rules(column) == [], seed
+        some = [f"{code[:-1]}{(int(code[-1]) + 1) % 10}" for code in column[:4]]
+        assert rules(some + column[4:]) == [], seed
 
 
 @pytest.mark.parametrize(
