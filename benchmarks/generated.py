@@ -25,6 +25,7 @@ class Sizes:
     keys: int = 22_500_000
     many_keys: int = 30_000_000
     photos: int = 20_000
+    far_photos: int = 40_000
     large_photos: int = 5_000
     chosen: int = 1_000
     bins: int = 10_000
@@ -38,6 +39,7 @@ QUICK = Sizes(
     keys=1_000_000,
     many_keys=2_000_000,
     photos=2_000,
+    far_photos=2_000,
     large_photos=500,
     bins=2_000,
     import_rows=50_000,

@@ -49,6 +49,7 @@ ROOMS = {
             "manifest_checks",
             "set_previews",
             "built_set",
+            "set_results",
             "request",
         ),
         *("publishing", "planning"),
@@ -176,6 +177,9 @@ def test_few_functions_import_inside() -> None:
         ("imports.validation", {"dagster", "boto3", "fsspec", "obstore", "pandas"}),
         # Photos are chosen in less time than these take.
         ("storage.lake", {"dagster", "boto3", "fsspec", "obstore", "pyarrow"}),
+        # A small set is made in less time than these take.
+        ("images.image_set", {"dagster", "boto3", "fsspec", "pandas", "pandera"}),
+        ("bins.image_set", {"dagster", "boto3", "fsspec", "pandas", "pandera"}),
     ],
 )
 def test_modules_load_only_what_they_need(module: str, left_out: set[str], tmp_path: Path) -> None:

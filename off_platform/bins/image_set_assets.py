@@ -61,8 +61,8 @@ def bin_image_set(
     """Builds the set, resumes it, or fetches new and changed objects."""
     from off_platform.bins.image_set import make_bin_image_set, request_from
     from off_platform.bins.similar_photos import compare_neighbours, sets_at_hand
-    from off_platform.image_sets.built_set import set_result
     from off_platform.image_sets.planning.started import observer
+    from off_platform.image_sets.set_results import set_result
 
     into, name = lake.open(), context.partition_key
     choice, description = declared_choice(settings.image_sets, WING, BinChoice, name)

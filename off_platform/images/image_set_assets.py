@@ -66,8 +66,8 @@ def image_set(
     images_bucket: BucketResource,
 ) -> dg.MaterializeResult:
     """Builds the set, resumes it, or fetches new and changed objects."""
-    from off_platform.image_sets.built_set import set_result
     from off_platform.image_sets.planning.started import observer
+    from off_platform.image_sets.set_results import set_result
     from off_platform.images.image_set import make_image_set, request_from
 
     into, name = lake.open(), context.partition_key

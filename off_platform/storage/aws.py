@@ -1,9 +1,9 @@
-"""AWS clients for calls that obstore lacks, signed with the standard AWS chain."""
+"""AWS clients for calls that obstore lacks, signed with the standard AWS chain.
+
+The door to boto3, which takes 0.15 s to load: a lake on disk and a public bucket do without.
+"""
 
 from typing import Any
-
-import boto3
-from botocore.config import Config
 
 CONNECT_SECONDS = 10
 
@@ -25,6 +25,9 @@ def client(
         attempts: per request; more than one retries requests without an answer.
         seconds: to wait for an answer.
     """
+    import boto3
+    from botocore.config import Config
+
     config = Config(
         retries={"total_max_attempts": attempts},
         connect_timeout=CONNECT_SECONDS,

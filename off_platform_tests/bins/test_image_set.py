@@ -28,7 +28,7 @@ from off_platform.bins.image_set import (
     make_bin_image_set,
     request_from,
 )
-from off_platform.image_sets.built_set import BuiltSet, set_metadata
+from off_platform.image_sets.built_set import BuiltSet
 from off_platform.image_sets.construction.moves import UnusableFolderError
 from off_platform.image_sets.declaration.declared import (
     UnknownSetError,
@@ -42,6 +42,7 @@ from off_platform.image_sets.fetching.build import SourceUnreachableError
 from off_platform.image_sets.files.set_files import BUILDING
 from off_platform.image_sets.manifest import manifest_table
 from off_platform.image_sets.manifest_checks import check_manifest
+from off_platform.image_sets.set_results import set_metadata
 from off_platform.sandbox.make import Sandbox
 from off_platform.settings import Settings
 from off_platform.storage.folders import Folder, LocalFolder

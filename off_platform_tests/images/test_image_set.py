@@ -16,7 +16,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from off_platform.dumps.published_files import NoFileError
-from off_platform.image_sets.built_set import set_metadata
 from off_platform.image_sets.declaration.declared import (
     UnknownSetError,
     UnusableChoiceError,
@@ -29,6 +28,7 @@ from off_platform.image_sets.declaration.declared import (
 from off_platform.image_sets.declaration.names import NAME
 from off_platform.image_sets.manifest import manifest_table
 from off_platform.image_sets.manifest_checks import check_manifest
+from off_platform.image_sets.set_results import set_metadata
 from off_platform.images import keys
 from off_platform.images.choice import WING, Choice
 from off_platform.images.image_set import Request, command, newest_month, request_from

@@ -51,11 +51,12 @@ def with_texts(
 
 def with_object(row: dict[str, Any]) -> dict[str, Any]:
     """A row with its object under `IN_LAKE`: None if its exact bytes are not known."""
-    text, etag, modified = (
-        row.pop(f"known_{name}", None) for name in ("text", "etag", "last_modified")
-    )
     row[IN_LAKE] = None
-    if text is not None and md5_hex(data := text.encode()) == row["known_md5"]:
+    text = row.pop("known_text", None)
+    if text is None:
+        return row
+    etag, modified = row.pop("known_etag"), row.pop("known_last_modified")
+    if md5_hex(data := text.encode()) == row["known_md5"]:
         row[IN_LAKE] = Received(data, row["known_md5"], etag, modified and _moment(modified))
     return row
 

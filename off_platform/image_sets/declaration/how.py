@@ -1,6 +1,7 @@
 """How a set is built: limits, form of the photos, splits, layout. Data only."""
 
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from off_platform.image_sets.declaration.options import Format, Layout, SetChoice
 from off_platform.image_sets.declaration.shares import shares_of
@@ -25,7 +26,7 @@ class PhotoForm:
     format: Format | None = None
     quality: int = 90
 
-    @property
+    @cached_property
     def text(self) -> str | None:
         """As in the manifest's column `processing`; None if photos are stored as fetched."""
         parts = [

@@ -12,7 +12,7 @@ from itertools import islice
 
 from PIL import Image, ImageDraw, UnidentifiedImageError
 
-from off_platform.image_sets.photos.pictures import UPRIGHT
+from off_platform.image_sets.photos.jpeg import UPRIGHT
 
 MOST_PIXELS = 64_000_000
 """Photos with more pixels are not drawn: decoding one would take about 200 MB."""

@@ -109,13 +109,13 @@ def check_jpeg(data: bytes) -> Content:
         data: the whole object.
 
     Returns:
-        Width and height, or the problem.
+        Width, height and orientation, or the problem.
     """
     try:
         frame = whole_frame(data, thorough=False)
     except NotWholeError as error:
         return Content(problem=str(error))
-    return Content(width=frame.width, height=frame.height)
+    return Content(width=frame.width, height=frame.height, orientation=frame.orientation)
 
 
 def decode_jpeg(data: bytes) -> Content:
@@ -128,14 +128,16 @@ def decode_jpeg(data: bytes) -> Content:
         data: the whole object.
 
     Returns:
-        Width and height, or the problem.
+        Width, height and orientation, or the problem.
     """
     try:
         frame = whole_frame(data, thorough=True)
         decoded = decode(data, frame)
     except NotWholeError as error:
         return Content(problem=str(error))
-    return Content(width=frame.width, height=frame.height, decoded=decoded)
+    return Content(
+        width=frame.width, height=frame.height, orientation=frame.orientation, decoded=decoded
+    )
 
 
 def check_ocr(data: bytes, max_bytes: int = MAX_OCR_BYTES, *, with_text: bool = False) -> Content:

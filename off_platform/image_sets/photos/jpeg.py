@@ -1,4 +1,4 @@
-"""Decides whether a JPEG is complete: by its segments, and by decoding it."""
+"""Decides whether a JPEG is complete, by its segments and by decoding it; and how it is turned."""
 
 import re
 import struct
@@ -9,6 +9,7 @@ from io import BytesIO
 from itertools import islice
 from typing import NamedTuple
 
+from PIL.Image import Transpose
 from PIL.JpegImagePlugin import JpegImageFile
 
 from off_platform.image_sets.photos.file_formats import NotWholeError, foreign
@@ -32,27 +33,51 @@ _LEAST_BITS = 2
 _ONE_LARGE = threading.Lock()
 _DEPTH = 8
 
-_START, _END, _SCAN = 0xD8, 0xD9, 0xDA
+_START, _END, _SCAN, _APP1, _FF = 0xD8, 0xD9, 0xDA, 0xE1, 0xFF
 _BARE = frozenset({0x01, _END})
 _MISPLACED = frozenset({_START, *range(0x02, 0xC0)})
+# Ordinary segments, which have a length.
+_SIZED = frozenset({*range(0xC0, 0xD0), *range(0xDA, _FF)})
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _SEQUENTIAL = frozenset({0xC0, 0xC1})
 # Inside picture data FF 00 is an escaped FF, D0 to D7 are restarts, FF FF is padding.
 _MARKER = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")
 _LINES_MARKER = b"\xff\xdc\x00\x04"
 _LENGTH = struct.Struct(">H")
+_SEGMENT = struct.Struct(">BBH")
 _FRAME_HEADER = struct.Struct(">HBHHB")
 # Lossless, hierarchical, and their arithmetic forms.
 _RARE_FRAMES = frozenset({0xC3, 0xC5, 0xC6, 0xC7, 0xCB, 0xCD, 0xCE, 0xCF})
 
+UPRIGHT = {
+    2: Transpose.FLIP_LEFT_RIGHT,
+    3: Transpose.ROTATE_180,
+    4: Transpose.FLIP_TOP_BOTTOM,
+    5: Transpose.TRANSPOSE,
+    6: Transpose.ROTATE_270,
+    7: Transpose.TRANSVERSE,
+    8: Transpose.ROTATE_90,
+}
+"""How to turn a photo upright, by its EXIF orientation."""
+# The first bytes of an APP1 segment with EXIF.
+_EXIF = b"Exif\0\0"
+_ORIENTATION = 0x0112
+_SHORT = 3
+_ORIENTATIONS = range(1, 9)
+_ORDERS = {b"II*\0": "<", b"MM\0*": ">"}
+
 
 class Frame(NamedTuple):
-    """The frame header of a JPEG."""
+    """The frame header of a JPEG, and the EXIF orientation before its image data, if there is one.
+
+    Both are found in one pass, as reading the segments costs as much as the MD5 of a small photo.
+    """
 
     width: int
     height: int
     components: int
     sequential: bool
+    orientation: int | None = None
 
 
 def whole_frame(data: bytes, *, thorough: bool) -> Frame:
@@ -67,7 +92,7 @@ def whole_frame(data: bytes, *, thorough: bool) -> Frame:
     """
     if not data.startswith(START):
         raise NotWholeError(foreign(data, "not a JPEG"))
-    frame, scans, picture = None, 0, 0
+    frame, exif, scans, picture = None, b"", 0, 0
     for marker, start, end in islice(_segments(data), _MAX_SEGMENTS):
         if marker in _FRAMES:
             if frame is not None:
@@ -83,14 +108,27 @@ def whole_frame(data: bytes, *, thorough: bool) -> Frame:
             picture = picture or end
             if marker == _END or (not thorough and _ends_well(data, frame, start, end)):
                 _demand_room(len(data) - picture, frame)
-                return frame
+                return frame._replace(orientation=orientation_in(exif)) if exif else frame
+        elif marker == _APP1 and not (exif or scans) and data.startswith(_EXIF, start + 2):
+            exif = data[start + 2 + len(_EXIF) : end]
     raise NotWholeError(f"the JPEG has over {_MAX_SEGMENTS:,} segments or {_MAX_SCANS} scans")
 
 
 def _segments(data: bytes) -> Iterator[tuple[int, int, int]]:
     """Markers with start and end of their segments; raises at the end of the file."""
     position, size = 2, len(data)
-    while found := _MARKER.search(data, position):
+    while True:
+        # Most segments begin where the one before ends: nothing is searched, which takes a third
+        # of the time.
+        if position + _SEGMENT.size <= size:
+            first, marker, length = _SEGMENT.unpack_from(data, position)
+            end = position + 2 + length
+            if first == _FF and marker in _SIZED and length >= _LENGTH.size and end <= size:
+                yield marker, position + 2, end
+                position = end
+                continue
+        if not (found := _MARKER.search(data, position)):
+            break
         start = position = found.end()
         marker = data[start - 1]
         if marker in _MISPLACED:
@@ -130,6 +168,27 @@ def _frame(data: bytes, marker: int, start: int, end: int) -> Frame:
         pixels = f"{width:,} x {height:,} pixels"
         raise NotWholeError(f"the JPEG has {pixels}, more than the {MOST_PIXELS:,} allowed")
     return Frame(width, height, components, marker in _SEQUENTIAL)
+
+
+def orientation_in(tiff: bytes) -> int | None:
+    """The orientation, 1 to 8; None if there is none or an invalid one.
+
+    Args:
+        tiff: the EXIF after its first bytes.
+    """
+    order = _ORDERS.get(tiff[:4])
+    if order is None:
+        return None
+    try:
+        (start,) = struct.unpack_from(f"{order}I", tiff, 4)
+        (entries,) = struct.unpack_from(f"{order}H", tiff, start)
+        for place in range(start + 2, start + 2 + 12 * entries, 12):
+            tag, kind, _, value = struct.unpack_from(f"{order}HHIH", tiff, place)
+            if tag == _ORIENTATION:
+                return int(value) if kind == _SHORT and value in _ORIENTATIONS else None
+    except struct.error:
+        return None
+    return None
 
 
 def _demand_room(left: int, frame: Frame) -> None:

@@ -13,9 +13,9 @@ from PIL.Image import Resampling, fromarray
 from simplejpeg import decode_jpeg
 
 from off_platform.image_sets.photos.file_formats import NotWholeError
-from off_platform.image_sets.photos.jpeg import START, Frame, drafted, whole_frame
+from off_platform.image_sets.photos.jpeg import START, UPRIGHT, Frame, drafted, whole_frame
 from off_platform.image_sets.photos.perceptual_hash import SIDE, perceptual_hash
-from off_platform.image_sets.photos.pictures import UPRIGHT, loaded, orientation_of
+from off_platform.image_sets.photos.pictures import loaded
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -50,7 +50,8 @@ def looks_of(data: bytes) -> Looks:
     A JPEG in several scans that is too large to be decoded has no looks, and no problem.
     """
     try:
-        grey = _grey(data)
+        frame = whole_frame(data, thorough=False) if data.startswith(START) else None
+        grey = _grey(data, frame)
     except NotWholeError as error:
         return Looks(problem=str(error))
     if grey is None:
@@ -58,7 +59,7 @@ def looks_of(data: bytes) -> Looks:
     size = drawn_size(*grey.size)
     drawn = grey if grey.size == size else grey.resize(size, Resampling.BOX)
     small = drawn.resize((SIDE, SIDE), Resampling.BOX)
-    turn = UPRIGHT.get(orientation_of(data) or 1)
+    turn = UPRIGHT.get((frame and frame.orientation) or 1)
     upright = small if turn is None else small.transpose(turn)
     return Looks(perceptual_hash(np.asarray(upright)), _sharpness(drawn), decoded=True)
 
@@ -69,10 +70,9 @@ def drawn_size(width: int, height: int) -> tuple[int, int]:
     return max(1, width * DRAWN_SIDE // longest), max(1, height * DRAWN_SIDE // longest)
 
 
-def _grey(data: bytes) -> "Image | None":
-    if not data.startswith(START):
+def _grey(data: bytes, frame: Frame | None) -> "Image | None":
+    if frame is None:
         return loaded(data).convert("L")
-    frame = whole_frame(data, thorough=False)
     if (quick := _quickly_decoded(data, frame)) is not None:
         return quick
     # At this size the decoder skips most of its work, and without colours a third of the rest.

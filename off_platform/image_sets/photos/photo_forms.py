@@ -16,7 +16,8 @@ from PIL.JpegImagePlugin import JpegImageFile
 from off_platform.image_sets.declaration.how import PhotoForm
 from off_platform.image_sets.photos.contents import Formed
 from off_platform.image_sets.photos.file_formats import NotWholeError
-from off_platform.image_sets.photos.pictures import MOST_PIXELS, UPRIGHT, opened_other
+from off_platform.image_sets.photos.jpeg import UPRIGHT
+from off_platform.image_sets.photos.pictures import MOST_PIXELS, opened_other
 from off_platform.words import escaped
 
 # Decoded pixels: above the first number one photo at a time, above the second none. 3 bytes each.

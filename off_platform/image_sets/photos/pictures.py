@@ -1,4 +1,4 @@
-"""Images that are named as JPEGs but are not, and a photo's orientation, from the bytes alone.
+"""Images that are named as JPEGs but are not, from the bytes alone.
 
 The bytes come from outside: nothing here raises because of them, and the size is known before
 decoding. Complete JPEGs are checked in `contents.py`.
@@ -11,7 +11,6 @@ from io import BytesIO
 from typing import TYPE_CHECKING
 
 from PIL.GifImagePlugin import GifImageFile
-from PIL.Image import Transpose
 from PIL.PngImagePlugin import PngImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
@@ -24,22 +23,6 @@ if TYPE_CHECKING:
 # Decoding one of this size takes 256 MB; images are decoded one at a time.
 MOST_PIXELS = 64_000_000
 _ONE_AT_A_TIME = threading.Lock()
-UPRIGHT = {
-    2: Transpose.FLIP_LEFT_RIGHT,
-    3: Transpose.ROTATE_180,
-    4: Transpose.FLIP_TOP_BOTTOM,
-    5: Transpose.TRANSPOSE,
-    6: Transpose.ROTATE_270,
-    7: Transpose.TRANSVERSE,
-    8: Transpose.ROTATE_90,
-}
-"""How to turn a photo upright, by its EXIF orientation."""
-_ORIENTATION = 0x0112
-_SHORT = 3
-_ORIENTATIONS = range(1, 9)
-_ORDERS = {b"II*\0": "<", b"MM\0*": ">"}
-_FIRST_SCAN = 0xDA
-_APP1 = 0xE1
 
 
 def check_other_format(data: bytes) -> Content | None:
@@ -83,35 +66,6 @@ def _loaded(data: bytes, name: str, width: int, height: int) -> "ImageFile":
             f"{picture.width:,} x {picture.height:,}"
         )
     return picture
-
-
-def orientation_of(data: bytes) -> int | None:
-    """The EXIF orientation of a JPEG, 1 to 8; None if it has none or an invalid one."""
-    position = 2
-    while data[position : position + 1] == b"\xff" and position + 4 <= len(data):
-        marker, length = data[position + 1], int.from_bytes(data[position + 2 : position + 4])
-        if marker == _FIRST_SCAN:
-            break
-        if marker == _APP1 and data[position + 4 : position + 10] == b"Exif\0\0":
-            return _orientation(data[position + 10 : position + 2 + length])
-        position += 2 + length
-    return None
-
-
-def _orientation(tiff: bytes) -> int | None:
-    order = _ORDERS.get(tiff[:4])
-    if order is None:
-        return None
-    try:
-        (start,) = struct.unpack_from(f"{order}I", tiff, 4)
-        (entries,) = struct.unpack_from(f"{order}H", tiff, start)
-        for place in range(start + 2, start + 2 + 12 * entries, 12):
-            tag, kind, _, value = struct.unpack_from(f"{order}HHIH", tiff, place)
-            if tag == _ORIENTATION:
-                return int(value) if kind == _SHORT and value in _ORIENTATIONS else None
-    except struct.error:
-        return None
-    return None
 
 
 def _format_and_size(data: bytes) -> tuple[str, int, int] | None:

@@ -11,7 +11,6 @@ from off_platform.image_sets.photos.contents import Content
 from off_platform.image_sets.photos.file_formats import NotWholeError
 from off_platform.image_sets.photos.looks import looks_of
 from off_platform.image_sets.photos.photo_forms import formed
-from off_platform.image_sets.photos.pictures import orientation_of
 from off_platform.storage.threads import cores
 
 # More threads than cores only wait for each other: hashing 20,000 photos took 36 s of CPU time with
@@ -29,11 +28,10 @@ def prepared(content: Content, data: bytes, how: How) -> Content:
     """
     if content.problem or content.width is None or content.height is None:
         return content
-    found = replace(content, orientation=orientation_of(data))
     if not how.looks and how.form.text is None:
-        return found
+        return content
     with _AT_ONCE:
-        return _prepared(found, data, (content.width, content.height), how)
+        return _prepared(content, data, (content.width, content.height), how)
 
 
 def _prepared(found: Content, data: bytes, size: tuple[int, int], how: How) -> Content:

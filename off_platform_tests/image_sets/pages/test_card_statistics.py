@@ -11,7 +11,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from off_platform.image_sets.built_set import _shown
 from off_platform.image_sets.layouts.loading import Loading
 from off_platform.image_sets.pages.card import data_card
 from off_platform.image_sets.pages.card_statistics import (
@@ -23,6 +22,7 @@ from off_platform.image_sets.pages.card_statistics import (
 )
 from off_platform.image_sets.pages.charts import TITLES, charts
 from off_platform.image_sets.pages.manifest_statistics import count_statistics
+from off_platform.image_sets.set_results import _shown
 from off_platform_tests.image_sets.pages.test_card import FACTS, HOSTILE, front_matter, tokens
 
 PLAIN = pa.schema(
