@@ -26,6 +26,7 @@ FLOORS = (
             "table_bounds",
             "partitions",
             "arrivals",
+            "checks_alone",
         ),
         *("resources", "previews", "dumps"),
     },

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -12,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from dagster._core.remote_representation.external_data import RepositorySnap
 
@@ -27,7 +30,7 @@ from off_platform.sandbox.make import Sandbox
 from off_platform.settings import Settings
 from off_platform.storage.lake import Lake
 from off_platform.storage.objects import Source
-from off_platform_tests.images_desk import BUCKET, rows_of, write_list
+from off_platform_tests.images_desk import BUCKET, rows_of, tree, write_list
 from off_platform_tests.waiting import PATIENCE_SECONDS
 
 THIS_MONTH = f"{datetime.now(UTC):%Y-%m-01}"
@@ -280,6 +283,92 @@ def test_values_are_those_of_the_columns_they_are_made_of(run: Run) -> None:
                 assert new.fetchall() == [], (name, column)
                 copied += 1
     assert copied > 10
+
+
+# Each job, and its assets whose checks can run alone.
+ALONE = {"monthly": BIN_TABLES}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("job", ALONE)
+def test_checks_alone_find_the_same_and_make_nothing(run: Run, job: str) -> None:
+    evaluated = {
+        (each.asset_check_key, each.partition): each
+        for each in run.results[job].get_asset_check_evaluations()
+        if each.asset_key.to_user_string() in ALONE[job]
+    }
+    assert {check.asset_key.to_user_string() for check, _ in evaluated} == {*ALONE[job]}
+    graph, before = run.house.defs.resolve_asset_graph(), files_of(run.house)
+    for check, _ in evaluated:
+        # Else the UI does not offer to execute it.
+        assert graph.get_execution_set_asset_and_check_keys(check) == {check}
+    for asset in ALONE[job]:
+        checks = {check for check, _ in evaluated if check.asset_key.to_user_string() == asset}
+        (partition,) = {each for check, each in evaluated if check in checks}
+        result = checked_alone(run.house, checks, partition)
+        assert result.success
+        assert result.get_asset_materialization_events() == []
+        found = result.get_asset_check_evaluations()
+        assert {each.asset_check_key for each in found} == checks
+        for each in found:
+            of_making = evaluated[each.asset_check_key, each.partition]
+            assert (each.passed, each.severity, each.description, each.metadata) == (
+                of_making.passed,
+                of_making.severity,
+                of_making.description,
+                of_making.metadata,
+            ), each.asset_check_key
+    assert files_of(run.house) == before
+
+
+@pytest.mark.slow
+def test_one_check_alone_sees_damage_and_leaves_it(run: Run) -> None:
+    check, lake = (
+        dg.AssetCheckKey(dg.AssetKey("items"), "asins_unique"),
+        Lake(run.house.settings.lake),
+    )
+    path = Path(lake.address("items"))
+    assert checked_alone(run.house, {check}).get_asset_check_evaluations()[0].passed
+    whole, when = path.read_bytes(), path.stat()
+    try:
+        table = pq.read_table(path)
+        pq.write_table(pa.concat_tables([table, table.slice(0, 1)]), path)
+        before = files_of(run.house)
+        result = checked_alone(run.house, {check})
+        (found,) = result.get_asset_check_evaluations()
+        assert (found.asset_check_key, found.passed) == (check, False)
+        assert result.get_asset_materialization_events() == []
+        assert files_of(run.house) == before
+    finally:
+        path.write_bytes(whole)
+        os.utime(path, ns=(when.st_atime_ns, when.st_mtime_ns))
+
+
+def test_checks_alone_of_nothing_say_what_to_do(house_at: HouseMaker) -> None:
+    house = house_at()
+    result = checked_alone(house, {dg.AssetCheckKey(dg.AssetKey("items"), "asins_unique")})
+    assert not result.success
+    assert "There is no table items" in failure_of(result, "items")
+    assert "materialise it first." in failure_of(result, "items")
+    assert result.get_asset_check_evaluations() == []
+
+
+def checked_alone(
+    house: House, checks: set[dg.AssetCheckKey], partition: str | None = None
+) -> dg.ExecuteInProcessResult:
+    """Evaluates checks and makes nothing, as the UI does: in a job of these checks alone."""
+    everything = house.defs.resolve_implicit_global_asset_job_def()
+    alone = everything.get_subset(asset_selection=set(), asset_check_selection=checks)
+    tags = {"dagster/partition": partition} if partition else {}
+    return alone.execute_in_process(tags=tags, instance=house.instance, raise_on_error=False)
+
+
+def files_of(house: House) -> dict[str, tuple[str, int]]:
+    """Every file of the lake, with the digest of its bytes and the time of its last change."""
+    folder = Path(house.settings.lake)
+    return {
+        name: (sha256, (folder / name).stat().st_mtime_ns) for name, sha256 in tree(folder).items()
+    }
 
 
 def test_every_asset_links_to_its_code(defs: dg.Definitions) -> None:

@@ -18,6 +18,7 @@ from off_platform.bins.schemas import (
     BINS,
     ITEMS,
 )
+from off_platform.checks_alone import Evaluated, alone_or_made
 from off_platform.partitions import RUNS
 from off_platform.quality import Table
 from off_platform.resources import BucketResource, LakeResource
@@ -32,17 +33,38 @@ SettingsParam = dg.ResourceParam[Settings]
 
 
 def _table_asset(table: Table, deps: list[str]) -> Callable[..., dg.AssetsDefinition]:
-    return dg.asset(
-        name=table.name,
-        group_name=GROUP,
-        owners=OWNERS,
-        kinds={"duckdb", "parquet"},
-        tags=MONTHLY,
-        deps=deps,
-        description=table.description,
-        metadata=table.metadata(),
-        check_specs=table.check_specs(table.name),
-    )
+    """Decorates what makes a table; its checks can also be evaluated alone."""
+
+    def evaluate(settings: Settings, lake: LakeResource) -> Evaluated:
+        return _stored(table, settings, lake)
+
+    def decorate(make: Callable[..., dg.MaterializeResult]) -> dg.AssetsDefinition:
+        spec = dg.AssetSpec(
+            table.name,
+            group_name=GROUP,
+            owners=OWNERS,
+            kinds={"duckdb", "parquet"},
+            tags=MONTHLY,
+            deps=deps,
+            description=table.description,
+            metadata=table.metadata(),
+        )
+        return dg.multi_asset(
+            name=table.name,
+            specs=[spec],
+            check_specs=table.check_specs(table.name),
+            can_subset=True,
+        )(alone_or_made(evaluate)(make))
+
+    return decorate
+
+
+def _stored(table: Table, settings: Settings, lake: LakeResource) -> Evaluated:
+    from off_platform.bins.table_results import stored_findings
+
+    into = lake.open()
+    with lake.query(into) as connection:
+        yield table, table.name, stored_findings(table, into, connection, settings)
 
 
 @_table_asset(BIN_OBJECTS, [])
@@ -53,9 +75,8 @@ def bin_objects(
     bins_bucket: BucketResource,
 ) -> dg.MaterializeResult:
     """Lists the bucket; if nothing changed, the table is kept."""
-    from off_platform.bins import checks
     from off_platform.bins.listing import list_objects
-    from off_platform.bins.table_results import table_result
+    from off_platform.bins.table_results import stored_findings, table_result
     from off_platform.storage.transfer import limits_from
 
     into = lake.open()
@@ -68,7 +89,7 @@ def bin_objects(
             LogDisplay(context.log.info),
         )
         context.log.info(listed.sentence)
-        found = checks.of_objects(into, connection)
+        found = stored_findings(BIN_OBJECTS, into, connection, settings)
         return table_result(into, connection, BIN_OBJECTS, found, {"what": listed.sentence})
 
 
@@ -80,9 +101,8 @@ def bin_metadata(
     bins_bucket: BucketResource,
 ) -> dg.MaterializeResult:
     """Fetches new and changed metadata."""
-    from off_platform.bins import checks
     from off_platform.bins.collect import collect_metadata
-    from off_platform.bins.table_results import table_result
+    from off_platform.bins.table_results import stored_findings, table_result
     from off_platform.storage.transfer import limits_from
 
     into = lake.open()
@@ -95,7 +115,7 @@ def bin_metadata(
             LogDisplay(context.log.info),
         )
         what = collected.tally.sentence() if collected.changed else "Nothing has changed."
-        found = checks.of_metadata(into, connection)
+        found = stored_findings(BIN_METADATA, into, connection, settings)
         return table_result(into, connection, BIN_METADATA, found, {"this_run": what})
 
 
@@ -103,7 +123,11 @@ def _made_of_tables(table: Table, deps: list[str]) -> dg.AssetsDefinition:
     """The asset of a table that is built from other tables of the lake."""
 
     @_table_asset(table, deps)
-    def made(settings: SettingsParam, lake: LakeResource) -> dg.MaterializeResult:
+    def made(
+        context: dg.AssetExecutionContext,  # noqa: ARG001 - Dagster passes it
+        settings: SettingsParam,
+        lake: LakeResource,
+    ) -> dg.MaterializeResult:
         return _made(table, settings, lake)
 
     return made

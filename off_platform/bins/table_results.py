@@ -10,6 +10,8 @@ from off_platform.bins import checks, previews, tables
 from off_platform.bins.declared_pairs import declared_choices
 from off_platform.bins.schemas import (
     BIN_ITEMS,
+    BIN_METADATA,
+    BIN_OBJECTS,
     BIN_ODDITIES,
     BIN_SPLITS,
     BIN_VISITS,
@@ -53,10 +55,29 @@ def made_of_tables(
         return _splits(lake, connection, settings)
     making = _MAKING[table.name]
     making.make(lake, connection)
-    found = making.check(lake, connection)
+    found = stored_findings(table, lake, connection, settings)
     rows = lake.rows_of(table.name)
     chart = {"chart": making.chart(connection, rows)} if making.chart else {}
     return table_result(lake, connection, table, found, chart)
+
+
+def stored_findings(
+    table: Table, lake: Lake, connection: "duckdb.DuckDBPyConnection", settings: Settings
+) -> dict[str, Finding]:
+    """The findings of a table's rules in what is stored.
+
+    Raises:
+        off_platform.storage.lake.NoSuchTableError: it is not in the lake.
+    """
+    if table is BIN_OBJECTS:
+        return checks.of_objects(lake, connection)
+    if table is BIN_METADATA:
+        return checks.of_metadata(lake, connection)
+    if table is BIN_SPLITS:
+        shares = shares_from(settings)
+        declared = declared_choices(settings.image_sets)
+        return checks.of_splits(lake, connection, shares, declared)
+    return _MAKING[table.name].check(lake, connection)
 
 
 def _splits(
@@ -64,7 +85,7 @@ def _splits(
 ) -> "dg.MaterializeResult[Any]":
     shares = shares_from(settings)
     tables.make_splits(lake, connection, shares)
-    found = checks.of_splits(lake, connection, shares, declared_choices(settings.image_sets))
+    found = stored_findings(BIN_SPLITS, lake, connection, settings)
     shown = {"shares": dg.MetadataValue.json(dict(shares))}
     return table_result(lake, connection, BIN_SPLITS, found, shown)
 
