@@ -41,7 +41,7 @@ def test_each_service_runs_a_program_that_there_is() -> None:
         if "command" in service:
             program = service["command"].split()[0]
             assert (BIN / program).exists(), name
-            assert service["environment"]["DAGSTER_PG_PASSWORD"].startswith("${POSTGRES_PASSWORD:?")
+            assert service["environment"]["DAGSTER_PG_PASSWORD"].startswith("${POSTGRES_PASSWORD:-")
 
 
 def test_only_the_proxy_can_be_reached_from_outside() -> None:
