@@ -3,10 +3,11 @@
 Rules and their checks are in `specification/rules.py`; files are validated by `validation.py`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
+import pyarrow as pa
 
 from off_platform.imports.outputs.report import file_of, records_by_product
 from off_platform.imports.readers.cell_addresses import where
@@ -122,7 +123,7 @@ def enforced_in(
         f"SELECT {at} AS of_import, {_ENFORCED} FROM {rows}" for at, rows in enumerate(accepted)
     )
     batches = connection.sql(" UNION ALL ".join(selected)).to_arrow_reader(BATCH_ROWS)
-    for batch in batches:
+    for batch in _joined(batches):
         of_import = batch["of_import"].to_pandas()
         # Few files have all fields, and the checks of each column take time.
         empty = {name for name in batch.schema.names if batch[name].null_count == len(batch)}
@@ -146,6 +147,22 @@ def enforced_in(
                     of_one = _enforced_of(found[int(str(at))], str(rule), sizes[int(str(at))])
                     of_one.add(len(rows), examples)
     return found
+
+
+def _joined(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """Batches of `BATCH_ROWS` rows at least, but the last.
+
+    DuckDB ends a batch with each import, and a pass of the schemas takes as long over one import of
+    a thousand rows as over ten.
+    """
+    held: list[pa.RecordBatch] = []
+    for batch in batches:
+        held.append(batch)
+        if sum(map(len, held)) >= BATCH_ROWS:
+            yield pa.concat_batches(held)
+            held.clear()
+    if held:
+        yield pa.concat_batches(held)
 
 
 def _enforced_of(found: dict[str, Finding], rule: str, of: int) -> Finding:
