@@ -286,7 +286,12 @@ def test_values_are_those_of_the_columns_they_are_made_of(run: Run) -> None:
 
 
 # Each job, and its assets whose checks can run alone.
-ALONE = {"monthly": BIN_TABLES}
+ALONE = {
+    "monthly": BIN_TABLES,
+    "image_sets": ("image_set",),
+    "bin_image_sets": ("bin_image_set",),
+    "imports": ("products_accepted", "products_imported"),
+}
 
 
 @pytest.mark.slow
@@ -344,13 +349,44 @@ def test_one_check_alone_sees_damage_and_leaves_it(run: Run) -> None:
         os.utime(path, ns=(when.st_atime_ns, when.st_mtime_ns))
 
 
-def test_checks_alone_of_nothing_say_what_to_do(house_at: HouseMaker) -> None:
-    house = house_at()
-    result = checked_alone(house, {dg.AssetCheckKey(dg.AssetKey("items"), "asins_unique")})
+@pytest.mark.parametrize(
+    ("asset", "check", "partition", "step", "sentence"),
+    [
+        ("items", "asins_unique", None, "items", "There is no table items"),
+        ("image_set", "exactly_n_chosen", "tryout", "image_set", "There is no set at"),
+        ("products_accepted", "numbers", "a.csv@12345678", "validated_import", "There is no table"),
+    ],
+)
+def test_checks_alone_of_nothing_say_what_to_do(
+    house_at: HouseMaker, asset: str, check: str, partition: str | None, step: str, sentence: str
+) -> None:
+    key = dg.AssetCheckKey(dg.AssetKey(asset), check)
+    result = checked_alone(house_at(), {key}, partition)
     assert not result.success
-    assert "There is no table items" in failure_of(result, "items")
-    assert "materialise it first." in failure_of(result, "items")
+    assert sentence in failure_of(result, step)
+    assert "materialise it first." in failure_of(result, step)
     assert result.get_asset_check_evaluations() == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("job", "of"),
+    [
+        ("check_imports", "imports"),
+        ("check_image_sets", "image_sets"),
+        ("check_bin_image_sets", "bin_image_sets"),
+    ],
+)
+def test_all_checks_of_a_partition_are_a_job(run: Run, job: str, of: str) -> None:
+    (asset, *_), before = ALONE[of], files_of(run.house)
+    made = [e for e in run.results[of].get_asset_check_evaluations() if e.asset_key.path == [asset]]
+    result = run.house.run(job, made[0].partition)
+    assert result.get_asset_materialization_events() == []
+    # Each on the partition, so that others keep their red and green.
+    assert {
+        (e.asset_check_key, e.partition, e.passed) for e in result.get_asset_check_evaluations()
+    } == {(e.asset_check_key, e.partition, e.passed) for e in made}
+    assert files_of(run.house) == before
 
 
 def checked_alone(

@@ -10,7 +10,7 @@ import dagster as dg
 from off_platform.arrivals import IMPORT
 from off_platform.automation.workers import watched_in_process
 from off_platform.image_sets.declaration.declared import declared_sets
-from off_platform.partitions import RUNS, image_sets
+from off_platform.partitions import IMPORT_FILES, RUNS, image_sets
 
 
 def _job(
@@ -31,6 +31,11 @@ def _job(
         description=description,
         config=config,
     )
+
+
+def _partitioned(partitions: dg.PartitionsDefinition[Any]) -> dg.PartitionedConfig[Any]:
+    """Partitions without options."""
+    return dg.PartitionedConfig(partitions, run_config_for_partition_key_fn=lambda _: {})
 
 
 monthly = _job(
@@ -58,6 +63,13 @@ export = _job(
     "export",
     "Compare the newest accepted records with the products dump, if one is set, and export them "
     "for Open Food Facts, as files with their pictures.",
+)
+check_imports = _job(
+    "check_imports",
+    "Evaluate the checks of an import again, over its tables in the lake; nothing is imported.",
+    dg.AssetSelection.checks_for_assets("products_accepted"),
+    # Dagster gives a job of checks alone no partitions of its own.
+    _partitioned(IMPORT_FILES),
 )
 observe_key_list = _job(
     "observe_key_list",
@@ -88,7 +100,18 @@ def jobs(declared: Path) -> list[Any]:
             "Build or refresh an image set of bins: choose, fetch, verify, label.",
             config=_as_declared(declared, "bins", "bin_image_set"),
         ),
+        *(
+            _job(
+                f"check_{asset}s",
+                "Evaluate the checks of an image set again, over its manifest and files in the "
+                "lake; nothing is fetched.",
+                dg.AssetSelection.checks_for_assets(asset),
+                _partitioned(image_sets(declared, wing)),
+            )
+            for wing, asset in (("images", "image_set"), ("bins", "bin_image_set"))
+        ),
         imports,
+        check_imports,
         weekly,
         export,
         observe_key_list,

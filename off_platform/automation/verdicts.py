@@ -126,10 +126,13 @@ class Verdict:
 
 
 def kind_of(job: dg.JobDefinition) -> str:
-    """What the partitions of a job's assets are: `import`, `month`, `image_set`, or nothing."""
+    """What the partitions of a job are: `import`, `month`, `image_set`, or nothing."""
     layer = job.asset_layer
-    nodes = [layer.asset_graph.get(key) for key in layer.selected_asset_keys]
-    found = [node.partitions_def for node in nodes if node.partitions_def is not None]
+    checks = [check for each in layer.data for check in each.assets_def.check_keys]
+    found = {
+        *(layer.asset_graph.get(key).partitions_def for key in layer.selected_asset_keys),
+        *(layer.asset_graph.get(key).partitions_def for key in checks),
+    } - {None}
     if not found:
         return ""
     if IMPORT_FILES in found:

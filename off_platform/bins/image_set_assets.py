@@ -12,6 +12,7 @@ from off_platform.bins.choice import WING, BinChoice
 from off_platform.bins.labels import MADE_OF_ITEMS, OF_BINS
 from off_platform.bins.lineage import image_set as image_set_lineage
 from off_platform.bins.schemas import NEIGHBOURS_DIFFER
+from off_platform.checks_alone import Evaluated, alone_or_made
 from off_platform.image_sets.declaration.declared import declared_choice
 from off_platform.image_sets.declaration.launchpad import with_options
 from off_platform.image_sets.declaration.options import RunOptions
@@ -37,20 +38,45 @@ def bin_image_set_asset(settings: Settings) -> dg.AssetsDefinition:
             invalid.
     """
     table, sets = _manifest(), image_sets(settings.image_sets, WING)
-    return dg.asset(
+    spec = dg.AssetSpec(
+        "bin_image_set",
         group_name=GROUP,
         owners=OWNERS,
         kinds={"s3", "parquet"},
         tags={RUNS: "bin_image_sets"},
-        partitions_def=sets,
         deps=["bins", "bin_items", "bin_splits"],
         description="A chosen, fetched and verified set of bin photos with their metadata, labels "
         "in the formats of ABID and Udacity, manifest, data card, gallery and contact sheet.",
         metadata=table.metadata(),
+    )
+    return dg.multi_asset(
+        name="bin_image_set",
+        specs=[spec],
+        partitions_def=sets,
         check_specs=table.check_specs("bin_image_set", sets),
+        can_subset=True,
     )(bin_image_set)
 
 
+def _stored_set(
+    context: dg.AssetExecutionContext, settings: Settings, lake: LakeResource
+) -> Evaluated:
+    from off_platform.bins.similar_photos import compare_neighbours, sets_at_hand
+    from off_platform.image_sets.set_results import choice_of, set_findings
+
+    into, name = lake.open(), context.partition_key
+    folder = into.root.below(f"{BIN_IMAGE_SETS}/{name}")
+    declared, _ = declared_choice(settings.image_sets, WING, BinChoice, name)
+    with lake.query(into) as connection:
+        choice = choice_of(folder, declared, connection)
+        table = _manifest(choice.missing_share_most)
+        found = set_findings(table, folder, choice, connection)
+        at_hand = sets_at_hand(into, settings, name)
+        neighbours = compare_neighbours(into, connection, name, at_hand)
+        yield table, "bin_image_set", {**found, NEIGHBOURS_DIFFER.id: neighbours}
+
+
+@alone_or_made(_stored_set)
 def bin_image_set(
     context: dg.AssetExecutionContext,
     config: BinImageSetConfig,

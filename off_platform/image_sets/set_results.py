@@ -6,7 +6,7 @@ loads.
 
 import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import dagster as dg
 
@@ -15,14 +15,18 @@ from off_platform.image_sets.declaration.options import SetChoice
 from off_platform.image_sets.finish import CARD, GALLERY, SHEET
 from off_platform.image_sets.manifest_checks import check_manifest, read_again
 from off_platform.image_sets.pages.contact_sheet import as_markdown
+from off_platform.image_sets.set_states import set_facts
 from off_platform.previews import REPORT_AT, VERDICT
 from off_platform.quality import Finding, Table
+from off_platform.storage.folders import Folder
+from off_platform.storage.lake import NoSuchTableError
 from off_platform.storage.lake_layout import MANIFEST
 from off_platform.words import counted
 
 if TYPE_CHECKING:
     import duckdb
 
+Choice = TypeVar("Choice", bound=SetChoice)
 _CHARTS = re.compile(r"^!\[[^\]]*\]\(chart_[a-z_]+\.svg\)\n\n", re.MULTILINE)
 
 
@@ -57,6 +61,41 @@ def _shown(card: str) -> str:
     return _CHARTS.sub("", card.split("---\n", 2)[-1])
 
 
+def set_findings(
+    table: Table, folder: Folder, choice: SetChoice, connection: "duckdb.DuckDBPyConnection"
+) -> dict[str, Finding]:
+    """The findings of the rules of a stored set's manifest, by rule.
+
+    Args:
+        table: the manifest, with its rules.
+        folder: the set's.
+        choice: its options.
+        connection: DuckDB that can read the folder.
+
+    Raises:
+        off_platform.storage.lake.NoSuchTableError: there is no manifest.
+    """
+    if not folder.exists(MANIFEST):
+        raise NoSuchTableError(f"There is no set at {folder.address()}; materialise it first.")
+    found = check_manifest(
+        connection,
+        table,
+        folder.address(MANIFEST),
+        samples=choice.n,
+        decoded_share=choice.decoded_share,
+        shares=choice.shares,
+    )
+    again = read_again(connection, folder)
+    found["md5_recorded"].add(again.broken, again.examples)
+    return found
+
+
+def choice_of(folder: Folder, declared: Choice, connection: "duckdb.DuckDBPyConnection") -> Choice:
+    """The options that a set was built with; those declared if its manifest does not say."""
+    facts = set_facts(folder, connection) if folder.exists(MANIFEST) else None
+    return type(declared).model_validate(facts.choice) if facts else declared
+
+
 def set_result(
     asset: str,
     table: Table,
@@ -75,16 +114,7 @@ def set_result(
         connection: DuckDB that can read the folder.
         more: findings of the wing's own rules.
     """
-    found = check_manifest(
-        connection,
-        table,
-        made.folder.address(MANIFEST),
-        samples=made.requested,
-        decoded_share=choice.decoded_share,
-        shares=choice.shares,
-    )
-    again = read_again(connection, made.folder)
-    found["md5_recorded"].add(again.broken, again.examples)
+    found = set_findings(table, made.folder, choice, connection)
     metadata = set_metadata(made)
     if made.is_described:
         # With Matplotlib, which takes longer to load than everything else.

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import dagster as dg
 
+from off_platform.checks_alone import Evaluated, alone_or_made
 from off_platform.image_sets.declaration.declared import declared_choice
 from off_platform.image_sets.declaration.launchpad import with_options
 from off_platform.image_sets.manifest import manifest_table
@@ -37,12 +38,12 @@ def image_set_asset(settings: Settings) -> dg.AssetsDefinition:
     """
     table = _manifest()
     sets = image_sets(settings.image_sets, WING)
-    return dg.asset(
+    spec = dg.AssetSpec(
+        "image_set",
         group_name=GROUP,
         owners=OWNERS,
         kinds={"s3", "parquet"},
         tags={RUNS: "image_sets"},
-        partitions_def=sets,
         deps=[
             *(
                 dg.AssetDep(table, partition_mapping=dg.LastPartitionMapping())
@@ -54,10 +55,31 @@ def image_set_asset(settings: Settings) -> dg.AssetsDefinition:
         description="A chosen, fetched and verified set of photos, OCR results or both, with its "
         "manifest, data card, gallery and contact sheet.",
         metadata=table.metadata(),
+    )
+    return dg.multi_asset(
+        name="image_set",
+        specs=[spec],
+        partitions_def=sets,
         check_specs=table.check_specs("image_set", sets),
+        can_subset=True,
     )(image_set)
 
 
+def _stored_set(
+    context: dg.AssetExecutionContext, settings: Settings, lake: LakeResource
+) -> Evaluated:
+    from off_platform.image_sets.set_results import choice_of, set_findings
+
+    into, name = lake.open(), context.partition_key
+    folder = into.root.below(f"{IMAGE_SETS}/{name}")
+    declared, _ = declared_choice(settings.image_sets, WING, Choice, name)
+    with lake.query(into) as connection:
+        choice = choice_of(folder, declared, connection)
+        table = _manifest(choice.missing_share_most)
+        yield table, "image_set", set_findings(table, folder, choice, connection)
+
+
+@alone_or_made(_stored_set)
 def image_set(
     context: dg.AssetExecutionContext,
     config: ImageSetConfig,

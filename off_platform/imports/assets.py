@@ -16,6 +16,7 @@ import dagster as dg
 from pydantic import Field
 
 from off_platform.arrivals import BATCH, BATCH_STEP
+from off_platform.checks_alone import Evaluated, alone_or_made
 from off_platform.imports.export.options import DESCRIBED, ExportOptions, NutrientColumns
 from off_platform.imports.specification.tables import (
     IMPORTS,
@@ -94,6 +95,14 @@ def _spec(table: Table) -> dg.AssetSpec:
     )
 
 
+def _stored_import(context: dg.AssetExecutionContext, lake: LakeResource) -> Evaluated:
+    from off_platform.imports.importing import stored_findings
+
+    into = lake.open()
+    found = stored_findings(into, partial(lake.query, into), context.partition_key)
+    yield PRODUCTS_ACCEPTED, PRODUCTS_ACCEPTED.name, found
+
+
 @dg.multi_asset(
     name="validated_import",
     specs=[
@@ -111,7 +120,9 @@ def _spec(table: Table) -> dg.AssetSpec:
     ],
     partitions_def=IMPORT_FILES,
     check_specs=PRODUCTS_ACCEPTED.check_specs(PRODUCTS_ACCEPTED.name, IMPORT_FILES),
+    can_subset=True,
 )
+@alone_or_made(_stored_import)
 def validated_import(
     context: dg.AssetExecutionContext, lake: LakeResource
 ) -> Iterator[dg.MaterializeResult]:
@@ -138,21 +149,41 @@ def validated_import(
         )
 
 
-@dg.asset(
-    group_name=GROUP,
-    owners=OWNERS,
-    kinds={"duckdb", "parquet"},
-    tags=TAGS,
-    deps=[
-        dg.AssetDep("products_accepted"),
-        dg.AssetDep("key_index", partition_mapping=dg.LastPartitionMapping()),
+def _stored_products(lake: LakeResource) -> Evaluated:
+    from off_platform.imports.checks import of_imported
+
+    into = lake.open()
+    with lake.query(into) as connection:
+        found = of_imported(connection, into.rows_of(PRODUCTS_IMPORTED.name))
+        yield PRODUCTS_IMPORTED, PRODUCTS_IMPORTED.name, found
+
+
+@dg.multi_asset(
+    name="products_imported",
+    specs=[
+        dg.AssetSpec(
+            "products_imported",
+            group_name=GROUP,
+            owners=OWNERS,
+            kinds={"duckdb", "parquet"},
+            tags=TAGS,
+            deps=[
+                dg.AssetDep("products_accepted"),
+                dg.AssetDep("key_index", partition_mapping=dg.LastPartitionMapping()),
+            ],
+            freshness_policy=EXPECTED,
+            description=PRODUCTS_IMPORTED.description,
+            metadata=PRODUCTS_IMPORTED.metadata(),
+        )
     ],
-    freshness_policy=EXPECTED,
-    description=PRODUCTS_IMPORTED.description,
-    metadata=PRODUCTS_IMPORTED.metadata(),
     check_specs=PRODUCTS_IMPORTED.check_specs("products_imported"),
+    can_subset=True,
 )
-def products_imported(lake: LakeResource) -> dg.MaterializeResult:
+@alone_or_made(_stored_products)
+def products_imported(
+    context: dg.AssetExecutionContext,  # noqa: ARG001 - Dagster passes it
+    lake: LakeResource,
+) -> dg.MaterializeResult:
     """Takes the record of the newest import of each product, and counts its photos."""
     from off_platform.imports.importing import newest_products
 

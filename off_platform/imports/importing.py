@@ -33,6 +33,7 @@ from off_platform.imports.specification.tables import (
     STAGED,
 )
 from off_platform.imports.specification.views import DERIVED
+from off_platform.imports.stored_verdict import stored_verdict
 from off_platform.imports.validation import validate_import
 from off_platform.imports.whole_file.verdict import Verdict
 from off_platform.previews import table_preview
@@ -282,6 +283,24 @@ def _described(lake: Lake, connect: Connect, made: Sequence[_Made]) -> Iterator[
                 checks.of_accepted(connection, accepted, findings, each.verdict, broken_in),
                 previews.of_older(states, key),
             )
+
+
+def stored_findings(lake: Lake, connect: Connect, key: str) -> Mapping[str, Finding]:
+    """The findings of the checks of `products_accepted`, from an import's tables.
+
+    Args:
+        lake: in which they are.
+        connect: opens DuckDB over the lake.
+        key: of the import.
+
+    Raises:
+        off_platform.storage.lake.NoSuchTableError: it was not validated.
+    """
+    partition = (IMPORT, key)
+    with connect() as connection:
+        accepted, _, findings = (lake.rows_of(table.name, partition) for table, _ in STAGED)
+        verdict = stored_verdict(connection, lake, key)
+        return checks.of_accepted(connection, accepted, findings, verdict)
 
 
 def newest_products(lake: Lake, connect: Connect) -> tuple[Metadata, Mapping[str, Finding]]:
