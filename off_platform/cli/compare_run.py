@@ -18,7 +18,7 @@ from off_platform.imports.specification.tables import ACCEPTED
 from off_platform.imports.validation import validate_import
 from off_platform.imports.whole_file.staging import connected
 from off_platform.storage.sql import literal
-from off_platform.words import quoted, visible
+from off_platform.words import escaped, quoted, visible
 
 MOST_SHOWN = 20
 
@@ -40,7 +40,7 @@ def compare_path(path: Path, dump: Path | None, configured: str | None, to: Path
     with temporary_folder() as into:
         with terminal_display("validating") as display:
             verdict = validate_import(path, into, display=display)
-        out.print(f"[bold]{escape(visible(path.name))}[/]  {escape(visible(sentence(verdict)))}")
+        out.print(f"[bold]{escape(escaped(path.name))}[/]  {escape(visible(sentence(verdict)))}")
         if outcome_of(verdict) == "refused":
             return WRONG
         accepted = f"read_parquet({literal(str(into / ACCEPTED))})"

@@ -57,10 +57,8 @@ def _print_checks(findings: Mapping[str, Finding]) -> int:
         if found.passed(rule):
             continue
         colour = "red" if rule.level == "error" else "yellow"
-        why = f": {found.note}" if found.note else f" ({found.broken:,} of {found.of:,})"
-        out.print(
-            f"[{colour}]{rule.level}[/] not so: {escape(rule.sentence + why)}", highlight=False
-        )
+        why = found.note or f"This does not hold for {found.broken:,} of {found.of:,}."
+        out.print(f"[{colour}]{rule.level}[/] {escape(f'{rule.sentence} {why}')}", highlight=False)
         if rule.level == "error" or rule.id == "all_exported":
             code = INCOMPLETE
     return code

@@ -3,12 +3,15 @@
 `given.py` makes local files of them.
 """
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
 import typer
 
 STANDARD_INPUT = "-"
+# Of a URL, as a path shows it: s3:/bucket/file.
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
 # Of formats that a corrected copy has.
 _COPIES = (".csv", ".tsv", ".json", ".jsonl", ".xlsx")
 
@@ -36,6 +39,11 @@ def demand_paths(paths: Sequence[str], name: str | None) -> None:
         raise typer.BadParameter("--name is a file's name, without folders")
     for path in (Path(each) for each in paths if not is_elsewhere(each)):
         if not path.exists():
+            if _SCHEME.match(str(path)):
+                raise typer.BadParameter(
+                    f"{path} is not a file, and of URLs only http:// and https:// are read; "
+                    "copy the file here first, or give it as standard input with -"
+                )
             raise typer.BadParameter(f"the file or folder {path} does not exist")
         if not path.is_file() and not path.is_dir():
             raise typer.BadParameter(f"{path} is neither a regular file nor a folder")

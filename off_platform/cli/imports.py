@@ -13,7 +13,7 @@ from off_platform.cli.context import DONE, out, settings
 from off_platform.cli.given_paths import demand_paths, endings_of_copy
 from off_platform.cli.written_files import demand_apart, demand_ending
 from off_platform.imports.export.options import DESCRIBED, ExportOptions, NutrientColumns
-from off_platform.words import visible
+from off_platform.words import escaped, visible
 
 if TYPE_CHECKING:
     from off_platform.cli.imports_run import ImportDone
@@ -112,7 +112,7 @@ def _imported(paths: list[Path]) -> int:
 
 def _show(path: Path, done: "ImportDone") -> None:
     """Prints the outcome of an import."""
-    name, said = (escape(visible(text)) for text in (path.name, done.sentence))
+    name, said = escape(escaped(path.name)), escape(visible(done.sentence))
     out.print(f"[bold]{name}[/]  {said}", highlight=False)
     out.print(f"  partition  {done.key}", highlight=False)
     out.print(f"  report     {escape(done.report)}", highlight=False, soft_wrap=True)

@@ -131,7 +131,7 @@ def _imports(found: ImportsShown, now: datetime) -> Iterator[str]:
         return
     yield (
         f"{counted(found.number, 'import')}, {counted(found.products, 'product')} accepted"
-        + (f", {found.refused:,} could not be read" if found.refused else "")
+        + (f", {found.refused:,} refused" if found.refused else "")
     )
     yield f"newest: {escape(visible(found.newest))}, {_ago(found.imported_at, now)}"
 

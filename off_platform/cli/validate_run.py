@@ -35,7 +35,7 @@ from off_platform.imports.readers.cell_addresses import where
 from off_platform.imports.validation import validate_import
 from off_platform.imports.whole_file.staging import connected, findings_in
 from off_platform.imports.whole_file.verdict import Verdict
-from off_platform.words import duration, quoted, visible
+from off_platform.words import duration, escaped, quoted, visible
 
 CODES = {"refused": WRONG, "some": INCOMPLETE, "accepted": DONE}
 COLOURS = {"error": "red", "warning": "yellow", "info": "blue"}
@@ -105,7 +105,7 @@ def _print_verdict(form: str, given: Given, verdict: Verdict, groups: list[Group
 def _print_for_people(path: Path, verdict: Verdict, groups: list[Group]) -> None:
     colour = {"accepted": "green", "some": "yellow", "refused": "red"}[outcome_of(verdict)]
     said = escape(visible(sentence(verdict)))
-    name = escape(visible(path.name))
+    name = escape(escaped(path.name))
     out.print(f"[bold]{name}[/]  [{colour}]{said}[/]", highlight=False)
     if groups:
         out.print(_as_table(groups, verdict))

@@ -20,6 +20,7 @@ from off_platform.imports.intake.originals import (
     StoredImport,
     not_kept,
     original,
+    put_refusals,
     record,
     store_original,
 )
@@ -236,6 +237,11 @@ class _Made:
     written: tuple[list[str], list[str]]
     rows: dict[str, int]
 
+    @property
+    def refused(self) -> str:
+        """Why the file was refused as a whole; empty if it was not."""
+        return self.verdict.refused.message if self.verdict.refused else ""
+
 
 @contextmanager
 def _made(
@@ -260,6 +266,7 @@ def _described(lake: Lake, connect: Connect, made: Sequence[_Made]) -> Iterator[
     if not made:
         return
     with connect() as connection:
+        put_refusals(lake, connection, {each.key: each.refused for each in made})
         rows_of = {
             each.key: [lake.rows_of(table.name, (IMPORT, each.key)) for table, _ in STAGED]
             for each in made

@@ -49,7 +49,7 @@ class ImportsShown:
 
     Attributes:
         number: of imports.
-        refused: how many could not be read.
+        refused: how many were refused as a whole.
         newest: the last one that was made; None without imports.
         imported_at: when that was.
         products: number of products with an accepted record.

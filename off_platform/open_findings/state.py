@@ -129,7 +129,8 @@ def _import(found: OpenImport) -> OpenItem:
     what = (
         f"Refused: {found.refused}"
         if found.refused
-        else f"{found.open:,} of {counted(found.quarantined, 'record')} in quarantine open."
+        else f"{found.open:,} of {counted(found.quarantined, 'record')} in quarantine "
+        f"{'is' if found.open == 1 else 'are'} open."
     )
     to_do = f"Send imports/{found.key}/report.html to the producer, and import the corrected file."
     return OpenItem("import", found.key, found.since, found.open, what, to_do)

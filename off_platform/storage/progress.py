@@ -60,9 +60,17 @@ class Tally:
             for end, count in sorted(self.by_end.items())
             if end not in {"fetched", "unchanged"}
         )
-        rate = f"{self.rate:,.0f} {self.unit}/s"
+        moved = f", {size(self.bytes)}" if self.bytes else ""
         more = "".join(f"; {each}" for each in (ends, self.note) if each)
-        return f"{self.done:,}{of} {self.unit}, {size(self.bytes)}, {rate}{left}{more}"
+        return f"{self.done:,}{of} {self.unit}{moved}{self._rate_shown}{left}{more}"
+
+    @property
+    def _rate_shown(self) -> str:
+        """Of slow work by the minute."""
+        if not self.done:
+            return ""
+        number, time_unit = (self.rate, "s") if self.rate >= 1 else (self.rate * 60, "min")
+        return f", {number:,.0f} {self.unit}/{time_unit}"
 
 
 class LogDisplay:

@@ -180,8 +180,11 @@ def test_findings_that_a_sheet_cannot_hold_are_counted(
 
 def test_a_terminal_gets_no_control_sequences(run: Run) -> None:
     Path("x.csv").write_text(f"barcode,product_name,\x1b[31mred\x07\n{NUTELLA},\x1b]0;x\x07,1\n")
-    _, out, err = run("validate", "x.csv")
+    Path("x\n.csv").write_text(GOOD)
+    _, out, err = run("validate", "x.csv", "x\n.csv")
     assert "\\u001b[31mred" in out
+    # A line of the output is no file's to write.
+    assert "x\\n.csv  " in out
     assert not {"\x1b", "\x07"} & set(out + err)
 
 

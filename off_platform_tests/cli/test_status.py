@@ -117,3 +117,10 @@ def test_imports_are_counted_and_open_ones_listed(
     assert [(item["kind"], item["name"]) for item in said["open"]] == [("import", bad)]
     # Names are not markup.
     assert bad in said["page"]
+    # Refused for what only the whole file shows: its beginning can be read.
+    for name, text in (("empty.csv", GOOD.partition("\n")[0]), ("nameless.csv", "a,b\n1,2\n")):
+        refused = hand_in(of, tmp_path, name, text)
+        _, said = shown()
+        assert said["open"][-1]["name"] == refused
+        assert said["open"][-1]["what"].startswith("Refused: ")
+    assert said["imports"]["refused"] == 2

@@ -54,7 +54,12 @@ def test_a_sentence_names_failures_only() -> None:
 def test_nothing_is_estimated_before_anything_is_known() -> None:
     assert tally_after(5, total=10).seconds_left is None
     assert tally_after(5, done=3).seconds_left is None
-    assert tally_after(5, total=10).sentence() == "0 of 10 objects, 0 bytes, 0 objects/s"
+    assert tally_after(5, total=10).sentence() == "0 of 10 objects"
+
+
+def test_slow_work_is_counted_by_the_minute() -> None:
+    tally = tally_after(30, total=4, unit="imports", done=1)
+    assert tally.sentence() == "1 of 4 imports, 2 imports/min, 1 min 30 s left"
 
 
 def test_more_than_the_total_takes_no_negative_time() -> None:
@@ -63,7 +68,7 @@ def test_more_than_the_total_takes_no_negative_time() -> None:
 
 def test_other_things_than_objects_are_counted_too() -> None:
     tally = tally_after(2, total=400, unit="bytes", done=200)
-    assert tally.sentence() == "200 of 400 bytes, 0 bytes, 100 bytes/s, 2 s left"
+    assert tally.sentence() == "200 of 400 bytes, 100 bytes/s, 2 s left"
 
 
 def test_a_tally_of_this_very_moment_has_a_rate() -> None:
@@ -107,7 +112,7 @@ def test_where_nobody_looks_lines_go_to_standard_error(
     monkeypatch.setattr(LogDisplay.__init__, "__defaults__", (0.0,))
     with terminal_display("Set milk") as display:
         display.show(tally_after(1, total=2, done=1))
-    assert capsys.readouterr().err == "Set milk: 1 of 2 objects, 0 bytes, 1 objects/s, 1 s left\n"
+    assert capsys.readouterr().err == "Set milk: 1 of 2 objects, 1 objects/s, 1 s left\n"
 
 
 def test_at_a_terminal_there_is_a_bar(monkeypatch: pytest.MonkeyPatch) -> None:

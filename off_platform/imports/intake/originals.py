@@ -7,10 +7,11 @@ import json
 import re
 import shutil
 import unicodedata
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,7 @@ from off_platform.imports.readers.opening import sha256_of
 from off_platform.imports.specification.tables import IMPORT, IMPORTS
 from off_platform.storage.folders import Folder
 from off_platform.storage.lake import Lake
+from off_platform.storage.sql import identifier
 from off_platform.words import file_name
 
 if TYPE_CHECKING:
@@ -53,7 +55,7 @@ class StoredImport:
         key: its partition, `name@first 8 digits of its SHA-256`.
         name: the producer's name of the file or folder.
         source: facts of the file; None if it cannot be read as an import.
-        refused: why it cannot be read; empty if it can.
+        refused: why it cannot be read; empty if its beginning can.
         imported_at: when it was first imported.
     """
 
@@ -194,6 +196,32 @@ def _write(taken: StoredImport, to: Path) -> None:
         "columns": list(source.header) if source else None,
     }
     pq.write_table(pa.Table.from_pylist([row], IMPORTS.arrow), to)
+
+
+def put_refusals(
+    lake: Lake, connection: "duckdb.DuckDBPyConnection", refused: Mapping[str, str]
+) -> None:
+    """Corrects the table `imports` after files were read to their ends: whether they are refused.
+
+    Args:
+        lake: in which the imports are stored.
+        connection: to the lake.
+        refused: for each import, why it is refused; empty if it is not.
+    """
+    for key, reason in refused.items():
+        if not lake.has(IMPORTS.name, (IMPORT, key)):
+            continue
+        rows = lake.rows_of(IMPORTS.name, (IMPORT, key))
+        query = f"SELECT {', '.join(map(identifier, IMPORTS.arrow.names))} FROM {rows}"
+        row = connection.sql(query).to_arrow_table().cast(IMPORTS.arrow)
+        at = IMPORTS.arrow.get_field_index("refused")
+        if bool(row["refused"][0].as_py()) != bool(reason):
+            changed = row.set_column(at, IMPORTS.arrow.field(at), [[reason or None]])
+            lake.replace(IMPORTS.name, (IMPORT, key), IMPORTS.arrow, partial(_put, changed))
+
+
+def _put(table: pa.Table, to: Path) -> None:
+    pq.write_table(table, to)
 
 
 _OF_SOURCE = ("format", "bytes", "sha256", "encoding", "delimiter", "sheet")

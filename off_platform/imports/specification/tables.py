@@ -188,7 +188,12 @@ IMPORTS = Table(
         Column("delimiter", "string", "Delimiter, for CSV and TSV.", nullable=True),
         Column("sheet", "string", "Sheet that was read, for XLSX.", nullable=True),
         Column("columns", "list<string>", "The header as in the file.", nullable=True),
-        Column("refused", "string", "Why it cannot be read; null when it can.", nullable=True),
+        Column(
+            "refused",
+            "string",
+            "Why the file was refused as a whole; null if it was not.",
+            nullable=True,
+        ),
     ),
 )
 

@@ -31,7 +31,14 @@ _LIST = re.compile(
 )
 # An object that has one of these is a product itself.
 _IDENTIFIED = re.compile(rf'"(?:{"|".join(IDENTIFIERS)})"{_W}:')
-# Maximum distance of the list from the beginning.
+# The names of an answer of the API about one product, as in `{"product": {...}, "status": 1}`.
+_ONE, _BESIDE = "product", ("code", "errors", "result", "status", "status_verbose", "warnings")
+_ANSWER = re.compile(
+    rf'\{{(?:{_W}"(?:{"|".join(_BESIDE)})"{_W}:{_W}(?:{_TEXT}|{_NUMBER}|\[{_W}\]){_W},)*+'
+    rf'{_W}"{_ONE}"{_W}:{_W}(?=\{{)',
+    re.DOTALL,
+)
+# Maximum distance of the first record from the beginning.
 _OPENING_CHARACTERS = 64 << 10
 
 
@@ -61,7 +68,7 @@ def records_of_document(path: Path) -> Iterator[tuple[int, int, Any]]:
     """The items of `[...]` or `{"products": [...]}`; any other object is a single record.
 
     Texts, numbers and the like may stand before the list of products, as in answers of Open Food
-    Facts' API, and anything after it.
+    Facts' API, and anything after it. Of its answer about one product, that is the record.
 
     Each has its number and the line on which it begins.
 
@@ -70,16 +77,11 @@ def records_of_document(path: Path) -> Iterator[tuple[int, int, Any]]:
     """
     with path.open("rb") as file:
         text = _Window(path, file)
-        opening = _opening_of_list(text)
-        if opening is None:
-            value = text.value()
-            yield 1, text.line, value
-        else:
-            text.at = opening.end()
-            for number, value in enumerate(_listed(text), 1):
-                yield number, text.line, value
-            if len(opening[0]) > 1:
-                _rest_of_object(text)
+        opening = _opening(text)
+        for number, value in enumerate(_values(text, opening), 1):
+            yield number, text.line, value
+        if opening.startswith("{"):
+            _rest_of_object(text)
         if text.peek():
             text.invalid("Extra data", text.at)
 
@@ -130,10 +132,7 @@ def pieces_of_json(path: Path, *, lines: bool) -> Iterator[tuple[int, str]]:
     between: list[str] = []
     with path.open("rb") as file:
         text = _Window(path, file, between.append)
-        opening = _opening_of_list(text)
-        if opening:
-            text.at = opening.end()
-        for number, _ in enumerate(_listed(text) if opening else iter((text.value(),)), 1):
+        for number, _ in enumerate(_values(text, _opening(text)), 1):
             record = text.take_value(between)
             yield 0, "".join(between)
             between.clear()
@@ -206,6 +205,10 @@ class _Window:
                     self.at = end
                     return value
 
+    def back(self) -> None:
+        """Returns to the beginning of the last value, to read it again."""
+        self.at = self._began
+
     def take_value(self, between: list[str]) -> str:
         """The text of the last value; the text before it is appended to a list."""
         between.append(self.text[self._handed : self._began])
@@ -255,11 +258,35 @@ class _Window:
         return not self._ended
 
 
-def _opening_of_list(text: _Window) -> re.Match[str] | None:
-    """The text before the first record; None if the document is a single one."""
+def _opening(text: _Window) -> str:
+    """Passes and returns the text before the first record; empty if the document is the record."""
     text.fill(_OPENING_CHARACTERS)
     opening = _LIST.match(text.text, text.skip())
-    return None if opening and _IDENTIFIED.search(opening["counts"] or "") else opening
+    if opening is None:
+        opening = _opening_of_one(text)
+    elif _IDENTIFIED.search(opening["counts"] or ""):
+        opening = None
+    if opening is None:
+        return ""
+    text.at = opening.end()
+    return opening[0]
+
+
+def _opening_of_one(text: _Window) -> re.Match[str] | None:
+    """The text before the product of an answer about one, if that has nothing else to lose."""
+    if not _ANSWER.match(text.text, text.at):
+        return None
+    names = text.value().keys()
+    text.back()
+    return _ANSWER.match(text.text, text.at) if names <= {_ONE, *_BESIDE} else None
+
+
+def _values(text: _Window, opening: str) -> Iterator[Any]:
+    """The records after the opening."""
+    if opening.endswith("["):
+        yield from _listed(text)
+    else:
+        yield text.value()
 
 
 def _listed(text: _Window) -> Iterator[Any]:

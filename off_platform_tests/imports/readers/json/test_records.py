@@ -42,6 +42,10 @@ FORMS = {
         json.dumps({"count": 2, "pages": 1.5e3, "q": 'a\\"b', "products": [ITEM] * 2}, indent=1),
         "json", [1, 2],
     ),
+    "an answer about one product": (
+        f' \n{{"code": "1", "errors": [], "product": {json.dumps(ITEM)}, "result": {{"a": 1}}}}\n',
+        "json", [1],
+    ),
     "a byte order mark": ("\ufeff" + json.dumps([ITEM]), "json", [1]),
     "white space": (f" \r\n\t{json.dumps([ITEM])}\n\n", "json", [1]),
 }  # fmt: skip
@@ -60,6 +64,12 @@ def test_every_form_is_read(name: str, tmp_path: Path) -> None:
         *(["json_lines"] if form == "json_lines" else []),
         *(["byte_order_mark"] if content.startswith("\ufeff") else []),
     }
+
+
+def test_an_object_with_more_than_an_answer_has_is_a_record(tmp_path: Path) -> None:
+    _, batches, _ = read_all(written(tmp_path, '{"code": "1", "product": {"a": 1}, "price": 2}'))
+
+    assert texts(batches) == {"code": ["1"], "product": [None], "price": ["2"]}
 
 
 def test_values_are_texts_as_they_stand(tmp_path: Path) -> None:
