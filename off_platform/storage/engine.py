@@ -13,7 +13,7 @@ from off_platform.storage.sql import identifier, literal
 PARQUET = "FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, PARQUET_VERSION v2"
 
 # See `reserve_for_writer`.
-SORT_SHARE = 0.7
+SORT_SHARE = 0.75
 
 
 @contextmanager
@@ -43,7 +43,7 @@ def bound(connection: duckdb.DuckDBPyConnection, memory: str, threads: int, spil
 
 @contextmanager
 def reserve_for_writer(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
-    """Keeps three tenths of the memory limit for what DuckDB does not count in it.
+    """Keeps a quarter of the memory limit for what DuckDB does not count in it.
 
     Sorting a million rows of a manifest into a file took 850 MB with a limit of 512 MB, and takes
     600 MB with 320 MB in the same time: a sort spills well, and the Parquet writer's buffers are
