@@ -10,7 +10,7 @@ import dagster as dg
 from off_platform.arrivals import IMPORT
 from off_platform.automation.workers import watched_in_process
 from off_platform.image_sets.declaration.declared import declared_sets
-from off_platform.partitions import IMPORT_FILES, RUNS, image_sets
+from off_platform.partitions import IMPORT_FILES, MONTHS, RUNS, image_sets
 
 
 def _job(
@@ -44,6 +44,16 @@ monthly = _job(
     "is set; list the bins, fetch new ones and build their tables.",
     dg.AssetSelection.tag(RUNS, "monthly") | dg.AssetSelection.assets("data_keys"),
 )
+check_months = _job(
+    "check_months",
+    "Evaluate the checks of a month again, over its snapshot and tables in the lake; nothing is "
+    "copied or indexed.",
+    dg.AssetSelection.checks_for_assets(
+        *("bucket_sync", "key_index", "key_index_oddities", "photos", "key_changes", "months")
+    ),
+    # Dagster gives a job of checks alone no partitions of its own.
+    _partitioned(MONTHS),
+)
 # Not `products`: a job may not be named like an asset.
 products_dump = _job(
     "products_dump",
@@ -68,7 +78,6 @@ check_imports = _job(
     "check_imports",
     "Evaluate the checks of an import again, over its tables in the lake; nothing is imported.",
     dg.AssetSelection.checks_for_assets("products_accepted"),
-    # Dagster gives a job of checks alone no partitions of its own.
     _partitioned(IMPORT_FILES),
 )
 observe_key_list = _job(
@@ -89,6 +98,7 @@ def jobs(declared: Path) -> list[Any]:
     """
     return [
         monthly,
+        check_months,
         products_dump,
         _job(
             "image_sets",

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 import dagster as dg
 from pydantic import Field
 
+from off_platform.checks_alone import Evaluated, alone_or_made
 from off_platform.images.keys import KEY_LIST
 from off_platform.images.schemas import (
     KEY_INDEX,
@@ -103,18 +104,37 @@ def data_keys(context: dg.AssetExecutionContext, images_bucket: BucketResource) 
     )
 
 
-@dg.asset(
-    group_name=GROUP,
-    owners=OWNERS,
-    kinds={"s3", "parquet"},
-    tags=MONTHLY,
+def _stored_snapshot(
+    context: dg.AssetExecutionContext, settings: Settings, lake: LakeResource
+) -> Evaluated:
+    from off_platform.images import stored_findings
+
+    into = lake.open()
+    with lake.query(into) as connection:
+        found = stored_findings.of_snapshot(into, context.partition_key, connection, settings)
+        yield SNAPSHOTS, "bucket_sync", found
+
+
+@dg.multi_asset(
+    name="bucket_sync",
+    specs=[
+        dg.AssetSpec(
+            "bucket_sync",
+            group_name=GROUP,
+            owners=OWNERS,
+            kinds={"s3", "parquet"},
+            tags=MONTHLY,
+            deps=[data_keys],
+            automation_condition=NO_SNAPSHOT,
+            description=SNAPSHOTS.description,
+            metadata=SNAPSHOTS.metadata(),
+        )
+    ],
     partitions_def=MONTHS,
-    deps=[data_keys],
-    automation_condition=NO_SNAPSHOT,
-    description=SNAPSHOTS.description,
-    metadata=SNAPSHOTS.metadata(),
     check_specs=SNAPSHOTS.check_specs("bucket_sync", MONTHS),
+    can_subset=True,
 )
+@alone_or_made(_stored_snapshot)
 def bucket_sync(
     context: dg.AssetExecutionContext,
     config: SyncConfig,
@@ -123,9 +143,8 @@ def bucket_sync(
     images_bucket: BucketResource,
 ) -> dg.MaterializeResult:
     """Copies the month's key list into the lake, once."""
-    from off_platform.images import checks
+    from off_platform.images import stored_findings
     from off_platform.images.monthly import SyncRequest, bounds_from, sync_month
-    from off_platform.images.snapshots import month_before, snapshot_of
 
     month, into = context.partition_key, lake.open()
     with lake.query(into) as connection:
@@ -139,19 +158,9 @@ def bucket_sync(
             LogDisplay(context.log.info),
         )
         context.log.info(synced.sentence)
-        since = month_before(into, SNAPSHOTS.name, month)
-        before = snapshot_of(into, since, connection) if since else None
         rows = into.rows_of(SNAPSHOTS.name, (MONTH, month))
         preview = table_preview(connection, f"FROM {rows}")
-        findings = checks.of_snapshot(
-            connection,
-            rows,
-            synced.snapshot,
-            before,
-            settings.shrunk_share_most,
-            month,
-            since,
-        )
+        findings = stored_findings.of_snapshot(into, month, connection, settings)
     return dg.MaterializeResult(
         data_version=dg.DataVersion(synced.snapshot.md5),
         metadata={
@@ -170,6 +179,19 @@ def bucket_sync(
         },
         check_results=SNAPSHOTS.check_results("bucket_sync", findings),
     )
+
+
+def _stored_index(
+    context: dg.AssetExecutionContext, settings: Settings, lake: LakeResource
+) -> Evaluated:
+    from off_platform.images import stored_findings
+
+    into = lake.open()
+    with lake.query(into) as connection:
+        for table, found in stored_findings.of_month(
+            into, context.partition_key, connection, settings
+        ):
+            yield table, table.name, found
 
 
 @dg.multi_asset(
@@ -194,7 +216,9 @@ def bucket_sync(
         *KEY_INDEX_ODDITIES.check_specs("key_index_oddities", MONTHS),
         *PHOTOS.check_specs("photos", MONTHS),
     ],
+    can_subset=True,
 )
+@alone_or_made(_stored_index)
 def key_index(
     context: dg.AssetExecutionContext,
     settings: SettingsParam,
@@ -202,7 +226,7 @@ def key_index(
     images_bucket: BucketResource,
 ) -> Iterator[dg.MaterializeResult]:
     """Parses every line of the month's key list."""
-    from off_platform.images import checks, previews
+    from off_platform.images import checks, previews, stored_findings
     from off_platform.images.monthly import bounds_from, index_month
     from off_platform.images.snapshots import snapshot_of
 
@@ -213,6 +237,12 @@ def key_index(
         index = into.rows_of(KEY_INDEX.name, (MONTH, month))
         oddities = into.rows_of(KEY_INDEX_ODDITIES.name, (MONTH, month))
         snapshot = snapshot_of(into, month, connection)
+        found = {
+            table.name: findings
+            for table, findings in stored_findings.of_month(
+                into, month, connection, settings, facts
+            )
+        }
         yield dg.MaterializeResult(
             asset_key="key_index",
             data_version=dg.DataVersion(snapshot.md5 if snapshot else ""),
@@ -222,16 +252,7 @@ def key_index(
                 "preview": previews.index_preview(connection, index, images_bucket.open()),
                 "path": dg.MetadataValue.path(into.address(KEY_INDEX.name, (MONTH, month))),
             },
-            check_results=KEY_INDEX.check_results(
-                "key_index",
-                checks.of_index(
-                    connection,
-                    index,
-                    facts,
-                    snapshot.keys if snapshot else 0,
-                    settings.oddities_share_most,
-                ),
-            ),
+            check_results=KEY_INDEX.check_results("key_index", found[KEY_INDEX.name]),
         )
         yield dg.MaterializeResult(
             asset_key="key_index_oddities",
@@ -240,7 +261,7 @@ def key_index(
                 "preview": table_preview(connection, f"FROM {oddities}"),
             },
             check_results=KEY_INDEX_ODDITIES.check_results(
-                "key_index_oddities", checks.of_oddities(connection, oddities)
+                "key_index_oddities", found[KEY_INDEX_ODDITIES.name]
             ),
         )
         photos = into.rows_of(PHOTOS.name, (MONTH, month))
@@ -251,9 +272,7 @@ def key_index(
                 "preview": table_preview(connection, f"FROM {photos}"),
                 "path": dg.MetadataValue.path(into.address(PHOTOS.name, (MONTH, month))),
             },
-            check_results=PHOTOS.check_results(
-                "photos", checks.of_photos(connection, photos, facts)
-            ),
+            check_results=PHOTOS.check_results("photos", found[PHOTOS.name]),
         )
 
 

@@ -241,18 +241,11 @@ def index_month(
         off_platform.images.key_list.RefusedKeyListError: the snapshot in the lake is damaged.
         off_platform.storage.locks.FolderInUseError: another run builds them.
     """
-    snapshot = snapshot_of(lake, month, connection)
-    if snapshot is None:
-        raise NoSnapshotError(f"{month[:7]} has no snapshot; materialise bucket_sync first.")
-    if not lake.root.exists(snapshot.file):
-        raise NoSnapshotError(
-            f"The snapshot of {month[:7]} has lost its file {snapshot.file}; restore it from a "
-            "backup, or, in its own month, materialise bucket_sync again."
-        )
+    file = _list_of(lake, month, connection)
     partition = ("month", month)
     with (
         lake.locked(KEY_INDEX.name, partition),
-        lake.root.local(snapshot.file) as path,
+        lake.root.local(file) as path,
         lake.root.scratch() as scratch,
     ):
         made, odd = scratch / "index.parquet", scratch / "oddities.parquet"
@@ -265,6 +258,42 @@ def index_month(
         # The last: a month with an index can be chosen from.
         lake.replace(KEY_INDEX.name, partition, KEY_INDEX.arrow, made.replace)
     return replace(facts, doubled=photos.doubled)
+
+
+def counts_of_month(
+    lake: Lake,
+    month: str,
+    connection: "duckdb.DuckDBPyConnection",
+    unpacked_most: int,
+    display: Display | None = None,
+) -> KeyIndexFacts:
+    """The counts of `index_month`, from the month's snapshot; the lake's tables stay as they are.
+
+    The list is parsed again, as the tables do not say in which order its lines were.
+
+    Raises:
+        NoSnapshotError: the month has no snapshot.
+    """
+    file = _list_of(lake, month, connection)
+    with lake.root.local(file) as path, lake.root.scratch() as scratch:
+        photos = Photos()
+        aside = (scratch / "index.parquet", scratch / "oddities.parquet")
+        facts = write_key_index(path, *aside, unpacked_most, display, photos.add)
+        photos.write(scratch / "photos.parquet")
+    return replace(facts, doubled=photos.doubled)
+
+
+def _list_of(lake: Lake, month: str, connection: "duckdb.DuckDBPyConnection") -> str:
+    """The file of a month's snapshot in the lake; raises as `index_month`."""
+    snapshot = snapshot_of(lake, month, connection)
+    if snapshot is None:
+        raise NoSnapshotError(f"{month[:7]} has no snapshot; materialise bucket_sync first.")
+    if not lake.root.exists(snapshot.file):
+        raise NoSnapshotError(
+            f"The snapshot of {month[:7]} has lost its file {snapshot.file}; restore it from a "
+            "backup, or, in its own month, materialise bucket_sync again."
+        )
+    return snapshot.file
 
 
 def _sorted(made: Path, to: Path, connection: "duckdb.DuckDBPyConnection") -> Path:
@@ -291,6 +320,16 @@ def compare_month(
     lake.replace_from_query(
         KEY_CHANGES.name, ("month", month), KEY_CHANGES.arrow, connection, query
     )
+    return counts_of_changes(lake, month, connection)
+
+
+def counts_of_changes(
+    lake: Lake, month: str, connection: "duckdb.DuckDBPyConnection"
+) -> dict[str, Any]:
+    """What `compare_month` returns, from the tables in the lake."""
+    since = month_before(lake, KEY_INDEX.name, month)
+    now = lake.rows_of(KEY_INDEX.name, ("month", month))
+    before = lake.rows_of(KEY_INDEX.name, ("month", since)) if since else None
     changes = lake.rows_of(KEY_CHANGES.name, ("month", month))
     ((added, removed),) = connection.execute(f"""
         SELECT coalesce(sum(objects) FILTER (change = 'added'), 0)::BIGINT,

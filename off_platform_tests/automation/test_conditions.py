@@ -214,3 +214,7 @@ def test_a_complete_run_leaves_nothing_to_request(tmp_path: Path, sandbox: Sandb
         assert conditions.asked(month) == set()
         assert look.execute_in_process(instance=instance).success
         assert conditions.asked(month) == set()
+        # Nor do checks that run alone ask for what they look at.
+        alone = definitions(of=settings).resolve_job_def("check_months")
+        assert alone.execute_in_process(instance=instance, partition_key=month).success
+        assert conditions.asked(month) == set()
