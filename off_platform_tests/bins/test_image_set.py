@@ -524,7 +524,7 @@ def test_a_stopped_run_is_gone_on_with_and_fetches_only_the_rest(sets: Sets) -> 
         sets.make(folder=StoppingFolder(sets.root / "few", 10), **ALL)
     building = sets.root / "few" / BUILDING
     done = {rows.name[:5] for rows in building.glob("*.rows.jsonl")}
-    assert len(done) >= 2
+    assert done
     # The draft of a group that is done may not be removed yet.
     kept = sum(
         draft.read_text().count('"in_lake": false')
