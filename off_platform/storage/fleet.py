@@ -29,8 +29,9 @@ TRIES = 5
 START_TRIES = 3
 # How often an interruption of this process is noticed while tasks run.
 LOOK_SECONDS = 1.0
-# A cancelled task finishes the requests in progress; after this many seconds its worker is killed.
-CANCEL_SECONDS = 10.0
+# A cancelled task finishes the requests in progress. After the first of these it is cancelled
+# again, as Ray's interrupt can be lost; after the second its worker is killed.
+CANCEL_SECONDS = (10.0, 5.0)
 # Results are counts: Ray's minimum is 75 MiB, and its default a third of the memory.
 STORE_BYTES = 80 * 2**20
 PACKAGE = "off-platform"
@@ -229,9 +230,13 @@ class RayFleet:
     def _cancel(self, refs: list[Any]) -> None:
         if not refs:
             return
-        for ref in refs:
-            self._ray.cancel(ref)
-        _, left = self._ray.wait(refs, num_returns=len(refs), timeout=CANCEL_SECONDS)
+        left = refs
+        for seconds in CANCEL_SECONDS:
+            for ref in left:
+                self._ray.cancel(ref)
+            _, left = self._ray.wait(left, num_returns=len(left), timeout=seconds)
+            if not left:
+                return
         for ref in left:
             self._ray.cancel(ref, force=True)
 
