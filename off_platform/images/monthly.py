@@ -283,17 +283,27 @@ def counts_of_month(
     return replace(facts, doubled=photos.doubled)
 
 
-def _list_of(lake: Lake, month: str, connection: "duckdb.DuckDBPyConnection") -> str:
-    """The file of a month's snapshot in the lake; raises as `index_month`."""
+def demand_snapshot(lake: Lake, month: str, connection: "duckdb.DuckDBPyConnection") -> Snapshot:
+    """The snapshot of a month.
+
+    Raises:
+        NoSnapshotError: there is none.
+    """
     snapshot = snapshot_of(lake, month, connection)
     if snapshot is None:
         raise NoSnapshotError(f"{month[:7]} has no snapshot; materialise bucket_sync first.")
-    if not lake.root.exists(snapshot.file):
+    return snapshot
+
+
+def _list_of(lake: Lake, month: str, connection: "duckdb.DuckDBPyConnection") -> str:
+    """The file of a month's snapshot in the lake; raises as `index_month`."""
+    file = demand_snapshot(lake, month, connection).file
+    if not lake.root.exists(file):
         raise NoSnapshotError(
-            f"The snapshot of {month[:7]} has lost its file {snapshot.file}; restore it from a "
-            "backup, or, in its own month, materialise bucket_sync again."
+            f"The snapshot of {month[:7]} has lost its file {file}; restore it from a backup, or, "
+            "in its own month, materialise bucket_sync again."
         )
-    return snapshot.file
+    return file
 
 
 def _sorted(made: Path, to: Path, connection: "duckdb.DuckDBPyConnection") -> Path:

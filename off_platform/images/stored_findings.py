@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 from off_platform.images import checks
 from off_platform.images.key_index import KeyIndexFacts
 from off_platform.images.monthly import (
-    NoSnapshotError,
     bounds_from,
     counts_of_changes,
     counts_of_month,
+    demand_snapshot,
 )
 from off_platform.images.schemas import (
     KEY_CHANGES,
@@ -38,11 +38,9 @@ def of_snapshot(
     """The findings on the month's snapshot, compared with the previous one.
 
     Raises:
-        NoSnapshotError: there is none.
+        off_platform.images.monthly.NoSnapshotError: there is none.
     """
-    snapshot = snapshot_of(lake, month, connection)
-    if snapshot is None:
-        raise NoSnapshotError(f"{month[:7]} has no snapshot; materialise bucket_sync first.")
+    snapshot = demand_snapshot(lake, month, connection)
     since = month_before(lake, SNAPSHOTS.name, month)
     before = snapshot_of(lake, since, connection) if since else None
     rows = lake.rows_of(SNAPSHOTS.name, ("month", month))
@@ -67,7 +65,7 @@ def of_month(
         facts: counted while they were made; None to count them in the snapshot again.
 
     Raises:
-        NoSnapshotError: the month has no snapshot.
+        off_platform.images.monthly.NoSnapshotError: the month has no snapshot.
         off_platform.storage.lake.NoSuchTableError: it was not indexed.
     """
     index, oddities, photos = (
