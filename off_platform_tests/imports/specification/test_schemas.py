@@ -2,12 +2,15 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
 
+from off_platform.imports import checks
 from off_platform.imports.checks import enforced, enforced_in, of_accepted
 from off_platform.imports.specification.rules import BY_ID, RULES, rules_of
+from off_platform.imports.specification.schemas import failures
 from off_platform.imports.specification.tables import ACCEPTED
 from off_platform.imports.validation import validate_import
 from off_platform.imports.whole_file.staging import connected, findings_in
@@ -84,8 +87,13 @@ def test_a_wrongly_accepted_record_fails_its_check(
     assert found[BY_ID[rule].check].broken == 1
 
 
+@pytest.mark.parametrize(("batch_rows", "at_once"), [(1, False), (50_000, True)])
 def test_imports_that_are_examined_together_have_their_own_findings(
     connection: duckdb.DuckDBPyConnection,
+    monkeypatch: pytest.MonkeyPatch,
+    batch_rows: int,
+    *,
+    at_once: bool,
 ) -> None:
     connection.execute("CREATE TABLE other AS FROM planted")
     connection.execute("UPDATE planted SET fat_g = -1, product = 'same' WHERE row = 2")
@@ -93,7 +101,17 @@ def test_imports_that_are_examined_together_have_their_own_findings(
     apart = [enforced(connection, name) for name in ("planted", "other")]
     assert apart[0]["ranges"].broken == 2
     assert not apart[1]
+    monkeypatch.setattr(checks, "BATCH_ROWS", batch_rows)
+    seen: list[int] = []
+
+    def counted(schema: Any, frame: Any) -> Any:
+        seen.append(len(frame))
+        return failures(schema, frame)
+
+    monkeypatch.setattr(checks, "failures", counted)
     assert enforced_in(connection, ["other", "planted", "other"]) == [{}, apart[0], {}]
+    # One pass of each of the three schemas.
+    assert (len(seen) == 3) is at_once
 
 
 def test_every_rule_of_level_error_has_a_plant_or_cannot_be_planted() -> None:
