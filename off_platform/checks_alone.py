@@ -6,7 +6,7 @@ in the lake.
 """
 
 import inspect
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import wraps
 from typing import Any
 
@@ -49,6 +49,23 @@ def alone_or_made(
         return step
 
     return decorate
+
+
+def with_links_to_code(assets: Sequence[dg.AssetsDefinition]) -> list[dg.AssetsDefinition]:
+    """The same assets, each with the link to the function that makes it.
+
+    `dg.with_source_code_references` would link to the file of the decorator above: of a decorated
+    function it takes the line, but not the file.
+    """
+    return [each.map_asset_specs(_linked_to(each)) for each in assets]
+
+
+def _linked_to(asset: dg.AssetsDefinition) -> Callable[[dg.AssetSpec], dg.AssetSpec]:
+    make = inspect.unwrap(asset.op.compute_fn.decorated_fn)  # type: ignore[union-attr]
+    code = make.__code__
+    link = dg.LocalFileCodeReference(file_path=code.co_filename, line_number=code.co_firstlineno)
+    metadata = {"dagster/code_references": dg.CodeReferencesMetadataValue(code_references=[link])}
+    return lambda spec: spec.merge_attributes(metadata=metadata)
 
 
 def _selected(context: dg.AssetExecutionContext, made: Any) -> Iterator[Any]:

@@ -13,6 +13,7 @@ from off_platform.automation.sensors import inbox_sensor, key_list_sensor
 from off_platform.automation.workers import watched_in_process
 from off_platform.bins import assets as bins
 from off_platform.bins.image_set_assets import bin_image_set_asset
+from off_platform.checks_alone import with_links_to_code
 from off_platform.images import assets as images
 from off_platform.images.image_set_assets import image_set_asset
 from off_platform.images.key_changes_assets import key_changes
@@ -63,7 +64,7 @@ def definitions(*, of: Settings) -> dg.Definitions:
     # With resources, as Dagster would copy the sensor of a job without, and warn of its `owners`.
     import_batch = imports.import_batch.to_job(resource_defs=made)
     return dg.Definitions(
-        assets=dg.with_source_code_references(with_monthly_freshness(assets)),
+        assets=with_links_to_code(with_monthly_freshness(assets)),
         jobs=[*jobs(of.image_sets), import_batch],
         schedules=schedules(
             monthly_cron=of.monthly_cron, weekly_cron=of.weekly_cron, running=of.unattended
