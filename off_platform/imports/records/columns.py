@@ -114,9 +114,9 @@ def no_identifier(columns: Columns) -> Found:
     there = [*columns.places, *columns.unknown]
     named = ", ".join(f"'{name[:40]}'" for name in there[:MOST_NAMED])
     more = f" and {len(there) - MOST_NAMED:,} more" if len(there) > MOST_NAMED else ""
-    hint = f" Rename '{meant}' to '{nearest_name(meant)}' if it is." if meant else ""
-    known = f"; there are {named}{more}" if there else ", and no other is named"
     proposal = nearest_name(meant) if meant else None
+    hint = f" Rename '{meant[:80]}' to '{proposal}' if it has the barcodes." if meant else ""
+    known = f"; there are {named}{more}" if there else ", and no other is named"
     message = f"No column identifies the products{known}.{hint}"
     return columns.placed(Found(None, meant, "no_identifier_column", meant, message, proposal))
 

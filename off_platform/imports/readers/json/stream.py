@@ -68,7 +68,7 @@ def records_of_document(path: Path) -> Iterator[tuple[int, int, Any]]:
     """The items of `[...]` or `{"products": [...]}`; any other object is a single record.
 
     Texts, numbers and the like may stand before the list of products, as in answers of Open Food
-    Facts' API, and anything after it. Of its answer about one product, that is the record.
+    Facts' API, and anything after it. Of an answer about one product, that is the record.
 
     Each has its number and the line on which it begins.
 
@@ -89,6 +89,8 @@ def records_of_document(path: Path) -> Iterator[tuple[int, int, Any]]:
 def records_of_lines(path: Path) -> Iterator[tuple[int, int, Any]]:
     """The record of every non-empty line; its number is that of the line.
 
+    Of an answer about one product, that is the record.
+
     Raises:
         UnreadableError: see `records_of_document`.
     """
@@ -105,7 +107,8 @@ def records_of_lines(path: Path) -> Iterator[tuple[int, int, Any]]:
 def _of_line(path: Path, line: bytes, number: int, offset: int) -> Any:
     try:
         text = line.decode("utf-8-sig" if number == 1 else "utf-8").rstrip()
-        value, end = DECODER.raw_decode(text, len(text) - len(text.lstrip()))
+        start = len(text) - len(text.lstrip())
+        value, end = DECODER.raw_decode(text, start)
     except UnicodeDecodeError as error:
         raise not_utf8(path, offset + error.start, line[error.start]) from None
     except json.JSONDecodeError as error:
@@ -114,7 +117,8 @@ def _of_line(path: Path, line: bytes, number: int, offset: int) -> Any:
         raise too_deep() from None
     if end < len(text):
         _invalid("Extra data", number, end + 1, number)
-    return value
+    place = _place_of_product(text, start, value)
+    return value if place is None else DECODER.raw_decode(text, place)[0]
 
 
 def pieces_of_json(path: Path, *, lines: bool) -> Iterator[tuple[int, str]]:
@@ -127,7 +131,7 @@ def pieces_of_json(path: Path, *, lines: bool) -> Iterator[tuple[int, str]]:
     if lines:
         with path.open(encoding="utf-8-sig", newline="\n") as file:
             for number, line in enumerate(file, 1):
-                yield number if line.strip() else 0, line
+                yield from _pieces_of_line(number, line)
         return
     between: list[str] = []
     with path.open("rb") as file:
@@ -143,6 +147,21 @@ def pieces_of_json(path: Path, *, lines: bool) -> Iterator[tuple[int, str]]:
         yield 0, "".join(between)
 
 
+def _pieces_of_line(number: int, line: str) -> Iterator[tuple[int, str]]:
+    start = len(line) - len(line.lstrip())
+    if not _ANSWER.match(line, start):
+        yield number if line.strip() else 0, line
+        return
+    place = _place_of_product(line, start, DECODER.raw_decode(line, start)[0])
+    if place is None:
+        yield number, line
+        return
+    end = DECODER.raw_decode(line, place)[1]
+    yield 0, line[:place]
+    yield number, line[place:end]
+    yield 0, line[end:]
+
+
 class _Window:
     """The part of a file's text in memory, and its position in the file."""
 
@@ -150,21 +169,22 @@ class _Window:
         self, path: Path, file: BinaryIO, passed: Callable[[str], object] | None = None
     ) -> None:
         self._path, self._file, self._passed = path, file, passed
-        # Start of the last value, and end of the text that was returned.
-        self._began = self._handed = 0
+        # End of the text that was returned.
+        self._handed = 0
         self._decoder = codecs.getincrementaldecoder("utf-8-sig")()
         self._bytes = 0
         self._line, self._column = 1, 1
         # End of the text whose lines were counted, and their number: no text is counted twice.
         self._counted = self._lines = 0
         self._ended = False
-        self.text, self.at = "", 0
+        # The position, and the start of the last value.
+        self.text, self.at, self.began = "", 0, 0
 
     @property
     def line(self) -> int:
         """The line on which the last value begins."""
-        self._lines += self.text.count("\n", self._counted, self._began)
-        self._counted = self._began
+        self._lines += self.text.count("\n", self._counted, self.began)
+        self._counted = self.began
         return self._line + self._lines
 
     def fill(self, characters: int) -> None:
@@ -186,7 +206,7 @@ class _Window:
 
     def value(self) -> Any:
         """Reads the next value."""
-        self._began = self.skip()
+        self.began = self.skip()
         while True:
             try:
                 value, end = DECODER.raw_decode(self.text, self.at)
@@ -205,15 +225,11 @@ class _Window:
                     self.at = end
                     return value
 
-    def back(self) -> None:
-        """Returns to the beginning of the last value, to read it again."""
-        self.at = self._began
-
     def take_value(self, between: list[str]) -> str:
         """The text of the last value; the text before it is appended to a list."""
-        between.append(self.text[self._handed : self._began])
+        between.append(self.text[self._handed : self.began])
         self._handed = self.at
-        return self.text[self._began : self.at]
+        return self.text[self.began : self.at]
 
     def hand_over(self) -> None:
         """Returns the text that was read but not returned yet."""
@@ -234,7 +250,7 @@ class _Window:
             return False
         self.hand_over()
         gone, self.text = self.text[: self.at], self.text[self.at :]
-        self._began = max(self._began - self.at, 0)
+        self.began = max(self.began - self.at, 0)
         self._counted = self._lines = 0
         self._handed = 0
         lines = gone.count("\n")
@@ -259,34 +275,41 @@ class _Window:
 
 
 def _opening(text: _Window) -> str:
-    """Passes and returns the text before the first record; empty if the document is the record."""
+    """Passes and returns the text before the list of records; empty if there is no list."""
     text.fill(_OPENING_CHARACTERS)
     opening = _LIST.match(text.text, text.skip())
-    if opening is None:
-        opening = _opening_of_one(text)
-    elif _IDENTIFIED.search(opening["counts"] or ""):
-        opening = None
-    if opening is None:
+    if opening is None or _IDENTIFIED.search(opening["counts"] or ""):
         return ""
     text.at = opening.end()
     return opening[0]
 
 
-def _opening_of_one(text: _Window) -> re.Match[str] | None:
-    """The text before the product of an answer about one, if that has nothing else to lose."""
-    if not _ANSWER.match(text.text, text.at):
-        return None
-    names = text.value().keys()
-    text.back()
-    return _ANSWER.match(text.text, text.at) if names <= {_ONE, *_BESIDE} else None
-
-
 def _values(text: _Window, opening: str) -> Iterator[Any]:
     """The records after the opening."""
-    if opening.endswith("["):
-        yield from _listed(text)
-    else:
-        yield text.value()
+    yield from _listed(text) if opening else _record(text)
+
+
+def _record(text: _Window) -> Iterator[Any]:
+    """The next value; if it is an answer about one product, that product."""
+    value = text.value()
+    place = _place_of_product(text.text, text.began, value)
+    if place is None:
+        yield value
+        return
+    text.at = place
+    yield text.value()
+    _rest_of_object(text)
+
+
+def _place_of_product(text: str, at: int, value: Any) -> int | None:
+    """The position of the product in an answer about one; None for any other value.
+
+    An object with more than an answer has is not one: nothing may be lost.
+    """
+    if not isinstance(value, dict) or _ONE not in value or not value.keys() <= {_ONE, *_BESIDE}:
+        return None
+    answer = _ANSWER.match(text, at)
+    return answer.end() if answer else None
 
 
 def _listed(text: _Window) -> Iterator[Any]:
@@ -295,7 +318,7 @@ def _listed(text: _Window) -> Iterator[Any]:
         text.at += 1
         return
     while True:
-        yield text.value()
+        yield from _record(text)
         following = text.peek()
         if following not in {",", "]"}:
             text.invalid("Expecting ',' delimiter", text.at)

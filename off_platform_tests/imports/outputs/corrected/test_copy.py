@@ -173,6 +173,25 @@ def test_json_is_corrected_within_its_layout(tmp_path: Path) -> None:
     }  # fmt: skip
 
 
+@pytest.mark.parametrize("form", ["{0}\n {1}\n", "[{0},\n{1}]"])
+def test_only_the_products_of_answers_are_corrected(form: str, tmp_path: Path) -> None:
+    answers = [
+        f'{{"code": " {code}", "product": {{"code": " {code}", "product_name": "N"}}, "status": 1}}'
+        for code in (NUTELLA, OREO)
+    ]
+
+    first, second = twice(form.format(*answers), "x.json", tmp_path)
+
+    demand_settled(first, second)
+    assert first.copy is not None
+    note = f', "{CORRECTIONS}": "code -> '
+    assert first.copy.read_text(encoding="utf-8") == form.format(*(
+        f'{{"code": " {code}", "product": {{"code": "{code}", "product_name": "N"{note}{code}"}}, '
+        '"status": 1}'
+        for code in (NUTELLA, OREO)
+    ))  # fmt: skip
+
+
 def test_workbooks_keep_their_sheets_types_and_formulas(tmp_path: Path) -> None:
     book = openpyxl.Workbook()
     sheet = book.active
@@ -332,15 +351,18 @@ NESTED = st.one_of(
     data=st.data(),
     within=st.dictionaries(st.sampled_from(("fat", "salt_g", "other")), NESTED),
     lines=st.booleans(),
+    answers=st.booleans(),
 )
 def test_any_json_settles_after_one_correction(
-    names: list[str], data: st.DataObject, within: dict[str, Any], *, lines: bool
+    names: list[str], data: st.DataObject, within: dict[str, Any], *, lines: bool, answers: bool
 ) -> None:
     count = data.draw(st.integers(2 if lines else 1, 4))
     items: list[dict[str, Any]] = [
         {name: data.draw(NESTED) for name in names} for _ in range(count)
     ]
     items[0]["nutrition"] = within
+    if answers:
+        items = [{"code": NUTELLA, "product": item, "status": 1} for item in items]
     text = "\n".join(map(json.dumps, items)) if lines else json.dumps(items, indent=1)
     with tempfile.TemporaryDirectory() as folder:
         demand_settled(*twice(text, "x.json", Path(folder)))

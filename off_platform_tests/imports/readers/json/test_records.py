@@ -46,6 +46,15 @@ FORMS = {
         f' \n{{"code": "1", "errors": [], "product": {json.dumps(ITEM)}, "result": {{"a": 1}}}}\n',
         "json", [1],
     ),
+    "an array of such answers": (
+        f'[{{"code": "1", "product": {json.dumps(ITEM)}, "status": 1}}, {json.dumps(ITEM)}]',
+        "json", [1, 2],
+    ),
+    "lines of such answers": (
+        f'\ufeff {{"code": "1", "product": {json.dumps(ITEM)}, "status": 1}}\n\n'
+        f'{json.dumps(ITEM)}\n{{"status": 1, "product": {json.dumps(ITEM)}}}',
+        "json_lines", [1, 3, 4],
+    ),
     "a byte order mark": ("\ufeff" + json.dumps([ITEM]), "json", [1]),
     "white space": (f" \r\n\t{json.dumps([ITEM])}\n\n", "json", [1]),
 }  # fmt: skip
@@ -66,10 +75,16 @@ def test_every_form_is_read(name: str, tmp_path: Path) -> None:
     }
 
 
-def test_an_object_with_more_than_an_answer_has_is_a_record(tmp_path: Path) -> None:
-    _, batches, _ = read_all(written(tmp_path, '{"code": "1", "product": {"a": 1}, "price": 2}'))
+@pytest.mark.parametrize("form", ["{0}", "[{0}, {0}]", "{0}\n{0}"])
+def test_an_object_with_more_than_an_answer_has_is_a_record(form: str, tmp_path: Path) -> None:
+    item = '{"code": "1", "product": {"a": 1}, "price": 2}'
 
-    assert texts(batches) == {"code": ["1"], "product": [None], "price": ["2"]}
+    _, batches, _ = read_all(written(tmp_path, form.format(item)))
+
+    records = form.count("{0}")
+    assert texts(batches) == {
+        "code": ["1"] * records, "product": [None] * records, "price": ["2"] * records
+    }  # fmt: skip
 
 
 def test_values_are_texts_as_they_stand(tmp_path: Path) -> None:
