@@ -90,7 +90,9 @@ def publish_set(of: Settings, named: str, asked: Asked) -> int:
         _print_terms(made, target)
         if asked.dry_run:
             _print_files(made)
-            _print_difference(difference(made, target), asked)
+            with err.status(f"asking {escape(target.address)} ..."):
+                found = difference(made, target)
+            _print_difference(found, asked)
             return DONE
         with terminal_display(name) as display:
             found = publish(made, name, target, display, delete=asked.delete)

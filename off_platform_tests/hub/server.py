@@ -40,6 +40,7 @@ class Hub:
         repositories: by `OWNER/NAME`.
         large: uploaded large files by SHA-256.
         uploads: the SHA-256 of each upload of a large file, in order.
+        warnings: about the cards that it is sent.
         ignored: names that the Hub drops from commits without a word.
         before_upload: called with each large file's SHA-256 before it is stored.
         fail: gives the status of a request, by method and path, that fails; None for the others.
@@ -51,6 +52,7 @@ class Hub:
     large: dict[str, bytes] = field(default_factory=dict)
     parts: dict[str, dict[int, bytes]] = field(default_factory=dict)
     uploads: list[str] = field(default_factory=list)
+    warnings: tuple[str, ...] = ()
     ignored: frozenset[str] = frozenset()
     before_upload: Callable[[str], object] = str
     fail: Callable[[str, str], int | None] = lambda _method, _path: None
@@ -213,7 +215,7 @@ class _Handler(BaseHTTPRequestHandler):
         errors = [] if isinstance(matter.get("license"), str) else [{"message": "no license"}]
         if errors:
             raise RefusedError(400, "Invalid metadata in README.md.")
-        return {"errors": [], "warnings": []}
+        return {"errors": [], "warnings": [{"message": said} for said in self.hub.warnings]}
 
     def _modes(self, name: str) -> Any:
         files = self._repository(name, write=True).files

@@ -1,5 +1,6 @@
 """A set on the Hub is the set here, byte for byte; what is there already is not sent again."""
 
+import logging
 import os
 import signal
 import subprocess
@@ -197,6 +198,30 @@ def test_a_hub_that_does_not_answer_is_said(
     with pytest.raises(TargetUnreachableError, match=r"127\.0\.0\.1:9 cannot be reached"):
         publish_to(write_set(tmp_path / "set"))
     assert not server.hub.repositories
+
+
+@pytest.mark.slow
+def test_only_sentences_of_ours_are_printed(
+    server: HubServer,
+    publish_to: Publish,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    recwarn: pytest.WarningsRecorder,
+) -> None:
+    server.hub.warnings = ("The licence\nis odd.",)
+    failing = iter([503])
+    server.hub.fail = lambda _, path: next(failing, None) if "/tree/" in path else None
+    logger = logging.getLogger("huggingface_hub")
+    logger.addHandler(caplog.handler)
+    try:
+        publish_to(write_set(tmp_path / "set"))
+    finally:
+        logger.removeHandler(caplog.handler)
+    assert not list(failing)
+    (sentence,) = caplog.messages
+    assert sentence.startswith(f"{server.url}/datasets/{SET} says: ")
+    assert sentence.endswith("The licence is odd.")
+    assert not [each for each in recwarn if each.category is UserWarning]
 
 
 def test_files_that_the_hub_leaves_out_keep_the_card_back(

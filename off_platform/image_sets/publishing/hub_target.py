@@ -5,6 +5,9 @@ HF_ENDPOINT. Each batch is a commit, so that what was sent once stays.
 """
 
 import hashlib
+import logging
+import re
+import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from http import HTTPStatus
@@ -25,6 +28,7 @@ from huggingface_hub.errors import (
     RevisionNotFoundError,
 )
 from huggingface_hub.hf_api import RepoFile
+from huggingface_hub.utils.logging import set_verbosity
 from huggingface_hub.utils.tqdm import disable_progress_bars
 
 from off_platform.image_sets.publishing.publishing import (
@@ -48,6 +52,10 @@ _SAID_MOST = 300
 _HTTP_ERROR: type[BaseException] = HfHubHTTPError.__bases__[0]
 _FAILURES: tuple[type[BaseException], ...] = (_HTTP_ERROR, OSError, ValueError, RuntimeError)
 
+# Before the reason in the system's errors.
+_ERRNO = re.compile(r"^\[Errno -?[0-9]+\] ")
+_log = logging.getLogger(__name__)
+
 Result = TypeVar("Result")
 
 
@@ -65,6 +73,8 @@ class HubTarget:
     def __init__(self, owner: str, name: str, *, private: bool = False) -> None:
         """See the class."""
         disable_progress_bars()
+        # It would print each attempt with the request; what fails in the end is an error of ours.
+        set_verbosity(logging.ERROR)
         get_session().timeout = REQUEST_SECONDS
         self._hub = HfApi(library_name="off-platform")
         self._id, self._private = f"{owner}/{name}", private
@@ -142,11 +152,17 @@ class HubTarget:
         )
 
     def _ask(self, request: Callable[[], Result]) -> Result:
-        """The Hub's answer; its error in one sentence."""
-        try:
-            return request()
-        except _FAILURES as error:
-            raise self._in_our_words(error) from error
+        """The Hub's answer; its error, and each of its warnings, in one sentence."""
+        with warnings.catch_warnings(record=True) as said:
+            warnings.simplefilter("once", UserWarning)
+            try:
+                return request()
+            except _FAILURES as error:
+                raise self._in_our_words(error) from error
+            finally:
+                for each in said:
+                    if issubclass(each.category, UserWarning):
+                        _log.warning("%s says: %s.", self.address, _in_one_line(each.message))
 
     def _in_our_words(self, error: BaseException) -> Exception:
         """The error behind an error: those of uploads are wrapped."""
@@ -198,4 +214,5 @@ def _digest(path: Path, digest: Any) -> str:
 
 
 def _in_one_line(said: object) -> str:
-    return " ".join(readable(str(said), _SAID_MOST).split()).rstrip(".") or type(said).__name__
+    text = " ".join(readable(_ERRNO.sub("", str(said)), _SAID_MOST).split()).rstrip(".")
+    return text or type(said).__name__

@@ -51,8 +51,10 @@ FORMS = {
         "json", [1, 2],
     ),
     "lines of such answers": (
-        f'\ufeff {{"code": "1", "product": {json.dumps(ITEM)}, "status": 1}}\n\n'
-        f'{json.dumps(ITEM)}\n{{"status": 1, "product": {json.dumps(ITEM)}}}',
+        (
+            f'\ufeff {{"code": "1", "product": {json.dumps(ITEM)}, "status": 1}}\n\n'
+            f'{json.dumps(ITEM)}\n{{"status": 1, "product": {json.dumps(ITEM)}}}'
+        ),
         "json_lines", [1, 3, 4],
     ),
     "a byte order mark": ("\ufeff" + json.dumps([ITEM]), "json", [1]),
