@@ -6,6 +6,7 @@ import dagster as dg
 
 from off_platform.arrivals import Arrivals
 from off_platform.automation.alert_sensors import alert_sensors
+from off_platform.automation.history_job import forget_graph, history_schedule
 from off_platform.automation.jobs import jobs
 from off_platform.automation.lateness import with_monthly_freshness
 from off_platform.automation.schedules import schedules
@@ -63,12 +64,16 @@ def definitions(*, of: Settings) -> dg.Definitions:
     made = resources(of, LakeWithViews)
     # With resources, as Dagster would copy the sensor of a job without, and warn of its `owners`.
     import_batch = imports.import_batch.to_job(resource_defs=made)
+    forget_history = forget_graph.to_job(resource_defs=made)
     return dg.Definitions(
         assets=with_links_to_code(with_monthly_freshness(assets)),
-        jobs=[*jobs(of.image_sets), import_batch],
-        schedules=schedules(
-            monthly_cron=of.monthly_cron, weekly_cron=of.weekly_cron, running=of.unattended
-        ),
+        jobs=[*jobs(of.image_sets), import_batch, forget_history],
+        schedules=[
+            *schedules(
+                monthly_cron=of.monthly_cron, weekly_cron=of.weekly_cron, running=of.unattended
+            ),
+            history_schedule(forget_history, running=of.unattended),
+        ],
         sensors=[
             key_list_sensor(running=of.unattended),
             *alert_sensors(of, running=of.unattended),

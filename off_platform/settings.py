@@ -274,6 +274,13 @@ class Settings(BaseSettings):
         description="Cron schedule, in UTC, of the asset `open_findings` and its alert, which sums "
         "up open imports, months and image sets; empty for none.",
     )
+    history_days: int = Field(
+        default=180,
+        ge=1,
+        le=36_500,
+        description="Days after which Dagster's runs, logs and results of checks are deleted, once "
+        "a week, unless the UI needs them to show a month, set or import.",
+    )
     alerts: Annotated[SecretStr, AfterValidator(_alerts)] = Field(
         default=SecretStr(""),
         description="Receivers of alerts, separated by spaces, commas or lines: URLs of apprise "

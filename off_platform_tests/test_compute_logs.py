@@ -7,7 +7,7 @@ import boto3
 import dagster as dg
 import pytest
 
-from deploy.forget_old_runs import _forget
+from off_platform.automation.history import _forget
 from off_platform_tests.s3.moto_server import moto_server
 
 DEPLOY = Path(__file__).resolve().parents[1] / "deploy"

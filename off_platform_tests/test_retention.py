@@ -1,19 +1,21 @@
-"""Old runs are forgotten, and nothing that people look at changes by it."""
+"""Old runs and logs are deleted, and nothing that people look at changes by it."""
 
 import shutil
-import subprocess
-import sys
+import warnings
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 import dagster as dg
 import pytest
-import yaml
 from dagster._core.storage.partition_status_cache import get_and_update_asset_status_cache_value
 
-from deploy.forget_old_runs import Forgotten, forget_old_runs, main, options_of
-from off_platform_tests.waiting import PATIENCE_SECONDS
+from off_platform.automation.history import LOG_DELETED, Forgotten, forget_history
+from off_platform.automation.history_job import FORGET
+from off_platform.automation.runs import run_job
+from off_platform.cli.imports_run import run_import
+from off_platform.definitions import definitions
+from off_platform.settings import Settings
 
 # Nearly every one of them runs Dagster.
 pytestmark = pytest.mark.slow
@@ -21,6 +23,10 @@ pytestmark = pytest.mark.slow
 PROJECT = Path(__file__).resolve().parents[1]
 MONTHS = dg.StaticPartitionsDefinition(["2026-01", "2026-02", "2026-03"])
 UPSTREAM = dg.AssetKey("upstream")
+with warnings.catch_warnings():
+    # As the checks of imports.
+    warnings.simplefilter("ignore", dg.PreviewWarning)
+    IS_WHOLE = dg.AssetCheckSpec("is_whole", asset="table", partitions_def=MONTHS)
 CHECK = dg.AssetCheckKey(dg.AssetKey("table"), "is_whole")
 
 
@@ -30,7 +36,7 @@ class Month(dg.Config):
     fails: bool = False
 
 
-@dg.asset(partitions_def=MONTHS, check_specs=[dg.AssetCheckSpec("is_whole", asset="table")])
+@dg.asset(partitions_def=MONTHS, check_specs=[IS_WHOLE])
 def table(context: dg.AssetExecutionContext, config: Month) -> dg.MaterializeResult:
     print("said to the log")  # noqa: T201 - a log that is forgotten with its run
     if config.fails:
@@ -93,7 +99,7 @@ def run(instance: dg.DagsterInstance, job: str, month: str | None = None, **how:
 
 
 def forget(instance: dg.DagsterInstance, *, dry_run: bool = False) -> Forgotten:
-    return forget_old_runs(instance, datetime.now(UTC), dry_run=dry_run)
+    return forget_history(instance, datetime.now(UTC), dry_run=dry_run)
 
 
 def shown(instance: dg.DagsterInstance) -> object:
@@ -135,16 +141,20 @@ def test_superseded_and_failed_runs_go_and_the_ui_shows_the_same(
 
     done = forget(instance)
     assert (set(done.forgotten), set(done.needed)) == (going, set(needed))
+    # The log of the last run of all is not old.
+    assert set(done.trimmed) == set(needed[:-1])
     assert shown(instance) == before
     assert set(instance.get_run_ids()) == set(needed)
-    assert all(len(files(home, each)) > 0 for each in needed)
-    assert not any(files(home, each) for each in going)
+    assert files(home, needed[-1])
+    assert not any(files(home, each) for each in {*going, *needed[:-1]})
     status = get_and_update_asset_status_cache_value(instance, table.key, MONTHS)
     assert status
     assert not list(status.deserialize_failed_partition_subsets(MONTHS).get_partition_keys())
 
-    assert forget(instance).forgotten == []
+    assert (forget(instance).forgotten, forget(instance).trimmed) == ([], [])
     assert set(instance.get_run_ids()) == set(needed)
+    # A look at a run whose file was deleted does not create it again.
+    assert not any(files(home, each) for each in needed[:-1])
 
 
 def test_a_run_that_is_young_or_not_at_its_end_stays(instance: dg.DagsterInstance) -> None:
@@ -157,7 +167,7 @@ def test_a_run_that_is_young_or_not_at_its_end_stays(instance: dg.DagsterInstanc
         instance.create_run_for_job(job, status=status).run_id
         for status in (dg.DagsterRunStatus.NOT_STARTED, dg.DagsterRunStatus.STARTED)
     ]
-    assert forget_old_runs(instance, middle).forgotten == [old]
+    assert forget_history(instance, middle).forgotten == [old]
     assert young in instance.get_run_ids()
     assert forget(instance).forgotten == [young]
     assert set(going) < set(instance.get_run_ids())
@@ -177,7 +187,8 @@ def test_a_month_that_was_made_though_a_check_stopped_its_run_stays(
                           raise_on_error=False)  # fmt: skip
     run(instance, "lake")
     assert not made.success
-    assert forget(instance) == Forgotten([], [made.run_id, *instance.get_run_ids(limit=1)])
+    last = instance.get_run_ids(limit=1)
+    assert forget(instance) == Forgotten([], [made.run_id, *last], [made.run_id], 0)
     assert instance.get_materialized_partitions(dg.AssetKey("stopped")) == {"2026-01"}
 
 
@@ -185,7 +196,7 @@ def test_the_last_run_of_all_stays_so_that_its_numbers_are_not_given_again(
     instance: dg.DagsterInstance,
 ) -> None:
     failed = [run(instance, "table", "2026-03", fails=True) for _ in range(2)]
-    assert forget(instance) == Forgotten(failed[:1], failed[1:])
+    assert forget(instance) == Forgotten(failed[:1], failed[1:], [], 1)
 
 
 def test_stopped_in_the_middle_it_goes_on_the_next_time(
@@ -204,51 +215,127 @@ def test_stopped_in_the_middle_it_goes_on_the_next_time(
     assert not any(files(home, each) for each in runs[:2])
 
 
-def test_the_command_says_what_it_did(
-    instance: dg.DagsterInstance, capsys: pytest.CaptureFixture[str]
+def test_stopped_before_the_log_is_marked_as_deleted_it_goes_on_the_next_time(
+    home: Path, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for _ in range(3):
-        run(instance, "lake")
+    made = run(instance, "table", "2026-01")
+    run(instance, "lake")
+    before = shown(instance)
 
-    def said(*words: str) -> str:
-        capsys.readouterr()
-        main(list(words))
-        return capsys.readouterr().out
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
 
-    half_a_year_ago = f"{datetime.now(UTC) - timedelta(days=180):%Y-%m-%d}"
-    assert said().startswith(f"0 runs that ended before {half_a_year_ago}")
-    assert said("--days", "0", "--dry-run").startswith("2 runs that ended before")
-    script = [sys.executable, PROJECT / "deploy" / "forget_old_runs.py", "--days", "0"]
-    done = subprocess.run(  # noqa: S603 - our own script
-        script, capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=True
+    with monkeypatch.context() as patch:
+        patch.setattr(instance, "add_run_tags", stop)
+        with pytest.raises(KeyboardInterrupt):
+            forget(instance)
+    with dg.DagsterInstance.from_config(str(home)) as next_time:
+        once = log_of(next_time, made)
+        assert forget(next_time).trimmed == [made]
+        assert log_of(next_time, made) == once
+        assert next_time.get_run_by_id(made).tags[LOG_DELETED] == made
+        assert shown(next_time) == before
+
+
+def log_of(instance: dg.DagsterInstance, run_id: str) -> list[str]:
+    """The types of a run's events, in their order."""
+    entries = [each.dagster_event for each in instance.all_logs(run_id)]
+    return [each.event_type_value if each else "message" for each in entries]
+
+
+def test_of_a_run_that_is_kept_what_it_made_and_why_it_failed_can_be_read(
+    instance: dg.DagsterInstance,
+) -> None:
+    """An asset was made before another one failed."""
+
+    @dg.asset
+    def made() -> None:
+        """Makes nothing."""
+
+    @dg.asset(deps=[made])
+    def refused() -> None:
+        raise ValueError("The disk is full.")
+
+    done = dg.materialize([made, refused], instance=instance, raise_on_error=False)
+    instance.report_engine_event("Of 2 checks, none failed.", done.dagster_run)
+    run(instance, "lake")
+    stats = instance.get_run_stats(done.run_id)
+    assert "STEP_START" in log_of(instance, done.run_id)
+    assert forget(instance).trimmed == [done.run_id]
+    assert set(log_of(instance, done.run_id)) == {
+        "ASSET_MATERIALIZATION_PLANNED", "ASSET_MATERIALIZATION", "PIPELINE_START",
+        "PIPELINE_FAILURE", "STEP_FAILURE", "ENGINE_EVENT",
+    }  # fmt: skip
+    said = [each.message for each in instance.all_logs(done.run_id)]
+    assert "Of 2 checks, none failed." in " ".join(said)
+    (failed,) = instance.all_logs(done.run_id, of_type=dg.DagsterEventType.STEP_FAILURE)
+    assert "The disk is full." in str(failed.get_dagster_event().step_failure_data.error)
+    kept = instance.get_run_stats(done.run_id)
+    assert (kept.start_time, kept.end_time) == (stats.start_time, stats.end_time)
+    # What is said later to such a run has a file, as before.
+    instance.report_engine_event("Somebody looked.", instance.get_run_by_id(done.run_id))
+    assert log_of(instance, done.run_id) == ["ENGINE_EVENT"]
+
+
+def test_a_check_keeps_its_newest_result_of_each_partition(instance: dg.DagsterInstance) -> None:
+    for month in ("2026-01", "2026-02", "2026-01", "2026-01"):
+        run(instance, "table", month)
+    run(instance, "table", "2026-02", fails=True)
+
+    def results() -> list[tuple[str, object]]:
+        found = instance.event_log_storage.get_asset_check_execution_history(CHECK, limit=99)
+        return [(each.run_id, each.status) for each in found]
+
+    # The last was only planned, so the result before it stays, too.
+    planned, third, _, second, _ = before = results()
+    assert forget_history(instance, datetime(2026, 1, 1, tzinfo=UTC)).results == 0
+    assert forget(instance, dry_run=True).results == 2
+    assert results() == before
+    assert forget(instance).results == 2
+    assert results() == [planned, third, second]
+
+
+def test_after_the_weekly_job_imports_are_red_or_green_as_before_and_take_less_space(
+    home: Path, instance: dg.DagsterInstance
+) -> None:
+    defs = definitions(of=Settings(_env_file=None, lake=str(home / "lake"), import_folders="/"))
+    keys = []
+    for name, code in (("bad", "3017620422004"), ("good", "3017620422003")):
+        file = home / f"{name}.csv"
+        file.write_text(f"code,product_name\n{code},Spread\n")
+        keys.append(run_import(defs, instance, file)[0])
+
+    def statuses() -> object:
+        checks = defs.resolve_asset_graph().asset_check_keys
+        info = instance.event_log_storage.get_asset_check_partition_info(list(checks))
+        found = [(str(each.check_key), each.partition_key, each.latest_execution_status.value,
+                  each.is_current) for each in info]  # fmt: skip
+        assets = sorted(instance.get_asset_keys())
+        made = [instance.get_materialized_partitions(each) for each in assets]
+        events = [instance.get_latest_materialization_event(each) for each in assets]
+        return found, made, events, {run.run_id: run.status for run in instance.get_runs()}
+
+    def lake() -> dict[str, bytes]:
+        return {str(each): each.read_bytes() for each in (home / "lake").rglob("*")
+                if each.is_file()}  # fmt: skip
+
+    def stored() -> int:
+        return sum(each.stat().st_size for each in (home / "var").rglob("*.db*"))
+
+    before, tables, size = statuses(), lake(), stored()
+    assert str(before).count("FAILED") == 1
+    job = {FORGET: {"days": 0}}
+    done = run_job(defs, instance, FORGET, config=job)
+    assert done.success
+    after = statuses()
+    assert isinstance(after, tuple)
+    assert isinstance(before, tuple)
+    del after[3][done.run_id]
+    assert after == before
+    assert lake() == tables
+    # Two files of 370 kB went, and one of the job came.
+    assert stored() < size - 300_000
+    assert "the logs of 2 of them were deleted" in " ".join(
+        each.user_message for each in instance.all_logs(done.run_id)
     )
-    assert "2 runs that ended before" in done.stdout
-    assert " were deleted; 1 are kept" in done.stdout
-    assert said("--days", "0").startswith("0 runs that ended before")
-
-
-@pytest.mark.usefixtures("home")
-def test_servers_forget_what_is_older_than_half_a_year() -> None:
-    compose = yaml.safe_load((PROJECT / "deploy" / "compose.yaml").read_text())
-    unit = (PROJECT / "deploy" / "systemd" / "off-platform-retention.service").read_text()
-    commands = [compose["services"]["retention"]["command"], unit.split("ExecStart=")[1]]
-    for command in commands:
-        words = command.splitlines()[0].split("forget_old_runs.py")[1].split()
-        assert (options_of(words).days, options_of(words).dry_run) == (180, False)
-    assert "deploy/forget_old_runs.py" in (PROJECT / "deploy" / "Dockerfile").read_text()
-
-
-@pytest.mark.parametrize("words", [["--days", "-1"], ["--every", "0"], ["--days", "half"]])
-def test_the_command_refuses_what_makes_no_sense(home: Path, words: list[str]) -> None:
-    assert home.is_dir()
-    with pytest.raises(SystemExit, match="2"):
-        main(words)
-
-
-def test_the_command_asks_where_the_runs_are(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.delenv("DAGSTER_HOME", raising=False)
-    with pytest.raises(SystemExit, match="2"):
-        main([])
-    assert "DAGSTER_HOME must name the folder" in capsys.readouterr().err
+    assert instance.get_run_by_id(done.run_id).tags.get(LOG_DELETED) is None

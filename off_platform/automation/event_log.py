@@ -2,20 +2,28 @@
 
 Dagster's own makes an engine for each statement, which compiles the statement anew, opens the file
 and writes its journal back: 300 results of checks took 2.7 times the CPU time with it, in one run.
-`state_storage.py` uses it.
+
+Each run has a file of 115 kB and more. What is left of a run whose log was deleted is in the index.
+`state_storage.py` uses it, and `history.py` deletes logs.
 """
 
 import os
 import weakref
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
+from pathlib import Path
+from typing import Any
 
 import dagster as dg
-from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
+from dagster._core.storage.event_log import SqlEventLogStorageTable
+from dagster._core.storage.event_log.sqlite.sqlite_event_log import (
+    INDEX_SHARD_NAME,
+    SqliteEventLogStorage,
+)
 from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS
 from dagster._serdes import ConfigurableClassData
-from sqlalchemy import Connection, Engine, QueuePool, create_engine
+from sqlalchemy import Connection, Engine, QueuePool, create_engine, select
 
 # A run writes to its own file and the index; a webserver reads the files of several runs.
 MOST_OPEN = 8
@@ -59,11 +67,54 @@ class EventLog(SqliteEventLogStorage):
         """See Dagster's own, which asks for the table at each result of a check."""
         return bool(super().supports_asset_checks)
 
+    def run_connection(self, run_id: str | None = None) -> Any:
+        """The file of a run, or the index, if it has none."""
+        name = run_id or ""
+        return self._connect(name if self._has_file(name) else INDEX_SHARD_NAME)
+
+    def _has_file(self, run_id: str) -> bool:
+        return Path(self.path_for_shard(run_id)).exists()
+
     def store_event(self, event: dg.EventLogEntry) -> None:
         """See Dagster's own; the webserver notices events by the time of the run's file."""
+        if not self._has_file(event.run_id):
+            self._initialized_dbs.discard(event.run_id)
+            with self._connect(event.run_id):
+                """Creates it."""
         super().store_event(event)
         # An open file is written to its journal only.
         os.utime(self.path_for_shard(event.run_id))
+
+    def move_to_index(self, run_id: str, event_types: Sequence[str]) -> None:
+        """Deletes the file of a run; can be interrupted at any time.
+
+        Args:
+            run_id: of a run that has ended.
+            event_types: of the events that are copied to the index. Dagster stores those of assets
+                and of the status of runs there, too.
+        """
+        if not self._has_file(run_id):
+            return
+        columns = [each for each in SqlEventLogStorageTable.c if each.name != "id"]
+        of_run = SqlEventLogStorageTable.c.run_id == run_id
+        of_types = SqlEventLogStorageTable.c.dagster_event_type.in_(event_types)
+        query = select(*columns).where(of_run, of_types).order_by(SqlEventLogStorageTable.c.id)
+        with self.run_connection(run_id) as connection:
+            events = [dict(each) for each in connection.execute(query).mappings()]
+        with self.index_connection() as connection:
+            there = {each["event"] for each in connection.execute(query).mappings()}
+            if missing := [each for each in events if each["event"] not in there]:
+                connection.execute(SqlEventLogStorageTable.insert(), missing)
+        self.delete_file(run_id)
+
+    def delete_file(self, run_id: str) -> None:
+        """Deletes the file of a run with what is beside it, if there is one."""
+        with self._db_lock:
+            if engine := self._open.pop(run_id, None):
+                engine.dispose()
+            self._initialized_dbs.discard(run_id)
+            for suffix in ("-wal", "-shm", ""):
+                Path(f"{self.path_for_shard(run_id)}{suffix}").unlink(missing_ok=True)
 
     def dispose(self) -> None:
         """See Dagster's own."""
