@@ -11,7 +11,7 @@ import pytest
 from dagster._core.storage.partition_status_cache import get_and_update_asset_status_cache_value
 
 from off_platform.automation.history import LOG_DELETED, Forgotten, forget_history
-from off_platform.automation.history_job import FORGET
+from off_platform.automation.history_job import FORGET, FORGET_STEP
 from off_platform.automation.runs import run_job
 from off_platform.cli.imports_run import run_import
 from off_platform.definitions import definitions
@@ -324,7 +324,7 @@ def test_after_the_weekly_job_imports_are_red_or_green_as_before_and_take_less_s
 
     before, tables, size = statuses(), lake(), stored()
     assert str(before).count("FAILED") == 1
-    job = {FORGET: {"days": 0}}
+    job = {FORGET_STEP: {"days": 0}}
     done = run_job(defs, instance, FORGET, config=job)
     assert done.success
     after = statuses()

@@ -8,7 +8,8 @@ from pydantic import Field
 from off_platform.automation.history import Forgotten, forget_history
 from off_platform.settings import Settings
 
-FORGET = "forget_history"
+# The job, and its only op: within a location, Dagster takes no name twice.
+FORGET, FORGET_STEP = "forget_history", "delete_old_history"
 # Once a week, in UTC.
 CRON = "30 2 * * 0"
 SettingsParam = dg.ResourceParam[Settings]
@@ -26,7 +27,7 @@ class HistoryConfig(dg.Config):
 
 
 @dg.op(
-    name=FORGET,
+    name=FORGET_STEP,
     out=dg.Out(dg.Nothing),
     description="Deletes old runs, logs and results of checks that are no longer needed.",
 )
