@@ -1,13 +1,11 @@
 """What a server needs: parsed by its own tools where they are, and run where that can be."""
 
 import os
-import pwd
 import re
 import shutil
 import sqlite3
 import subprocess
 import sys
-import tempfile
 import tomllib
 from collections.abc import Iterator, Mapping
 from importlib import metadata
@@ -22,13 +20,12 @@ from packaging.requirements import Requirement
 
 from deploy.back_up_sqlite import back_up
 from off_platform.sandbox.make import Sandbox
-from off_platform_tests.ports import free_port
+from off_platform_tests.postgres import postgres_server
 from off_platform_tests.waiting import PATIENCE_SECONDS
 
 PROJECT = Path(__file__).resolve().parents[1]
 DEPLOY = PROJECT / "deploy"
 BIN = Path(sys.executable).parent
-POSTGRES = Path("/usr/lib/postgresql/15/bin")
 
 
 def compose() -> dict[str, Any]:
@@ -144,34 +141,8 @@ def test_back_up_and_restore_bring_state_and_lake_back(tmp_path: Path) -> None:
 
 @pytest.fixture
 def postgres() -> Iterator[dict[str, str]]:
-    """A Postgres of its own, and how Dagster reaches it."""
-    if not (POSTGRES / "initdb").exists():
-        pytest.skip("Debian's postgresql-15 is not installed here")
-    port = str(free_port())
-    # As root, Postgres refuses to run; the folder of the tests is closed to others.
-    data = Path(tempfile.mkdtemp(prefix="off-platform-postgres-"))
-    as_other = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
-    if as_other:
-        os.chown(data, pwd.getpwnam("postgres").pw_uid, -1)
-
-    def command(*words: str) -> None:
-        subprocess.run(  # noqa: S603 - Postgres' own
-            [*as_other, *words], check=True, timeout=PATIENCE_SECONDS, capture_output=True, cwd="/"
-        )
-
-    command(str(POSTGRES / "initdb"), "-D", str(data), "-A", "trust", "-U", "dagster")
-    options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={data}"
-    pg_ctl = str(POSTGRES / "pg_ctl")
-    command(pg_ctl, "-D", str(data), "-w", "-o", options, "-l", str(data / "log"), "start")
-    try:
-        command(
-            str(POSTGRES / "createdb"), "-h", "127.0.0.1", "-p", port, "-U", "dagster", "dagster"
-        )
-        reached = {"HOST": "127.0.0.1", "PORT": port, "USER": "dagster", "PASSWORD": "none"}
-        yield {f"DAGSTER_PG_{name}": value for name, value in {**reached, "DB": "dagster"}.items()}
-    finally:
-        command(pg_ctl, "-D", str(data), "-m", "fast", "stop")
-        shutil.rmtree(data, ignore_errors=True)
+    with postgres_server() as address:
+        yield address
 
 
 def runs_at_once(root: Path, environment: Mapping[str, str], sandbox: Sandbox) -> None:

@@ -78,12 +78,22 @@ class EventLog(SqliteEventLogStorage):
     def store_event(self, event: dg.EventLogEntry) -> None:
         """See Dagster's own; the webserver notices events by the time of the run's file."""
         if not self._has_file(event.run_id):
+            if self._is_in_index(event.run_id):
+                super().store_event(event)
+                return
             self._initialized_dbs.discard(event.run_id)
             with self._connect(event.run_id):
                 """Creates it."""
         super().store_event(event)
         # An open file is written to its journal only.
         os.utime(self.path_for_shard(event.run_id))
+
+    def _is_in_index(self, run_id: str) -> bool:
+        """Whether the run has begun; without a file, its log was deleted then."""
+        of = SqlEventLogStorageTable.c
+        query = select(of.id).where(of.run_id == run_id).limit(1)
+        with self.index_connection() as connection:
+            return connection.execute(query).first() is not None
 
     def move_to_index(self, run_id: str, event_types: Sequence[str]) -> None:
         """Deletes the file of a run; can be interrupted at any time.
