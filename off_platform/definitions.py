@@ -18,7 +18,9 @@ from off_platform.checks_alone import with_links_to_code
 from off_platform.images import assets as images
 from off_platform.images.image_set_assets import image_set_asset
 from off_platform.images.key_changes_assets import key_changes
+from off_platform.images.products_assets import products
 from off_platform.imports import assets as imports
+from off_platform.imports.export_assets import products_compared, products_export
 from off_platform.imports.specification.views import DERIVED
 from off_platform.open_findings.assets import open_findings
 from off_platform.resources import LakeResource, inbox_source, resources
@@ -43,7 +45,7 @@ def definitions(*, of: Settings) -> dg.Definitions:
         images.bucket_sync,
         images.key_index,
         key_changes,
-        images.products,
+        products,
         image_set_asset(of),
         bins.bin_objects,
         bins.bin_metadata,
@@ -58,8 +60,8 @@ def definitions(*, of: Settings) -> dg.Definitions:
         imports.validated_import,
         imports.products_imported,
         open_findings,
-        imports.products_compared,
-        imports.products_export,
+        products_compared,
+        products_export,
     ]
     made = resources(of, LakeWithViews)
     # With resources, as Dagster would copy the sensor of a job without, and warn of its `owners`.

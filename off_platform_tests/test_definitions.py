@@ -285,13 +285,25 @@ def test_values_are_those_of_the_columns_they_are_made_of(run: Run) -> None:
     assert copied > 10
 
 
-# Each job, and its assets whose checks can run alone.
+# Each job, and its assets with checks, all of which can run alone.
 ALONE = {
     "monthly": (*MONTH_TABLES, *BIN_TABLES),
     "image_sets": ("image_set",),
     "bin_image_sets": ("bin_image_set",),
     "imports": ("products_accepted", "products_imported"),
+    "products_dump": ("products", "product_photos"),
+    "export": ("products_compared", "products_export"),
+    "weekly": ("open_findings",),
 }
+
+
+def test_all_checks_can_run_alone(defs: dg.Definitions) -> None:
+    graph = defs.resolve_asset_graph()
+    checked = {key.asset_key.to_user_string() for key in graph.asset_check_keys}
+    assert checked == {asset for assets in ALONE.values() for asset in assets}
+    for key in graph.asset_check_keys:
+        # Else the UI does not offer to execute it.
+        assert graph.get_execution_set_asset_and_check_keys(key) == {key}
 
 
 @pytest.mark.slow
@@ -303,10 +315,7 @@ def test_checks_alone_find_the_same_and_make_nothing(run: Run, job: str) -> None
         if each.asset_key.to_user_string() in ALONE[job]
     }
     assert {check.asset_key.to_user_string() for check, _ in evaluated} == {*ALONE[job]}
-    graph, before = run.house.defs.resolve_asset_graph(), files_of(run.house)
-    for check, _ in evaluated:
-        # Else the UI does not offer to execute it.
-        assert graph.get_execution_set_asset_and_check_keys(check) == {check}
+    before = files_of(run.house)
     for asset in ALONE[job]:
         checks = {check for check, _ in evaluated if check.asset_key.to_user_string() == asset}
         (partition,) = {each for check, each in evaluated if check in checks}
@@ -355,6 +364,10 @@ def test_one_check_alone_sees_damage_and_leaves_it(run: Run) -> None:
         ("items", "asins_unique", None, "items", "There is no table items"),
         ("image_set", "exactly_n_chosen", "tryout", "image_set", "There is no set at"),
         ("products_accepted", "numbers", "a.csv@12345678", "validated_import", "There is no table"),
+        ("products", "codes_unique", None, "products", "There is no table products"),
+        ("products_compared", "shape", None, "products_compared", "There is no table"),
+        ("products_export", "reads_back", None, "products_export", "There is no table"),
+        ("open_findings", "months_made", None, "open_findings", "There is no table"),
     ],
 )
 def test_checks_alone_of_nothing_say_what_to_do(
@@ -614,7 +627,11 @@ def test_without_a_dump_products_say_so_and_filters_too(house_at: HouseMaker) ->
     result = house.run("products_dump")
     assert result.success
     assert all(checks_of(result).values())
-    assert "No dump is set (OFF_PLATFORM_PRODUCTS_DUMP)" in house.materialized("products")["what"]
+    note = house.materialized("products")["what"]
+    assert "No dump is set (OFF_PLATFORM_PRODUCTS_DUMP)" in note
+    check = dg.AssetCheckKey(dg.AssetKey("products"), "codes_unique")
+    (alone,) = checked_alone(house, {check}).get_asset_check_evaluations()
+    assert (alone.passed, alone.description) == (True, note)
     assert house.run("monthly", THIS_MONTH, only=MONTH_TABLES).success
     assert house.run("image_sets", "tryout").success
     filtered = house.run("image_sets", "southern")

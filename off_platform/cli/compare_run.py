@@ -49,7 +49,7 @@ def compare_path(path: Path, dump: Path | None, configured: str | None, to: Path
             made = compare_with(connection, records, of)
             _print(connection, made)
             if to:
-                _write(connection, to)
+                _write(connection, made, to)
     return INCOMPLETE if made.contradictions else DONE
 
 
@@ -82,9 +82,9 @@ def _by_field(made: Comparison) -> Table:
     return table
 
 
-def _write(connection: duckdb.DuckDBPyConnection, to: Path) -> None:
+def _write(connection: duckdb.DuckDBPyConnection, made: Comparison, to: Path) -> None:
     """Every difference, put in place as a whole."""
-    rows = connection.sql(table_query())
+    rows = connection.sql(table_query(made.reasons))
     part = to.with_name(f".{to.name}.part")
     try:
         write_csv(rows.columns, rows.to_arrow_reader(MOST_ROWS), part)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from off_platform.image_sets.construction.plans import IDENTITY
 from off_platform.image_sets.manifest import STATUSES
+from off_platform.storage.engine import facts_in
 from off_platform.storage.folders import Folder
 from off_platform.storage.lake import Lake
 from off_platform.storage.lake_layout import MANIFEST
@@ -68,11 +69,8 @@ class SetState:
 
 def set_facts(folder: Folder, connection: "duckdb.DuckDBPyConnection") -> SetFacts | None:
     """What a set was built with; None if its manifest does not say."""
-    found = connection.execute(
-        f"""SELECT decode(value) FROM parquet_kv_metadata({literal(folder.address(MANIFEST))})
-        WHERE key = encode({literal(FACTS)})"""
-    ).fetchall()
-    return SetFacts(**json.loads(found[0][0])) if found else None
+    found = facts_in(connection, folder.address(MANIFEST), FACTS)
+    return SetFacts(**json.loads(found)) if found else None
 
 
 def set_states(

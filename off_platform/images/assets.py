@@ -1,13 +1,12 @@
 """The assets of the images wing, in the order of the data flow.
 
-The assets are thin: the work is in `monthly.py` and `products.py`, tables and checks are in
-`schemas.py`. `key_changes` and `months` are in `key_changes_assets.py`, and the last asset,
-`image_set`, is in `image_set_assets.py`.
+The assets are thin: the work is in `monthly.py`, tables and checks are in `schemas.py`.
+`key_changes` and `months` are in `key_changes_assets.py`, `products` and `product_photos` in
+`products_assets.py`, and the last asset, `image_set`, is in `image_set_assets.py`.
 """
 
 import warnings
 from collections.abc import Iterator
-from datetime import UTC, datetime
 
 import dagster as dg
 from pydantic import Field
@@ -18,8 +17,6 @@ from off_platform.images.schemas import (
     KEY_INDEX,
     KEY_INDEX_ODDITIES,
     PHOTOS,
-    PRODUCT_PHOTOS,
-    PRODUCTS,
     SNAPSHOTS,
 )
 from off_platform.partitions import MONTHS, RUNS
@@ -273,74 +270,4 @@ def key_index(
                 "path": dg.MetadataValue.path(into.address(PHOTOS.name, (MONTH, month))),
             },
             check_results=PHOTOS.check_results("photos", found[PHOTOS.name]),
-        )
-
-
-@dg.multi_asset(
-    name="products",
-    group_name=GROUP,
-    specs=[
-        dg.AssetSpec(
-            table.name,
-            owners=OWNERS,
-            kinds={"duckdb", "parquet"},
-            tags=MONTHLY,
-            description=table.description,
-            metadata=table.metadata(),
-        )
-        for table in (PRODUCTS, PRODUCT_PHOTOS)
-    ],
-    check_specs=[
-        *PRODUCTS.check_specs("products"),
-        *PRODUCT_PHOTOS.check_specs("product_photos"),
-    ],
-)
-def products(
-    context: dg.AssetExecutionContext, settings: SettingsParam, lake: LakeResource
-) -> Iterator[dg.MaterializeResult]:
-    """Reads the configured dump; without one, the filters over products fail with a message."""
-    from off_platform.images import checks, previews
-    from off_platform.images.products import make_products
-
-    into = lake.open()
-    if settings.products_dump is None:
-        note = "No dump is set (OFF_PLATFORM_PRODUCTS_DUMP); filters over products cannot be used."
-        context.log.info(note)
-        for table in (PRODUCTS, PRODUCT_PHOTOS):
-            nothing = checks.nothing_to_check(table, note)
-            yield dg.MaterializeResult(
-                asset_key=table.name,
-                metadata={"what": note},
-                check_results=table.check_results(table.name, nothing),
-            )
-        return
-    with lake.query(into) as connection:
-        facts = make_products(
-            into, settings.products_dump, settings, connection, LogDisplay(context.log.info)
-        )
-        rows, photos = (into.rows_of(table.name) for table in (PRODUCTS, PRODUCT_PHOTOS))
-        yield dg.MaterializeResult(
-            asset_key="products",
-            metadata={
-                "dump": settings.products_dump,
-                "dagster/row_count": facts.rows,
-                "lacks": ", ".join(sorted(facts.lacking)) or "nothing",
-                "rows_left_out": facts.rejected,
-                "facets": previews.facets_preview(connection, rows, photos),
-                "preview": table_preview(connection, f"FROM {rows}"),
-            },
-            check_results=PRODUCTS.check_results(
-                "products", checks.of_products(connection, rows, facts, datetime.now(UTC))
-            ),
-        )
-        yield dg.MaterializeResult(
-            asset_key="product_photos",
-            metadata={
-                "dump": settings.products_dump,
-                "dagster/row_count": facts.photos,
-                "preview": table_preview(connection, f"FROM {photos}"),
-            },
-            check_results=PRODUCT_PHOTOS.check_results(
-                "product_photos", checks.of_product_photos(connection, photos, rows)
-            ),
         )

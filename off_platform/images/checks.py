@@ -14,7 +14,7 @@ from off_platform.dumps.photos import SELECTED
 from off_platform.images.key_index import KeyIndexFacts
 from off_platform.images.months import MonthFigures
 from off_platform.images.photo_order import SLICES
-from off_platform.images.products import ProductsFacts
+from off_platform.images.products import DumpFacts
 from off_platform.images.schemas import (
     KEY_CHANGES,
     KEY_INDEX,
@@ -245,30 +245,44 @@ def of_months(
 
 
 def of_products(
-    connection: "duckdb.DuckDBPyConnection", rows: str, facts: ProductsFacts, now: datetime
+    connection: "duckdb.DuckDBPyConnection", rows: str, facts: DumpFacts | None, now: datetime
 ) -> dict[str, Finding]:
-    """Findings on the products."""
+    """Findings on the products.
+
+    Args:
+        connection: DuckDB that can read the lake.
+        rows: SQL for the products.
+        facts: what they do not show of their dump; None if it was not recorded.
+        now: later dates are wrong.
+    """
     findings = bounds_kept(connection, PRODUCTS, rows)
+    of = findings[SHAPE].of
     findings["grades_known"].broken += count(connection, rows, f"nova > {MOST_NOVA}")
     longer = " OR ".join(
         f"length({name}) > {most}"
         for name, most in MOST_TEXT.items()
         if name in PRODUCTS.arrow.names
     )
-    findings["texts_bounded"] = Finding(broken=count(connection, rows, longer), of=facts.rows)
+    findings["texts_bounded"] = Finding(broken=count(connection, rows, longer), of=of)
     apart = "NOT list_contains(categories, category)"
     findings["category_among_categories"] = Finding(
         broken=count(connection, rows, apart), of=count(connection, rows, "category IS NOT NULL")
     )
     again = connection.execute(f"SELECT count(code) - count(DISTINCT code) FROM {rows}").fetchall()
-    findings["codes_unique"] = Finding(broken=again[0][0], of=facts.rows)
-    findings["products_not_empty"] = Finding(broken=int(facts.rows == 0), of=facts.rows)
+    findings["codes_unique"] = Finding(broken=again[0][0], of=of)
+    findings["products_not_empty"] = Finding(broken=int(of == 0), of=of)
     later = f"last_modified > TIMESTAMPTZ '{now.isoformat()}'"
-    findings["no_future_dates"] = Finding(broken=count(connection, rows, later), of=facts.rows)
-    left_out = Finding(of=facts.rows + facts.rejected)
-    left_out.add(facts.rejected, facts.reasons)
-    findings["few_rows_without_a_code"] = left_out
+    findings["no_future_dates"] = Finding(broken=count(connection, rows, later), of=of)
+    findings["few_rows_without_a_code"] = _left_out(facts, of)
     return findings
+
+
+def _left_out(facts: DumpFacts | None, of: int) -> Finding:
+    if facts is None:
+        return Finding(note="Unknown: an earlier version made the table; materialise it again.")
+    found = Finding(of=of + facts.rejected)
+    found.add(facts.rejected, facts.reasons)
+    return found
 
 
 def of_product_photos(

@@ -1,6 +1,7 @@
 """The assets of the imports wing, in the order of the flow; one partition per import.
 
-The op at the end makes the same assets for several imports in one run.
+The op at the end makes the same assets for several imports in one run. What is made of the newest
+records of all imports, `products_compared` and `products_export`, is in `export_assets.py`.
 
 The work is in `intake/`, `validation.py`, `outputs/` and `products_imported.py`, tables and checks
 are in `specification/tables.py` and `checks.py`.
@@ -17,12 +18,9 @@ from pydantic import Field
 
 from off_platform.arrivals import BATCH, BATCH_STEP
 from off_platform.checks_alone import Evaluated, alone_or_made
-from off_platform.imports.export.options import DESCRIBED, ExportOptions, NutrientColumns
 from off_platform.imports.specification.tables import (
     IMPORTS,
     PRODUCTS_ACCEPTED,
-    PRODUCTS_COMPARED,
-    PRODUCTS_EXPORT,
     PRODUCTS_IMPORTED,
     PRODUCTS_QUARANTINED,
     STAGED,
@@ -191,60 +189,6 @@ def products_imported(
     metadata, found = newest_products(into, partial(lake.query, into))
     return dg.MaterializeResult(
         metadata=metadata, check_results=PRODUCTS_IMPORTED.check_results("products_imported", found)
-    )
-
-
-@dg.asset(
-    group_name=GROUP,
-    owners=OWNERS,
-    kinds={"duckdb", "parquet"},
-    tags={RUNS: "export"},
-    deps=["products_imported"],
-    description=PRODUCTS_COMPARED.description,
-    metadata=PRODUCTS_COMPARED.metadata(),
-    check_specs=PRODUCTS_COMPARED.check_specs("products_compared"),
-)
-def products_compared(
-    context: dg.AssetExecutionContext, settings: SettingsParam, lake: LakeResource
-) -> dg.MaterializeResult:
-    """Compares each record with the configured dump; without one, only says so."""
-    from off_platform.imports.comparison.making import make_products_compared
-
-    into, display = lake.open(), LogDisplay(context.log.info)
-    metadata, found = make_products_compared(into, partial(lake.query, into), settings, display)
-    return dg.MaterializeResult(
-        metadata=metadata,
-        check_results=PRODUCTS_COMPARED.check_results("products_compared", found),
-    )
-
-
-class ExportConfig(dg.Config):
-    """How records are exported."""
-
-    nutrients: NutrientColumns = Field(ExportOptions.nutrients, description=DESCRIBED["nutrients"])
-    language: str = Field(ExportOptions.language, description=DESCRIBED["language"])
-    rows: int = Field(ExportOptions.rows, ge=1, description=DESCRIBED["rows"])
-    only_import: str | None = Field(None, description=DESCRIBED["only_import"])
-
-
-@dg.asset(
-    group_name=GROUP,
-    owners=OWNERS,
-    kinds={"duckdb", "csv"},
-    tags={RUNS: "export"},
-    deps=["products_imported"],
-    description=PRODUCTS_EXPORT.description,
-    metadata=PRODUCTS_EXPORT.metadata(),
-    check_specs=PRODUCTS_EXPORT.check_specs("products_export"),
-)
-def products_export(config: ExportConfig, lake: LakeResource) -> dg.MaterializeResult:
-    """Writes the newest accepted records as files for Open Food Facts, and reads them back."""
-    from off_platform.imports.export.making import export_to_lake
-
-    into, options = lake.open(), ExportOptions(**config.model_dump())
-    metadata, found, _ = export_to_lake(into, partial(lake.query, into), options)
-    return dg.MaterializeResult(
-        metadata=metadata, check_results=PRODUCTS_EXPORT.check_results("products_export", found)
     )
 
 

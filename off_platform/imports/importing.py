@@ -34,8 +34,8 @@ from off_platform.imports.specification.tables import (
     STAGED,
 )
 from off_platform.imports.specification.views import DERIVED
-from off_platform.imports.stored_verdict import stored_verdict
 from off_platform.imports.validation import validate_import
+from off_platform.imports.whole_file.stored_verdict import stored_verdict
 from off_platform.imports.whole_file.verdict import Verdict
 from off_platform.previews import table_preview
 from off_platform.quality import Finding

@@ -41,6 +41,15 @@ def make_products_imported(lake: Lake, connection: "duckdb.DuckDBPyConnection") 
     return rows
 
 
+def records_of(lake: Lake, imports: list[str]) -> str:
+    """SQL for the accepted records of imports, each with its `import`, to use after FROM."""
+    known = [key for key in imports if lake.has(PRODUCTS_ACCEPTED.name, (IMPORT, key))]
+    if not known:
+        return f"({_nothing()} WHERE false)"
+    records = _union(lake, PRODUCTS_ACCEPTED.name, known, "* EXCLUDE (filename)")
+    return f'(SELECT * EXCLUDE (of_import), of_import AS "import" FROM ({records}))'
+
+
 def _query(lake: Lake, imports: list[str]) -> str:
     known = [key for key in imports if lake.has(IMPORTS.name, (IMPORT, key))]
     if not known:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 import dagster as dg
 
+from off_platform.checks_alone import Evaluated, alone_or_made
 from off_platform.open_findings.schemas import OPEN_FINDINGS
 from off_platform.partitions import RUNS
 from off_platform.previews import SUMMARY, VERDICT, table_preview
@@ -17,20 +18,38 @@ OWNERS = ["team:data"]
 SettingsParam = dg.ResourceParam[Settings]
 
 
-@dg.asset(
-    group_name="open",
-    owners=OWNERS,
-    kinds={"duckdb", "parquet"},
-    tags={RUNS: "weekly"},
-    deps=[
-        *("import_file", "products_quarantined", "products_imported"),
-        *("bucket_sync", "key_changes", "image_set", "bin_image_set"),
+def _stored(lake: LakeResource) -> Evaluated:
+    from off_platform.open_findings.table import findings_of, stored_items
+
+    yield OPEN_FINDINGS, OPEN_FINDINGS.name, findings_of(stored_items(lake.open()))
+
+
+@dg.multi_asset(
+    name=OPEN_FINDINGS.name,
+    specs=[
+        dg.AssetSpec(
+            OPEN_FINDINGS.name,
+            group_name="open",
+            owners=OWNERS,
+            kinds={"duckdb", "parquet"},
+            tags={RUNS: "weekly"},
+            deps=[
+                *("import_file", "products_quarantined", "products_imported"),
+                *("bucket_sync", "key_changes", "image_set", "bin_image_set"),
+            ],
+            description=OPEN_FINDINGS.description,
+            metadata=OPEN_FINDINGS.metadata(),
+        )
     ],
-    description=OPEN_FINDINGS.description,
-    metadata=OPEN_FINDINGS.metadata(),
     check_specs=OPEN_FINDINGS.check_specs(OPEN_FINDINGS.name),
+    can_subset=True,
 )
-def open_findings(settings: SettingsParam, lake: LakeResource) -> dg.MaterializeResult:
+@alone_or_made(_stored)
+def open_findings(
+    context: dg.AssetExecutionContext,  # noqa: ARG001 - Dagster passes it
+    settings: SettingsParam,
+    lake: LakeResource,
+) -> dg.MaterializeResult:
     """Looks through the lake and lists what is open."""
     from off_platform.automation.ticks import month_due
     from off_platform.open_findings import shown, state

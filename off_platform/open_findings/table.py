@@ -1,4 +1,4 @@
-"""Writes the table `open_findings`, and evaluates its rules."""
+"""Writes and reads the table `open_findings`, and evaluates its rules."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -17,6 +17,17 @@ def write_table(lake: Lake, found: Sequence[OpenItem]) -> None:
     schema = OPEN_FINDINGS.arrow
     rows = pa.Table.from_pylist([asdict(item) for item in found], schema)
     lake.replace(OPEN_FINDINGS.name, None, schema, lambda path: pq.write_table(rows, path))
+
+
+def stored_items(lake: Lake) -> list[OpenItem]:
+    """The items of the table, in its order.
+
+    Raises:
+        off_platform.storage.lake.NoSuchTableError: it is not in the lake.
+    """
+    with lake.connect() as connection:
+        rows = connection.sql(f"FROM {lake.rows_of(OPEN_FINDINGS.name)}").to_arrow_table()
+    return [OpenItem(**each) for each in rows.to_pylist()]
 
 
 def findings_of(found: Sequence[OpenItem]) -> dict[str, Finding]:

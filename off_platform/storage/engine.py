@@ -86,3 +86,18 @@ def copy_query(
         connection.execute(f"COPY ({query}) TO {literal(str(path))} ({how})").fetchall()
     except duckdb.IOException as error:
         raise OSError(str(error).split("\n", 1)[0]) from error
+
+
+def facts_in(connection: duckdb.DuckDBPyConnection, address: str, name: str) -> str | None:
+    """What `copy_query` wrote into a file's metadata under a name; None if it wrote nothing.
+
+    Args:
+        connection: DuckDB that can read the file.
+        address: its path or URL.
+        name: of the fact.
+    """
+    found = connection.execute(
+        f"""SELECT decode(value) FROM parquet_kv_metadata({literal(address)})
+        WHERE key = encode({literal(name)})"""
+    ).fetchall()
+    return str(found[0][0]) if found else None

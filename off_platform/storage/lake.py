@@ -5,7 +5,7 @@ whole, so that other programs can read it during runs.
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from pathlib import Path
@@ -132,11 +132,14 @@ class Lake:
         columns: "pa.Schema",
         connection: duckdb.DuckDBPyConnection,
         query: str,
+        facts: Mapping[str, str] | None = None,
     ) -> int:
-        """`replace` with the rows of a DuckDB query; see there."""
-        return self.replace(
-            table, partition, columns, lambda path: copy_query(connection, query, path)
-        )
+        """`replace` with the rows of a DuckDB query, and facts for `facts_in`; see there."""
+
+        def write(path: Path) -> None:
+            copy_query(connection, query, path, facts=facts)
+
+        return self.replace(table, partition, columns, write)
 
     def partitions(self, table: str) -> list[str]:
         """The values of the partition column that have a file, sorted."""

@@ -17,7 +17,7 @@ from off_platform import table_bounds
 from off_platform.images import checks
 from off_platform.images.key_index import KeyIndexFacts
 from off_platform.images.months import MonthFigures
-from off_platform.images.products import ProductsFacts
+from off_platform.images.products import DumpFacts
 from off_platform.images.schemas import (
     KEY_CHANGES,
     KEY_INDEX,
@@ -104,7 +104,7 @@ class Reader:
 
     def products(self, rows: list[Row], rejected: int = 0) -> Findings:
         """These products, and a number of other rows."""
-        facts = ProductsFacts(len(rows), rejected, ("7 rows: the code is empty",), frozenset())
+        facts = DumpFacts(rejected, ("7 rows: the code is empty",))
         return checks.of_products(self.connection, self.rows(PRODUCTS, rows), facts, NOW)
 
     def product_photos(self, *changes: Row) -> Findings:

@@ -149,10 +149,25 @@ if {*NUMBERS} != {*KNOWN_NUTRIENTS}:
     raise ImportError("the nutrients of the specification and those read from dumps differ")
 
 
-def table_query() -> str:
-    """SQL of the table `products_compared`: what each record would change, or that nothing."""
+_NO_REASON = "(NULL::VARCHAR, NULL::VARCHAR, NULL::VARCHAR)"
+
+
+def table_query(reasons: Mapping[tuple[str, str], str] | None = None) -> str:
+    """SQL of the table `products_compared`: what each record would change, or that nothing.
+
+    Args:
+        reasons: the likely reasons of columns in which most values differ, by import and field.
+    """
+    listed = [(*column, reason) for column, reason in (reasons or {}).items()]
+    rows = ", ".join(f"({', '.join(map(literal, each))})" for each in listed)
+    why = f'(VALUES {rows or _NO_REASON}) AS why("import", field, reason)'
     return f"""SELECT s.product, s."import", s.status, v.field, v.outcome, v.ours AS value,
-            v.theirs AS known, v.number / NULLIF(v.known, 0) AS factor
+            v.theirs AS known, v.number / NULLIF(v.known, 0) AS factor, n.compared,
+            why.reason
         FROM {STATUSES} AS s LEFT JOIN (FROM {VALUES} WHERE outcome <> '{SAME}') AS v
             USING (product)
+        LEFT JOIN (
+            SELECT "import", field, count(*) FILTER (outcome <> '{ADDS}') AS compared
+            FROM {VALUES} GROUP BY ALL) AS n ON n."import" = s."import" AND n.field = v.field
+        LEFT JOIN {why} ON why."import" = s."import" AND why.field = v.field
         ORDER BY s.product, v.field"""

@@ -1,15 +1,17 @@
 """Columns of an import that contradict most of what Open Food Facts has, and the likely reason.
 
 One wrong value is a difference; a column in which most values differ is a wrong unit or a shifted
-column. `compared.py` makes the tables that are examined here.
+column. `compared.py` makes the tables that are examined here; `stored_contradictions` finds the
+same in the table `products_compared`.
 """
 
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import duckdb
 
-from off_platform.imports.comparison.compared import DIFFERS, SAME, VALUES
+from off_platform.imports.comparison.compared import DIFFERS, NUMBERS, SAME, VALUES
 from off_platform.imports.specification.fields import BY_NAME
 from off_platform.storage.sql import literal
 
@@ -62,15 +64,44 @@ class Contradiction:
 
 def contradictions(connection: duckdb.DuckDBPyConnection) -> list[Contradiction]:
     """The contradictions in compared numbers, by import and field."""
-    counted = connection.execute(f"""
-        SELECT "import", field, count(*) FILTER (outcome = '{DIFFERS}') AS differ, count(*)
+    counted = f"""SELECT "import", field, count(*) FILTER (outcome = '{DIFFERS}') AS differ,
+            count(*) AS compared, NULL AS reason
         FROM {VALUES} WHERE number IS NOT NULL AND outcome IN ('{SAME}', '{DIFFERS}')
-        GROUP BY ALL HAVING count(*) >= {LEAST_COMPARED} AND differ > {MOST_DIFFERENT} * count(*)
-        ORDER BY ALL""").fetchall()
+        GROUP BY ALL"""
     return [
-        Contradiction(key, field, differ, of, _reason(connection, key, field))
-        for key, field, differ, of in counted
+        replace(each, reason=_reason(connection, each.key, each.field))
+        for each in _contradicting(connection, counted)
     ]
+
+
+def stored_contradictions(connection: duckdb.DuckDBPyConnection, rows: str) -> list[Contradiction]:
+    """`contradictions`, in the rows of `products_compared`; their reasons as they were found."""
+    return _contradicting(
+        connection,
+        f"""SELECT "import", field, count(*) AS differ, any_value(compared) AS compared,
+            any_value(reason) AS reason
+        FROM {rows} WHERE outcome = '{DIFFERS}' AND field IN {NUMBERS} GROUP BY ALL""",
+    )
+
+
+def _contradicting(connection: duckdb.DuckDBPyConnection, counted: str) -> list[Contradiction]:
+    found = connection.execute(f"""
+        SELECT "import", field, differ, compared, coalesce(reason, '') FROM ({counted})
+        WHERE compared >= {LEAST_COMPARED} AND differ > {MOST_DIFFERENT} * compared
+        ORDER BY ALL""").fetchall()
+    return [Contradiction(*each) for each in found]
+
+
+def records_in(
+    connection: duckdb.DuckDBPyConnection, rows: str, found: Sequence[Contradiction]
+) -> int:
+    """Number of records that differ in such a column, in the rows of `products_compared`."""
+    if not found:
+        return 0
+    pairs = ", ".join(f"({literal(each.key)}, {literal(each.field)})" for each in found)
+    ((records,),) = connection.execute(f"""SELECT count(DISTINCT product) FROM {rows}
+        WHERE outcome = '{DIFFERS}' AND ("import", field) IN ({pairs})""").fetchall()
+    return int(records)
 
 
 def _reason(connection: duckdb.DuckDBPyConnection, key: str, field: str) -> str:

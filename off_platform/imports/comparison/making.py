@@ -22,7 +22,6 @@ from off_platform.imports.comparison.compared import (
     NEW,
     SAME,
     STATUSES,
-    VALUES,
     codes_query,
     compare,
     table_query,
@@ -31,6 +30,8 @@ from off_platform.imports.comparison.contradictions import (
     Contradiction,
     contradictions,
     counts,
+    records_in,
+    stored_contradictions,
 )
 from off_platform.imports.specification.tables import PRODUCTS_COMPARED, PRODUCTS_IMPORTED
 from off_platform.previews import markdown_table, picture, table_preview
@@ -38,7 +39,6 @@ from off_platform.quality import SHAPE, Finding
 from off_platform.settings import Settings
 from off_platform.storage.lake import Lake
 from off_platform.storage.progress import Display
-from off_platform.storage.sql import literal
 from off_platform.words import few
 
 Connect = Callable[[], AbstractContextManager[duckdb.DuckDBPyConnection]]
@@ -55,13 +55,11 @@ class Comparison:
         statuses: number of records that are new, the same, add values or differ.
         fields: number of values by field and outcome.
         contradictions: the columns that contradict most of what is known.
-        in_contradiction: number of records that differ in such a column.
     """
 
     statuses: Counter[str]
     fields: Mapping[str, Counter[str]]
     contradictions: list[Contradiction]
-    in_contradiction: int
 
     @property
     def sentence(self) -> str:
@@ -73,9 +71,9 @@ class Comparison:
         )
 
     @property
-    def known(self) -> int:
-        """Number of records whose product is known."""
-        return self.statuses.total() - self.statuses[NEW]
+    def reasons(self) -> dict[tuple[str, str], str]:
+        """The likely reasons of contradictions, by import and field."""
+        return {(each.key, each.field): each.reason for each in self.contradictions if each.reason}
 
 
 def compare_with(connection: duckdb.DuckDBPyConnection, records: str, dump: Path) -> Comparison:
@@ -92,17 +90,7 @@ def compare_with(connection: duckdb.DuckDBPyConnection, records: str, dump: Path
     read_known(connection, dump, codes_query(records))
     compare(connection, records)
     statuses = connection.execute(f"SELECT status, count(*) FROM {STATUSES} GROUP BY 1").fetchall()
-    found = contradictions(connection)
-    return Comparison(Counter(dict(statuses)), counts(connection), found, _in(connection, found))
-
-
-def _in(connection: duckdb.DuckDBPyConnection, found: list[Contradiction]) -> int:
-    if not found:
-        return 0
-    pairs = ", ".join(f"({literal(each.key)}, {literal(each.field)})" for each in found)
-    ((records,),) = connection.execute(f"""SELECT count(DISTINCT product) FROM {VALUES}
-        WHERE outcome = '{DIFFERS}' AND ("import", field) IN ({pairs})""").fetchall()
-    return int(records)
+    return Comparison(Counter(dict(statuses)), counts(connection), contradictions(connection))
 
 
 def make_products_compared(
@@ -119,13 +107,12 @@ def make_products_compared(
         off_platform.dumps.formats.UnknownDumpError: it is not a dump of Open Food Facts.
     """
     if settings.products_dump is None:
-        nothing = {rule.id: Finding(note=NO_DUMP) for rule in PRODUCTS_COMPARED.rules}
-        return {"what": NO_DUMP}, nothing
+        return {"what": NO_DUMP}, _nothing()
     how = (*access_of(settings), display)
     with at_hand(lake, settings.products_dump, "products_dump", *how) as dump, connect() as of:
         made = compare_with(of, lake.rows_of(PRODUCTS_IMPORTED.name), dump)
         number = lake.replace_from_query(
-            PRODUCTS_COMPARED.name, None, PRODUCTS_COMPARED.arrow, of, table_query()
+            PRODUCTS_COMPARED.name, None, PRODUCTS_COMPARED.arrow, of, table_query(made.reasons)
         )
         rows = lake.rows_of(PRODUCTS_COMPARED.name)
         metadata = {
@@ -135,17 +122,38 @@ def make_products_compared(
             "preview": table_preview(of, f"SELECT * FROM {rows} ORDER BY outcome DESC NULLS LAST"),
             "path": dg.MetadataValue.path(lake.address(PRODUCTS_COMPARED.name)),
         }
-    return metadata, findings(made)
+        found = findings(of, rows)
+    return metadata, found
 
 
-def findings(made: Comparison) -> Mapping[str, Finding]:
-    """The findings of the checks of `products_compared`."""
-    agrees = Finding(made.in_contradiction, made.known)
-    if made.contradictions:
-        said = [f"{each.key}: {each.sentence}" for each in made.contradictions]
+def stored_findings(lake: Lake, connect: Connect, settings: Settings) -> Mapping[str, Finding]:
+    """The findings of the checks of `products_compared`; only a note if no dump was ever set.
+
+    Raises:
+        off_platform.storage.lake.NoSuchTableError: a dump is set, and nothing was compared.
+    """
+    if settings.products_dump is None and not lake.has(PRODUCTS_COMPARED.name):
+        return _nothing()
+    with connect() as connection:
+        return findings(connection, lake.rows_of(PRODUCTS_COMPARED.name))
+
+
+def _nothing() -> Mapping[str, Finding]:
+    return {rule.id: Finding(note=NO_DUMP) for rule in PRODUCTS_COMPARED.rules}
+
+
+def findings(connection: duckdb.DuckDBPyConnection, rows: str) -> Mapping[str, Finding]:
+    """The findings of the checks of `products_compared`, from its rows."""
+    ((records, known),) = connection.execute(f"""
+        SELECT count(DISTINCT product), count(DISTINCT product) FILTER (status <> '{NEW}')
+        FROM {rows}""").fetchall()
+    found = stored_contradictions(connection, rows)
+    agrees = Finding(records_in(connection, rows, found), known)
+    if found:
+        said = [f"{each.key}: {each.sentence}" for each in found]
         agrees.note = f"Most of what is known is contradicted: {few(said)}."
         agrees.add(0, said)
-    return {SHAPE: Finding(of=made.statuses.total()), AGREES: agrees}
+    return {SHAPE: Finding(of=records), AGREES: agrees}
 
 
 def _metadata(made: Comparison) -> dict[str, Any]:

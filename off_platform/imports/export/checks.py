@@ -13,7 +13,7 @@ import pandera.pandas as pa_pandera
 from pandera.errors import SchemaErrors
 
 from off_platform.imports.export.columns import unit_of
-from off_platform.imports.export.files import NO_BARCODE, Exported
+from off_platform.imports.export.files import NO_BARCODE, Exported, ExportedRows
 from off_platform.imports.export.reading_back import field_of_nutrient, read_exported
 from off_platform.imports.export.round_trip import reads_back
 from off_platform.imports.records.identity import OWN_ID
@@ -21,16 +21,21 @@ from off_platform.imports.specification.characters import CONTROLS, URL
 from off_platform.quality import SHAPE, Finding
 
 BATCH_ROWS = 10_000
+_NO_CODES = "SELECT NULL::VARCHAR AS code WHERE false"
 
 
 def of_export(
-    connection: duckdb.DuckDBPyConnection, records: str, made: Exported, folder: Path, scratch: Path
+    connection: duckdb.DuckDBPyConnection,
+    rows: ExportedRows,
+    made: Exported,
+    folder: Path,
+    scratch: Path,
 ) -> Mapping[str, Finding]:
     """The findings by rule.
 
     Args:
-        connection: DuckDB with the export's rows.
-        records: SQL for the rows that were exported, to use after FROM.
+        connection: DuckDB that can read the rows.
+        rows: what was exported.
         made: what was exported.
         folder: has the files.
         scratch: an empty folder, for the files as imports.
@@ -41,16 +46,17 @@ def of_export(
     found = {
         SHAPE: Finding(of=every),
         "all_exported": Finding(made.without_barcode, every),
-        "in_files_once": _in_files_once(connection, records, made, folder),
+        "in_files_once": _in_files_once(connection, rows.records, made, folder),
         "columns_valid": _columns_valid(connection, made, folder),
-        "reads_back": reads_back(connection, records, made, folder, scratch),
+        "reads_back": reads_back(connection, rows, made, folder, scratch),
         "language_known": Finding(made.assumed, made.records),
         "pictures_accepted": Finding(refused, pictures.copied + refused),
     }
     if made.without_barcode:
         found["all_exported"].note = f"{made.without_barcode:,} of {every:,} are not: {NO_BARCODE}."
     if refused:
-        reasons = (f"{count:,} {reason}" for reason, count in pictures.left_out.most_common())
+        by_number = sorted(pictures.left_out.items(), key=lambda each: (-each[1], each[0]))
+        reasons = (f"{count:,} {reason}" for reason, count in by_number)
         found["pictures_accepted"].note = f"Left out: {'; '.join(reasons)}."
     return found
 
@@ -59,12 +65,11 @@ def _in_files_once(
     connection: duckdb.DuckDBPyConnection, records: str, made: Exported, folder: Path
 ) -> Finding:
     own = f"SELECT product AS code FROM {records} WHERE NOT starts_with(product, '{OWN_ID}')"
-    codes = " UNION ALL ".join(
-        f"SELECT code FROM {read_exported(folder / name)}" for name in made.files
-    )
+    files = (f"SELECT code FROM {read_exported(folder / name)}" for name in made.files)
+    codes = " UNION ALL ".join(files) or _NO_CODES
     query = f"""SELECT code
         FROM (SELECT code, count(*) AS times FROM ({own}) GROUP BY code) AS own
-        FULL JOIN (SELECT code, count(*) AS times FROM ({codes or own}) GROUP BY code) AS files
+        FULL JOIN (SELECT code, count(*) AS times FROM ({codes}) GROUP BY code) AS files
             USING (code)
         WHERE own.times IS DISTINCT FROM 1 OR files.times IS DISTINCT FROM 1 ORDER BY code"""
     broken = connection.execute(query).fetchall()

@@ -5,6 +5,8 @@ records and options make the same bytes.
 """
 
 import json
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -51,6 +53,19 @@ class Exported:
     def assumed(self) -> int:
         """Number of records whose language was assumed."""
         return self.languages.get(of_rows.ASSUMED, 0)
+
+
+@dataclass(frozen=True)
+class ExportedRows:
+    """What was exported, as SQL to use after FROM.
+
+    Attributes:
+        records: the accepted records.
+        table: rows of `products_export`.
+    """
+
+    records: str
+    table: str
 
 
 def write_export(
@@ -168,3 +183,16 @@ def facts(made: Exported, options: ExportOptions, to: Path) -> dict[str, Any]:
         "pictures": made.pictures.copied,
         "pictures_left_out": dict(sorted(made.pictures.left_out.items())),
     }
+
+
+def exported_from(content: Mapping[str, Any]) -> Exported:
+    """What an export has, from the content of its `export.json`."""
+    return Exported(
+        content["records"],
+        [*content["files"]],
+        content["columns"],
+        sum(content["records_not_exported"].values()),
+        content["language_from"],
+        content["values_left_out"],
+        Pictures(content["pictures"], Counter(content["pictures_left_out"])),
+    )

@@ -3,8 +3,9 @@
 The files are put in place in one step; an interrupted export leaves the one before.
 """
 
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
+import json
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,15 +19,18 @@ from off_platform.imports.export.files import (
     NO_BARCODE,
     ROWS,
     Exported,
+    ExportedRows,
+    exported_from,
     file_name,
     write_export,
 )
 from off_platform.imports.export.options import ExportOptions, NotAnOptionError
+from off_platform.imports.products_imported import records_of
 from off_platform.imports.specification.tables import PRODUCTS_EXPORT, PRODUCTS_IMPORTED
 from off_platform.previews import markdown_table, table_preview
 from off_platform.quality import Finding
 from off_platform.storage.folders import LocalFolder
-from off_platform.storage.lake import Lake
+from off_platform.storage.lake import Lake, NoSuchTableError
 from off_platform.storage.sql import identifier, literal
 
 EXPORTS = "exports"
@@ -59,7 +63,7 @@ def export_to_lake(
         made, findings, folder = _made(lake, connection, options, scratch)
         lake.root.place(folder, EXPORT)
         lake.replace_from_query(
-            PRODUCTS_EXPORT.name, None, PRODUCTS_EXPORT.arrow, connection, _table(options)
+            PRODUCTS_EXPORT.name, None, PRODUCTS_EXPORT.arrow, connection, table_query(options)
         )
         rows = lake.rows_of(PRODUCTS_EXPORT.name)
         metadata = _metadata(made, options) | {
@@ -67,6 +71,46 @@ def export_to_lake(
             "path": dg.MetadataValue.path(lake.root.address(EXPORT)),
         }
     return metadata, findings, made
+
+
+def stored_findings(lake: Lake, connect: Connect) -> Mapping[str, Finding]:
+    """The findings of the checks of `products_export`, from the table, files and imports in a lake.
+
+    The files are compared with the records of the imports that they were made of, not with newer
+    ones.
+
+    Raises:
+        off_platform.storage.lake.NoSuchTableError: nothing has been exported yet.
+        off_platform.storage.locks.FolderInUseError: another run exports.
+    """
+    table = lake.rows_of(PRODUCTS_EXPORT.name)
+    with (
+        lake.root.below(EXPORTS).locked(),
+        connect() as connection,
+        lake.root.scratch() as again,
+        _stored(lake) as (made, folder),
+    ):
+        imports = connection.execute(f'SELECT DISTINCT "import" FROM {table} ORDER BY 1').fetchall()
+        accepted = records_of(lake, [key for (key,) in imports])
+        records = f'(FROM {accepted} SEMI JOIN {table} USING ("import", product))'
+        return checks.of_export(connection, ExportedRows(records, table), made, folder, again)
+
+
+@contextmanager
+def _stored(lake: Lake) -> Iterator[tuple[Exported, Path]]:
+    """The export of a lake, and a local folder with its files that are there, without pictures."""
+    stored = lake.root.below(EXPORT)
+    try:
+        made = exported_from(json.loads(stored.read(FACTS)))
+    except FileNotFoundError as error:
+        where = stored.address()
+        raise NoSuchTableError(f"There is no export at {where}; materialise it first.") from error
+    made.files = [name for name in made.files if stored.exists(name)]
+    with ExitStack() as held:
+        folder = held.enter_context(lake.root.scratch())
+        for name in made.files:
+            (folder / name).symlink_to(held.enter_context(stored.local(name)))
+        yield made, folder
 
 
 def export_to_folder(
@@ -115,7 +159,8 @@ def _made(
     again.mkdir()
     records = _records(lake, connection, options)
     made = write_export(lake, connection, records, options, folder)
-    return made, checks.of_export(connection, records, made, folder, again), folder
+    rows = ExportedRows(records, f"({table_query(options)})")
+    return made, checks.of_export(connection, rows, made, folder, again), folder
 
 
 def _records(lake: Lake, connection: duckdb.DuckDBPyConnection, options: ExportOptions) -> str:
@@ -132,7 +177,8 @@ def _records(lake: Lake, connection: duckdb.DuckDBPyConnection, options: ExportO
     return some
 
 
-def _table(options: ExportOptions) -> str:
+def table_query(options: ExportOptions) -> str:
+    """SQL of the table `products_export`, in the connection in which the export was made."""
     made = {
         "product": identifier(of_rows.PRODUCT),
         "import": identifier(of_rows.IMPORT),

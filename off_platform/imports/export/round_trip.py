@@ -7,7 +7,6 @@ from pathlib import Path
 
 import duckdb
 
-from off_platform.imports.export import rows as of_rows
 from off_platform.imports.export.columns import (
     ENGLISH,
     IN_ENGLISH,
@@ -17,17 +16,17 @@ from off_platform.imports.export.columns import (
     PICTURE_URLS,
     TEXTS,
 )
-from off_platform.imports.export.files import ROWS, Exported
+from off_platform.imports.export.files import Exported, ExportedRows
 from off_platform.imports.export.reading_back import read_exported, write_as_import
 from off_platform.imports.specification.tables import ACCEPTED
 from off_platform.imports.validation import validate_import
 from off_platform.quality import Finding
-from off_platform.storage.sql import identifier, literal
+from off_platform.storage.sql import literal
 
 
 def reads_back(
     connection: duckdb.DuckDBPyConnection,
-    records: str,
+    rows: ExportedRows,
     made: Exported,
     folder: Path,
     scratch: Path,
@@ -35,8 +34,8 @@ def reads_back(
     """The records of each file that differ after it was validated as an import.
 
     Args:
-        connection: DuckDB with the export's rows.
-        records: SQL for the rows that were exported, to use after FROM.
+        connection: DuckDB that can read the rows.
+        rows: what was exported.
         made: what was exported.
         folder: has the files.
         scratch: an empty folder, for the files as imports.
@@ -47,13 +46,14 @@ def reads_back(
         into.mkdir()
         write_as_import(folder / name, file, connection)
         verdict = validate_import(file, into)
-        if verdict.refused:
-            raise RuntimeError(f"the export cannot be read: {verdict.refused.message}")
-        back = f"read_parquet({literal(str(into / ACCEPTED))})"
         codes = f"SELECT code FROM {read_exported(folder / name)}"
-        left_out = f"""SELECT {identifier(of_rows.PRODUCT)} AS product,
-            {identifier(of_rows.LEFT_OUT)} AS left_out FROM {ROWS}"""
-        own = f"(FROM {records} WHERE product IN ({codes}))"
+        if verdict.refused:
+            ((number_of,),) = connection.execute(f"SELECT count(*) FROM ({codes})").fetchall()
+            found.add(max(number_of, 1), [f"{name}: {verdict.refused.message}"])
+            continue
+        back = f"read_parquet({literal(str(into / ACCEPTED))})"
+        left_out = f"SELECT product, left_out FROM {rows.table}"
+        own = f"(FROM {rows.records} WHERE product IN ({codes}))"
         different = _different(connection, own, back, left_out)
         found.add(len(different), different)
         file.unlink()

@@ -296,6 +296,19 @@ PRODUCTS_COMPARED = Table(
             nullable=True,
         ),
         Column("factor", "double", "Of numbers, value / known.", nullable=True),
+        Column(
+            "compared",
+            "int64",
+            "Number of values of this field that the import and Open Food Facts both have.",
+            nullable=True,
+        ),
+        Column(
+            "reason",
+            "string",
+            "Of numbers, the likely reason why most values of the import's column differ, such as "
+            "the wrong unit; null if few differ or no reason is evident.",
+            nullable=True,
+        ),
     ),
     (
         Rule(SHAPE, "The table has its columns, with their types.", blocking=True),

@@ -12,9 +12,11 @@ from typer.testing import CliRunner
 
 from off_platform.cli.main import app
 from off_platform.imports.comparison.compared import table_query
+from off_platform.imports.comparison.contradictions import stored_contradictions
 from off_platform.imports.comparison.making import AGREES, Comparison, compare_with, findings
 from off_platform.imports.specification.tables import ACCEPTED
 from off_platform.imports.validation import validate_import
+from off_platform.quality import Finding
 
 NUTRIENTS = {
     "fat_g": ("fat_100g", 1),
@@ -39,8 +41,10 @@ def ean13(number: int) -> str:
     return f"{digits}{-total % 10}"
 
 
-def compared(rows: list[Row], dump: Path, folder: Path) -> tuple[Comparison, list[dict[str, Any]]]:
-    """Compares rows of an import; gives the result, and the table."""
+def compared(
+    rows: list[Row], dump: Path, folder: Path
+) -> tuple[Comparison, list[dict[str, Any]], Finding]:
+    """Compares rows of an import; gives the result, the table and the finding of its check."""
     path, into = folder / "import.csv", folder / "tables"
     into.mkdir(exist_ok=True)
     with path.open("w", encoding="utf-8", newline="") as file:
@@ -51,9 +55,11 @@ def compared(rows: list[Row], dump: Path, folder: Path) -> tuple[Comparison, lis
     records = f"(SELECT *, 'import' AS \"import\" FROM read_parquet('{into / ACCEPTED}'))"
     with duckdb.connect() as connection:
         made = compare_with(connection, records, dump)
-        cursor = connection.execute(table_query())
-        names = [column[0] for column in cursor.description or ()]
-        return made, [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+        connection.execute(f"CREATE TABLE stored AS {table_query(made.reasons)}")
+        agrees = findings(connection, "stored")[AGREES]
+        table = connection.sql("FROM stored").to_arrow_table().to_pylist()
+        assert stored_contradictions(connection, "stored") == made.contradictions
+        return made, table, agrees
 
 
 def of_dump(row: Row) -> Row:
@@ -118,7 +124,7 @@ def test_differences_from_the_real_dump_are_those_of_a_loop(
     with path.open(encoding="utf-8", newline="") as file:
         dump = list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
     rows = [changed(of_dump(row), at) for at, row in enumerate(dump) if row["product_name"]]
-    made, table = compared(rows, path, tmp_path)
+    made, table, _ = compared(rows, path, tmp_path)
     with duckdb.connect() as connection:
         query = f"SELECT barcode FROM read_parquet('{tmp_path / 'tables' / ACCEPTED}')"
         accepted = {code for (code,) in connection.execute(query).fetchall()}
@@ -186,12 +192,11 @@ def test_a_column_that_contradicts_is_named_with_its_reason(
 ) -> None:
     dump = small_dump(tmp_path / "dump.tsv")
     rows = [spoil(of_dump(row)) for row in dump]
-    made, _ = compared(rows, tmp_path / "dump.tsv", tmp_path)
+    made, _, agrees = compared(rows, tmp_path / "dump.tsv", tmp_path)
     found = {each.field: each for each in made.contradictions}
     assert reason in found[field].reason
     assert bool(found[field].reason) == bool(reason)
     assert found[field].differ == len(dump)
-    agrees = findings(made)[AGREES]
     assert agrees.broken == agrees.of == len(dump)
     assert field in agrees.note
 
@@ -201,9 +206,9 @@ def test_few_differences_are_no_contradiction(tmp_path: Path) -> None:
     rows = [of_dump(row) for row in dump]
     for row in rows[:5]:
         row["vitamin_c"] = f"{float(row['vitamin_c']) * 1000:g}"
-    made, table = compared(rows, tmp_path / "dump.tsv", tmp_path)
+    made, table, agrees = compared(rows, tmp_path / "dump.tsv", tmp_path)
     assert made.contradictions == []
-    assert findings(made)[AGREES].broken == 0
+    assert agrees.broken == 0
     assert [row["field"] for row in table if row["outcome"]] == ["vitamin_c"] * 5
 
 

@@ -16,11 +16,13 @@ import pytest
 from PIL import Image
 
 from off_platform.imports.export.checks import of_export
-from off_platform.imports.export.files import Exported, write_export
+from off_platform.imports.export.files import Exported, ExportedRows, write_export
 from off_platform.imports.export.making import (
     NotAnExportError,
     export_to_folder,
     export_to_lake,
+    stored_findings,
+    table_query,
 )
 from off_platform.imports.export.options import NUTRIENT_COLUMNS, ExportOptions
 from off_platform.imports.export.reading_back import write_as_import
@@ -29,7 +31,7 @@ from off_platform.imports.products_imported import make_products_imported
 from off_platform.imports.specification.tables import ACCEPTED, IMPORT, STAGED
 from off_platform.imports.validation import validate_import
 from off_platform.storage.folders import LocalFolder
-from off_platform.storage.lake import Lake
+from off_platform.storage.lake import Lake, NoSuchTableError
 from off_platform.storage.locks import FolderInUseError
 from off_platform_tests.conftest import REAL_DATA
 
@@ -323,7 +325,8 @@ def test_a_spoiled_file_is_found(many: tuple[Place, list[Row]], tmp_path: Path) 
     lake = place.lake
     with lake.connect() as connection:
         records = lake.rows_of("products_imported")
-        made = write_export(lake, connection, records, ExportOptions(nutrients="values"), folder)
+        options = ExportOptions(nutrients="values")
+        made = write_export(lake, connection, records, options, folder)
         (file,) = folder.glob("*.tsv")
         rows = rows_of(folder)
         spoil = {"fat_value": "1.25", "fat_unit": "g"}
@@ -334,7 +337,8 @@ def test_a_spoiled_file_is_found(many: tuple[Place, list[Row]], tmp_path: Path) 
             writer.writeheader()
             writer.writerows([*rows[:-1], rows[0]])
         again.mkdir()
-        found = of_export(connection, records, made, folder, again)
+        exported = ExportedRows(records, f"({table_query(options)})")
+        found = of_export(connection, exported, made, folder, again)
     assert rows[3]["code"] in found["reads_back"].examples
     assert found["columns_valid"].broken == 1
     assert found["in_files_once"].broken == 2
@@ -412,3 +416,26 @@ def test_the_lakes_table_says_what_became_of_each_record(many: tuple[Place, list
     }
     assert {(row["file"], row["code"]) for row in table if row["code"]} == in_files
     assert all(bool(row["reason"]) == (row["code"] is None) for row in table)
+
+
+@pytest.mark.slow
+def test_a_stored_export_is_checked_against_the_records_that_it_was_made_of(place: Place) -> None:
+    path, lake = place.root / "a.csv", place.lake
+    path.write_text(f"barcode,product_name,fat_g\n{NUTELLA},Nutella,30.9\n{OREO},Oreo,20\n")
+    place.take(path)
+    _, made, _ = export_to_lake(lake, lake.connect, ExportOptions())
+    path.write_text(f"barcode,product_name,fat_g\n{NUTELLA},Nutella,31\n")
+    place.take(path, day=2)
+    # A newer import does not make it wrong.
+    assert stored_findings(lake, lake.connect) == made
+    (file,) = (place.root / "lake/exports/products").glob("*.tsv")
+    text = file.read_text()
+    file.write_text(text.replace("30.9", "3.9"))
+    assert stored_findings(lake, lake.connect)["reads_back"].examples == [NUTELLA]
+    file.write_text("".join(text.splitlines(keepends=True)[:2]))
+    assert stored_findings(lake, lake.connect)["in_files_once"].broken == 1
+    file.unlink()
+    assert stored_findings(lake, lake.connect)["in_files_once"].broken == 2
+    (file.parent / "export.json").unlink()
+    with pytest.raises(NoSuchTableError, match=r"no export at .* materialise it first\."):
+        stored_findings(lake, lake.connect)
