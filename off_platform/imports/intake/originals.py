@@ -8,12 +8,12 @@ import re
 import shutil
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -24,8 +24,8 @@ from off_platform.imports.readers.folder_files import is_own_folder, is_plain, l
 from off_platform.imports.readers.opening import sha256_of
 from off_platform.imports.specification.tables import IMPORT, IMPORTS
 from off_platform.storage.folders import Folder
-from off_platform.storage.lake import Lake
-from off_platform.storage.sql import identifier
+from off_platform.storage.lake import Lake, NoSuchTableError
+from off_platform.storage.sql import identifier, literal
 from off_platform.words import file_name
 
 if TYPE_CHECKING:
@@ -177,7 +177,7 @@ def record(
     taken = StoredImport(
         key, name, source, refused, imported_at(lake, key, connection) or _now(now)
     )
-    lake.replace(IMPORTS.name, (IMPORT, key), IMPORTS.arrow, lambda to: _write(taken, to))
+    lake.replace(IMPORTS.name, (IMPORT, key), IMPORTS.arrow, partial(_write, _row(taken)))
     return taken
 
 
@@ -185,16 +185,19 @@ def _now(now: datetime | None) -> datetime:
     return now or datetime.now(UTC)
 
 
-def _write(taken: StoredImport, to: Path) -> None:
-
+def _row(taken: StoredImport) -> dict[str, Any]:
+    """Of the table `imports`."""
     source = taken.source
-    row = {
+    return {
         "name": taken.name,
         "imported_at": taken.imported_at,
         "refused": taken.refused or None,
         **({field: getattr(source, field) for field in _OF_SOURCE} if source else {}),
         "columns": list(source.header) if source else None,
     }
+
+
+def _write(row: Mapping[str, Any], to: Path) -> None:
     pq.write_table(pa.Table.from_pylist([row], IMPORTS.arrow), to)
 
 
@@ -208,20 +211,19 @@ def put_refusals(
         connection: to the lake.
         refused: for each import, why it is refused; empty if it is not.
     """
-    for key, reason in refused.items():
-        if not lake.has(IMPORTS.name, (IMPORT, key)):
-            continue
-        rows = lake.rows_of(IMPORTS.name, (IMPORT, key))
-        query = f"SELECT {', '.join(map(identifier, IMPORTS.arrow.names))} FROM {rows}"
-        row = connection.sql(query).to_arrow_table().cast(IMPORTS.arrow)
-        at = IMPORTS.arrow.get_field_index("refused")
-        if bool(row["refused"][0].as_py()) != bool(reason):
-            changed = row.set_column(at, IMPORTS.arrow.field(at), [[reason or None]])
-            lake.replace(IMPORTS.name, (IMPORT, key), IMPORTS.arrow, partial(_put, changed))
-
-
-def _put(table: pa.Table, to: Path) -> None:
-    pq.write_table(table, to)
+    columns = ", ".join(map(identifier, IMPORTS.arrow.names))
+    of_each = []
+    for key in refused:
+        with suppress(NoSuchTableError):
+            rows = lake.rows_of(IMPORTS.name, (IMPORT, key))
+            of_each.append(f"SELECT {literal(key)} AS of_import, {columns} FROM {rows}")
+    if not of_each:
+        return
+    for row in connection.sql(" UNION ALL ".join(of_each)).to_arrow_table().to_pylist():
+        key = row.pop("of_import")
+        if bool(row["refused"]) != bool(refused[key]):
+            row["refused"] = refused[key] or None
+            lake.replace(IMPORTS.name, (IMPORT, key), IMPORTS.arrow, partial(_write, row))
 
 
 _OF_SOURCE = ("format", "bytes", "sha256", "encoding", "delimiter", "sheet")

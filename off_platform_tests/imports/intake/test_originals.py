@@ -4,9 +4,11 @@ import hashlib
 import re
 import shutil
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
+import duckdb
 import obstore
+import pyarrow.parquet as pq
 import pytest
 from obstore.store import MemoryStore
 
@@ -18,6 +20,8 @@ from off_platform.imports.intake.originals import (
     key_from,
     key_of,
     original,
+    put_refusals,
+    record,
     store_original,
 )
 from off_platform.storage.bucket_folder import BucketFolder
@@ -146,3 +150,40 @@ def test_a_file_changed_during_the_copy_is_not_stored(
     with pytest.raises(OtherFileError, match="was changed since"):
         store_original(lake, folder, key)
     assert lake.root.names("imports") == []
+
+
+class Counting:
+    """A connection that counts its queries."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+        """Counts those of this connection."""
+        self.connection, self.queries = connection, 0
+
+    def sql(self, query: str) -> duckdb.DuckDBPyRelation:
+        """Runs a query."""
+        self.queries += 1
+        return self.connection.sql(query)
+
+
+def test_refusals_of_several_imports_are_put_in_one_pass(tmp_path: Path) -> None:
+    lake = Lake(str(tmp_path / "lake"))
+    # Of the second, only the end tells that it is refused; the last is refused as before.
+    texts = {"a.csv": "barcode\n3017620422003\n", "b.csv": "barcode\n54491472\n", "c.csv": ""}
+    keys = []
+    with lake.connect() as connection:
+        for name, text in texts.items():
+            (tmp_path / name).write_text(text)
+            keys.append(key_of(tmp_path / name))
+            store_original(lake, tmp_path / name, keys[-1])
+            record(lake, keys[-1], connection)
+        whole = {key: Path(lake.address("imports", ("import", key))) for key in keys}
+        before = {key: path.read_bytes() for key, path in whole.items()}
+        (old,) = pq.read_table(whole[keys[1]]).to_pylist()
+        counting = Counting(connection)
+        said = {keys[0]: "", keys[1]: "It is cut.", keys[2]: "It is empty.", "d.csv@00000000": ""}
+        put_refusals(lake, cast("duckdb.DuckDBPyConnection", counting), said)
+        assert counting.queries == 1
+        assert pq.read_table(whole[keys[1]]).to_pylist() == [old | {"refused": "It is cut."}]
+        put_refusals(lake, connection, said | {keys[1]: ""})
+    assert pq.read_table(whole[keys[1]]).to_pylist() == [old]
+    assert {key for key, path in whole.items() if path.read_bytes() != before[key]} <= {keys[1]}
