@@ -30,7 +30,7 @@ FLOORS = (
         ),
         *("resources", "previews", "dumps"),
     },
-    {"storage", "stable_order", "working_folder"},
+    {"storage", "stable_order", "templates", "working_folder"},
     {"settings", "barcodes", "words"},
 )
 # In the order of the flow.

@@ -6,11 +6,12 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment
 
 from off_platform.evaluation.confusion import OTHER, Grid
 from off_platform.evaluation.resampling import CONFIDENCE, REPLICATES, SEED, Figure
 from off_platform.evaluation.results import FIGURES, OF_CLASS, Evaluation, Figures, Part
+from off_platform.templates import template_engine
 from off_platform.words import readable
 
 TITLES = {
@@ -133,21 +134,14 @@ def cells(grid: Grid) -> "list[list[tuple[int, float]]]":
 
 @cache
 def _environment() -> Environment:
-    environment = Environment(
-        loader=PackageLoader("off_platform.evaluation"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.globals |= {
+    made = template_engine("off_platform.evaluation")
+    made.globals |= {
         "title": TITLES.__getitem__,
         "shown": shown,
         "interval": interval,
         "part_name": part_name,
         "cells": cells,
     }
-    environment.filters["amount"] = "{:,}".format
     # Names of classes and samples come from outside.
-    environment.filters["text"] = lambda text: readable(str(text), _MOST_NAME)
-    return environment
+    made.filters["text"] = lambda text: readable(str(text), _MOST_NAME)
+    return made

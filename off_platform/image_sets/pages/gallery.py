@@ -14,11 +14,12 @@ from pathlib import PurePosixPath
 from typing import Any, Self, TextIO
 from urllib.parse import quote
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment
 from markupsafe import Markup
 
 from off_platform.image_sets.pages.contact_sheet import NotDrawableError, encoded, thumbnail
 from off_platform.storage.threads import in_order
+from off_platform.templates import template_engine
 from off_platform.words import readable, size, web_address
 
 STATUSES = ("fetched", "missing", "refused", "corrupt", "failed")
@@ -326,19 +327,11 @@ def _segments(statuses: Mapping[str, int]) -> list[_Segment]:
 
 @cache
 def _environment() -> Environment:
-    environment = Environment(
-        loader=PackageLoader("off_platform.image_sets.pages"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        finalize=_fit_for_file,
-    )
-    environment.filters["amount"] = "{:,}".format
-    environment.filters["size"] = size
-    environment.filters["text"] = partial(readable, most=_MOST_TEXT)
-    environment.filters["web_address"] = web_address
-    return environment
+    made = template_engine("off_platform.image_sets.pages", _fit_for_file)
+    made.filters["size"] = size
+    made.filters["text"] = partial(readable, most=_MOST_TEXT)
+    made.filters["web_address"] = web_address
+    return made
 
 
 def _fit_for_file(value: object) -> object:

@@ -11,7 +11,7 @@ from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment
 from markupsafe import Markup, escape
 
 from off_platform.imports.outputs.verdict_models import Outcome
@@ -20,6 +20,7 @@ from off_platform.imports.specification.rules import BY_ID, LEVELS, RULES, Impor
 from off_platform.imports.whole_file.staging import connected, findings_in
 from off_platform.imports.whole_file.verdict import Verdict
 from off_platform.storage.sql import literal
+from off_platform.templates import template_engine
 from off_platform.words import counted, size, visible
 
 if TYPE_CHECKING:
@@ -276,16 +277,10 @@ def _facts(verdict: Verdict) -> dict[str, Any]:
 
 @cache
 def _environment() -> Environment:
-    environment = Environment(
-        loader=PackageLoader("off_platform.imports.outputs"),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=StrictUndefined,
-    )
-    environment.filters["shown"] = visible
-    environment.filters["coded"] = coded
-    return environment
+    made = template_engine("off_platform.imports.outputs")
+    made.filters["shown"] = visible
+    made.filters["coded"] = coded
+    return made
 
 
 def coded(sentence: str) -> Markup:

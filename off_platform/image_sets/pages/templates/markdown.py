@@ -7,9 +7,10 @@ import json
 import re
 from functools import cache
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment
 from markupsafe import Markup
 
+from off_platform.templates import template_engine
 from off_platform.words import readable, share, size, web_address
 
 _SPECIAL = re.compile(r"[\\`*_\[\]|~$@]|:(?=//)|(?<=www)\.", re.IGNORECASE)
@@ -35,17 +36,9 @@ def markdown_environment() -> Environment:
         An environment that escapes every value unless a filter has already written it as Markdown:
         `code`, `fenced`, `link`, `yaml`. Unknown names in a template raise.
     """
-    environment = Environment(
-        loader=PackageLoader("off_platform.image_sets.pages"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        # Every value is escaped for Markdown unless a filter below has already written it so.
-        finalize=_plain,
-    )
-    environment.filters |= {
-        "amount": "{:,}".format,
+    # Every value is escaped for Markdown unless a filter below has already written it so.
+    made = template_engine("off_platform.image_sets.pages", _plain)
+    made.filters |= {
         "chart": _chart,
         "code": _code,
         "fenced": _fenced,
@@ -57,7 +50,7 @@ def markdown_environment() -> Environment:
         "size_category": _size_category,
         "yaml": _yaml,
     }
-    return environment
+    return made
 
 
 def _markdown(text: str) -> Markup:
