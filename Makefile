@@ -136,7 +136,7 @@ chromium:
 
 $(READY): $(LOCK) pyproject.toml
 	@sh deploy/make_venv.sh $(VENV) $(PYTHON)
-	@echo "Setting up $(VENV): about 170 packages, a minute or two, once."
+	@echo "Setting up $(VENV): some 190 packages, once; how long it takes depends on network, disk and pip's cache."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r $(LOCK)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@sh deploy/quiet_dg.sh $(VENV)

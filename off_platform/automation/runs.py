@@ -22,6 +22,7 @@ from off_platform.automation.verdicts import report_verdict
 from off_platform.automation.workers import working
 from off_platform.settings import SANDBOX, Settings
 from off_platform.storage.locks import locked
+from off_platform.storage.system_errors import written_in_a_sentence
 from off_platform.working_folder.shipped import shipped
 
 DAGSTER_HOME = SANDBOX / "dagster"
@@ -214,4 +215,4 @@ def first_cause(error: Any) -> Any:
 def own_sentence(error: Any) -> str:
     """The first line of an error's message, without its class."""
     first = next(iter(error.message.strip().splitlines()), "")
-    return _CLASS.sub("", first)
+    return written_in_a_sentence(_CLASS.sub("", first))

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 import typer
 
 from off_platform.cli.context import settings
+from off_platform.cli.set_names import complete_sets
 from off_platform.cli.written_files import demand_apart, demand_ending
 
 # In place of a file: standard output.
@@ -18,7 +19,12 @@ def evaluate(  # noqa: PLR0913 - one for each option
     ],
     image_set: Annotated[
         str,
-        typer.Option("--set", help="Name of a built set, or the folder of one.", metavar="SET"),
+        typer.Option(
+            "--set",
+            help="Name of a built set, or the folder of one.",
+            metavar="SET",
+            autocompletion=complete_sets,
+        ),
     ],
     *,
     wing: Annotated[

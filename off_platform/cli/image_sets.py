@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from off_platform.cli.context import settings
+from off_platform.cli.set_names import Named, complete_bins, complete_images
 from off_platform.cli.set_options import taking
 from off_platform.cli.written_files import folder
 from off_platform.images.facets import Facet
@@ -17,10 +18,14 @@ if TYPE_CHECKING:
 _Wing = Literal["images", "bins"]
 
 
-Set = Annotated[
-    str | None,
-    typer.Argument(metavar="[SET]", help="Name of a set declared in image_sets.toml."),
-]
+def _set_argument(complete: Callable[[str], Named]) -> Any:
+    return typer.Argument(
+        metavar="[SET]",
+        help="Name of a set declared in image_sets.toml.",
+        autocompletion=complete,
+    )
+
+
 To = Annotated[
     Path | None,
     typer.Option(
@@ -45,7 +50,7 @@ def options_of_wing(of: _Wing) -> "list[Option]":
 
 @taking(lambda: options_of_wing("images"))
 def images(
-    image_set: Set = None,
+    image_set: Annotated[str | None, _set_argument(complete_images)] = None,
     to: To = None,
     *,
     facets: Annotated[
@@ -80,7 +85,7 @@ def images(
 
 @taking(lambda: options_of_wing("bins"))
 def bins(
-    image_set: Set = None,
+    image_set: Annotated[str | None, _set_argument(complete_bins)] = None,
     to: To = None,
     *,
     refresh: Annotated[

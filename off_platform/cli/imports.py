@@ -11,7 +11,7 @@ from rich.markup import escape
 
 from off_platform.cli.context import DONE, out, settings
 from off_platform.cli.given_paths import demand_paths, endings_of_copy
-from off_platform.cli.written_files import demand_apart, demand_ending
+from off_platform.cli.written_files import demand_apart, demand_ending, folder
 from off_platform.imports.export.options import DESCRIBED, ExportOptions, NutrientColumns
 from off_platform.words import escaped, visible
 
@@ -158,6 +158,7 @@ def export(
         Path | None,
         typer.Option(
             "--out",
+            parser=folder,
             metavar="FOLDER",
             help="Write the files to this folder; by default to exports/products in the lake.",
         ),

@@ -10,6 +10,7 @@ from off_platform.barcodes.text import check_digit_holds, kind_of, normal_form
 from off_platform.cli.configured import images_bucket, the_lake
 from off_platform.cli.context import DONE, INCOMPLETE, err, out
 from off_platform.cli.progress_bar import terminal_display
+from off_platform.cli.written_files import demand_file
 from off_platform.images import keys
 from off_platform.images.key_index import KeyIndexFacts, write_key_index
 from off_platform.images.key_list import RefusedKeyListError, room_beside
@@ -104,7 +105,6 @@ def _demand_place_for_index(key_list: Path, to: Path) -> None:
         raise typer.BadParameter(f"the file {key_list} does not exist")
     if to.suffix != ".parquet" or to.is_dir():
         raise typer.BadParameter(f"the index {to} must be a file that ends in .parquet")
-    if not to.parent.is_dir():
-        raise typer.BadParameter(f"the folder {to.parent} does not exist")
+    demand_file(to)
     if to.exists() and key_list.exists() and to.samefile(key_list):
         raise typer.BadParameter(f"{to} is the key list itself")

@@ -3,7 +3,6 @@
 Only `run` and `import` use Dagster; the other commands call the same functions without it.
 """
 
-import errno
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -31,8 +30,11 @@ from off_platform.cli.imports import compare, export, import_, validate
 from off_platform.cli.init import init
 from off_platform.cli.plan import plan
 from off_platform.cli.publish import publish
+from off_platform.cli.set_names import complete_images
 from off_platform.cli.set_options import SetCommand
 from off_platform.cli.status import status
+from off_platform.cli.written_files import folder as folder_to_write
+from off_platform.storage.system_errors import in_a_sentence
 
 INTERRUPTED = 130
 STOPPED = "Stopped. Run the same command again to resume."
@@ -41,7 +43,8 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
-    help="Open Food Facts images and Amazon's bin photos as tables and image sets.",
+    help="Open Food Facts images, Amazon's bin photos and product imports as checked tables, and "
+    "image sets of the photos.",
     epilog="Exit codes: 0 done; 1 done, but something is missing or a check failed; 2 an option, "
     "setting or file is invalid, or a file in the lake is damaged; 3 a bucket or disk cannot be "
     "reached; 4 an unexpected error, whose traceback file is named in the message; 130 stopped "
@@ -82,7 +85,12 @@ def options(
 @app.command()
 def run(
     image_set: Annotated[
-        str, typer.Option("--set", help="Name of the declared image set to build.")
+        str,
+        typer.Option(
+            "--set",
+            help="Name of the declared image set to build.",
+            autocompletion=complete_images,
+        ),
     ] = "tryout",
 ) -> None:
     """Run the whole platform once (monthly job, products, one image set), and print a summary.
@@ -117,7 +125,12 @@ def ui() -> None:
 def sandbox(
     folder: Annotated[
         Path | None,
-        typer.Option("--out", help="Create another one in this folder.", metavar="FOLDER"),
+        typer.Option(
+            "--out",
+            help="Create another one in this folder.",
+            parser=folder_to_write,
+            metavar="FOLDER",
+        ),
     ] = None,
     products: Annotated[
         int | None, typer.Option(help="Number of its products; by default 60.", min=12, max=100_000)
@@ -133,7 +146,7 @@ def sandbox(
     """
     sizes = {name: size for name, size in (("products", products), ("bins", bins)) if size}
     if folder is not None:
-        out.print(f"The sandbox is in {_made_sandbox(folder, **sizes)}.")
+        out.print(f"The sandbox is in {_ready('sandbox', folder, **sizes)}.")
         return
     if sizes:
         raise typer.BadParameter("--products and --bins need --out: name a folder")
@@ -148,23 +161,18 @@ def home() -> None:
     out.print(f"Dagster's home is ready: {_ready('home').absolute()}")
 
 
-def _ready(what: Literal["sandbox", "home"]) -> Path:
-    """The sandbox, or Dagster's home, made."""
+def _ready(what: Literal["sandbox", "home"], folder: Path | None = None, **sizes: int) -> Path:
+    """The sandbox, by default at its own place, or Dagster's home, made."""
     if what == "home":
         from off_platform.automation.runs import prepared_home
 
         return prepared_home(settings())
+    from off_platform.sandbox.make import make_sandbox
     from off_platform.settings import SANDBOX
 
-    return _made_sandbox(SANDBOX)
-
-
-def _made_sandbox(folder: Path, **sizes: int) -> Path:
-    from off_platform.sandbox.make import make_sandbox
-
     with out.status("sandbox: generating photos, OCR results and a key list ..."):
-        make_sandbox(folder, **sizes)
-    return folder
+        make_sandbox(folder or SANDBOX, **sizes)
+    return folder or SANDBOX
 
 
 @app.command()
@@ -233,20 +241,11 @@ def _foreseen_as_messages() -> Iterator[None]:
             raise
         _stop(STOPPED, INTERRUPTED)
     except OSError as error:
-        _stop(_of_disk(error), OUT_OF_REACH)
+        _stop(in_a_sentence(error), OUT_OF_REACH)
     except (ValueError, LookupError) as error:
         if not type(error).__module__.startswith("off_platform"):
             raise
         _stop(str(error), WRONG)
-
-
-def _of_disk(error: OSError) -> str:
-    """The message of an error; for errors of the system, with the file name."""
-    if error.errno is None:
-        return str(error)
-    about = f": {error.filename}" if error.filename else ""
-    hint = " Free some space and run again." if error.errno == errno.ENOSPC else ""
-    return f"{error.strerror}{about}.{hint}"
 
 
 def _stop(sentence: str, code: int) -> None:

@@ -7,8 +7,9 @@ import typer
 
 from off_platform.cli.context import settings
 from off_platform.cli.image_sets import options_of_wing
+from off_platform.cli.set_names import complete_sets
 from off_platform.cli.set_options import taking
-from off_platform.cli.written_files import demand_ending
+from off_platform.cli.written_files import demand_ending, demand_file
 
 if TYPE_CHECKING:
     from off_platform.image_sets.declaration.options import Option
@@ -24,7 +25,11 @@ def _options() -> "list[Option]":
 def plan(
     image_set: Annotated[
         str | None,
-        typer.Argument(metavar="[SET]", help="Name of a set declared in image_sets.toml."),
+        typer.Argument(
+            metavar="[SET]",
+            help="Name of a set declared in image_sets.toml.",
+            autocompletion=complete_sets,
+        ),
     ] = None,
     *,
     wing: Annotated[
@@ -60,6 +65,8 @@ def plan(
     if image_set is None and wing is None:
         raise typer.BadParameter("name a declared SET, or give --wing and options")
     demand_ending(s3_batch, ".csv")
+    if s3_batch is not None:
+        demand_file(s3_batch)
     from off_platform.cli.plan_run import Asked, show_plan
 
     asked = Asked(bandwidth, requests, as_json, s3_batch)

@@ -5,11 +5,17 @@ from typing import Annotated, Literal
 import typer
 
 from off_platform.cli.context import settings
+from off_platform.cli.set_names import complete_sets
 
 
 def publish(
     image_set: Annotated[
-        str, typer.Argument(metavar="SET", help="Name of a set in the lake, or its folder.")
+        str,
+        typer.Argument(
+            metavar="SET",
+            help="Name of a set in the lake, or its folder.",
+            autocompletion=complete_sets,
+        ),
     ],
     to: Annotated[
         str,

@@ -1,6 +1,6 @@
 """Ensures that the files a command is asked to write can be written, before any work starts."""
 
-import os
+import tempfile
 from pathlib import Path
 
 import typer
@@ -19,11 +19,7 @@ def demand_apart(path: Path, *written: Path | None, what: str = "part of the imp
     """
     places = [to for to in written if to is not None]
     for to in places:
-        folder = to.absolute().parent
-        if not folder.is_dir() or (to.exists() and not to.is_file()):
-            raise typer.BadParameter(f"{to} cannot be written: name a file in a folder that exists")
-        if not os.access(folder, os.W_OK):
-            raise typer.BadParameter(f"{to} cannot be written: the folder {folder} is read-only")
+        demand_file(to)
         is_inside = path.is_dir() and to.resolve().is_relative_to(path.resolve())
         if is_inside or (to.exists() and path.exists() and to.samefile(path)):
             raise typer.BadParameter(f"{to} is {what} itself; name another file")
@@ -31,18 +27,43 @@ def demand_apart(path: Path, *written: Path | None, what: str = "part of the imp
         raise typer.BadParameter("the same file is named twice; each output needs its own")
 
 
+def demand_file(to: Path) -> None:
+    """Ensures that a file can be written in a folder that exists.
+
+    Raises:
+        typer.BadParameter: it cannot.
+    """
+    _demand_writable(to)
+    if not to.absolute().parent.is_dir() or (to.exists() and not to.is_file()):
+        raise typer.BadParameter(f"{to} cannot be written: name a file in a folder that exists")
+
+
 def folder(text: str) -> Path:
     """A folder to write, from an option or argument.
 
     Raises:
-        typer.BadParameter: it is a file, or empty, as `--out ""` of an unset variable is, which
-            would mean the current folder.
+        typer.BadParameter: it is a file, cannot be written, or is empty, as `--out ""` of an unset
+            variable is, which would mean the current folder.
     """
     if not text.strip():
         raise typer.BadParameter("must not be empty; name a folder")
+    _demand_writable(Path(text))
     if Path(text).exists() and not Path(text).is_dir():
         raise typer.BadParameter(f"{text} is a file; name a folder")
     return Path(text)
+
+
+def _demand_writable(to: Path) -> None:
+    """Tries it: permissions alone do not show what the system forbids, as in /proc."""
+    try:
+        place = to.absolute()
+        places = (place, *place.parents) if place.is_dir() else place.parents
+        with tempfile.TemporaryFile(dir=next(each for each in places if each.exists())):
+            pass
+    except OSError as error:
+        raise typer.BadParameter(
+            f"{to} cannot be written ({error.strerror}): name a place that you may write"
+        ) from error
 
 
 def demand_ending(to: Path | None, *endings: str) -> None:

@@ -25,7 +25,9 @@ class MissingMonth(NamedTuple):
 
 
 def missing_months(lake: Lake, this_month: str, *, is_due: bool) -> list[MissingMonth]:
-    """The missing months since the first snapshot, the oldest first.
+    """The missing months since the first snapshot, the oldest first; none before it.
+
+    A lake may be used for imports or bins alone.
 
     Args:
         lake: with the tables of the months.
@@ -33,7 +35,9 @@ def missing_months(lake: Lake, this_month: str, *, is_due: bool) -> list[Missing
         is_due: whether the current month should have been made by now.
     """
     copied = lake.partitions(SNAPSHOTS.name)
-    between = missed_months(copied[0], this_month) if copied else []
+    if not copied:
+        return []
+    between = missed_months(copied[0], this_month)
     wanted = {*between, *copied, *([this_month] if is_due else [])}
     have = {table: {*lake.partitions(table)} for table in MADE}
     found = []

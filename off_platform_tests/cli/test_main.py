@@ -12,7 +12,10 @@ from urllib.parse import unquote, urlsplit
 
 import duckdb
 import pytest
+from click.shell_completion import ShellComplete
+from typer.main import get_command
 
+from off_platform.cli import main as cli
 from off_platform.images import monthly
 from off_platform.images.products import make_products
 from off_platform.sandbox.make import Sandbox
@@ -250,16 +253,99 @@ def test_a_server_that_does_not_answer_is_one_sentence(run: Run) -> None:
 def test_no_permission_is_one_sentence(run: Run) -> None:
     Path("closed").mkdir(mode=0o500)
     code, _, err = run("images", "--n", "1", "--out", "closed/set")
-    assert code == 3
+    assert code == 2
     assert "Permission denied" in err
 
 
-def test_a_place_that_cannot_be_written_is_one_sentence(run: Run) -> None:
+# Of root, too: a folder below a file, and one of the system's where nothing can be created.
+@pytest.mark.parametrize("place", ["file/x", "/proc/x"])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("images", "--n", "1", "--out", "{}"),
+        ("bins", "--n", "1", "--out", "{}"),
+        ("sandbox", "--out", "{}"),
+        ("export", "--out", "{}"),
+        ("init", "{}"),
+        ("index", "file", "{}.parquet"),
+        ("plan", "--wing", "images", "--s3-batch", "{}.csv"),
+        ("validate", "file", "--report", "{}.html"),
+        ("validate", "file", "--findings", "{}.csv"),
+        ("compare", "file", "--out", "{}.csv"),
+        ("evaluate", "file", "--set", "few", "--json", "{}.json"),
+    ],
+    ids=" ".join,
+)
+def test_a_place_that_cannot_be_written_is_refused_before_any_work(
+    run: Run, words: tuple[str, ...], place: str
+) -> None:
     Path("file").write_text("in the way")
-    code, _, err = run("images", "--n", "1", "--out", "file/set")
-    assert code == 3
-    assert "file" in err
+    code, out, err = run(*(word.format(place) for word in words))
+    assert code == 2
+    assert f"{place}" in err
+    assert "name a place that you may write" in " ".join(err.split())
+    assert out == ""
     assert Path("file").read_text() == "in the way"
+    assert [path.name for path in Path().iterdir()] == ["file"]
+
+
+def test_a_lake_that_cannot_be_written_is_one_sentence(run: Run) -> None:
+    code, _, err = run("status", LAKE="/proc/x")
+    assert code == 3
+    assert err.strip() == (
+        "off-platform: No such file or directory: /proc/x. Check that this place exists and can "
+        "be read and written, or name another."
+    )
+
+
+SETS = """
+[images.tryout]
+[images.own]
+[images.french_products]
+[bins.tryout]
+[bins.counting]
+"""
+
+
+def test_the_shell_completes_the_names_of_sets(run: Run) -> None:
+    Path("image_sets.toml").write_text(SETS)
+    run("--version")  # Reads the settings of this test.
+    shell = ShellComplete(get_command(cli.app), {}, "off-platform", "_OFF_PLATFORM_COMPLETE")
+
+    def names(*words: str) -> list[str]:
+        return [item.value for item in shell.get_completions(list(words[:-1]), words[-1])]
+
+    assert names("images", "") == ["tryout", "own", "french_products"]
+    assert names("images", "fre") == ["french_products"]
+    assert names("bins", "") == ["tryout", "counting"]
+    assert sorted(names("plan", "")) == ["counting", "french_products", "own", "tryout"]
+    assert names("run", "--set", "o") == ["own"]
+    assert names("publish", "tr") == names("evaluate", "p.csv", "--set", "tr") == ["tryout"]
+    Path("image_sets.toml").write_text("[images")
+    assert names("images", "") == []
+
+
+COMPLETED = """
+import sys
+from off_platform.cli.main import app
+try:
+    app(prog_name="off-platform")
+finally:
+    print({"numpy", "pyarrow", "pandas", "duckdb", "dagster"} & sys.modules.keys())
+"""
+
+
+def test_a_completion_loads_nothing_heavy(tmp_path: Path) -> None:
+    typed = {"COMP_WORDS": "off-platform images nutri", "COMP_CWORD": "2"}
+    made = subprocess.run(  # noqa: S603 - our own program
+        [sys.executable, "-c", COMPLETED],
+        cwd=tmp_path,
+        env={"_OFF_PLATFORM_COMPLETE": "complete_bash", **typed},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (made.stdout.split(), made.stderr) == (["nutriscore", "set()"], "")
 
 
 def test_the_help_names_exit_codes_and_every_option() -> None:
@@ -323,7 +409,7 @@ def test_fewer_photos_than_requested_are_reported(run: Run) -> None:
     [
         ("list.gz", "ends in .parquet"),
         ("folder.parquet", "ends in .parquet"),
-        ("none/x.parquet", "the folder none does not exist"),
+        ("none/x.parquet", "name a file in a folder that exists"),
         ("same.parquet", "the key list itself"),
     ],
 )

@@ -67,15 +67,14 @@ def hand_in(of: Settings, folder: Path, name: str, text: str) -> str:
     return key
 
 
-def test_an_empty_lake_wants_a_month_once_it_is_due(
-    shown: Callable[..., tuple[int, dict[str, Any]]],
+def test_a_lake_that_has_only_imports_wants_no_month(
+    of: Settings, shown: Callable[..., tuple[int, dict[str, Any]]], tmp_path: Path
 ) -> None:
-    code, said = shown(datetime(2026, 11, 2, tzinfo=UTC))
-    assert (code, said["month"], said["open"]) == (0, None, [])
-    assert "Nothing is open." in said["page"]
+    hand_in(of, tmp_path, "good.csv", GOOD)
     code, said = shown()
-    assert code == 1
-    assert "1 month is open." in said["page"]
+    assert (code, said["month"], said["open"]) == (0, None, [])
+    assert "Month No key list has been copied yet; `off-platform run` makes" in said["page"]
+    assert "Nothing is open." in said["page"]
 
 
 def test_a_month_and_what_runs_next(
