@@ -41,6 +41,17 @@ class Rule:
     tolerated: float = 0.0
 
 
+# The rule of every table; what a wing's schemas declare is enforced before a file is put in place.
+SHAPE_RULE = Rule(SHAPE, "The table has exactly the declared columns and types.", blocking=True)
+# Of tables whose values are examined too.
+VALUES_RULE = Rule(
+    SHAPE,
+    "The table has exactly the declared columns and types, nulls only where they are allowed, and "
+    "values within the declared bounds.",
+    blocking=True,
+)
+
+
 @dataclass(frozen=True)
 class Column:
     """A column of a table.

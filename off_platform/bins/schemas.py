@@ -1,23 +1,18 @@
 """The tables of the bins wing as data: columns with units, and rules.
 
 The tables are built by `listing.py`, `collect.py`, `inventory.py`, `visits.py` and `splits.py`;
-`checks.py` evaluates the rules. Quoted sentences are from the dataset's documentation.
+`checks.py` evaluates the rules.
 """
 
 from off_platform.bins import lineage
 from off_platform.bins.keys import MAIN, PILOT
-from off_platform.quality import SHAPE, Column, Rule, Table
+from off_platform.quality import SHAPE, VALUES_RULE, Column, Rule, Table
 
 ID = f"{MAIN}|{PILOT}"
 SPACES = ("main", "pilot")
 SPLITS = ("train", "validation", "test")
 # ABID (silverbottlep/abid_challenge) calls bins of fewer items moderate, others hard.
 HARD_FROM = 6
-
-
-def _shape(what: str) -> Rule:
-    return Rule(SHAPE, f"{what} has its columns, with their types.", blocking=True)
-
 
 BIN_OBJECTS = Table(
     "bin_objects",
@@ -36,19 +31,18 @@ BIN_OBJECTS = Table(
         Column("last_modified", "timestamp", "When it was written to the bucket.", nullable=True),
     ),
     (
-        _shape("The listing"),
-        Rule("listing_not_empty", "There are metadata and images.", blocking=True),
+        VALUES_RULE,
+        Rule("listing_not_empty", "The bucket lists metadata and images.", blocking=True),
         Rule("objects_not_empty", "No object is empty."),
         Rule(
             "key_format",
-            "Every key's stem is an id of the main or of the pilot set.",
+            "The file name in every key is an id of the main or of the pilot set.",
             "warning",
             tolerated=0.001,
         ),
         Rule(
             "metadata_has_image",
-            '"Images and their associated metadata share simple numerical unique identifiers": '
-            "every metadata object has its image.",
+            "Every metadata object has its image: they share an id.",
             "warning",
             tolerated=0.001,
         ),
@@ -78,8 +72,8 @@ BIN_METADATA = Table(
         Column("reason", "string", "The oddity in a sentence.", nullable=True),
     ),
     (
-        _shape("The metadata"),
-        Rule("ids_valid", "Every id is one of the main or of the pilot set."),
+        VALUES_RULE,
+        Rule("ids_valid", "Every id belongs to the main or to the pilot set."),
         Rule("every_object_accounted_for", "Every listed metadata object has its row."),
         Rule("all_fetched", "No object is missing, refused or failed.", tolerated=0.001),
         Rule("json_valid", "The text is complete, valid JSON, and not HTML."),
@@ -103,10 +97,10 @@ BIN_ODDITIES = Table(
         Column("reason", "string", "The oddity in a sentence."),
     ),
     (
-        _shape("The table of oddities"),
+        VALUES_RULE,
         Rule(
             "few_oddities",
-            "At most a thousandth of the objects are odd.",
+            "At most 0.1 % of the objects are odd or unusable.",
             "warning",
             tolerated=0.001,
         ),
@@ -155,9 +149,11 @@ BINS = Table(
         ),
     ),
     (
-        _shape("The table of bins"),
-        Rule("ids_valid", "Every id is one of the main or of the pilot set."),
-        Rule("ids_unique", "Every bin has one row, and no id is in both spaces."),
+        VALUES_RULE,
+        Rule("ids_valid", "Every id belongs to the main or to the pilot set."),
+        Rule(
+            "ids_unique", "Every bin has one row, and no id is in both the main and the pilot set."
+        ),
         Rule(
             "items_not_below_expected",
             "The sum of the items is not below the expected quantity.",
@@ -170,8 +166,8 @@ BINS = Table(
         Rule("pilot_balanced", "In the pilot set, the expected quantity is (id - 1) // 200."),
         Rule(
             "published_figures",
-            "The whole set has its published figures: 536,434 bins, their "
-            "mean, spread, quartiles and classes.",
+            "The whole dataset has its published figures: 536,434 bins, and the mean, standard "
+            "deviation, quartiles and classes of their quantities.",
         ),
     ),
     made_of=lineage.BINS,
@@ -235,10 +231,10 @@ BIN_ITEMS = Table(
         ),
     ),
     (
-        _shape("The table of items"),
+        VALUES_RULE,
         Rule("quantity_positive", "Every quantity is 1 or more."),
         Rule("units_known", "Sides and weights have a known unit."),
-        Rule("sides_in_order", "length_mm >= width_mm >= height_mm."),
+        Rule("sides_in_order", "Length is the longest side and height the shortest."),
         Rule("sides_all_or_none", "Length, width and height are given together or not at all."),
         Rule("sides_positive", "Sides and weights are not negative."),
         Rule(
@@ -254,7 +250,7 @@ BIN_ITEMS = Table(
 
 ITEMS = Table(
     "items",
-    "One row per ASIN: its bins, its name, its size.",
+    "One row per ASIN: its name, its sides and largest weight, and the number of bins with it.",
     (
         Column("asin", "string", "ASIN or ISBN-10."),
         Column("bins", "int64", "Number of bins that contain it.", least=1, rule=SHAPE),
@@ -268,16 +264,19 @@ ITEMS = Table(
         Column("largest", "double", "Largest volume given, in cubic inches.", nullable=True),
     ),
     (
-        _shape("The table of ASINs"),
+        VALUES_RULE,
         Rule("asins_unique", "Every ASIN has one row."),
         Rule(
             "asin_format",
-            "An ASIN has 10 characters: capital letters and digits.",
+            "Every ASIN has 10 characters: capital letters and digits.",
             "warning",
             tolerated=0.001,
         ),
         Rule(
-            "one_variant", "An ASIN has one name and one set of sides.", "warning", tolerated=0.05
+            "one_variant",
+            "Every ASIN has one name, and one length, width and height.",
+            "warning",
+            tolerated=0.05,
         ),
     ),
     made_of=lineage.ITEMS,
@@ -297,7 +296,7 @@ BIN_VISITS = Table(
         Column("quantity_delta", "int64", "Expected quantity, last minus first."),
     ),
     (
-        _shape("The table of visits"),
+        VALUES_RULE,
         Rule("every_bin_in_one_visit", "Every bin belongs to exactly one visit."),
         Rule("pilot_visits_single", "Every visit of the pilot set is a single bin."),
         Rule("visit_length", "A visit has at most 20 photos.", "warning", tolerated=0.001),
@@ -328,7 +327,7 @@ BIN_SPLITS = Table(
         ),
     ),
     (
-        _shape("The table of splits"),
+        VALUES_RULE,
         Rule("splits_known", "Every bin is in train, validation or test."),
         Rule("every_bin_in_one_split", "Every bin has one row."),
         Rule(
@@ -337,13 +336,12 @@ BIN_SPLITS = Table(
         ),
         Rule(
             "shares_met",
-            "Each split has its share of the bins, to within a hundredth or what chance allows.",
+            "Each split has its share of the bins, within 1 % of all bins or what chance allows.",
             "warning",
         ),
         Rule(
             "balanced",
-            "Each split has the same mean expected quantity, to within a twentieth or "
-            "what chance allows.",
+            "Each split has the same mean expected quantity, within 5 % or what chance allows.",
             "warning",
         ),
         Rule(
@@ -367,6 +365,6 @@ TABLES = (
 
 NEIGHBOURS_DIFFER = Rule(
     "neighbours_look_different",
-    "Photos of neighbouring ids in different splits look different, in the sets of the lake.",
+    "In the image sets of the lake, photos of neighbouring ids in different splits look different.",
     "warning",
 )

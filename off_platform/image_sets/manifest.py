@@ -3,7 +3,7 @@
 Its rows are made by `fetching/build.py` and checked by `manifest_checks.py`.
 """
 
-from off_platform.quality import SHAPE, Column, Rule, Table
+from off_platform.quality import SHAPE, SHAPE_RULE, Column, Rule, Table
 
 UNITS = "no_unit_in_two_splits"
 NEAR_DUPLICATES = "no_near_duplicates_in_two_splits"
@@ -114,7 +114,7 @@ def manifest_table(missing_share_most: float = 0) -> Table:
         "One row per object of an image set, with its outcome.",
         COLUMNS,
         (
-            Rule(SHAPE, "The manifest has its columns, with their types.", blocking=True),
+            SHAPE_RULE,
             Rule("exactly_n_chosen", "The number of chosen samples is the one requested."),
             Rule(
                 "every_object_accounted_for",
@@ -129,22 +129,22 @@ def manifest_table(missing_share_most: float = 0) -> Table:
             Rule("none_failed", "No object failed for a temporary reason."),
             Rule(
                 "md5_recorded",
-                "The MD5 of every fetched object is recorded, and up to 200 objects that were read "
-                "again have it.",
+                "The MD5 of every fetched object is recorded; up to 200 objects are read again and "
+                "compared with it.",
             ),
             Rule("md5_matches_etag", "Where the ETag is an MD5, it matches the fetched bytes."),
             Rule(
                 "photo_sizes_read",
                 "Width and height of every fetched photo were read from its header.",
             ),
-            Rule("sample_decoded", "The stated share of photos was decoded in full."),
+            Rule("sample_decoded", "The configured share of photos was decoded in full."),
             Rule("paths_unique", "Every object has its own path."),
             Rule("photos_unique", "No two photos of a set have the same bytes.", "warning"),
             Rule(UNITS, "No product or visit is in two splits."),
             Rule(NEAR_DUPLICATES, "No photo has a copy or near duplicate in another split."),
             Rule(
                 SHARES,
-                "Each split has its share of the samples, to within a hundredth or what chance "
+                "Each split has its share of the samples, within 1 % of all samples or what chance "
                 "allows.",
                 "warning",
             ),

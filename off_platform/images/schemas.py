@@ -10,16 +10,10 @@ from off_platform.dumps.facts import GRADES, MOST_TEXT
 from off_platform.images import lineage
 from off_platform.images.keys import KEY, PHOTO_KINDS, Kind, Layout
 from off_platform.images.photo_order import SLICES
-from off_platform.quality import SHAPE, Column, Rule, Table
+from off_platform.quality import VALUES_RULE, Column, Rule, Table
 
 # Of all photos, from one snapshot to the next.
 OCR_FALLEN_MOST = 0.01
-_SHAPE = Rule(
-    SHAPE,
-    "The table has exactly its columns, with their types, and no missing values.",
-    blocking=True,
-)
-
 _BARCODE = Column(
     "barcode",
     "string",
@@ -37,7 +31,7 @@ _IMAGE_ID = Column(
 
 SNAPSHOTS = Table(
     "snapshots",
-    "One row per month: the key list as it was copied, with its size, checksum and time.",
+    "One row per month: the key list as copied, with its size in bytes, MD5 and time.",
     (
         Column("url", "string", "Where the key list was copied from."),
         Column("etag", "string", "Its ETag upstream."),
@@ -60,14 +54,16 @@ SNAPSHOTS = Table(
             blocking=True,
         ),
         Rule("md5_recorded", "The MD5 of the copied key list is recorded."),
-        Rule("md5_matches_etag", "The MD5 of the copied bytes matches the ETag.", "warning"),
+        Rule(
+            "md5_matches_etag", "Where the ETag is an MD5, it matches the copied bytes.", "warning"
+        ),
         Rule("copied_in_its_month", "The key list was copied in the month it is filed under."),
         Rule(
             "no_month_missing",
             "No month is missing between this snapshot and the previous one.",
             "warning",
         ),
-        _SHAPE,
+        VALUES_RULE,
     ),
     made_of=lineage.SNAPSHOTS,
 )
@@ -101,7 +97,7 @@ KEY_INDEX = Table(
         ),
     ),
     (
-        _SHAPE,
+        VALUES_RULE,
         Rule(
             "every_line_accounted_for",
             "The rows of the index and of the oddities add up to the lines of the key list.",
@@ -111,11 +107,11 @@ KEY_INDEX = Table(
         Rule("keys_unique", "No key is listed twice."),
         Rule(
             "keys_well_formed",
-            "Every key is data/, a directory made from a barcode, and an image's name.",
+            "Every key is data/, a directory made from a barcode, and the name of an image.",
         ),
         Rule("barcodes_in_normal_form", "Every barcode is in its normal form."),
         Rule("image_ids_not_negative", "Every image id is a number of 0 or more."),
-        Rule("kinds_known", "There are raw, 400 and ocr objects, and nothing else."),
+        Rule("kinds_known", "Every kind is raw, 400 or ocr."),
         Rule("layouts_known", "Every directory is of a known layout."),
         Rule("few_oddities", "At most the configured share of lines are not keys.", "warning"),
         Rule(
@@ -129,7 +125,7 @@ KEY_INDEX = Table(
 
 PHOTOS = Table(
     "photos",
-    f"One row per photo of a snapshot, in {SLICES} slices; a random choice reads only a few.",
+    f"One row per photo of a snapshot, in {SLICES} slices, of which a random choice reads a few.",
     (
         Column(
             "slice",
@@ -149,7 +145,7 @@ PHOTOS = Table(
         ),
     ),
     (
-        _SHAPE,
+        VALUES_RULE,
         Rule(
             "photos_match_index",
             "The objects of the photos and those listed twice add up to the rows of the key index.",
@@ -173,7 +169,10 @@ KEY_INDEX_ODDITIES = Table(
         Column("text", "string", "The line, cut to 500 characters."),
         Column("reason", "string", "Why it is not a key."),
     ),
-    (Rule("lines_numbered", "Every oddity has its line number."), _SHAPE),
+    (
+        Rule("lines_numbered", "Every row has its line number in the key list, 1 or more."),
+        VALUES_RULE,
+    ),
     made_of=lineage.KEY_INDEX_ODDITIES,
 )
 
@@ -207,10 +206,13 @@ KEY_CHANGES = Table(
         Column("since", "string", "Month of the previous snapshot."),
     ),
     (
-        _SHAPE,
-        Rule("changes_add_up", "Previous rows, plus added, minus removed, equal the rows now."),
+        VALUES_RULE,
+        Rule(
+            "changes_add_up",
+            "The previous number of objects, plus added, minus removed, equals the number now.",
+        ),
         Rule("barcodes_in_normal_form", "Every barcode is in its normal form."),
-        Rule("kinds_known", "There are raw, 400 and ocr objects, and nothing else."),
+        Rule("kinds_known", "Every kind is raw, 400 or ocr."),
         Rule("changes_known", "Each change is an addition or a removal of at least one object."),
     ),
     made_of=lineage.KEY_CHANGES,
@@ -241,16 +243,16 @@ MONTH_FIGURES = Table(
         Column("products_gone", "int64", "Products that have no objects any more.", nullable=True),
     ),
     (
-        _SHAPE,
+        VALUES_RULE,
         Rule("counts_not_negative", "No count is negative."),
         Rule(
             "products_add_up",
-            "Previous products, plus new, minus gone, equal the products now.",
+            "The previous number of products, plus new, minus gone, equals the number now.",
         ),
         Rule(
             "ocr_kept",
-            f"Since the previous snapshot, the share of photos with OCR fell by no more than "
-            f"{OCR_FALLEN_MOST:.0%} of all photos.",
+            "Since the previous snapshot, the share of photos with OCR fell by at most "
+            f"{OCR_FALLEN_MOST * 100:g} percentage point.",
             "warning",
         ),
     ),
@@ -322,11 +324,14 @@ PRODUCTS = Table(
         ),
     ),
     (
-        _SHAPE,
+        VALUES_RULE,
         Rule("codes_in_normal_form", "Every code is in its normal form."),
         Rule("codes_unique", "Every product has one row."),
         Rule("products_not_empty", "The dump names at least one product.", blocking=True),
-        Rule("grades_known", "Every Nutri-Score is a to e, and every NOVA group 1 to 4."),
+        Rule(
+            "grades_known",
+            "Every Nutri-Score is a letter from a to e, and every NOVA group a number from 1 to 4.",
+        ),
         Rule(
             "texts_bounded",
             f"No name is longer than {MOST_TEXT['name']:,} characters, and no list of ingredients "
@@ -350,7 +355,8 @@ PRODUCTS = Table(
 
 PRODUCT_PHOTOS = Table(
     "product_photos",
-    "One row per photo of a product: what it was selected as and its size, from the database dump.",
+    "One row per photo of a product: what it was selected as, and its size in pixels, from the "
+    "database dump.",
     (
         Column(
             "code",
@@ -384,12 +390,12 @@ PRODUCT_PHOTOS = Table(
         ),
     ),
     (
-        _SHAPE,
+        VALUES_RULE,
         Rule("codes_in_normal_form", "Every code is in its normal form."),
         Rule("image_ids_not_negative", "Every image id is a number of 0 or more."),
         Rule("photos_unique", "Every photo has one row."),
         Rule("photos_have_products", "Every photo's product is in `products`."),
         Rule("selections_known", "Every selection is a kind of picture, with or without language."),
-        Rule("sizes_positive", "Width and height are positive, or both unknown."),
+        Rule("sizes_positive", "Width and height, in pixels, are positive, or both unknown."),
     ),
 )

@@ -1,10 +1,10 @@
 """The table `open_findings`, as data."""
 
-from off_platform.quality import SHAPE, Column, Rule, Table
+from off_platform.quality import SHAPE, SHAPE_RULE, Column, Rule, Table
 
 OPEN_FINDINGS = Table(
     "open_findings",
-    "One row per thing to look at: imports with open records in quarantine, months that are "
+    "One row per open item: imports with open records in quarantine, months that are "
     "missing, image sets that lack objects or are older than the newest month.",
     (
         Column(
@@ -26,12 +26,12 @@ OPEN_FINDINGS = Table(
         Column("is_lost", "bool", "Whether nothing can be done any more."),
     ),
     (
-        Rule(SHAPE, "The table has its columns, with their types.", blocking=True),
+        SHAPE_RULE,
         Rule("imports_settled", "No import has open records in quarantine.", "warning"),
         Rule("months_made", "Every month was copied and indexed.", "warning"),
         Rule(
             "sets_complete",
-            "Every image set is finished, has its objects and is of the newest month.",
+            "Every image set is finished, has its objects and was chosen from the newest month.",
             "warning",
         ),
     ),

@@ -72,13 +72,16 @@ CHECKS: tuple[Check, ...] = (
     Check("file_format", "The file has the format that the specification describes."),
     Check("rows", "Every row has a cell for every column, and there is one product per row."),
     Check("columns", "Every column is in the specification."),
-    Check("whole_file_damage", "The file's identifiers were not damaged by a program."),
+    Check(
+        "whole_file_damage",
+        "No program, such as a spreadsheet, damaged the identifiers of the file.",
+    ),
     Check("identifier", "Every product has an identifier, and its identifiers agree."),
     Check("barcode_format", "Barcodes are text, contain only digits and have a valid length."),
     Check("barcode_check_digit", "Barcodes have a valid check digit."),
     Check(
         "barcode_use",
-        "Barcodes are those of retail products, not internal to a shop or for a case.",
+        "Barcodes are those of retail products, not of cases or for use inside a shop.",
     ),
     Check("duplicates", "Every product appears once in the import."),
     Check("product_name", "Every product has a name."),
@@ -90,7 +93,7 @@ CHECKS: tuple[Check, ...] = (
         "plausible_values", "Nutritional values are consistent and within Open Food Facts' limits."
     ),
     Check("energy", "Energy in kJ and in kcal agree, and its unit is clear."),
-    Check("salt_and_sodium", "Salt is sodium times 2.5."),
+    Check("salt_and_sodium", "Salt equals sodium times 2.5."),
     Check("quantities", "A package size is a number with a metric unit."),
     Check("countries", "Countries are ISO 3166-1 codes or English names."),
     Check("languages", "Languages are ISO 639-1 codes."),

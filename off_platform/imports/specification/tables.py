@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from off_platform.imports.specification.fields import FIELDS, Field, Type
 from off_platform.imports.specification.rules import CHECKS, LEVELS, worst_level
-from off_platform.quality import SHAPE, Column, Rule, Table
+from off_platform.quality import SHAPE, SHAPE_RULE, Column, Rule, Table
 
 IMPORT = "import"
 # The status of a quarantined record.
@@ -76,7 +76,7 @@ PRODUCTS_ACCEPTED = Table(
     "One row per accepted record: it breaks no rule of error level, and is typed and normalised.",
     RECORD_COLUMNS,
     (
-        Rule(SHAPE, "The table has its columns, with their types.", blocking=True),
+        SHAPE_RULE,
         *(
             Rule(
                 check.id,
@@ -212,9 +212,14 @@ PRODUCTS_IMPORTED = Table(
         ),
     ),
     (
-        Rule(SHAPE, "The table has its columns, with their types.", blocking=True),
+        SHAPE_RULE,
         Rule("products_unique", "Every product has one row."),
-        Rule("have_photos", "Products have photos in the bucket.", "warning", tolerated=0.5),
+        Rule(
+            "have_photos",
+            "At least half of the products have photos in the bucket.",
+            "warning",
+            tolerated=0.5,
+        ),
     ),
     made_of={
         "imported_at": ("import_file.imported_at",),
@@ -225,7 +230,7 @@ PRODUCTS_IMPORTED = Table(
 
 PRODUCTS_EXPORT = Table(
     "products_export",
-    "One row per exported product: its file, and what the format cannot express.",
+    "One row per product to export: its file, and what the format cannot express.",
     (
         Column("product", "string", "The product, as in `products_imported`."),
         Column("import", "string", "The import that its record comes from."),
@@ -243,11 +248,11 @@ PRODUCTS_EXPORT = Table(
         Column("reason", "string", "Why it is not exported; null if it is.", nullable=True),
     ),
     (
-        Rule(SHAPE, "The table has its columns, with their types.", blocking=True),
+        SHAPE_RULE,
         Rule("all_exported", "Every record is exported.", "warning"),
         Rule("in_files_once", "Every exported record is in the files exactly once."),
-        Rule("columns_valid", "The files have only values that the importer accepts."),
-        Rule("reads_back", "Validated as an import, the files give the exported records again."),
+        Rule("columns_valid", "The files contain only values that the importer accepts."),
+        Rule("reads_back", "Validated as imports, the files give exactly the exported records."),
         Rule("language_known", "Every record names its language.", "warning"),
         Rule("pictures_accepted", "The importer accepts every picture.", "warning"),
     ),
@@ -270,8 +275,8 @@ PRODUCTS_EXPORT = Table(
 
 PRODUCTS_COMPARED = Table(
     "products_compared",
-    "One row per value that a newest accepted record would add to or change in Open Food Facts, by "
-    "its products dump; a record without any has one row.",
+    "One row per value that the newest accepted record of a product would add to or change in Open "
+    "Food Facts, compared with its products dump; a record without such a value has one row.",
     (
         Column("product", "string", "The product, as in `products_imported`."),
         Column("import", "string", "The import that its record comes from."),
@@ -311,7 +316,7 @@ PRODUCTS_COMPARED = Table(
         ),
     ),
     (
-        Rule(SHAPE, "The table has its columns, with their types.", blocking=True),
+        SHAPE_RULE,
         Rule(
             "agrees_with_what_is_known",
             "No column of an import contradicts most of what Open Food Facts has.",
