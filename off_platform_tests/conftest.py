@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from alembic.script.base import Script, ScriptDirectory
 from hypothesis import HealthCheck, settings
 
 from off_platform.sandbox.make import Sandbox, make_sandbox
@@ -17,11 +18,32 @@ from off_platform_tests.s3.server import S3Server
 
 # No test asserts a time, nor does hypothesis: a slow machine finds what a fast one does.
 UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.register_profile("unhurried", UNHURRIED, max_examples=50)
+settings.register_profile("unhurried", UNHURRIED, max_examples=30)
 settings.register_profile("thorough", UNHURRIED, max_examples=500)
 settings.load_profile("unhurried")
 
 REAL_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+# What `make` runs apart from the others: `-m` and one of these collects only modules that name it.
+APART = {"soak", "browser", "cluster", "package", "loaders"}
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leaves out, unread, modules without any test of the mark that is asked for."""
+    mark = str(config.option.markexpr)
+    if mark not in APART or not collection_path.name.startswith("test_"):
+        return None
+    return f"mark.{mark}" not in collection_path.read_text(encoding="utf-8") or None
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
+    """One worker more than cores: each waits at times, for a disk or another process.
+
+    Long tests wait for daemons most of the time. Those of loaders do not wait, and take a gigabyte.
+    """
+    if "PYTEST_XDIST_AUTO_NUM_WORKERS" in os.environ:
+        return None
+    cores = len(os.sched_getaffinity(0))
+    return {"soak": 2 * cores, "loaders": cores}.get(config.option.markexpr, cores + 1)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -33,6 +55,22 @@ def pytest_collection() -> Iterator[None]:
     finally:
         gc.enable()
         gc.freeze()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _migrations_loaded_once() -> Iterator[None]:
+    """Dagster loads all its migrations several times for each new home, half of its cost."""
+    load, loaded = ScriptDirectory._load_revisions, dict[str, list[Script]]()
+
+    def once(of: ScriptDirectory) -> Iterator[Script]:
+        place = str(of.dir)
+        if place not in loaded:
+            loaded[place] = list(load(of))
+        return iter(loaded[place])
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ScriptDirectory, "_load_revisions", once)
+        yield
 
 
 @pytest.fixture(scope="session")

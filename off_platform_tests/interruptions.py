@@ -5,6 +5,7 @@ A process is forked from a server that has the libraries loaded, so that its lif
 
 import multiprocessing
 import random
+import time
 from collections.abc import Callable, Iterator
 from itertools import count
 from multiprocessing.context import ForkServerContext
@@ -61,9 +62,11 @@ class StoppingFolder(LocalFolder):
 
 
 def forks() -> ForkServerContext:
-    """Where processes come from; the server starts with the first of them."""
+    """Where processes come from: a server that runs, and has the libraries loaded."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([*PRELOADED])
+    # The first process waits for the libraries, which is not its work.
+    run_and_kill(context, time.sleep, PATIENCE_SECONDS, 0)
     return context
 
 

@@ -1,8 +1,10 @@
 """The automation conditions: what asks for the month, for its tables, and what does not."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -27,29 +29,36 @@ class Conditions:
     settings: Settings = field(default_factory=lambda: Settings(_env_file=None))
     cursor: Any = None
 
+    @cached_property
+    def defs(self) -> dg.Definitions:
+        """The code location, loaded once."""
+        return definitions(of=self.settings)
+
     def asked(self, month: str = MONTH, hours: float = 0) -> set[tuple[str, str | None]]:
         """A tick so long after a month's 15th: assets and partitions that it asks for."""
-        defs = definitions(of=self.settings)
         middle = datetime.combine(
             date.fromisoformat(month) + timedelta(days=14), datetime.min.time()
         ) + timedelta(hours=hours)
-        result = dg.evaluate_automation_conditions(
-            defs,
-            self.instance,
-            asset_selection=key_list_sensor(running=True).asset_selection,
-            cursor=self.cursor,
-            evaluation_time=middle.replace(tzinfo=UTC),
-        )
+        # As in the daemon, in a thread: in the main one, asyncio renders all conditions as text.
+        with ThreadPoolExecutor(1) as thread:
+            result = thread.submit(
+                dg.evaluate_automation_conditions,
+                self.defs,
+                self.instance,
+                asset_selection=key_list_sensor(running=True).asset_selection,
+                cursor=self.cursor,
+                evaluation_time=middle.replace(tzinfo=UTC),
+            ).result()
         self.cursor = result.cursor
         return {
             (key.to_user_string(), partition)
-            for key in defs.resolve_asset_graph().get_all_asset_keys()
+            for key in self.defs.resolve_asset_graph().get_all_asset_keys()
             for partition in result.get_requested_partitions(key)
         }
 
     def started(self, *assets: str, month: str = MONTH) -> dg.DagsterRun:
         """A run of some assets is under way."""
-        job = definitions(of=self.settings).resolve_implicit_global_asset_job_def()
+        job = self.defs.resolve_implicit_global_asset_job_def()
         picked = frozenset(map(dg.AssetKey, assets))
         return self.instance.create_run_for_job(
             job.get_subset(asset_selection=picked),
@@ -204,7 +213,7 @@ def test_a_complete_run_leaves_nothing_to_request(tmp_path: Path, sandbox: Sandb
         conditions = Conditions(instance, settings)
         month = f"{datetime.now(UTC):%Y-%m-01}"
         conditions.asked(month)
-        job = definitions(of=settings).resolve_implicit_global_asset_job_def()
+        job = conditions.defs.resolve_implicit_global_asset_job_def()
         look = job.get_subset(asset_selection={dg.AssetKey("data_keys")})
         assert look.execute_in_process(instance=instance).success
         asked = conditions.asked(month)
@@ -215,6 +224,6 @@ def test_a_complete_run_leaves_nothing_to_request(tmp_path: Path, sandbox: Sandb
         assert look.execute_in_process(instance=instance).success
         assert conditions.asked(month) == set()
         # Nor do checks that run alone ask for what they look at.
-        alone = definitions(of=settings).resolve_job_def("check_months")
+        alone = conditions.defs.resolve_job_def("check_months")
         assert alone.execute_in_process(instance=instance, partition_key=month).success
         assert conditions.asked(month) == set()

@@ -3,8 +3,9 @@
 import asyncio
 import logging
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -33,9 +34,9 @@ class Watched:
     settings: Settings
     instance: dg.DagsterInstance
 
-    @property
+    @cached_property
     def repository(self) -> dg.RepositoryDefinition:
-        """What is defined."""
+        """What is defined, loaded once as by a code server."""
         return definitions(of=self.settings).get_repository_def()
 
     def made(self, asset: str, days: float, partition: str | None = None) -> datetime:
@@ -191,7 +192,7 @@ def test_a_missing_month_is_late_even_if_an_older_one_was_rebuilt(
 
 
 def test_a_month_is_due_as_its_schedule_is_set(watched: Watched) -> None:
-    watched.settings = Settings(_env_file=None, monthly_cron="0 3 20 * *")
+    watched = replace(watched, settings=Settings(_env_file=None, monthly_cron="0 3 20 * *"))
     watched.made("bucket_sync", 0, MONTH)
     watched.look()
     for day, late in ((25, set()), (27, {"bucket_sync"})):

@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +58,11 @@ class House:
     settings: Settings
     instance: dg.DagsterInstance
 
+    @cached_property
+    def defs(self) -> dg.Definitions:
+        """The definitions, loaded once as by a code server."""
+        return definitions(of=self.settings)
+
     @property
     def lake(self) -> Lake:
         """Where the tables are."""
@@ -64,7 +70,7 @@ class House:
 
     def month(self, *names: str) -> dg.ExecuteInProcessResult:
         """What the monthly job does to the bins, or to some of their tables."""
-        job = definitions(of=self.settings).resolve_implicit_global_asset_job_def()
+        job = self.defs.resolve_implicit_global_asset_job_def()
         selection = {dg.AssetKey(name) for name in names or NAMES}
         return job.get_subset(asset_selection=selection).execute_in_process(
             instance=self.instance, raise_on_error=False
@@ -72,7 +78,7 @@ class House:
 
     def image_set(self, name: str, **config: Any) -> dg.ExecuteInProcessResult:
         """Makes a declared set, with options of a run."""
-        job = definitions(of=self.settings).resolve_job_def("bin_image_sets")
+        job = self.defs.resolve_job_def("bin_image_sets")
         return job.execute_in_process(
             partition_key=name,
             instance=self.instance,

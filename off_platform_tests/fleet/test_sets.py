@@ -24,7 +24,7 @@ from off_platform_tests.waiting import PATIENCE_SECONDS, wait_until
 pytestmark = pytest.mark.cluster
 
 # Each lost worker loads the platform anew, some 10 seconds of CPU time; 20 rounds passed, too.
-ROUNDS = 5
+ROUNDS = 3
 OPTIONS: dict[str, Any] = {"kind": "400+ocr", "group_samples": 3}
 
 

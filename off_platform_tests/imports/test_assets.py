@@ -98,6 +98,8 @@ class Desk:
         self.files = root / "files"
         self.settings = Settings(_env_file=None, lake=str(root / "lake"), import_folders="/")
         self.lake = Lake(self.settings.lake)
+        # Loaded once, as by a code server.
+        self.job = definitions(of=self.settings).resolve_job_def("imports")
 
     def hand_in(self, name: str, text: str | bytes) -> Run:
         """Writes a file and takes it in."""
@@ -111,15 +113,11 @@ class Desk:
         self.instance.add_dynamic_partitions(str(IMPORT_FILES.name), [key])
         config = {"ops": {"import_file": {"config": {"path": str(path)}}}} if path else {}
         with counted_digests() as digests:
-            result = (
-                definitions(of=self.settings)
-                .resolve_job_def("imports")
-                .execute_in_process(
-                    partition_key=key,
-                    instance=self.instance,
-                    run_config=config,
-                    raise_on_error=False,
-                )
+            result = self.job.execute_in_process(
+                partition_key=key,
+                instance=self.instance,
+                run_config=config,
+                raise_on_error=False,
             )
         with duckdb.connect(self.root / "lake" / "off_platform.duckdb", read_only=True) as lake:
             rows = {name: lake.execute(query, [key]).fetchall() for name, query in QUERIES.items()}

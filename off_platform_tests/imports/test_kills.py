@@ -68,14 +68,12 @@ ROWS_OF_FILE = f"product_id,product_name,fat_g\n{ROWS}"
 
 
 def test_a_killed_import_is_finished_by_the_next(tmp_path: Path) -> None:
-    whole, timed, killed = roots = [tmp_path / name for name in ("whole", "timed", "killed")]
-    for root in roots:
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    for root in (whole, killed):
         root.mkdir()
         (root / "long.csv").write_text(ROWS_OF_FILE)
     context = forks()
-    # The first also waits for what the others are forked from.
-    import_whole(context, whole)
-    kills = Kills(KILLS, import_whole(context, timed), random.Random(3))
+    kills = Kills(KILLS, import_whole(context, whole), random.Random(3))
     for _ in kills.rounds():
         if not kills.try_one(context, import_at, killed):
             shutil.rmtree(killed / "lake")
