@@ -169,6 +169,7 @@ def test_few_functions_import_inside() -> None:
     assert len(functions) < FEWER_DOORS_THAN, functions
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("module", "left_out"),
     [

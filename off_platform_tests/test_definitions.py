@@ -712,6 +712,7 @@ def _in_a_process(folder: Path, code: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.slow
 def test_definitions_load_nothing_heavy(tmp_path: Path) -> None:
     (tmp_path / "image_sets.toml").write_text(DECLARED)
     loaded = _in_a_process(

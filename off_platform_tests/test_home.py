@@ -95,6 +95,7 @@ def test_a_home_is_prepared_where_its_settings_say(
     assert revisions(home) == [1, 1, 1]
 
 
+@pytest.mark.slow
 def test_a_prepared_home_remembers_the_examined_failures(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -40,6 +40,7 @@ def test_a_named_secret_is_read_by_name_and_by_arn(secrets: Any) -> None:
     assert revealed(f"secretsmanager:{made['ARN']}") == "https://hooks/1"
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("secrets")
 def test_a_named_parameter_is_read_and_decrypted() -> None:
     boto3.client("ssm").put_parameter(

@@ -75,6 +75,7 @@ def status(launcher: WatchfulRunLauncher, run: dg.DagsterRun) -> WorkerStatus:
     return launcher.check_run_worker_health(run).status
 
 
+@pytest.mark.slow
 def test_a_process_is_known_paused_and_gone(
     launcher: WatchfulRunLauncher, process: "tuple[subprocess.Popen[str], Worker]"
 ) -> None:

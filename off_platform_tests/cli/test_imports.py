@@ -315,6 +315,7 @@ def test_a_refused_import_is_reported_without_a_traceback(run: Run) -> None:
     assert "Traceback" not in out + err
 
 
+@pytest.mark.slow
 def test_commands_at_once_may_add_the_same_import(tmp_path: Path) -> None:
     keys = [f"{number}.csv@00000000" for number in range(20)]
     instances = [dg.DagsterInstance.local_temp(str(tmp_path)) for _ in range(3)]

@@ -103,6 +103,7 @@ def test_a_month_and_what_runs_next(
     assert code == 1
 
 
+@pytest.mark.slow
 def test_imports_are_counted_and_open_ones_listed(
     of: Settings, shown: Callable[..., tuple[int, dict[str, Any]]], tmp_path: Path
 ) -> None:

@@ -90,6 +90,7 @@ def test_names_from_outside_are_escaped(tmp_path: Path) -> None:
     assert "x" * 100 not in text
 
 
+@pytest.mark.slow
 def test_many_classes_are_cut_and_said(tmp_path: Path) -> None:
     count = MOST_ROWS + 5
     samples: list[dict[str, Any]] = [

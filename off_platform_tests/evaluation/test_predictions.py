@@ -169,6 +169,7 @@ def test_a_table_may_not_have_structs_for_predictions(tmp_path: Path) -> None:
         read(path)
 
 
+@pytest.mark.slow
 def test_more_columns_than_are_read_are_refused(tmp_path: Path) -> None:
     names = ",".join(f"score:{number}" for number in range(10_011))
     path = written(tmp_path, "a.csv", f"sample,{names}\n")
@@ -191,6 +192,7 @@ VALID = {
 }
 
 
+@pytest.mark.slow
 @given(
     st.sampled_from([*VALID, ".parquet"]),
     st.lists(st.tuples(st.integers(0, 60), st.binary(max_size=4)), min_size=1, max_size=4),

@@ -27,6 +27,7 @@ def _import(rows: int) -> str:
     return "\n".join(lines)
 
 
+@pytest.mark.slow
 def test_the_tables_are_the_same_bytes_with_one_thread_and_with_several(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -46,6 +47,7 @@ def test_the_tables_are_the_same_bytes_with_one_thread_and_with_several(
     assert made[1] == made[2] == made[4]
 
 
+@pytest.mark.slow
 def test_late_columns_do_not_affect_earlier_batches(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -148,6 +148,7 @@ def in_turn(words: Words, kept: set[int]) -> tuple[set[tuple[int, int]], set[int
     return {pair for pair in pairs if not crowded & {*pair}}, crowded
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [450, 600])
 @pytest.mark.parametrize("few_at_once", [False, True])
 @pytest.mark.parametrize("some_kept", [False, True])
@@ -183,6 +184,7 @@ def test_who_is_crowded_does_not_change_when_more_photos_follow(count: int) -> N
     assert as_pairs(smaller) == of_smaller
 
 
+@pytest.mark.slow
 def test_thousands_of_photos_that_hardly_differ_make_few_pairs() -> None:
     count = 5000
     words = words_of([f"{number:0{DIGITS}x}" for number in range(count)])
@@ -295,6 +297,7 @@ def kept_of(splits: dict[str, str]) -> dict[str, str]:
     return {name: split for name, split in splits.items() if split != EXCLUDED}
 
 
+@pytest.mark.slow
 def test_nothing_leaks_through_crowds_and_nothing_moves(
     connection: duckdb.DuckDBPyConnection,
 ) -> None:

@@ -180,6 +180,7 @@ def test_nothing_leaks(of: Set, item_disjoint: bool) -> None:  # noqa: FBT001
         assert (row["excluded_because"] is not None) == (row["split"] == EXCLUDED)
 
 
+@pytest.mark.slow
 @given(sets(), st.integers(0, 30), st.booleans())
 def test_a_larger_set_has_the_splits_of_the_smaller(
     of: Set,

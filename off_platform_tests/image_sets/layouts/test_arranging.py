@@ -6,7 +6,9 @@ import json
 import shutil
 import tarfile
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from functools import cache
 from io import BytesIO
 from pathlib import Path
 
@@ -24,7 +26,7 @@ from off_platform.settings import Settings
 from off_platform.storage.folders import LocalFolder
 from off_platform.storage.lake_layout import MANIFEST
 from off_platform.storage.objects import Source
-from off_platform_tests.images_desk import Desk, Row, desk_at, source_of, tree
+from off_platform_tests.images_desk import BUCKET, Desk, Row, desk_at, source_of, tree
 from off_platform_tests.interruptions import StoppingFolder
 from off_platform_tests.s3.server import S3Server
 
@@ -32,6 +34,9 @@ pytestmark = pytest.mark.slow
 
 SPLIT = {"train": 0.5, "validation": 0.25, "test": 0.25}
 LABELLED = {"kind": "400+ocr", "split": SPLIT, "stratify": "category"}
+
+MadeLake = Callable[[str], Path]
+Made = Callable[..., AbstractContextManager[Desk]]
 
 
 @pytest.fixture(scope="module")
@@ -52,6 +57,41 @@ def desk(server: S3Server, labelled_lake: Path, tmp_path: Path) -> Iterator[Desk
         yield made
 
 
+@pytest.fixture(scope="module")
+def shared_server(sandbox: Sandbox) -> Iterator[S3Server]:
+    """A server for sets that several tests look at; nobody changes what it has."""
+    with S3Server({BUCKET: sandbox.images.folder}) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def made_lake(
+    shared_server: S3Server, labelled_lake: Path, tmp_path_factory: pytest.TempPathFactory
+) -> MadeLake:
+    """A lake with the labelled set in a layout, made once; to be looked at, or copied."""
+
+    @cache
+    def lake_with(layout: str) -> Path:
+        lake = Path(shutil.copytree(labelled_lake, tmp_path_factory.mktemp(layout) / "lake"))
+        with desk_at(lake, source_of(shared_server)) as desk:
+            desk.make(layout=layout, **LABELLED)
+        return lake
+
+    return lake_with
+
+
+@pytest.fixture
+def made(made_lake: MadeLake, shared_server: S3Server) -> Made:
+    """A desk at such a lake; to be looked at only."""
+
+    @contextmanager
+    def desk_of(layout: str = "shards") -> Iterator[Desk]:
+        with desk_at(made_lake(layout), source_of(shared_server)) as desk:
+            yield desk
+
+    return desk_of
+
+
 def folder_of(desk: Desk) -> Path:
     return Path(desk.folder().address())
 
@@ -66,12 +106,11 @@ def is_photo(row: Row) -> bool:
 
 @pytest.mark.parametrize("layout", ["shards", "files", "parquet"])
 def test_every_object_is_in_the_files_of_its_split(
-    desk: Desk, sandbox: Sandbox, layout: str
+    made: Made, sandbox: Sandbox, layout: str
 ) -> None:
-    desk.make(layout=layout, **LABELLED)
-    rows = fetched(desk)
-    assert {row["split"] for row in rows} >= set(SPLIT)
-    with StoredObjects(desk.folder()) as objects:
+    with made(layout) as desk, StoredObjects(desk.folder()) as objects:
+        rows = fetched(desk)
+        assert {row["split"] for row in rows} >= set(SPLIT)
         for row in rows:
             start = f"{row['split']}{'/' if layout == 'files' else '-0'}"
             assert row["path"].startswith(start)
@@ -79,13 +118,14 @@ def test_every_object_is_in_the_files_of_its_split(
             # As in the bucket, OCR results too.
             assert bytes_of == (sandbox.images.folder / row["key"]).read_bytes()
             assert hashlib.md5(bytes_of, usedforsecurity=False).hexdigest() == row["md5"]
-    assert not desk.folder().names(BUILDING)
+        assert not desk.folder().names(BUILDING)
 
 
-def test_no_product_and_no_near_duplicate_is_in_two_splits(desk: Desk) -> None:
-    desk.make(**LABELLED)
+def test_no_product_and_no_near_duplicate_is_in_two_splits(made: Made) -> None:
     splits: dict[str, set[str]] = defaultdict(set)
-    for row in fetched(desk):
+    with made() as desk:
+        rows = fetched(desk)
+    for row in rows:
         if row["split"] != "excluded":
             splits[f"product {row['barcode']}"].add(row["split"])
             if is_photo(row):
@@ -94,18 +134,19 @@ def test_no_product_and_no_near_duplicate_is_in_two_splits(desk: Desk) -> None:
             if row["duplicate_group"]:
                 splits[f"group {row['duplicate_group']}"].add(row["split"])
     assert {name: found for name, found in splits.items() if len(found) > 1} == {}
-    excluded = [row for row in fetched(desk) if row["split"] == "excluded"]
+    excluded = [row for row in rows if row["split"] == "excluded"]
     for row in excluded:
         assert row["excluded_because"].startswith("nearly the same photo as ")
 
 
-def test_facts_in_shards_are_those_of_the_manifest(desk: Desk) -> None:
-    desk.make(**LABELLED)
-    by_sample = {row["sample"]: row for row in fetched(desk) if is_photo(row)}
-    texts = {row["sample"]: row for row in fetched(desk) if not is_photo(row)}
+def test_facts_in_shards_are_those_of_the_manifest(made: Made) -> None:
+    with made() as desk:
+        rows, folder = fetched(desk), folder_of(desk)
+    by_sample = {row["sample"]: row for row in rows if is_photo(row)}
+    texts = {row["sample"]: row for row in rows if not is_photo(row)}
     seen = 0
     keys = set()
-    for path in sorted(folder_of(desk).glob("*.tar")):
+    for path in sorted(folder.glob("*.tar")):
         with tarfile.open(path) as shard:
             for member in shard:
                 stem, _, ending = member.name.partition(".")
@@ -161,25 +202,28 @@ def test_folds_are_equal_splits(desk: Desk) -> None:
 
 @pytest.mark.parametrize("layout", ["shards", "files", "parquet"])
 def test_a_second_run_fetches_nothing_and_has_the_same_bytes(
-    desk: Desk, server: S3Server, layout: str
+    made_lake: MadeLake, shared_server: S3Server, tmp_path: Path, layout: str
 ) -> None:
-    desk.make(layout=layout, **LABELLED)
-    before = tree(folder_of(desk))
-    server.requests.clear()
-    again = desk.make(layout=layout, **LABELLED)
-    assert again.tally.by_end["fetched"] == 0
-    corrupt = sum(row["status"] == "corrupt" for row in desk.manifest())
-    assert sum(seen.status == 200 for seen in server.requests) == corrupt
-    assert tree(folder_of(desk)) == before
+    lake = Path(shutil.copytree(made_lake(layout), tmp_path / "lake"))
+    with desk_at(lake, source_of(shared_server)) as desk:
+        before = tree(folder_of(desk))
+        shared_server.requests.clear()
+        again = desk.make(layout=layout, **LABELLED)
+        assert again.tally.by_end["fetched"] == 0
+        corrupt = sum(row["status"] == "corrupt" for row in desk.manifest())
+        assert sum(seen.status == 200 for seen in shared_server.requests) == corrupt
+        assert tree(folder_of(desk)) == before
 
 
-@pytest.mark.parametrize("layout", ["shards", "files", "parquet"])
-def test_a_set_is_laid_out_anew_without_fetching(desk: Desk, server: S3Server, layout: str) -> None:
-    desk.make(kind="400", split=SPLIT, layout=layout)
+def test_a_set_is_laid_out_anew_without_fetching(desk: Desk, server: S3Server) -> None:
+    desk.make(kind="400", n=12, split=SPLIT, layout="shards")
     was = {row["sample"]: (row["split"], row["md5"]) for row in fetched(desk)}
-    for other in ("shards", "files", "parquet"):
+    # From each layout to each, itself too.
+    for other in (
+        "shards", "files", "files", "shards", "parquet", "parquet", "files", "parquet", "shards",
+    ):  # fmt: skip
         server.requests.clear()
-        desk.make(kind="400", split=SPLIT, layout=other)
+        desk.make(kind="400", n=12, split=SPLIT, layout=other)
         now = {row["sample"]: (row["split"], row["md5"]) for row in fetched(desk)}
         assert now == was
         corrupt = sum(row["status"] == "corrupt" for row in desk.manifest())
@@ -190,14 +234,15 @@ def test_a_set_is_laid_out_anew_without_fetching(desk: Desk, server: S3Server, l
 
 
 @pytest.mark.parametrize("stop", range(1, 34, 8))
-def test_a_run_that_stops_anywhere_is_completed(desk: Desk, tmp_path: Path, stop: int) -> None:
-    desk.make("whole", layout="files", **LABELLED)
-    whole = tree(Path(desk.folder("whole").address()))
+def test_a_run_that_stops_anywhere_is_completed(made: Made, tmp_path: Path, stop: int) -> None:
     folder = StoppingFolder(tmp_path / "stopped", stop)
-    try:
-        desk.make("whole", folder=folder, layout="files", **LABELLED)
-    except KeyboardInterrupt:
-        desk.make("whole", folder=LocalFolder(tmp_path / "stopped"), layout="files", **LABELLED)
+    with made("files") as desk:
+        whole = tree(folder_of(desk))
+        try:
+            desk.make(folder=folder, layout="files", **LABELLED)
+        except KeyboardInterrupt:
+            desk.make(folder=LocalFolder(tmp_path / "stopped"), layout="files", **LABELLED)
+        assert tree(folder_of(desk)) == whole
     found = tree(tmp_path / "stopped")
     assert found == whole
 

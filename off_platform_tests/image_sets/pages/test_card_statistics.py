@@ -224,6 +224,7 @@ STATISTICS = CardStatistics(
 )
 
 
+@pytest.mark.slow
 def test_charts_are_the_same_bytes_every_time() -> None:
     drawn = charts(STATISTICS)
     assert list(drawn) == list(TITLES)

@@ -131,6 +131,7 @@ def test_merged_cells_without_a_value_cost_nothing(tmp_path: Path) -> None:
     assert found_in(tmp_path / "x.xlsx") == []
 
 
+@pytest.mark.slow
 def test_more_merged_cells_than_are_kept_are_counted(tmp_path: Path) -> None:
     merged = "".join(f'<mergeCell ref="A{at}:B{at}"/>' for at in range(3, MOST_MERGED + 10))
     path = tmp_path / "x.xlsx"
