@@ -57,7 +57,7 @@ ROOMS = {
     ),
 }
 MOST_MODULES = 9
-FEWER_DOORS_THAN = 70
+FEWER_DOORS_THAN = 66
 # What takes longest to import of all that works.
 HEAVY = {"numpy", "pandas", "pyarrow", "pandera", "duckdb", "obstore", "jinja2", "boto3", "PIL"}
 

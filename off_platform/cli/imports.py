@@ -93,21 +93,15 @@ def import_(
     """
     demand_paths(paths, name)
     from off_platform.cli.given import local_files
-
-    with local_files(paths, name) as given:
-        raise typer.Exit(_imported([each.path for each in given]))
-
-
-def _imported(paths: list[Path]) -> int:
     from off_platform.cli.imports_run import import_all
     from off_platform.cli.progress_bar import terminal_display
 
     code = DONE
-    with terminal_display("Importing") as display:
-        for path, done in import_all(settings(), paths, display):
+    with local_files(paths, name) as given, terminal_display("Importing") as display:
+        for path, done in import_all(settings(), [each.path for each in given], display):
             _show(path, done)
             code = max(code, done.code)
-    return code
+    raise typer.Exit(code)
 
 
 def _show(path: Path, done: "ImportDone") -> None:

@@ -101,15 +101,15 @@ def data_keys(context: dg.AssetExecutionContext, images_bucket: BucketResource) 
     )
 
 
-def _stored_snapshot(
-    context: dg.AssetExecutionContext, settings: Settings, lake: LakeResource
-) -> Evaluated:
+def stored(context: dg.AssetExecutionContext, settings: Settings, lake: LakeResource) -> Evaluated:
+    """The findings on the assets of the checks that are executed alone, in what is stored."""
     from off_platform.images import stored_findings
 
     into = lake.open()
+    assets = {key.asset_key.to_user_string() for key in context.selected_asset_check_keys}
+    month = context.partition_key if context.has_partition_key else ""
     with lake.query(into) as connection:
-        found = stored_findings.of_snapshot(into, context.partition_key, connection, settings)
-        yield SNAPSHOTS, "bucket_sync", found
+        yield from stored_findings.of_assets(into, connection, settings, assets, month)
 
 
 @dg.multi_asset(
@@ -131,7 +131,7 @@ def _stored_snapshot(
     check_specs=SNAPSHOTS.check_specs("bucket_sync", MONTHS),
     can_subset=True,
 )
-@alone_or_made(_stored_snapshot)
+@alone_or_made(stored)
 def bucket_sync(
     context: dg.AssetExecutionContext,
     config: SyncConfig,
@@ -178,19 +178,6 @@ def bucket_sync(
     )
 
 
-def _stored_index(
-    context: dg.AssetExecutionContext, settings: Settings, lake: LakeResource
-) -> Evaluated:
-    from off_platform.images import stored_findings
-
-    into = lake.open()
-    with lake.query(into) as connection:
-        for table, found in stored_findings.of_month(
-            into, context.partition_key, connection, settings
-        ):
-            yield table, table.name, found
-
-
 @dg.multi_asset(
     name="key_index",
     group_name=GROUP,
@@ -215,7 +202,7 @@ def _stored_index(
     ],
     can_subset=True,
 )
-@alone_or_made(_stored_index)
+@alone_or_made(stored)
 def key_index(
     context: dg.AssetExecutionContext,
     settings: SettingsParam,

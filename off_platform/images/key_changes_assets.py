@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 import dagster as dg
 
-from off_platform.checks_alone import Evaluated, alone_or_made
-from off_platform.images.assets import GROUP, MONTHLY, OWNERS
+from off_platform.checks_alone import alone_or_made
+from off_platform.images.assets import GROUP, MONTHLY, OWNERS, SettingsParam, stored
 from off_platform.images.schemas import KEY_CHANGES, MONTH_FIGURES
 from off_platform.partitions import MONTHS
 from off_platform.previews import table_preview
@@ -22,19 +22,6 @@ _TABLES = (
     (KEY_CHANGES, ["key_index", "photos"]),
     (MONTH_FIGURES, ["key_index", "photos", KEY_CHANGES.name]),
 )
-
-
-def _stored_changes(context: dg.AssetExecutionContext, lake: LakeResource) -> Evaluated:
-    from off_platform.images import checks, stored_findings
-    from off_platform.images.months import all_months
-
-    month, into = context.partition_key, lake.open()
-    with lake.query(into) as connection:
-        found = stored_findings.of_changes(into, month, connection)
-        yield KEY_CHANGES, KEY_CHANGES.name, found
-        rows = into.rows_of(MONTH_FIGURES.name, (MONTH, month))
-        until = all_months(into, connection, month)
-        yield MONTH_FIGURES, MONTH_FIGURES.name, checks.of_months(connection, rows, until)
 
 
 @dg.multi_asset(
@@ -60,9 +47,11 @@ def _stored_changes(context: dg.AssetExecutionContext, lake: LakeResource) -> Ev
     ],
     can_subset=True,
 )
-@alone_or_made(_stored_changes)
+@alone_or_made(stored)
 def key_changes(
-    context: dg.AssetExecutionContext, lake: LakeResource
+    context: dg.AssetExecutionContext,
+    settings: SettingsParam,  # noqa: ARG001 - for checks that run alone
+    lake: LakeResource,
 ) -> Iterator[dg.MaterializeResult]:
     """Compares the month's key index with the previous one, and describes the month in words."""
     from off_platform.images import checks, previews, story, story_charts

@@ -8,33 +8,14 @@ from datetime import UTC, datetime
 
 import dagster as dg
 
-from off_platform.checks_alone import Evaluated, alone_or_made
-from off_platform.images.assets import GROUP, MONTHLY, OWNERS, SettingsParam
+from off_platform.checks_alone import alone_or_made
+from off_platform.images.assets import GROUP, MONTHLY, OWNERS, SettingsParam, stored
 from off_platform.images.schemas import PRODUCT_PHOTOS, PRODUCTS
 from off_platform.previews import table_preview
 from off_platform.resources import LakeResource
-from off_platform.settings import Settings
 from off_platform.storage.progress import LogDisplay
 
 _TABLES = (PRODUCTS, PRODUCT_PHOTOS)
-_NO_DUMP = "No dump is set (OFF_PLATFORM_PRODUCTS_DUMP); filters over products cannot be used."
-
-
-def _stored_products(settings: Settings, lake: LakeResource) -> Evaluated:
-    from off_platform.images import checks
-    from off_platform.images.products import stored_facts
-
-    into = lake.open()
-    if settings.products_dump is None and not into.has(PRODUCTS.name):
-        for table in _TABLES:
-            yield table, table.name, checks.nothing_to_check(table, _NO_DUMP)
-        return
-    with lake.query(into) as connection:
-        rows, photos = (into.rows_of(table.name) for table in _TABLES)
-        facts, now = stored_facts(into, connection), datetime.now(UTC)
-        yield PRODUCTS, PRODUCTS.name, checks.of_products(connection, rows, facts, now)
-        found = checks.of_product_photos(connection, photos, rows)
-        yield PRODUCT_PHOTOS, PRODUCT_PHOTOS.name, found
 
 
 @dg.multi_asset(
@@ -54,22 +35,23 @@ def _stored_products(settings: Settings, lake: LakeResource) -> Evaluated:
     check_specs=[check for table in _TABLES for check in table.check_specs(table.name)],
     can_subset=True,
 )
-@alone_or_made(_stored_products)
+@alone_or_made(stored)
 def products(
     context: dg.AssetExecutionContext, settings: SettingsParam, lake: LakeResource
 ) -> Iterator[dg.MaterializeResult]:
     """Reads the configured dump; without one, the filters over products fail with a message."""
     from off_platform.images import checks, previews
     from off_platform.images.products import make_products
+    from off_platform.images.stored_findings import NO_DUMP
 
     into, dump = lake.open(), settings.products_dump
     if dump is None:
-        context.log.info(_NO_DUMP)
+        context.log.info(NO_DUMP)
         for table in _TABLES:
-            nothing = checks.nothing_to_check(table, _NO_DUMP)
+            nothing = checks.nothing_to_check(table, NO_DUMP)
             yield dg.MaterializeResult(
                 asset_key=table.name,
-                metadata={"what": _NO_DUMP},
+                metadata={"what": NO_DUMP},
                 check_results=table.check_results(table.name, nothing),
             )
         return
