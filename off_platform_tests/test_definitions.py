@@ -149,8 +149,14 @@ def house_at(tmp_path_factory: pytest.TempPathFactory, sandbox: Sandbox) -> Iter
 
 
 @pytest.fixture(scope="module")
-def defs(house_at: HouseMaker) -> dg.Definitions:
-    return house_at().defs
+def empty(house_at: HouseMaker) -> House:
+    """A house in which nothing has run."""
+    return house_at()
+
+
+@pytest.fixture(scope="module")
+def defs(empty: House) -> dg.Definitions:
+    return empty.defs
 
 
 @dataclass
@@ -371,10 +377,10 @@ def test_one_check_alone_sees_damage_and_leaves_it(run: Run) -> None:
     ],
 )
 def test_checks_alone_of_nothing_say_what_to_do(
-    house_at: HouseMaker, asset: str, check: str, partition: str | None, step: str, sentence: str
+    empty: House, asset: str, check: str, partition: str | None, step: str, sentence: str
 ) -> None:
     key = dg.AssetCheckKey(dg.AssetKey(asset), check)
-    result = checked_alone(house_at(), {key}, partition)
+    result = checked_alone(empty, {key}, partition)
     assert not result.success
     assert sentence in failure_of(result, step)
     assert "materialise it first." in failure_of(result, step)

@@ -37,7 +37,7 @@ from off_platform.imports.specification.tables import PRODUCTS_COMPARED, PRODUCT
 from off_platform.previews import markdown_table, picture, table_preview
 from off_platform.quality import SHAPE, Finding
 from off_platform.settings import Settings
-from off_platform.storage.lake import Lake
+from off_platform.storage.lake import Lake, NoSuchTableError
 from off_platform.storage.progress import Display
 from off_platform.words import few
 
@@ -130,12 +130,19 @@ def stored_findings(lake: Lake, connect: Connect, settings: Settings) -> Mapping
     """The findings of the checks of `products_compared`; only a note if no dump was ever set.
 
     Raises:
-        off_platform.storage.lake.NoSuchTableError: a dump is set, and nothing was compared.
+        off_platform.storage.lake.NoSuchTableError: a dump is set, and nothing was compared; or by
+            an earlier version, which kept less.
     """
     if settings.products_dump is None and not lake.has(PRODUCTS_COMPARED.name):
         return _nothing()
+    rows = lake.rows_of(PRODUCTS_COMPARED.name)
     with connect() as connection:
-        return findings(connection, lake.rows_of(PRODUCTS_COMPARED.name))
+        if {*PRODUCTS_COMPARED.arrow.names} - {*connection.sql(f"FROM {rows} LIMIT 0").columns}:
+            raise NoSuchTableError(
+                f"The table {PRODUCTS_COMPARED.name} in the lake {lake.url} is of an earlier "
+                "version, which did not keep what its checks need; materialise it again."
+            )
+        return findings(connection, rows)
 
 
 def _nothing() -> Mapping[str, Finding]:

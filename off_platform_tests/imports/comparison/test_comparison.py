@@ -3,20 +3,30 @@
 import csv
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import duckdb
+import pyarrow.parquet as pq
 import pytest
 from typer.testing import CliRunner
 
 from off_platform.cli.main import app
 from off_platform.imports.comparison.compared import table_query
 from off_platform.imports.comparison.contradictions import stored_contradictions
-from off_platform.imports.comparison.making import AGREES, Comparison, compare_with, findings
-from off_platform.imports.specification.tables import ACCEPTED
+from off_platform.imports.comparison.making import (
+    AGREES,
+    Comparison,
+    compare_with,
+    findings,
+    stored_findings,
+)
+from off_platform.imports.specification.tables import ACCEPTED, PRODUCTS_COMPARED
 from off_platform.imports.validation import validate_import
 from off_platform.quality import Finding
+from off_platform.settings import Settings
+from off_platform.storage.lake import Lake, NoSuchTableError
 
 NUTRIENTS = {
     "fat_g": ("fat_100g", 1),
@@ -224,3 +234,19 @@ def test_the_command_warns_and_writes_all_differences(tmp_path: Path) -> None:
     with (tmp_path / "differences.csv").open(newline="") as file:
         written = list(csv.DictReader(file))
     assert [row["field"] for row in written] == ["vitamin_c"] * len(dump)
+
+
+def test_a_table_of_an_earlier_version_is_to_be_made_again(tmp_path: Path) -> None:
+    lake = Lake(str(tmp_path / "lake"))
+    table = PRODUCTS_COMPARED.arrow.empty_table()
+    settings = Settings(_env_file=None)
+
+    def put(without: list[str]) -> None:
+        kept = table.drop_columns(without)
+        lake.replace(PRODUCTS_COMPARED.name, None, kept.schema, partial(pq.write_table, kept))
+
+    put([])
+    assert stored_findings(lake, lake.connect, settings)[AGREES].of == 0
+    put(["compared", "reason"])
+    with pytest.raises(NoSuchTableError, match=r"earlier version.* materialise it again\."):
+        stored_findings(lake, lake.connect, settings)
