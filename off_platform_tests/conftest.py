@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, settings
 from off_platform.sandbox.make import Sandbox, make_sandbox
 from off_platform.storage.locks import locked
 from off_platform.storage.objects import Source
+from off_platform.storage.threads import cores
 from off_platform_tests.images_desk import BUCKET, Desk, desk_at, source_of
 from off_platform_tests.s3.server import S3Server
 
@@ -38,12 +39,11 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
     """One worker more than cores: each waits at times, for a disk or another process.
 
-    Long tests wait for daemons most of the time. Those of loaders do not wait, and take a gigabyte.
+    Those of loaders do not wait, and take a gigabyte each.
     """
     if "PYTEST_XDIST_AUTO_NUM_WORKERS" in os.environ:
         return None
-    cores = len(os.sched_getaffinity(0))
-    return {"soak": 2 * cores, "loaders": cores}.get(config.option.markexpr, cores + 1)
+    return cores() + (config.option.markexpr != "loaders")
 
 
 @pytest.hookimpl(wrapper=True)
