@@ -27,6 +27,8 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
+from off_platform.cron import schedule_of
+
 SCHEMES = ("s3://", "file://", "http://", "https://", "memory://")
 SANDBOX = Path("var/sandbox")
 # Names of variables with credentials: ours, AWS's, Postgres' and most others'.
@@ -127,6 +129,8 @@ def _endpoint(value: str) -> str:
 
 def _address_of_the_ui(value: str) -> str:
     _demand_no_credentials(value)
+    if value and not re.fullmatch(r"https?://[^/\s]+(/\S*)?", value):
+        raise ValueError("must be an address such as https://dagster.example.org")
     return value
 
 
@@ -137,10 +141,8 @@ def _ray_address(value: str) -> str:
 
 
 def _cron(value: str) -> str:
-    if not re.fullmatch(r"(?:[0-9*/,-]+ ){4}[0-9*/,-]+", value):
-        raise ValueError(
-            "must have five fields, such as 0 3 4 * *: minute, hour, day, month, weekday"
-        )
+    if not schedule_of(value).comes:
+        raise ValueError("must have a day that its months have")
     return value
 
 
@@ -166,6 +168,7 @@ Endpoint = Annotated[str, AfterValidator(_endpoint)]
 RayAddress = Annotated[str, AfterValidator(_ray_address)]
 Cron = Annotated[str, AfterValidator(_cron)]
 Share = Annotated[float, Field(ge=0, le=1)]
+Price = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
 class Settings(BaseSettings):
@@ -239,7 +242,10 @@ class Settings(BaseSettings):
         default=6, ge=1, le=100, description="Maximum number of attempts per object."
     )
     request_seconds: float = Field(
-        default=60, gt=0, description="Timeout of a request, in seconds, after which it is retried."
+        default=60,
+        gt=0,
+        le=86_400,
+        description="Timeout of a request, in seconds, after which it is retried.",
     )
     shrunk_share_most: Share = Field(
         default=0.05,
@@ -289,7 +295,7 @@ class Settings(BaseSettings):
         "Store of Systems Manager that holds such a URL.",
     )
     alert_repeat_hours: float = Field(
-        default=24, ge=0, description="Hours before the same alert is sent again."
+        default=24, ge=0, le=87_600, description="Hours before the same alert is sent again."
     )
     alert_warning_share: Share = Field(
         default=0.2, description="Share of rows above which a warning raises an alert."
@@ -318,17 +324,17 @@ class Settings(BaseSettings):
     part_groups: int = Field(
         default=4, ge=1, le=1000, description="Shards per task on Ray; a lost worker loses one."
     )
-    price_get: float = Field(
-        default=0.0004, ge=0, description="Dollars for 1,000 GET or HEAD requests, for plans."
+    price_get: Price = Field(
+        default=0.0004, description="Dollars for 1,000 GET or HEAD requests, for plans."
     )
-    price_put: float = Field(
-        default=0.005, ge=0, description="Dollars for 1,000 PUT or COPY requests, for plans."
+    price_put: Price = Field(
+        default=0.005, description="Dollars for 1,000 PUT or COPY requests, for plans."
     )
-    price_storage: float = Field(
-        default=0.023, ge=0, description="Dollars for a GB in the lake's bucket for a month."
+    price_storage: Price = Field(
+        default=0.023, description="Dollars for a GB in the lake's bucket for a month."
     )
-    price_transfer: float = Field(
-        default=0.02, ge=0, description="Dollars for a GB from one region to another."
+    price_transfer: Price = Field(
+        default=0.02, description="Dollars for a GB from one region to another."
     )
 
     @property

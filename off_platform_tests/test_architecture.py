@@ -31,7 +31,7 @@ FLOORS = (
         *("resources", "previews", "dumps"),
     },
     {"storage", "stable_order", "templates", "working_folder"},
-    {"settings", "barcodes", "words"},
+    {"settings", "cron", "barcodes", "words"},
 )
 # In the order of the flow.
 ROOMS = {

@@ -198,7 +198,8 @@ def _is_foreseen(error: Any) -> bool:
     a builtin.
     """
     name = error.message.split(":", 1)[0].strip()
-    if name.startswith("off_platform."):
+    # Of obstore only what the lake's bucket answers is left: sources are retried and reported.
+    if name.startswith(("off_platform.", "obstore.")):
         return True
     own = getattr(builtins, name, None)
     is_of_system = isinstance(own, type) and issubclass(own, OSError)

@@ -3,8 +3,9 @@
 The schedules are in `schedules.py`. Settings allow five fields of numbers, lists, ranges and steps.
 """
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+
+from off_platform.cron import schedule_of
 
 DAILY_CRON = "30 2 * * *"
 # How long after its scheduled time a month may still be built, by a retry or by hand.
@@ -25,10 +26,9 @@ def next_tick(cron: str, after: datetime) -> datetime | None:
     Raises:
         ValueError: a field is not one of cron.
     """
-    minutes, hours, days, months, weekdays = cron.split()
-    at = sorted((h, m) for h in _values(hours, 0, 23) for m in _values(minutes, 0, 59))
-    of_month, in_months = _values(days, 1, _DAYS), _values(months, 1, 12)
-    of_week = {day % _SUNDAY for day in _values(weekdays, 0, _SUNDAY)}
+    minutes, hours, of_month, in_months, weekdays = schedule_of(cron)
+    at = sorted((hour, minute) for hour in hours for minute in minutes)
+    of_week = {day % _SUNDAY for day in weekdays}
     either = len(of_month) < _DAYS and len(of_week) < _SUNDAY
     start = after.astimezone(UTC)
     for number in range(_MOST_DAYS):
@@ -53,18 +53,3 @@ def month_due(cron: str, now: datetime) -> datetime | None:
     start = now.astimezone(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
     first = next_tick(cron, start - timedelta(microseconds=1))
     return first if first and first + GRACE <= now else None
-
-
-def _values(field: str, least: int, most: int) -> set[int]:
-    return {value for part in field.split(",") for value in _part(part, least, most)}
-
-
-def _part(part: str, least: int, most: int) -> Iterator[int]:
-    """The values of `*`, `5`, `1-5`, `*/10` or `1-30/2`; `5/10` goes on to the largest."""
-    spread, _, step = part.partition("/")
-    first, _, last = spread.partition("-")
-    low = least if first == "*" else int(first)
-    high = most if first == "*" or (step and not last) else int(last or first)
-    if not least <= low <= high <= most or (step and int(step) < 1):
-        raise ValueError(f"{part} is not a field of a cron schedule.")
-    yield from range(low, high + 1, int(step or 1))

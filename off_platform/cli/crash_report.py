@@ -11,6 +11,7 @@ import traceback
 from off_platform.cli.configured import the_lake
 from off_platform.settings import secret_texts, settings
 from off_platform.storage.damaged_file import DamagedFileError
+from off_platform.storage.objects import in_one_line
 
 # A shorter value, such as `yes`, would also mask ordinary text.
 SECRET_CHARACTERS_LEAST = 6
@@ -29,6 +30,20 @@ def damage_behind(error: Exception) -> DamagedFileError | None:
         return None
 
 
+def unreachable_behind(error: Exception) -> str | None:
+    """What a lake in a bucket could not do, in a sentence; None for any other error.
+
+    Buckets of sources are retried, and have errors of their own.
+    """
+    if not type(error).__module__.startswith("obstore"):
+        return None
+    return (
+        f"The lake {settings().lake} cannot be used ({masked(in_one_line(error)).rstrip('.')}); "
+        "check OFF_PLATFORM_LAKE, its region, endpoint and credentials, or run the command again "
+        "later."
+    )
+
+
 def reported(error: BaseException) -> str:
     """Writes the traceback of an error to the temporary folder; returns the message for the user.
 
@@ -43,7 +58,7 @@ def reported(error: BaseException) -> str:
             file.write(text)
     except OSError as no_file:
         return f"Unexpected error: {what}. Its traceback could not be written: {no_file.strerror}."
-    return f"Unexpected error: {what}. Please report it with the traceback in {path}."
+    return f"Unexpected error: {what.rstrip('.')}. Please report it with the traceback in {path}."
 
 
 def masked(text: str) -> str:

@@ -219,10 +219,12 @@ def _errors_as_messages() -> Iterator[None]:
         with _foreseen_as_messages():
             yield
     except Exception as error:  # noqa: BLE001 - reported with its traceback, in a file
-        from off_platform.cli.crash_report import damage_behind, reported
+        from off_platform.cli.crash_report import damage_behind, reported, unreachable_behind
 
         if damaged := damage_behind(error):
             _stop(str(damaged), WRONG)
+        if unreachable := unreachable_behind(error):
+            _stop(unreachable, OUT_OF_REACH)
         _stop(reported(error), UNFORESEEN)
 
 

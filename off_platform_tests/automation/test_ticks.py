@@ -8,6 +8,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from off_platform.automation.ticks import GRACE, month_due, next_tick
+from off_platform.cron import schedule_of
 
 
 def fields(least: int, most: int) -> st.SearchStrategy[str]:
@@ -38,11 +39,18 @@ def test_ticks_are_those_of_croniter(cron: str, moment: datetime) -> None:
 @pytest.mark.parametrize("cron", ["0 3 31 2 *", "0 0 30 2 *"])
 def test_a_day_that_never_comes(cron: str) -> None:
     assert next_tick(cron, datetime(2026, 1, 1, tzinfo=UTC)) is None
+    assert not schedule_of(cron).comes
+
+
+@given(CRONS.map(" ".join))
+def test_a_schedule_comes_if_it_has_a_tick(cron: str) -> None:
+    tick = next_tick(cron, datetime(2026, 1, 1, tzinfo=UTC))
+    assert schedule_of(cron).comes is (tick is not None)
 
 
 @pytest.mark.parametrize("cron", ["60 * * * *", "* * 5-1 * *", "*/0 * * * *", "- * * * *"])
 def test_a_field_that_is_not_cron(cron: str) -> None:
-    with pytest.raises(ValueError, match=r"cron|literal"):
+    with pytest.raises(ValueError, match="must be numbers from"):
         next_tick(cron, datetime(2026, 1, 1, tzinfo=UTC))
 
 

@@ -298,6 +298,17 @@ def test_a_lake_that_cannot_be_written_is_one_sentence(run: Run) -> None:
     )
 
 
+def test_a_lake_whose_bucket_does_not_answer_is_one_sentence(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "a")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "b")
+    code, _, err = run("status", LAKE="s3://bucket/lake", LAKE_ENDPOINT="http://127.0.0.1:9")
+    assert code == 3
+    assert err.startswith("off-platform: The lake s3://bucket/lake cannot be used (Generic S3")
+    assert "check OFF_PLATFORM_LAKE, its region, endpoint and credentials" in err
+
+
 SETS = """
 [images.tryout]
 [images.own]
