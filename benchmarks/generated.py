@@ -31,6 +31,7 @@ class Sizes:
     bins: int = 10_000
     import_rows: int = 1_000_000
     inbox_files: int = 200
+    history_imports: int = 20_000
     rounds: int = 3
     millions: tuple[int, ...] = (3,)
 
@@ -44,6 +45,7 @@ QUICK = Sizes(
     bins=2_000,
     import_rows=50_000,
     inbox_files=20,
+    history_imports=500,
     rounds=1,
 )
 
@@ -97,6 +99,13 @@ def import_file(rows: int, form: str) -> Path:
 def status_lake() -> Path:
     """A lake of 24 months, 2,000 imports and 5 sets; the newest month is that of the first run."""
     return _once("status", lambda made: python("benchmarks.status_lake", made / "lake")) / "lake"
+
+
+def history_home(imports: int) -> Path:
+    """A home of Dagster with so many imports, and their inbox."""
+    return _once(
+        f"history-{imports}", lambda made: python("benchmarks.history_home", made, imports)
+    )
 
 
 def _once(name: str, command: Callable[[Path], list[str]]) -> Path:

@@ -25,11 +25,13 @@ from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS
 from dagster._serdes import ConfigurableClassData
 from sqlalchemy import Connection, Engine, QueuePool, create_engine, select
 
+from off_platform.automation.check_states import CheckStates
+
 # A run writes to its own file and the index; a webserver reads the files of several runs.
 MOST_OPEN = 8
 
 
-class EventLog(SqliteEventLogStorage):
+class EventLog(CheckStates, SqliteEventLogStorage):
     """See the module."""
 
     def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None) -> None:

@@ -8,9 +8,10 @@ grows by 8 bytes per file in the inbox. `automation/sensors.py` calls it.
 import base64
 import hashlib
 import json
+import os
 import time
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -60,12 +61,13 @@ def look(inbox: Source, cursor: str | None, again: Collection[str] = ()) -> Arri
     before = json.loads(cursor) if cursor else {}
     seen, taken = (_split(before.get(name, "")) for name in ("seen", "taken"))
     found = [(entry, _fingerprint(entry)) for entry in entries(inbox)]
+    base = _base(inbox)
     ended = time.monotonic() + MOST_SECONDS
     ready: list[Arrival] = []
     wait: list[str] = []
     still: list[str] = []
     for entry, fingerprint in found:
-        is_again = fingerprint in taken and _place(inbox, entry.name) in again
+        is_again = fingerprint in taken and base + entry.name in again
         if fingerprint in taken and not is_again:
             still.append(fingerprint)
         elif (
@@ -74,7 +76,7 @@ def look(inbox: Source, cursor: str | None, again: Collection[str] = ()) -> Arri
             key = _key(inbox, entry)
             # The same bytes under names that give the same key are one import.
             if key not in {each.key for each in ready}:
-                ready.append(Arrival(key, _place(inbox, entry.name), fingerprint, entry.bytes))
+                ready.append(Arrival(key, base + entry.name, fingerprint, entry.bytes))
             still.append(fingerprint)
         else:
             wait.append(fingerprint)
@@ -114,21 +116,26 @@ def entries(inbox: Source) -> list[Entry]:
 
 
 def _local_entries(folder: Path) -> Iterator[Entry]:
-    for path in folder.iterdir():
-        if not _is_real(path):
+    with os.scandir(folder) as found:
+        for entry in found:
+            if entry.is_file(follow_symlinks=False):
+                yield _entry(entry.name, [entry])
+            elif entry.is_dir(follow_symlinks=False):
+                files = [each for each in Path(entry.path).rglob("*") if _is_real(each)]
+                yield _entry(entry.name, sorted(each for each in files if not each.is_dir()))
+
+
+def _entry(name: str, files: "Iterable[Path | os.DirEntry[str]]") -> Entry:
+    states, size = [], 0
+    for file in files:
+        try:
+            about = file.stat()
+        except FileNotFoundError:
+            # It was moved in the meantime.
             continue
-        files = [each for each in path.rglob("*") if _is_real(each)] if path.is_dir() else [path]
-        files = [each for each in files if not each.is_dir()]
-        states, size = [], 0
-        for file in sorted(files):
-            try:
-                about = file.stat()
-            except FileNotFoundError:
-                # It was moved in the meantime.
-                continue
-            states.append(f"{file.name}:{about.st_size}:{about.st_mtime_ns}")
-            size += about.st_size
-        yield Entry(path.name, _digest("\n".join(states)), size)
+        states.append(f"{file.name}:{about.st_size}:{about.st_mtime_ns}")
+        size += about.st_size
+    return Entry(name, _digest("\n".join(states)), size)
 
 
 def _is_real(path: Path) -> bool:
@@ -154,17 +161,16 @@ def _digest(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:16]
 
 
-def _place(inbox: Source, name: str) -> str:
-    """Location of an entry: an absolute path, or a URL."""
-    if is_local(inbox.url):
-        return str(local_folder(inbox.url) / name)
-    return f"{inbox.url.rstrip('/')}/{name}"
+def _base(inbox: Source) -> str:
+    """What all locations of entries begin with: an absolute path, or a URL."""
+    place = str(local_folder(inbox.url)) if is_local(inbox.url) else inbox.url
+    return f"{place.rstrip('/')}/"
 
 
 def _key(inbox: Source, entry: Entry) -> str:
     """The import's key; an unreadable file also has one, so that its run reports the error."""
     try:
-        with fetched(_place(inbox, entry.name), inbox) as path:
+        with fetched(_base(inbox) + entry.name, inbox) as path:
             return key_of(path)
     except OSError:
         return key_from(entry.name, _digest(entry.state))
