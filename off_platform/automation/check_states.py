@@ -20,13 +20,14 @@ from dagster._core.storage.asset_check_execution_record import (
 from dagster._core.storage.asset_check_state import AssetCheckState
 from dagster._core.storage.dagster_run import FINISHED_STATUSES
 from dagster._core.storage.event_log import SqlEventLogStorage, SqlEventLogStorageTable
+from dagster._core.storage.event_log.schema import AssetCheckExecutionsTable
 from dagster_shared.record import copy
 from sqlalchemy import select
 
 # More are not looked up one by one.
 MOST_CHANGED = 500
-_CHANGE = [
-    dg.DagsterEventType.ASSET_MATERIALIZATION.value,
+_MADE = dg.DagsterEventType.ASSET_MATERIALIZATION.value
+_CHECKED = [
     dg.DagsterEventType.ASSET_CHECK_EVALUATION.value,
     dg.DagsterEventType.ASSET_CHECK_EVALUATION_PLANNED.value,
 ]
@@ -44,6 +45,7 @@ class CheckStates(SqlEventLogStorage):
     def __init__(self, *arguments: Any, **named: Any) -> None:
         """See the other."""
         self._states: dict[Partitioned, tuple[int, AssetCheckState]] = {}
+        self._partitions: dict[dg.PartitionsDefinition[str], set[str]] = {}
         self._states_lock = threading.Lock()
         super().__init__(*arguments, **named)  # type: ignore[no-untyped-call]
 
@@ -61,6 +63,8 @@ class CheckStates(SqlEventLogStorage):
 
     def _look(self, checks: Sequence[Partitioned], newest: int) -> None:
         """Brings the states of checks up to an event."""
+        for of in {of for _, of in checks}:
+            self._forget_if_deleted(of)
         since: dict[int, list[Partitioned]] = defaultdict(list)
         for each in checks:
             since[self._states[each][0] if each in self._states else 0].append(each)
@@ -71,45 +75,68 @@ class CheckStates(SqlEventLogStorage):
             else:
                 self._read(of_one, newest)
 
+    def _forget_if_deleted(self, of: dg.PartitionsDefinition[str]) -> None:
+        """States have the partitions that were deleted since, which is not an event."""
+        there = set(of.get_partition_keys(dynamic_partitions_store=self._instance))
+        if self._partitions.get(of, set()) - there:
+            self._states = {each: state for each, state in self._states.items() if each[1] != of}
+        self._partitions[of] = there
+
     def _read(self, checks: Iterable[Partitioned], newest: int) -> None:
         """Reads the states of all partitions."""
         for check, of in checks:
-            infos = self.get_asset_check_partition_info([check])
-            there = set(of.get_partition_keys(dynamic_partitions_store=self._instance))
-            state = _settled(check, of, [info for info in infos if info.partition_key in there])
-            self._put((check, of), state, _planned(infos), newest)
+            infos = list(self.get_asset_check_partition_info([check]))
+            infos = [info for info in infos if info.partition_key in self._partitions[of]]
+            self._put((check, of), _settled(check, of, infos), _planned(infos), newest)
 
     def _update(self, checks: Sequence[Partitioned], seen: int, newest: int) -> None:
         """Reads the states of the partitions that have changed since an event."""
-        changed = self._changed(seen, newest)
+        made, runs = self._since(seen, newest)
+        if len(runs) > MOST_CHANGED:
+            self._read(checks, newest)
+            return
         for check, of in checks:
-            state = self._states[check, of][1]
-            partitions = changed.get(check.asset_key.to_string(), [])
+            partitions = made.get(check.asset_key.to_string(), set()) | self._of_runs(check, runs)
             if len(partitions) > MOST_CHANGED:
                 self._read([(check, of)], newest)
                 continue
+            state = self._states[check, of][1]
             infos: Sequence[AssetCheckPartitionInfo] = []
             if partitions:
-                infos = self.get_asset_check_partition_info([check], partition_keys=partitions)
+                infos = self.get_asset_check_partition_info(
+                    [check], partition_keys=sorted(partitions)
+                )
                 state = _without(state, check, of, infos)
             self._put((check, of), state, infos, newest)
 
-    def _changed(self, seen: int, newest: int) -> dict[str, list[str]]:
-        """Asset -> partitions with events since one, and up to another."""
+    def _since(self, seen: int, newest: int) -> tuple[dict[str, set[str]], list[str]]:
+        """Asset -> partitions made since one event and up to another, and runs with checks.
+
+        Dagster stores the partition of a check with its result, not with its event.
+        """
         if seen == newest:
-            return {}
+            return {}, []
         of = SqlEventLogStorageTable.c
-        query = (
-            select(of.asset_key, of.partition)
-            .where(of.id > seen, of.id <= newest, of.dagster_event_type.in_(_CHANGE))
-            .where(of.partition.is_not(None))
-            .distinct()
+        query = select(of.asset_key, of.partition, of.run_id).where(
+            of.id > seen, of.id <= newest, of.dagster_event_type.in_([_MADE, *_CHECKED])
         )
-        changed: dict[str, list[str]] = defaultdict(list)
+        made: dict[str, set[str]] = defaultdict(set)
+        runs = set()
         with self.index_connection() as connection:
-            for asset, partition in connection.execute(query):
-                changed[asset].append(partition)
-        return changed
+            for asset, partition, run in connection.execute(query.distinct()):
+                if partition:
+                    made[asset].add(partition)
+                if not asset:
+                    runs.add(run)
+        return made, sorted(runs)
+
+    def _of_runs(self, check: dg.AssetCheckKey, runs: Sequence[str]) -> set[str]:
+        """The partitions of which runs have a result of a check, or will have."""
+        of = AssetCheckExecutionsTable.c
+        of_check = (of.asset_key == check.asset_key.to_string()) & (of.check_name == check.name)
+        query = select(of.partition).where(of_check, of.run_id.in_(runs), of.partition.is_not(None))
+        with self.index_connection() as connection:
+            return set(connection.execute(query).scalars()) if runs else set()
 
     def _put(
         self,
