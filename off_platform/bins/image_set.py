@@ -152,7 +152,9 @@ def chosen_for(
             lake.rows_of(table.name) for table in (BINS, BIN_ITEMS, BIN_SPLITS, BIN_METADATA)
         )
     except NoSuchTableError:
-        raise UnusableChoiceError("There are no bins yet; run the monthly job first.") from None
+        raise UnusableChoiceError(
+            "There are no bins yet; run `off-platform run`, or the job monthly."
+        ) from None
     fitting = candidates_query(request.choice, bins, items, splits)
     left_out = ""
     if request.choice.exclude:

@@ -32,6 +32,9 @@ def serve(settings: Settings) -> None:
         ) from None
     # `dg` reads from the dagster.yaml there whether it may collect usage statistics.
     os.environ["DAGSTER_HOME"] = str(prepared_home(settings).absolute())
+    if sys.prefix != sys.base_prefix:
+        # Else `dg` warns, twice, that the environment it runs in is not activated.
+        os.environ["VIRTUAL_ENV"] = sys.prefix
     logging.getLogger("dagster").addFilter(_is_news)
     sys.argv = ["dg", "dev", *([] if _is_project() else ["-w", str(shipped("workspace.yaml"))])]
     main()  # type: ignore[no-untyped-call]

@@ -180,7 +180,9 @@ def newest_month(lake: Lake) -> str:
     """
     months = lake.partitions(KEY_INDEX.name)
     if not months:
-        raise NoSnapshotError("No month has been indexed yet; run the monthly job first.")
+        raise NoSnapshotError(
+            "No month has been indexed yet; run `off-platform run`, or the job monthly."
+        )
     return months[-1]
 
 

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 
+from off_platform.settings import SANDBOX
+
 if TYPE_CHECKING:
     from obstore.auth.boto3 import Boto3CredentialProvider
     from obstore.store import ClientConfig, ObjectStore
@@ -121,7 +123,9 @@ def open_store(url: str, access: Access, *, make: bool = False) -> "ObjectStore"
     if is_local(url):
         folder = local_folder(url)
         if not make and not folder.is_dir():
-            raise UnusableLocationError(f"The folder {folder} does not exist; check the setting.")
+            of_sandbox = Path(folder).absolute().is_relative_to(SANDBOX.absolute())
+            to_do = "run `off-platform sandbox`" if of_sandbox else "check the setting"
+            raise UnusableLocationError(f"The folder {folder} does not exist; {to_do}.")
         return stores.LocalStore(folder, mkdir=make)
     if url.startswith("memory://"):
         return stores.MemoryStore()

@@ -17,7 +17,7 @@ _OF_PLACES = {errno.EACCES: _FORBIDDEN, errno.EPERM: _FORBIDDEN, errno.EROFS: _F
 _ELSEWHERE = "Check that this place exists and can be read and written, or name another."
 # As Python writes such an error: `[Errno 2] No such file or directory: '/proc/x'`.
 _WRITTEN = re.compile(
-    r"\[Errno (?P<number>[0-9]+)\] (?P<reason>[^:]+?)(?:: (?P<place>(['\"]).+\4))?"
+    r"\[Errno (?P<number>[0-9]+)\] (?P<reason>[^:]+?)(?:: (?:.+ -> )?(?P<place>(['\"]).+\4))?"
 )
 
 
@@ -25,7 +25,8 @@ def in_a_sentence(error: OSError) -> str:
     """The message of an error for users; an error of ours has its own."""
     if error.errno is None or error.strerror is None:
         return str(error)
-    return _sentence(error.errno, error.strerror, error.filename)
+    # Of a copy, the place that is written.
+    return _sentence(error.errno, error.strerror, error.filename2 or error.filename)
 
 
 def written_in_a_sentence(text: str) -> str:
@@ -34,7 +35,7 @@ def written_in_a_sentence(text: str) -> str:
     if found is None:
         return text
     number, reason, place = found.group("number", "reason", "place")
-    # Two places, as of a move, are not one literal.
+    # A name may look like two places.
     with suppress(SyntaxError):
         place = ast.literal_eval(place or "None")
     return _sentence(int(number), reason, place)

@@ -345,4 +345,6 @@ def test_a_set_before_the_first_month_says_what_to_run(
 ) -> None:
     result = house_at(str(sandbox.bins.folder)).image_set("few")
     assert not result.success
-    assert "There are no bins yet; run the monthly job first." in failure_of(result)
+    assert "There are no bins yet; run `off-platform run`, or the job monthly." in failure_of(
+        result
+    )

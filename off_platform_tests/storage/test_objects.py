@@ -10,6 +10,7 @@ import obstore
 import pytest
 from obstore.store import HTTPStore, LocalStore, MemoryStore, S3Store
 
+from off_platform.settings import SANDBOX
 from off_platform.storage.objects import (
     Access,
     Source,
@@ -58,6 +59,8 @@ def test_a_folder_is_opened_as_path_and_as_url(tmp_path: Path) -> None:
 def test_a_folder_is_created_only_on_request(tmp_path: Path) -> None:
     with pytest.raises(UnusableLocationError, match=r"lake does not exist; check the setting\.$"):
         open_store(str(tmp_path / "lake"), Access())
+    with pytest.raises(UnusableLocationError, match=r"does not exist; run `off-platform sandbox`"):
+        open_store(str(SANDBOX / "none"), Access())
     open_store(str(tmp_path / "lake"), Access(), make=True)
     assert (tmp_path / "lake").is_dir()
 

@@ -26,6 +26,12 @@ def test_it_says_what_to_do() -> None:
         assert to_do in in_a_sentence(error)
 
 
+def test_of_a_copy_the_place_that_is_written_is_named() -> None:
+    error = OSError(28, os.strerror(28), "/inbox/a", None, "/lake/it's")
+    said = "No space left on device: /lake/it's. Free some space and run again."
+    assert in_a_sentence(error) == written_in_a_sentence(str(error)) == said
+
+
 def test_other_messages_stay() -> None:
     assert in_a_sentence(OSError("The lake is in use.")) == "The lake is in use."
     assert written_in_a_sentence("The lake is in use.") == "The lake is in use."
