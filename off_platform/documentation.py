@@ -178,8 +178,8 @@ def image_sets_page() -> str:
         "",
         (
             "A set is declared in `image_sets.toml`. Each option can be changed for a single run, "
-            "on the command line or in Dagster's launchpad. On the command line, repeat an option "
-            f"to give it several values. {_NEEDS_PRODUCTS} A set can also be declared as a "
+            "on the command line or in Dagster's launchpad. On the command line, repeat the option "
+            f"of a list. {_NEEDS_PRODUCTS} A set can also be declared as a "
             "[Dagster component](components.md)."
         ),
         "",
@@ -208,16 +208,14 @@ def components_page() -> str:
     for component in (ImageSet, BinImageSet):
         kind = f"off_platform.{component.__name__}"
         example = scaffolded(kind, "my_set", component.choice).split("  #", 1)[0].rstrip()
-        schema = component.get_model_cls().model_json_schema()["properties"]
-        shown = {option.name: option.shown_default for option in options_of(component.choice)}
-        rows = (
-            (f"`{name}`", _schema_type(of), shown.get(name) or "", of["description"])
-            for name, of in schema.items()
-        )
-        lines += [f"## `{kind}`", "", component.__doc__ or "", "", "```sh"]
-        lines += [f"dg scaffold defs {kind} my_set", "```", "", "writes"]
-        lines += ["`off_platform_defs/my_set/defs.yaml`:", "", "```yaml", example, "```", ""]
-        lines += [*_table(("attribute", "type", "default", "description"), rows), ""]
+        wing = next(wing for wing, (choice, _) in _CHOICES.items() if choice is component.choice)
+        options = f"[options of {wing}](image_sets.md#{wing})"
+        lines += [
+            *(f"## `{kind}`", "", component.__doc__ or "", ""),
+            f"Its attributes are a `description` and the {options}.",
+            *("", "```sh", f"dg scaffold defs {kind} my_set", "```", ""),
+            *("writes `off_platform_defs/my_set/defs.yaml`:", "", "```yaml", example, "```", ""),
+        ]
     return _page(lines)
 
 
@@ -233,16 +231,18 @@ def _schema_type(of: Mapping[str, Any]) -> str:
 
 
 def _options(model: type[BaseModel]) -> list[str]:
+    schema = model.model_json_schema()["properties"]
     rows = (
         (
             f"`{option.name}`",
             f"`{option.flag}`",
+            _schema_type(schema[option.name]),
             "" if option.shown_default is None else f"`{option.shown_default}`",
-            option.described,
+            option.description,
         )
         for option in options_of(model)
     )
-    return _table(("option", "command line", "default", "description"), rows)
+    return _table(("option", "command line", "type", "default", "description"), rows)
 
 
 _CHOICES: Mapping[str, tuple[type[BaseModel], type[BaseModel]]] = {
