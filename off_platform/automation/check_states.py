@@ -85,8 +85,12 @@ class CheckStates(SqlEventLogStorage):
     def _read(self, checks: Iterable[Partitioned], newest: int) -> None:
         """Reads the states of all partitions."""
         for check, of in checks:
-            infos = list(self.get_asset_check_partition_info([check]))
-            infos = [info for info in infos if info.partition_key in self._partitions[of]]
+            there = self._partitions[of]
+            infos = [
+                info
+                for info in self.get_asset_check_partition_info([check])
+                if info.partition_key in there
+            ]
             self._put((check, of), _settled(check, of, infos), _planned(infos), newest)
 
     def _update(self, checks: Sequence[Partitioned], seen: int, newest: int) -> None:
