@@ -602,7 +602,9 @@ def test_killed_processes_end_with_the_same_bytes(sets: Sets, times: int) -> Non
 
 def test_before_the_tables_are_there_it_says_what_to_do(bins_desk: BinsDesk) -> None:
     folder = LocalFolder(Path(bins_desk.lake.url) / "few")
-    with pytest.raises(UnusableChoiceError, match="no bins yet; run `off-platform run`, or the job monthly"):
+    with pytest.raises(
+        UnusableChoiceError, match="no bins yet; run `off-platform run`, or the job monthly"
+    ):
         make_bin_image_set(
             bins_desk.lake, bins_desk.source, request_of(), folder, bins_desk.connection
         )
