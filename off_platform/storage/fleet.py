@@ -283,6 +283,9 @@ def _retried(start: Callable[[], None], clear: Callable[[], None], tries: int) -
 
 def _done(work: Callable[[Any], Any], part: Any, expected: str) -> _Answer:
     """Runs in a worker."""
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        # As in what `nohup` or a script starts in the background; Ray interrupts by this signal.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     if (found := version(PACKAGE)) != expected:
         raise UnusableFleetError(
             f"a node of the cluster has {PACKAGE} {found}, this machine {expected}: install the "

@@ -123,6 +123,29 @@ def test_closing_interrupts_the_parts_in_progress(
     assert wait_until((tmp_path / "stopped").exists)
 
 
+IN_BACKGROUND = """
+import sys
+from functools import partial
+from pathlib import Path
+from off_platform.storage.fleet import RayFleet
+from off_platform_tests.fleet.test_ray_fleet import note_interruption
+place = Path(sys.argv[1])
+results = RayFleet(places=2).map(partial(note_interruption, place, 0), range(2))
+next(results)
+results.close()
+print((place / "stopped").exists())
+"""
+
+
+def test_parts_are_interrupted_where_the_shell_ignores_interrupts(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", IN_BACKGROUND, str(tmp_path)]
+    done = subprocess.run(  # noqa: S603 - our own
+        ["sh", "-c", 'trap "" INT; exec "$@"', "sh", *command],  # noqa: S607 - of the system
+        capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False,
+    )  # fmt: skip
+    assert done.stdout.strip() == "True", done.stderr
+
+
 OWN_RAY = """
 import sys
 from operator import neg
