@@ -29,9 +29,6 @@ unexport PYTHONDONTWRITEBYTECODE
 # Each worker takes neighbouring tests, which share the fixtures of their module or package; how many
 # workers there are says off_platform_tests/conftest.py.
 IN_PARALLEL := -n auto --dist worksteal
-# Long tests of a module build on one another. Those of automation/, which come first, wait most of
-# the time, and do so side by side.
-BY_MODULE := -n auto --dist loadfile --no-loadscope-reorder
 
 # The command itself reports that Ctrl-C stopped it; make would add a line.
 interruptible = trap : INT; $(1) || [ $$? = 130 ]
@@ -64,7 +61,7 @@ quick: setup  ## Run only tests that take less than a second.
 	@$(BIN)/pytest $(IN_PARALLEL) -m "not slow and not soak and not cluster and not loaders and not package"
 
 soak: setup  ## Run the long tests: a daemon for many minutes, many kills, thousands of files.
-	@$(BIN)/pytest $(BY_MODULE) -m soak
+	@$(BIN)/pytest $(IN_PARALLEL) -m soak
 
 thorough: setup  ## Run the Hypothesis tests with ten times as many examples.
 	@$(BIN)/pytest $(IN_PARALLEL) -m hypothesis --hypothesis-profile thorough

@@ -39,11 +39,11 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
     """One worker more than cores: each waits at times, for a disk or another process.
 
-    Those of loaders do not wait, and take a gigabyte each.
+    Those of loaders do not wait, and take a gigabyte each; those of soak start many processes.
     """
     if "PYTEST_XDIST_AUTO_NUM_WORKERS" in os.environ:
         return None
-    return cores() + (config.option.markexpr != "loaders")
+    return cores() + (config.option.markexpr not in ("loaders", "soak"))
 
 
 @pytest.hookimpl(wrapper=True)
