@@ -7,7 +7,7 @@ changed since the one before. The rules are Dagster's own (`asset_check_state.py
 
 import threading
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import dagster as dg
@@ -100,11 +100,13 @@ class CheckStates(SqlEventLogStorage):
             self._read(checks, newest)
             return
         for check, of in checks:
-            partitions = made.get(check.asset_key.to_string(), set()) | self._of_runs(check, runs)
+            state = self._states[check, of][1]
+            # Dagster stores an event first and the result after it: a look may come in between.
+            again = self._of_runs(check, {*runs, *state.in_progress_runs})
+            partitions = made.get(check.asset_key.to_string(), set()) | again
             if len(partitions) > MOST_CHANGED:
                 self._read([(check, of)], newest)
                 continue
-            state = self._states[check, of][1]
             infos: Sequence[AssetCheckPartitionInfo] = []
             if partitions:
                 infos = self.get_asset_check_partition_info(
@@ -113,13 +115,13 @@ class CheckStates(SqlEventLogStorage):
                 state = _without(state, check, of, infos)
             self._put((check, of), state, infos, newest)
 
-    def _since(self, seen: int, newest: int) -> tuple[dict[str, set[str]], list[str]]:
+    def _since(self, seen: int, newest: int) -> tuple[dict[str, set[str]], set[str]]:
         """Asset -> partitions made since one event and up to another, and runs with checks.
 
         Dagster stores the partition of a check with its result, not with its event.
         """
         if seen == newest:
-            return {}, []
+            return {}, set()
         of = SqlEventLogStorageTable.c
         query = select(of.asset_key, of.partition, of.run_id).where(
             of.id > seen, of.id <= newest, of.dagster_event_type.in_([_MADE, *_CHECKED])
@@ -132,13 +134,15 @@ class CheckStates(SqlEventLogStorage):
                     made[asset].add(partition)
                 if not asset:
                     runs.add(run)
-        return made, sorted(runs)
+        return made, runs
 
-    def _of_runs(self, check: dg.AssetCheckKey, runs: Sequence[str]) -> set[str]:
+    def _of_runs(self, check: dg.AssetCheckKey, runs: Collection[str]) -> set[str]:
         """The partitions of which runs have a result of a check, or will have."""
         of = AssetCheckExecutionsTable.c
         of_check = (of.asset_key == check.asset_key.to_string()) & (of.check_name == check.name)
-        query = select(of.partition).where(of_check, of.run_id.in_(runs), of.partition.is_not(None))
+        query = select(of.partition).where(
+            of_check, of.run_id.in_(sorted(runs)), of.partition.is_not(None)
+        )
         with self.index_connection() as connection:
             return set(connection.execute(query).scalars()) if runs else set()
 

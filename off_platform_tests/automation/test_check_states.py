@@ -137,3 +137,26 @@ def test_after_each_event_the_states_are_those_that_dagster_computes_anew(
     run("table", "b")
     states = instance.event_log_storage.get_asset_check_state(CHECKS)
     assert shown(dict(states))["table:is_whole"][0]["SUCCEEDED"] == ["b"]
+
+
+def test_a_look_between_an_event_and_its_result_is_made_good_by_the_next(
+    instance: dg.DagsterInstance, run: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run("table", "a")
+    log = instance.event_log_storage
+
+    @dg.multi_asset(specs=[dg.AssetSpec("table", partitions_def=IMPORTS)], check_specs=SPECS)
+    def table() -> dg.MaterializeResult:
+        newest = log.get_maximum_record_id() or 0
+        with (
+            monkeypatch.context() as patch,
+            partition_loading_context(dynamic_partitions_store=instance),
+        ):
+            # As if the next events were stored already, and their results not yet.
+            patch.setattr(log, "get_maximum_record_id", lambda: newest + 2)
+            log.get_asset_check_state(CHECKS)
+        results = [dg.AssetCheckResult(check_name=each.name, passed=False) for each in SPECS]
+        return dg.MaterializeResult(check_results=results)
+
+    dg.materialize([table], instance=instance, partition_key="a")
+    assert_as_dagsters(instance)
