@@ -153,7 +153,7 @@ def test_a_look_between_an_event_and_its_result_is_made_good_by_the_next(
             partition_loading_context(dynamic_partitions_store=instance),
         ):
             # As if the next events were stored already, and their results not yet.
-            patch.setattr(log, "get_maximum_record_id", lambda: newest + 2)
+            patch.setattr(log, "get_maximum_record_id", lambda: newest + 3)
             log.get_asset_check_state(CHECKS)
         results = [dg.AssetCheckResult(check_name=each.name, passed=False) for each in SPECS]
         return dg.MaterializeResult(check_results=results)
