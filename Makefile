@@ -76,7 +76,7 @@ loaders: $(LOADERS_READY)  ## Load image sets with datasets, webdataset, mlcrois
 	@$(BIN)/pytest $(IN_PARALLEL) -m loaders
 
 package: setup  ## Build wheel and sdist, and try them in empty environments: locked and lowest versions.
-	@$(BIN)/pytest -m package off_platform_tests/test_package.py
+	@$(BIN)/pytest -n 2 -m package off_platform_tests/test_package.py
 
 example: $(LOADERS_READY)  ## Train a small model on a set of generated bins, and evaluate it.
 	@$(BIN)/off-platform sandbox --out $(EXAMPLE)/sandbox --products 12 --bins $(EXAMPLE_BINS)

@@ -2,7 +2,7 @@
 
 A page is opened in Chromium, and is there once its words are shown and no query it sent waits for
 its answer. The seconds are those of later visits, with the browser's cache, as most are; notes
-tell the first. Without Playwright and Chromium, which `make browser` sets up, pages are left out.
+say the first. Without Playwright and Chromium, which `make browser` sets up, pages are left out.
 """
 
 import json

@@ -1,6 +1,6 @@
-"""Runs commands as processes of their own, and tells seconds, CPU seconds and peak memory.
+"""Runs commands as processes of their own, and reports seconds, CPU seconds and peak memory.
 
-What is measured against what is the comparisons' affair; how it is shown is `report.py`.
+What is measured against what is up to the comparisons; how it is shown is `report.py`.
 """
 
 import os
@@ -14,7 +14,7 @@ from pathlib import Path
 from statistics import median
 
 REPOSITORY = Path(__file__).resolve().parents[1]
-# What is generated lies here and is used again; what the measured programs write goes each time.
+# What is generated is kept here; what the measured programs write is removed each time.
 GENERATED = REPOSITORY / "var" / "benchmarks"
 # Where bytecode must not be written beside the sources, each start would compile all anew.
 BYTECODE = {

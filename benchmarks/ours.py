@@ -100,7 +100,7 @@ def image_set(lake: str, url: str, folder: str, layout: str, photos: str, galler
     from off_platform.images.choice import Choice, MonthOptions  # noqa: PLC0415 - only this step
     from off_platform.images.image_set import Request, make_image_set  # noqa: PLC0415 - the same
     from off_platform.storage.fetch import Limits  # noqa: PLC0415 - the same
-    from off_platform.storage.folders import LocalFolder  # noqa: PLC0415 - the same
+    from off_platform.storage.local_folder import LocalFolder  # noqa: PLC0415 - the same
 
     into = _lake(lake)
     source = _source("s3://bucket", url)
@@ -125,7 +125,7 @@ def fleet_set(lake: str, url: str, folder: str, photos: str, places: str) -> Non
     from off_platform.images.image_set import Request, make_image_set  # noqa: PLC0415 - the same
     from off_platform.storage.fetch import Limits  # noqa: PLC0415 - the same
     from off_platform.storage.fleet import Fleet, Here, RayFleet  # noqa: PLC0415 - the same
-    from off_platform.storage.folders import LocalFolder  # noqa: PLC0415 - the same
+    from off_platform.storage.local_folder import LocalFolder  # noqa: PLC0415 - the same
 
     fleet: Fleet = RayFleet(places=int(places)) if int(places) else Here()
     # Ray starts, and its workers load what they need: not measured.
@@ -201,7 +201,7 @@ def trainable_set(lake: str, url: str, folder: str, photos: str, options: str) -
     from off_platform.images.choice import Choice, MonthOptions  # noqa: PLC0415 - only this step
     from off_platform.images.image_set import Request, make_image_set  # noqa: PLC0415 - the same
     from off_platform.storage.fetch import Limits  # noqa: PLC0415 - the same
-    from off_platform.storage.folders import LocalFolder  # noqa: PLC0415 - the same
+    from off_platform.storage.local_folder import LocalFolder  # noqa: PLC0415 - the same
 
     into = _lake(lake)
     given = {"kind": "400", "n": None, "gallery_samples": 0, "labels": ["none"]}

@@ -14,17 +14,14 @@ from off_platform.automation.sensors import inbox_sensor, key_list_sensor
 from off_platform.automation.workers import watched_in_process
 from off_platform.bins import assets as bins
 from off_platform.bins.image_set_assets import bin_image_set_asset
-from off_platform.checks_alone import with_links_to_code
 from off_platform.images import assets as images
 from off_platform.images.image_set_assets import image_set_asset
-from off_platform.images.key_changes_assets import key_changes
-from off_platform.images.products_assets import products
 from off_platform.imports import assets as imports
-from off_platform.imports.export_assets import products_compared, products_export
 from off_platform.imports.specification.views import DERIVED
 from off_platform.open_findings.assets import open_findings
 from off_platform.resources import LakeResource, inbox_source, resources
 from off_platform.settings import Settings, settings
+from off_platform.table_assets import with_links_to_code
 
 
 class LakeWithViews(LakeResource):
@@ -44,8 +41,8 @@ def definitions(*, of: Settings) -> dg.Definitions:
         images.data_keys,
         images.bucket_sync,
         images.key_index,
-        key_changes,
-        products,
+        images.key_changes,
+        images.products,
         image_set_asset(of),
         bins.bin_objects,
         bins.bin_metadata,
@@ -60,8 +57,8 @@ def definitions(*, of: Settings) -> dg.Definitions:
         imports.validated_import,
         imports.products_imported,
         open_findings,
-        products_compared,
-        products_export,
+        imports.products_compared,
+        imports.products_export,
     ]
     made = resources(of, LakeWithViews)
     # With resources, as Dagster would copy the sensor of a job without, and warn of its `owners`.

@@ -1,18 +1,14 @@
-"""Tables as data, from which Arrow schemas, check specs and check results are made.
+"""Tables, their rules and what was found, as data. No Dagster here, see `asset_checks.py`.
 
-Specs and results are made from the same rules, so they cannot disagree: a rule without findings
-still reports. The tables and rules are in each wing's `schemas.py`; `pandera_checks.py` checks
-bounds of columns.
+The tables and rules are in each wing's `schemas.py`; `pandera_checks.py` checks bounds of columns.
 """
 
-import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
-    import dagster as dg
     import pyarrow as pa
 
 Level = Literal["error", "warning"]
@@ -123,74 +119,6 @@ class Table:
 
         return pa.schema([(column.name, typed(column.type)) for column in self.columns])
 
-    def metadata(self) -> dict[str, Any]:
-        """The metadata of every asset that is this table: column schema and column lineage."""
-        import dagster as dg
-
-        columns = [
-            dg.TableColumn(
-                column.name,
-                column.type,
-                column.description,
-                dg.TableColumnConstraints(nullable=column.nullable),
-            )
-            for column in self.columns
-        ]
-        lineage = {
-            column: [
-                dg.TableColumnDep(dg.AssetKey(asset), name)
-                for asset, _, name in (source.partition(".") for source in sources)
-            ]
-            for column, sources in self.made_of.items()
-        }
-        return {
-            "dagster/column_schema": dg.TableSchema(columns=columns),
-            "dagster/column_lineage": dg.TableColumnLineage(lineage),
-        }
-
-    def check_specs(
-        self, asset: str, partitions: "dg.PartitionsDefinition[Any] | None" = None
-    ) -> "list[dg.AssetCheckSpec]":
-        """One check per rule.
-
-        Args:
-            asset: name of the asset that reports them.
-            partitions: of that asset; each evaluation then carries its partition.
-        """
-        import dagster as dg
-
-        with warnings.catch_warnings():
-            # Checks with partitions are in preview; `test_upstream.py` covers their use.
-            warnings.simplefilter("ignore", dg.PreviewWarning)
-            return [
-                dg.AssetCheckSpec(
-                    rule.id,
-                    asset=asset,
-                    description=rule.sentence,
-                    blocking=rule.blocking,
-                    partitions_def=partitions,
-                )
-                for rule in self.rules
-            ]
-
-    def check_results(
-        self, asset: str, findings: Mapping[str, "Finding"], *, only: Iterable[str] | None = None
-    ) -> "list[dg.AssetCheckResult]":
-        """One result per rule, with or without findings.
-
-        Args:
-            asset: name of the asset.
-            findings: by rule id, one for each rule.
-            only: the ids to report; by default all.
-
-        Raises:
-            KeyError: a rule has no finding, or a finding has no rule; a bug.
-        """
-        if unknown := findings.keys() - {rule.id for rule in self.rules}:
-            raise KeyError(f"{self.name} has no rules {sorted(unknown)}")
-        wanted = set(only) if only is not None else {rule.id for rule in self.rules}
-        return [findings[rule.id].result(asset, rule) for rule in self.rules if rule.id in wanted]
-
 
 @dataclass
 class Finding:
@@ -223,34 +151,10 @@ class Finding:
         """Whether at most the tolerated share of rows breaks it."""
         return self.broken == 0 or (rule.tolerated > 0 and self.share <= rule.tolerated)
 
-    def result(self, asset: str, rule: Rule) -> "dg.AssetCheckResult":
-        """The asset check's result."""
-        import dagster as dg
-
-        passed = self.passed(rule)
-        return dg.AssetCheckResult(
-            asset_key=asset,
-            check_name=rule.id,
-            passed=passed,
-            severity=dg.AssetCheckSeverity.ERROR
-            if (self.level or rule.level) == "error"
-            else dg.AssetCheckSeverity.WARN,
-            description=self.note or self._sentence(rule),
-            metadata={
-                "rule": rule.sentence,
-                "broken": self.broken,
-                "of": self.of,
-                "share": self.share,
-                **(
-                    {"examples": dg.MetadataValue.md(_as_list(self.examples))}
-                    if self.examples
-                    else {}
-                ),
-                **self.facts,
-            },
-        )
-
-    def _sentence(self, rule: Rule) -> str:
+    def sentence(self, rule: Rule) -> str:
+        """What was found, in a sentence."""
+        if self.note:
+            return self.note
         if not self.broken:
             return f"Holds for all {self.of:,}." if self.of else "No rows to check."
         found = f"roken by {self.broken:,} of {self.of:,}, {self.share:.2%}"
@@ -269,7 +173,3 @@ _SQL_TYPES = {
     "timestamp": "TIMESTAMPTZ",
     "date": "DATE",
 }
-
-
-def _as_list(examples: Sequence[str]) -> str:
-    return "\n".join(f"- `{example.replace('`', chr(39))}`" for example in examples)

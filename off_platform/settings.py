@@ -7,17 +7,14 @@ lake takes them from the standard AWS chain.
 import difflib
 import logging
 import os
-import re
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Any, Literal
-from urllib.parse import unquote
+from typing import Any, Literal
 
 from dotenv import dotenv_values
 from dotenv.parser import parse_stream
 from pydantic import (
-    AfterValidator,
     Field,
     SecretStr,
     ValidationError,
@@ -27,12 +24,23 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
-from off_platform.cron import schedule_of
+from off_platform.credentials import secrets_among, without_credentials
+from off_platform.setting_values import (
+    AddressOfUi,
+    Cron,
+    Endpoint,
+    LakeLocation,
+    Location,
+    Memory,
+    Price,
+    RayAddress,
+    Receivers,
+    Region,
+    Share,
+    receivers_in,
+)
 
-SCHEMES = ("s3://", "file://", "http://", "https://", "memory://")
 SANDBOX = Path("var/sandbox")
-# Names of variables with credentials: ours, AWS's, Postgres' and most others'.
-_SECRET_NAME = re.compile(r"SECRET|PASSW|PWD|TOKEN|WEBHOOK|ALERTS|CREDENTIAL|ACCESS_KEY|API_KEY")
 IN_SANDBOX = {
     "lake": str(SANDBOX / "lake"),
     "images_bucket": str(SANDBOX / "openfoodfacts-images"),
@@ -55,120 +63,11 @@ COMMON = (
     "alert_ui",
 )
 PREFIX = "OFF_PLATFORM_"
-TOPIC = "arn:aws:sns:eu-west-3:123456789012:alerts"
-# Before the name or ARN of a secret in AWS Secrets Manager or the Parameter Store.
-IN_SECRETS_MANAGER = "secretsmanager:"
-IN_PARAMETER_STORE = "ssm:"
-NAMED = (IN_SECRETS_MANAGER, IN_PARAMETER_STORE)
-_RECEIVER = re.compile(
-    r"(?!arn:|secretsmanager:|ssm:)[A-Za-z][A-Za-z0-9+.-]*://\S+|arn:aws[a-z-]*:sns:[a-z0-9-]+:[0-9]+:\S+"
-    r"|(?:secretsmanager|ssm):\S+"
-)
-_BETWEEN_RECEIVERS = re.compile(r"\s+|,(?=[A-Za-z][A-Za-z0-9+.-]*:)")
-# Tokens in the path of a URL, for example; no message contains the whole URL.
-_PARTS_OF_URLS = re.compile(r"[\s,/?&=:@#]+")
 ENV_FILE = ".env"
 
 
 class WrongSettingError(ValueError):
     """A setting is invalid; the message says which, what is wrong and what is valid."""
-
-
-# Credentials in a URL: before its host, or in its query.
-_USER_IN_ADDRESS = re.compile(r"(?<=://)[^/?#]*@")
-_SECRET_IN_QUERY = re.compile(
-    r"(?i)(?<=[?&;])(x-amz-(?:signature|credential|security-token)|sig|signature|key|secret|"
-    r"(?:access|api|auth)?[-_]?(?:token|key|password)|pass(?:word)?|pwd|awsaccesskeyid)=[^&;#]*"
-)
-
-
-def _demand_no_credentials(value: str) -> None:
-    """URLs are written to manifests, cards, tables and the UI, so they must not contain secrets."""
-    if "://" not in value:
-        return
-    if _USER_IN_ADDRESS.search(value):
-        raise ValueError(
-            "must not contain a user name or password, as addresses are written to cards and "
-            "tables; use the standard AWS chain with s3:// and OFF_PLATFORM_SOURCES_ACCESS=signed"
-        )
-    if _SECRET_IN_QUERY.search(value):
-        raise ValueError(
-            "must not be signed or contain a token, as addresses are written to cards and tables; "
-            "use the standard AWS chain with s3:// and OFF_PLATFORM_SOURCES_ACCESS=signed"
-        )
-
-
-def without_credentials(text: str) -> str:
-    """A text with `***` for the credentials of URLs in it."""
-    return _SECRET_IN_QUERY.sub(r"\1=***", _USER_IN_ADDRESS.sub("***@", text))
-
-
-def _location(value: str) -> str:
-    _demand_no_credentials(value)
-    if "://" in value and not value.startswith(SCHEMES):
-        raise ValueError(f"must be a folder or start with one of {', '.join(SCHEMES)}")
-    if value.startswith("s3://") and not value[len("s3://") :].strip("/"):
-        raise ValueError("must name a bucket, such as s3://bucket/prefix")
-    if not value.strip():
-        raise ValueError("must be a folder or a URL such as s3://bucket/prefix, not empty")
-    return value
-
-
-def _memory(value: str) -> str:
-    if not re.fullmatch(r"[1-9][0-9]{0,6}(MB|GB)", value):
-        raise ValueError("must be a whole number with MB or GB, such as 1GB")
-    return value
-
-
-def _endpoint(value: str) -> str:
-    _demand_no_credentials(value)
-    if not re.fullmatch(r"https?://[^/\s]+(/\S*)?", value):
-        raise ValueError("must be an address such as http://host:9000")
-    return value
-
-
-def _address_of_the_ui(value: str) -> str:
-    _demand_no_credentials(value)
-    if value and not re.fullmatch(r"https?://[^/\s]+(/\S*)?", value):
-        raise ValueError("must be an address such as https://dagster.example.org")
-    return value
-
-
-def _ray_address(value: str) -> str:
-    if value not in {"local", "auto"} and not re.fullmatch(r"[^/\s:@]+:[0-9]{1,5}", value):
-        raise ValueError("must be local, auto or an address such as head:6379")
-    return value
-
-
-def _cron(value: str) -> str:
-    if not schedule_of(value).comes:
-        raise ValueError("must have a day that its months have")
-    return value
-
-
-def _alerts(value: SecretStr) -> SecretStr:
-    for number, entry in enumerate(_split(value), 1):
-        if not _RECEIVER.fullmatch(entry):
-            raise ValueError(
-                f"receiver {number} must be a URL of apprise such as mailtos://..., the ARN of a "
-                f"topic such as {TOPIC}, {IN_SECRETS_MANAGER}NAME or {IN_PARAMETER_STORE}NAME"
-            )
-    return value
-
-
-def _split(receivers: SecretStr) -> list[str]:
-    # A comma separates only before a scheme: mail addresses in a URL are separated by commas, too.
-    parts = _BETWEEN_RECEIVERS.split(receivers.get_secret_value())
-    return [part.strip(",") for part in parts if part.strip(",")]
-
-
-Location = Annotated[str, AfterValidator(_location)]
-Memory = Annotated[str, AfterValidator(_memory)]
-Endpoint = Annotated[str, AfterValidator(_endpoint)]
-RayAddress = Annotated[str, AfterValidator(_ray_address)]
-Cron = Annotated[str, AfterValidator(_cron)]
-Share = Annotated[float, Field(ge=0, le=1)]
-Price = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
 class Settings(BaseSettings):
@@ -192,24 +91,24 @@ class Settings(BaseSettings):
         default=False,
         description="Work on small generated copies of the buckets under var/sandbox.",
     )
-    lake: Location = Field(
+    lake: LakeLocation = Field(
         default="var/lake", description="Location of tables and image sets: a folder or s3://."
     )
     images_bucket: Location = Field(
         default="s3://openfoodfacts-images", description="The Open Food Facts images bucket."
     )
-    images_region: str = Field(default="eu-west-3", description="Region of the images bucket.")
+    images_region: Region = Field(default="eu-west-3", description="Region of the images bucket.")
     bins_bucket: Location = Field(
         default="s3://aft-vbi-pds", description="The Amazon Bin Image Dataset's bucket."
     )
-    bins_region: str = Field(default="us-east-1", description="Region of the bins bucket.")
+    bins_region: Region = Field(default="us-east-1", description="Region of the bins bucket.")
     sources_access: Literal["anonymous", "signed"] = Field(
         default="anonymous", description="How the source buckets are read: anonymous or signed."
     )
     sources_endpoint: Endpoint | None = Field(
         default=None, description="Custom S3 endpoint of the sources, such as http://host:9000."
     )
-    lake_region: str = Field(default="eu-west-3", description="Region of a lake on S3.")
+    lake_region: Region = Field(default="eu-west-3", description="Region of a lake on S3.")
     lake_endpoint: Endpoint | None = Field(
         default=None, description="Custom S3 endpoint of the lake, such as http://host:9000."
     )
@@ -287,7 +186,7 @@ class Settings(BaseSettings):
         description="Days after which Dagster's runs, logs and results of checks are deleted, once "
         "a week, unless the UI needs them to show a month, set or import.",
     )
-    alerts: Annotated[SecretStr, AfterValidator(_alerts)] = Field(
+    alerts: Receivers = Field(
         default=SecretStr(""),
         description="Receivers of alerts, separated by spaces, commas or lines: URLs of apprise "
         "(`slack://...`, `mailtos://...`, `jsons://...`), ARNs of AWS SNS topics, or "
@@ -300,7 +199,7 @@ class Settings(BaseSettings):
     alert_warning_share: Share = Field(
         default=0.2, description="Share of rows above which a warning raises an alert."
     )
-    alert_ui: Annotated[str, AfterValidator(_address_of_the_ui)] = Field(
+    alert_ui: AddressOfUi = Field(
         default="",
         description="URL of the UI for links in alerts, such as https://dagster.example.org.",
     )
@@ -310,8 +209,8 @@ class Settings(BaseSettings):
     threads: int = Field(default=2, ge=1, le=256, description="Threads of DuckDB.")
     fleet: Literal["here", "ray"] = Field(
         default="here",
-        description="Where the objects of image sets are fetched and imports are validated: here, "
-        "in the process of the run, or as tasks on ray.",
+        description="Where the objects of image sets are fetched and imports are validated: "
+        "`here`, in the process of the run, or `ray`, as tasks on Ray.",
     )
     ray_address: RayAddress = Field(
         default="local",
@@ -322,7 +221,7 @@ class Settings(BaseSettings):
         default=0, ge=0, le=100_000, description="Tasks on Ray at the same time; 0 for all CPUs."
     )
     part_groups: int = Field(
-        default=4, ge=1, le=1000, description="Shards per task on Ray; a lost worker loses one."
+        default=4, ge=1, le=1000, description="Shards per task on Ray; a lost task is done again."
     )
     price_get: Price = Field(
         default=0.0004, description="Dollars for 1,000 GET or HEAD requests, for plans."
@@ -340,7 +239,7 @@ class Settings(BaseSettings):
     @property
     def alert_receivers(self) -> list[str]:
         """The receivers of alerts; secrets."""
-        return _split(self.alerts)
+        return receivers_in(self.alerts)
 
     @field_validator("bins_validation_share")
     @classmethod
@@ -420,10 +319,7 @@ def _settle_what_the_sandbox_replaces() -> None:
 
 def secret_texts() -> list[str]:
     """Values of the environment and `.env` that must not be written to files, longest first."""
-    values = {**dotenv_values(ENV_FILE), **os.environ}
-    whole = {value for name, value in values.items() if value and _SECRET_NAME.search(name.upper())}
-    parts = {part for value in whole if "://" in value for part in _PARTS_OF_URLS.split(value)}
-    return sorted(whole | parts | {unquote(part) for part in parts}, key=len, reverse=True)
+    return secrets_among({**dotenv_values(ENV_FILE), **os.environ})
 
 
 def _demand_readable() -> None:

@@ -1,6 +1,6 @@
 """Text for users: outside text made safe to show, sizes, durations and counts.
 
-Markdown is escaped in `image_sets/templates/markdown.py`, HTML by its template engine.
+Markdown is escaped in `image_sets/pages/templates/markdown.py`, HTML by its template engine.
 """
 
 import re

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from off_platform.cli import context
 from off_platform.cli import main as cli
 from off_platform.settings import Settings, settings
 from off_platform_tests.waiting import PATIENCE_SECONDS
@@ -38,8 +39,8 @@ def command_line(
     for name in Settings.model_fields:
         monkeypatch.delenv(f"OFF_PLATFORM_{name.upper()}", raising=False)
     _set(monkeypatch, of or {})
-    monkeypatch.setattr(cli.out, "width", 200)
-    monkeypatch.setattr(cli.err, "width", 200)
+    monkeypatch.setattr(context.out, "width", 200)
+    monkeypatch.setattr(context.err, "width", 200)
 
     def call(*more: str, **varied: str) -> tuple[int, str, str]:
         _set(monkeypatch, varied)
@@ -73,11 +74,11 @@ def started(folder: Path, *words: str) -> "subprocess.Popen[bytes]":
     )
 
 
-def press_ctrl_c(process: "subprocess.Popen[bytes]") -> str:
+def press_ctrl_c(process: "subprocess.Popen[bytes]", sent: signal.Signals = signal.SIGINT) -> str:
     """Interrupts a command until it ends; gives what it wrote to the terminal."""
     # As a person does it: again when nothing happens, as while a library is still loaded.
     for seconds in (20, 60, PATIENCE_SECONDS):
-        process.send_signal(signal.SIGINT)
+        process.send_signal(sent)
         with suppress(subprocess.TimeoutExpired):
             process.wait(seconds)
             break

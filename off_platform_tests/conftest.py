@@ -1,20 +1,29 @@
 """Fixtures that every part of the tests shares: real files of others, sandboxes, a desk."""
 
 import gc
+import importlib
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
+import sqlalchemy
 from alembic.script.base import Script, ScriptDirectory
 from hypothesis import HealthCheck, settings
 
+from off_platform.image_sets.pages import charts
+from off_platform.image_sets.pages.card_statistics import CardStatistics
 from off_platform.sandbox.make import Sandbox, make_sandbox
+from off_platform.settings import settings as read_settings
+from off_platform.storage import syncing
 from off_platform.storage.locks import locked
 from off_platform.storage.objects import Source
 from off_platform.storage.threads import cores
 from off_platform_tests.images_desk import BUCKET, Desk, desk_at, source_of
+from off_platform_tests.postgres import postgres_server
 from off_platform_tests.s3.server import S3Server
 
 # No test asserts a time, nor does hypothesis: a slow machine finds what a fast one does.
@@ -23,9 +32,14 @@ settings.register_profile("unhurried", UNHURRIED, max_examples=30)
 settings.register_profile("thorough", UNHURRIED, max_examples=500)
 settings.load_profile("unhurried")
 
-REAL_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+TESTS = Path(__file__).resolve().parent
+PROJECT = TESTS.parent
+REAL_DATA = PROJECT.parent / "shared" / "data"
 # What `make` runs apart from the others: `-m` and one of these collects only modules that name it.
 APART = {"soak", "browser", "cluster", "package", "loaders"}
+# What tests may leave in the project's folder: the tools' own folders, and where `make` stores.
+OF_TOOLS = {".coverage", ".hypothesis", ".mypy_cache", ".pytest_cache", ".ruff_cache", "var"}
+BEFORE = pytest.StashKey[frozenset[str]]()
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
@@ -46,15 +60,95 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
     return cores() + (config.option.markexpr not in ("loaders", "soak"))
 
 
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Looks at what is in the project's folder."""
+    session.config.stash[BEFORE] = frozenset(path.name for path in PROJECT.iterdir())
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Fails if the tests have left something in the project's folder."""
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        return
+    left = {path.name for path in PROJECT.iterdir()} - session.config.stash[BEFORE] - OF_TOOLS
+    if left:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+        report = session.config.pluginmanager.get_plugin("terminalreporter")
+        report.ensure_newline()
+        report.write_line(f"Tests left in {PROJECT}: {', '.join(sorted(left))}", red=True)
+
+
 @pytest.hookimpl(wrapper=True)
-def pytest_collection() -> Iterator[None]:
-    """Keeps the garbage collector away from what stays until the end: a fifth of collecting."""
+def pytest_collection(session: pytest.Session) -> Iterator[None]:
+    """Collects faster.
+
+    The garbage collector is kept away from what stays until the end: a fifth of collecting. While
+    the tests run it looks at what is new a tenth as often.
+    """
     gc.disable()
     try:
+        _import_in_turn(session.config)
         return (yield)
     finally:
         gc.enable()
         gc.freeze()
+        gc.set_threshold(7_000, 20, 20)
+
+
+def _import_in_turn(config: pytest.Config) -> None:
+    """Imports all test modules, each worker from another one on.
+
+    In a fresh clone pytest rewrites the asserts of each module, half of the cost of collecting, and
+    stores what it made: workers that begin with the same module would all rewrite all of them.
+    """
+    worker = getattr(config, "workerinput", None)
+    if (
+        worker is None
+        or config.option.markexpr in APART
+        or [Path(each).resolve() for each in config.args] != [TESTS]
+    ):
+        return
+    modules = sorted(TESTS.rglob("test_*.py"))
+    number = int(worker["workerid"].removeprefix("gw"))
+    first = len(modules) * number // worker["workercount"]
+    for path in modules[first:] + modules[:first]:
+        name = ".".join(path.relative_to(PROJECT).with_suffix("").parts)
+        # Collecting imports it again, and reports why it cannot be, or that it is skipped.
+        with suppress(Exception, pytest.skip.Exception):
+            importlib.import_module(name)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _power_stays_on() -> Iterator[None]:
+    """Nothing waits for the disk: no test can see whether bytes are on it, only who asked for that.
+
+    Processes that tests start do wait for it.
+    """
+
+    def hurried(connection: Any, _record: object) -> None:
+        if type(connection).__module__ == "sqlite3":
+            connection.execute("PRAGMA synchronous = OFF")
+
+    sqlalchemy.event.listen(sqlalchemy.Engine, "connect", hurried)
+    with pytest.MonkeyPatch.context() as patch:
+        # It still refuses a file that is not open.
+        patch.setattr(os, "fsync", lambda opened: os.fstat(opened) and None)
+        patch.setattr(syncing, "_sync_file_system", lambda path: path.exists())
+        yield
+    sqlalchemy.event.remove(sqlalchemy.Engine, "connect", hurried)
+
+
+@pytest.fixture(autouse=True)
+def _settings_are_forgotten() -> Iterator[None]:
+    """No test is given the settings that the one before has read, and the process keeps."""
+    yield
+    read_settings.cache_clear()
+
+
+@pytest.fixture(scope="module")
+def postgres() -> Iterator[dict[str, str]]:
+    """A Postgres, and the environment variables by which `deploy/dagster.yaml` reaches it."""
+    with postgres_server() as address:
+        yield address
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -70,6 +164,25 @@ def _migrations_loaded_once() -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ScriptDirectory, "_load_revisions", once)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _charts_drawn_once() -> Iterator[None]:
+    """Charts are a quarter of what a small set costs, and most tests make one set several times.
+
+    That the same figures give the same bytes is tested where the charts are, which is not patched.
+    """
+    draw, drawn = charts.charts, dict[str, dict[str, bytes]]()
+
+    def once(statistics: CardStatistics) -> dict[str, bytes]:
+        figures = repr(statistics)
+        if figures not in drawn:
+            drawn[figures] = draw(statistics)
+        return drawn[figures]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(charts, "charts", once)
         yield
 
 

@@ -20,7 +20,7 @@ from off_platform.images.key_index import KeyIndexFacts
 from off_platform.images.keys import KEY_LIST
 from off_platform.images.monthly import Bounds, Synced, SyncRequest, index_month, sync_month
 from off_platform.storage.fleet import Fleet, Here
-from off_platform.storage.folders import Folder
+from off_platform.storage.folder import Folder
 from off_platform.storage.lake import Lake
 from off_platform.storage.lake_layout import IMAGE_SETS, MANIFEST
 from off_platform.storage.objects import Access, Source

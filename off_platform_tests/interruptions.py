@@ -12,7 +12,7 @@ from multiprocessing.context import ForkServerContext
 from pathlib import Path
 from typing import Any
 
-from off_platform.storage.folders import LocalFolder
+from off_platform.storage.local_folder import LocalFolder
 from off_platform.storage.objects import Source
 from off_platform_tests.images_desk import Desk, desk_at
 from off_platform_tests.waiting import PATIENCE_SECONDS

@@ -1,11 +1,11 @@
 """The output of runs on S3, over a server of its API."""
 
-import shutil
 from pathlib import Path
 
 import boto3
 import dagster as dg
 import pytest
+import yaml
 
 from off_platform.automation.history import _forget
 from off_platform_tests.s3.moto_server import moto_server
@@ -22,7 +22,11 @@ def speaks() -> None:
 def test_output_of_runs_is_stored_in_a_bucket_and_deleted_with_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    shutil.copy(DEPLOY / "compute_logs_s3.yaml", tmp_path / "dagster.yaml")
+    # As it is meant to be used: in the server's file, in place of that section.
+    server = yaml.safe_load((DEPLOY / "dagster.yaml").read_text())
+    logs = yaml.safe_load((DEPLOY / "compute_logs_s3.yaml").read_text())
+    kept = {"telemetry": server["telemetry"], **logs}
+    (tmp_path / "dagster.yaml").write_text(yaml.safe_dump(kept))
     with moto_server() as url:
         for name, value in {
             "AWS_ENDPOINT_URL": url,

@@ -7,7 +7,7 @@ import sqlite3
 import subprocess
 import sys
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,6 @@ from packaging.requirements import Requirement
 
 from deploy.back_up_sqlite import back_up
 from off_platform.sandbox.make import Sandbox
-from off_platform_tests.postgres import postgres_server
 from off_platform_tests.waiting import PATIENCE_SECONDS
 
 PROJECT = Path(__file__).resolve().parents[1]
@@ -137,12 +136,6 @@ def test_back_up_and_restore_bring_state_and_lake_back(tmp_path: Path) -> None:
     shutil.rmtree(home / "var")
     done = run("back_up.sh")
     assert (done.returncode, "No Dagster state was found" in done.stderr) == (1, True)
-
-
-@pytest.fixture
-def postgres() -> Iterator[dict[str, str]]:
-    with postgres_server() as address:
-        yield address
 
 
 def runs_at_once(root: Path, environment: Mapping[str, str], sandbox: Sandbox) -> None:

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from off_platform.asset_checks import check_result, check_results, check_specs, column_metadata
 from off_platform.pandera_checks import frames, validate
 from off_platform.quality import SHAPE, Column, Finding, Rule, Table
 
@@ -156,14 +157,14 @@ def test_a_check_that_raises_is_no_finding() -> None:
 
 
 def test_specs_and_results_are_of_the_same_rules() -> None:
-    specs = TABLE.check_specs("letters")
+    specs = check_specs(TABLE, "letters")
     assert [spec.name for spec in specs] == [rule.id for rule in TABLE.rules]
     assert [spec.description for spec in specs] == [rule.sentence for rule in TABLE.rules]
     assert [spec.blocking for spec in specs] == [True, False, False, False, False]
     assert {spec.asset_key for spec in specs} == {dg.AssetKey("letters")}
     findings = validate(TABLE, [frame_of({"number": 0}, {"key": "x"})])
     findings["counted"] = Finding(of=2)
-    results = TABLE.check_results("letters", findings)
+    results = check_results(TABLE, "letters", findings)
     assert [result.check_name for result in results] == [spec.name for spec in specs]
     assert [result.passed for result in results] == [True, True, False, True, True]
     severities = {result.check_name: result.severity for result in results}
@@ -174,7 +175,7 @@ def test_specs_and_results_are_of_the_same_rules() -> None:
 def test_a_result_says_what_was_found() -> None:
     rule = Rule("digits", "Keys are digits.")
     finding = Finding(broken=2, of=8, examples=["row 1: `x`", "row 2: y"], facts={"more": 3})
-    result = finding.result("letters", rule)
+    result = check_result("letters", rule, finding)
     assert result.description == "Broken by 2 of 8, 25.00%."
     values = {name: value.value for name, value in result.metadata.items()}
     assert values == {
@@ -186,15 +187,15 @@ def test_a_result_says_what_was_found() -> None:
         "examples": "- `row 1: 'x'`\n- `row 2: y`",
         "more": 3,
     }
-    assert Finding().result("letters", rule).description == "No rows to check."
+    assert check_result("letters", rule, Finding()).description == "No rows to check."
     lenient = Rule("digits", "Keys are digits.", tolerated=0.3)
-    assert finding.result("letters", lenient).description == (
+    assert check_result("letters", lenient, finding).description == (
         "Within tolerance: broken by 2 of 8, 25.00% (up to 30.00% is tolerated)."
     )
-    good = Finding(of=1234).result("letters", rule)
+    good = check_result("letters", rule, Finding(of=1234))
     assert good.description == "Holds for all 1,234."
     assert "examples" not in good.metadata
-    assert Finding(note="Nothing was there.").result("letters", rule).description == (
+    assert check_result("letters", rule, Finding(note="Nothing was there.")).description == (
         "Nothing was there."
     )
 
@@ -214,7 +215,7 @@ def test_a_result_says_what_was_found() -> None:
 )
 def test_a_tolerated_share(*, broken_rows: int, of: int, tolerated: float, passed: bool) -> None:
     rule = Rule("digits", "Keys are digits.", tolerated=tolerated)
-    result = Finding(broken=broken_rows, of=of).result("letters", rule)
+    result = check_result("letters", rule, Finding(broken=broken_rows, of=of))
     assert result.passed is passed
     if tolerated and broken_rows:
         assert f"(up to {tolerated:.2%} is tolerated)" in str(result.description)
@@ -223,20 +224,20 @@ def test_a_tolerated_share(*, broken_rows: int, of: int, tolerated: float, passe
 def test_a_finding_of_no_rule_is_our_bug() -> None:
     findings = {rule.id: Finding() for rule in TABLE.rules}
     with pytest.raises(KeyError, match="letters has no rules"):
-        TABLE.check_results("letters", {**findings, "unheard_of": Finding()})
+        check_results(TABLE, "letters", {**findings, "unheard_of": Finding()})
     del findings["known"]
     with pytest.raises(KeyError, match="known"):
-        TABLE.check_results("letters", findings)
+        check_results(TABLE, "letters", findings)
 
 
 def test_only_some_results_when_asked() -> None:
     findings = {rule.id: Finding() for rule in TABLE.rules}
-    results = TABLE.check_results("letters", findings, only=["known", SHAPE])
+    results = check_results(TABLE, "letters", findings, only=["known", SHAPE])
     assert [result.check_name for result in results] == [SHAPE, "known"]
 
 
 def test_the_column_schema_has_types_and_descriptions() -> None:
-    schema = TABLE.metadata()["dagster/column_schema"]
+    schema = column_metadata(TABLE)["dagster/column_schema"]
     columns = {column.name: column for column in schema.columns}
     assert list(columns) == [column.name for column in TABLE.columns]
     assert (columns["key"].type, columns["key"].description) == ("string", "A number in digits.")

@@ -23,7 +23,6 @@ from off_platform.automation.runs import run_job
 from off_platform.cli.imports_run import run_import
 from off_platform.definitions import definitions
 from off_platform.settings import Settings
-from off_platform_tests.postgres import postgres_server
 
 # Nearly every one of them runs Dagster.
 pytestmark = pytest.mark.slow
@@ -85,12 +84,6 @@ def fresh_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
         patch.chdir(home)
         with dg.DagsterInstance.from_config(str(home)):
             return home
-
-
-@pytest.fixture(scope="module")
-def postgres() -> Iterator[dict[str, str]]:
-    with postgres_server() as address:
-        yield address
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.soak)])

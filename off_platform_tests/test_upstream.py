@@ -232,7 +232,7 @@ def test_dagsters_checks_with_partitions_say_which_partition_they_looked_at() ->
 
 
 def test_dagster_still_calls_checks_with_partitions_a_preview() -> None:
-    """`quality.Table.check_specs` silences that; it need not once this fails."""
+    """`asset_checks.check_specs` silences that; it need not once this fails."""
     partitions = dg.StaticPartitionsDefinition(["one"])
     with pytest.warns(dg.PreviewWarning, match="partitions_def on an AssetCheckSpec"):
         dg.AssetCheckSpec("rule", asset="table", partitions_def=partitions)

@@ -97,7 +97,7 @@ def deliver(settings: Settings, instance: dg.DagsterInstance, message: Message) 
     if due:
         return None
     is_waiting = any(same_as == message.same_as for _, same_as in waiting)
-    return f"{'Waits to be sent' if is_waiting else 'Told before'}: {message.title}"
+    return f"{'Waits to be sent' if is_waiting else 'Sent before'}: {message.title}"
 
 
 def deliver_all(

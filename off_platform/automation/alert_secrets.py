@@ -11,7 +11,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from dagster_aws.secretsmanager import SecretsManagerResource
 from dagster_aws.ssm import SSMResource
 
-from off_platform.settings import IN_PARAMETER_STORE, IN_SECRETS_MANAGER
+from off_platform.setting_values import IN_PARAMETER_STORE, IN_SECRETS_MANAGER
 
 
 class SecretNotReadError(OSError):

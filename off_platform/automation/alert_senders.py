@@ -11,7 +11,8 @@ from urllib.parse import urlsplit
 
 from off_platform.automation.alerts import Message
 from off_platform.automation.sending import SECONDS, NotSentError, PerhapsSentError
-from off_platform.settings import NAMED, Settings, WrongSettingError
+from off_platform.setting_values import NAMED
+from off_platform.settings import Settings, WrongSettingError
 
 # SNS refuses longer subjects, and those that are not ASCII.
 MOST_SUBJECT = 100

@@ -40,7 +40,7 @@ class Failed:
 
 @dataclass(frozen=True)
 class RunEnded:
-    """A run that ended.
+    """A finished run: what an alert about it needs.
 
     Attributes:
         job: its job, or its assets where they were picked.

@@ -18,10 +18,11 @@ from off_platform.automation.alert_outcomes import heard
 from off_platform.automation.alert_secrets import SecretNotReadError, revealed
 from off_platform.automation.alerts import Message
 from off_platform.automation.sending import SECONDS, NotSentError, PerhapsSentError
-from off_platform.settings import TOPIC
+from off_platform.setting_values import TOPIC
 
 # Their URLs hold keys of AWS, which belong in the standard AWS chain.
 _WITH_AWS_KEYS = {"sns", "ses", "awswhatsapp"}
+_FORM = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,30}://")
 _OF_THIS_MACHINE = {"localhost", "127.0.0.1", "::1"}
 # Fields of apprise's JSON are renamed, or omitted (empty name), by these; a URL may change them.
 _JSON_FIELDS = {"message": "text", "version": "", "attachments": "", "type": ""}
@@ -72,6 +73,10 @@ def service_of(url: str) -> Any:
     Raises:
         WrongUrlError: apprise does not support it, or it is not safe.
     """
+    if not _FORM.match(url):
+        # Its beginning may be the secret itself.
+        what = "JSON" if url.lstrip().startswith("{") else "text"
+        raise WrongUrlError(f"it is {what}, not a URL such as slack://...; give the URL alone")
     scheme = url.partition(":")[0].lower()
     if scheme in _WITH_AWS_KEYS:
         raise WrongUrlError(

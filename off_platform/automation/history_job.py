@@ -16,11 +16,12 @@ SettingsParam = dg.ResourceParam[Settings]
 
 
 class HistoryConfig(dg.Config):
-    """What is deleted."""
+    """How much of the history is deleted."""
 
     days: int | None = Field(
         default=None,
         ge=0,
+        le=36_500,
         description="What is older than so many days; by default OFF_PLATFORM_HISTORY_DAYS.",
     )
     dry_run: bool = Field(default=False, description="Only say what would be deleted.")

@@ -22,7 +22,7 @@ from off_platform.automation.verdicts import report_verdict
 from off_platform.automation.workers import working
 from off_platform.settings import SANDBOX, Settings
 from off_platform.storage.locks import locked
-from off_platform.storage.system_errors import written_in_a_sentence
+from off_platform.storage.system_errors import full_disk, written_in_a_sentence
 from off_platform.working_folder.shipped import shipped
 
 DAGSTER_HOME = SANDBOX / "dagster"
@@ -199,7 +199,7 @@ def _is_foreseen(error: Any) -> bool:
     """
     name = error.message.split(":", 1)[0].strip()
     # Of obstore only what the lake's bucket answers is left: sources are retried and reported.
-    if name.startswith(("off_platform.", "obstore.")):
+    if name.startswith(("off_platform.", "obstore.")) or full_disk(error.message):
         return True
     own = getattr(builtins, name, None)
     is_of_system = isinstance(own, type) and issubclass(own, OSError)

@@ -1,10 +1,12 @@
-"""The assets of the bins wing, in the order of the data flow.
+"""The assets of the bins wing's tables, in the order of the data flow.
 
-The work is in `listing.py`, `collect.py` and `table_results.py`, tables and checks are in
-`schemas.py` and `checks.py`. The last asset, `bin_image_set`, is in `image_set_assets.py`.
+What their steps do is in `table_step.py`, the tables are in `schemas.py`. The last asset of the
+wing, `bin_image_set`, is in `image_set_assets.py`.
 """
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING
 
 import dagster as dg
 
@@ -18,53 +20,40 @@ from off_platform.bins.schemas import (
     BINS,
     ITEMS,
 )
-from off_platform.checks_alone import Evaluated, alone_or_made
-from off_platform.partitions import RUNS
 from off_platform.quality import Table
 from off_platform.resources import BucketResource, LakeResource
 from off_platform.settings import Settings
-from off_platform.storage.progress import LogDisplay
+from off_platform.table_assets import Evaluated, SettingsParam, opened, step_of, table_asset
+
+if TYPE_CHECKING:
+    from off_platform.bins.table_step import TableStep
 
 GROUP = "bins"
-OWNERS = ["team:data"]
-# Not partitioned: the bucket no longer changes, so all months would be equal.
-MONTHLY = {RUNS: "monthly"}
-SettingsParam = dg.ResourceParam[Settings]
 
 
-def _table_asset(table: Table, deps: list[str]) -> Callable[..., dg.AssetsDefinition]:
-    """Decorates what makes a table; its checks can also be evaluated alone."""
+def _table_asset(
+    table: Table, deps: list[str]
+) -> Callable[[Callable[..., dg.MaterializeResult]], dg.AssetsDefinition]:
+    """Decorates what makes a table.
 
-    def evaluate(settings: Settings, lake: LakeResource) -> Evaluated:
-        return _stored(table, settings, lake)
+    It is not partitioned: the bucket no longer changes, so all months would be equal.
+    """
 
-    def decorate(make: Callable[..., dg.MaterializeResult]) -> dg.AssetsDefinition:
-        spec = dg.AssetSpec(
-            table.name,
-            group_name=GROUP,
-            owners=OWNERS,
-            kinds={"duckdb", "parquet"},
-            tags=MONTHLY,
-            deps=deps,
-            description=table.description,
-            metadata=table.metadata(),
-        )
-        return dg.multi_asset(
-            name=table.name,
-            specs=[spec],
-            check_specs=table.check_specs(table.name),
-            can_subset=True,
-        )(alone_or_made(evaluate)(make))
+    def stored(
+        context: dg.AssetExecutionContext, settings: Settings, lake: LakeResource
+    ) -> Evaluated:
+        with _step(context, settings, lake) as step:
+            yield table, table.name, step.stored(table)
 
-    return decorate
+    return step_of(table.name, [table_asset(table, GROUP, "monthly", deps)], stored)
 
 
-def _stored(table: Table, settings: Settings, lake: LakeResource) -> Evaluated:
-    from off_platform.bins.table_results import stored_findings
+def _step(
+    context: dg.AssetExecutionContext, settings: Settings, lake: LakeResource
+) -> "AbstractContextManager[TableStep]":
+    from off_platform.bins.table_step import TableStep
 
-    into = lake.open()
-    with lake.query(into) as connection:
-        yield table, table.name, stored_findings(table, into, connection, settings)
+    return opened(TableStep, context, settings, lake)
 
 
 @_table_asset(BIN_OBJECTS, [])
@@ -75,22 +64,8 @@ def bin_objects(
     bins_bucket: BucketResource,
 ) -> dg.MaterializeResult:
     """Lists the bucket; if nothing changed, the table is kept."""
-    from off_platform.bins.listing import list_objects
-    from off_platform.bins.table_results import stored_findings, table_result
-    from off_platform.storage.transfer import limits_from
-
-    into = lake.open()
-    with lake.query(into) as connection:
-        listed = list_objects(
-            into,
-            bins_bucket.open(),
-            connection,
-            limits_from(settings),
-            LogDisplay(context.log.info),
-        )
-        context.log.info(listed.sentence)
-        found = stored_findings(BIN_OBJECTS, into, connection, settings)
-        return table_result(into, connection, BIN_OBJECTS, found, {"what": listed.sentence})
+    with _step(context, settings, lake) as step:
+        return step.list_objects(bins_bucket.open())
 
 
 @_table_asset(BIN_METADATA, ["bin_objects"])
@@ -101,22 +76,8 @@ def bin_metadata(
     bins_bucket: BucketResource,
 ) -> dg.MaterializeResult:
     """Fetches new and changed metadata."""
-    from off_platform.bins.collect import collect_metadata
-    from off_platform.bins.table_results import stored_findings, table_result
-    from off_platform.storage.transfer import limits_from
-
-    into = lake.open()
-    with lake.query(into) as connection:
-        collected = collect_metadata(
-            into,
-            bins_bucket.open(),
-            connection,
-            limits_from(settings),
-            LogDisplay(context.log.info),
-        )
-        what = collected.tally.sentence() if collected.changed else "Nothing has changed."
-        found = stored_findings(BIN_METADATA, into, connection, settings)
-        return table_result(into, connection, BIN_METADATA, found, {"this_run": what})
+    with _step(context, settings, lake) as step:
+        return step.collect_metadata(bins_bucket.open())
 
 
 def _made_of_tables(table: Table, deps: list[str]) -> dg.AssetsDefinition:
@@ -124,21 +85,12 @@ def _made_of_tables(table: Table, deps: list[str]) -> dg.AssetsDefinition:
 
     @_table_asset(table, deps)
     def made(
-        context: dg.AssetExecutionContext,  # noqa: ARG001 - Dagster passes it
-        settings: SettingsParam,
-        lake: LakeResource,
+        context: dg.AssetExecutionContext, settings: SettingsParam, lake: LakeResource
     ) -> dg.MaterializeResult:
-        return _made(table, settings, lake)
+        with _step(context, settings, lake) as step:
+            return step.make(table)
 
     return made
-
-
-def _made(table: Table, settings: Settings, lake: LakeResource) -> dg.MaterializeResult:
-    from off_platform.bins.table_results import made_of_tables
-
-    into = lake.open()
-    with lake.query(into) as connection:
-        return made_of_tables(table, into, connection, settings)
 
 
 bin_oddities = _made_of_tables(BIN_ODDITIES, ["bin_objects", "bin_metadata"])

@@ -129,7 +129,7 @@ _ROW_RULES: Mapping[str, Mapping[str, tuple[str, str, str]]] = {
             "NOT coalesce(length_mm >= width_mm AND width_mm >= height_mm, true)",
         ),
         "sides_all_or_none": ("concat(bin_id, ' ', fcsku)", "true", f"{_SIDES} NOT IN (0, 3)"),
-        "sides_positive": (
+        "sides_not_negative": (
             "concat(bin_id, ' ', fcsku)",
             "true",
             "least(length, width, height, weight) < 0",

@@ -4,7 +4,8 @@ Objects are written part by part, so that a killed run can be resumed. `listing.
 bucket; `inventory.py` interprets the JSON.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -42,7 +43,7 @@ BATCH_ROWS = 4096
 
 @dataclass(frozen=True)
 class Collected:
-    """The outcome of a run.
+    """What fetching the metadata led to.
 
     Attributes:
         tally: objects by outcome.
@@ -85,12 +86,12 @@ def _collected(
     wanted = _wanted_query(lake, _had(lake))
     ((total,),) = connection.execute(f"SELECT count(*) FROM ({wanted})").fetchall()
     tally = Tally(total=total)
-    rows = _rows(connection, wanted, source, limits, display, tally)
     had = lake.root.names(COLLECTING)
     number = max((_number(name) for name in had), default=-1) + 1
-    while part := list(islice(rows, PART_OBJECTS)):
-        _put_down(lake, number, part)
-        number += 1
+    with closing(_rows(connection, wanted, source, limits, display, tally)) as rows:
+        while part := list(islice(rows, PART_OBJECTS)):
+            _put_down(lake, number, part)
+            number += 1
     parts = lake.root.names(COLLECTING)
     changed = bool(parts) or _has_stale(lake, connection)
     if changed:
@@ -167,18 +168,19 @@ def _rows(
     limits: Limits,
     display: Display | None,
     tally: Tally,
-) -> Iterator[dict[str, Any]]:
+) -> Generator[dict[str, Any]]:
     """The table's rows of the fetched objects."""
     reader = connection.cursor().sql(wanted).to_arrow_reader(BATCH_ROWS)
     listed = (row for batch in reader for row in batch.to_pylist())
     few_bytes = Limits(limits.concurrency * MORE_AT_ONCE, limits.attempts, METADATA_BYTES_MOST)
     objects = (Wanted(row["key"], row, _check_of(row["id"])) for row in listed)
-    for outcome in transfer(source.store, objects, few_bytes, display, tally):
-        row, listed = _row(outcome), outcome.tag
-        had = (listed["old_etag"], listed["old_md5"], listed["old_oddity"])
-        # Unreadable and unchanged objects do not cause the table to be rewritten.
-        if listed["old_oddity"] is None or had != (row["etag"], row["md5"], row["oddity"]):
-            yield row
+    with closing(transfer(source.store, objects, few_bytes, display, tally)) as outcomes:
+        for outcome in outcomes:
+            row, listed = _row(outcome), outcome.tag
+            had = (listed["old_etag"], listed["old_md5"], listed["old_oddity"])
+            # Unreadable and unchanged objects do not cause the table to be rewritten.
+            if listed["old_oddity"] is None or had != (row["etag"], row["md5"], row["oddity"]):
+                yield row
 
 
 def _check_of(bin_id: str) -> Any:

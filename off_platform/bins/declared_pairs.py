@@ -117,7 +117,7 @@ def _is_held_out(name: str, declared: Declared) -> bool:
 def _visits(
     lake: Lake, connection: "duckdb.DuckDBPyConnection", number: int, declared: Declared
 ) -> str:
-    """The chosen bins of a set with their visits; the number tells apart what is loaded."""
+    """The chosen bins of a set with their visits; the number names what is loaded."""
     bins, items, splits = (lake.rows_of(table.name) for table in (BINS, BIN_ITEMS, BIN_SPLITS))
     choice, excluded = declared.choice, None
     if choice.exclude:

@@ -37,12 +37,12 @@ from off_platform.image_sets.pages.card import CardKind
 from off_platform.image_sets.request import Chosen, make_set, requested
 from off_platform.image_sets.request import Request as SetRequest
 from off_platform.settings import Settings
-from off_platform.storage.folders import Folder
+from off_platform.storage.folder import Folder
 from off_platform.storage.lake import Lake, NoSuchTableError
 from off_platform.storage.lake_layout import MANIFEST
 from off_platform.storage.objects import Source
 from off_platform.storage.progress import Display
-from off_platform.storage.sql import literal
+from off_platform.storage.sql import file_literal
 from off_platform.words import escaped
 
 if TYPE_CHECKING:
@@ -231,7 +231,7 @@ def _unknown_codes(
 
 def _labelled(lake: Lake, manifest: Path) -> str:
     """The set's bins that have a photo, with their labels; the split is that of a split set."""
-    photos = f"read_parquet({literal(str(manifest))})"
+    photos = f"read_parquet({file_literal(manifest)})"
     bins, splits, metadata = (
         lake.rows_of(table.name) for table in (BINS, BIN_SPLITS, BIN_METADATA)
     )

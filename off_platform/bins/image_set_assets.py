@@ -1,28 +1,25 @@
 """The asset `bin_image_set`, with one partition per declared set, and its launchpad options.
 
-The work is in `image_set.py`; the manifest and its rules are in `image_sets/manifest.py`.
+What its step does is in `set_step.py`; the manifest and its rules are in `image_sets/manifest.py`.
 """
 
-from dataclasses import replace
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from off_platform.bins.assets import GROUP, OWNERS, SettingsParam
+from off_platform.bins.assets import GROUP
 from off_platform.bins.choice import WING, BinChoice
-from off_platform.bins.labels import MADE_OF_ITEMS, OF_BINS
-from off_platform.bins.lineage import image_set as image_set_lineage
-from off_platform.bins.schemas import NEIGHBOURS_DIFFER
-from off_platform.checks_alone import Evaluated, alone_or_made
-from off_platform.image_sets.declaration.declared import declared_choice
+from off_platform.bins.labels import set_manifest
 from off_platform.image_sets.declaration.launchpad import with_options
 from off_platform.image_sets.declaration.options import RunOptions
-from off_platform.image_sets.manifest import manifest_table
-from off_platform.partitions import RUNS, image_sets
-from off_platform.quality import Table
+from off_platform.partitions import image_sets
 from off_platform.resources import BucketResource, LakeResource
 from off_platform.settings import Settings
-from off_platform.storage.lake_layout import BIN_IMAGE_SETS
-from off_platform.storage.progress import LogDisplay
+from off_platform.table_assets import Evaluated, SettingsParam, opened, step_of, table_asset
+
+if TYPE_CHECKING:
+    from off_platform.bins.set_step import BinImageSetStep
 
 
 @with_options(BinChoice, RunOptions)
@@ -37,46 +34,33 @@ def bin_image_set_asset(settings: Settings) -> dg.AssetsDefinition:
         off_platform.image_sets.declaration.declared.WrongDeclarationError: the declarations are
             invalid.
     """
-    table, sets = _manifest(), image_sets(settings.image_sets, WING)
-    spec = dg.AssetSpec(
-        "bin_image_set",
-        group_name=GROUP,
-        owners=OWNERS,
-        kinds={"s3", "parquet"},
-        tags={RUNS: "bin_image_sets"},
-        deps=["bins", "bin_items", "bin_splits"],
+    asset = table_asset(
+        set_manifest(),
+        GROUP,
+        "bin_image_sets",
+        ["bins", "bin_items", "bin_splits"],
+        name="bin_image_set",
+        kinds=("s3", "parquet"),
         description="A chosen, fetched and verified set of bin photos with their metadata, labels "
         "in the formats of ABID and Udacity, manifest, data card, gallery and contact sheet.",
-        metadata=table.metadata(),
     )
-    return dg.multi_asset(
-        name="bin_image_set",
-        specs=[spec],
-        partitions_def=sets,
-        check_specs=table.check_specs("bin_image_set", sets),
-        can_subset=True,
-    )(bin_image_set)
+    sets = image_sets(settings.image_sets, WING)
+    return step_of("bin_image_set", [asset], _stored, sets)(bin_image_set)
 
 
-def _stored_set(
+def _step(
     context: dg.AssetExecutionContext, settings: Settings, lake: LakeResource
-) -> Evaluated:
-    from off_platform.bins.similar_photos import compare_neighbours, sets_at_hand
-    from off_platform.image_sets.set_results import choice_of, set_findings
+) -> "AbstractContextManager[BinImageSetStep]":
+    from off_platform.bins.set_step import BinImageSetStep
 
-    into, name = lake.open(), context.partition_key
-    folder = into.root.below(f"{BIN_IMAGE_SETS}/{name}")
-    declared, _ = declared_choice(settings.image_sets, WING, BinChoice, name)
-    with lake.query(into) as connection:
-        choice = choice_of(folder, declared, connection)
-        table = _manifest(choice.missing_share_most)
-        found = set_findings(table, folder, choice, connection)
-        at_hand = sets_at_hand(into, settings, name)
-        neighbours = compare_neighbours(into, connection, name, at_hand)
-        yield table, "bin_image_set", {**found, NEIGHBOURS_DIFFER.id: neighbours}
+    return opened(BinImageSetStep, context, settings, lake)
 
 
-@alone_or_made(_stored_set)
+def _stored(context: dg.AssetExecutionContext, settings: Settings, lake: LakeResource) -> Evaluated:
+    with _step(context, settings, lake) as step:
+        yield from step.stored()
+
+
 def bin_image_set(
     context: dg.AssetExecutionContext,
     config: BinImageSetConfig,
@@ -85,30 +69,5 @@ def bin_image_set(
     bins_bucket: BucketResource,
 ) -> dg.MaterializeResult:
     """Builds the set, resumes it, or fetches new and changed objects."""
-    from off_platform.bins.image_set import make_bin_image_set, request_from
-    from off_platform.bins.similar_photos import compare_neighbours, sets_at_hand
-    from off_platform.image_sets.planning.started import observer
-    from off_platform.image_sets.set_results import set_result
-
-    into, name = lake.open(), context.partition_key
-    choice, description = declared_choice(settings.image_sets, WING, BinChoice, name)
-    request = request_from(settings, name, choice, description, config.model_dump())
-    request = replace(request, when_planned=observer(context, settings, bins_bucket.url))
-    folder = into.root.below(f"{BIN_IMAGE_SETS}/{name}")
-    display = LogDisplay(context.log.info)
-    with lake.query(into) as connection:
-        made = make_bin_image_set(into, bins_bucket.open(), request, folder, connection, display)
-        into.refresh_views()
-        at_hand = sets_at_hand(into, settings, name)
-        found = {NEIGHBOURS_DIFFER.id: compare_neighbours(into, connection, name, at_hand)}
-        table = _manifest(request.choice.missing_share_most)
-        return set_result("bin_image_set", table, made, request.choice, connection, found)
-
-
-def _manifest(missing_share_most: float = 0) -> Table:
-    table = manifest_table(missing_share_most)
-    return replace(
-        table,
-        rules=(*table.rules, NEIGHBOURS_DIFFER),
-        made_of=image_set_lineage(OF_BINS, MADE_OF_ITEMS),
-    )
+    with _step(context, settings, lake) as step:
+        return step.build(context, bins_bucket, config.model_dump())

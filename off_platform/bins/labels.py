@@ -1,13 +1,16 @@
-"""The labels of bins, and the items that two bins may share.
+"""The labels of bins, the items that two bins may share, and the manifest of a set.
 
 Captions name items by their cleaned names. How a set stores its labels is in `image_sets/`.
 """
 
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 
-from off_platform.bins.schemas import BIN_ITEMS, BINS
+from off_platform.bins import lineage
+from off_platform.bins.schemas import BIN_ITEMS, BINS, NEIGHBOURS_DIFFER
 from off_platform.image_sets.declaration.labels import Labels
-from off_platform.quality import Column
+from off_platform.image_sets.manifest import manifest_table
+from off_platform.quality import Column, Table
 
 # A name has up to 500 characters, a bin up to 22 items.
 NAME_MOST = 80
@@ -98,6 +101,20 @@ def labels_of(samples: str, *, asked: Sequence[str], bins: str, bin_items: str) 
 def links_query(bin_items: str) -> str:
     """The items of all bins, one row each: sample and link, the ASIN or else the FCSKU."""
     return f"SELECT bin_id AS sample, coalesce(asin, fcsku) AS link FROM {bin_items}"
+
+
+def set_manifest(missing_share_most: float = 0) -> Table:
+    """The manifest of a set of bins: rules and lineage, with that of all labels.
+
+    Args:
+        missing_share_most: share of the objects that may be missing.
+    """
+    table = manifest_table(missing_share_most)
+    return replace(
+        table,
+        rules=(*table.rules, NEIGHBOURS_DIFFER),
+        made_of=lineage.image_set(OF_BINS, MADE_OF_ITEMS),
+    )
 
 
 def _sql(name: str) -> str:

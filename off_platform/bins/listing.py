@@ -14,7 +14,7 @@ from off_platform.storage.lake import Lake
 from off_platform.storage.listing import Span, spans, write_listing
 from off_platform.storage.objects import Source, is_local
 from off_platform.storage.progress import Display
-from off_platform.storage.sql import literal
+from off_platform.storage.sql import as_pattern, literal
 from off_platform.storage.transfer import Limits
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ def list_objects(
             attempts=limits.attempts,
             display=display,
         )
-        listed = _objects_query(f"read_parquet({literal(f'{scratch}/*.parquet')})")
+        listed = _objects_query(f"read_parquet({literal(f'{as_pattern(str(scratch))}/*.parquet')})")
         if not _counts(connection, f"SELECT count(id) FROM ({listed})")[0]:
             raise EmptyBucketError(
                 f"{source.url} has no bins below {METADATA} and {IMAGES}; nothing was changed."

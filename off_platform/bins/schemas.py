@@ -16,18 +16,23 @@ HARD_FROM = 6
 
 BIN_OBJECTS = Table(
     "bin_objects",
-    "One row per object that the bins bucket lists below metadata/ and bin-images/.",
+    "One row per object listed below `metadata/` and `bin-images/` in the bins bucket.",
     (
         Column("key", "string", "Key in the bucket."),
         Column(
             "part", "string", "`metadata` or `image`.", rule=SHAPE, one_of=("metadata", "image")
         ),
         Column(
-            "id", "string", "The bin: the key's stem; null when it is not an id.", nullable=True
+            "id",
+            "string",
+            "Id of the bin, from the file name; null if that is not an id.",
+            nullable=True,
         ),
-        Column("id_space", "string", "`main` or `pilot`; null when neither.", nullable=True),
-        Column("bytes", "int64", "Its size, in bytes.", rule="objects_not_empty", least=1),
-        Column("etag", "string", "Its ETag.", nullable=True),
+        Column("id_space", "string", "`main` or `pilot`; null without an id.", nullable=True),
+        Column(
+            "bytes", "int64", "Size of the object, in bytes.", rule="objects_not_empty", least=1
+        ),
+        Column("etag", "string", "ETag of the object.", nullable=True),
         Column("last_modified", "timestamp", "When it was written to the bucket.", nullable=True),
     ),
     (
@@ -55,7 +60,7 @@ BIN_METADATA = Table(
     "One row per metadata object: the JSON of a bin, unchanged.",
     (
         Column("key", "string", "Key in the bucket."),
-        Column("id", "string", "The bin.", rule="ids_valid", pattern=ID),
+        Column("id", "string", "Id of the bin.", rule="ids_valid", pattern=ID),
         Column("id_space", "string", "`main` or `pilot`.", rule="ids_valid", one_of=SPACES),
         Column("etag", "string", "ETag of the object; null if never fetched.", nullable=True),
         Column("last_modified", "timestamp", "When it was written to the bucket.", nullable=True),
@@ -68,8 +73,10 @@ BIN_METADATA = Table(
             nullable=True,
         ),
         Column("usable", "bool", "Whether the bin has rows in the other tables."),
-        Column("oddity", "string", "Short name of what is odd.", nullable=True),
-        Column("reason", "string", "The oddity in a sentence.", nullable=True),
+        Column(
+            "oddity", "string", "Short name of the oddity; null if there is none.", nullable=True
+        ),
+        Column("reason", "string", "Description of the oddity, in a sentence.", nullable=True),
     ),
     (
         VALUES_RULE,
@@ -79,8 +86,15 @@ BIN_METADATA = Table(
         Rule("json_valid", "The text is complete, valid JSON, and not HTML."),
         Rule("items_valid", "Items are objects, with whole numbers as quantities."),
         Rule("json_keys_unique", "No JSON object has the same key twice."),
-        Rule("fields_known", "Top-level and item fields are exactly those known.", "warning"),
-        Rule("pilot_image_name_matches", "In the pilot set, image_fname is the image's name."),
+        Rule(
+            "fields_known",
+            "The JSON has exactly the known fields, at the top level and in items.",
+            "warning",
+        ),
+        Rule(
+            "pilot_image_name_matches",
+            "In the pilot set, `image_fname` is the file name of the image.",
+        ),
         Rule("md5_matches_etag", "Where the ETag is an MD5, it matches the fetched bytes."),
     ),
     made_of=lineage.BIN_METADATA,
@@ -88,13 +102,13 @@ BIN_METADATA = Table(
 
 BIN_ODDITIES = Table(
     "bin_oddities",
-    "One row per object that is odd or unusable, with the reason.",
+    "One row per odd or unusable object, with the reason.",
     (
         Column("key", "string", "Key in the bucket."),
-        Column("id", "string", "The bin, if the key names one.", nullable=True),
-        Column("oddity", "string", "Short name of what is odd."),
-        Column("usable", "bool", "Whether the bin nevertheless has rows in the other tables."),
-        Column("reason", "string", "The oddity in a sentence."),
+        Column("id", "string", "Id of the bin; null if the key has none.", nullable=True),
+        Column("oddity", "string", "Short name of the oddity."),
+        Column("usable", "bool", "Whether the bin still has rows in the other tables."),
+        Column("reason", "string", "Description of the oddity, in a sentence."),
     ),
     (
         VALUES_RULE,
@@ -115,13 +129,17 @@ BINS = Table(
         Column(
             "id",
             "string",
-            "The bin, as text: `1` and `00001` are different bins.",
+            "Id of the bin, as text: `1` and `00001` are different bins.",
             rule="ids_valid",
             pattern=ID,
         ),
         Column("id_space", "string", "`main` or `pilot`.", rule="ids_valid", one_of=SPACES),
         Column(
-            "position", "int64", "The id's number, counted within its space.", least=1, rule=SHAPE
+            "position",
+            "int64",
+            "The id as a number, unique within its `id_space`.",
+            least=1,
+            rule=SHAPE,
         ),
         Column(
             "expected_quantity",
@@ -130,8 +148,8 @@ BINS = Table(
             least=0,
             rule=SHAPE,
         ),
-        Column("items_quantity", "int64", "Sum of the items' quantities."),
-        Column("difference", "int64", "Expected minus sum of the items."),
+        Column("items_quantity", "int64", "Sum of the quantities of its items."),
+        Column("difference", "int64", "`expected_quantity` minus `items_quantity`."),
         Column("skus", "int64", "Number of different items.", least=0, rule=SHAPE),
         Column("empty", "bool", "Whether the inventory has no item."),
         Column(
@@ -143,9 +161,13 @@ BINS = Table(
         ),
         Column("image_key", "string", "Key of the photo; null when there is none.", nullable=True),
         Column("etag", "string", "ETag of the photo.", nullable=True),
-        Column("metadata_md5", "string", "MD5 of the metadata that the row was made from."),
+        Column("metadata_md5", "string", "MD5 of the metadata object that the row was made from."),
         Column(
-            "visit_id", "string", "The visit: id of its first bin.", rule="ids_valid", pattern=ID
+            "visit_id",
+            "string",
+            "Id of the visit, which is that of its first bin.",
+            rule="ids_valid",
+            pattern=ID,
         ),
     ),
     (
@@ -177,7 +199,7 @@ BIN_ITEMS = Table(
     "bin_items",
     "One row per item of a bin's inventory.",
     (
-        Column("bin_id", "string", "The bin.", rule=SHAPE, pattern=ID),
+        Column("bin_id", "string", "Id of the bin.", rule=SHAPE, pattern=ID),
         Column("id_space", "string", "`main` or `pilot`.", rule=SHAPE, one_of=SPACES),
         Column("fcsku", "string", "Key of the item; usually its ASIN."),
         Column("asin", "string", "ASIN or ISBN-10.", nullable=True),
@@ -220,7 +242,7 @@ BIN_ITEMS = Table(
         Column(
             "normalized_name",
             "string",
-            "normalizedName as given; the pilot set has none.",
+            "`normalizedName` as given; the pilot set has none.",
             nullable=True,
         ),
         Column(
@@ -236,10 +258,10 @@ BIN_ITEMS = Table(
         Rule("units_known", "Sides and weights have a known unit."),
         Rule("sides_in_order", "Length is the longest side and height the shortest."),
         Rule("sides_all_or_none", "Length, width and height are given together or not at all."),
-        Rule("sides_positive", "Sides and weights are not negative."),
+        Rule("sides_not_negative", "No side and no weight is negative."),
         Rule(
             "names_both_or_none",
-            "In the main set, name and normalizedName are given together.",
+            "In the main set, `name` and `normalizedName` are given together.",
             "warning",
             tolerated=0.001,
         ),
@@ -254,12 +276,18 @@ ITEMS = Table(
     (
         Column("asin", "string", "ASIN or ISBN-10."),
         Column("bins", "int64", "Number of bins that contain it.", least=1, rule=SHAPE),
-        Column("units", "int64", "Units in all bins."),
+        Column("units", "int64", "Sum of its quantities over all bins."),
         Column("name", "string", "Its most common name, cleaned.", nullable=True),
         Column("length", "double", "Most common longest side, in inches.", nullable=True),
         Column("width", "double", "Most common middle side, in inches.", nullable=True),
         Column("height", "double", "Most common shortest side, in inches.", nullable=True),
-        Column("variants", "int64", "Number of pairs of name and sides.", least=1, rule=SHAPE),
+        Column(
+            "variants",
+            "int64",
+            "Number of different combinations of name and sides.",
+            least=1,
+            rule=SHAPE,
+        ),
         Column("heaviest", "double", "Largest weight given, in pounds.", nullable=True),
         Column("largest", "double", "Largest volume given, in cubic inches.", nullable=True),
     ),
@@ -284,16 +312,28 @@ ITEMS = Table(
 
 BIN_VISITS = Table(
     "bin_visits",
-    "One row per visit: consecutive photos of one bin, found by neighbouring ids that share an "
-    "item, or of which one is empty and the other would otherwise be alone.",
+    "One row per visit: consecutive photos of one bin. Neighbouring ids belong together if they "
+    "share an item, or if one is empty and the other would otherwise be alone.",
     (
-        Column("visit_id", "string", "Id of its first bin.", rule=SHAPE, pattern=ID),
-        Column("first", "string", "Its first bin."),
-        Column("last", "string", "Its last bin."),
-        Column("photos", "int64", "Number of its bins.", rule=SHAPE, least=1),
-        Column("shared_items", "int64", "Items that first and last bin share."),
-        Column("sku_delta", "int64", "Different items, last minus first."),
-        Column("quantity_delta", "int64", "Expected quantity, last minus first."),
+        Column(
+            "visit_id",
+            "string",
+            "Id of the visit, which is that of its first bin.",
+            rule=SHAPE,
+            pattern=ID,
+        ),
+        Column("first", "string", "Id of its first bin."),
+        Column("last", "string", "Id of its last bin."),
+        Column("photos", "int64", "Number of its photos, one per bin id.", rule=SHAPE, least=1),
+        Column("shared_items", "int64", "Number of items in both its first and its last bin."),
+        Column(
+            "sku_delta",
+            "int64",
+            "Number of different items in the last bin minus that in the first.",
+        ),
+        Column(
+            "quantity_delta", "int64", "Expected quantity of the last bin minus that of the first."
+        ),
     ),
     (
         VALUES_RULE,
@@ -308,8 +348,8 @@ BIN_SPLITS = Table(
     "bin_splits",
     "One row per bin: whether it is in train, validation or test. Visits stay whole.",
     (
-        Column("id", "string", "The bin.", rule=SHAPE, pattern=ID),
-        Column("visit_id", "string", "Its visit.", rule=SHAPE, pattern=ID),
+        Column("id", "string", "Id of the bin.", rule=SHAPE, pattern=ID),
+        Column("visit_id", "string", "Id of its visit.", rule=SHAPE, pattern=ID),
         Column("expected_quantity", "int64", "Number of items that the photo should show."),
         Column(
             "split",

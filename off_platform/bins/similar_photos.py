@@ -17,10 +17,10 @@ from off_platform.image_sets.photos.looks import looks_of
 from off_platform.image_sets.photos.perceptual_hash import words_of
 from off_platform.quality import Finding
 from off_platform.settings import Settings
-from off_platform.storage.folders import Folder
+from off_platform.storage.folder import Folder
 from off_platform.storage.lake import Lake
 from off_platform.storage.lake_layout import BIN_IMAGE_SETS, MANIFEST
-from off_platform.storage.sql import literal
+from off_platform.storage.sql import file_literal, literal
 
 if TYPE_CHECKING:
     import duckdb
@@ -103,7 +103,7 @@ def _pairs(
     """Up to `PAIRS_MOST` pairs, the same in each run; the first photo is of the set itself."""
     photos = " UNION ALL ".join(
         f"""SELECT sample AS id, {literal(name)} AS image_set, path, "offset", stored_bytes
-            FROM read_parquet({literal(folder.address(MANIFEST))})
+            FROM read_parquet({file_literal(folder.address(MANIFEST))})
             WHERE kind = 'photo' AND status = 'fetched' AND path NOT LIKE '%.parquet'"""
         for name, folder in folders.items()
     )

@@ -17,7 +17,7 @@ from off_platform.imports.outputs.report import outcome_of, sentence
 from off_platform.imports.specification.tables import ACCEPTED
 from off_platform.imports.validation import validate_import
 from off_platform.imports.whole_file.staging import connected
-from off_platform.storage.sql import literal
+from off_platform.storage.sql import file_literal, literal
 from off_platform.words import escaped, quoted, visible
 
 MOST_SHOWN = 20
@@ -43,7 +43,7 @@ def compare_path(path: Path, dump: Path | None, configured: str | None, to: Path
         out.print(f"[bold]{escape(escaped(path.name))}[/]  {escape(visible(sentence(verdict)))}")
         if outcome_of(verdict) == "refused":
             return WRONG
-        accepted = f"read_parquet({literal(str(into / ACCEPTED))})"
+        accepted = f"read_parquet({file_literal(into / ACCEPTED)})"
         records = f'(SELECT *, {literal(path.name)} AS "import" FROM {accepted})'
         with connected(into) as connection, out.status(f"comparing with {of.name} ..."):
             made = compare_with(connection, records, of)
@@ -64,6 +64,8 @@ def _dump(dump: Path | None, configured: str | None) -> Path:
 
 def _print(connection: duckdb.DuckDBPyConnection, made: Comparison) -> None:
     out.print(f"Products: {made.sentence}.", highlight=False)
+    if made.unread:
+        out.print(f"[yellow]warning[/] {escape(made.of_unread)}", highlight=False)
     if made.fields:
         out.print(_by_field(made))
     differences = f"SELECT product, field, value, known FROM ({table_query()})"

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from rich.console import Console
+from rich.markup import escape
 
 if TYPE_CHECKING:
     from off_platform.settings import Settings
@@ -11,6 +12,11 @@ DONE, INCOMPLETE, WRONG, OUT_OF_REACH, UNFORESEEN = 0, 1, 2, 3, 4
 
 out = Console(emoji=False)
 err = Console(stderr=True, emoji=False)
+
+
+def complain(sentence: str) -> None:
+    """Prints why something could not be done."""
+    err.print(f"[red]off-platform:[/] {escape(sentence)}", highlight=False, soft_wrap=True)
 
 
 def settings() -> "Settings":

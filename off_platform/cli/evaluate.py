@@ -6,11 +6,28 @@ from typing import Annotated, Literal
 import typer
 
 from off_platform.cli.context import settings
-from off_platform.cli.set_names import complete_sets
+from off_platform.cli.set_names import WingOfSet, complete_sets
 from off_platform.cli.written_files import demand_apart, demand_ending
 
 # In place of a file: standard output.
 STDOUT = Path("-")
+Label = Annotated[
+    str | None,
+    typer.Option(
+        help="Column of the manifest to compare with; by default expected_quantity for bins, "
+        "else the label that the set is stratified by, or category."
+    ),
+]
+Task = Annotated[
+    Literal["counting", "classification"] | None,
+    typer.Option(help="By default counting if the label is a number."),
+]
+Split = Annotated[
+    str | None,
+    typer.Option(
+        help="Split to evaluate, or `all`; by default test, or all samples of a set without splits."
+    ),
+]
 
 
 def evaluate(  # noqa: PLR0913 - one for each option
@@ -27,28 +44,10 @@ def evaluate(  # noqa: PLR0913 - one for each option
         ),
     ],
     *,
-    wing: Annotated[
-        Literal["images", "bins"] | None,
-        typer.Option(help="Where the set is declared, if both have one of that name."),
-    ] = None,
-    label: Annotated[
-        str | None,
-        typer.Option(
-            help="Column of the manifest to compare with; by default expected_quantity for bins, "
-            "else the label that the set is stratified by, or category."
-        ),
-    ] = None,
-    task: Annotated[
-        Literal["counting", "classification"] | None,
-        typer.Option(help="By default counting if the label is a number."),
-    ] = None,
-    split: Annotated[
-        str | None,
-        typer.Option(
-            help="Split to evaluate, or `all`; by default test, or all samples of a set without "
-            "splits."
-        ),
-    ] = None,
+    wing: WingOfSet = None,
+    label: Label = None,
+    task: Task = None,
+    split: Split = None,
     json: Annotated[
         Path | None,
         typer.Option(help="Write all figures to this file; - for standard output.", metavar="FILE"),
@@ -60,10 +59,10 @@ def evaluate(  # noqa: PLR0913 - one for each option
 ) -> None:
     """Compare the predictions of a model with the labels of an image set.
 
-    PREDICTIONS has a row per sample: its name in the column sample (or file_name, __key__ or id; a
-    folder and an ending such as .jpg are ignored), and a number or class in the column prediction.
-    For the top-5 accuracy, give prediction_1 to prediction_5, a list in prediction, or a score for
-    each class in a column score:CLASS.
+    PREDICTIONS has one row per sample: its name in the column sample (or file_name, __key__ or id;
+    a folder and an ending such as .jpg are ignored), and a number or class in the column
+    prediction. For the top-5 accuracy, give prediction_1 to prediction_5, a list in prediction, or
+    a score for each class in a column score:CLASS.
 
     Prints accuracy, errors and F1 with 95 % intervals, beside trivial baselines and the part of the
     samples that a random split would have leaked. A sample without a prediction counts as wrong.

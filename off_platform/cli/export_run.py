@@ -45,6 +45,8 @@ def sentences(made: Exported, options: ExportOptions) -> list[str]:
     said = [f"Exported {counted(made.records, 'record')} in {files}, with {pictures}."]
     if made.assumed:
         said.append(f"Language assumed ({options.language}): {counted(made.assumed, 'record')}.")
+    if made.cleaned:
+        said.append(f"Control characters removed from texts: {counted(made.cleaned, 'record')}.")
     for field, count in made.left_out.items():
         said.append(f"Left out, as the format has no column for it: {field} ({count:,}).")
     return said

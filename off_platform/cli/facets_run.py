@@ -16,7 +16,7 @@ from off_platform.images import image_set as photo_sets
 from off_platform.images.categories import named_like
 from off_platform.images.choice import WING, Choice
 from off_platform.images.facets import Counted, Facet, Tables, counted
-from off_platform.images.schemas import PRODUCT_PHOTOS, PRODUCTS
+from off_platform.images.product_schemas import PRODUCT_PHOTOS, PRODUCTS
 from off_platform.settings import Settings
 from off_platform.storage.lake import Lake
 from off_platform.storage.objects import Source

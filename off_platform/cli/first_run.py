@@ -22,11 +22,12 @@ from off_platform.definitions import definitions
 from off_platform.image_sets.declaration.declared import declared_choice
 from off_platform.images import schemas
 from off_platform.images.choice import Choice
+from off_platform.images.product_schemas import PRODUCTS
 from off_platform.imports.export.making import EXPORT
 from off_platform.settings import SANDBOX, Settings
 from off_platform.storage.lake import Lake
 from off_platform.storage.lake_layout import IMAGE_SETS
-from off_platform.storage.sql import literal
+from off_platform.storage.sql import file_literal
 from off_platform.storage.views import VIEWS
 from off_platform.words import duration
 from off_platform.working_folder.shipped import is_clone
@@ -34,7 +35,7 @@ from off_platform.working_folder.shipped import is_clone
 
 @dataclass
 class Report:
-    """The outcome of a run."""
+    """What `off-platform run` made, and how long it took."""
 
     month: str
     image_set: str
@@ -158,7 +159,7 @@ def _tables(report: Report, lake: Lake, connection: Any) -> list[tuple[str, str,
         (schemas.KEY_INDEX_ODDITIES, month),
         (schemas.PHOTOS, month),
         (schemas.KEY_CHANGES, month),
-        (schemas.PRODUCTS, None),
+        (PRODUCTS, None),
         *((table, None) for table in TABLES),
     ):
         if lake.has(table.name, partition):
@@ -167,7 +168,7 @@ def _tables(report: Report, lake: Lake, connection: Any) -> list[tuple[str, str,
             counted.append((table.name, table.description, count))
     manifest = f"{IMAGE_SETS}/{report.image_set}/manifest.parquet"
     if lake.root.exists(manifest):
-        rows = f"read_parquet({literal(lake.root.address(manifest))})"
+        rows = f"read_parquet({file_literal(lake.root.address(manifest))})"
         count = connection.execute(f"SELECT count(*) FROM {rows}").fetchall()[0][0]
         counted.append(("manifest", f"The objects of the image set {report.image_set}.", count))
     return counted

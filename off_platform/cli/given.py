@@ -6,10 +6,16 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from off_platform.cli.context import err
+from off_platform.cli.context import OUT_OF_REACH, WRONG, err
 from off_platform.cli.given_paths import STANDARD_INPUT, is_elsewhere
 from off_platform.cli.temporary import temporary_folder
-from off_platform.imports.intake.received import download, save_stream, shown_url
+from off_platform.imports.intake.received import (
+    NotReceivedError,
+    RefusedError,
+    download,
+    save_stream,
+    shown_url,
+)
 from off_platform.words import file_name
 
 
@@ -31,8 +37,23 @@ class Given:
         return is_elsewhere(self.shown)
 
 
+@dataclass(frozen=True)
+class NotReceived:
+    """A URL or standard input that could not be received.
+
+    Attributes:
+        shown: as `Given.shown`.
+        message: why, in a sentence.
+        code: the command's exit code.
+    """
+
+    shown: str
+    message: str
+    code: int
+
+
 @contextmanager
-def local_files(paths: Sequence[str], name: str | None) -> Iterator[list[Given]]:
+def local_files(paths: Sequence[str], name: str | None) -> Iterator[list[Given | NotReceived]]:
     """The local files, in the same order; what was received is removed afterwards.
 
     Args:
@@ -40,22 +61,40 @@ def local_files(paths: Sequence[str], name: str | None) -> Iterator[list[Given]]
         name: of the one file that is received.
 
     Raises:
-        off_platform.imports.intake.received.NotReceivedError: a server cannot be reached.
-        off_platform.imports.intake.received.RefusedError: a URL is not a file, or it is too large.
+        OSError: the disk is full.
     """
     with ExitStack() as folders:
-        given = []
+        given: list[Given | NotReceived] = []
         for each in paths:
             if is_elsewhere(each):
-                given.append(_received(each, folders.enter_context(temporary_folder()), name))
+                given.append(_tried(each, folders.enter_context(temporary_folder()), name))
             else:
                 given.append(Given(file_name(Path(each).as_posix()), Path(each)))
         yield given
 
 
+def _tried(place: str, folder: Path, name: str | None) -> Given | NotReceived:
+    """What was received, or why nothing was: others may be received nevertheless."""
+    try:
+        return _received(place, folder, name)
+    except NotReceivedError as error:
+        return NotReceived(_shown(place), str(error), OUT_OF_REACH)
+    except RefusedError as error:
+        return NotReceived(_shown(place), str(error), WRONG)
+
+
+def _shown(place: str) -> str:
+    try:
+        return place if place == STANDARD_INPUT else shown_url(place)
+    except RefusedError:
+        return place.partition(":")[0] + "://"
+
+
 def _received(place: str, folder: Path, name: str | None) -> Given:
     if place == STANDARD_INPUT:
         path, shown = folder / (name or "standard-input"), place
+        if sys.stdin is None:
+            raise RefusedError("Standard input is closed.")
         save_stream(sys.stdin.buffer, path)
         return Given(shown, path)
     shown = shown_url(place)

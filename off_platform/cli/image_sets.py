@@ -2,20 +2,18 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from off_platform.cli.context import settings
-from off_platform.cli.set_names import Named, complete_bins, complete_images
+from off_platform.cli.set_names import Named, Wing, complete_bins, complete_images
 from off_platform.cli.set_options import taking
 from off_platform.cli.written_files import folder
 from off_platform.images.facets import Facet
 
 if TYPE_CHECKING:
     from off_platform.image_sets.declaration.options import Option
-
-_Wing = Literal["images", "bins"]
 
 
 def _set_argument(complete: Callable[[str], Named]) -> Any:
@@ -37,7 +35,7 @@ To = Annotated[
 ]
 
 
-def options_of_wing(of: _Wing) -> "list[Option]":
+def options_of_wing(of: Wing) -> "list[Option]":
     """The options of a wing's command."""
     from off_platform.bins.choice import BinChoice
     from off_platform.image_sets.declaration.options import RunOptions, options_of
@@ -102,7 +100,7 @@ def bins(
     raise typer.Exit(_make("bins", image_set, to, varied=varied, refresh=refresh))
 
 
-def _make(of: _Wing, image_set: str | None, to: Path | None, **given: Any) -> int:
+def _make(of: Wing, image_set: str | None, to: Path | None, **given: Any) -> int:
     from off_platform.cli.image_sets_run import make_bins, make_images
 
     make: Callable[..., int] = make_images if of == "images" else make_bins

@@ -32,9 +32,10 @@ from off_platform.images.choice import Choice
 from off_platform.images.keys import SUFFIXES
 from off_platform.settings import Settings
 from off_platform.storage.damaged_file import DamagedFileError
-from off_platform.storage.folders import Folder, LocalFolder
+from off_platform.storage.folder import Folder
 from off_platform.storage.lake import Lake
 from off_platform.storage.lake_layout import BIN_IMAGE_SETS, IMAGE_SETS
+from off_platform.storage.local_folder import LocalFolder
 from off_platform.storage.objects import Source
 from off_platform.storage.transfer import limits_from
 from off_platform.words import size

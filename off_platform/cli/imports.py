@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 from rich.markup import escape
 
-from off_platform.cli.context import DONE, out, settings
+from off_platform.cli.context import DONE, complain, out, settings
 from off_platform.cli.given_paths import demand_paths, endings_of_copy
 from off_platform.cli.written_files import demand_apart, demand_ending, folder
 from off_platform.imports.export.options import DESCRIBED, ExportOptions, NutrientColumns
@@ -56,9 +56,10 @@ def validate(
     http or https URL of a file of up to 2 GB, or - for standard input.
 
     With several paths, --format json prints one object with a verdict for each; its JSON Schema is
-    docs/validate.schema.json. Exit codes, of several paths the highest: 0 all records are accepted,
-    1 some are not or the file itself breaks a rule, 2 the file cannot be read as an import, or a
-    URL is refused, 3 a server cannot be reached; for the others see `off-platform --help`.
+    printed by `off-platform docs validate.schema`. Exit codes, of several paths the highest: 0 all
+    records are accepted, 1 some are not or the file itself breaks a rule, 2 the file cannot be read
+    as an import, or a URL is refused, 3 a server cannot be reached; for the others see
+    `off-platform --help`.
     """
     demand_paths(paths, name)
     _demand_single(paths, report, corrected, findings)
@@ -92,13 +93,18 @@ def import_(
     refused, 3 a server cannot be reached; for the others see `off-platform --help`.
     """
     demand_paths(paths, name)
-    from off_platform.cli.given import local_files
+    from off_platform.cli.given import Given, local_files
     from off_platform.cli.imports_run import import_all
     from off_platform.cli.progress_bar import terminal_display
 
     code = DONE
     with local_files(paths, name) as given, terminal_display("Importing") as display:
-        for path, done in import_all(settings(), [each.path for each in given], display):
+        local = [each.path for each in given if isinstance(each, Given)]
+        for each in given:
+            if not isinstance(each, Given):
+                code = max(code, each.code)
+                complain(each.message)
+        for path, done in import_all(settings(), local, display) if local else ():
             _show(path, done)
             code = max(code, done.code)
     raise typer.Exit(code)
@@ -170,8 +176,8 @@ def export(
     """Export the newest accepted records as files that Open Food Facts imports.
 
     Writes products-00001.tsv, ..., the pictures in images/, and export.json, which counts what the
-    format cannot express. Every file is read back and compared with the records. docs/export.md
-    says how to hand the files in; nothing is sent.
+    format cannot express. Every file is read back and compared with the records. `off-platform docs
+    export` says how to hand the files in; nothing is sent.
 
     Exit codes: 0 every record is exported, 1 some are not or a check failed, 2 nothing has been
     imported or an option is invalid; for the others see `off-platform --help`.

@@ -197,7 +197,7 @@ class _Said:
                 self.failed.append((check.check_name, check.description or ""))
 
     def done(self, key: str) -> ImportDone:
-        """The outcome."""
+        """The outcome of an import, as its run reported it."""
         refused = any(name in {"readable", "header"} for name, _ in self.failed)
         incomplete = self.report["quarantined"].value or self.report["findings_error"].value
         return ImportDone(

@@ -12,7 +12,6 @@ from typing import Annotated, Literal
 
 import click
 import typer
-from rich.markup import escape
 
 from off_platform.cli.context import (
     DONE,
@@ -20,21 +19,24 @@ from off_platform.cli.context import (
     OUT_OF_REACH,
     UNFORESEEN,
     WRONG,
-    err,
+    complain,
     out,
     settings,
 )
+from off_platform.cli.docs import docs
 from off_platform.cli.evaluate import evaluate
 from off_platform.cli.image_sets import bins, images
 from off_platform.cli.imports import compare, export, import_, validate
 from off_platform.cli.init import init
 from off_platform.cli.plan import plan
 from off_platform.cli.publish import publish
+from off_platform.cli.room import with_room
 from off_platform.cli.set_names import complete_images
 from off_platform.cli.set_options import SetCommand
+from off_platform.cli.signals import stoppable
 from off_platform.cli.status import status
 from off_platform.cli.written_files import folder as folder_to_write
-from off_platform.storage.system_errors import in_a_sentence
+from off_platform.storage.system_errors import full_disk, in_a_sentence
 
 INTERRUPTED = 130
 STOPPED = "Stopped. Run the same command again to resume."
@@ -48,9 +50,10 @@ app = typer.Typer(
     epilog="Exit codes: 0 done; 1 done, but something is missing or a check failed; 2 an option, "
     "setting or file is invalid, or a file in the lake is damaged; 3 a bucket or disk cannot be "
     "reached; 4 an unexpected error, whose traceback file is named in the message; 130 stopped "
-    "by Ctrl-C. "
+    "by Ctrl-C, SIGTERM or SIGHUP. "
     "Settings are environment variables or lines of .env: OFF_PLATFORM_LAKE, "
-    "OFF_PLATFORM_IMAGES_BUCKET, OFF_PLATFORM_BINS_BUCKET and the others in docs/settings.md.",
+    "OFF_PLATFORM_IMAGES_BUCKET, OFF_PLATFORM_BINS_BUCKET and the others in `off-platform docs "
+    "settings`.",
 )
 app.command(cls=SetCommand)(images)
 app.command(cls=SetCommand)(bins)
@@ -63,6 +66,7 @@ app.command()(validate)
 app.command("import")(import_)
 app.command()(compare)
 app.command()(export)
+app.command()(docs)
 
 
 def _show_version(*, asked: bool) -> None:
@@ -219,6 +223,8 @@ def _errors_as_messages() -> Iterator[None]:
         with _foreseen_as_messages():
             yield
     except Exception as error:  # noqa: BLE001 - reported with its traceback, in a file
+        if full := full_disk(str(error)):
+            _stop(full, OUT_OF_REACH)
         from off_platform.cli.crash_report import damage_behind, reported, unreachable_behind
 
         if damaged := damage_behind(error):
@@ -251,13 +257,13 @@ def _foreseen_as_messages() -> Iterator[None]:
 
 
 def _stop(sentence: str, code: int) -> None:
-    err.print(f"[red]off-platform:[/] {escape(sentence)}", highlight=False, soft_wrap=True)
+    complain(with_room(sentence))
     sys.exit(code)
 
 
 def main() -> None:
     """The command line; see `off-platform --help`."""
-    with _errors_as_messages():
+    with _errors_as_messages(), stoppable():
         code = app(standalone_mode=False)
         # Typer turns Ctrl-C into this code without a message (typer/core.py, _main).
         if code == INTERRUPTED:

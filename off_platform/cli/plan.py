@@ -1,13 +1,13 @@
 """`off-platform plan`: its options; the work is in `plan_run.py`."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from off_platform.cli.context import settings
 from off_platform.cli.image_sets import options_of_wing
-from off_platform.cli.set_names import complete_sets
+from off_platform.cli.set_names import WingOfSet, complete_sets
 from off_platform.cli.set_options import taking
 from off_platform.cli.written_files import demand_ending, demand_file
 
@@ -32,10 +32,7 @@ def plan(
         ),
     ] = None,
     *,
-    wing: Annotated[
-        Literal["images", "bins"] | None,
-        typer.Option(help="Where the set is declared, if both have one of that name."),
-    ] = None,
+    wing: WingOfSet = None,
     bandwidth: Annotated[
         str, typer.Option(help="Of the connection to the bucket, such as 200Mbit.")
     ] = "1Gbit",

@@ -74,7 +74,7 @@ def show_plan(
     conditions = conditions_from(of, bits, requests=asked.requests)
     with (
         lake.connect(of.duckdb_memory, of.threads) as connection,
-        lake.root.scratch() as scratch,
+        lake.spill() as scratch,
         err.status(f"plan of {name}"),
     ):
         chosen, _ = sets.chosen_for(lake, source, request, connection)

@@ -1,11 +1,11 @@
 """`off-platform publish`: its options; the work is in `publish_run.py`."""
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
 from off_platform.cli.context import settings
-from off_platform.cli.set_names import complete_sets
+from off_platform.cli.set_names import WingOfSet, complete_sets
 
 
 def publish(
@@ -26,10 +26,7 @@ def publish(
         ),
     ],
     *,
-    wing: Annotated[
-        Literal["images", "bins"] | None,
-        typer.Option(help="Where the set is declared, if both have one of this name."),
-    ] = None,
+    wing: WingOfSet = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show what would be sent, and send nothing.")
     ] = False,

@@ -26,9 +26,10 @@ from off_platform.image_sets.publishing.publishable import (
 from off_platform.image_sets.publishing.publishing import Difference, Target, difference, publish
 from off_platform.settings import Settings
 from off_platform.storage.engine import bounded
-from off_platform.storage.folders import Folder, LocalFolder
+from off_platform.storage.folder import Folder
 from off_platform.storage.lake import Lake
 from off_platform.storage.lake_layout import BIN_IMAGE_SETS, IMAGE_SETS, MANIFEST
+from off_platform.storage.local_folder import LocalFolder
 from off_platform.storage.objects import BUCKET_NAME
 from off_platform.words import counted, size
 

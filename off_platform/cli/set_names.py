@@ -1,8 +1,17 @@
 """Names of declared image sets, which the shell completes: loads pydantic, and nothing heavier."""
 
+from typing import Annotated, Literal
+
+import typer
+
 from off_platform.cli.context import settings
 
 Named = list[tuple[str, str]]
+Wing = Literal["images", "bins"]
+WingOfSet = Annotated[
+    Wing | None,
+    typer.Option(help="Where the set is declared, if both have one of that name."),
+]
 
 
 def complete_images(incomplete: str) -> Named:
@@ -21,7 +30,7 @@ def complete_sets(incomplete: str) -> Named:
     return list(found.items())
 
 
-def _declared(wing: str, incomplete: str) -> Named:
+def _declared(wing: Wing, incomplete: str) -> Named:
     from off_platform.image_sets.declaration.declared import declared_sets
 
     try:

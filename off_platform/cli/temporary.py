@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from off_platform.storage.folders import LocalFolder
+from off_platform.storage.local_folder import LocalFolder
 
 
 @contextmanager

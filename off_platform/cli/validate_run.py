@@ -9,8 +9,8 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from off_platform.cli.context import DONE, INCOMPLETE, WRONG, err, out
-from off_platform.cli.given import Given
+from off_platform.cli.context import DONE, INCOMPLETE, WRONG, complain, err, out
+from off_platform.cli.given import Given, NotReceived
 from off_platform.cli.progress_bar import terminal_display
 from off_platform.cli.temporary import temporary_folder
 from off_platform.imports.outputs import verdict_forms
@@ -59,7 +59,7 @@ class Outputs:
     findings: Path | None = None
 
 
-def validate_all(given: Sequence[Given], form: str, outputs: Outputs) -> int:
+def validate_all(given: Sequence[Given | NotReceived], form: str, outputs: Outputs) -> int:
     """Validates files and folders, prints the verdicts and returns the highest exit code.
 
     Args:
@@ -69,6 +69,11 @@ def validate_all(given: Sequence[Given], form: str, outputs: Outputs) -> int:
     """
     codes, described = [], []
     for each in given:
+        if isinstance(each, NotReceived):
+            described.append(verdict_forms.not_received(each.shown, each.message))
+            codes.append(each.code)
+            _print_not_received(form, each)
+            continue
         with temporary_folder() as into:
             with terminal_display("validating") as display:
                 verdict = validate_import(each.path, into, display=display)
@@ -83,6 +88,12 @@ def validate_all(given: Sequence[Given], form: str, outputs: Outputs) -> int:
     if form == "json":
         typer.echo(as_json(described))
     return max(codes)
+
+
+def _print_not_received(form: str, of: NotReceived) -> None:
+    if form == "github":
+        typer.echo(verdict_forms.error_of_github(of.message))
+    complain(of.message)
 
 
 def _write_outputs(given: Given, into: Path, verdict: Verdict, outputs: Outputs) -> None:

@@ -19,7 +19,7 @@ import duckdb
 from off_platform.dumps.facts import FACTS, LISTS, NAME, NAMES
 from off_platform.dumps.languages import CODES
 from off_platform.dumps.photos import from_parquet
-from off_platform.storage.sql import literal
+from off_platform.storage.sql import file_literal
 
 # A longer line of JSON is not a product; DuckDB keeps two buffers of this size per thread.
 MOST_BYTES = 32 * 1024 * 1024
@@ -28,6 +28,8 @@ _OTHER_MAGICS = {
     b"PK\x03\x04": "a ZIP archive or an Excel workbook (xlsx)",
     b"\x81\x99\xe2\x6d": "a MongoDB archive",
     b"<": "an HTML or XML page",
+    b"\xff\xfe": "UTF-16, not UTF-8",
+    b"\xfe\xff": "UTF-16, not UTF-8",
     b"[": "one JSON array, not one JSON object per line",
     b"{": "JSON, but its first lines are not products with a `code`",
     b"": "text whose first line does not name a column `code` between tabs",
@@ -129,7 +131,7 @@ def _names(columns: Iterable[str]) -> dict[str, str]:
 
 
 def _recognised_parquet(dump: Path) -> Dump:
-    reader = f"read_parquet({file_literal(dump)})"
+    reader = f"read_parquet({file_literal(dump.absolute())})"
     with duckdb.connect() as connection:
         described = connection.execute(f"DESCRIBE FROM {reader}").fetchall()
         types = {str(name): str(kind) for name, kind, *_ in described}
@@ -164,8 +166,3 @@ def damage_named(dump: Path) -> Iterator[None]:
             raise
         reason = f"is truncated or damaged; fetch it again ({str(error).splitlines()[0]})"
         raise UnknownDumpError(f"{dump.name} {reason}.") from error
-
-
-def file_literal(path: Path) -> str:
-    """The path as an SQL literal for this one file, with patterns in its name escaped."""
-    return literal(re.sub(r"([*?\[])", r"[\1]", str(path.absolute())))

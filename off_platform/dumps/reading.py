@@ -18,9 +18,9 @@ from off_platform.dumps.formats import (
     Dump,
     UnknownDumpError,
     damage_named,
-    file_literal,
     recognised,
 )
+from off_platform.storage.sql import file_literal
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -31,6 +31,7 @@ MOST_UNREADABLE_LINES = 100_000
 _ROWS = "dump_rows"
 _OLDER = "dump_older_rows"
 _UNREADABLE = "dump_unreadable_lines"
+UNREADABLE_LINE = "the line is not UTF-8, or too long"
 
 
 def read_dump(connection: "DuckDBPyConnection", dump: Path) -> None:
@@ -47,8 +48,9 @@ def read_dump(connection: "DuckDBPyConnection", dump: Path) -> None:
         UnknownDumpError: it is not a dump, or is cut off or damaged.
     """
     found = recognised(dump)
-    for table in (_ROWS, _OLDER, _UNREADABLE, f"{_UNREADABLE}_scans"):
+    for table in (_ROWS, _OLDER):
         connection.execute(f"DROP TABLE IF EXISTS temp.{table}").fetchall()
+    forget_unreadable_lines(connection)
     rows = facts.rows(source_sql(found), found.filled)
     with damage_named(dump):
         connection.execute(f"CREATE TEMP TABLE {_ROWS} AS {rows}").fetchall()
@@ -120,12 +122,29 @@ def facts_of(dump: Path) -> set[str]:
 
 
 def _keep_unreadable_lines(connection: "DuckDBPyConnection", dump: Path) -> None:
-    kept = connection.execute(
-        f"INSERT INTO {_ROWS} (reason) SELECT 'the line is not UTF-8, or too long' "
+    count_unreadable_lines(connection, dump)
+    connection.execute(
+        f"INSERT INTO {_ROWS} (reason) SELECT '{UNREADABLE_LINE}' "
         f"FROM (SELECT DISTINCT line FROM {_UNREADABLE})"
     ).fetchall()
-    if kept[0][0] >= MOST_UNREADABLE_LINES:
+
+
+def forget_unreadable_lines(connection: "DuckDBPyConnection") -> None:
+    """Before a dump is read: those of the last one, which DuckDB keeps."""
+    for table in (_UNREADABLE, f"{_UNREADABLE}_scans"):
+        connection.execute(f"DROP TABLE IF EXISTS temp.{table}").fetchall()
+
+
+def count_unreadable_lines(connection: "DuckDBPyConnection", dump: Path) -> int:
+    """Number of lines of the CSV dump that was read last which DuckDB cannot read.
+
+    Raises:
+        UnknownDumpError: they are too many.
+    """
+    ((lines,),) = connection.execute(f"SELECT count(DISTINCT line) FROM {_UNREADABLE}").fetchall()
+    if lines >= MOST_UNREADABLE_LINES:
         raise UnknownDumpError(f"{dump.name} has too many lines that are not UTF-8; {EXPECTED}.")
+    return int(lines)
 
 
 def source_sql(dump: Dump, extra: str = "", extra_of: Iterable[str] = ()) -> str:
@@ -145,7 +164,7 @@ def source_sql(dump: Dump, extra: str = "", extra_of: Iterable[str] = ()) -> str
     )
     names = {language: place.get(name, name) for language, name in dump.names.items()}
     several = "product_name" if dump.forms.get("product_name") == "texts" else None
-    path, compression = file_literal(dump.path), "gzip" if dump.gzipped else "none"
+    path, compression = file_literal(dump.path.absolute()), "gzip" if dump.gzipped else "none"
     fault, reader = "NULL::VARCHAR", f"read_parquet({path})"
     if dump.shape == "csv":
         last = len(dump.columns) - 1
@@ -172,7 +191,7 @@ def _csv_sql(dump: Dump, compression: str) -> str:
     # has no quoting: a quote is text. The null text is one that no field contains.
     places = ", ".join(f"'c{place}': 'VARCHAR'" for place in range(len(dump.columns) + 1))
     return (
-        f"read_csv({file_literal(dump.path)}, columns={{{places}}}, auto_detect=false, "
+        f"read_csv({file_literal(dump.path.absolute())}, columns={{{places}}}, auto_detect=false, "
         "header=true, delim='\t', quote='', escape='', comment='', nullstr='\x01', "
         f"null_padding=true, strict_mode=false, compression='{compression}', "
         f"store_rejects=true, rejects_table='{_UNREADABLE}', rejects_scan='{_UNREADABLE}_scans', "

@@ -13,10 +13,11 @@ from off_platform.image_sets.declaration.how import stratified_by
 from off_platform.image_sets.declaration.names import NAME
 from off_platform.image_sets.files.set_files import LABELS_TABLE
 from off_platform.image_sets.manifest import COLUMNS
-from off_platform.storage.folders import Folder, LocalFolder
+from off_platform.storage.folder import Folder
 from off_platform.storage.lake import Lake
 from off_platform.storage.lake_layout import BIN_IMAGE_SETS, IMAGE_SETS, MANIFEST
-from off_platform.storage.sql import identifier, literal
+from off_platform.storage.local_folder import LocalFolder
+from off_platform.storage.sql import file_literal, identifier
 from off_platform.words import escaped
 
 QUANTITY = "expected_quantity"
@@ -33,7 +34,7 @@ class UnusableSetError(ValueError):
 
 @dataclass(frozen=True)
 class LabelledSet:
-    """A set.
+    """A set with labels, to compare predictions with.
 
     Attributes:
         name: its name, or its folder.
@@ -124,7 +125,7 @@ def _built(lake: Lake, wing: str) -> list[str]:
 
 def _opened(connection: duckdb.DuckDBPyConnection, name: str, folder: Folder) -> LabelledSet:
     path = folder.address(MANIFEST)
-    rows = f"read_parquet([{literal(path)}], hive_partitioning = false)"
+    rows = f"read_parquet([{file_literal(path)}], hive_partitioning = false)"
     try:
         columns = _columns(connection, rows)
         if folder.exists(LABELS_TABLE):
@@ -155,7 +156,7 @@ def _with_labels(
     connection: duckdb.DuckDBPyConnection, rows: str, columns: Mapping[str, str], table: str
 ) -> str:
     """The manifest's rows with the labels that only a table beside it has."""
-    labels = f"read_parquet([{literal(table)}], hive_partitioning = false)"
+    labels = f"read_parquet([{file_literal(table)}], hive_partitioning = false)"
     added = [name for name in _columns(connection, labels) if name not in {*columns, "id"}]
     shown = "".join(f", l.{identifier(name)}" for name in added)
     return f"(SELECT m.*{shown} FROM {rows} AS m LEFT JOIN {labels} AS l ON l.id = m.sample)"

@@ -18,7 +18,7 @@ from typing import TextIO, cast
 
 import duckdb
 
-from off_platform.storage.sql import identifier, literal
+from off_platform.storage.sql import file_literal, identifier, literal
 from off_platform.words import escaped, quoted
 
 ANY_JSON = "JSON"
@@ -89,7 +89,7 @@ def prediction_file(path: Path, connection: duckdb.DuckDBPyConnection) -> Predic
         elif kind == "json":
             rows, columns = _json(path, connection)
         else:
-            rows = f"read_parquet({literal(str(path))}, hive_partitioning = false)"
+            rows = f"read_parquet({file_literal(path)}, hive_partitioning = false)"
             columns = _described(connection, rows)
     if len(columns) > _MOST_COLUMNS:
         raise WrongPredictionsError(
@@ -134,7 +134,7 @@ def _csv(path: Path) -> tuple[str, dict[str, str]]:
     typed = ", ".join(f"{identifier(name)}: 'VARCHAR'" for name in names)
     # Without its guesses, which turn a short line into another header.
     return (
-        f"""read_csv({literal(str(path))}, auto_detect = false, header = true, quote = '"',
+        f"""read_csv({file_literal(path)}, auto_detect = false, header = true, quote = '"',
             escape = '"', delim = {literal(delimiter)}, strict_mode = true,
             max_line_size = {_MOST_LINE}, columns = {{{typed}}})""",
         dict.fromkeys(names, "VARCHAR"),
@@ -142,7 +142,7 @@ def _csv(path: Path) -> tuple[str, dict[str, str]]:
 
 
 def _json(path: Path, connection: duckdb.DuckDBPyConnection) -> tuple[str, dict[str, str]]:
-    read = f"""read_json({literal(str(path))}, format = 'newline_delimited', records = true,
+    read = f"""read_json({file_literal(path)}, format = 'newline_delimited', records = true,
         maximum_object_size = {_MOST_LINE}"""
     found = _described(connection, f"{read}, sample_size = {_SEEN_OBJECTS})")
     # A prediction may be a number in one line, a text or a list in the next.

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from off_platform.image_sets.pages.set_contents import InSet
-from off_platform.storage.folders import Folder
+from off_platform.storage.folder import Folder
 from off_platform.storage.progress import Tally
 
 

@@ -45,9 +45,9 @@ from off_platform.image_sets.pages.set_contents import Contents, InSet
 from off_platform.image_sets.photos.contents import ocr_text
 from off_platform.image_sets.set_states import SetFacts
 from off_platform.storage.engine import copy_query, reserve_for_writer
-from off_platform.storage.folders import Folder
+from off_platform.storage.folder import Folder
 from off_platform.storage.lake_layout import MANIFEST
-from off_platform.storage.sql import literal
+from off_platform.storage.sql import file_literal
 
 if TYPE_CHECKING:
     import duckdb
@@ -211,10 +211,10 @@ def _write_manifest(
     made = arrange(connection, folder, described, how, names, scratch, staged)
     shards = described_shards(scratch, made.names)
     place_files(folder, scratch, made.names)
-    places = f"read_parquet({literal(str(made.locations))})"
+    places = f"read_parquet({file_literal(made.locations)})"
     replaced = ", ".join(f'l."{name}" AS "{name}"' for name in ("path", "offset", "stored_bytes"))
     query = f"""SELECT d.* REPLACE ({replaced})
-        FROM read_parquet({literal(str(described))}) AS d LEFT JOIN {places} AS l USING (position)
+        FROM read_parquet({file_literal(described)}) AS d LEFT JOIN {places} AS l USING (position)
         ORDER BY position"""
     copy_query(connection, query, scratch / MANIFEST, facts=facts)
     moved = made.names if prefix_of(folder) else ()

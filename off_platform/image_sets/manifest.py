@@ -16,15 +16,15 @@ STATUSES = ("fetched", "missing", "refused", "corrupt", "failed")
 COLUMNS = (
     Column("position", "int64", "Order of the object in the set, from 0.", least=0, rule=SHAPE),
     Column("image_set", "string", "Name of the set."),
-    Column("sample", "string", "The stem that the objects of one sample share."),
-    Column("key", "string", "Key in the bucket."),
+    Column("sample", "string", "Name of the sample; its objects share it."),
+    Column("key", "string", "Key of the object in the bucket."),
     Column("barcode", "string", "The product, in normal form.", nullable=True),
     Column("image_id", "int32", "The image's number within its product.", nullable=True),
-    Column("kind", "string", "Kind of object."),
+    Column("kind", "string", "Kind of object: raw, 400 or ocr; of bins photo or metadata."),
     Column(
         "status",
         "string",
-        "The outcome: fetched, missing, refused, corrupt or failed.",
+        "Outcome: fetched, missing, refused, corrupt or failed.",
         rule="every_object_accounted_for",
         one_of=STATUSES,
     ),
@@ -36,10 +36,10 @@ COLUMNS = (
     ),
     Column("bytes", "int64", "Size of the object, in bytes.", nullable=True),
     Column("md5", "string", "MD5 of the object's bytes.", nullable=True),
-    Column("etag", "string", "Its ETag in the bucket.", nullable=True),
+    Column("etag", "string", "ETag of the object in the bucket.", nullable=True),
     Column("last_modified", "timestamp", "When it was written to the bucket.", nullable=True),
-    Column("width", "int32", "Width of a photo as stored, in pixels.", nullable=True),
-    Column("height", "int32", "Height of a photo as stored, in pixels.", nullable=True),
+    Column("width", "int32", "Width of a photo as fetched, in pixels.", nullable=True),
+    Column("height", "int32", "Height of a photo as fetched, in pixels.", nullable=True),
     Column("shown_width", "int32", "Width once turned upright, in pixels.", nullable=True),
     Column("shown_height", "int32", "Height once turned upright, in pixels.", nullable=True),
     Column("orientation", "int32", "EXIF orientation of a photo, 1 to 8.", nullable=True),
@@ -51,8 +51,15 @@ COLUMNS = (
         "How a photo was changed before it was stored; null if it is stored as fetched.",
         nullable=True,
     ),
-    Column("stored_width", "int32", "Width of a photo in the set, in pixels.", nullable=True),
-    Column("stored_height", "int32", "Height of a photo in the set, in pixels.", nullable=True),
+    Column(
+        "stored_width", "int32", "Width of a photo as stored in the set, in pixels.", nullable=True
+    ),
+    Column(
+        "stored_height",
+        "int32",
+        "Height of a photo as stored in the set, in pixels.",
+        nullable=True,
+    ),
     Column("perceptual_hash", "string", "Perceptual hash of a photo, as hex.", nullable=True),
     Column(
         "sharpness",
@@ -60,19 +67,26 @@ COLUMNS = (
         "Variance of the Laplacian of a photo's grey values: blurred photos have a low one.",
         nullable=True,
     ),
-    Column("ocr_status", "string", "text, no text, empty or error.", nullable=True),
+    Column(
+        "ocr_status",
+        "string",
+        "Outcome of the OCR: text, no text, empty or error.",
+        nullable=True,
+    ),
     Column("ocr_text", "string", "The text that Cloud Vision read.", nullable=True),
     Column("ocr_language", "string", "Code of the main language of that text.", nullable=True),
     Column("ocr_confidence", "double", "Mean confidence of that text, 0 to 1.", nullable=True),
-    Column("unit", "string", "What stays together in a split: product or visit.", nullable=True),
+    Column("unit", "string", "Product or visit, which stays whole in a split.", nullable=True),
     Column(
         "duplicate_group",
         "string",
-        "First sample of the near duplicates that this one belongs to; null if there are none.",
+        "First sample of its group of near duplicates; null if it has none.",
         nullable=True,
     ),
-    Column("split", "string", "Its split, or excluded.", nullable=True),
-    Column("excluded_because", "string", "Why it is in no split, in a sentence.", nullable=True),
+    Column("split", "string", "Split of the sample, or excluded.", nullable=True),
+    Column(
+        "excluded_because", "string", "Why the sample is in no split, in a sentence.", nullable=True
+    ),
     Column("division", "string", "How the set was split: shares, seed, label.", nullable=True),
     Column(
         "path",
@@ -87,7 +101,7 @@ COLUMNS = (
         nullable=True,
     ),
     Column("stored_bytes", "int64", "Size as stored; OCR in shards is unpacked.", nullable=True),
-    Column("url", "string", "Where the object can be viewed."),
+    Column("url", "string", "URL at which the object can be viewed."),
     Column("licence", "string", "Licence of the object."),
     Column("attribution", "string", "The source to credit."),
 )
@@ -111,7 +125,7 @@ def manifest_table(missing_share_most: float = 0) -> Table:
     """
     return Table(
         "manifest",
-        "One row per object of an image set, with its outcome.",
+        "One row per object of an image set, with its outcome and where it is stored.",
         COLUMNS,
         (
             SHAPE_RULE,

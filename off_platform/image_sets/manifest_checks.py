@@ -11,9 +11,9 @@ from off_platform.image_sets.division.split_checks import split_findings
 from off_platform.image_sets.manifest import TEXT_KINDS
 from off_platform.quality import MOST_EXAMPLES, Finding, Table
 from off_platform.storage.fetch import md5_hex
-from off_platform.storage.folders import Folder
+from off_platform.storage.folder import Folder
 from off_platform.storage.lake_layout import MANIFEST
-from off_platform.storage.sql import literal
+from off_platform.storage.sql import file_literal
 from off_platform.storage.threads import in_order
 from off_platform.table_bounds import bounds_kept
 
@@ -46,7 +46,7 @@ def check_manifest(
         decoded_share: share of photos that should be decoded in full.
         shares: of the splits, by name; empty if the set is not split.
     """
-    rows = f"read_parquet({literal(path)})"
+    rows = f"read_parquet({file_literal(path)})"
     findings = bounds_kept(connection, table, rows) | _counted(connection, rows)
     for rule, (of, value, also) in _UNIQUE.items():
         findings[rule] = _unique(connection, rows, of, value, also)
@@ -68,7 +68,7 @@ def read_again(connection: "duckdb.DuckDBPyConnection", folder: Folder) -> Findi
     """
     rows = connection.execute(f"""
         SELECT key, path, coalesce("offset", 0), bytes, md5
-        FROM read_parquet({literal(folder.address(MANIFEST))})
+        FROM read_parquet({file_literal(folder.address(MANIFEST))})
         WHERE path IS NOT NULL AND path NOT LIKE '%.parquet' AND stored_bytes = bytes
             AND processing IS NULL
         ORDER BY hash(position), position LIMIT {READ_AGAIN}""").fetchall()

@@ -28,7 +28,7 @@ from off_platform.image_sets.finish import About, Finishing, finish, options_as_
 from off_platform.image_sets.set_states import SetFacts
 from off_platform.settings import Settings
 from off_platform.storage.fleet import Fleet, Here, fleet_from
-from off_platform.storage.folders import Folder
+from off_platform.storage.folder import Folder
 from off_platform.storage.lake import Lake
 from off_platform.storage.objects import Source
 from off_platform.storage.progress import Display

@@ -13,9 +13,9 @@ from off_platform.image_sets.pages.charts import figures
 from off_platform.image_sets.pages.contact_sheet import as_markdown, contact_sheet
 from off_platform.image_sets.pages.manifest_statistics import count_statistics
 from off_platform.previews import markdown_table, picture
-from off_platform.storage.folders import Folder
+from off_platform.storage.folder import Folder
 from off_platform.storage.lake_layout import MANIFEST
-from off_platform.storage.sql import literal
+from off_platform.storage.sql import file_literal, literal
 
 if TYPE_CHECKING:
     import duckdb
@@ -36,7 +36,7 @@ def preview(
         folder: of a finished set.
         class_label: the label whose values are the classes; see `count_statistics`.
     """
-    rows = f"read_parquet({literal(folder.address(MANIFEST))})"
+    rows = f"read_parquet({file_literal(folder.address(MANIFEST))})"
     statistics = count_statistics(connection, rows, class_label)
     shown: dict[str, Any] = {
         f"chart_{name}": picture(figure, name) for name, figure in figures(statistics)

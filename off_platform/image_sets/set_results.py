@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import dagster as dg
 
+from off_platform.asset_checks import check_results
 from off_platform.image_sets.built_set import BuiltSet
 from off_platform.image_sets.declaration.options import SetChoice
 from off_platform.image_sets.finish import CARD, GALLERY, SHEET
@@ -18,7 +19,7 @@ from off_platform.image_sets.pages.contact_sheet import as_markdown
 from off_platform.image_sets.set_states import set_facts
 from off_platform.previews import REPORT_AT, VERDICT
 from off_platform.quality import Finding, Table
-from off_platform.storage.folders import Folder
+from off_platform.storage.folder import Folder
 from off_platform.storage.lake import NoSuchTableError
 from off_platform.storage.lake_layout import MANIFEST
 from off_platform.words import counted
@@ -123,5 +124,5 @@ def set_result(
         metadata |= preview(connection, made.folder, choice.stratify or choice.class_folders)
     return dg.MaterializeResult(
         metadata=metadata,
-        check_results=table.check_results(asset, {**found, **(more or {})}),
+        check_results=check_results(table, asset, {**found, **(more or {})}),
     )

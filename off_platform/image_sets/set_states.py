@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 from off_platform.image_sets.construction.plans import IDENTITY
 from off_platform.image_sets.manifest import STATUSES
 from off_platform.storage.engine import facts_in
-from off_platform.storage.folders import Folder
+from off_platform.storage.folder import Folder
 from off_platform.storage.lake import Lake
 from off_platform.storage.lake_layout import MANIFEST
-from off_platform.storage.sql import literal
+from off_platform.storage.sql import file_literal
 
 if TYPE_CHECKING:
     import duckdb
@@ -92,8 +92,9 @@ def set_states(
 def _state(name: str, folder: Folder, connection: "duckdb.DuckDBPyConnection") -> SetState:
     is_unfinished = folder.exists(IDENTITY)
     if not folder.exists(MANIFEST):
-        return SetState(name, None, {}, is_unfinished)
-    rows = f"read_parquet({literal(folder.address(MANIFEST))})"
+        # Its run ended before it wrote anything.
+        return SetState(name, None, {}, is_unfinished=True)
+    rows = f"read_parquet({file_literal(folder.address(MANIFEST))})"
     objects = connection.execute(
         f"SELECT status, count(*) FROM {rows} GROUP BY status ORDER BY status"
     ).fetchall()

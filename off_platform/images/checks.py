@@ -1,7 +1,7 @@
 """Evaluates the rules of the images wing's tables.
 
 The rules themselves are in `schemas.py`. Bounds of single columns are checked by Pandera, in
-batches, and those of the key index and of `photos` by `bounds.py`; rules of whole tables are
+batches, and those of the key index and of `photos` by `table_bounds.py`; rules of whole tables are
 checked in DuckDB.
 """
 
@@ -14,6 +14,7 @@ from off_platform.dumps.photos import SELECTED
 from off_platform.images.key_index import KeyIndexFacts
 from off_platform.images.months import MonthFigures
 from off_platform.images.photo_order import SLICES
+from off_platform.images.product_schemas import PRODUCT_PHOTOS, PRODUCTS
 from off_platform.images.products import DumpFacts
 from off_platform.images.schemas import (
     KEY_CHANGES,
@@ -22,8 +23,6 @@ from off_platform.images.schemas import (
     MONTH_FIGURES,
     OCR_FALLEN_MOST,
     PHOTOS,
-    PRODUCT_PHOTOS,
-    PRODUCTS,
     SNAPSHOTS,
 )
 from off_platform.images.snapshots import Snapshot, missed_months

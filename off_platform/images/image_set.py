@@ -21,11 +21,12 @@ from off_platform.images.keys import SUFFIXES
 from off_platform.images.labels import NO_DUMP, columns_of, labels_in
 from off_platform.images.monthly import NoSnapshotError
 from off_platform.images.photo_order import units_of
-from off_platform.images.schemas import KEY_INDEX, PHOTOS, PRODUCT_PHOTOS, PRODUCTS
+from off_platform.images.product_schemas import PRODUCT_PHOTOS, PRODUCTS
+from off_platform.images.schemas import KEY_INDEX, PHOTOS
 from off_platform.images.snapshots import Snapshot, snapshot_of
 from off_platform.quality import Table
 from off_platform.settings import Settings
-from off_platform.storage.folders import Folder
+from off_platform.storage.folder import Folder
 from off_platform.storage.lake import Lake
 from off_platform.storage.objects import Source
 from off_platform.storage.progress import Display

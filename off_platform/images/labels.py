@@ -1,16 +1,19 @@
-"""The labels of photos of Open Food Facts: which there are, and the query that has them.
+"""The labels of photos of Open Food Facts, the query that has them, and the manifest with them.
 
 They are facts of the tables `products` and `product_photos`, which are made from a dump of Open
 Food Facts. How a set stores its labels is in `image_sets/`.
 """
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from off_platform.dumps.photos import PICTURES
 from off_platform.image_sets.declaration.declared import UnusableChoiceError
 from off_platform.image_sets.declaration.labels import Labels
-from off_platform.images.schemas import PRODUCT_PHOTOS, PRODUCTS
-from off_platform.quality import Column
+from off_platform.image_sets.manifest import manifest_table
+from off_platform.images import lineage
+from off_platform.images.product_schemas import PRODUCT_PHOTOS, PRODUCTS
+from off_platform.quality import Column, Table
 
 if TYPE_CHECKING:
     import duckdb
@@ -134,3 +137,14 @@ def labels_in(
 def columns_of(connection: "duckdb.DuckDBPyConnection", rows: str) -> set[str]:
     """The names of the columns of some rows, SQL to use after FROM."""
     return {str(name) for name, *_ in connection.execute(f"DESCRIBE FROM {rows}").fetchall()}
+
+
+def set_manifest(missing_share_most: float = 0) -> Table:
+    """The manifest of a set of photos: rules and lineage, with that of all labels.
+
+    Args:
+        missing_share_most: share of the objects that may be missing.
+    """
+    of_photos = tuple(column.name for column, _ in _OF_PHOTOS)
+    made_of = lineage.image_set(PRODUCT_LABELS, of_photos)
+    return replace(manifest_table(missing_share_most), made_of=made_of)

@@ -30,7 +30,7 @@ from off_platform.storage.engine import copy_query
 from off_platform.storage.lake import Lake
 from off_platform.storage.objects import Source
 from off_platform.storage.progress import Display
-from off_platform.storage.sql import literal
+from off_platform.storage.sql import file_literal, literal
 
 if TYPE_CHECKING:
     import duckdb
@@ -307,7 +307,7 @@ def _list_of(lake: Lake, month: str, connection: "duckdb.DuckDBPyConnection") ->
 
 
 def _sorted(made: Path, to: Path, connection: "duckdb.DuckDBPyConnection") -> Path:
-    copy_query(connection, f"FROM read_parquet({literal(str(made))}) ORDER BY key", to)
+    copy_query(connection, f"FROM read_parquet({file_literal(made)}) ORDER BY key", to)
     return to
 
 

@@ -25,7 +25,7 @@ class Photos:
     """
 
     def __init__(self) -> None:
-        """There are none yet."""
+        """Starts without photos."""
         self._blocks: list[tuple[pa.Table, Numbers]] = []
         self.doubled = 0
 

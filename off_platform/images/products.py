@@ -1,6 +1,6 @@
 """The tables `products` and `product_photos`: reads the configured dump, and writes both.
 
-`reading.py` recognises and reads a dump. What only the dump tells, the rows left out and the facts
+`reading.py` recognises and reads a dump. What only the dump shows, the rows left out and the facts
 that it lacks, is written into the file of `products`.
 """
 
@@ -17,7 +17,7 @@ from off_platform.dumps.reading import (
     read_dump,
     rejected_query,
 )
-from off_platform.images.schemas import PRODUCT_PHOTOS, PRODUCTS
+from off_platform.images.product_schemas import PRODUCT_PHOTOS, PRODUCTS
 from off_platform.settings import Settings
 from off_platform.storage.engine import facts_in
 from off_platform.storage.lake import Lake

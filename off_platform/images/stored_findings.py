@@ -16,6 +16,7 @@ from off_platform.images.monthly import (
     demand_snapshot,
 )
 from off_platform.images.months import all_months
+from off_platform.images.product_schemas import PRODUCT_PHOTOS, PRODUCTS
 from off_platform.images.products import stored_facts
 from off_platform.images.schemas import (
     KEY_CHANGES,
@@ -23,8 +24,6 @@ from off_platform.images.schemas import (
     KEY_INDEX_ODDITIES,
     MONTH_FIGURES,
     PHOTOS,
-    PRODUCT_PHOTOS,
-    PRODUCTS,
     SNAPSHOTS,
 )
 from off_platform.images.snapshots import month_before, snapshot_of

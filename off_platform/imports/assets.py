@@ -1,40 +1,53 @@
 """The assets of the imports wing, in the order of the flow; one partition per import.
 
-The op at the end makes the same assets for several imports in one run. What is made of the newest
-records of all imports, `products_compared` and `products_export`, is in `export_assets.py`.
+The last two are made of the newest records of all imports. The op at the end makes the same assets
+for several imports in one run.
 
-The work is in `intake/`, `validation.py`, `outputs/` and `products_imported.py`, tables and checks
-are in `specification/tables.py` and `checks.py`.
+What their steps do is in `import_step.py`, tables and checks are in `specification/tables.py` and
+`checks.py`.
 """
 
 import time
 from collections.abc import Iterator
 from datetime import timedelta
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 from pydantic import Field
 
-from off_platform.arrivals import BATCH, BATCH_STEP
-from off_platform.checks_alone import Evaluated, alone_or_made
+from off_platform.arrivals import BATCH, BATCH_STEP, IMPORT
+from off_platform.asset_checks import column_metadata
+from off_platform.imports.export.options import DESCRIBED, ExportOptions, NutrientColumns
 from off_platform.imports.specification.tables import (
     IMPORTS,
-    PRODUCTS_ACCEPTED,
+    PRODUCTS_COMPARED,
+    PRODUCTS_EXPORT,
     PRODUCTS_IMPORTED,
-    PRODUCTS_QUARANTINED,
     STAGED,
 )
 from off_platform.partitions import IMPORT_FILES, RUNS
-from off_platform.quality import Table
 from off_platform.resources import LakeResource
 from off_platform.settings import Settings
 from off_platform.storage.progress import LogDisplay
+from off_platform.table_assets import (
+    OWNERS,
+    Evaluated,
+    SettingsParam,
+    TableAsset,
+    checks_selected,
+    partition_of,
+    step_of,
+    table_asset,
+)
+
+if TYPE_CHECKING:
+    from off_platform.imports.import_step import ImportStep
 
 GROUP = "imports"
-OWNERS = ["team:data"]
-TAGS = {RUNS: "imports"}
-SettingsParam = dg.ResourceParam[Settings]
+# Group, and the job that runs them.
+OF_IMPORT, OF_EXPORT = (GROUP, IMPORT), (GROUP, "export")
+TAGS = {RUNS: IMPORT}
 # Producers send their products a few times a year.
 EXPECTED = dg.FreshnessPolicy.time_window(
     fail_window=timedelta(days=180), warn_window=timedelta(days=100)
@@ -53,6 +66,20 @@ class ImportConfig(dg.Config):
     )
 
 
+def _step(
+    context: dg.AssetExecutionContext, settings: Settings, lake: LakeResource
+) -> "ImportStep":
+    from off_platform.imports.import_step import ImportStep
+
+    into, display = lake.open(), LogDisplay(context.log.info)
+    return ImportStep(into, partial(lake.query, into), settings, partition_of(context), display)
+
+
+def _stored(context: dg.AssetExecutionContext, settings: Settings, lake: LakeResource) -> Evaluated:
+    """The findings on the assets of the checks that are executed alone."""
+    yield from _step(context, settings, lake).stored(checks_selected(context))
+
+
 @dg.asset(
     group_name=GROUP,
     owners=OWNERS,
@@ -60,7 +87,7 @@ class ImportConfig(dg.Config):
     tags=TAGS,
     partitions_def=IMPORT_FILES,
     description="The original file, stored unchanged in the lake, and its facts.",
-    metadata=IMPORTS.metadata(),
+    metadata=column_metadata(IMPORTS),
 )
 def import_file(
     context: dg.AssetExecutionContext,
@@ -69,127 +96,99 @@ def import_file(
     lake: LakeResource,
 ) -> dg.MaterializeResult:
     """Stores the file in the lake, unless it is already there."""
-    from off_platform.imports import previews
-    from off_platform.imports.importing import store_import
-
-    into, key = lake.open(), context.partition_key
-    taken = store_import(into, partial(lake.query, into), settings, key, config.path)
-    return dg.MaterializeResult(
-        data_version=dg.DataVersion(previews.version_of(taken)),
-        metadata=previews.facts_of_import(taken, into),
-    )
+    return _step(context, settings, lake).store(config.path)
 
 
-def _spec(table: Table) -> dg.AssetSpec:
-    return dg.AssetSpec(
-        table.name,
-        deps=["import_file"],
-        group_name=GROUP,
-        owners=OWNERS,
-        kinds={"duckdb", "parquet"},
-        tags=TAGS,
-        description=table.description,
-        metadata=table.metadata(),
-    )
-
-
-def _stored_import(context: dg.AssetExecutionContext, lake: LakeResource) -> Evaluated:
-    from off_platform.imports.importing import stored_findings
-
-    into = lake.open()
-    found = stored_findings(into, partial(lake.query, into), context.partition_key)
-    yield PRODUCTS_ACCEPTED, PRODUCTS_ACCEPTED.name, found
-
-
-@dg.multi_asset(
-    name="validated_import",
-    specs=[
-        *(_spec(table) for table, _ in STAGED),
-        dg.AssetSpec(
-            "import_report",
-            deps=["import_file"],
-            group_name=GROUP,
-            owners=OWNERS,
-            kinds={"html"},
-            tags=TAGS,
-            description="A page for the producer, the findings as CSV and XLSX, and a corrected "
-            "copy.",
-        ),
-    ],
-    partitions_def=IMPORT_FILES,
-    check_specs=PRODUCTS_ACCEPTED.check_specs(PRODUCTS_ACCEPTED.name, IMPORT_FILES),
-    can_subset=True,
+REPORT = dg.AssetSpec(
+    "import_report",
+    deps=["import_file"],
+    group_name=GROUP,
+    owners=OWNERS,
+    kinds={"html"},
+    tags=TAGS,
+    description="A page for the producer, the findings as CSV and XLSX, and a corrected copy.",
 )
-@alone_or_made(_stored_import)
+
+
+@step_of(
+    "validated_import",
+    [
+        *(table_asset(table, *OF_IMPORT, ["import_file"]) for table, _ in STAGED),
+        TableAsset(REPORT),
+    ],
+    _stored,
+    IMPORT_FILES,
+)
 def validated_import(
-    context: dg.AssetExecutionContext, lake: LakeResource
+    context: dg.AssetExecutionContext, settings: SettingsParam, lake: LakeResource
 ) -> Iterator[dg.MaterializeResult]:
     """Checks every record: whether it is accepted, why not, and how to fix it.
 
     One step, so that a file stopped by a blocking check also has a report.
     """
-    from off_platform.imports.importing import import_stored
-
-    into, key = lake.open(), context.partition_key
-    display = LogDisplay(context.log.info)
-    done = import_stored(into, partial(lake.query, into), key, display)
-    yield dg.MaterializeResult(asset_key="import_report", metadata=done.report)
-    for table, _ in reversed(STAGED):
-        findings = (
-            table.check_results(table.name, done.findings) if table is PRODUCTS_ACCEPTED else []
-        )
-        yield dg.MaterializeResult(
-            asset_key=table.name, metadata=done.tables[table.name], check_results=findings
-        )
-    for older, metadata in done.older:
-        context.log_event(
-            dg.AssetObservation(PRODUCTS_QUARANTINED.name, partition=older, metadata=metadata)
-        )
+    for made in _step(context, settings, lake).validate():
+        if isinstance(made, dg.AssetObservation):
+            context.log_event(made)
+        else:
+            yield made
 
 
-def _stored_products(lake: LakeResource) -> Evaluated:
-    from off_platform.imports.checks import of_imported
-
-    into = lake.open()
-    with lake.query(into) as connection:
-        found = of_imported(connection, into.rows_of(PRODUCTS_IMPORTED.name))
-        yield PRODUCTS_IMPORTED, PRODUCTS_IMPORTED.name, found
-
-
-@dg.multi_asset(
-    name="products_imported",
-    specs=[
-        dg.AssetSpec(
-            "products_imported",
-            group_name=GROUP,
-            owners=OWNERS,
-            kinds={"duckdb", "parquet"},
-            tags=TAGS,
-            deps=[
+@step_of(
+    "products_imported",
+    [
+        table_asset(
+            PRODUCTS_IMPORTED,
+            *OF_IMPORT,
+            [
                 dg.AssetDep("products_accepted"),
                 dg.AssetDep("key_index", partition_mapping=dg.LastPartitionMapping()),
             ],
             freshness_policy=EXPECTED,
-            description=PRODUCTS_IMPORTED.description,
-            metadata=PRODUCTS_IMPORTED.metadata(),
         )
     ],
-    check_specs=PRODUCTS_IMPORTED.check_specs("products_imported"),
-    can_subset=True,
+    _stored,
 )
-@alone_or_made(_stored_products)
 def products_imported(
-    context: dg.AssetExecutionContext,  # noqa: ARG001 - Dagster passes it
-    lake: LakeResource,
+    context: dg.AssetExecutionContext, settings: SettingsParam, lake: LakeResource
 ) -> dg.MaterializeResult:
     """Takes the record of the newest import of each product, and counts its photos."""
-    from off_platform.imports.importing import newest_products
+    return _step(context, settings, lake).newest()
 
-    into = lake.open()
-    metadata, found = newest_products(into, partial(lake.query, into))
-    return dg.MaterializeResult(
-        metadata=metadata, check_results=PRODUCTS_IMPORTED.check_results("products_imported", found)
-    )
+
+@step_of(
+    "products_compared",
+    [table_asset(PRODUCTS_COMPARED, *OF_EXPORT, ["products_imported"])],
+    _stored,
+)
+def products_compared(
+    context: dg.AssetExecutionContext, settings: SettingsParam, lake: LakeResource
+) -> dg.MaterializeResult:
+    """Compares each record with the configured dump; without one, only says so."""
+    return _step(context, settings, lake).compare()
+
+
+class ExportConfig(dg.Config):
+    """How records are exported."""
+
+    nutrients: NutrientColumns = Field(ExportOptions.nutrients, description=DESCRIBED["nutrients"])
+    language: str = Field(ExportOptions.language, description=DESCRIBED["language"])
+    rows: int = Field(ExportOptions.rows, ge=1, description=DESCRIBED["rows"])
+    only_import: str | None = Field(None, description=DESCRIBED["only_import"])
+
+
+@step_of(
+    "products_export",
+    [table_asset(PRODUCTS_EXPORT, *OF_EXPORT, ["products_imported"], kinds=("duckdb", "csv"))],
+    _stored,
+)
+def products_export(
+    context: dg.AssetExecutionContext,
+    config: ExportConfig,
+    settings: SettingsParam,
+    lake: LakeResource,
+) -> dg.MaterializeResult:
+    """Writes the newest accepted records as files for Open Food Facts, and reads them back."""
+    return _step(context, settings, lake).export(ExportOptions(**config.model_dump()))
 
 
 class BatchConfig(dg.Config):

@@ -26,6 +26,7 @@ from off_platform.arrivals import (
     BatchStoppedError,
     FilesNotImportedError,
 )
+from off_platform.asset_checks import check_results
 from off_platform.imports import previews
 from off_platform.imports.importing import (
     Imported,
@@ -150,7 +151,7 @@ class Batch:
         metadata, found = newest_products(*self._site.open())
         yield _made(PRODUCTS_IMPORTED.name, None, metadata)
         target = _target(self._context.instance, PRODUCTS_IMPORTED.name, None)
-        for result in PRODUCTS_IMPORTED.check_results(PRODUCTS_IMPORTED.name, found):
+        for result in check_results(PRODUCTS_IMPORTED, PRODUCTS_IMPORTED.name, found):
             yield _evaluation(result, None, target)
 
     def report_failures(self) -> Iterator[Any]:
@@ -185,7 +186,7 @@ def _events(done: Imported, instance: dg.DagsterInstance) -> Iterator[Any]:
     for table, _ in reversed(STAGED):
         yield _made(table.name, done.key, done.tables[table.name])
     target = _target(instance, PRODUCTS_ACCEPTED.name, done.key)
-    for result in PRODUCTS_ACCEPTED.check_results(PRODUCTS_ACCEPTED.name, done.findings):
+    for result in check_results(PRODUCTS_ACCEPTED, PRODUCTS_ACCEPTED.name, done.findings):
         yield _evaluation(result, done.key, target)
     for older, metadata in done.older:
         yield dg.AssetObservation(PRODUCTS_QUARANTINED.name, partition=older, metadata=metadata)

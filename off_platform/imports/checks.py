@@ -108,14 +108,7 @@ def enforced_in(
     """
     found: list[dict[str, Finding]] = [{} for _ in accepted]
     sizes = []
-    counted = (
-        f"SELECT {at} AS of_import, count(*) AS rows, count(*) - count(DISTINCT product) AS twice "
-        f"FROM {rows}"
-        for at, rows in enumerate(accepted)
-    )
-    for at, of, twice in connection.execute(
-        f"FROM ({' UNION ALL '.join(counted)}) ORDER BY of_import"
-    ).fetchall():
+    for at, (of, twice) in enumerate(_sizes(connection, accepted)):
         sizes.append(of)
         if twice:
             _enforced_of(found[at], "duplicate_product", of).add(twice, [])
@@ -124,29 +117,44 @@ def enforced_in(
     )
     batches = connection.sql(" UNION ALL ".join(selected)).to_arrow_reader(BATCH_ROWS)
     for batch in _joined(batches):
-        of_import = batch["of_import"].to_pandas()
-        # Few files have all fields, and the checks of each column take time.
-        empty = {name for name in batch.schema.names if batch[name].null_count == len(batch)}
-        frame = batch.select(
-            [*_NAMED, *(each for each in _BOUNDED if each not in empty)]
-        ).to_pandas()
-        numbers = frame[[each.name for each in NUMBERS if each.name in frame]].astype("float64")
-        derived = derive({str(name): numbers[name].to_numpy() for name in numbers})
-        checked = (
-            (accepted_schema(), frame),
-            (number_schema(), numbers),
-            (derived_schema(), pd.DataFrame(derived, index=frame.index)),
-        )
-        for schema, part in checked:
-            for rule, group in failures(schema, part).groupby("check"):
-                if BY_ID[str(rule)].level != "error":
-                    continue
+        for at, rule, rows in _broken_in(batch):
+            examples = [f"row {row} ({rule})" for row in rows[:MOST_EXAMPLES]]
+            _enforced_of(found[at], rule, sizes[at]).add(len(rows), examples)
+    return found
+
+
+def _sizes(
+    connection: "duckdb.DuckDBPyConnection", accepted: Sequence[str]
+) -> list[tuple[int, int]]:
+    """Of each import the number of records, and of those whose product has another one."""
+    counted = (
+        f"SELECT {at} AS of_import, count(*) AS rows, count(*) - count(DISTINCT product) AS twice "
+        f"FROM {rows}"
+        for at, rows in enumerate(accepted)
+    )
+    query = f"SELECT rows, twice FROM ({' UNION ALL '.join(counted)}) ORDER BY of_import"
+    return connection.execute(query).fetchall()
+
+
+def _broken_in(batch: pa.RecordBatch) -> Iterator[tuple[int, str, "pd.Series[int]"]]:
+    """The rules of level error that records break: the place of the import, rule and rows."""
+    of_import = batch["of_import"].to_pandas()
+    # Few files have all fields, and the checks of each column take time.
+    empty = {name for name in batch.schema.names if batch[name].null_count == len(batch)}
+    frame = batch.select([*_NAMED, *(each for each in _BOUNDED if each not in empty)]).to_pandas()
+    numbers = frame[[each.name for each in NUMBERS if each.name in frame]].astype("float64")
+    derived = derive({str(name): numbers[name].to_numpy() for name in numbers})
+    checked = (
+        (accepted_schema(), frame),
+        (number_schema(), numbers),
+        (derived_schema(), pd.DataFrame(derived, index=frame.index)),
+    )
+    for schema, part in checked:
+        for rule, group in failures(schema, part).groupby("check"):
+            if BY_ID[str(rule)].level == "error":
                 broken = frame["row"].loc[group["index"].drop_duplicates()]
                 for at, rows in broken.groupby(of_import):
-                    examples = [f"row {row} ({rule})" for row in rows[:MOST_EXAMPLES]]
-                    of_one = _enforced_of(found[int(str(at))], str(rule), sizes[int(str(at))])
-                    of_one.add(len(rows), examples)
-    return found
+                    yield int(str(at)), str(rule), rows
 
 
 def _joined(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:

@@ -91,7 +91,7 @@ class NotImported:
 
     @classmethod
     def because(cls, key: str, error: Exception) -> "NotImported":
-        """From the error."""
+        """The import of this key, with the reason taken from the error."""
         said = str(error).strip().split("\n", 1)[0][:MOST_REASON]
         if isinstance(error, OSError) or type(error).__module__.startswith("off_platform."):
             return cls(key, said or type(error).__name__, isinstance(error, FolderInUseError))

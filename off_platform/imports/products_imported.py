@@ -12,7 +12,7 @@ from off_platform.imports.specification.tables import (
     PRODUCTS_IMPORTED,
 )
 from off_platform.storage.lake import Lake
-from off_platform.storage.sql import literal
+from off_platform.storage.sql import file_literal
 
 if TYPE_CHECKING:
     import duckdb
@@ -77,7 +77,7 @@ def _nothing() -> str:
 
 
 def _union(lake: Lake, table: str, imports: list[str], columns: str) -> str:
-    files = ", ".join(literal(lake.address(table, (IMPORT, key))) for key in imports)
+    files = ", ".join(file_literal(lake.address(table, (IMPORT, key))) for key in imports)
     return (
         f"SELECT {columns}, regexp_extract(filename, '{IMPORT}=([^/]+)/', 1) AS of_import "
         f"FROM read_parquet([{files}], filename = true, hive_partitioning = false)"

@@ -15,7 +15,7 @@ OPEN_FINDINGS = Table(
             one_of=("import", "month", "image set"),
         ),
         Column("name", "string", "The import or set, or the month such as `2026-11`."),
-        Column("since", "timestamp", "When it was first seen; null if unknown.", nullable=True),
+        Column("since", "timestamp", "Since when it is open; null if unknown.", nullable=True),
         Column(
             "number",
             "int64",
@@ -23,7 +23,11 @@ OPEN_FINDINGS = Table(
         ),
         Column("what", "string", "What is open, in a sentence."),
         Column("to_do", "string", "What to do, in a sentence."),
-        Column("is_lost", "bool", "Whether nothing can be done any more."),
+        Column(
+            "is_lost",
+            "bool",
+            "Whether it cannot be recovered, such as a month that was not copied.",
+        ),
     ),
     (
         SHAPE_RULE,

@@ -56,7 +56,7 @@ class BinsPlan:
 
 
 def plan(bins: int, seed: int) -> BinsPlan:
-    """All bins of a seed.
+    """All bins of the sandbox, which follow from a seed.
 
     Args:
         bins: in the main set with five digits, 40 or more and below 100,000.

@@ -1,4 +1,4 @@
-"""A folder in a bucket; see `folders.py`."""
+"""A folder in a bucket; see `folder.py`."""
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -16,7 +16,7 @@ from obstore.store import ObjectStore
 
 from off_platform.storage.bucket_copies import COPY_BYTES_MOST, copy_in_parts, create_in_parts
 from off_platform.storage.bucket_files import END_BYTES, REPLACED, replaced_key
-from off_platform.storage.folders import Folder
+from off_platform.storage.folder import Folder
 from off_platform.storage.leases import Lease, is_lease
 from off_platform.storage.objects import Access, open_store
 from off_platform.storage.threads import in_order

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import duckdb
 
 from off_platform.storage.damaged_file import DamagedFileError
-from off_platform.storage.sql import literal
+from off_platform.storage.sql import file_literal
 
 if TYPE_CHECKING:
-    from off_platform.storage.folders import Folder
+    from off_platform.storage.folder import Folder
 
 WHAT_MOST = 120
 _PARQUET = ".parquet"
@@ -43,7 +43,7 @@ def _unopened(
 ) -> Iterator[tuple[str, str]]:
     """The files with unreadable footers, each with DuckDB's error."""
     for name in names:
-        query = f"FROM parquet_file_metadata({literal(root.address(name))})"
+        query = f"FROM parquet_file_metadata({file_literal(root.address(name))})"
         try:
             connection.execute(query).fetchall()
         except (duckdb.IOException, duckdb.HTTPException):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import duckdb
 
-from off_platform.storage.sql import identifier, literal
+from off_platform.storage.sql import file_literal, identifier, literal
 
 # zstd at its lowest level halves snappy's size at the same speed; delta encoding of sorted keys
 # needs version 2 pages.
@@ -97,7 +97,7 @@ def facts_in(connection: duckdb.DuckDBPyConnection, address: str, name: str) -> 
         name: of the fact.
     """
     found = connection.execute(
-        f"""SELECT decode(value) FROM parquet_kv_metadata({literal(address)})
+        f"""SELECT decode(value) FROM parquet_kv_metadata({file_literal(address)})
         WHERE key = encode({literal(name)})"""
     ).fetchall()
     return str(found[0][0]) if found else None

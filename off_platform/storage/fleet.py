@@ -282,7 +282,7 @@ def _retried(start: Callable[[], None], clear: Callable[[], None], tries: int) -
 
 
 def _done(work: Callable[[Any], Any], part: Any, expected: str) -> _Answer:
-    """Runs in a worker."""
+    """What a task does in a worker: the work on a part, with the name of the node."""
     if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
         # As in what `nohup` or a script starts in the background; Ray interrupts by this signal.
         signal.signal(signal.SIGINT, signal.default_int_handler)

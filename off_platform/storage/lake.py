@@ -4,11 +4,13 @@
 whole, so that other programs can read it during runs.
 """
 
+import errno
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import duckdb
@@ -17,11 +19,12 @@ from off_platform.storage import views
 from off_platform.storage.damage import damage_behind
 from off_platform.storage.damaged_file import DamagedFileError
 from off_platform.storage.engine import bound, bounded, copy_query
-from off_platform.storage.folders import Folder, LocalFolder
+from off_platform.storage.folder import Folder
 from off_platform.storage.lake_layout import BIN_IMAGE_SETS, IMAGE_SETS, MANIFEST, PART, TABLES
+from off_platform.storage.local_folder import LocalFolder
 from off_platform.storage.locks import FolderInUseError
 from off_platform.storage.objects import Access, is_local, local_folder
-from off_platform.storage.sql import literal
+from off_platform.storage.sql import file_literal
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
 # The index of a month takes half a minute, and the copy of its list a few.
 PATIENCE_SECONDS = 15 * 60
 LOOK_SECONDS = 0.5
+_READ_ONLY = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
 
 
 class WrongColumnsError(ValueError):
@@ -200,16 +204,31 @@ class Lake:
 
     def rows_of(self, table: str, partition: tuple[str, str] | None = None) -> str:
         """SQL for the rows of a table's file, to use after FROM; raises as `address` does."""
-        return f"read_parquet({literal(self.address(table, partition))})"
+        return f"read_parquet({file_literal(self.address(table, partition))})"
 
     @contextmanager
     def connect(
         self, memory: str = "512MB", threads: int = 2
     ) -> Iterator[duckdb.DuckDBPyConnection]:
-        """DuckDB in memory that can read this lake and spills to its scratch folder."""
-        with self.root.scratch() as scratch, bounded(scratch, memory, threads) as connection:
+        """DuckDB in memory that can read this lake; see `spill`."""
+        with self.spill() as spill, bounded(spill, memory, threads) as connection:
             self._let_read(connection)
             yield connection
+
+    @contextmanager
+    def spill(self) -> Iterator[Path]:
+        """A folder for what a query does not hold in memory: scratch, if the lake can be written.
+
+        A lake that may only be read, as by monitoring, uses the folder of temporary files.
+        """
+        with ExitStack() as stack:
+            try:
+                place = stack.enter_context(self.root.scratch())
+            except OSError as error:
+                if error.errno not in _READ_ONLY:
+                    raise
+                place = Path(stack.enter_context(TemporaryDirectory(prefix="off-platform-")))
+            yield place
 
     def prepare(
         self, connection: duckdb.DuckDBPyConnection, memory: str, threads: int, spill: Path

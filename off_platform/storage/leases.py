@@ -59,8 +59,8 @@ class Holder:
         host: name of its machine.
         process: its number there.
         machine: identifies the machine since its start, with its process numbers; empty if unknown.
-        began: when the process began, in the machine's own unit; tells it from a later one with the
-            same number.
+        began: when the process began, in the machine's own unit; a later one with the same number
+            began later.
         since: when it got the lease, UTC.
         token: differs for each lease.
     """
@@ -75,7 +75,7 @@ class Holder:
 
     @classmethod
     def here(cls, run: str) -> "Holder":
-        """This process."""
+        """This process, as the holder of a new lease."""
         process = os.getpid()
         now = datetime.now(UTC).isoformat(timespec="seconds")
         host = socket.gethostname()
@@ -296,7 +296,7 @@ def _holder_of(found: Any) -> Holder:
 
 
 def _clock() -> float:
-    """Seconds, those in which the machine was suspended too, where it can tell."""
+    """Seconds, those in which the machine was suspended too, where the system counts them."""
     if hasattr(time, "CLOCK_BOOTTIME"):
         return time.clock_gettime(time.CLOCK_BOOTTIME)
     return time.monotonic()

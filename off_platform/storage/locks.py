@@ -1,6 +1,6 @@
 """Locks a folder on disk, so that only one process uses it.
 
-`folders.py` decides which folders to lock.
+`local_folder.py` decides which folders to lock.
 """
 
 import fcntl

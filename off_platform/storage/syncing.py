@@ -1,6 +1,6 @@
 """Syncs files and folders to disk, so that they survive a power cut.
 
-`folders.py` decides the order.
+`local_folder.py` decides the order.
 """
 
 import ctypes

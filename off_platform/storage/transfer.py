@@ -7,7 +7,7 @@ one to a file.
 
 import math
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 from queue import SimpleQueue
@@ -69,8 +69,11 @@ def transfer(
     display: Display | None = None,
     tally: Tally | None = None,
     when_taken: Callable[[], object] = lambda: None,
-) -> Iterator[Outcome[Tag, Facts]]:
+) -> Generator[Outcome[Tag, Facts]]:
     """Fetches objects and yields one outcome each, in the order of the requests.
+
+    Whoever may stop before the last outcome closes it (`contextlib.closing`): the garbage collector
+    would end its threads from any thread, even one that holds a lock this needs.
 
     Missing, changed, corrupt and refused objects are outcomes, not exceptions. Memory does not grow
     with the number of objects: the bytes that wait for their turn are bounded.

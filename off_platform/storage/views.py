@@ -15,8 +15,9 @@ import duckdb
 from off_platform.storage.damage import damage_behind
 from off_platform.storage.damaged_file import DamagedFileError
 from off_platform.storage.derived_views import DerivedView
-from off_platform.storage.folders import Folder, LocalFolder
-from off_platform.storage.sql import identifier, literal
+from off_platform.storage.folder import Folder
+from off_platform.storage.local_folder import LocalFolder
+from off_platform.storage.sql import as_pattern, identifier, literal
 
 Derived = Mapping[str, DerivedView]
 Prepare = Callable[[duckdb.DuckDBPyConnection, str, int, Path], object]
@@ -81,7 +82,7 @@ def _tables_of(name: str, patterns: Mapping[str, str], derived: Derived) -> tupl
 
 def rows(root: Folder, pattern: str) -> str:
     """SQL for the rows of all files of a pattern, to use after FROM."""
-    files = literal(root.address(pattern))
+    files = literal(f"{as_pattern(root.address())}/{pattern}")
     return f"read_parquet({files}, hive_partitioning = true, union_by_name = true)"
 
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
-from off_platform.storage.folders import LocalFolder
+from off_platform.storage.local_folder import LocalFolder
 from off_platform.working_folder.shipped import SHIPPED, shipped
 
 Outcome = Literal["created", "kept", "differs"]

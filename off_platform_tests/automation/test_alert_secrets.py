@@ -75,5 +75,20 @@ def test_a_secret_that_is_not_a_url_is_refused_without_showing_it(secrets: Any) 
     assert "s3cr3t" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("T0/B0/s3cr3t", "it is text, not a URL"),
+        ("xoxb-s3cr3t:2", "it is text, not a URL"),
+        ('{"url": "slack://s3cr3t"}', "it is JSON, not a URL"),
+    ],
+)
+def test_a_secret_without_a_scheme_is_not_shown_at_all(secrets: Any, text: str, shown: str) -> None:
+    secrets.create_secret(Name="hook", SecretString=text)
+    with pytest.raises(NotSentError, match=shown) as caught:
+        Service("secretsmanager:hook", "hook").send(MESSAGE)
+    assert "s3cr3t" not in str(caught.value)
+
+
 def test_what_names_no_secret_is_itself() -> None:
     assert revealed("https://hooks/1") == "https://hooks/1"

@@ -15,7 +15,8 @@ from off_platform.automation.alert_senders import senders_from
 from off_platform.automation.alerts import Message
 from off_platform.automation.sending import NotSentError
 from off_platform.definitions import definitions
-from off_platform.settings import TOPIC, Settings, WrongSettingError
+from off_platform.setting_values import TOPIC
+from off_platform.settings import Settings, WrongSettingError
 from off_platform_tests.automation.listeners import listening, mailbox
 
 TEXT = "error, a <b>: row 2\n    row 3: '  x'"

@@ -13,8 +13,6 @@ from off_platform.sandbox.make import Sandbox
 from off_platform_tests.automation.platform import Platform, running_platform
 from off_platform_tests.waiting import wait_until
 
-MONTH = f"{datetime.now(UTC):%Y-%m-01}"
-
 pytestmark = pytest.mark.soak
 
 
@@ -45,9 +43,10 @@ def platform(
 def test_the_schedule_builds_the_month_once(platform: Platform, moments: list[datetime]) -> None:
     # Nothing moves until then.
     assert wait_until(lambda: datetime.now(UTC) >= moments[0], time.monotonic)
-    platform.wait("the month", lambda: (MONTH, "SUCCESS") in platform.runs("monthly"))
-    assert platform.runs("monthly") == [(MONTH, "SUCCESS")]
-    assert platform.rows(f"SELECT count(*) > 0 FROM key_index WHERE month = '{MONTH}'") == [(True,)]
+    month = f"{moments[0]:%Y-%m-01}"
+    platform.wait("the month", lambda: (month, "SUCCESS") in platform.runs("monthly"))
+    assert platform.runs("monthly") == [(month, "SUCCESS")]
+    assert platform.rows(f"SELECT count(*) > 0 FROM key_index WHERE month = '{month}'") == [(True,)]
 
 
 def hand_in_long(platform: Platform, name: str, records: int) -> str:

@@ -91,7 +91,7 @@ def test_a_late_asset_is_reported_once_with_its_age_and_what_to_do(watched: Watc
     assert line in body["text"]
     assert "What to do: check that daemon, schedules and sensors are running" in body["text"]
     assert body["link"] == "http://ui/assets"
-    assert watched.tick().skip_message == "Told before: Late: bucket_sync"
+    assert watched.tick().skip_message == "Sent before: Late: bucket_sync"
     assert watched.webhook.bodies == [body]
 
 
@@ -136,7 +136,7 @@ def test_what_could_not_be_sent_fails_the_tick_and_waits(watched: Watched) -> No
     assert watched.tick().skip_message == "Waits to be sent: Late: bucket_sync"
     watched.tick("unsent_alerts")
     assert [body["title"] for body in watched.webhook.bodies] == ["Late: bucket_sync"]
-    assert watched.tick().skip_message == "Told before: Late: bucket_sync"
+    assert watched.tick().skip_message == "Sent before: Late: bucket_sync"
 
 
 @pytest.mark.slow

@@ -19,6 +19,7 @@ import obstore
 import pytest
 from PIL import Image
 
+from off_platform.asset_checks import check_results
 from off_platform.bins.choice import WING, BinChoice
 from off_platform.bins.image_set import (
     ATTRIBUTION,
@@ -45,9 +46,10 @@ from off_platform.image_sets.manifest_checks import check_manifest
 from off_platform.image_sets.set_results import set_metadata
 from off_platform.sandbox.make import Sandbox
 from off_platform.settings import Settings
-from off_platform.storage.folders import Folder, LocalFolder
+from off_platform.storage.folder import Folder
 from off_platform.storage.lake import Lake
 from off_platform.storage.lake_layout import MANIFEST
+from off_platform.storage.local_folder import LocalFolder
 from off_platform.storage.locks import FolderInUseError
 from off_platform.storage.objects import Access, Source
 from off_platform_tests.bins.conftest import BUCKET, BinsDesk
@@ -255,7 +257,7 @@ def test_the_manifest_fulfils_its_rules(whole: Sets) -> None:
         samples=None,
         decoded_share=0.01,
     )
-    results = table.check_results("bin_image_set", findings)
+    results = check_results(table, "bin_image_set", findings)
     assert [result.check_name for result in results if not result.passed] == []
     for row in whole.manifest():
         assert (row["status"], row["licence"], row["attribution"]) == (

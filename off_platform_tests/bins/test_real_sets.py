@@ -16,8 +16,8 @@ from PIL import Image
 from off_platform.bins.choice import BinChoice
 from off_platform.bins.image_set import make_bin_image_set, request_from
 from off_platform.settings import Settings
-from off_platform.storage.folders import LocalFolder
 from off_platform.storage.lake import Lake
+from off_platform.storage.local_folder import LocalFolder
 from off_platform.storage.objects import Access, Source
 from off_platform_tests.bins.conftest import BUCKET, BinsDesk
 from off_platform_tests.images_desk import Row, rows_of

@@ -10,13 +10,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from off_platform.asset_checks import check_result
 from off_platform.bins.choice import BinChoice
 from off_platform.bins.image_set import make_bin_image_set, request_from
 from off_platform.bins.schemas import NEIGHBOURS_DIFFER
 from off_platform.bins.similar_photos import compare_neighbours
 from off_platform.quality import Finding
 from off_platform.settings import Settings
-from off_platform.storage.folders import LocalFolder
+from off_platform.storage.local_folder import LocalFolder
 from off_platform_tests.bins.conftest import BinsDesk
 
 SETTINGS = Settings(_env_file=None)
@@ -94,7 +95,7 @@ def test_one_photo_under_two_neighbouring_ids_is_found(desk: BinsDesk, tmp_path:
     assert finding.examples == [
         f"{first} (all, {splits[first]}) and {second} (all, {splits[second]})"
     ]
-    assert finding.result("bin_image_set", NEIGHBOURS_DIFFER).severity.value == "WARN"
+    assert check_result("bin_image_set", NEIGHBOURS_DIFFER, finding).severity.value == "WARN"
 
 
 @pytest.mark.slow

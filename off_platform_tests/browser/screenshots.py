@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from PIL import Image
 
+from off_platform.imports.intake.originals import key_of
 from off_platform.sandbox.make import Sandbox, make_sandbox
 from off_platform_tests.automation.platform import PROJECT, Platform, running_platform
 from off_platform_tests.browser.chromium import (
@@ -23,11 +24,12 @@ from off_platform_tests.browser.chromium import (
 from off_platform_tests.browser.conftest import BAD, GOOD
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Page
 
 PICTURES = PROJECT / "docs" / "pictures"
 # Letters stay sharp, at a quarter of a PNG's bytes.
 QUALITY = 90
+VIEWPORT, WHOLE_GRAPH = {"width": 1280, "height": 760}, {"width": 1500, "height": 1150}
 
 
 def main() -> None:
@@ -38,28 +40,31 @@ def main() -> None:
         # As somebody would name them who stands in that folder; they can be read in the pictures.
         buckets = [bucket.folder.relative_to(root) for bucket in (sandbox.images, sandbox.bins)]
         with running_platform(root, *buckets) as platform:
-            report = _work(browser, platform, sandbox)
-            with browser.new_context(
-                viewport={"width": 1280, "height": 760}, color_scheme="light"
-            ) as context:
+            with browser.new_context(color_scheme="light") as context:
+                _work(context.new_page(), platform)
+            with browser.new_context(viewport=VIEWPORT, color_scheme="light") as context:
                 page = context.new_page()
-                _take(page, platform, report)
                 _take_partitions(page, platform)
+                _take(page, platform, _import(platform, sandbox))
+            with browser.new_context(viewport=WHOLE_GRAPH, color_scheme="light") as context:
+                _take_lineage(context.new_page(), platform)
 
 
-def _work(browser: "Browser", platform: Platform, sandbox: Sandbox) -> Path:
-    """The month, a set and an import; gives the import's report."""
-    with browser.new_context() as context:
-        page = context.new_page()
-        launch_month(page, platform)
-        _wait(platform, "monthly")
-        choose_set(page, platform, "tryout")
-        launch(page)
-        _wait(platform, "image_sets")
-    shutil.copy(sandbox.producers_file, platform.root / "inbox")
-    _wait(platform, "imports")
-    ((key, _),) = platform.runs("imports")
-    return platform.root / "lake" / "imports" / str(key) / "report.html"
+def _work(page: "Page", platform: Platform) -> None:
+    """The month and a set."""
+    launch_month(page, platform)
+    _wait(platform, "monthly")
+    choose_set(page, platform, "tryout")
+    launch(page)
+    _wait(platform, "image_sets")
+
+
+def _import(platform: Platform, sandbox: Sandbox) -> Path:
+    """The producer's file; gives its report."""
+    path = Path(shutil.copy(sandbox.producers_file, platform.root / "inbox"))
+    key = key_of(path)
+    platform.wait(path.name, lambda: (key, "SUCCESS") in platform.runs("imports"))
+    return platform.root / "lake" / "imports" / key / "report.html"
 
 
 def _wait(platform: Platform, job: str) -> None:
@@ -67,9 +72,6 @@ def _wait(platform: Platform, job: str) -> None:
 
 
 def _take(page: "Page", platform: Platform, report: Path) -> None:
-    visit(page, platform, "/locations/off_platform/asset-groups/images/lineage")
-    page.get_by_text("key_changes", exact=True).first.wait_for()
-    _picture(page, "lineage")
     visit(page, platform, "/assets/image_set")
     show(page, "contact_sheet")
     widths_of_images(page)
@@ -85,13 +87,24 @@ def _take(page: "Page", platform: Platform, report: Path) -> None:
 
 
 def _take_partitions(page: "Page", platform: Platform) -> None:
-    """A bad import and a later good one, at a check; last, as the good one is then the newest."""
+    """A bad import and a later good one, at a check."""
     for name, text in (("bad.csv", BAD), ("good.csv", GOOD)):
         done = (platform.hand_in(name, text), "SUCCESS")
         platform.wait(name, lambda done=done: done in platform.runs("imports"))
     partitions_of_check(page, platform, "products_accepted", "numbers")
     page.get_by_text("Failed (1)", exact=True).wait_for()
     _picture(page, "partitions")
+
+
+def _take_lineage(page: "Page", platform: Platform) -> None:
+    """The whole graph, which starts in the middle at a size of its own."""
+    visit(page, platform, "/locations/off_platform/asset-groups/images/lineage")
+    page.get_by_text("Hide navigation").click()
+    visit(page, platform, "/locations/off_platform/asset-groups/images/lineage")
+    page.get_by_text("key_changes", exact=True).first.wait_for()
+    for _ in range(2):
+        page.get_by_label("zoom_out").click()
+    _picture(page, "lineage")
 
 
 def _picture(page: "Page", name: str) -> None:

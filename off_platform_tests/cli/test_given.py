@@ -115,6 +115,14 @@ def test_several_paths_have_a_verdict_each_and_the_worst_exit_code(run: Run) -> 
     assert out.index("good.csv  1 record accepted.") < out.index("some.csv  Of 2 records")
 
 
+def test_standard_input_that_is_closed_is_refused(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stdin", None)
+    code, _, err = run("validate", "-")
+    assert (code, "Standard input is closed." in err) == (2, True)
+
+
 def test_standard_input_is_a_file_with_a_name(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     def given(text: str) -> None:
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(text.encode())))
@@ -145,23 +153,48 @@ def test_a_url_is_checked_under_its_name_alone(run: Run, server: str, tmp_path: 
     ("path", "code", "shown"),
     [
         ("status/404/x.csv", 2, "/status/404/x.csv answers 404 Not Found."),
+        ("status/206/x.csv", 2, "answers 206 Partial Content."),
+        ("status/429/x.csv", 3, "answers 429 Too Many Requests; try again later."),
         ("status/503/x.csv", 3, "answers 503 Service Unavailable; try again later."),
         ("again/9/x.csv", 2, "is redirected more than 5 times."),
         ("out", 2, "leads to one that is not http."),
         ("cut/x.csv", 3, "was cut off; try again."),
         ("packed/x.csv", 2, "is sent compressed (gzip), which was not asked for."),
         ("x.csv:wrong", 3, "cannot be read: "),
+        ("http://u:s3cr3t@[::1/x.csv?t=s3cr3t", 2, "is not a URL."),
     ],
 )
 def test_a_url_that_is_not_a_file_is_one_sentence(
     path: str, code: int, shown: str, run: Run, server: str, tmp_path: Path
 ) -> None:
     url = "http://127.0.0.1:1/x.csv" if path == "x.csv:wrong" else f"{server}/{path}"
-    found, _, err = run("validate", url)
+    found, out, err = run("validate", path if "://" in path else url)
     assert found == code
+    assert "s3cr3t" not in out + err
     assert shown in err
     assert len(err.splitlines()) == 1
     assert {each.name for each in tmp_path.rglob("*.csv")} == FILES.keys()
+
+
+def test_a_url_that_cannot_be_received_does_not_stop_the_others(run: Run, server: str) -> None:
+    wrong = f"{server}/status/404/x.csv?token=s3cr3t"
+    code, out, err = run("validate", wrong, "good.csv", "--format", "json")
+    shown = verdicts(out)
+    assert (code, shown["verdict"]) == (2, "refused")
+    first, second = shown["imports"]
+    assert (first["path"], first["verdict"]) == (f"{server}/status/404/x.csv", "refused")
+    assert first["sentence"] in err
+    assert second["verdict"] == "accepted"
+    assert "s3cr3t" not in out + err
+    code, out, _ = run("validate", "http://127.0.0.1:1/x.csv", "--format", "json")
+    assert (code, verdicts(out)["verdict"]) == (3, "refused")
+
+
+@pytest.mark.slow
+def test_a_url_that_cannot_be_received_stops_no_other_import(run: Run, server: str) -> None:
+    code, out, err = run("import", f"{server}/status/404/x.csv", "good.csv")
+    assert (code, "1 record accepted." in out) == (2, True)
+    assert "answers 404 Not Found." in err
 
 
 @pytest.mark.parametrize(

@@ -85,7 +85,7 @@ def test_flags_are_singular_where_an_option_takes_several_values() -> None:
 
 def test_every_argument_and_option_has_a_description() -> None:
     commands = typer.main.get_command(app).commands  # type: ignore[attr-defined]
-    assert len(commands) == 17
+    assert len(commands) == 18
     for name, command in commands.items():
         for parameter in command.get_params(click.Context(command)):
             assert parameter.help, f"{name} {parameter.name}"

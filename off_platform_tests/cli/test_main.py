@@ -2,10 +2,13 @@
 
 import gzip
 import os
+import re
 import shutil
+import signal
 import subprocess
 import sys
 import tarfile
+import tomllib
 from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -13,15 +16,19 @@ from urllib.parse import unquote, urlsplit
 import duckdb
 import pytest
 from click.shell_completion import ShellComplete
+from dagster._utils.interrupts import setup_interrupt_handlers
 from typer.main import get_command
 
 from off_platform.cli import main as cli
+from off_platform.cli.signals import stoppable
 from off_platform.images import monthly
 from off_platform.images.products import make_products
 from off_platform.sandbox.make import Sandbox
 from off_platform.settings import Settings
 from off_platform.storage.lake import Lake
 from off_platform_tests.command_line import Run, command_line, press_ctrl_c, started
+
+PROJECT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
@@ -368,6 +375,36 @@ def test_the_help_names_exit_codes_and_every_option() -> None:
         assert f" {name} " in shown
 
 
+def test_a_full_disk_that_is_not_named_is_looked_for(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "off_platform", "keys", "4012359114303"]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(  # noqa: S603 - our own command
+            command, stdout=full, stderr=subprocess.PIPE, text=True, cwd=tmp_path, check=False
+        )
+    assert done.returncode == 3
+    assert "off-platform: No space left on device (free now: " in done.stderr
+    assert f"B for the lake in {tmp_path}" in done.stderr
+    assert "). Free some space and run again." in done.stderr
+
+
+def test_the_documentation_is_at_hand_without_a_clone(run: Run) -> None:
+    code, out, _ = run("docs", "docs/settings.md")
+    assert (code, out) == (0, (PROJECT / "docs" / "settings.md").read_text())
+    code, listed, _ = run("docs")
+    names = {line.split()[0] for line in listed.splitlines()}
+    assert names == {"readme", *(path.stem for path in (PROJECT / "docs").glob("*.*"))}
+    code, _, err = run("docs", "nope")
+    assert (code, "there are: readme, architecture" in err) == (2, True)
+    files = [PROJECT / ".env.example", *PROJECT.glob("off_platform/**/*.py")]
+    texts = (path.read_text() for path in files)
+    referred = re.findall(r"off-platform docs\s+\"?\s*\"?([a-z_.]+[a-z])`", "\n".join(texts))
+    assert {"settings", "export", "server", "validate.schema"} <= set(referred) <= names
+    packed = tomllib.loads((PROJECT / "pyproject.toml").read_text())["tool"]["hatch"]["build"]
+    included = packed["targets"]["wheel"]["force-include"]
+    pages = [f"docs/{path.name}" for path in (PROJECT / "docs").glob("*.*")]
+    assert {"README.md", *pages} <= set(included)
+
+
 def test_the_shown_addresses_lead_to_the_objects(run: Run) -> None:
     run("images", "--n", "5", "--out", "photos")
     rows = duckdb.sql("SELECT url, status FROM 'photos/manifest.parquet'").fetchall()
@@ -472,7 +509,10 @@ def test_a_missing_view_is_created_even_if_no_set_can_be_built(run: Run) -> None
 
 
 @pytest.mark.slow
-def test_ctrl_c_is_one_sentence_and_its_own_code(sandbox: Sandbox, tmp_path: Path) -> None:
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_and_kill_are_one_sentence_and_their_own_code(
+    sandbox: Sandbox, tmp_path: Path, sent: signal.Signals
+) -> None:
     key_list = sandbox.images.folder / "data" / "data_keys.gz"
     fifo = tmp_path / "endless"
     os.mkfifo(fifo)
@@ -483,9 +523,25 @@ def test_ctrl_c_is_one_sentence_and_its_own_code(sandbox: Sandbox, tmp_path: Pat
     ):
         feed.write(key_list.read_bytes()[:100])
         feed.flush()
-        said = press_ctrl_c(process)
+        said = press_ctrl_c(process, sent)
     assert process.returncode == 130
     assert said == "off-platform: Stopped. Run the same command again to resume."
+
+
+def test_a_script_can_stop_what_it_started_in_the_background() -> None:
+    # A shell lets its background jobs ignore Ctrl-C, and `nohup` what a closed terminal sends.
+    before = [signal.signal(each, signal.SIG_IGN) for each in (signal.SIGINT, signal.SIGHUP)]
+    try:
+        with stoppable():
+            setup_interrupt_handlers()
+            for sent in (signal.SIGINT, signal.SIGTERM):
+                with pytest.raises(KeyboardInterrupt):
+                    signal.raise_signal(sent)
+            signal.raise_signal(signal.SIGHUP)
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, before[0])
+        signal.signal(signal.SIGHUP, before[1])
 
 
 @pytest.mark.slow

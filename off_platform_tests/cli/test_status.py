@@ -1,6 +1,10 @@
 """`off-platform status`: the lake on one screen, and whether to look."""
 
 import json
+import os
+import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,6 +21,7 @@ from off_platform.imports.intake.originals import key_of, record, store_original
 from off_platform.settings import Settings
 from off_platform.storage.objects import Source
 from off_platform_tests.images_desk import MONTH, desk_at, write_list
+from off_platform_tests.waiting import PATIENCE_SECONDS
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 LATER = datetime(2026, 12, 20, 12, tzinfo=UTC)
@@ -101,6 +106,34 @@ def test_a_month_and_what_runs_next(
     assert (code, [item["is_lost"] for item in said["open"]]) == (0, [True])
     code, _ = shown(LATER)
     assert code == 1
+
+
+@pytest.mark.slow
+def test_it_needs_no_right_to_write(of: Settings, tmp_path: Path) -> None:
+    hand_in(of, tmp_path, "good.csv", GOOD)
+    lake = Path(of.lake)
+    # Root may write everywhere, unless it gives up that right.
+    setpriv = shutil.which("setpriv")
+    if os.geteuid() == 0 and setpriv is None:
+        pytest.skip("setpriv (util-linux) is not installed")
+    as_reader = [setpriv, "--bounding-set=-dac_override"] if os.geteuid() == 0 else []
+    program = Path(sys.executable).with_name("off-platform")
+    for folder in (lake / ".scratch", lake):
+        folder.chmod(0o555)
+    try:
+        done = subprocess.run(  # noqa: S603 - our own program
+            [*as_reader, program, "status", "--json"],
+            cwd=lake,
+            env={"PATH": os.environ["PATH"], "HOME": str(lake), "OFF_PLATFORM_LAKE": of.lake},
+            capture_output=True,
+            check=False,
+            timeout=PATIENCE_SECONDS,
+        )
+    finally:
+        for folder in (lake, lake / ".scratch"):
+            folder.chmod(0o755)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert json.loads(done.stdout)["imports"]["number"] == 1
 
 
 @pytest.mark.slow

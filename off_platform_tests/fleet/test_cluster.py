@@ -21,7 +21,7 @@ from off_platform.image_sets.construction.plans import ROWS
 from off_platform.image_sets.files.set_files import BUILDING
 from off_platform.sandbox.make import Sandbox
 from off_platform.storage.fleet import RayFleet
-from off_platform.storage.folders import LocalFolder
+from off_platform.storage.local_folder import LocalFolder
 from off_platform_tests.fleet.driver import access_to
 from off_platform_tests.fleet.plain_sets import (
     Files,

@@ -15,7 +15,7 @@ from off_platform.image_sets.fetching.build import SourceUnreachableError
 from off_platform.images.schemas import KEY_INDEX
 from off_platform.sandbox.make import make_sandbox
 from off_platform.storage.fleet import RayFleet
-from off_platform.storage.folders import LocalFolder
+from off_platform.storage.local_folder import LocalFolder
 from off_platform.storage.transfer import Limits
 from off_platform_tests.images_desk import BUCKET, MONTH, Desk, desk_at, source_of, tree
 from off_platform_tests.s3.server import Faults, S3Server

@@ -21,7 +21,7 @@ from PIL import Image
 
 from off_platform.barcodes.text import with_check_digit
 from off_platform.images import keys
-from off_platform.storage.folders import LocalFolder
+from off_platform.storage.local_folder import LocalFolder
 from off_platform.storage.objects import Source
 from off_platform_tests.images_desk import (
     BUCKET,
@@ -171,7 +171,7 @@ def grow(bucket: Bucket, lake: Path, sizes: tuple[int, int], options: dict[str, 
 @pytest.mark.slow
 @pytest.mark.parametrize("options", [{}, {"distinct": True}], ids=["all", "distinct"])
 def test_growth_moves_nothing(fill: Fill, tmp_path: Path, options: dict[str, bool]) -> None:
-    grow(fill(700), tmp_path / "lake", (150, 600), options)
+    grow(fill(350), tmp_path / "lake", (80, 300), options)
 
 
 @pytest.mark.soak
@@ -183,9 +183,9 @@ def test_growth_from_1000_to_5000_moves_nothing(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("n", [None, 300], ids=["all", "some"])
+@pytest.mark.parametrize("n", [None, 160], ids=["all", "some"])
 def test_another_month_moves_nothing(fill: Fill, tmp_path: Path, n: int | None) -> None:
-    bucket = fill(500)
+    bucket = fill(270)
     with desk_at(tmp_path / "lake", Source(str(bucket.folder))) as desk:
         desk.month()
         before = make(desk, n)

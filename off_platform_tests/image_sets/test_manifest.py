@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from off_platform.asset_checks import check_results
 from off_platform.image_sets.manifest import (
     COLUMNS,
     NEAR_DUPLICATES,
@@ -61,7 +62,7 @@ def photo(number: int, **changes: Any) -> Row:
 
 
 def not_had(number: int, status: str) -> Row:
-    """A row of an object that could not be had."""
+    """The row of a missing object."""
     nothing = dict.fromkeys(
         ("bytes", "md5", "etag", "width", "height", "path", "offset", "stored_bytes")
     )
@@ -104,7 +105,7 @@ def check(
 
 
 def failed(findings: dict[str, Finding]) -> set[str]:
-    results = TABLE.check_results("image_set", findings)
+    results = check_results(TABLE, "image_set", findings)
     assert [result.check_name for result in results] == [rule.id for rule in TABLE.rules]
     return {str(result.check_name) for result in results if not result.passed}
 
@@ -245,7 +246,7 @@ def test_a_real_set_passes(month_desk: Desk) -> None:
         samples=15,
         decoded_share=0.5,
     )
-    results = manifest_table(0.5).check_results("image_set", findings)
+    results = check_results(manifest_table(0.5), "image_set", findings)
     # One of the sandbox's OCR results is Cloud Vision's own failure.
     assert {str(each.check_name) for each in results if not each.passed} <= {"ocr_succeeded"}
 

@@ -14,9 +14,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from off_platform import table_bounds
+from off_platform.asset_checks import check_results
 from off_platform.images import checks
 from off_platform.images.key_index import KeyIndexFacts
 from off_platform.images.months import MonthFigures
+from off_platform.images.product_schemas import PRODUCT_PHOTOS, PRODUCTS
 from off_platform.images.products import DumpFacts
 from off_platform.images.schemas import (
     KEY_CHANGES,
@@ -24,8 +26,6 @@ from off_platform.images.schemas import (
     KEY_INDEX_ODDITIES,
     MONTH_FIGURES,
     PHOTOS,
-    PRODUCT_PHOTOS,
-    PRODUCTS,
     SNAPSHOTS,
 )
 from off_platform.images.snapshots import Snapshot
@@ -315,7 +315,7 @@ def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
 
 def failed(table: Table, findings: Findings) -> dict[str, dg.AssetCheckResult]:
     """The results that did not pass, by rule."""
-    results = table.check_results(table.name, findings)
+    results = check_results(table, table.name, findings)
     assert [result.check_name for result in results] == [rule.id for rule in table.rules]
     return {str(result.check_name): result for result in results if not result.passed}
 
@@ -407,7 +407,7 @@ def test_skipped_rows_are_reported_with_reasons(reader: Reader) -> None:
 
 
 def test_nothing_to_check_passes_and_says_why() -> None:
-    results = PRODUCTS.check_results("products", checks.nothing_to_check(PRODUCTS, "No dump."))
+    results = check_results(PRODUCTS, "products", checks.nothing_to_check(PRODUCTS, "No dump."))
     assert len(results) == len(PRODUCTS.rules)
     assert all(result.passed and result.description == "No dump." for result in results)
 

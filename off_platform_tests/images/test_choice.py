@@ -25,7 +25,8 @@ from off_platform.images.choice import (
     choose,
 )
 from off_platform.images.photo_order import SLICES, number_of, place, slice_of
-from off_platform.images.schemas import KEY_INDEX, PHOTOS, PRODUCT_PHOTOS, PRODUCTS
+from off_platform.images.product_schemas import PRODUCT_PHOTOS, PRODUCTS
+from off_platform.images.schemas import KEY_INDEX, PHOTOS
 from off_platform.storage.lake import Lake
 from off_platform.storage.sql import literal
 

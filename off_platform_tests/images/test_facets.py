@@ -16,10 +16,10 @@ from off_platform.images import keys
 from off_platform.images.categories import named_like
 from off_platform.images.facets import FACETS, Counted, Facet, Tables, counted
 from off_platform.images.previews import facets_preview
+from off_platform.images.product_schemas import PRODUCT_PHOTOS, PRODUCTS
 from off_platform.images.products import make_products
-from off_platform.images.schemas import PRODUCT_PHOTOS, PRODUCTS
 from off_platform.sandbox.make import Sandbox
-from off_platform.settings import Settings, settings
+from off_platform.settings import Settings
 from off_platform.storage.lake import Lake
 from off_platform_tests.command_line import Run, command_line
 from off_platform_tests.images_desk import rows_of
@@ -169,11 +169,10 @@ def run(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
-) -> Iterator[Run]:
+) -> Run:
     monkeypatch.chdir(tmp_path)
     of = {"IMAGES_BUCKET": sandbox.images.folder, "LAKE": "lake"}
-    yield command_line(monkeypatch, capsys, of, "images")
-    settings.cache_clear()
+    return command_line(monkeypatch, capsys, of, "images")
 
 
 def test_the_command_counts_what_can_be_chosen(

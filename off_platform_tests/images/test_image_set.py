@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from off_platform.asset_checks import check_results
 from off_platform.dumps.published_files import NoFileError
 from off_platform.image_sets.declaration.declared import (
     UnknownSetError,
@@ -33,8 +34,8 @@ from off_platform.images import keys
 from off_platform.images.choice import WING, Choice
 from off_platform.images.image_set import Request, command, newest_month, request_from
 from off_platform.images.monthly import NoSnapshotError
+from off_platform.images.product_schemas import PRODUCTS
 from off_platform.images.products import make_products
-from off_platform.images.schemas import PRODUCTS
 from off_platform.sandbox.make import Sandbox
 from off_platform.settings import Settings
 from off_platform.storage.lake import NoSuchTableError
@@ -494,7 +495,7 @@ def test_real_photos_and_ocr_results(
             findings = check_manifest(
                 desk.connection, manifest_table(0.0), name, samples=None, decoded_share=1.0
             )
-            results = manifest_table(0.0).check_results("image_set", findings)
+            results = check_results(manifest_table(0.0), "image_set", findings)
             assert [each.check_name for each in results if not each.passed] == []
             total += made.contents.samples if "+" not in kind else 0
         assert total == len(objects)

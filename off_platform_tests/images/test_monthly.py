@@ -25,8 +25,8 @@ from off_platform.sandbox.make import Sandbox
 from off_platform.storage import download
 from off_platform.storage import lake as lakes
 from off_platform.storage.download import DownloadError, GoneError
-from off_platform.storage.folders import LocalFolder
 from off_platform.storage.lake import Lake
+from off_platform.storage.local_folder import LocalFolder
 from off_platform.storage.locks import FolderInUseError
 from off_platform.storage.objects import Access
 from off_platform.storage.views import VIEWS
@@ -219,8 +219,7 @@ def test_a_list_that_got_lost_in_the_lake_is_copied_again(desk: Desk) -> None:
 
 def test_a_list_lost_after_its_month_is_not_replaced(desk: Desk) -> None:
     synced = desk.sync()
-    month = f"{synced.snapshot.copied_at:%Y-%m-01}"
-    later = monthly.SyncRequest(month, today=date(2100, 1, 1))
+    later = monthly.SyncRequest(MONTH, today=date(2100, 1, 1))
     bounds = monthly.Bounds(2**30, 1, 1)
     again = monthly.sync_month(desk.lake, desk.source, later, desk.connection, bounds)
     assert not again.copied

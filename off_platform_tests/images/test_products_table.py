@@ -12,8 +12,8 @@ import pytest
 from off_platform.barcodes.text import normal_form
 from off_platform.dumps.formats import UnknownDumpError
 from off_platform.dumps.published_files import NoFileError
+from off_platform.images.product_schemas import PRODUCT_PHOTOS, PRODUCTS
 from off_platform.images.products import make_products, stored_facts
-from off_platform.images.schemas import PRODUCT_PHOTOS, PRODUCTS
 from off_platform.sandbox.make import PRODUCTS_DUMP, Sandbox
 from off_platform.settings import Settings
 from off_platform.storage.download import DownloadError

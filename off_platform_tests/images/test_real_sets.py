@@ -35,7 +35,7 @@ DUMPS = (
     "en.openfoodfacts.org.products_1000.tsv",
 )
 SPLIT = "train=0.6,validation=0.2,test=0.2"
-PRODUCTS = 60
+PRODUCTS = 36
 ACROSS = 3
 RealData = Callable[[str], Path]
 
@@ -120,19 +120,20 @@ def fill(bucket: Path, real_data: RealData, dump: Path) -> None:
 
 
 @pytest.fixture(
+    scope="module",
     params=[(dump, "parquet") for dump in DUMPS]
     + [(DUMPS[0], each) for each in ("shards", "files")],
     ids=lambda each: f"{each[1]} of {each[0]}",
 )
-def made(request: pytest.FixtureRequest, real_data: RealData, tmp_path: Path) -> Iterator[RealSet]:
-    """A set of real photos with labels of a real dump, fetched from a server."""
+def made(
+    request: pytest.FixtureRequest, real_data: RealData, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[RealSet]:
+    """A set of real photos with labels of a real dump, fetched from a server; to be looked at."""
     name, layout = request.param
-    dump, bucket = real_data(f"off/exports/{name}"), tmp_path / BUCKET
+    root = tmp_path_factory.mktemp("real_set")
+    dump, bucket = real_data(f"off/exports/{name}"), root / BUCKET
     fill(bucket, real_data, dump)
-    with (
-        S3Server({BUCKET: bucket}) as server,
-        desk_at(tmp_path / "lake", source_of(server)) as desk,
-    ):
+    with S3Server({BUCKET: bucket}) as server, desk_at(root / "lake", source_of(server)) as desk:
         yield RealSet(*build(desk, dump, layout), bucket, dump)
 
 

@@ -21,7 +21,7 @@ from off_platform.imports.intake.originals import key_of
 from off_platform.imports.specification.rules import CHECKS
 from off_platform.partitions import IMPORT_FILES
 from off_platform.settings import Settings
-from off_platform.storage.folders import Folder
+from off_platform.storage.folder import Folder
 from off_platform.storage.lake import Lake
 
 # They look at runs of Dagster.

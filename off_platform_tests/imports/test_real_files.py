@@ -119,10 +119,10 @@ def test_lost_zeros_are_restored_once_the_columns_have_names(
     demand_consistent(first)
     demand_consistent(second)
     zeros = [each for each in first.findings if each["rule"] == "barcode_lost_zero"]
-    mended = {each["value"]: each["proposal"] for each in zeros if each["certain"]}
+    fixed = {each["value"]: each["proposal"] for each in zeros if each["certain"]}
     # Eight digits may be a UPC-E as well, whose check digit is another one.
-    assert {short for short in mended if len(short) != 7 or holds(short)} == set(lost)
-    assert all(code.lstrip("0") == short.lstrip("0") for short, code in mended.items())
+    assert {short for short in fixed if len(short) != 7 or holds(short)} == set(lost)
+    assert all(code.lstrip("0") == short.lstrip("0") for short, code in fixed.items())
     assert "damage_lost_zeros" not in second.verdict.counts
     left = sum(not each["certain"] for each in zeros)
     assert second.verdict.counts["barcode_lost_zero"] == left

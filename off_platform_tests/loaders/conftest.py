@@ -22,9 +22,9 @@ from off_platform.image_sets.manifest import COLUMNS, TEXT_KINDS
 from off_platform.images.products import make_products
 from off_platform.sandbox.make import Sandbox
 from off_platform.settings import Settings
-from off_platform.storage.folders import LocalFolder
 from off_platform.storage.lake import Lake
 from off_platform.storage.lake_layout import MANIFEST
+from off_platform.storage.local_folder import LocalFolder
 from off_platform.storage.objects import Source
 from off_platform_tests.bins.conftest import BinsDesk
 from off_platform_tests.images_desk import BUCKET, Row, desk_at, rows_of

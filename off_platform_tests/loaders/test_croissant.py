@@ -17,7 +17,7 @@ from off_platform.image_sets.manifest import COLUMNS
 from off_platform.image_sets.pages.croissant import croissant
 from off_platform.image_sets.pages.croissant_facts import CROISSANT, SetTexts, croissant_facts
 from off_platform.quality import Column, Table
-from off_platform.storage.folders import LocalFolder
+from off_platform.storage.local_folder import LocalFolder
 from off_platform_tests.images_desk import Desk
 from off_platform_tests.images_desk import rows_of as manifest_of
 from off_platform_tests.loaders.conftest import FORMS, LABEL, REASON, SetMaker, SplitSetMaker

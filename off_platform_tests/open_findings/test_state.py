@@ -85,3 +85,9 @@ def test_a_set_that_is_being_built_is_open_without_a_manifest(desk: Desk) -> Non
     (item,) = found(desk)
     assert (item.kind, item.name) == ("image set", "begun")
     assert "It resumes" in item.to_do
+
+
+def test_a_set_whose_build_ended_before_it_wrote_anything_is_open(desk: Desk) -> None:
+    Path(desk.lake.root.address("image_sets/tried")).mkdir(parents=True)
+    (item,) = found(desk)
+    assert (item.kind, item.name) == ("image set", "tried")

@@ -16,7 +16,7 @@ from off_platform.image_sets.publishing.publishing import (
     TargetUnreachableError,
     publish,
 )
-from off_platform.storage.folders import LocalFolder
+from off_platform.storage.local_folder import LocalFolder
 from off_platform.storage.objects import Access
 from off_platform.storage.progress import LogDisplay
 from off_platform_tests.publishing.conftest import content, write_set

@@ -13,7 +13,7 @@ from off_platform.image_sets.publishing.publishable import (
     changed_objects,
     publishable,
 )
-from off_platform.storage.folders import LocalFolder
+from off_platform.storage.local_folder import LocalFolder
 from off_platform_tests.images_desk import Desk
 from off_platform_tests.publishing.conftest import write_set
 

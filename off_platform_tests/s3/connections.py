@@ -64,7 +64,7 @@ class Connection(asyncio.Protocol):
         self._full = True
 
     def resume_writing(self) -> None:
-        """Goes on where `pause_writing` stopped."""
+        """Resumes what `pause_writing` stopped."""
         # Not at once: asyncio's transport breaks when it is closed within this call.
         asyncio.get_running_loop().call_soon(self._go_on)
 

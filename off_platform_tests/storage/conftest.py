@@ -9,7 +9,8 @@ import pytest
 from obstore.store import MemoryStore
 
 from off_platform.storage.bucket_folder import BucketFolder
-from off_platform.storage.folders import Folder, LocalFolder
+from off_platform.storage.folder import Folder
+from off_platform.storage.local_folder import LocalFolder
 from off_platform.storage.objects import Access, open_store
 from off_platform_tests.s3.moto_server import moto_server
 from off_platform_tests.s3.server import S3Server

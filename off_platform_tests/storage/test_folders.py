@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from obstore.store import MemoryStore
 
 from off_platform.storage.bucket_folder import BucketFolder
-from off_platform.storage.folders import Folder, LocalFolder
+from off_platform.storage.folder import Folder
+from off_platform.storage.local_folder import LocalFolder
 from off_platform.storage.locks import FolderInUseError
 from off_platform.storage.objects import Access, open_store
 from off_platform_tests.s3.server import S3Server
@@ -257,16 +258,17 @@ def test_scratch_of_runs_that_were_killed_is_swept_out(tmp_path: Path) -> None:
         assert (young / "half").exists()
 
 
+@pytest.mark.parametrize("off", [-300, -40 * 24 * 3600, 3600], ids=["old", "clock", "set back"])
 def test_scratch_that_a_run_still_holds_is_not_swept_out_and_that_of_a_dead_one_is(
-    tmp_path: Path,
+    tmp_path: Path, off: float
 ) -> None:
-    folder, minutes_ago = LocalFolder(tmp_path), time.time() - 300
+    folder, moment = LocalFolder(tmp_path), time.time() + off
     with folder.scratch() as held:
         (held / "half").write_bytes(b"half")
         dead = held.parent / "killed"
         dead.mkdir()
         for left in (held, dead):
-            os.utime(left, (minutes_ago, minutes_ago))
+            os.utime(left, (moment, moment))
         with folder.scratch():
             assert (held / "half").exists()
             assert not dead.exists()

@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from off_platform.storage.engine import copy_query
-from off_platform.storage.folders import LocalFolder
 from off_platform.storage.lake import Lake, NoSuchTableError, WrongColumnsError
+from off_platform.storage.local_folder import LocalFolder
 from off_platform.storage.sql import literal
 from off_platform.storage.views import VIEWS
 
@@ -72,6 +72,29 @@ def test_a_partition_is_written_and_seen_by_everyone(lake: Lake) -> None:
     assert shown(lake, "SELECT code, CAST(month AS VARCHAR) FROM products") == [
         ("1", "2026-11-01"),
         ("2", "2026-11-01"),
+    ]
+
+
+@pytest.mark.parametrize("name", ["x*y", "x[1]y", "it's 100 %20 #1"])
+def test_a_lake_whose_name_is_a_pattern_does_not_read_its_neighbours(
+    tmp_path: Path, name: str
+) -> None:
+    own, neighbour = Lake(str(tmp_path / name)), Lake(str(tmp_path / "x1y"))
+    put(own, NOVEMBER, rows("own"))
+    put(neighbour, NOVEMBER, rows("neighbour"))
+    with own.connect() as connection:
+        query = f"SELECT code FROM {own.rows_of('products', NOVEMBER)}"
+        assert connection.execute(query).fetchall() == [("own",)]
+    assert shown(own, "SELECT code FROM products") == [("own",)]
+
+
+def test_a_lake_is_in_a_folder_of_any_name(tmp_path: Path) -> None:
+    lake = Lake(str(tmp_path / "it's [x]*" / "lake"))
+    put(lake, NOVEMBER, rows("1"))
+    put(lake, DECEMBER, rows("2"))
+    assert shown(lake, "SELECT code, month::VARCHAR FROM products ORDER BY 1") == [
+        ("1", NOVEMBER[1]),
+        ("2", DECEMBER[1]),
     ]
 
 

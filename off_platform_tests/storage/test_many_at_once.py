@@ -12,8 +12,9 @@ from obstore.store import MemoryStore
 from off_platform.storage import bucket_copies, bucket_folder
 from off_platform.storage.bucket_copies import copy_in_parts
 from off_platform.storage.bucket_folder import BucketFolder
-from off_platform.storage.folders import Folder, LocalFolder
+from off_platform.storage.folder import Folder
 from off_platform.storage.lake import Lake
+from off_platform.storage.local_folder import LocalFolder
 from off_platform.storage.objects import Access
 from off_platform_tests.s3.server import Faults, S3Server
 from off_platform_tests.storage.test_folders import put

@@ -16,7 +16,8 @@ from obstore import exceptions
 from obstore.store import MemoryStore
 
 from off_platform.storage.bucket_folder import BucketFolder
-from off_platform.storage.folders import Folder, LocalFolder
+from off_platform.storage.folder import Folder
+from off_platform.storage.local_folder import LocalFolder
 from off_platform_tests.waiting import end_with_the_tests
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -12,8 +12,8 @@ import pytest
 
 from off_platform.storage import bucket_folder
 from off_platform.storage.bucket_files import BucketFiles
-from off_platform.storage.folders import LocalFolder
 from off_platform.storage.lake import Lake
+from off_platform.storage.local_folder import LocalFolder
 from off_platform.storage.objects import Access, open_store
 from off_platform_tests.s3.server import Faults, S3Server
 
@@ -79,7 +79,7 @@ def test_readers_see_whole_versions_only(open_lake: Callable[[], Lake]) -> None:
 
     def replace() -> None:
         try:
-            for version in range(1, 8):
+            for version in range(1, 5):
                 write(open_lake(), version)
         except Exception as error:  # noqa: BLE001 - raised below
             errors.append(error)

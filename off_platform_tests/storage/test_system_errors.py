@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from off_platform.storage.system_errors import in_a_sentence, written_in_a_sentence
+from off_platform.storage.system_errors import full_disk, in_a_sentence, written_in_a_sentence
 
 
 def test_the_sentence_of_an_error_is_that_of_its_text(tmp_path: Path) -> None:
@@ -35,3 +35,18 @@ def test_of_a_copy_the_place_that_is_written_is_named() -> None:
 def test_other_messages_stay() -> None:
     assert in_a_sentence(OSError("The lake is in use.")) == "The lake is in use."
     assert written_in_a_sentence("The lake is in use.") == "The lake is in use."
+
+
+def test_a_full_disk_is_one_sentence_whichever_library_writes() -> None:
+    somewhere = "No space left on device. Free some space and run again."
+    of_arrow = "Error writing bytes to file. Detail: [errno 28] No space left on device"
+    assert in_a_sentence(OSError(28, of_arrow)) == somewhere
+    of_xlsx = "xlsxwriter.exceptions.FileCreateError: [Errno 28] No space left on device"
+    assert full_disk(of_xlsx) == written_in_a_sentence(of_xlsx) == somewhere
+    of_duckdb = (
+        'IO Error: Async write failed: {"exception_message":"Could not write file '
+        '\\"/lake/a b.tsv\\": No space left on device","errno":"28"}'
+    )
+    there = "No space left on device: /lake/a b.tsv. Free some space and run again."
+    assert in_a_sentence(OSError(of_duckdb)) == written_in_a_sentence(of_duckdb) == there
+    assert full_disk("IO Error: No files found") is None

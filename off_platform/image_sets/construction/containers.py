@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from off_platform.image_sets.construction.plans import digest_of, rows_name
 from off_platform.image_sets.files.set_files import BUILDING
-from off_platform.storage.folders import Folder
+from off_platform.storage.folder import Folder
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any, TypeGuard
 
 from off_platform.image_sets.files.set_files import BUILDING, is_moved, is_of_build, is_stale
-from off_platform.storage.folders import Folder
+from off_platform.storage.folder import Folder
 
 MOVES = f"{BUILDING}/moves.json"
 

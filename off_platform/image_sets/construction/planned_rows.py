@@ -9,9 +9,9 @@ from off_platform.image_sets.construction.lake_objects import ROWS_AT_ONCE, with
 from off_platform.image_sets.construction.plans import PLAN, digest_of, rows_of_all
 from off_platform.image_sets.manifest import COLUMNS
 from off_platform.storage.engine import copy_query
-from off_platform.storage.folders import Folder
+from off_platform.storage.folder import Folder
 from off_platform.storage.lake_layout import MANIFEST
-from off_platform.storage.sql import literal
+from off_platform.storage.sql import file_literal, literal
 
 if TYPE_CHECKING:
     import duckdb
@@ -34,12 +34,12 @@ def rows_to_fetch(
         connection: DuckDB that can read the folder.
         texts: SQL of a table with the bytes of some objects, see `lake_objects.with_texts`.
     """
-    plan = literal(folder.address(PLAN))
+    plan = file_literal(folder.address(PLAN))
     wanted = ", ".join(map(str, groups)) or "NULL"
     here = (
         # Manifests of earlier versions lack some columns.
         f"""(FROM ({_NOTHING} WHERE false) UNION ALL BY NAME
-            FROM read_parquet({literal(folder.address(MANIFEST))}))"""
+            FROM read_parquet({file_literal(folder.address(MANIFEST))}))"""
         if folder.exists(MANIFEST)
         else f"({_NOTHING})"
     )
@@ -112,12 +112,12 @@ def write_outcomes(
     }
     read = ", ".join(f'"{name}": {literal(sql)}' for name, sql in (types | OF_CONTAINERS).items())
     rows = literal(rows_of_all(folder, digest_of(folder)))
-    plan = f"read_parquet({literal(folder.address(PLAN))})"
+    plan = f"read_parquet({file_literal(folder.address(PLAN))})"
     # Each file of rows is read once: in a bucket it is a request.
     all_rows = to.with_name(f"{to.name}.rows")
     json = f"read_json({rows}, format = 'newline_delimited', columns = {{{read}}})"
     copy_query(connection, f"FROM {json}", all_rows)
-    written = f"read_parquet({literal(str(all_rows))})"
+    written = f"read_parquet({file_literal(all_rows)})"
     found = connection.execute(
         f"SELECT {', '.join(OF_CONTAINERS)} FROM {written} WHERE container IS NOT NULL ORDER BY ALL"
     ).fetchall()

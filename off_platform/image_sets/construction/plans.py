@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 from off_platform.image_sets.construction.moves import finish_moves, json_of
 from off_platform.image_sets.files.set_files import BUILDING, is_container
 from off_platform.storage.engine import copy_query, reserve_for_writer
-from off_platform.storage.folders import Folder
+from off_platform.storage.folder import Folder
 from off_platform.storage.lake_layout import MANIFEST
-from off_platform.storage.sql import literal
+from off_platform.storage.sql import as_pattern, file_literal, literal
 
 if TYPE_CHECKING:
     import duckdb
@@ -149,20 +149,21 @@ def is_begun(folder: Folder, plan: Plan) -> bool:
 
 def planned_samples(folder: Folder) -> str:
     """SQL for the samples of the plan: stem, barcode, image_id."""
-    plan = literal(folder.address(PLAN))
+    plan = file_literal(folder.address(PLAN))
     return f"""SELECT stem, any_value(barcode) AS barcode, any_value(image_id) AS image_id
         FROM read_parquet({plan}) GROUP BY stem"""
 
 
 def digest_of(folder: Folder) -> str:
-    """Of the plan."""
+    """The digest of the plan in a folder."""
     return str(json_of(folder, IDENTITY).get("digest"))
 
 
 def groups_planned(folder: Folder, connection: "duckdb.DuckDBPyConnection") -> list[int]:
     """The groups of the plan, in order."""
+    plan = file_literal(folder.address(PLAN))
     planned = connection.execute(
-        f'SELECT DISTINCT "group" FROM read_parquet({literal(folder.address(PLAN))}) ORDER BY ALL'
+        f'SELECT DISTINCT "group" FROM read_parquet({plan}) ORDER BY ALL'
     ).fetchall()
     return [int(group) for (group,) in planned]
 
@@ -186,4 +187,4 @@ def rows_name(group: int, digest: str) -> str:
 
 def rows_of_all(folder: Folder, digest: str) -> str:
     """The pattern of the addresses of the rows of all groups."""
-    return folder.address(f"{BUILDING}/*-{digest[:8]}{ROWS}")
+    return f"{as_pattern(folder.address(BUILDING))}/*-{digest[:8]}{ROWS}"

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 from off_platform.image_sets.construction.containers import Container
 from off_platform.image_sets.construction.moves import MOVES, finish_moves
 from off_platform.image_sets.files.set_files import BUILDING, LISTS, TABLE_OF_FILES, is_container
-from off_platform.storage.folders import Folder
+from off_platform.storage.folder import Folder
 from off_platform.storage.lake_layout import MANIFEST
-from off_platform.storage.sql import literal
+from off_platform.storage.sql import file_literal
 from off_platform.storage.threads import in_order
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def put_in_place(
         containers: that were built; those that were arranged are among the names instead.
         connection: DuckDB that can read the folder and the manifest.
     """
-    rows = f"read_parquet({literal(str(scratch / MANIFEST))})"
+    rows = f"read_parquet({file_literal(scratch / MANIFEST)})"
     named = connection.execute(f"SELECT DISTINCT {_CONTAINER} FROM {rows} WHERE path IS NOT NULL")
     # A shard of which no object could be had is left out.
     kept = {name for (name,) in named.fetchall()}
@@ -103,7 +103,7 @@ def _stale(
 ) -> list[str]:
     """Files of the existing set that the new one does not have."""
     old, new = (
-        f"read_parquet({literal(folder.address(name))})"
+        f"read_parquet({file_literal(folder.address(name))})"
         for name in (MANIFEST, f"{BUILDING}/{MANIFEST}")
     )
     found = connection.execute(f"""

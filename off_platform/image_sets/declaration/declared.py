@@ -78,7 +78,7 @@ def varied_description(description: str, declared: BaseModel, made: BaseModel) -
 
 
 def checked_choice(model: type[Model], options: dict[str, Any], where: str) -> Model:
-    """Options as a choice.
+    """Validates options; gives them as the choice of a set.
 
     Raises:
         UnusableChoiceError: an option is invalid; the message says where, which and why.

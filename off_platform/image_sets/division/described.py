@@ -16,9 +16,9 @@ from off_platform.image_sets.division.near_duplicates import same_looks
 from off_platform.image_sets.division.splits import split_set
 from off_platform.image_sets.manifest import COLUMNS, TEXT_KINDS
 from off_platform.storage.engine import copy_query
-from off_platform.storage.folders import Folder
+from off_platform.storage.folder import Folder
 from off_platform.storage.lake_layout import MANIFEST
-from off_platform.storage.sql import identifier, literal
+from off_platform.storage.sql import file_literal, identifier, literal
 
 if TYPE_CHECKING:
     import duckdb
@@ -74,9 +74,9 @@ def describe(
         links: what samples share with others, see `splits.split_set`.
         to: the file to write.
     """
-    rows = f"read_parquet({literal(str(outcomes))})"
+    rows = f"read_parquet({file_literal(outcomes)})"
     has_samples = folder.exists(SAMPLES)
-    samples = f"read_parquet({literal(folder.address(SAMPLES))})"
+    samples = f"read_parquet({file_literal(folder.address(SAMPLES))})"
     joined = f"LEFT JOIN {samples} AS s USING (sample)" if has_samples else ""
     known = {"unit": f"s.{_UNIT}"} if has_samples else {}
     known["division"] = literal(how.division) if how.division else "NULL"
@@ -139,7 +139,7 @@ def _before(folder: Folder, how: How) -> str:
     nothing = "SELECT NULL::VARCHAR AS sample, NULL::VARCHAR AS unit, NULL::VARCHAR AS split"
     if not how.division or not folder.exists(MANIFEST):
         return f"{nothing} WHERE false"
-    manifest = literal(folder.address(MANIFEST))
+    manifest = file_literal(folder.address(MANIFEST))
     return f"""
         SELECT sample, unit, split FROM (
             FROM ({nothing}, NULL::VARCHAR AS division WHERE false)

@@ -211,7 +211,7 @@ class _Crowds:
         self._pairs = [pairs[~self.crowded[pairs // len(self._words)]]]
 
     def found(self) -> NearPairs:
-        """All pairs."""
+        """All pairs of near duplicates that were found."""
         if self._pairs:
             self.forget_crowded()
         pairs = np.sort(self._pairs[0]) if self._pairs else np.empty(0, dtype=np.int64)

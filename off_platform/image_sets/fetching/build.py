@@ -5,7 +5,7 @@ The plan is in `construction/plans.py`, the pages for people in `finish.py`;
 """
 
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager, nullcontext
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -29,7 +29,7 @@ from off_platform.image_sets.fetching.part import (
 )
 from off_platform.storage.fleet import Fleet, demand_reachable
 from off_platform.storage.progress import Display, Tally
-from off_platform.storage.sql import literal
+from off_platform.storage.sql import file_literal
 
 if TYPE_CHECKING:
     import duckdb
@@ -85,33 +85,36 @@ def build_groups(
     losses = losses_before(folder, digest, done, connection)
     tally = Tally(total=_number_of_rows(site, left, connection))
     verdict = _Verdict(site, is_begun=bool(done), losses=losses)
-    if fleet.is_here:
-        # Counted and shown object by object.
-        beside = Beside(connection, tally, display)
-        work, parts = (
-            partial(make_part, site, beside=beside),
-            _parts(site, left, None, 1, connection),
-        )
-    else:
-        places = fleet.places
-        work, parts = partial(make_part, site), _parts(site, left, part_groups, places, connection)
+    # In this process, objects are counted and shown one by one.
+    beside = Beside(connection, tally, display) if fleet.is_here else None
+    parts = _parts(site, left, None if fleet.is_here else part_groups, fleet.places, connection)
     under_way = set[int]()
-    try:
-        with closing(fleet.map(work, _handed_out(parts, under_way))) as results:
-            for made in results:
-                under_way.difference_update(made.groups)
-                if not fleet.is_here:
-                    _count(tally, made, fleet)
-                    if display:
-                        display.show(tally)
-                verdict.add(made)
-    except SourceUnreachableError:
-        if not fleet.is_here:
-            # Nobody has judged them, and a later run would take what failed for done.
-            folder.remove_all(rows_name(group, digest) for group in under_way)
-        raise
+    with (
+        nullcontext() if fleet.is_here else _fetched_again(site, under_way),
+        closing(
+            fleet.map(partial(make_part, site, beside=beside), _handed_out(parts, under_way))
+        ) as results,
+    ):
+        for made in results:
+            under_way.difference_update(made.groups)
+            if not fleet.is_here:
+                _count(tally, made, fleet, display)
+            verdict.add(made)
     verdict.demand_enough()
     return tally
+
+
+@contextmanager
+def _fetched_again(site: Site, groups: set[int]) -> Iterator[None]:
+    """Removes the rows of the groups if the source is unreachable.
+
+    Nobody has judged them, and a later run would take what failed for done.
+    """
+    try:
+        yield
+    except SourceUnreachableError:
+        site.folder.remove_all(rows_name(group, site.begun.digest) for group in groups)
+        raise
 
 
 def _handed_out(parts: Iterator[Part], groups: set[int]) -> Iterator[Part]:
@@ -137,15 +140,17 @@ def _parts(
         yield Part(tuple(groups[start : start + step]), damaged, concurrency)
 
 
-def _count(tally: Tally, made: PartMade, fleet: Fleet) -> None:
+def _count(tally: Tally, made: PartMade, fleet: Fleet, display: Display | None) -> None:
     tally.by_end += made.by_end
     tally.done += made.by_end.total() + made.resumed
     tally.bytes += made.bytes
     tally.note = fleet.ran.sentence
+    if display:
+        display.show(tally)
 
 
 def _number_of_rows(site: Site, groups: list[int], connection: "duckdb.DuckDBPyConnection") -> int:
-    path = literal(site.folder.address(PLAN))
+    path = file_literal(site.folder.address(PLAN))
     wanted = ", ".join(map(str, groups)) or "NULL"
     found = connection.execute(
         f'SELECT count(*) FROM read_parquet({path}) WHERE "group" IN ({wanted})'

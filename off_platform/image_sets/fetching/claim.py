@@ -14,9 +14,9 @@ from off_platform.image_sets.construction.moves import UnusableFolderError
 from off_platform.image_sets.files.set_files import BUILDING, STORED, is_moved, is_of_build
 from off_platform.image_sets.manifest import COLUMNS, NOT_IN_OLDER_ONES
 from off_platform.quality import Column
-from off_platform.storage.folders import Folder
+from off_platform.storage.folder import Folder
 from off_platform.storage.lake_layout import MANIFEST
-from off_platform.storage.sql import literal
+from off_platform.storage.sql import file_literal, literal
 
 _BEGUN = re.compile(r"plan\.(parquet|json)|moves\.json|samples\.parquet|scratch")
 # Characters that DuckDB reads as a pattern.
@@ -83,7 +83,7 @@ def _is_begun(folder: Folder) -> bool:
 
 
 def _demand_manifest(folder: Folder, connection: duckdb.DuckDBPyConnection) -> None:
-    manifest = f"read_parquet({literal(folder.address(MANIFEST))})"
+    manifest = f"read_parquet({file_literal(folder.address(MANIFEST))})"
     try:
         found = connection.execute(f"DESCRIBE FROM {manifest}").fetchall()
         types = {name: kind for name, kind, *_ in found}
@@ -102,7 +102,7 @@ def _demand_manifest(folder: Folder, connection: duckdb.DuckDBPyConnection) -> N
 def _demand_kinds(
     folder: Folder, connection: duckdb.DuckDBPyConnection, kinds: Collection[str]
 ) -> None:
-    manifest = f"read_parquet({literal(folder.address(MANIFEST))})"
+    manifest = f"read_parquet({file_literal(folder.address(MANIFEST))})"
     found = connection.execute(f"SELECT DISTINCT kind FROM {manifest}").fetchall()
     if foreign := sorted({kind for (kind,) in found} - set(kinds)):
         raise UnusableFolderError(

@@ -14,9 +14,9 @@ import pyarrow.parquet as pq
 
 from off_platform.image_sets.construction.lake_objects import IN_LAKE
 from off_platform.image_sets.construction.plans import rows_name
-from off_platform.storage.folders import Folder
+from off_platform.storage.folder import Folder
 from off_platform.storage.lake_layout import MANIFEST
-from off_platform.storage.sql import literal
+from off_platform.storage.sql import file_literal
 from off_platform.storage.threads import in_order
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def damaged_paths(folder: Folder, connection: "duckdb.DuckDBPyConnection") -> fr
     """
     if not folder.exists(MANIFEST):
         return frozenset()
-    manifest = f"read_parquet({literal(folder.address(MANIFEST))})"
+    manifest = f"read_parquet({file_literal(folder.address(MANIFEST))})"
     shards = _rows(
         connection,
         f"""SELECT path, max("offset" + stored_bytes) FROM {manifest}
@@ -134,7 +134,7 @@ def losses_before(
     folder: Folder, digest: str, groups: Iterable[int], connection: "duckdb.DuckDBPyConnection"
 ) -> Losses:
     """The losses of groups that an earlier run has finished, read back."""
-    names = ", ".join(literal(folder.address(rows_name(group, digest))) for group in groups)
+    names = ", ".join(file_literal(folder.address(rows_name(group, digest))) for group in groups)
     if not names:
         return Losses()
     ((planned, received, had, lost, files, reason),) = connection.execute(f"""

@@ -25,7 +25,7 @@ from off_platform.image_sets.manifest import TEXT_KINDS
 from off_platform.image_sets.photos.contents import Content, check_for, decode_jpeg
 from off_platform.image_sets.photos.pictures import check_other_format
 from off_platform.image_sets.photos.preparing import prepared
-from off_platform.storage.folders import Folder
+from off_platform.storage.folder import Folder
 from off_platform.storage.transfer import Outcome, Wanted, transfer
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ passes through the process that asks for it. `build.py` divides a set and judges
 
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager, ExitStack, closing
 from dataclasses import dataclass, replace
 from functools import cache
 from itertools import groupby
@@ -25,7 +25,9 @@ from off_platform.image_sets.fetching.groups import (
     with_copy_kept,
 )
 from off_platform.image_sets.fetching.placing import Build
-from off_platform.storage.folders import Folder
+from off_platform.image_sets.photos.contents import Content
+from off_platform.storage.fetch import Wanted
+from off_platform.storage.folder import Folder
 from off_platform.storage.lake import Lake
 from off_platform.storage.objects import Source
 from off_platform.storage.progress import Display, Tally
@@ -33,6 +35,7 @@ from off_platform.storage.transfer import transfer
 
 if TYPE_CHECKING:
     import duckdb
+    import pyarrow as pa
 
 # This many consecutive failures mean that the source is unreachable.
 GIVE_UP_AFTER = 100
@@ -148,15 +151,12 @@ def make_part(site: Site, part: Part, beside: Beside | None = None) -> PartMade:
         done = _resumed(maker, groups)
         if tally.total is not None:
             tally.total -= len(done)
-        wanted = (
-            wanted_object(with_object(_without(part.damaged, row)), site.how)
-            for batch in rows_to_fetch(site.folder, groups, connection, site.texts)
-            for row in batch.to_pylist()
-            if row["position"] not in done
-        )
+        rows = rows_to_fetch(site.folder, groups, connection, site.texts)
+        wanted = _wanted(site, part, rows, done)
         limits = replace(site.how.limits, concurrency=part.concurrency)
         display = beside.display if beside else None
-        outcomes = transfer(store, wanted, limits, display, tally, maker.flush)
+        fetching = transfer(store, wanted, limits, display, tally, maker.flush)
+        outcomes = stack.enter_context(closing(fetching))
         watch = _Watch(maker, build)
         kept = (with_copy_kept(outcome, site.how) for outcome in watch.over(outcomes))
         try:
@@ -209,6 +209,16 @@ def _by_group(
             continue
         yield group, of_group
         number, of_group = next(of_groups, (None, iter(())))
+
+
+def _wanted(
+    site: Site, part: Part, batches: "Iterator[pa.RecordBatch]", done: set[int]
+) -> Iterator[Wanted[Row, Content]]:
+    """The objects of a part's rows that are not done."""
+    for batch in batches:
+        for row in batch.to_pylist():
+            if row["position"] not in done:
+                yield wanted_object(with_object(_without(part.damaged, row)), site.how)
 
 
 def _without(damaged: frozenset[str], row: Row) -> Row:

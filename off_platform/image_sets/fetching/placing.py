@@ -28,7 +28,7 @@ from off_platform.image_sets.files.set_files import (
     set_aside,
     staged_name,
 )
-from off_platform.storage.folders import Folder
+from off_platform.storage.folder import Folder
 from off_platform.storage.locks import FolderInUseError, locked
 
 # Each may be a file of many MB, partly in memory.

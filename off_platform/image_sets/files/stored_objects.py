@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from off_platform.image_sets.manifest import TEXT_KINDS
-from off_platform.storage.folders import Folder
+from off_platform.storage.folder import Folder
 
 IMAGE = "image"
 """The column of photos in a Parquet file; those of texts are named by their kind."""

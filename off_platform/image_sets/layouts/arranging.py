@@ -27,8 +27,8 @@ from off_platform.image_sets.layouts.part_writers import LOCATIONS, TEXT, WRITER
 from off_platform.image_sets.layouts.sample_columns import sample_columns
 from off_platform.image_sets.manifest import TEXT_KINDS
 from off_platform.storage.engine import copy_query
-from off_platform.storage.folders import Folder
-from off_platform.storage.sql import identifier, literal
+from off_platform.storage.folder import Folder
+from off_platform.storage.sql import file_literal, identifier, literal
 
 if TYPE_CHECKING:
     import duckdb
@@ -83,10 +83,10 @@ def arrange(
     Raises:
         TooManyClassesError: see there.
     """
-    columns = sample_columns(connection, f"read_parquet({literal(str(described))})", labels)
+    columns = sample_columns(connection, f"read_parquet({file_literal(described)})", labels)
     rows = scratch / "samples_to_arrange.parquet"
     _write_samples(connection, folder, described, how, columns, rows)
-    samples = f"read_parquet({literal(str(rows))})"
+    samples = f"read_parquet({file_literal(rows)})"
     parts = connection.execute(f"SELECT DISTINCT part FROM {samples} ORDER BY ALL").fetchall()
     locations = scratch / "locations.parquet"
     names: list[str] = []
@@ -138,8 +138,8 @@ def _write_samples(
     to: Path,
 ) -> None:
     """One row per sample that has objects: places of its photo and its text, columns, facts."""
-    plan = f"read_parquet({literal(folder.address(PLAN))})"
-    rows = f"""(SELECT d.*, p.file, p.member FROM read_parquet({literal(str(described))}) AS d
+    plan = f"read_parquet({file_literal(folder.address(PLAN))})"
+    rows = f"""(SELECT d.*, p.file, p.member FROM read_parquet({file_literal(described)}) AS d
         JOIN (SELECT position, file, member FROM {plan}) AS p USING (position)
         WHERE d.status = 'fetched')"""
     shown = ", ".join(f"{_column(name)} AS {identifier(name)}" for name in columns)
@@ -188,7 +188,7 @@ def _class_folders(connection: "duckdb.DuckDBPyConnection", described: Path, how
         return pa.table({"value": pa.array([], pa.string()), "folder": pa.array([], pa.string())})
     found = connection.execute(f"""
         SELECT DISTINCT {_class_label("{}", how)} AS value
-        FROM read_parquet({literal(str(described))})
+        FROM read_parquet({file_literal(described)})
         ORDER BY ALL LIMIT {CLASSES_MOST + 1}""").fetchall()
     if len(found) > CLASSES_MOST:
         raise TooManyClassesError(

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from off_platform.image_sets.files.set_files import TABLE_OF_FILES
 from off_platform.image_sets.manifest import TEXT_KINDS
 from off_platform.storage.engine import copy_query
-from off_platform.storage.sql import identifier, literal
+from off_platform.storage.sql import file_literal, identifier, literal
 
 if TYPE_CHECKING:
     import duckdb
@@ -37,7 +37,7 @@ def write_image_folders(
         columns: of the manifest.
         to: the folder for the files.
     """
-    rows = f"read_parquet({literal(str(manifest))})"
+    rows = f"read_parquet({file_literal(manifest)})"
     parts = connection.execute(f"""
         SELECT DISTINCT split FROM {rows} WHERE path IS NOT NULL AND split IS NOT NULL
         ORDER BY split""").fetchall()
@@ -61,7 +61,7 @@ def _query(
     shown = ", ".join(_column(name) for name in columns)
     more, joined = "", ""
     if labels:
-        of_labels = f"read_parquet({literal(str(labels))})"
+        of_labels = f"read_parquet({file_literal(labels)})"
         found = connection.execute(f"DESCRIBE FROM {of_labels}").fetchall()
         added = [name for name, *_ in found if name not in {*columns, "id"}]
         more = "".join(f", l.{identifier(name)}" for name in added)

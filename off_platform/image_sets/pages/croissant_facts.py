@@ -18,9 +18,9 @@ from off_platform.image_sets.pages.croissant import (
 )
 from off_platform.image_sets.pages.manifest_statistics import ORDER_OF_SPLITS
 from off_platform.quality import Column
-from off_platform.storage.folders import Folder
+from off_platform.storage.folder import Folder
 from off_platform.storage.lake_layout import MANIFEST
-from off_platform.storage.sql import literal
+from off_platform.storage.sql import file_literal, literal
 from off_platform.storage.threads import cores, in_order
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def croissant_facts(
         built: what is new in the set, if it is being put together.
     """
     built = built or BuiltFiles(Places(()), {})
-    rows = f"read_parquet({literal(str(manifest))})"
+    rows = f"read_parquet({file_literal(manifest)})"
     ((samples, objects),) = connection.execute(
         f"SELECT count(DISTINCT sample), count(*) FROM {rows}"
     ).fetchall()
@@ -144,7 +144,7 @@ def _photos(
 
 
 def _table(address: str) -> str:
-    return f"read_parquet({literal(address)})"
+    return f"read_parquet({file_literal(address)})"
 
 
 def _patterns(stored: str, ending: str, names: list[str]) -> Iterator[str]:

@@ -23,8 +23,8 @@ from off_platform.image_sets.pages.card import (
     Spread,
 )
 from off_platform.storage.checksums import PARTS_ETAG
-from off_platform.storage.folders import Folder
-from off_platform.storage.sql import literal
+from off_platform.storage.folder import Folder
+from off_platform.storage.sql import file_literal, literal
 
 if TYPE_CHECKING:
     import duckdb
@@ -80,7 +80,7 @@ class Contents:
         """See the class."""
         self._folder, self._connection, self._objects = folder, connection, objects
         self._places = places
-        self.rows = f"read_parquet({literal(manifest)})"
+        self.rows = f"read_parquet({file_literal(manifest)})"
 
     def _ask(self, query: str) -> list[tuple[Any, ...]]:
         return list(self._connection.execute(query).fetchall())
@@ -195,7 +195,7 @@ class Contents:
 
         Without timestamps: Arrow converts these with pandas, which takes 0.2 s and 50 MB to load.
         """
-        plan = f"read_parquet({literal(self._folder.address(PLAN))})"
+        plan = f"read_parquet({file_literal(self._folder.address(PLAN))})"
         if not self._folder.exists(PLAN):
             plan = f"""(SELECT position, 0 AS "group" FROM {self.rows})"""
         # A separate cursor: a caller that stops reading half-way must not block other queries.

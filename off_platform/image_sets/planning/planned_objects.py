@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 from off_platform.image_sets.construction.plans import PLAN, groups_left
 from off_platform.image_sets.manifest import TEXT_KINDS
 from off_platform.storage.engine import copy_query
-from off_platform.storage.folders import Folder
+from off_platform.storage.folder import Folder
 from off_platform.storage.lake_layout import MANIFEST
-from off_platform.storage.sql import literal
+from off_platform.storage.sql import file_literal, literal
 
 if TYPE_CHECKING:
     import duckdb
@@ -73,14 +73,14 @@ class PlannedObjects:
         self._connection = connection
         path = scratch / "planned.parquet"
         copy_query(connection, self._marked(objects, sizes, folder, begun=begun), path)
-        self.rows = f"read_parquet({literal(str(path))})"
+        self.rows = f"read_parquet({file_literal(path)})"
 
     def _marked(self, objects: str, sizes: str | None, folder: Folder, *, begun: bool) -> str:
         """Each object with its state, and its size as far as it is known."""
         done, group = "false", ""
         if begun:
             left = groups_left(folder, self._connection)
-            objects = f"FROM read_parquet({literal(folder.address(PLAN))})"
+            objects = f"FROM read_parquet({file_literal(folder.address(PLAN))})"
             done, group = f'"group" NOT IN (SELECT unnest({left}::BIGINT[]))', ', "group"'
         described = self._connection.execute(f"DESCRIBE {objects}").fetchall()
         is_known = "known_md5" in {name for name, *_ in described}
@@ -133,5 +133,5 @@ _NO_SIZES = "SELECT NULL::VARCHAR AS key, NULL::BIGINT AS bytes WHERE false"
 def _in_set(folder: Folder) -> str:
     if not folder.exists(MANIFEST):
         return "SELECT NULL::VARCHAR AS key, NULL::VARCHAR AS kind, 0 AS stored_bytes WHERE false"
-    manifest = literal(folder.address(MANIFEST))
+    manifest = file_literal(folder.address(MANIFEST))
     return f"SELECT key, kind, stored_bytes FROM read_parquet({manifest}) WHERE status = 'fetched'"

@@ -31,7 +31,7 @@ from off_platform.image_sets.planning.prices import Bill, Prices, Way, bill, pri
 from off_platform.image_sets.planning.sizes import SAMPLED, Measured, measure
 from off_platform.image_sets.request import Choice, Chosen, Request, Run, plan_for
 from off_platform.settings import Settings
-from off_platform.storage.folders import Folder
+from off_platform.storage.folder import Folder
 from off_platform.storage.lake_layout import MANIFEST
 from off_platform.storage.objects import Source, is_local, local_folder
 
@@ -161,7 +161,7 @@ class SetPlan:
 
     @property
     def objects(self) -> int:
-        """Their number."""
+        """Number of objects of all kinds."""
         return sum(each.counted.objects for each in self.kinds)
 
     @property

@@ -12,8 +12,8 @@ from off_platform.image_sets.construction.plans import PLAN, groups_left, groups
 from off_platform.image_sets.planning.effort import seconds_for
 from off_platform.image_sets.planning.planner import conditions_from
 from off_platform.settings import Settings
-from off_platform.storage.folders import Folder
-from off_platform.storage.sql import literal
+from off_platform.storage.folder import Folder
+from off_platform.storage.sql import file_literal
 
 if TYPE_CHECKING:
     import duckdb
@@ -54,7 +54,7 @@ def planned_metadata(
         settings: of the platform.
         source: URL of the bucket.
     """
-    plan = f"read_parquet({literal(folder.address(PLAN))})"
+    plan = f"read_parquet({file_literal(folder.address(PLAN))})"
     by_kind = dict(
         connection.execute(
             f"SELECT kind, count(*) FROM {plan} GROUP BY kind ORDER BY kind"

@@ -15,9 +15,9 @@ import yaml
 from off_platform.image_sets.files.set_files import BUILDING, TABLE_OF_FILES, is_ours
 from off_platform.image_sets.finish import CARD
 from off_platform.image_sets.manifest import TEXT_KINDS
-from off_platform.storage.folders import Folder
+from off_platform.storage.folder import Folder
 from off_platform.storage.lake_layout import MANIFEST
-from off_platform.storage.sql import literal
+from off_platform.storage.sql import file_literal, literal
 from off_platform.words import counted, quoted
 
 NAMED = 3
@@ -83,7 +83,7 @@ def publishable(folder: Folder, connection: duckdb.DuckDBPyConnection) -> Publis
                 "published; build it with `off-platform images` or `bins`."
             )
     licence_id = _licence_id(folder)
-    rows = f"read_parquet({literal(folder.address(MANIFEST))})"
+    rows = f"read_parquet({file_literal(folder.address(MANIFEST))})"
     try:
         licence, attribution = _terms(rows, folder, connection)
         _demand_files(rows, sizes, folder, connection)
@@ -179,7 +179,7 @@ def _demand_rows(named: str, folder: Folder, cursor: duckdb.DuckDBPyConnection) 
         cursor.execute(f"SELECT name, last FROM {named} WHERE name LIKE '%.parquet'").fetchall()
     )
     for name, row in last.items():
-        rows = f"SELECT num_rows FROM parquet_file_metadata({literal(folder.address(name))})"
+        rows = f"SELECT num_rows FROM parquet_file_metadata({file_literal(folder.address(name))})"
         ((count,),) = cursor.execute(rows).fetchall()
         if count <= row:
             raise UnpublishableSetError(
@@ -203,7 +203,7 @@ def changed_objects(
     Returns:
         Path and key of each object that has changed.
     """
-    manifest = f"read_parquet({literal(folder.address(MANIFEST))})"
+    manifest = f"read_parquet({file_literal(folder.address(MANIFEST))})"
     known = {name for name, *_ in connection.execute(f"DESCRIBE FROM {manifest}").fetchall()}
     fetched = "AND processing IS NULL" if "processing" in known else ""
     rows = connection.cursor().execute(f"""
@@ -227,7 +227,7 @@ def _changed_rows(
     parts = cursor.execute(f"""SELECT DISTINCT path FROM {manifest}
         WHERE path LIKE '%.parquet' ORDER BY path""").fetchall()
     for (path,) in parts:
-        photos = f"read_parquet({literal(folder.address(path))}, file_row_number = true)"
+        photos = f"read_parquet({file_literal(folder.address(path))}, file_row_number = true)"
         changed = cursor.execute(f"""
             SELECT m.path, m.key FROM {manifest} AS m
             JOIN (SELECT file_row_number, image FROM {photos}) AS p

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from off_platform.image_sets.finish import CARD
 from off_platform.image_sets.publishing.publishable import Publishable
-from off_platform.storage.folders import Folder
+from off_platform.storage.folder import Folder
 from off_platform.storage.progress import Display, Tally
 from off_platform.storage.threads import cores, in_order
 from off_platform.words import counted

@@ -26,7 +26,7 @@ NUMBERS = tuple(
 # Numbers that differ by less are rounded differently.
 ROUNDING = 0.001
 TEXTS = ("product_name", "generic_name", "brand", "quantity", "serving_size", "ingredients_text")
-# Tables of the connection: a row per value of a record, with the known one; and per record.
+# Tables of the connection: one row per value of a record, with the known one; and per record.
 VALUES, STATUSES = "compared_values", "compared_statuses"
 # Cut for the table; compared as a whole.
 MOST_SHOWN = 500
@@ -81,6 +81,11 @@ def known_in_unit(field: str) -> str:
     """SQL of the known value of a nutrient in the unit of its field."""
     grams = GRAMS_IN.get(BY_NAME[field].unit or "", 1.0)
     return f"(k_{field} / {grams!r})"
+
+
+def says_something(number: str, known: str) -> str:
+    """SQL of whether two numbers can contradict: two zeros are the same in any unit."""
+    return f"NOT coalesce({number} = 0 AND {known} = 0, false)"
 
 
 def _number(field: str) -> str:
@@ -167,7 +172,8 @@ def table_query(reasons: Mapping[tuple[str, str], str] | None = None) -> str:
         FROM {STATUSES} AS s LEFT JOIN (FROM {VALUES} WHERE outcome <> '{SAME}') AS v
             USING (product)
         LEFT JOIN (
-            SELECT "import", field, count(*) FILTER (outcome <> '{ADDS}') AS compared
+            SELECT "import", field, count(*) FILTER (
+                outcome <> '{ADDS}' AND {says_something("number", "known")}) AS compared
             FROM {VALUES} GROUP BY ALL) AS n ON n."import" = s."import" AND n.field = v.field
         LEFT JOIN {why} ON why."import" = s."import" AND why.field = v.field
         ORDER BY s.product, v.field"""

@@ -39,7 +39,7 @@ from off_platform.quality import SHAPE, Finding
 from off_platform.settings import Settings
 from off_platform.storage.lake import Lake, NoSuchTableError
 from off_platform.storage.progress import Display
-from off_platform.words import few
+from off_platform.words import counted, few
 
 Connect = Callable[[], AbstractContextManager[duckdb.DuckDBPyConnection]]
 AGREES = "agrees_with_what_is_known"
@@ -55,15 +55,26 @@ class Comparison:
         statuses: number of records that are new, the same, add values or differ.
         fields: number of values by field and outcome.
         contradictions: the columns that contradict most of what is known.
+        unread: number of lines of the dump that are not read, by reason.
     """
 
     statuses: Counter[str]
     fields: Mapping[str, Counter[str]]
     contradictions: list[Contradiction]
+    unread: Mapping[str, int]
+
+    @property
+    def of_unread(self) -> str:
+        """What the dump could not tell, in a sentence; empty if nothing."""
+        if not self.unread:
+            return ""
+        reasons = few([f"{reason} ({lines:,})" for reason, lines in self.unread.items()])
+        lines = counted(sum(self.unread.values()), "line")
+        return f"Of the dump, {lines} cannot be read, so their products count as new: {reasons}."
 
     @property
     def sentence(self) -> str:
-        """In words."""
+        """The number of records with each status, in words."""
         of = self.statuses
         return (
             f"{of[NEW]:,} new, {of[SAME]:,} the same, {of[ADDS]:,} add values, "
@@ -87,10 +98,11 @@ def compare_with(connection: duckdb.DuckDBPyConnection, records: str, dump: Path
     Raises:
         off_platform.dumps.formats.UnknownDumpError: it is not a dump of Open Food Facts.
     """
-    read_known(connection, dump, codes_query(records))
+    unread = read_known(connection, dump, codes_query(records))
     compare(connection, records)
     statuses = connection.execute(f"SELECT status, count(*) FROM {STATUSES} GROUP BY 1").fetchall()
-    return Comparison(Counter(dict(statuses)), counts(connection), contradictions(connection))
+    found = contradictions(connection)
+    return Comparison(Counter(dict(statuses)), counts(connection), found, unread)
 
 
 def make_products_compared(
@@ -171,6 +183,7 @@ def _metadata(made: Comparison) -> dict[str, Any]:
         "same": made.statuses[SAME],
         "adds": made.statuses[ADDS],
         "differs": made.statuses[DIFFERS],
+        **({"not_read": made.of_unread} if made.unread else {}),
         "by_field": dg.MetadataValue.md(
             markdown_table(("field", SAME, ADDS, DIFFERS), rows) if rows else "Nothing is known."
         ),

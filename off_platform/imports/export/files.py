@@ -38,6 +38,7 @@ class Exported:
         without_barcode: number of records that cannot be exported.
         languages: number of records by the origin of their language, see `rows.languages`.
         left_out: number of records by field that the format cannot express.
+        cleaned: number of records with a text whose control characters were removed.
         pictures: what became of them.
     """
 
@@ -47,6 +48,7 @@ class Exported:
     without_barcode: int = 0
     languages: dict[str, int] = field(default_factory=dict)
     left_out: dict[str, int] = field(default_factory=dict)
+    cleaned: int = 0
     pictures: Pictures = field(default_factory=Pictures)
 
     @property
@@ -113,8 +115,9 @@ def _make_rows(connection: duckdb.DuckDBPyConnection, records: str, options: Exp
 
 
 def _counted(connection: duckdb.DuckDBPyConnection) -> Exported:
-    ((records, without),) = connection.execute(
-        f"SELECT count(code), count(*) - count(code) FROM {ROWS}"
+    cleaned = f"count(code) FILTER ({identifier(of_rows.CLEANED)})"
+    ((records, without, changed),) = connection.execute(
+        f"SELECT count(code), count(*) - count(code), {cleaned} FROM {ROWS}"
     ).fetchall()
     exported = f"FROM {ROWS} WHERE code IS NOT NULL"
     languages = connection.execute(
@@ -125,7 +128,11 @@ def _counted(connection: duckdb.DuckDBPyConnection) -> Exported:
         f"{exported}) GROUP BY 1 ORDER BY 2 DESC, 1"
     ).fetchall()
     return Exported(
-        records, without_barcode=without, languages=dict(languages), left_out=dict(left_out)
+        records,
+        without_barcode=without,
+        languages=dict(languages),
+        left_out=dict(left_out),
+        cleaned=changed,
     )
 
 
@@ -180,6 +187,7 @@ def facts(made: Exported, options: ExportOptions, to: Path) -> dict[str, Any]:
         "language_assumed": options.language,
         "records_not_exported": {NO_BARCODE: made.without_barcode} if made.without_barcode else {},
         "values_left_out": made.left_out,
+        "records_without_control_characters": made.cleaned,
         "pictures": made.pictures.copied,
         "pictures_left_out": dict(sorted(made.pictures.left_out.items())),
     }
@@ -194,5 +202,6 @@ def exported_from(content: Mapping[str, Any]) -> Exported:
         sum(content["records_not_exported"].values()),
         content["language_from"],
         content["values_left_out"],
+        content.get("records_without_control_characters", 0),
         Pictures(content["pictures"], Counter(content["pictures_left_out"])),
     )

@@ -29,8 +29,8 @@ from off_platform.imports.products_imported import records_of
 from off_platform.imports.specification.tables import PRODUCTS_EXPORT, PRODUCTS_IMPORTED
 from off_platform.previews import markdown_table, table_preview
 from off_platform.quality import Finding
-from off_platform.storage.folders import LocalFolder
 from off_platform.storage.lake import Lake, NoSuchTableError
+from off_platform.storage.local_folder import LocalFolder
 from off_platform.storage.sql import identifier, literal
 
 EXPORTS = "exports"

@@ -18,11 +18,14 @@ from off_platform.imports.export.columns import (
     nutrient,
 )
 from off_platform.imports.specification.fields import BY_NAME
-from off_platform.storage.sql import identifier, literal
+from off_platform.storage.sql import file_literal, identifier, literal
 
 _NUTRIENT = re.compile(
     r"(?:nutrition\.input_sets\.\w+\.as_sold\.100g\.nutrients\.)?([a-z0-9-]+)[._](value_string|value|unit)"
 )
+# DuckDB's own bound, and one that no record reaches.
+_USUAL_LINE_BYTES = 2_000_000
+_MOST_LINE_BYTES = 512 << 20
 _FIELD_OF = {name: field for field, name in OTHER_NAMES.items()}
 _FIELD_OF_NUTRIENT = {nutrient(field): field for field in NUTRIENTS}
 _FIELD_OF_URL = {name: field for field, name in PICTURE_URLS.items()}
@@ -31,9 +34,12 @@ _FIELD_OF_URL = {name: field for field, name in PICTURE_URLS.items()}
 def read_exported(file: Path) -> str:
     """SQL of an exported file's rows, all as texts, to use after FROM."""
     columns = ", ".join(f"{literal(name)}: 'VARCHAR'" for name in _header(file))
+    # The texts of one record may have many megabytes.
+    longest = min(max(file.stat().st_size, _USUAL_LINE_BYTES), _MOST_LINE_BYTES)
     return (
-        f"read_csv({literal(str(file))}, delim = '\t', header = true, quote = '\"', "
-        f"escape = '\"', auto_detect = false, parallel = false, columns = {{{columns}}})"
+        f"read_csv({file_literal(file)}, delim = '\t', header = true, quote = '\"', "
+        f"escape = '\"', new_line = '\\n', auto_detect = false, parallel = false, "
+        f"max_line_size = {longest}, columns = {{{columns}}})"
     )
 
 

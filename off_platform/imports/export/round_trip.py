@@ -18,10 +18,11 @@ from off_platform.imports.export.columns import (
 )
 from off_platform.imports.export.files import Exported, ExportedRows
 from off_platform.imports.export.reading_back import read_exported, write_as_import
+from off_platform.imports.export.rows import without_controls
 from off_platform.imports.specification.tables import ACCEPTED
 from off_platform.imports.validation import validate_import
 from off_platform.quality import Finding
-from off_platform.storage.sql import literal
+from off_platform.storage.sql import file_literal
 
 
 def reads_back(
@@ -51,9 +52,9 @@ def reads_back(
             ((number_of,),) = connection.execute(f"SELECT count(*) FROM ({codes})").fetchall()
             found.add(max(number_of, 1), [f"{name}: {verdict.refused.message}"])
             continue
-        back = f"read_parquet({literal(str(into / ACCEPTED))})"
+        back = f"read_parquet({file_literal(into / ACCEPTED)})"
         left_out = f"SELECT product, left_out FROM {rows.table}"
-        own = f"(FROM {rows.records} WHERE product IN ({codes}))"
+        own = f"(FROM {without_controls(rows.records)} WHERE product IN ({codes}))"
         different = _different(connection, own, back, left_out)
         found.add(len(different), different)
         file.unlink()

@@ -3,6 +3,7 @@
 All values are texts, as in the file; `columns.py` has the columns. Pure.
 """
 
+import re
 from collections.abc import Sequence
 
 from off_platform.imports.export import columns
@@ -19,16 +20,50 @@ from off_platform.imports.export.columns import (
 )
 from off_platform.imports.export.options import NutrientColumns
 from off_platform.imports.records.identity import OWN_ID
+from off_platform.imports.specification.characters import CONTROLS
 from off_platform.storage.sql import identifier, literal
 
 # Where the language of a record comes from.
 GIVEN, ONLY_NAME, ONLY_LANGUAGE, ASSUMED = "lc", "product_name", "languages", "assumed"
 # Columns beside those of the file; a column of the format has no such name.
 PRODUCT, IMPORT, LANGUAGE_FROM, LEFT_OUT = "@product", "@import", "@language_from", "@left_out"
+CLEANED = "@cleaned"
 # More decimals than any number of a label has; a number that needs more is left out.
 _DECIMAL = "DECIMAL(38, 15)"
+# Nor digits before the decimal point; `validate` reads no longer numbers.
+_MOST = "1e15"
+
+# As escapes, since SQL cannot contain NUL.
+_CONTROL_CLASS = literal(
+    re.sub(r"[^-]", lambda each: f"\\x{{{ord(each[0]):x}}}", CONTROLS).join("[]")
+)
 
 Texts = Sequence[tuple[str, str]]
+
+
+def without_controls(records: str) -> str:
+    """SQL of the records, their texts without control characters, which break the importer's files.
+
+    Args:
+        records: SQL for rows of accepted records, to use after FROM.
+
+    Returns:
+        SQL to use after FROM; `cleaned` says whether a text of the record had any.
+    """
+    texts = {field: field for field in (*TEXTS, *OF_LANGUAGE)}
+    lists = {field: field for field in (*LISTS, *IN_ENGLISH.values())}
+    cleaned = {field: _clean(field) for field in texts} | {
+        field: f"list_transform({field}, lambda each: {_clean('each')})" for field in lists
+    }
+    cleaned["by_language"] = f"""map_from_entries(list_transform(map_entries(by_language),
+        lambda each: {{'key': each.key, 'value': {_clean("each.value")}}}))"""
+    changed = " OR ".join(f"{sql} IS DISTINCT FROM {field}" for field, sql in cleaned.items())
+    replaced = ", ".join(f"{sql} AS {field}" for field, sql in cleaned.items())
+    return f"(SELECT * REPLACE ({replaced}), {changed} AS cleaned FROM {records})"
+
+
+def _clean(text: str) -> str:
+    return f"trim(regexp_replace({text}, {_CONTROL_CLASS}, '', 'g'))"
 
 
 def languages(records: str, assumed: str) -> str:
@@ -53,7 +88,7 @@ def languages(records: str, assumed: str) -> str:
         CASE WHEN product_name IS NULL AND NOT coalesce(list_contains(named, {literal(assumed)}),
             false) THEN coalesce(list_min(named), {literal(assumed)})
             ELSE {literal(assumed)} END AS assumed
-        FROM (SELECT *, {named} AS named FROM {records}))"""
+        FROM (SELECT *, {named} AS named FROM {without_controls(records)}))"""
 
 
 def texts_query(records: str) -> str:
@@ -87,6 +122,7 @@ def rows_query(records: str, texts: Texts, form: NutrientColumns) -> str:
         IMPORT: '"import"',
         LANGUAGE_FROM: "language_from",
         LEFT_OUT: _left_out(texts),
+        CLEANED: "cleaned",
         "code": f"CASE WHEN NOT starts_with(product, '{OWN_ID}') THEN product END",
         "lc": "of_language",
         **_of_languages(texts),
@@ -149,7 +185,8 @@ _SALT_COMPUTED = "coalesce(list_contains(derived, 'salt_g'), false)"
 def _value(field: str) -> str:
     """A nutrient's value as text; of salt and sodium the one that was given, salt if both were."""
     plain = _plain(field)
-    text = f"CASE WHEN TRY_CAST({plain} AS DOUBLE) = {field} THEN {plain} END"
+    fits = f"abs({field}) < {_MOST} AND TRY_CAST({plain} AS DOUBLE) = {field}"
+    text = f"CASE WHEN {fits} THEN {plain} END"
     if field == "salt_g":
         return f"CASE WHEN NOT {_SALT_COMPUTED} THEN {text} END"
     if field == "sodium_g":
@@ -158,9 +195,10 @@ def _value(field: str) -> str:
 
 
 def _plain(field: str) -> str:
-    """A number in decimal notation, with as few digits as it needs."""
-    shortest = f"{field}::VARCHAR"
-    decimal = f"rtrim(rtrim(TRY_CAST({field} AS {_DECIMAL})::VARCHAR, '0'), '.')"
+    """A number in decimal notation, with as few digits as it needs; -0 is 0."""
+    number = f"({field} + 0)"
+    shortest = f"{number}::VARCHAR"
+    decimal = f"rtrim(rtrim(TRY_CAST({number} AS {_DECIMAL})::VARCHAR, '0'), '.')"
     return f"""CASE WHEN contains({shortest}, 'e') THEN {decimal}
         ELSE regexp_replace({shortest}, '[.]0$', '') END"""
 
@@ -177,7 +215,7 @@ def _left_out(texts: Texts) -> str:
         "AND energy IS DISTINCT FROM energy_kcal"
     )
     cases |= {field: f"{field} IS NOT NULL AND ({_value(field)}) IS NULL" for field in NUTRIENTS}
-    cases["salt_g"] += f" AND NOT {_SALT_COMPUTED}"
+    cases["salt_g"] += f" AND NOT ({_SALT_COMPUTED} AND ({_value('sodium_g')}) IS NOT NULL)"
     for field in OF_LANGUAGE:
         own = " OR ".join(
             f"(of_language = {literal(language)} AND {_of_map(field, language)} <> {field})"

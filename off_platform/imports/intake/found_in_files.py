@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from off_platform.imports.readers.batches import Found
 from off_platform.storage.engine import copy_query
-from off_platform.storage.sql import literal
+from off_platform.storage.sql import file_literal
 
 if TYPE_CHECKING:
     import duckdb
@@ -82,7 +82,7 @@ class FoundInFiles:
     def of_records(self, first: int, end: int) -> list[Found]:
         """Findings of the numbers from `first` to before `end`, with these as rows."""
         found = self._connection.execute(
-            f"SELECT number, {_BESIDE_ROW} FROM read_parquet({literal(str(self._numbered))}) "
+            f"SELECT number, {_BESIDE_ROW} FROM read_parquet({file_literal(self._numbered)}) "
             f"WHERE number >= {first} AND number < {end} ORDER BY number, place"
         )
         return [Found(*each) for each in found.fetchall()]
@@ -99,7 +99,7 @@ class FoundInFiles:
 
     def _rows(self) -> str:
         if self._parts:
-            return f"read_parquet([{', '.join(map(literal, self._parts))}])"
+            return f"read_parquet([{', '.join(map(file_literal, self._parts))}])"
         texts = ", ".join(f'NULL::VARCHAR AS "{name}"' for name in _TEXTS)
         return (
             "(SELECT NULL::BIGINT AS file, NULL::BIGINT AS place, NULL::BIGINT AS row, "

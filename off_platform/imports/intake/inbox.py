@@ -21,6 +21,7 @@ import obstore
 
 from off_platform.arrivals import MOST_FILES, Arrival, Arrivals
 from off_platform.imports.intake.originals import key_from, key_of
+from off_platform.imports.readers.folder_files import is_of_desktop
 from off_platform.storage.download import download
 from off_platform.storage.objects import Source, is_local, local_folder
 
@@ -101,7 +102,7 @@ def _split(fingerprints: str) -> set[str]:
 
 
 def entries(inbox: Source) -> list[Entry]:
-    """The files and folders of an inbox by name, except unfinished ones.
+    """The files and folders of an inbox by name, except unfinished ones and those of desktops.
 
     Raises:
         OSError: the inbox does not exist or cannot be reached.
@@ -111,7 +112,7 @@ def entries(inbox: Source) -> list[Entry]:
     return [
         entry
         for entry in named
-        if not entry.name.startswith(".") and not entry.name.lower().endswith(UNFINISHED)
+        if not is_of_desktop(entry.name) and not entry.name.lower().endswith(UNFINISHED)
     ]
 
 

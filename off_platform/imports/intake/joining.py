@@ -39,7 +39,7 @@ from off_platform.imports.specification.column_names import field_of
 from off_platform.imports.specification.fields import BARCODES
 from off_platform.imports.whole_file.staging import connected
 from off_platform.storage.engine import copy_query
-from off_platform.storage.sql import literal
+from off_platform.storage.sql import file_literal, literal
 
 if TYPE_CHECKING:
     import duckdb
@@ -291,7 +291,7 @@ def _sort(number: int, folder: Path, connection: "duckdb.DuckDBPyConnection") ->
         _GROUP_ROWS,
     )
     connection.execute(
-        f"CREATE VIEW sorted{number} AS FROM read_parquet({literal(str(made))})"
+        f"CREATE VIEW sorted{number} AS FROM read_parquet({file_literal(made)})"
     ).fetchall()
 
 

@@ -23,7 +23,7 @@ from off_platform.imports.readers.batches import Found, SourceFile, UnreadableEr
 from off_platform.imports.readers.folder_files import is_own_folder, is_plain, left_out
 from off_platform.imports.readers.opening import sha256_of
 from off_platform.imports.specification.tables import IMPORT, IMPORTS
-from off_platform.storage.folders import Folder
+from off_platform.storage.folder import Folder
 from off_platform.storage.lake import Lake, NoSuchTableError
 from off_platform.storage.sql import identifier, literal
 from off_platform.words import file_name
@@ -186,7 +186,7 @@ def _now(now: datetime | None) -> datetime:
 
 
 def _row(taken: StoredImport) -> dict[str, Any]:
-    """Of the table `imports`."""
+    """The row of the table `imports`."""
     source = taken.source
     return {
         "name": taken.name,

@@ -15,7 +15,7 @@ from off_platform.imports.readers.batches import Reader
 from off_platform.imports.readers.cell_addresses import ROW, SEVERAL, pattern_of
 from off_platform.imports.whole_file.staging import connected
 from off_platform.storage.engine import copy_query
-from off_platform.storage.sql import literal
+from off_platform.storage.sql import file_literal
 
 if TYPE_CHECKING:
     import duckdb
@@ -86,7 +86,7 @@ class Origins:
             folder: the folder that `write` was called with.
             files_of: the files that have each column.
         """
-        rows = f"read_parquet({literal(str(findings))}, file_row_number = true)"
+        rows = f"read_parquet({file_literal(findings)}, file_row_number = true)"
         with self._opened(folder) as connection:
             named = connection.execute(
                 f'SELECT DISTINCT "column" FROM {rows} WHERE "column" IS NOT NULL'
@@ -113,7 +113,7 @@ class Origins:
     @contextmanager
     def _opened(self, folder: Path) -> "Iterator[duckdb.DuckDBPyConnection]":
         """DuckDB with the tables `origins` and `files`."""
-        origins = f"read_parquet({literal(str(folder / _ORIGINS))})"
+        origins = f"read_parquet({file_literal(folder / _ORIGINS)})"
         with connected(folder) as connection:
             connection.execute(f"CREATE VIEW origins AS FROM {origins}").fetchall()
             _insert(

@@ -25,7 +25,14 @@ MOST_REDIRECTS = 5
 _BLOCK_BYTES = 256 << 10
 _MOST_NAME = 100
 _SERVER_FAILS = 500
+# Other answers that are worth another try: too slow, too early, too many requests.
+_TRY_AGAIN = (408, 425, 429)
+_PART = 206
 _URL = ("http://", "https://")
+_NO_URL = (
+    *(requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema),
+    requests.exceptions.MissingSchema,
+)
 
 
 class NotReceivedError(OSError):
@@ -49,8 +56,15 @@ def name_of(url: str) -> str:
 
 
 def shown_url(url: str) -> str:
-    """The URL for messages: without password and query, which may be secret."""
-    parts = urlsplit(url)
+    """The URL for messages: without password and query, which may be secret.
+
+    Raises:
+        RefusedError: it is not a URL.
+    """
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        raise RefusedError("A path that begins with http:// or https:// is not a URL.") from None
     return escaped(f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}")
 
 
@@ -111,9 +125,9 @@ def _blocks(answer: requests.Response) -> Iterator[bytes]:
 
 
 def _demand_file(url: str, answer: requests.Response) -> None:
-    if answer.status_code >= _SERVER_FAILS:
+    if answer.status_code >= _SERVER_FAILS or answer.status_code in _TRY_AGAIN:
         raise NotReceivedError(f"{shown_url(url)} answers {_status(answer)}; try again later.")
-    if not answer.ok:
+    if not answer.ok or answer.status_code == _PART:
         raise RefusedError(f"{shown_url(url)} answers {_status(answer)}.")
     if _is_secure(url) and not all(_is_secure(each.url) for each in [*answer.history, answer]):
         raise RefusedError(f"{shown_url(url)} leads from https to http, which is not followed.")
@@ -152,7 +166,7 @@ def _in_words(shown: str) -> Iterator[None]:
     except (requests.Timeout, ReadTimeoutError):
         said = f"{shown} does not answer within {ANSWER_SECONDS:.0f} seconds."
         raise NotReceivedError(said) from None
-    except (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema):
+    except (UnicodeError, *_NO_URL):
         raise RefusedError(f"{shown} is not a URL, or leads to one that is not http.") from None
     except ProtocolError:
         raise NotReceivedError(f"{shown} was cut off; try again.") from None
@@ -164,4 +178,6 @@ def _reason(error: Exception) -> str:
     """The innermost reason, without the URL."""
     inner = error.args[0] if error.args else None
     reason = getattr(inner, "reason", inner)
+    while isinstance(reason, ProtocolError) and isinstance(reason.args[-1], Exception):
+        reason = reason.args[-1]
     return escaped(str(reason).rpartition(": ")[2].strip(" ')\"")) or type(error).__name__

@@ -42,6 +42,34 @@ def described(path: str, verdict: Verdict, groups: Sequence[Group]) -> ImportVer
     )
 
 
+def not_received(path: str, message: str) -> ImportVerdict:
+    """The verdict on a URL that could not be received.
+
+    Args:
+        path: as it was given, without its query.
+        message: why, in a sentence.
+    """
+    return ImportVerdict(
+        path=path,
+        verdict="refused",
+        sentence=message,
+        file=None,
+        format=None,
+        encoding=None,
+        sha256=None,
+        records=0,
+        accepted=0,
+        quarantined=0,
+        seconds=0.0,
+        rules=[],
+    )
+
+
+def error_of_github(message: str) -> str:
+    """A command for GitHub's log: an error that is about no file."""
+    return f"::error::{_data(message)}"
+
+
 def _rule(group: Group) -> BrokenRule:
     return BrokenRule(
         rule=group.rule.id,

@@ -14,7 +14,8 @@ Outcome = Literal["accepted", "some", "refused"]
 OUTCOMES: tuple[Outcome, ...] = ("accepted", "some", "refused")
 _OUTCOME = (
     "`accepted` (exit code 0): all records are accepted. `some` (1): some are not, or the file "
-    "itself breaks a rule. `refused` (2): the file cannot be read as an import."
+    "itself breaks a rule. `refused` (2): the file cannot be read as an import, or not be received "
+    "(2 or 3), and then no rule is named."
 )
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 

@@ -9,7 +9,7 @@ from charset_normalizer import from_bytes
 from off_platform.imports.readers.batches import Found, UnreadableError
 
 BYTE_ORDER_MARK = codecs.BOM_UTF8
-# Number of lines examined; thousands do not tell more than hundreds.
+# How much is examined; more would show no more.
 MOST_SAMPLE_BYTES = 256 << 10
 _MOST_LOOKED_AT = 256 << 20
 _BLOCK_BYTES = 1 << 20

@@ -11,6 +11,14 @@ ENDINGS = frozenset(
     {".csv", ".tsv", ".tab", ".json", ".jsonl", ".ndjson", ".xlsx", ".xlsm", ".xls", ".ods"}
 )
 
+# What Windows keeps in a folder that somebody opens, also in one on a server.
+_OF_WINDOWS = frozenset({"thumbs.db", "desktop.ini"})
+
+
+def is_of_desktop(name: str) -> bool:
+    """Whether a file is hidden or was made by the desktop of whoever opened its folder."""
+    return name.startswith(".") or name.lower() in _OF_WINDOWS
+
 
 def data_files(folder: Path) -> list[Path]:
     """The files of an import's folder that have a readable extension, by name."""
@@ -55,9 +63,9 @@ def _why_not(path: Path) -> str:
 
 
 def _entries(folder: Path) -> list[Path]:
-    """The entries, except hidden files and the folder of pictures, which `pictures.py` reads."""
+    """The entries, except files of desktops and the pictures, which `pictures.py` reads."""
     return sorted(
         path
         for path in folder.iterdir()
-        if not path.name.startswith(".") and not (path.name == PICTURES and is_own_folder(path))
+        if not is_of_desktop(path.name) and not (path.name == PICTURES and is_own_folder(path))
     )

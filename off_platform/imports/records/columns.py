@@ -10,6 +10,7 @@ from off_platform.imports.readers.batches import Found, Reader, UnreadableError
 from off_platform.imports.readers.headers import is_named
 from off_platform.imports.specification.column_names import (
     ColumnField,
+    assumed_without,
     field_of,
     language_suffix,
     nearest_name,
@@ -154,6 +155,8 @@ def _of_unknown(name: str) -> Found:
         )
     nearest = nearest_name(name)
     hint = f" Did you mean '{nearest}'?" if nearest else ""
+    if assumed := assumed_without(name):
+        hint = f" Without it, {assumed}: convert values that are given otherwise."
     return Found(
         None,
         name,

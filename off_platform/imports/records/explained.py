@@ -38,9 +38,9 @@ def explained(field: Field, texts: pa.StringArray, explanation: Explanation) -> 
         explanation: with what they are checked.
 
     Returns:
-        A row per text, in their order: `rule`, null where none is broken, then `value`, `message`,
-        `proposal` and `certain` of the finding, and `meant`: the text that the tables take, null
-        where an error leaves open what was meant.
+        One row per text, in their order: `rule`, null where none is broken, then `value`,
+        `message`, `proposal` and `certain` of the finding, and `meant`: the text that the tables
+        take, null where an error leaves open what was meant.
     """
     left = np.arange(len(texts))
     parts, positions = [], []

@@ -24,6 +24,13 @@ _WITH_LANGUAGE = re.compile(
     f"({'|'.join(field.name for field in FIELDS if field.by_language)})_([A-Za-z]{{2,3}})"
 )
 
+# Columns of other formats, such as Product Opener's, that say how nutrients are given. The
+# specification has none: its nutrients have one unit, and are exact, per 100 g or 100 ml, as sold.
+_HOW_GIVEN = re.compile("nutrition_data(?:_prepared|_per|_prepared_per)")
+_QUALIFIERS = ("_unit", "_modifier")
+# Other amounts than those of the specification, such as `fat_serving` and `fat_prepared_100g`.
+_OTHER_AMOUNT = re.compile(".+_serving|.+_prepared(?:_.+)?")
+
 
 @dataclass(frozen=True, slots=True)
 class ColumnField:
@@ -60,17 +67,44 @@ def nearest_name(column: str) -> str | None:
 
     It is only proposed (requested in openfoodfacts-server issue 12556); the column is not imported.
     """
-    plain = re.sub(r"[\s:_.-]+", "_", column[:200].strip().lower()).strip("_")
+    plain = _plain(column)
     if plain in NAMES:
         return plain
+    if assumed_without(column) or _OTHER_AMOUNT.fullmatch(plain):
+        return None
     for word in plain.split("_"):
         if word in _OTHER_NAMES:
             return _OTHER_NAMES[word]
-    for ending in ("_100g", "_value", "_unit"):
+    for ending in ("_100g", "_value"):
         if plain.endswith(ending) and plain.removesuffix(ending) in NAMES:
             return plain.removesuffix(ending)
     near = process.extractOne(plain, list(NAMES), scorer=fuzz.ratio, score_cutoff=82)
     return str(near[0]) if near else None
+
+
+def assumed_without(column: str) -> str | None:
+    """How nutrients are read although a column says how they are given; None if it does not.
+
+    The number alone, of 40 mg or of less than 0.1 g, would silently be another amount.
+
+    Args:
+        column: a name that is not a field's.
+    """
+    plain = _plain(column.removeprefix(NESTED))
+    if _HOW_GIVEN.fullmatch(plain):
+        return "nutrients are read per 100 g or 100 ml, as sold"
+    for ending in _QUALIFIERS:
+        known = NAMES.get(plain.removesuffix(ending)) if plain.endswith(ending) else None
+        if known and known.type == "number":
+            name = plain.removesuffix(ending)
+            of_unit = f"in {known.unit}" if known.unit else "in the unit of the specification"
+            return f"'{name}' is read {of_unit if ending == '_unit' else 'as exact'}"
+    return None
+
+
+def _plain(column: str) -> str:
+    """A column's name in lower case, with underscores between its words."""
+    return re.sub(r"[\s:_.-]+", "_", column[:200].strip().lower()).strip("_")
 
 
 @cache

@@ -51,7 +51,7 @@ RECORD_COLUMNS: tuple[Column, ...] = (
     Column(
         "other_reading",
         "string",
-        "The same 8 digits read as UPC-E, or 6 digits written out in full.",
+        "The product if its 8 digits are UPC-E, or its 6 digits written out in full.",
         nullable=True,
     ),
     *(Column(field.name, _TYPES[field.type], _described(field), nullable=True) for field in FIELDS),
@@ -154,7 +154,7 @@ IMPORT_FINDINGS = Table(
         ),
         Column("column", "string", "Name of the column in the file.", nullable=True),
         Column("field", "string", "Name of its field in the specification.", nullable=True),
-        Column("rule", "string", "The rule."),
+        Column("rule", "string", "Id of the rule, as in `off-platform docs import_rules`."),
         Column("level", "string", "`error`, `warning` or `info`.", one_of=LEVELS),
         Column("value", "string", "The value in the file, up to 500 characters.", nullable=True),
         Column("message", "string", "What is wrong, in a sentence."),
@@ -201,8 +201,8 @@ PRODUCTS_IMPORTED = Table(
     "products_imported",
     "One row per product: its newest accepted record over all imports.",
     (
-        Column("import", "string", "The import that it comes from."),
-        Column("imported_at", "timestamp", "When that file was first imported."),
+        Column("import", "string", "The import that the record comes from."),
+        Column("imported_at", "timestamp", "When its file was first imported."),
         *RECORD_COLUMNS,
         Column(
             "photos",
@@ -234,8 +234,13 @@ PRODUCTS_EXPORT = Table(
     (
         Column("product", "string", "The product, as in `products_imported`."),
         Column("import", "string", "The import that its record comes from."),
-        Column("code", "string", "Its code in the file; null if not exported.", nullable=True),
-        Column("file", "string", "The file; null if not exported.", nullable=True),
+        Column(
+            "code",
+            "string",
+            "Its barcode in the file, as `code`; null if not exported.",
+            nullable=True,
+        ),
+        Column("file", "string", "Name of the file; null if not exported.", nullable=True),
         Column("language", "string", "Its main language, the column `lc`.", pattern="[a-z]{2}"),
         Column(
             "language_from",
@@ -283,10 +288,15 @@ PRODUCTS_COMPARED = Table(
         Column(
             "status",
             "string",
-            "Of the record: `new`, or `same`, only `adds` values, or `differs`.",
+            "Status of the record: `new`, `same`, `adds` (values only) or `differs`.",
             one_of=("new", "same", "adds", "differs"),
         ),
-        Column("field", "string", "The field; null for a record without any.", nullable=True),
+        Column(
+            "field",
+            "string",
+            "The field; null if the record adds or changes nothing.",
+            nullable=True,
+        ),
         Column(
             "outcome",
             "string",
@@ -300,18 +310,19 @@ PRODUCTS_COMPARED = Table(
             "The value of Open Food Facts, in the field's unit, cut to 500 characters.",
             nullable=True,
         ),
-        Column("factor", "double", "Of numbers, value / known.", nullable=True),
+        Column("factor", "double", "For numbers, `value` divided by `known`.", nullable=True),
         Column(
             "compared",
             "int64",
-            "Number of values of this field that the import and Open Food Facts both have.",
+            "Number of values of this field that the import and Open Food Facts both have, without "
+            "those that are 0 in both.",
             nullable=True,
         ),
         Column(
             "reason",
             "string",
-            "Of numbers, the likely reason why most values of the import's column differ, such as "
-            "the wrong unit; null if few differ or no reason is evident.",
+            "For numbers, the likely reason why most values of the column are far from the known "
+            "ones, such as a wrong unit; null if few are, or no reason is evident.",
             nullable=True,
         ),
     ),

@@ -14,7 +14,12 @@ from PIL import Image, UnidentifiedImageError
 
 from off_platform.barcodes.text import normal_form
 from off_platform.imports.readers.batches import Found
-from off_platform.imports.readers.folder_files import PICTURES, is_own_folder, is_plain
+from off_platform.imports.readers.folder_files import (
+    PICTURES,
+    is_of_desktop,
+    is_own_folder,
+    is_plain,
+)
 from off_platform.imports.whole_file.staging import Staging
 
 if TYPE_CHECKING:
@@ -44,7 +49,7 @@ def pictures_found(
     # A link is not followed; it is reported as not read.
     if not is_own_folder(folder):
         return []
-    pictures = sorted(each for each in folder.iterdir() if not each.name.startswith("."))
+    pictures = sorted(each for each in folder.iterdir() if not is_of_desktop(each.name))
     named = [(each, NAME.fullmatch(each.name)) for each in pictures]
     codes = {normal_form(found[1]) for _, found in named if found}
     known = staging.known(connection, codes)

@@ -24,7 +24,7 @@ from off_platform.imports.specification.tables import (
     QUARANTINED,
 )
 from off_platform.storage.engine import bounded, copy_query
-from off_platform.storage.sql import literal
+from off_platform.storage.sql import file_literal
 
 if TYPE_CHECKING:
     import duckdb
@@ -53,7 +53,7 @@ def connected(folder: Path) -> AbstractContextManager["duckdb.DuckDBPyConnection
 
 def findings_in(folder: Path) -> str:
     """SQL for the findings of an import that was validated into a folder, to use after FROM."""
-    return f"read_parquet({literal(str(folder / FINDINGS))})"
+    return f"read_parquet({file_literal(folder / FINDINGS)})"
 
 
 class Staging:
@@ -241,4 +241,4 @@ class Staging:
             ORDER BY row"""
 
     def _rows(self, name: str) -> str:
-        return f"read_parquet({literal(str(self.folder / name))})"
+        return f"read_parquet({file_literal(self.folder / name)})"

@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from off_platform.asset_checks import check_results
 from off_platform.image_sets.division import split_checks
 from off_platform.image_sets.division.split_checks import (
     NOT_SPLIT,
@@ -63,7 +64,7 @@ def found(manifest: list[Row], shares: Mapping[str, float] = OF) -> dict[str, Fi
         connection.register("rows", pa.Table.from_pylist(manifest, schema=schema))
         findings = split_findings(connection, "rows", shares)
     assert findings.keys() == {rule.id for rule in RULES}
-    assert len(TABLE.check_results("image_set", findings)) == len(RULES)
+    assert len(check_results(TABLE, "image_set", findings)) == len(RULES)
     return findings
 
 

@@ -6,8 +6,10 @@ import random
 import re
 import shutil
 import tarfile
+import threading
 import time
 from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +22,7 @@ from off_platform.image_sets.files.set_files import BUILDING
 from off_platform.image_sets.photos.contents import check_for
 from off_platform.images import keys
 from off_platform.sandbox.make import Sandbox
-from off_platform.storage.folders import LocalFolder
+from off_platform.storage.local_folder import LocalFolder
 from off_platform.storage.progress import Tally
 from off_platform.storage.shards import LooseFiles, tar_header
 from off_platform.storage.transfer import Limits
@@ -526,11 +528,22 @@ def test_a_different_plan_does_not_resume_a_stopped_one(desk: Desk) -> None:
     assert tree(path_of(desk)) == tree(path_of(desk, "straight"))
 
 
-def _stop_everywhere(desk: Desk, first: Row | None, then: Row, tmp_path: Path) -> int:
-    """Stops a run before its first change of the folder, its second, and so on; ends each run.
+def test_a_stopped_run_has_ended_its_transfers(desk: Desk) -> None:
+    """Left to the garbage collector they may be ended where that waits for itself."""
+    with pytest.raises(KeyboardInterrupt) as stopped:
+        desk.make(**BOTH, group_samples=2, folder=StoppingFolder(path_of(desk), 9))
+    # The frames of the run are still there.
+    assert stopped.tb
+    assert not [each for each in threading.enumerate() if each.name.startswith("transfer")]
+
+
+def _stop_everywhere(
+    desk: Desk, first: Row | None, then: Row, stops: Iterable[int], tmp_path: Path
+) -> int:
+    """Stops runs after these numbers of changes of the folder; ends each run.
 
     Returns:
-        How many changes a run makes.
+        The first of the numbers of changes that a run does not make.
     """
     before = LocalFolder(tmp_path / "before" / "tryout")
     if first:
@@ -539,7 +552,7 @@ def _stop_everywhere(desk: Desk, first: Row | None, then: Row, tmp_path: Path) -
     (before_path := Path(before.address())).mkdir(parents=True, exist_ok=True)
     shutil.copytree(before_path, whole)
     desk.make(folder=LocalFolder(whole), **then)
-    for changes in range(1000):
+    for changes in stops:
         path = tmp_path / f"stopped-{changes}" / "tryout"
         shutil.copytree(before_path, path)
         try:
@@ -553,14 +566,26 @@ def _stop_everywhere(desk: Desk, first: Row | None, then: Row, tmp_path: Path) -
     raise AssertionError("a run makes no thousand changes")
 
 
+ALL = range(1000)
+SHRINKING: tuple[Row, Row] = (
+    {"n": 6, "group_samples": 3, "seed": 1, **BOTH},
+    {"n": 3, "group_samples": 3, **LOOSE},
+)
+
+
 @pytest.mark.parametrize(
-    ("first", "then"),
+    ("first", "then", "stops"),
     [
-        ({"n": 6, "group_samples": 3, "seed": 1, **BOTH}, {"n": 3, "group_samples": 3, **LOOSE}),
-        pytest.param(None, {"n": 6, "group_samples": 3, **BOTH}, marks=pytest.mark.soak),
+        (*SHRINKING, range(0, 1000, 3)),
+        # Those between.
+        pytest.param(
+            *SHRINKING, [stop for stop in range(1000) if stop % 3], marks=pytest.mark.soak
+        ),
+        pytest.param(None, {"n": 6, "group_samples": 3, **BOTH}, ALL, marks=pytest.mark.soak),
         pytest.param(
             {"n": 4, "group_samples": 3, **LOOSE},
             {"n": 6, "group_samples": 3, **LOOSE},
+            ALL,
             marks=pytest.mark.soak,
         ),
         # Arranged by split: grown, and from one layout to another.
@@ -568,6 +593,7 @@ def _stop_everywhere(desk: Desk, first: Row | None, then: Row, tmp_path: Path) -
             pytest.param(
                 {"n": 6, "group_samples": 3, "kind": "400+ocr", "layout": before, **SPLIT},
                 {"n": 9, "group_samples": 3, "kind": "400+ocr", "layout": after, **SPLIT},
+                ALL,
                 marks=pytest.mark.soak,
             )
             for before, after in (("shards", "shards"), ("parquet", "files"))
@@ -575,9 +601,9 @@ def _stop_everywhere(desk: Desk, first: Row | None, then: Row, tmp_path: Path) -
     ],
 )
 def test_a_run_can_be_stopped_before_each_of_its_changes(
-    desk: Desk, tmp_path: Path, first: Row | None, then: Row
+    desk: Desk, tmp_path: Path, first: Row | None, then: Row, stops: Iterable[int]
 ) -> None:
-    assert _stop_everywhere(desk, first, then, tmp_path) > 10
+    assert _stop_everywhere(desk, first, then, stops, tmp_path) > 12
 
 
 def test_a_stop_between_a_shard_and_its_rows_loses_neither(

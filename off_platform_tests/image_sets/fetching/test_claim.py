@@ -16,8 +16,8 @@ from off_platform.image_sets.construction.moves import MOVES, UnusableFolderErro
 from off_platform.image_sets.construction.plans import IDENTITY
 from off_platform.image_sets.files.set_files import BUILDING, is_ours
 from off_platform.sandbox.make import Sandbox
-from off_platform.storage.folders import LocalFolder
 from off_platform.storage.lake_layout import MANIFEST
+from off_platform.storage.local_folder import LocalFolder
 from off_platform.storage.locks import FolderInUseError, locked
 from off_platform.storage.objects import Source
 from off_platform.storage.progress import Tally

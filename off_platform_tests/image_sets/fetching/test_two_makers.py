@@ -22,7 +22,7 @@ from off_platform.image_sets.fetching.part import Part, PartMade, Site, make_par
 from off_platform.image_sets.files.set_files import BUILDING
 from off_platform.sandbox.make import Sandbox
 from off_platform.storage.aws import client
-from off_platform.storage.folders import Folder
+from off_platform.storage.folder import Folder
 from off_platform.storage.objects import Access
 from off_platform_tests.images_desk import BUCKET, Desk, desk_at, source_of
 from off_platform_tests.s3.moto_server import moto_server

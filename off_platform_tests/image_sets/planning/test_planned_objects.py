@@ -7,8 +7,8 @@ import duckdb
 
 from off_platform.image_sets.construction.plans import IDENTITY, PLAN, rows_name
 from off_platform.image_sets.planning.planned_objects import Counted, PlannedObjects
-from off_platform.storage.folders import LocalFolder
 from off_platform.storage.lake_layout import MANIFEST
+from off_platform.storage.local_folder import LocalFolder
 
 OBJECTS = """SELECT i AS sample, 'k' || i AS key, CASE WHEN i < 8 THEN 'photo' ELSE 'metadata' END
     AS kind, CASE i WHEN 9 THEN 'md5' END AS known_md5, i // 3 AS "group" FROM range(10) AS r(i)"""

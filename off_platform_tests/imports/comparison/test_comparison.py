@@ -13,6 +13,7 @@ import pytest
 from typer.testing import CliRunner
 
 from off_platform.cli.main import app
+from off_platform.dumps.formats import UnknownDumpError
 from off_platform.imports.comparison.compared import table_query
 from off_platform.imports.comparison.contradictions import stored_contradictions
 from off_platform.imports.comparison.making import (
@@ -152,7 +153,6 @@ def test_differences_from_the_real_dump_are_those_of_a_loop(
 
 def small_dump(path: Path, count: int = 12) -> list[Row]:
     """A dump of products with every nutrient."""
-    columns = ("code", "product_name", "brands", *(column for column, _ in NUTRIENTS.values()))
     rows = []
     for at in range(count):
         step = at + 1
@@ -169,11 +169,15 @@ def small_dump(path: Path, count: int = 12) -> list[Row]:
             "vitamin-a_100g": f"{0.00001 * step:.4g}",
         }
         rows.append({"code": ean13(at), "product_name": f"Product {at}", "brands": "A", **values})
+    write_dump(path, rows)
+    return rows
+
+
+def write_dump(path: Path, rows: list[Row]) -> None:
     with path.open("w", newline="") as file:
-        writer = csv.DictWriter(file, columns, delimiter="\t", lineterminator="\n")
+        writer = csv.DictWriter(file, [*rows[0]], delimiter="\t", lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
-    return rows
 
 
 def times(field: str, factor: float) -> Callable[[Row], Row]:
@@ -195,6 +199,7 @@ def swapped(row: Row) -> Row:
         (swapped, "fat_g", "those of proteins_g"),
         (times("calcium", 10), "calcium", "10 times what is known"),
         (times("calcium", 1.7), "calcium", ""),
+        (times("vitamin_a", 1 / 0.3), "vitamin_a", "IU instead of µg"),
     ],
 )
 def test_a_column_that_contradicts_is_named_with_its_reason(
@@ -220,6 +225,43 @@ def test_few_differences_are_no_contradiction(tmp_path: Path) -> None:
     assert made.contradictions == []
     assert agrees.broken == 0
     assert [row["field"] for row in table if row["outcome"]] == ["vitamin_c"] * 5
+
+
+def test_zeros_do_not_hide_a_wrong_unit(tmp_path: Path) -> None:
+    dump = [row | {"vitamin-c_100g": "0"} for row in small_dump(tmp_path / "dump.tsv")[5:]]
+    dump = small_dump(tmp_path / "dump.tsv", 3) + [
+        {**row, "code": ean13(50 + at)} for at, row in enumerate(dump)
+    ]
+    write_dump(tmp_path / "dump.tsv", dump)
+    rows = [times("vitamin_c", 1e-3)(of_dump(row)) for row in dump]
+    made, _, agrees = compared(rows, tmp_path / "dump.tsv", tmp_path)
+    assert [(each.field, each.differ, each.compared) for each in made.contradictions] == [
+        ("vitamin_c", 3, 3)
+    ]
+    assert "g instead of mg" in agrees.note
+
+
+@pytest.mark.parametrize(
+    ("spoil", "count"),
+    [
+        # Another rounding, a new recipe, traces.
+        (times("energy_kcal", 1.005), 12),
+        (times("fat_g", 1.08), 12),
+        (lambda row: row | {"sugars_g": "0.1"}, 12),
+        # Too few to be the column's fault.
+        (times("calcium", 1.7), 4),
+        (times("vitamin_c", 1e-3), 2),
+    ],
+)
+def test_small_imports_and_small_differences_are_no_contradiction(
+    spoil: Callable[[Row], Row], count: int, tmp_path: Path
+) -> None:
+    dump = [row | {"sugars_100g": "0.2"} for row in small_dump(tmp_path / "dump.tsv", count)]
+    write_dump(tmp_path / "dump.tsv", dump)
+    rows = [spoil(of_dump(row)) for row in dump]
+    made, table, _ = compared(rows, tmp_path / "dump.tsv", tmp_path)
+    assert made.contradictions == []
+    assert [row["outcome"] for row in table] == ["differs"] * count
 
 
 def test_the_command_warns_and_writes_all_differences(tmp_path: Path) -> None:
@@ -250,3 +292,29 @@ def test_a_table_of_an_earlier_version_is_to_be_made_again(tmp_path: Path) -> No
     put(["compared", "reason"])
     with pytest.raises(NoSuchTableError, match=r"earlier version.* materialise it again\."):
         stored_findings(lake, lake.connect, settings)
+
+
+@pytest.mark.parametrize(
+    ("damage", "reason"),
+    [
+        (lambda data: data[:-40], "the line has too many or too few columns"),
+        (lambda data: data.replace(b"Product 11", b"Product \xe9"), "the line is not UTF-8"),
+        (lambda data: data.replace(b"\n40000000001", b"\n4.0000000001"), "the code holds more"),
+    ],
+)
+def test_lines_of_the_dump_that_cannot_be_read_are_counted(
+    damage: Callable[[bytes], bytes], reason: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "dump.tsv"
+    rows = [of_dump(row) for row in small_dump(path)]
+    data = path.read_bytes()
+    path.write_bytes(damage(data))
+    made, _, _ = compared(rows, path, tmp_path)
+    unread = made.statuses["new"]
+    assert 1 <= unread < len(rows)
+    assert made.statuses["same"] == len(rows) - unread
+    assert f"{unread} line" in made.of_unread
+    assert reason in made.of_unread
+    path.write_bytes(data.replace(b"\n4", b"\n4.0e"))
+    with pytest.raises(UnknownDumpError, match=r"No line of dump\.tsv can be read: the code holds"):
+        compared(rows, path, tmp_path)

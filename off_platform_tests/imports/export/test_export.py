@@ -30,8 +30,8 @@ from off_platform.imports.intake.originals import key_of, record, store_original
 from off_platform.imports.products_imported import make_products_imported
 from off_platform.imports.specification.tables import ACCEPTED, IMPORT, STAGED
 from off_platform.imports.validation import validate_import
-from off_platform.storage.folders import LocalFolder
 from off_platform.storage.lake import Lake, NoSuchTableError
+from off_platform.storage.local_folder import LocalFolder
 from off_platform.storage.locks import FolderInUseError
 from off_platform_tests.conftest import REAL_DATA
 
@@ -439,3 +439,40 @@ def test_a_stored_export_is_checked_against_the_records_that_it_was_made_of(plac
     (file.parent / "export.json").unlink()
     with pytest.raises(NoSuchTableError, match=r"no export at .* materialise it first\."):
         stored_findings(lake, lake.connect)
+
+
+@pytest.mark.slow
+def test_hostile_texts_and_numbers_read_back_equal(place: Place) -> None:
+    texts = ["=1+1", "\"q\" 'x' \\", "a\r\nb\tc", "a\x00b\x1b[31m\x85", "\ufeffb\u202ec", "# NULL"]
+    # Together more than DuckDB's usual bound of a line.
+    long = "lorem ipsum, " * 40_000
+    numbers = ["-0", "1e-16", "1e15", "0.30000000000000004", "5e-7", "100"]
+    rows: list[Row] = [
+        {
+            "gtin": ean13(100 + at),
+            "product_name": f"N{text}",
+            "lc": "fr",
+            **dict.fromkeys(("generic_name", "ingredients_text", "generic_name_de"), text),
+            "brands": [text, "b"],
+        }
+        for at, text in enumerate([*texts, long])
+    ]
+    for at, number in enumerate(numbers):
+        named = {"product_name": "N", "lc": "fr"}
+        rows.append({"gtin": ean13(200 + at), **named, "vitamin_a": number})
+        rows.append({"gtin": ean13(300 + at), **named, "sodium_g": number})
+    path = place.root / "hostile.json"
+    path.write_text(json.dumps(rows))
+    accepted = place.take(path)
+    assert {row["product"] for row in accepted} > {ean13(100 + at) for at in range(7)}
+    to, broken, made = place.export()
+    assert {rule: count for rule, count in broken.items() if count} == {}
+    assert made.records == len(accepted)
+    csv.field_size_limit(1 << 24)
+    given = {row["code"]: row for row in rows_of(to)}
+    shown = [given[ean13(100 + at)]["generic_name_fr"] for at in range(7)]
+    assert shown == [*texts[:3], "ab[31m", "bc", "# NULL", long.strip()]
+    assert (made.cleaned, made.left_out["vitamin_a"]) == (1, 2)
+    vitamin = "nutrition.input_sets.manufacturer.as_sold.100g.nutrients.vitamin-a.value_string"
+    written = [given[ean13(200 + at)][vitamin] for at in range(6)]
+    assert written == ["0", "", "", "0.30000000000000004", "0.0000005", "100"]

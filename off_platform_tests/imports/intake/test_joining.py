@@ -253,7 +253,8 @@ def test_one_file_that_cannot_be_read_refuses_the_import(
 
 
 def test_hidden_files_are_not_part_of_the_import(validate: Validate) -> None:
-    assert judged(validate, {".DS_Store": "x", "a.csv": PRODUCTS}).findings == []
+    of_desktops = {".DS_Store": "x", "Thumbs.db": "x"}
+    assert judged(validate, {**of_desktops, "a.csv": PRODUCTS}).findings == []
 
 
 def test_many_records_are_joined_in_batches(validate: Validate) -> None:

@@ -54,7 +54,7 @@ class _Rewriter:
         self._new = DELIMITER_OF[source.format]
         self._header_row = open_delimited(path, source).header_row
         self._is_ours = CORRECTIONS in self._names
-        # It tells the reader that quotes were added to texts that compute.
+        # Its readers see that quotes were added to texts that compute.
         self._adds = not self._is_ours and (
             certain.any or any(self._computing(row, raw) for row, raw in _raw_rows(path, source))
         )

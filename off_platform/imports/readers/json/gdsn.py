@@ -45,12 +45,13 @@ def _mapped() -> Iterator[Mapped]:
 
 GDSN: tuple[Mapped, ...] = tuple(_mapped())
 # Names may have a prefix, as in `catalogue_item_notification:catalogueItemNotification`. A quote
-# inside a text has a backslash before it.
+# inside a text has a backslash before it. Some programs write them with a capital: `TradeItem`.
 _NAME = re.compile(
     rb'(?<!\\)"(?:[A-Za-z_]{1,80}:)?(%b)"\s*:'
-    % "|".join((*MARKS, *{each.attribute for each in GDSN})).encode()
+    % "|".join((*MARKS, *{each.attribute for each in GDSN})).encode(),
+    re.IGNORECASE,
 )
-_MARKS = frozenset(mark.encode() for mark in MARKS)
+_MARKS = frozenset(mark.lower().encode() for mark in MARKS)
 
 
 def gdsn_found(sample: bytes) -> Found | None:
@@ -59,10 +60,14 @@ def gdsn_found(sample: bytes) -> Found | None:
     Args:
         sample: the first bytes of a JSON file.
     """
-    names = set(_NAME.findall(sample))
+    names = {name.lower() for name in _NAME.findall(sample)}
     if names.isdisjoint(_MARKS):
         return None
-    mapped = [each for each in GDSN if each.attribute.encode() in names and _has_code(each, sample)]
+    mapped = [
+        each
+        for each in GDSN
+        if each.attribute.lower().encode() in names and _has_code(each, sample)
+    ]
     listed = "; ".join(
         f"{each.attribute}{f' ({each.code})' if each.code else ''} -> {each.field}"
         for each in mapped

@@ -351,7 +351,7 @@ def _too_long(line: int) -> UnreadableError:
 
 
 def too_deep() -> UnreadableError:
-    """`json_too_deep`."""
+    """The error of the rule `json_too_deep`."""
     message = "The JSON is nested too deeply; write an array of flat objects."
     return UnreadableError(Found(None, None, "json_too_deep", None, message))
 

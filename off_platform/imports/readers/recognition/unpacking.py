@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import IO, NoReturn
 
 from off_platform.imports.readers.batches import Found, UnreadableError
+from off_platform.imports.readers.folder_files import is_of_desktop
 from off_platform.imports.readers.recognition.recognising import packing_of
 from off_platform.imports.readers.xlsx.parts.package import MOST_RATIO, MOST_UNPACKED, RATIO_FROM
 from off_platform.words import counted, quoted
@@ -25,8 +26,6 @@ _BLOCK_BYTES = 1 << 20
 _NAMES_SHOWN = 3
 _IS_ENCRYPTED = 0x1
 _METHODS = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})
-# What macOS adds to the archives that it packs.
-_OF_FINDER = re.compile(r"(?:__MACOSX/.*|(?:.*/)?\.DS_Store)", re.DOTALL)
 _LEADS_OUT = re.compile(r"[\\/]|[A-Za-z]:|(?:.*[\\/])?\.\.(?:[\\/]|$)", re.DOTALL)
 
 
@@ -74,12 +73,17 @@ def _of_zip(path: Path) -> Iterator[IO[bytes]]:
             yield file
 
 
+def _is_of_desktop(name: str) -> bool:
+    """As in a folder; macOS adds a folder to the archives that it packs."""
+    return name.startswith("__MACOSX/") or is_of_desktop(name.rsplit("/", 1)[-1])
+
+
 def _only_file(archive: zipfile.ZipFile) -> zipfile.ZipInfo:
     members = [member for member in archive.infolist() if not member.is_dir()]
     outside = next((each.filename for each in members if _LEADS_OUT.match(each.filename)), None)
     if outside is not None:
         _refuse("archive_name_unsafe", f"The ZIP archive contains a file named {quoted(outside)}.")
-    found = [member for member in members if not _OF_FINDER.fullmatch(member.filename)]
+    found = [member for member in members if not _is_of_desktop(member.filename)]
     if len(found) != 1:
         names = ", ".join(quoted(each.filename) for each in found[:_NAMES_SHOWN])
         more = ", ..." if len(found) > _NAMES_SHOWN else ""

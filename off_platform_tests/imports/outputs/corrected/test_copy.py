@@ -317,7 +317,11 @@ RECORDS = NAMES.flatmap(
         ).filter(lambda rows: any(cell.strip() for row in rows for cell in row)),
     )
 )
-FEW = settings(max_examples=25, derandomize=True, suppress_health_check=list(HealthCheck))
+# Each imports a whole file twice; `make thorough` looks at many more.
+EXAMPLES = settings.default.max_examples
+FEW = settings(
+    max_examples=EXAMPLES // 3, derandomize=True, suppress_health_check=list(HealthCheck)
+)
 
 
 @pytest.mark.slow
@@ -369,7 +373,7 @@ def test_any_json_settles_after_one_correction(
 
 
 @pytest.mark.slow
-@settings(FEW, max_examples=15)
+@settings(FEW, max_examples=EXAMPLES // 5)
 @given(made=RECORDS)
 def test_any_workbook_settles_after_one_correction(
     made: tuple[list[str], list[list[str]]],

@@ -1,6 +1,7 @@
 """JSON of GS1's GDSN is named, with what of it maps onto the specification."""
 
 import json
+import re
 
 import pytest
 
@@ -31,18 +32,24 @@ TRADE_ITEM = {
 MAPPED = "gtin -> gtin; allergenTypeCode (CONTAINS) -> allergens; quantityContained (FAT) -> fat_g."
 
 
+def _capital(found: re.Match[str]) -> str:
+    return f'"{found[1].upper()}{found[2]}":'
+
+
+CAPITALS = re.sub(r'"([a-z])(\w*)":', _capital, json.dumps([TRADE_ITEM]))
+
+
 @pytest.mark.parametrize(
-    "message",
+    "text",
     [
-        [TRADE_ITEM],
-        {"catalogue_item_notification:catalogueItemNotificationMessage": {"x": TRADE_ITEM}},
+        json.dumps([TRADE_ITEM]),
+        json.dumps({"catalogue_item_notification:catalogueItemNotificationMessage": [TRADE_ITEM]}),
+        CAPITALS,
     ],
-    ids=["trade items", "a notification"],
+    ids=["trade items", "a notification", "with capitals"],
 )
-def test_gdsn_is_named_with_the_attributes_that_the_file_has(
-    message: object, validate: Validate
-) -> None:
-    found = validate(json.dumps(message), "x.json")
+def test_gdsn_is_named_with_the_attributes_that_the_file_has(text: str, validate: Validate) -> None:
+    found = validate(text, "x.json")
     assert found.rules == ["gdsn_json"]
     assert found.findings[0]["message"].endswith(f"onto the specification: {MAPPED}")
     assert found.verdict.refused

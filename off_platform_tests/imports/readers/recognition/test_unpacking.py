@@ -36,7 +36,7 @@ READ = {
     "products.zip": ZIP,
     "by macOS.zip": packed({
         "export/": "", "export/products.csv": TABLE, "__MACOSX/export/._products.csv": "x",
-        "export/.DS_Store": "x",
+        "export/.DS_Store": "x", "export/Thumbs.db": "x", "Desktop.ini": "x",
     }),
 }  # fmt: skip
 

@@ -34,7 +34,7 @@ class Merged(NamedTuple):
 
     @property
     def name(self) -> str:
-        """Such as `C2:C4`."""
+        """The range as spreadsheets write it, such as `C2:C4`."""
         return f"{letters_of(self.left)}{self.top}:{letters_of(self.right)}{self.bottom}"
 
 

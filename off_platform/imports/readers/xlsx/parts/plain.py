@@ -255,7 +255,7 @@ class _Tags:
         return np.asarray((self._words.take(word) >> shift) | high)
 
     def block(self, last: int) -> Block:
-        """The cells.
+        """The cells as a block.
 
         Args:
             last: the number of the row before.
