@@ -310,6 +310,7 @@ RECORDS: tuple[Broken, ...] = (
     cell("number_thousands", "energy_kj", "1,234"),
     cell("number_with_unit", "fat", "99.9mg", "0.0999", certain=True),
     cell("number_with_modifier", "fat", "< 0.5", "0.5"),
+    cell("number_given_otherwise", "fat_unit", "mg", fat="5", also=("unknown_column",)),
     cell("number_trace", "fat", "traces", "0"),
     cell("number_with_sign", "fat", "+5", "5", certain=True),
     cell("number_other_digits", "fat", "\u0663\u0660\u066b\u0669", "30.9", certain=True),

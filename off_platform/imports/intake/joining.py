@@ -20,6 +20,7 @@ import pyarrow.parquet as pq
 
 from off_platform.imports.intake.found_in_files import FoundInFiles
 from off_platform.imports.intake.origins import FIRST, HEADER, JoinedFile, Origins
+from off_platform.imports.intake.same_values import said_by
 from off_platform.imports.readers.batches import (
     Batch,
     Found,
@@ -33,7 +34,6 @@ from off_platform.imports.readers.opening import open_import, shown_name
 from off_platform.imports.readers.recognition.unpacking import unpacked
 from off_platform.imports.records.columns import Columns, columns_of, demand_identifier
 from off_platform.imports.records.identity import normal_forms
-from off_platform.imports.records.same_values import said_by
 from off_platform.imports.records.typed_columns import short_names
 from off_platform.imports.specification.column_names import field_of
 from off_platform.imports.specification.fields import BARCODES

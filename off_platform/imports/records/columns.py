@@ -10,10 +10,10 @@ from off_platform.imports.readers.batches import Found, Reader, UnreadableError
 from off_platform.imports.readers.headers import is_named
 from off_platform.imports.specification.column_names import (
     ColumnField,
-    assumed_without,
     field_of,
     language_suffix,
     nearest_name,
+    qualifier_of,
 )
 from off_platform.imports.specification.fields import BARCODES, CORRECTIONS, IDENTIFIERS, NESTED
 
@@ -154,14 +154,14 @@ def _of_unknown(name: str) -> Found:
             f"The column '{shown}' is not imported: '{suffix}' is not a two-letter language code.",
         )
     nearest = nearest_name(name)
-    hint = f" Did you mean '{nearest}'?" if nearest else ""
-    if assumed := assumed_without(name):
-        hint = f" Without it, {assumed}: convert values that are given otherwise."
+    hint = f" and was ignored. Did you mean '{nearest}'?" if nearest else " and was ignored."
+    if qualifier := qualifier_of(name):
+        hint = f". {qualifier.assumed}; records in which it says otherwise are quarantined."
     return Found(
         None,
         name,
         "unknown_column",
         name if is_named(name) else None,
-        f"The column '{shown}' is not in the specification and was ignored.{hint}",
+        f"The column '{shown}' is not in the specification{hint}",
         nearest,
     )

@@ -65,8 +65,8 @@ def check_numbers(
     report = _Report(cells, columns, findings)
     _check_bounds(numbers, numbers, report)
     # A wrong value is not a missing one.
-    given = {name: _given(batch, columns, name) for name in COMPUTED_FROM}
-    derived = {**_settle_energy(numbers, given, report), **_derive_salt(numbers, given, report)}
+    there = {name: given(batch, columns, [name]) for name in COMPUTED_FROM}
+    derived = {**_settle_energy(numbers, there, report), **_derive_salt(numbers, there, report)}
     computed = {name: np.where(mask, numbers[name], np.nan) for name, mask in derived.items()}
     _check_bounds(computed, numbers, report)
     for rule, broken in bounds.out_of_derived(numbers):
@@ -76,10 +76,10 @@ def check_numbers(
     return derived
 
 
-def _given(batch: Batch, columns: Columns, name: str) -> Bools:
-    """Which records have a value of a field, right or wrong."""
+def given(batch: Batch, columns: Columns, names: Iterable[str]) -> Bools:
+    """Which records have a value of any of some fields, right or wrong."""
     there = np.zeros(len(batch.rows), dtype=bool)
-    for column in columns.of(name):
+    for column in (column for name in names for column in columns.of(name)):
         if column in batch.columns:
             there |= present(batch.columns[column]).to_numpy(zero_copy_only=False)
     return there

@@ -13,6 +13,7 @@ from off_platform.imports.readers.batches import Batch
 from off_platform.imports.records.cells import Cell, read_cells
 from off_platform.imports.records.columns import Columns
 from off_platform.imports.records.findings import BatchFindings
+from off_platform.imports.records.given_otherwise import check_how_given
 from off_platform.imports.records.identity import identify
 from off_platform.imports.records.nutrition import check_numbers
 from off_platform.imports.records.typed_columns import names_where, positions_of, present, text_maps
@@ -57,6 +58,7 @@ def read_records(batch: Batch, columns: Columns, explanation: Explanation) -> Re
     _demand_names(batch, columns, findings)
     values = _merged(cells, findings)
     derived = check_numbers(batch, cells, values, columns, findings)
+    check_how_given(batch, columns, derived, findings)
     _check_timestamps(batch, values, columns, findings)
     table = _table(batch, values, product, other, _by_language(columns, cells), derived)
     return Records(table, findings)

@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 from functools import cache
+from typing import Literal
 
 import pycountry
 from rapidfuzz import fuzz, process
@@ -26,10 +27,34 @@ _WITH_LANGUAGE = re.compile(
 
 # Columns of other formats, such as Product Opener's, that say how nutrients are given. The
 # specification has none: its nutrients have one unit, and are exact, per 100 g or 100 ml, as sold.
-_HOW_GIVEN = re.compile("nutrition_data(?:_prepared|_per|_prepared_per)")
-_QUALIFIERS = ("_unit", "_modifier")
+_PER = "nutrition_data_per"
+_HOW_GIVEN = re.compile("nutrition_data(?:_prepared|_prepared_per)?")
 # Other amounts than those of the specification, such as `fat_serving` and `fat_prepared_100g`.
 _OTHER_AMOUNT = re.compile(".+_serving|.+_prepared(?:_.+)?")
+
+
+@dataclass(frozen=True, slots=True)
+class Qualifier:
+    """What a column outside the specification says about nutrients besides their numbers.
+
+    Attributes:
+        says: the unit of a nutrient, a sign such as `<` before it, or the amount of the product to
+            which all nutrients refer.
+        field: the nutrient; None for all.
+        name: the nutrient as the column names it.
+    """
+
+    says: Literal["unit", "modifier", "per"]
+    field: Field | None = None
+    name: str = ""
+
+    @property
+    def assumed(self) -> str:
+        """How the nutrients are read, whatever the column says; the end of a sentence."""
+        if self.field is None:
+            return "Nutrients are read per 100 g or 100 ml"
+        of_unit = f"in {self.field.unit}" if self.says == "unit" else "as exact"
+        return f"'{self.name}' is read {of_unit}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +95,7 @@ def nearest_name(column: str) -> str | None:
     plain = _plain(column)
     if plain in NAMES:
         return plain
-    if assumed_without(column) or _OTHER_AMOUNT.fullmatch(plain):
+    if qualifier_of(column) or any(each.fullmatch(plain) for each in (_HOW_GIVEN, _OTHER_AMOUNT)):
         return None
     for word in plain.split("_"):
         if word in _OTHER_NAMES:
@@ -82,24 +107,24 @@ def nearest_name(column: str) -> str | None:
     return str(near[0]) if near else None
 
 
-def assumed_without(column: str) -> str | None:
-    """How nutrients are read although a column says how they are given; None if it does not.
-
-    The number alone, of 40 mg or of less than 0.1 g, would silently be another amount.
+def qualifier_of(column: str) -> Qualifier | None:
+    """What a column says about nutrients besides their numbers; None if it says nothing.
 
     Args:
         column: a name that is not a field's.
     """
     plain = _plain(column.removeprefix(NESTED))
-    if _HOW_GIVEN.fullmatch(plain):
-        return "nutrients are read per 100 g or 100 ml, as sold"
-    for ending in _QUALIFIERS:
-        known = NAMES.get(plain.removesuffix(ending)) if plain.endswith(ending) else None
-        if known and known.type == "number":
-            name = plain.removesuffix(ending)
-            of_unit = f"in {known.unit}" if known.unit else "in the unit of the specification"
-            return f"'{name}' is read {of_unit if ending == '_unit' else 'as exact'}"
-    return None
+    if plain == _PER:
+        return Qualifier("per")
+    name, _, says = plain.rpartition("_")
+    known = NAMES.get(name)
+    if known is None or known.type != "number":
+        return None
+    match says:
+        case "unit" | "modifier":
+            return Qualifier(says, known, name)
+        case _:
+            return None
 
 
 def _plain(column: str) -> str:

@@ -53,6 +53,8 @@ _PARTS = re.compile(
 )
 _PER_100 = re.compile(rf"{_S}*(?:/|per|pro|pour|por|je){_S}*100{_S}*(?:g|ml){_S}*", re.IGNORECASE)
 
+_ONLY_PER_100 = re.compile(f"(?:{_PER_100.pattern})+", re.IGNORECASE)
+
 _PLAIN = re.compile(r"[0-9]+(?:\.[0-9]*)?|\.[0-9]+")
 _COMMA = re.compile(r"([0-9]*),([0-9]+)")
 # The same as whole texts, for RE2.
@@ -300,6 +302,24 @@ def _ungrouped(text: str, place: int) -> str:
     return re.sub(f"{_S}|['\u2019]", "", text).replace(",", ".")
 
 
+def unit_of(word: str) -> str | None:
+    """The unit that a word means, such as `µg` for `mcg/100 g`; None if it is not a unit."""
+    return _UNITS.get(_PER_100.sub("", word[:_MOST_CHARACTERS]).strip().lower())
+
+
+def is_modifier(text: str) -> bool:
+    """Whether a text makes a number inexact or a bound, such as `<` and `approx.`."""
+    # Words need something behind them.
+    found = _MODIFIER.match(f"{text[:_MOST_CHARACTERS]} ")
+    return found is not None and found.end() > len(text)
+
+
+def is_per_100(text: str) -> bool:
+    """Whether a text says "per 100 g" or "per 100 ml", such as `100g` and `pro 100 g / 100 ml`."""
+    short = text[:_MOST_CHARACTERS]
+    return any(_ONLY_PER_100.fullmatch(each) for each in (short, f"/{short}"))
+
+
 def _unit_step(
     word: str, unit: str | None
 ) -> tuple[_Step, Callable[[Decimal], str | None] | None] | None:
@@ -307,7 +327,7 @@ def _unit_step(
 
     Nutrients are per 100 g in the document, so "/100 g" is redundant.
     """
-    written = _UNITS.get(_PER_100.sub("", word).strip().lower())
+    written = unit_of(word)
     if written is None:
         return None
     detail = f"it is in {written}"
