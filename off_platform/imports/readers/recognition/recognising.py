@@ -1,5 +1,6 @@
 """Recognises a file by its first bytes, not by its name."""
 
+import re
 import zipfile
 from pathlib import Path
 from typing import Literal, NoReturn
@@ -28,6 +29,9 @@ _OTHER_OLE2 = (
     ("PowerPoint Document", "an old PowerPoint document (.ppt)"),
     ("__substg1.0_", "an Outlook message (.msg)"),
 )
+# All of a JSON file without records, such as a program's answer that it found nothing. Without
+# `.json` in its name it would be the header of a CSV file.
+_JSON_VALUE = re.compile(rb'(?:null|true|false|NaN|[-+.0-9eE]+|"(?:[^"\\]|\\.)*+")\s*', re.DOTALL)
 _MARKUP = (b"<!doctype", b"<html", b"<?xml", b"<svg")
 
 
@@ -59,6 +63,8 @@ def recognise(path: Path) -> str:
             "The file is a web page or XML, not a table; perhaps an "
             "error page was saved instead of the file.",
         )
+    if path.suffix.lower() == ".json" and _JSON_VALUE.fullmatch(text):
+        _refuse("json_not_records", "The file is a single value, not an array of objects.")
     return "json" if text[:1] in {b"[", b"{"} else "text"
 
 

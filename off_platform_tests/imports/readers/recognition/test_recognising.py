@@ -115,6 +115,24 @@ def test_files_that_are_not_imports_are_refused_by_format(name: str, tmp_path: P
     assert words in str(refused.value)
 
 
+@pytest.mark.parametrize("value", ["null", "\ufeff true\n", "-1.5e3", '"x\\"y"', "NaN"])
+def test_a_single_json_value_is_named(value: str, tmp_path: Path) -> None:
+    (tmp_path / "x.JSON").write_text(value, encoding="utf-8")
+    (tmp_path / "x.csv").write_text(value, encoding="utf-8")
+
+    with pytest.raises(UnreadableError, match="a single value") as refused:
+        recognise(tmp_path / "x.JSON")
+
+    assert refused.value.found.rule == "json_not_records"
+    assert recognise(tmp_path / "x.csv") == "text"
+
+
+def test_a_table_named_json_is_a_table(tmp_path: Path) -> None:
+    (tmp_path / "x.json").write_text('"barcode"\n3017620422003\n', encoding="utf-8")
+
+    assert recognise(tmp_path / "x.json") == "text"
+
+
 WIDE = ("utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le", "utf-32-be")
 
 
