@@ -44,7 +44,7 @@ class NotStoredError(LookupError):
 
 
 class OtherFileError(ValueError):
-    """The file does not match the import's key."""
+    """The file does not match the import's key, or the lake has another file under that key."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ def store_original(lake: Lake, path: Path, key: str) -> str:
         Its SHA-256.
 
     Raises:
-        OtherFileError: it does not match the key.
+        OtherFileError: it does not match the key, or another file has the same.
         OSError: it cannot be read, or the lake cannot be written.
     """
     folder = of_import(lake, key)
@@ -112,17 +112,26 @@ def store_original(lake: Lake, path: Path, key: str) -> str:
         found = key_from(path.name, sha256)
         if found != key:
             raise OtherFileError(f"{path} is {found}, not {key}: it was changed since.")
-        # In a bucket, a killed run may have stored some of the files.
-        if folder.sizes(ORIGINAL) != _sizes(made):
+        stored = _sha256_of_original(folder)
+        if stored != sha256:
+            # In a bucket, a killed run may have stored some of the files: their key is another.
+            if key_from(path.name, stored) == key:
+                raise OtherFileError(
+                    f"Another file was imported as {key}, by chance or on purpose: rename "
+                    f"{file_name(path.name)} and import it again."
+                )
             folder.place(made, ORIGINAL)
         if passed_over:
             folder.write(NOT_KEPT, json.dumps(sorted(passed_over)).encode())
     return sha256
 
 
-def _sizes(made: Path) -> dict[str, int]:
-    files = filter(Path.is_file, made.rglob("*"))
-    return {file.relative_to(made.parent).as_posix(): file.stat().st_size for file in files}
+def _sha256_of_original(folder: Folder) -> str:
+    """The SHA-256 of what is stored; empty if nothing is."""
+    if ORIGINAL not in folder.folders():
+        return ""
+    with folder.local_folder(ORIGINAL) as kept:
+        return next((sha256_of(path) for path in kept.iterdir()), "")
 
 
 def _not_plain(root: Path, passed_over: list[str]) -> Callable[[str, list[str]], set[str]]:

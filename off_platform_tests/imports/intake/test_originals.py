@@ -136,6 +136,38 @@ def test_complete_files_are_not_uploaded_again(
 
 
 @pytest.mark.parametrize("in_a_bucket", [False, True])
+def test_another_file_with_the_same_key_does_not_replace_the_first(
+    tmp_path: Path, *, in_a_bucket: bool
+) -> None:
+    lake = lake_in(tmp_path, in_a_bucket=in_a_bucket)
+    first, second = (tmp_path / folder / "products.csv" for folder in ("a", "b"))
+    for path, content in zip((first, second), _of_one_key(), strict=True):
+        path.parent.mkdir()
+        path.write_bytes(content)
+    key = key_of(first)
+    assert key_of(second) == key
+
+    store_original(lake, first, key)
+    with pytest.raises(OtherFileError, match=r"rename products\.csv and import it again"):
+        store_original(lake, second, key)
+
+    with original(lake, key) as (path, _):
+        assert path.read_bytes() == first.read_bytes()
+
+
+def _of_one_key() -> tuple[bytes, bytes]:
+    """Two files of one length whose SHA-256 begin alike; among 300,000 there are some ten pairs."""
+    met: dict[bytes, bytes] = {}
+    for number in range(300_000):
+        content = f"barcode,product_name\n3017620422003,{number:06}\n".encode()
+        begins = hashlib.sha256(content).digest()[:4]
+        if begins in met:
+            return met[begins], content
+        met[begins] = content
+    raise LookupError("no two files have the same key")
+
+
+@pytest.mark.parametrize("in_a_bucket", [False, True])
 def test_a_file_changed_during_the_copy_is_not_stored(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, in_a_bucket: bool
 ) -> None:
