@@ -31,11 +31,6 @@ class Given:
     shown: str
     path: Path
 
-    @property
-    def is_received(self) -> bool:
-        """Whether it comes from a URL or standard input."""
-        return is_elsewhere(self.shown)
-
 
 @dataclass(frozen=True)
 class NotReceived:

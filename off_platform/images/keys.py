@@ -199,13 +199,3 @@ def file_name(text: str) -> str:
     """
     parse(text)
     return text.removeprefix(PREFIX).replace("/", "_")
-
-
-def sample_name(text: str) -> str:
-    """The stem that a photo and its OCR share in an image set: `376_005_047_0099_1`.
-
-    Raises:
-        NotAKeyError: see `parse`.
-    """
-    name = file_name(text)
-    return name[: name.index(".")]

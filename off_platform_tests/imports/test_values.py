@@ -8,7 +8,7 @@ from off_platform.imports.values.geography.places import countries, language_cod
 from off_platform.imports.values.numbers.number import energy_pair, number
 from off_platform.imports.values.quantities import quantity
 from off_platform.imports.values.reading import Reading
-from off_platform.imports.values.texts import boolean_style, repaired_text, split_list
+from off_platform.imports.values.texts import repaired_text, split_list
 from off_platform.imports.values.timestamps import timestamp
 from off_platform.imports.values.urls import url
 
@@ -394,8 +394,3 @@ def test_none_is_a_value_in_allergens() -> None:
 def test_one_language() -> None:
     assert language_code("EN").value == "en"
     assert language_code("English")[1:4] == ("language_unknown", "en", False)
-
-
-def test_styles_of_yes_and_no() -> None:
-    styles = [boolean_style(text).value for text in ("True", "0", "yes", "perhaps")]
-    assert styles == ["true/false", "1/0", "yes/no", None]

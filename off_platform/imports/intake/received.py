@@ -28,7 +28,6 @@ _SERVER_FAILS = 500
 # Other answers that are worth another try: too slow, too early, too many requests.
 _TRY_AGAIN = (408, 425, 429)
 _PART = 206
-_URL = ("http://", "https://")
 _NO_URL = (
     *(requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema),
     requests.exceptions.MissingSchema,
@@ -41,11 +40,6 @@ class NotReceivedError(OSError):
 
 class RefusedError(ValueError):
     """What was given is not a file that can be received; the message says why."""
-
-
-def is_url(place: str) -> bool:
-    """Whether it is an http or https URL."""
-    return place.lower().startswith(_URL)
 
 
 def name_of(url: str) -> str:

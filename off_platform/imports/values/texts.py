@@ -49,7 +49,6 @@ _LONGEST_WORD = 2 * max(len(word.encode()) for word in MISSING)
 _MOST_REPAIRED = 100_000
 # Styles of yes and no, and their words.
 BOOLEAN_STYLES = {"true/false": ("true", "false"), "1/0": ("1", "0"), "yes/no": ("yes", "no")}
-_STYLES = {word: style for style, words in BOOLEAN_STYLES.items() for word in words}
 
 
 def repaired_text(text: str, *, said: str = "") -> Reading:
@@ -84,16 +83,6 @@ def split_list(text: str, *, said: str = "") -> Reading:
 def parts_of(text: str) -> list[str]:
     """The trimmed parts of a list, without empty ones."""
     return [part for each in _SEPARATOR.split(text) if (part := each.strip())]
-
-
-def boolean_style(text: str) -> Reading:
-    """The style in which yes and no are written.
-
-    Returns:
-        `true/false`, `1/0` or `yes/no`; None for any other text, which does not break a rule by
-        itself.
-    """
-    return Reading(_STYLES.get(text.strip().lower()) if len(text) <= _MOST_REPAIRED else None)
 
 
 def text_sound(column: Column, *, said: str = "") -> "Bools":

@@ -103,7 +103,7 @@ def test_every_object_is_accounted_for(
         parsed = keys.parse(row["key"])
         assert (row["barcode"], row["kind"]) == (parsed.barcode, parsed.kind)
         assert row["image_id"] == parsed.image_id
-        assert row["sample"] == keys.sample_name(row["key"])
+        assert row["sample"] == keys.file_name(row["key"]).split(".")[0]
 
 
 def test_shards_hold_the_buckets_bytes(desk: Desk, sandbox: Sandbox) -> None:

@@ -100,15 +100,6 @@ def noted(before: object, corrections: Corrections) -> str:
     )
 
 
-def trimmed_names(folder: Path) -> dict[str, str]:
-    """Column names with surrounding white space, each with the trimmed name."""
-    with connected(folder) as connection:
-        found = connection.execute(
-            f"SELECT value, proposal FROM {findings_in(folder)} WHERE rule = 'header_trimmed'"
-        )
-        return dict(found.fetchall())
-
-
 def _proposals(folder: Path) -> Iterator[tuple[int, str, str]]:
     with connected(folder) as connection:
         found = connection.execute(
