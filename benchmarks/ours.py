@@ -49,10 +49,10 @@ def index(key_list: str, made: str) -> None:
 
 def month_made(lake: str, bucket: str, month: str = MONTH) -> None:
     """A lake with a month's key list copied and indexed, as if this were that month."""
-    from off_platform.images.monthly import (  # noqa: PLC0415 - only this step
+    from off_platform.images.monthly import index_month  # noqa: PLC0415 - only this step
+    from off_platform.images.sync import (  # noqa: PLC0415 - only this step
         Bounds,
         SyncRequest,
-        index_month,
         sync_month,
     )
 

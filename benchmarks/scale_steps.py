@@ -29,9 +29,11 @@ SHARD_SAMPLES = 1000
 def indexed(lake: str, bucket: str) -> None:
     """A month's key list, copied and indexed."""
     from off_platform.images.monthly import (  # noqa: PLC0415 - what a process loads is measured
+        index_month,
+    )
+    from off_platform.images.sync import (  # noqa: PLC0415 - what a process loads is measured
         Bounds,
         SyncRequest,
-        index_month,
         sync_month,
     )
     from off_platform.storage.objects import Source  # noqa: PLC0415 - the same

@@ -15,8 +15,9 @@ import pyarrow.parquet as pq
 
 from off_platform.image_sets.manifest import manifest_table
 from off_platform.images.keys import KEY_LIST, key
-from off_platform.images.monthly import Bounds, SyncRequest, compare_month, index_month, sync_month
+from off_platform.images.monthly import compare_month, index_month
 from off_platform.images.months import file_month
+from off_platform.images.sync import Bounds, SyncRequest, sync_month
 from off_platform.imports.products_imported import make_products_imported
 from off_platform.imports.specification.tables import (
     IMPORT,

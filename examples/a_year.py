@@ -15,9 +15,10 @@ from pathlib import Path
 
 from off_platform.barcodes.text import EAN_13, with_check_digit
 from off_platform.images.keys import KEY_LIST
-from off_platform.images.monthly import Bounds, SyncRequest, compare_month, index_month, sync_month
+from off_platform.images.monthly import compare_month, index_month
 from off_platform.images.months import all_months, by_country, file_month
 from off_platform.images.story import month_story, months_table
+from off_platform.images.sync import Bounds, SyncRequest, sync_month
 from off_platform.sandbox.images_plan import PhotoPlan, plan
 from off_platform.storage.lake import Lake
 from off_platform.storage.objects import Source

@@ -18,7 +18,8 @@ from off_platform.images.choice import Choice, MonthOptions
 from off_platform.images.image_set import BuiltSet, Request, make_image_set
 from off_platform.images.key_index import KeyIndexFacts
 from off_platform.images.keys import KEY_LIST
-from off_platform.images.monthly import Bounds, Synced, SyncRequest, index_month, sync_month
+from off_platform.images.monthly import index_month
+from off_platform.images.sync import Bounds, Synced, SyncRequest, sync_month
 from off_platform.storage.fleet import Fleet, Here
 from off_platform.storage.folder import Folder
 from off_platform.storage.lake import Lake

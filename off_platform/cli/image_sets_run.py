@@ -26,10 +26,11 @@ from off_platform.image_sets.declaration.declared import (
 from off_platform.image_sets.fetching import claim
 from off_platform.image_sets.files.set_files import BUILDING
 from off_platform.images import image_set as photo_sets
-from off_platform.images import monthly
 from off_platform.images.choice import WING as IMAGES
 from off_platform.images.choice import Choice
 from off_platform.images.keys import SUFFIXES
+from off_platform.images.monthly import index_month
+from off_platform.images.sync import SyncRequest, bounds_from, sync_month
 from off_platform.settings import Settings
 from off_platform.storage.damaged_file import DamagedFileError
 from off_platform.storage.folder import Folder
@@ -196,19 +197,19 @@ def index_if_none(of: Settings, lake: Lake, source: Source, connection: Any) -> 
         return
     month = f"{datetime.now(UTC):%Y-%m-01}"
     err.print(f"No month is indexed yet; copying and indexing the key list of {month[:7]} first.")
-    bounds = monthly.bounds_from(of, lake)
+    bounds = bounds_from(of, lake)
     with terminal_display("key list") as display:
-        monthly.sync_month(
+        sync_month(
             lake,
             source,
-            monthly.SyncRequest(month),
+            SyncRequest(month),
             connection,
             bounds,
             err.print,
             display,
         )
     with terminal_display("key index") as display:
-        monthly.index_month(lake, month, connection, bounds.unpacked_most, display)
+        index_month(lake, month, connection, bounds.unpacked_most, display)
 
 
 @contextmanager

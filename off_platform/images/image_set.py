@@ -19,11 +19,10 @@ from off_platform.images.categories import with_children
 from off_platform.images.choice import WING, Choice, MonthOptions, candidates_query, choose
 from off_platform.images.keys import SUFFIXES
 from off_platform.images.labels import NO_DUMP, columns_of, labels_in
-from off_platform.images.monthly import NoSnapshotError
 from off_platform.images.photo_order import units_of
 from off_platform.images.product_schemas import PRODUCT_PHOTOS, PRODUCTS
 from off_platform.images.schemas import KEY_INDEX, PHOTOS
-from off_platform.images.snapshots import Snapshot, snapshot_of
+from off_platform.images.snapshots import NoSnapshotError, Snapshot, snapshot_of
 from off_platform.quality import Table
 from off_platform.settings import Settings
 from off_platform.storage.folder import Folder

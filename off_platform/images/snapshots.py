@@ -1,6 +1,6 @@
 """The snapshots in a lake: which months have one, which were missed. Reads only, and loads fast.
 
-`monthly.py` makes them.
+`sync.py` makes them.
 """
 
 from dataclasses import dataclass
@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     import duckdb
 
 LISTS = "snapshots"
+
+
+class NoSnapshotError(LookupError):
+    """A month has no snapshot and none can be made; the message is one sentence."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +47,18 @@ def snapshot_of(lake: Lake, month: str, connection: "duckdb.DuckDBPyConnection")
     rows = lake.rows_of(SNAPSHOTS.name, ("month", month))
     (row,) = connection.execute(f"SELECT {columns} FROM {rows}").fetchall()
     return Snapshot(*row)
+
+
+def demand_snapshot(lake: Lake, month: str, connection: "duckdb.DuckDBPyConnection") -> Snapshot:
+    """The snapshot of a month.
+
+    Raises:
+        NoSnapshotError: there is none.
+    """
+    snapshot = snapshot_of(lake, month, connection)
+    if snapshot is None:
+        raise NoSnapshotError(f"{month[:7]} has no snapshot; materialise bucket_sync first.")
+    return snapshot
 
 
 def month_before(lake: Lake, table: str, month: str) -> str | None:

@@ -9,12 +9,7 @@ from typing import TYPE_CHECKING
 
 from off_platform.images import checks
 from off_platform.images.key_index import KeyIndexFacts
-from off_platform.images.monthly import (
-    bounds_from,
-    counts_of_changes,
-    counts_of_month,
-    demand_snapshot,
-)
+from off_platform.images.monthly import counts_of_changes, counts_of_month
 from off_platform.images.months import all_months
 from off_platform.images.product_schemas import PRODUCT_PHOTOS, PRODUCTS
 from off_platform.images.products import stored_facts
@@ -26,7 +21,8 @@ from off_platform.images.schemas import (
     PHOTOS,
     SNAPSHOTS,
 )
-from off_platform.images.snapshots import month_before, snapshot_of
+from off_platform.images.snapshots import demand_snapshot, month_before, snapshot_of
+from off_platform.images.sync import bounds_from
 from off_platform.quality import Finding, Table
 from off_platform.settings import Settings
 from off_platform.storage.lake import Lake
@@ -57,7 +53,7 @@ def of_assets(
         month: its first day; not used for `products` and `product_photos`.
 
     Raises:
-        off_platform.images.monthly.NoSnapshotError: the month has no snapshot.
+        off_platform.images.snapshots.NoSnapshotError: the month has no snapshot.
         off_platform.storage.lake.NoSuchTableError: a table is not in the lake.
     """
     wanted = set(assets)
@@ -81,7 +77,7 @@ def of_snapshot(
     """The findings on the month's snapshot, compared with the previous one.
 
     Raises:
-        off_platform.images.monthly.NoSnapshotError: there is none.
+        off_platform.images.snapshots.NoSnapshotError: there is none.
     """
     snapshot = demand_snapshot(lake, month, connection)
     since = month_before(lake, SNAPSHOTS.name, month)
@@ -108,7 +104,7 @@ def of_month(
         facts: counted while they were made; None to count them in the snapshot again.
 
     Raises:
-        off_platform.images.monthly.NoSnapshotError: the month has no snapshot.
+        off_platform.images.snapshots.NoSnapshotError: the month has no snapshot.
         off_platform.storage.lake.NoSuchTableError: it was not indexed.
     """
     index, oddities, photos = (

@@ -1,6 +1,7 @@
 """What the steps of the wing's tables do, and what the UI shows of it.
 
-The work is in `monthly.py`, `months.py` and `products.py`, the rules are in `stored_findings.py`.
+The work is in `sync.py`, `monthly.py`, `months.py` and `products.py`, the rules in
+`stored_findings.py`.
 """
 
 from collections.abc import Collection, Iterator
@@ -11,19 +12,14 @@ import dagster as dg
 
 from off_platform.asset_checks import check_results
 from off_platform.images import checks, previews, stored_findings, story, story_charts
-from off_platform.images.monthly import (
-    SyncRequest,
-    bounds_from,
-    compare_month,
-    index_month,
-    sync_month,
-)
+from off_platform.images.monthly import compare_month, index_month
 from off_platform.images.months import all_months, by_country, file_month, months_to_file
 from off_platform.images.product_schemas import PRODUCT_PHOTOS, PRODUCTS
 from off_platform.images.products import make_products
 from off_platform.images.schemas import KEY_CHANGES, KEY_INDEX, MONTH_FIGURES, SNAPSHOTS
 from off_platform.images.snapshots import snapshot_of
 from off_platform.images.stored_findings import NO_DUMP, SYNC
+from off_platform.images.sync import SyncRequest, bounds_from, sync_month
 from off_platform.previews import VERDICT, table_preview
 from off_platform.storage.objects import Source
 from off_platform.table_assets import Evaluated, Step

@@ -33,9 +33,9 @@ from off_platform.image_sets.set_results import set_metadata
 from off_platform.images import keys
 from off_platform.images.choice import WING, Choice
 from off_platform.images.image_set import Request, command, newest_month, request_from
-from off_platform.images.monthly import NoSnapshotError
 from off_platform.images.product_schemas import PRODUCTS
 from off_platform.images.products import make_products
+from off_platform.images.snapshots import NoSnapshotError
 from off_platform.sandbox.make import Sandbox
 from off_platform.settings import Settings
 from off_platform.storage.lake import NoSuchTableError

@@ -15,12 +15,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from off_platform.images import keys, monthly
+from off_platform.images import keys, sync
 from off_platform.images.key_list import RefusedKeyListError
 from off_platform.images.keys import KEY_LIST
-from off_platform.images.monthly import NoSnapshotError, compare_month
+from off_platform.images.monthly import compare_month, index_month
 from off_platform.images.schemas import KEY_CHANGES, KEY_INDEX, KEY_INDEX_ODDITIES, SNAPSHOTS
-from off_platform.images.snapshots import missed_months, month_before, snapshot_of
+from off_platform.images.snapshots import NoSnapshotError, missed_months, month_before, snapshot_of
+from off_platform.images.sync import Bounds, SyncRequest, sync_month
 from off_platform.sandbox.make import Sandbox
 from off_platform.storage import download
 from off_platform.storage import lake as lakes
@@ -116,14 +117,14 @@ def test_the_same_list_next_month_is_filed_without_copying(desk: Desk, server: S
 
 @pytest.mark.parametrize("month", ["2026-10-01", "2026-12-01", "2025-11-01"])
 def test_no_list_is_filed_under_another_month(desk: Desk, server: S3Server, month: str) -> None:
-    asked = monthly.SyncRequest(month, today=date(2026, 11, 30))
-    bounds = monthly.Bounds(2**30, 1, 1)
+    asked = SyncRequest(month, today=date(2026, 11, 30))
+    bounds = Bounds(2**30, 1, 1)
     for replace in (False, True):
         with pytest.raises(NoSnapshotError) as refused:
-            monthly.sync_month(
+            sync_month(
                 desk.lake,
                 desk.source,
-                monthly.SyncRequest(asked.month, replace, asked.today),
+                SyncRequest(asked.month, replace, asked.today),
                 desk.connection,
                 bounds,
             )
@@ -138,24 +139,24 @@ def test_the_snapshot_of_a_past_month_is_kept(desk: Desk, server: S3Server, buck
     write_list(bucket, OTHER_LIST)
     server.requests.clear()
     later = date(2026, 12, 24)
-    bounds = monthly.Bounds(2**30, 1, 1)
-    asked = monthly.SyncRequest(MONTH, today=later)
-    kept = monthly.sync_month(desk.lake, desk.source, asked, desk.connection, bounds)
+    bounds = Bounds(2**30, 1, 1)
+    asked = SyncRequest(MONTH, today=later)
+    kept = sync_month(desk.lake, desk.source, asked, desk.connection, bounds)
     assert (kept.snapshot, kept.copied) == (first.snapshot, False)
-    asked = monthly.SyncRequest(MONTH, replace=True, today=later)
+    asked = SyncRequest(MONTH, replace=True, today=later)
     with pytest.raises(NoSnapshotError, match="a snapshot that cannot be replaced"):
-        monthly.sync_month(desk.lake, desk.source, asked, desk.connection, bounds)
+        sync_month(desk.lake, desk.source, asked, desk.connection, bounds)
     assert server.requests == []
     assert snapshot_of(desk.lake, MONTH, desk.connection) == first.snapshot
 
 
 def test_the_clock_says_which_month_it_is(desk: Desk) -> None:
     now = datetime.now(UTC)
-    bounds = monthly.Bounds(2**30, 1, 1)
-    asked = monthly.SyncRequest(f"{now:%Y-%m-01}")
+    bounds = Bounds(2**30, 1, 1)
+    asked = SyncRequest(f"{now:%Y-%m-01}")
     assert asked.is_now
-    assert monthly.sync_month(desk.lake, desk.source, asked, desk.connection, bounds).copied
-    assert not monthly.SyncRequest("2020-01-01").is_now
+    assert sync_month(desk.lake, desk.source, asked, desk.connection, bounds).copied
+    assert not SyncRequest("2020-01-01").is_now
 
 
 def test_a_newer_list_is_taken_only_when_asked(desk: Desk, bucket: Path) -> None:
@@ -199,7 +200,7 @@ def test_a_replace_that_was_stopped_leaves_no_list_behind(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(monthly, "_drop_unused", stop)
+        patch.setattr(sync, "_drop_unused", stop)
         with pytest.raises(KeyboardInterrupt):
             desk.sync(replace=True)
     assert len(lists_in(desk.lake)) == 2
@@ -219,13 +220,13 @@ def test_a_list_that_got_lost_in_the_lake_is_copied_again(desk: Desk) -> None:
 
 def test_a_list_lost_after_its_month_is_not_replaced(desk: Desk) -> None:
     synced = desk.sync()
-    later = monthly.SyncRequest(MONTH, today=date(2100, 1, 1))
-    bounds = monthly.Bounds(2**30, 1, 1)
-    again = monthly.sync_month(desk.lake, desk.source, later, desk.connection, bounds)
+    later = SyncRequest(MONTH, today=date(2100, 1, 1))
+    bounds = Bounds(2**30, 1, 1)
+    again = sync_month(desk.lake, desk.source, later, desk.connection, bounds)
     assert not again.copied
     desk.lake.root.remove(synced.snapshot.file)
     with pytest.raises(NoSnapshotError, match=f"has lost its file {synced.snapshot.file}: "):
-        monthly.sync_month(desk.lake, desk.source, later, desk.connection, bounds)
+        sync_month(desk.lake, desk.source, later, desk.connection, bounds)
 
 
 @pytest.fixture
@@ -319,10 +320,10 @@ def test_a_bad_list_upstream_replaces_nothing(
 
 
 def test_a_list_that_unpacks_to_too_much(desk: Desk) -> None:
-    asked = monthly.SyncRequest(MONTH, today=date.fromisoformat(MONTH))
-    bounds = monthly.Bounds(unpacked_most=100, list_attempts=1, attempts=1)
+    asked = SyncRequest(MONTH, today=date.fromisoformat(MONTH))
+    bounds = Bounds(unpacked_most=100, list_attempts=1, attempts=1)
     with pytest.raises(RefusedKeyListError, match="unpacks to more than 100 bytes"):
-        monthly.sync_month(desk.lake, desk.source, asked, desk.connection, bounds)
+        sync_month(desk.lake, desk.source, asked, desk.connection, bounds)
     assert lake_tree(desk) == {}
 
 
@@ -606,7 +607,7 @@ def test_two_runs_do_not_make_one_month_at_once(
         desk.sync()
     desk.sync()
     with desk.lake.locked(KEY_INDEX.name, partition), pytest.raises(FolderInUseError):
-        monthly.index_month(desk.lake, MONTH, desk.connection, 2**30)
+        index_month(desk.lake, MONTH, desk.connection, 2**30)
     assert desk.lake.partitions(KEY_INDEX.name) == []
 
 
