@@ -13,7 +13,8 @@ from typing import Any, NamedTuple
 from off_platform.imports.outputs.corrected.corrections import Certain, Copy, Corrections, noted
 from off_platform.imports.readers.batches import SourceFile
 from off_platform.imports.readers.headers import plain_name
-from off_platform.imports.readers.json.stream import DECODER, Number, pieces_of_json
+from off_platform.imports.readers.json.parser import DECODER, Number
+from off_platform.imports.readers.json.stream import pieces_of_json
 from off_platform.imports.specification.fields import BARCODES, CORRECTIONS, NESTED
 
 _SPACE = re.compile(r"[ \t\r\n]*")

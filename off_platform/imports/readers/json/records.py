@@ -18,13 +18,8 @@ from off_platform.imports.readers.batches import (
 from off_platform.imports.readers.encodings import BYTE_ORDER_MARK, refuse_wide
 from off_platform.imports.readers.headers import MOST_COLUMNS, MOST_NAME, name_trimmed, plain_name
 from off_platform.imports.readers.json.gdsn import gdsn_found
-from off_platform.imports.readers.json.stream import (
-    JsonObject,
-    Number,
-    records_of_document,
-    records_of_lines,
-    too_deep,
-)
+from off_platform.imports.readers.json.parser import JsonObject, Number, too_deep
+from off_platform.imports.readers.json.stream import records_of_document, records_of_lines
 from off_platform.imports.specification.fields import NAMES, NESTED
 
 MOST_TEXT = 1 << 20
