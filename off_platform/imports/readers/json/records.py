@@ -20,6 +20,7 @@ from off_platform.imports.readers.headers import MOST_COLUMNS, MOST_NAME, name_t
 from off_platform.imports.readers.json.gdsn import gdsn_found
 from off_platform.imports.readers.json.parser import JsonObject, Number, too_deep
 from off_platform.imports.readers.json.stream import records_of_document, records_of_lines
+from off_platform.imports.specification.column_names import field_of
 from off_platform.imports.specification.fields import NAMES, NESTED
 
 MOST_TEXT = 1 << 20
@@ -116,8 +117,10 @@ class JsonReader(Reader):
             value = ", ".join(as_text(each) or "" for each in value)
         if isinstance(value, dict | list):
             _demand_shallow(value)
-            message = f"'{name[:80]}' holds {_kind(value)} instead of a text or a number."
-            self._found.append(Found(row, name, "json_nested", None, message))
+            # Of other columns nothing is imported, whatever they hold.
+            if field_of(name):
+                message = f"'{name[:80]}' holds {_kind(value)} instead of a text or a number."
+                self._found.append(Found(row, name, "json_nested", None, message))
             return None
         if isinstance(value, str):
             if len(value) > MOST_TEXT:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from off_platform.imports.readers.batches import Batch, Reader, SourceFile, UnreadableError
 from off_platform.imports.readers.json.records import open_json
+from off_platform.imports.specification.column_names import language_codes
 from off_platform_tests.imports.made_files import examine, read_all
 
 ITEM = {"barcode": "1", "fat": "2"}
@@ -92,18 +93,21 @@ def test_an_object_with_more_than_an_answer_has_is_a_record(form: str, tmp_path:
 def test_values_are_texts_as_they_stand(tmp_path: Path) -> None:
     text = (
         '[{"barcode": 007.5, "a": 1.50, "b": 1E5, "c": true, "d": null, "e": "", "f": ["x", 1], '
-        '"nutrition": {"fat": -0.0}, "g": {"h": 1}, "i": [[1]]}]'
+        '"nutrition": {"fat": -0.0, "salt": [[1]], "j": {}}, "g": {"h": 1}, "i": [[1]], '
+        '"brands": {"h": 1}}]'
     ).replace("007", "7")
 
     _, batches, reader = read_all(written(tmp_path, text))
 
     assert texts(batches) == {
         "barcode": ["7.5"], "a": ["1.50"], "b": ["1E5"], "c": ["true"], "d": [None], "e": [None],
-        "f": ["x, 1"], "nutrition.fat": ["-0.0"], "g": [None], "i": [None],
+        "f": ["x, 1"], "nutrition.fat": ["-0.0"], "nutrition.salt": [None],
+        "nutrition.j": [None], "g": [None], "i": [None], "brands": [None],
     }  # fmt: skip
     assert batches[0].not_text["barcode"].to_pylist() == [True]
     found = [(each.rule, each.column) for each in reader.take_found()]
-    assert found == [("json_nested", "g"), ("json_nested", "i")]
+    # What is no field is ignored, whatever it holds.
+    assert found == [("json_nested", "nutrition.salt"), ("json_nested", "brands")]
 
 
 def test_numbers_of_any_length_are_kept(tmp_path: Path) -> None:
@@ -144,7 +148,8 @@ def test_long_records_make_small_batches(tmp_path: Path) -> None:
 
 
 def test_what_is_found_does_not_wait_for_a_batch_to_be_full(tmp_path: Path) -> None:
-    item = {"barcode": "1"} | {f"c{at}": {} for at in range(100)}
+    languages = sorted(language_codes())[:100]
+    item = {"barcode": "1"} | {f"product_name_{language}": {} for language in languages}
     path = written(tmp_path, json.dumps([item] * 200))
 
     reader = _opened(path)
