@@ -10,16 +10,8 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from off_platform.bins.schemas import (
-    BIN_ITEMS,
-    BIN_METADATA,
-    BIN_OBJECTS,
-    BIN_ODDITIES,
-    BIN_SPLITS,
-    BIN_VISITS,
-    BINS,
-    ITEMS,
-)
+from off_platform.bins.object_schemas import BIN_METADATA, BIN_OBJECTS, BIN_ODDITIES
+from off_platform.bins.schemas import BIN_ITEMS, BIN_SPLITS, BIN_VISITS, BINS, ITEMS
 from off_platform.quality import Table
 from off_platform.resources import BucketResource, LakeResource
 from off_platform.settings import Settings

@@ -9,16 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from off_platform.bins import split_checks
 from off_platform.bins.declared_pairs import Declared, shared_bins
-from off_platform.bins.schemas import (
-    BIN_ITEMS,
-    BIN_METADATA,
-    BIN_OBJECTS,
-    BIN_ODDITIES,
-    BIN_SPLITS,
-    BIN_VISITS,
-    BINS,
-    ITEMS,
-)
+from off_platform.bins.object_schemas import BIN_METADATA, BIN_OBJECTS, BIN_ODDITIES
+from off_platform.bins.schemas import BIN_ITEMS, BIN_SPLITS, BIN_VISITS, BINS, ITEMS
 from off_platform.bins.splits import SplitShares
 from off_platform.bins.units import UNCONVERTED
 from off_platform.pandera_checks import frames, validate

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from off_platform.bins.inspection import SOUND, Inspection, inspect
-from off_platform.bins.schemas import BIN_METADATA, BIN_OBJECTS
+from off_platform.bins.object_schemas import BIN_METADATA, BIN_OBJECTS
 from off_platform.storage.lake import Lake
 from off_platform.storage.objects import Source
 from off_platform.storage.progress import Display, Tally

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from off_platform.bins.schemas import ID
+from off_platform.bins.keys import ID
 from off_platform.image_sets.declaration.declared import UnusableChoiceError
 from off_platform.words import quoted, size
 

@@ -20,13 +20,8 @@ from off_platform.bins.choice import (
 from off_platform.bins.excluded import load_excluded
 from off_platform.bins.exports import write_exports
 from off_platform.bins.labels import labels_of, links_query
-from off_platform.bins.schemas import (
-    BIN_ITEMS,
-    BIN_METADATA,
-    BIN_OBJECTS,
-    BIN_SPLITS,
-    BINS,
-)
+from off_platform.bins.object_schemas import BIN_METADATA, BIN_OBJECTS
+from off_platform.bins.schemas import BIN_ITEMS, BIN_SPLITS, BINS
 from off_platform.bins.splits import SHARES, units_of
 from off_platform.image_sets.built_set import BuiltSet
 from off_platform.image_sets.declaration.declared import UnusableChoiceError

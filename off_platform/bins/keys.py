@@ -5,16 +5,18 @@ are never compared as numbers, and never padded.
 """
 
 import re
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 IdSpace = Literal["main", "pilot"]
 Part = Literal["metadata", "image"]
+SPACES = get_args(IdSpace)
 
 METADATA = "metadata/"
 IMAGES = "bin-images/"
 # The main set is padded to five digits, and continues with six; the pilot set is not padded.
 MAIN = "[0-9]{4}[1-9]|[0-9]{3}[1-9]0|[0-9]{2}[1-9]00|[0-9][1-9]000|[1-9]0000|[1-9][0-9]{5}"
 PILOT = "[1-9][0-9]{0,3}"
+ID = f"{MAIN}|{PILOT}"
 _MAIN, _PILOT = re.compile(MAIN), re.compile(PILOT)
 _KEYS: tuple[tuple[re.Pattern[str], Part], ...] = (
     (re.compile(r"metadata/([0-9]+)\.json"), "metadata"),

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from off_platform.bins.keys import ID_SQL, IMAGES, METADATA, PART_SQL, SPACE_SQL
-from off_platform.bins.schemas import BIN_OBJECTS
+from off_platform.bins.object_schemas import BIN_OBJECTS
 from off_platform.storage.lake import Lake
 from off_platform.storage.listing import Span, spans, write_listing
 from off_platform.storage.objects import Source, is_local

@@ -8,7 +8,8 @@ sizes.
 from typing import TYPE_CHECKING
 
 from off_platform.bins.leaks import neighbours_query
-from off_platform.bins.schemas import BIN_METADATA, BIN_SPLITS
+from off_platform.bins.object_schemas import BIN_METADATA
+from off_platform.bins.schemas import BIN_SPLITS
 from off_platform.bins.splits import SplitShares, leak_query
 from off_platform.quality import MOST_EXAMPLES, Finding
 from off_platform.storage.lake import Lake

@@ -10,16 +10,8 @@ from off_platform.bins import checks, previews, tables
 from off_platform.bins.collect import collect_metadata
 from off_platform.bins.declared_pairs import declared_choices
 from off_platform.bins.listing import list_objects
-from off_platform.bins.schemas import (
-    BIN_ITEMS,
-    BIN_METADATA,
-    BIN_OBJECTS,
-    BIN_ODDITIES,
-    BIN_SPLITS,
-    BIN_VISITS,
-    BINS,
-    ITEMS,
-)
+from off_platform.bins.object_schemas import BIN_METADATA, BIN_OBJECTS, BIN_ODDITIES
+from off_platform.bins.schemas import BIN_ITEMS, BIN_SPLITS, BIN_VISITS, BINS, ITEMS
 from off_platform.bins.splits import SplitShares, shares_from
 from off_platform.quality import Finding, Table
 from off_platform.storage.lake import Lake

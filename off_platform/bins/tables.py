@@ -6,16 +6,8 @@ Their queries are in `inventory.py`, `visits.py` and `splits.py`; no Dagster her
 from typing import TYPE_CHECKING
 
 from off_platform.bins import inventory, splits, visits
-from off_platform.bins.schemas import (
-    BIN_ITEMS,
-    BIN_METADATA,
-    BIN_OBJECTS,
-    BIN_ODDITIES,
-    BIN_SPLITS,
-    BIN_VISITS,
-    BINS,
-    ITEMS,
-)
+from off_platform.bins.object_schemas import BIN_METADATA, BIN_OBJECTS, BIN_ODDITIES
+from off_platform.bins.schemas import BIN_ITEMS, BIN_SPLITS, BIN_VISITS, BINS, ITEMS
 from off_platform.bins.splits import SplitShares
 from off_platform.bins.units import UNCONVERTED
 from off_platform.quality import Table
