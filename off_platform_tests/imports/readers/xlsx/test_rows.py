@@ -15,7 +15,8 @@ from python_calamine import CalamineWorkbook
 from off_platform.imports.readers.batches import UnreadableError
 from off_platform.imports.readers.xlsx.parts.layout import Layout
 from off_platform.imports.readers.xlsx.parts.package import Package
-from off_platform.imports.readers.xlsx.parts.plain import NotPlainError, plain_blocks
+from off_platform.imports.readers.xlsx.parts.plain.reading import plain_blocks
+from off_platform.imports.readers.xlsx.parts.plain.tags import NotPlainError
 from off_platform.imports.readers.xlsx.parts.rows import rows_of
 from off_platform.imports.readers.xlsx.parts.values import as_text
 

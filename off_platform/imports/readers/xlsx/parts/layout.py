@@ -1,6 +1,6 @@
 """The layout of a sheet: hidden rows and columns, merged cells. Pure.
 
-Both readers of rows (`plain.py`, `parsed.py`) fill it. No value is added or dropped because of it;
+Both readers of rows (`plain/`, `parsed.py`) fill it. No value is added or dropped because of it;
 it is reported, as a user sees other values in the sheet.
 """
 

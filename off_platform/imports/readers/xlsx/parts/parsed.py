@@ -1,4 +1,4 @@
-"""Reads the cells of any sheet with an XML parser; `plain.py` reads common XML without one."""
+"""Reads the cells of any sheet with an XML parser; `plain/` reads common XML without one."""
 
 from collections.abc import Iterator
 from typing import IO, Any

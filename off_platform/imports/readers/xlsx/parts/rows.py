@@ -1,6 +1,6 @@
 """The rows of a sheet: their cells in blocks, or row by row as texts.
 
-Plain XML is read vectorised (`plain.py`), and from the first exception by an XML parser
+Plain XML is read vectorised (`plain/`), and from the first exception by an XML parser
 (`parsed.py`); both give the same cells, which `cells.py` interprets.
 """
 
@@ -13,7 +13,8 @@ from off_platform.imports.readers.xlsx.parts.cells import Read, read_cells
 from off_platform.imports.readers.xlsx.parts.layout import Layout
 from off_platform.imports.readers.xlsx.parts.package import Package, Sheet
 from off_platform.imports.readers.xlsx.parts.parsed import parsed_blocks
-from off_platform.imports.readers.xlsx.parts.plain import NotPlainError, plain_blocks
+from off_platform.imports.readers.xlsx.parts.plain.reading import plain_blocks
+from off_platform.imports.readers.xlsx.parts.plain.tags import NotPlainError
 
 # The texts of a row from column A on; None for blank cells.
 Texts = tuple[str | None, ...]

@@ -1,16 +1,14 @@
-"""Reads the cells of a sheet from XML as spreadsheet programs write it, vectorised.
+"""The tags of some rows of a sheet, and the cells between them, vectorised.
 
-Such XML is plain: rows and cells in order, each with its reference first, nothing between the tags.
-numpy finds the position of every tag, and the texts between them become an Arrow array without a
-copy; no Python object is made for a cell. That takes a seventh of the time of a regular expression
-per cell. XML that is not plain is left to the parser (`parsed.py`).
+XML as spreadsheet programs write it is plain: rows and cells in order, each with its reference
+first, nothing between the tags. numpy finds the position of every tag, and the texts between them
+become an Arrow array without a copy; no Python object is made for a cell. That takes a seventh of
+the time of a regular expression per cell.
 """
 
 import re
-from collections.abc import Iterator
 from itertools import chain
-from typing import IO, Any
-from xml.parsers import expat
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,18 +16,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from off_platform.imports.readers.xlsx.parts.blocks import MOST_COLUMNS, MOST_ROWS, Block
-from off_platform.imports.readers.xlsx.parts.layout import Layout, hidden_rows
+from off_platform.imports.readers.xlsx.parts.layout import hidden_rows
 
-CHUNK = 1 << 20
 # A longer row is not plain.
 MOST_BYTES = 16 << 20
 _MOST_DIGITS = 7
 _MOST_LETTERS = 3
 _WORD = 8
-_IS_UTF_8 = re.compile(
-    rb"(?:\xef\xbb\xbf)?(?:<\?xml(?![^>]*encoding=)[^>]*\?>|"
-    rb"<\?xml[^>]*encoding=[\"'][Uu][Tt][Ff]-8[\"'][^>]*\?>)?\s*<[a-z]"
-)
 _ATTRIBUTES = re.compile(rb'(?: ([A-Za-z0-9:]{1,40})="([^"<&]*)")*\s*')
 _ATTRIBUTE = re.compile(rb' ([A-Za-z0-9:]{1,40})="([^"<&]*)"')
 _ENTITY = re.compile(r"&(?:(amp|lt|gt|quot|apos)|#([0-9]{1,7})|#x([0-9A-Fa-f]{1,6}));|&")
@@ -107,109 +100,39 @@ class NotPlainError(Exception):
     """The rows from here on are not plain."""
 
 
-def plain_blocks(file: IO[bytes], layout: Layout) -> Iterator[Block]:
-    """Reads the cells of a sheet while its XML is plain.
-
-    Args:
-        file: the sheet's XML, from its beginning.
-        layout: is given what there is around the values.
+def demand(*, holds: Any) -> None:
+    """Ensures that a condition of plain XML holds.
 
     Raises:
-        NotPlainError: at the first rows that are not plain, after yielding those before.
+        NotPlainError: it does not.
     """
-    last, outline = 0, _Outline()
-    for data in _whole_rows(file, layout, outline):
-        tags = _Tags(data)
-        block = tags.block(last)
-        outline.take_tags(tags.with_attributes())
-        last = int(block.rows[-1])
-        yield block
-
-
-class _Outline:
-    """The sheet without its cells, for an XML parser: the rest must be valid XML, too.
-
-    Otherwise a workbook would be accepted that no program opens, as well as its corrected copy.
-    """
-
-    def __init__(self) -> None:
-        self._parser = expat.ParserCreate(namespace_separator=" ")
-        self._parser.StartElementHandler = self._begin
-        self._depth_of_rows = 0
-
-    def _begin(self, name: str, _: object) -> None:
-        self._depth_of_rows += name.rpartition(" ")[2] == "sheetData"
-
-    def take_head(self, head: bytes) -> None:
-        """Takes everything up to the rows, the content of the element `sheetData`."""
-        self._take(head + b"<sheetData>")
-        _demand(holds=self._depth_of_rows == 1)
-
-    def take_tags(self, tags: bytes) -> None:
-        """Takes elements without content."""
-        self._take(tags)
-
-    def take_tail(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
-        """Takes everything after the rows; yields it."""
-        for chunk in chunks:
-            self._take(chunk)
-            yield chunk
-        self._take(b"", is_last=True)
-
-    def _take(self, data: bytes, *, is_last: bool = False) -> None:
-        try:
-            self._parser.Parse(data, is_last)
-        except (expat.ExpatError, ValueError, LookupError):
-            raise NotPlainError from None
-
-
-def _whole_rows(file: IO[bytes], layout: Layout, outline: _Outline) -> Iterator[bytes]:
-    """The XML in blocks of complete rows."""
-    data = file.read(CHUNK)
-    start = data.find(b"<sheetData>")
-    if start < 0 or not _IS_UTF_8.match(data):
-        raise NotPlainError
-    layout.take_head(data[:start])
-    outline.take_head(data[:start])
-    rest = data[start + len(b"<sheetData>") :]
-    while True:
-        end = rest.find(b"</sheetData>")
-        whole = end if end >= 0 else len(rest) - len(rest.rpartition(b"</row>")[2])
-        if rows := rest[:whole].strip():
-            yield rows
-        if end >= 0:
-            behind = chain([rest[end:]], iter(lambda: file.read(CHUNK), b""))
-            layout.take_tail(outline.take_tail(behind))
-            return
-        more = file.read(CHUNK)
-        if not more or len(rest) - whole > MOST_BYTES:
-            raise NotPlainError
-        rest = rest[whole:] + more
-
-
-def _demand(*, holds: Any) -> None:
     if not holds:
         raise NotPlainError
 
 
-class _Tags:
+class Tags:
     """The tags of some rows: start, end and kind of each."""
 
     def __init__(self, data: bytes) -> None:
+        """Takes the XML of complete rows.
+
+        Raises:
+            NotPlainError: it is not plain.
+        """
         self._data = data
         # Padding, so that a word can be read at the last tag.
         padded = data + bytes(2 * _WORD)
         self._bytes = np.frombuffer(padded, np.uint8)
         self._words = np.frombuffer(padded, "<u8", len(padded) // _WORD)
         odd = self._bytes[: len(data)] < ord(" ")
-        _demand(holds=not odd.any() or np.isin(self._bytes[: len(data)][odd], (9, 10)).all())
+        demand(holds=not odd.any() or np.isin(self._bytes[: len(data)][odd], (9, 10)).all())
         # Of all bytes, only `<` and `>` differ only in that bit.
         brackets = np.flatnonzero((self._bytes | 2) == ord(">"))
-        _demand(holds=len(brackets) > 0 and len(brackets) % 2 == 0)
+        demand(holds=len(brackets) > 0 and len(brackets) % 2 == 0)
         self._start, self._end = brackets.reshape(-1, 2).T.copy()
-        _demand(holds=self._start[0] == 0 and self._end[-1] == len(data) - 1)
-        _demand(holds=(self._bytes.take(self._start) == ord("<")).all())
-        _demand(holds=(self._bytes.take(self._end) == ord(">")).all())
+        demand(holds=self._start[0] == 0 and self._end[-1] == len(data) - 1)
+        demand(holds=(self._bytes.take(self._start) == ord("<")).all())
+        demand(holds=(self._bytes.take(self._end) == ord(">")).all())
         self._kind = self._kinds()
         self._rows, self._cells = self._of(_ROW), self._of(_CELL)
         self._tails: list[bytes] = []
@@ -219,7 +142,7 @@ class _Tags:
         keys = self._bytes.take(self._start + 2).astype(np.uint16) << 8
         keys |= self._bytes.take(self._start + 1)
         kinds, lengths = _KIND_OF.take(keys), _LENGTH_OF.take(keys)
-        _demand(holds=((lengths == 0) | (self._end - self._start == lengths - 1)).all())
+        demand(holds=((lengths == 0) | (self._end - self._start == lengths - 1)).all())
         for kind in (_ROW, _CELL, _FORMULA):
             tags = np.flatnonzero(kinds == kind)
             # Such a tag has attributes; its end shows whether it has content.
@@ -234,17 +157,17 @@ class _Tags:
         """Demands that each tag may follow the previous one, with only white space between."""
         kinds = self._kind
         pairs = kinds[:-1] * np.uint16(len(_KINDS)) + kinds[1:]
-        _demand(holds=_MAY_FOLLOW.take(pairs).all())
-        _demand(holds=_KINDS[kinds[0]] in _ROWS.split() and _KINDS[kinds[-1]] in {"/row", "row/"})
+        demand(holds=_MAY_FOLLOW.take(pairs).all())
+        demand(holds=_KINDS[kinds[0]] in _ROWS.split() and _KINDS[kinds[-1]] in {"/row", "row/"})
         behind = self._start[1:] - self._end[:-1] - 1
         for at in np.flatnonzero(behind > _MOST_BEHIND.take(kinds[:-1])).tolist():
             between = self._data[self._end[at] + 1 : self._start[at + 1]]
-            _demand(holds=between.isspace())
+            demand(holds=between.isspace())
         kept = np.flatnonzero((kinds == _TEXT) & (self._end - self._start > len("<t>")))
         forms = ((self._rows, b'<row r="'), (self._cells, b'<c r="'), (kept, _KEPT))
         for tags, form in forms:
             for nth in range(3, len(form)):
-                _demand(holds=(self._bytes.take(self._start[tags] + nth) == form[nth]).all())
+                demand(holds=(self._bytes.take(self._start[tags] + nth) == form[nth]).all())
 
     def _word(self, end: Positions) -> npt.NDArray[np.uint64]:
         """The eight bytes before positions, little-endian."""
@@ -259,13 +182,16 @@ class _Tags:
 
         Args:
             last: the number of the row before.
+
+        Raises:
+            NotPlainError: a row or cell is not.
         """
         rows, cells = self._rows, self._cells
         numbers, digits = self._row_numbers(last)
         count = np.diff(np.searchsorted(cells, rows), append=len(cells))
         row = np.repeat(np.arange(len(rows)), count)
         column, quote = self._columns(row, digits)
-        _demand(holds=(np.diff(row * MOST_COLUMNS + column) > 0).all())
+        demand(holds=(np.diff(row * MOST_COLUMNS + column) > 0).all())
         is_cell = np.zeros(len(self._kind), bool)
         is_cell[cells] = True
         cell_of = np.cumsum(is_cell, dtype=np.int32) - 1
@@ -319,11 +245,11 @@ class _Tags:
         for nth in range(_MOST_DIGITS + 1):
             byte = self._bytes[first + nth]
             is_open &= byte != ord('"')
-            _demand(holds=((byte >= ord("0")) & (byte <= ord("9")))[is_open].all())
+            demand(holds=((byte >= ord("0")) & (byte <= ord("9")))[is_open].all())
             number = np.where(is_open, number * 10 + byte - ord("0"), number)
             digits += is_open
-        _demand(holds=((digits > 0) & (digits <= _MOST_DIGITS)).all())
-        _demand(holds=(np.diff(number, prepend=last) > 0).all() and number[-1] <= MOST_ROWS)
+        demand(holds=((digits > 0) & (digits <= _MOST_DIGITS)).all())
+        demand(holds=(np.diff(number, prepend=last) > 0).all() and number[-1] <= MOST_ROWS)
         return number, digits
 
     def _columns(self, row: Positions, digits: Positions) -> tuple[Positions, Positions]:
@@ -334,16 +260,16 @@ class _Tags:
         is_open = np.ones(len(first), bool)
         for nth in range(_MOST_LETTERS):
             letter = self._bytes.take(first + nth)
-            _demand(holds=(((letter >= ord("A")) & (letter <= ord("Z"))) | ~is_open).all())
+            demand(holds=(((letter >= ord("A")) & (letter <= ord("Z"))) | ~is_open).all())
             column = np.where(is_open, column * 26 + letter - (ord("A") - 1), column)
             letters += is_open
             is_open &= self._bytes.take(first + of_row + nth + 1) != ord('"')
-        _demand(holds=not is_open.any() and (column <= MOST_COLUMNS).all())
+        demand(holds=not is_open.any() and (column <= MOST_COLUMNS).all())
         quote = first + letters + of_row
         # The digits of a cell's reference must equal its row's number, byte by byte.
         shift = (8 * (_WORD - digits)).astype(np.uint64)
         of_rows = self._word(self._start[self._rows] + len('<row r="') + digits) >> shift
-        _demand(holds=((self._word(quote) >> shift[row]) == of_rows[row]).all())
+        demand(holds=((self._word(quote) >> shift[row]) == of_rows[row]).all())
         return column - 1, quote
 
     def _between(self, begin: Positions, end: Positions, kind: pa.DataType = pa.binary()) -> Any:  # noqa: B008 - a constant
@@ -373,7 +299,7 @@ class _Tags:
 
 def _attributes_of(tail: bytes) -> tuple[str, str]:
     """Style and type of a cell from the attributes after its reference; empty for none."""
-    _demand(holds=_ATTRIBUTES.fullmatch(tail))
+    demand(holds=_ATTRIBUTES.fullmatch(tail))
     found = dict(_ATTRIBUTE.findall(tail))
     return found.get(b"s", b"").decode(), found.get(b"t", b"").decode()
 
