@@ -147,7 +147,7 @@ def _warnings(plan: SetPlan) -> list[str]:
     sampled = sum(each.sampled for each in plan.kinds)
     found = list(plan.warnings)
     if missing:
-        found.append(f"{missing:,} of {sampled:,} sampled objects do not exist in the bucket.")
+        found.append(f"Not in the bucket: {missing:,} of {sampled:,} sampled objects.")
     return found
 
 
