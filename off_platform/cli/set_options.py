@@ -77,11 +77,14 @@ def _parameter(option: "Option") -> inspect.Parameter:
     # Typer has no list of a Literal.
     kind: Any = str if option.takes_all else option.plain_type if option.several else option.type
     is_long = len("|".join(option.values)) > LONGEST_CHOICES
+    described = option.described if is_long else option.description
+    # Typer shows the default itself only in parentheses, as something computed.
+    default = f" By default {option.shown_default}." if option.shown_default else ""
     shown = typer.Option(
         option.flag,
-        help=option.described if is_long else option.description,
+        help=f"{described}{default}",
         metavar="TEXT" if is_long else None,
-        show_default=option.shown_default or False,
+        show_default=False,
         click_type=click.Choice(option.values) if option.several and option.values else None,
     )
     return inspect.Parameter(
