@@ -11,7 +11,6 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -33,7 +32,7 @@ from off_platform.imports.values.explanation import Explanation
 from off_platform.imports.whole_file import damage
 from off_platform.imports.whole_file.duplicates import duplicates, quarantine
 from off_platform.imports.whole_file.pictures import pictures_found
-from off_platform.imports.whole_file.staging import Staging, connected
+from off_platform.imports.whole_file.staging import Staging
 from off_platform.imports.whole_file.surveys import Surveys
 from off_platform.imports.whole_file.verdict import Verdict
 from off_platform.storage.progress import Display, Tally
@@ -74,10 +73,8 @@ def validate_import(
     """
     began = time.monotonic()
     explanation = Explanation(int(time.time() if now is None else now))
-    with connected(into) as connection:
-        staging = Staging(into, others)
-        validation = Validation(path, staging, connection, explanation, display, threads)
-        verdict = validation.run(sha256)
+    with Staging(into, others) as staging:
+        verdict = Validation(path, staging, explanation, display, threads).run(sha256)
     verdict.seconds = time.monotonic() - began
     return verdict
 
@@ -89,13 +86,12 @@ class Validation:
         self,
         path: Path,
         staging: Staging,
-        connection: duckdb.DuckDBPyConnection,
         explanation: Explanation,
         display: Display | None = None,
         threads: int | None = None,
     ) -> None:
         """Takes the file or folder, the folder of its tables, and the checks of texts."""
-        self._path, self._staging, self._connection = path, staging, connection
+        self._path, self._staging = path, staging
         self._explanation, self._display = explanation, display
         self._threads = threads or min(cores(), MOST_THREADS)
         self._verdict = Verdict()
@@ -177,18 +173,18 @@ class Validation:
         """Completes the tables with duplicates and damage of the whole file."""
         # Arrow caches the memory of the batches; DuckDB has its own, and needs it now.
         pa.default_memory_pool().release_unused()
-        staging, verdict, connection = self._staging, self._verdict, self._connection
-        pictures = pictures_found(self._path, staging, connection)
+        staging, verdict = self._staging, self._verdict
+        pictures = pictures_found(self._path, staging)
         others = [*staging.others, *not_read(self._path), *pictures]
         of_file = [*self._columns.found, *self._surveys.found(), *others]
         verdict.counts.update(each.rule for each in of_file)
-        twice = staging.duplicates(connection)
+        twice = staging.duplicates()
         if twice:
             verdict.counts["duplicate_product"] += twice
             again = open_whole(self._path, staging.folder).batches(BATCH_ROWS)
             staging.move(duplicates(reader, again, self._columns, staging.twice()))
         rows = as_rows(reader.source.name, of_file, reader.source)
-        staging.settle(connection, rows, damage.repair_query(of_file), moved=twice > 0)
+        staging.settle(rows, damage.repair_query(of_file), moved=twice > 0)
         reader.put_places(staging.folder / FINDINGS)
         if twice:
             verdict.accepted, verdict.quarantined = staging.sizes()
@@ -206,7 +202,7 @@ class Validation:
             pass
         source = error.source or verdict.source
         rows = [as_rows(shown_name(file), of_file, source), as_rows(shown_name(self._path), others)]
-        staging.settle(self._connection, pa.concat_tables(rows), "", moved=False)
+        staging.settle(pa.concat_tables(rows), "", moved=False)
 
 
 @dataclass(frozen=True, slots=True)

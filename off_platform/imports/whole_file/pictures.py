@@ -8,7 +8,6 @@ import re
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from PIL import Image, UnidentifiedImageError
 
@@ -22,9 +21,6 @@ from off_platform.imports.readers.folder_files import (
 )
 from off_platform.imports.whole_file.staging import Staging
 
-if TYPE_CHECKING:
-    import duckdb
-
 NAME = re.compile(
     r"([0-9]{6,14})_(?:front|ingredients|nutrition|packaging)(?:_[a-z]{2})?\.(?:jpe?g|png)",
     re.IGNORECASE,
@@ -35,15 +31,12 @@ MOST_BYTES = 64 << 20
 MOST_PIXELS = 64_000_000
 
 
-def pictures_found(
-    path: Path, staging: Staging, connection: "duckdb.DuckDBPyConnection"
-) -> list[Found]:
+def pictures_found(path: Path, staging: Staging) -> list[Found]:
     """The findings on the pictures of an import; none for a single file.
 
     Args:
         path: the import; a folder may have `images/` in it.
         staging: has the products of the import.
-        connection: DuckDB for looking them up.
     """
     folder = path / PICTURES
     # A link is not followed; it is reported as not read.
@@ -52,7 +45,7 @@ def pictures_found(
     pictures = sorted(each for each in folder.iterdir() if not is_of_desktop(each.name))
     named = [(each, NAME.fullmatch(each.name)) for each in pictures]
     codes = {normal_form(found[1]) for _, found in named if found}
-    known = staging.known(connection, codes)
+    known = staging.known(codes)
     return [each for picture, found in named for each in _of_picture(picture, found, known)]
 
 

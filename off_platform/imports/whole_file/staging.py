@@ -5,9 +5,11 @@ quarantine.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -57,7 +59,7 @@ def findings_in(folder: Path) -> str:
 
 
 class Staging:
-    """Writes the tables of one import into a folder."""
+    """Writes the tables of one import into a folder; used within a `with` block."""
 
     def __init__(self, folder: Path, others: Sequence[Found] = ()) -> None:
         """Takes an existing folder; files of an earlier attempt are overwritten.
@@ -69,6 +71,25 @@ class Staging:
         self.folder, self.others = folder, others
         self._products = pa.schema([("row", pa.int64()), ("product", pa.string())])
         self._writers: dict[str, pq.ParquetWriter] = {}
+        self._opened = ExitStack()
+
+    def __enter__(self) -> Self:
+        """Opens nothing yet."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Closes DuckDB if it was opened."""
+        self._opened.close()
+
+    @cached_property
+    def _connection(self) -> "duckdb.DuckDBPyConnection":
+        """Bounded DuckDB; opening it takes as long as checking a small file."""
+        return self._opened.enter_context(connected(self.folder))
 
     @contextmanager
     def writing(self) -> Iterator[None]:
@@ -110,11 +131,13 @@ class Staging:
         known = known.set_column(1, "product", short_names(known["product"].combine_chunks()))
         self._writers[_PRODUCTS].write_table(known)
 
-    def duplicates(self, connection: "duckdb.DuckDBPyConnection") -> int:
+    def duplicates(self) -> int:
         """Finds records whose product appeared before; returns their number."""
+        if self._is_each_once():
+            return 0
         products = self._rows(_PRODUCTS)
         copy_query(
-            connection,
+            self._connection,
             f"""
             SELECT row, product, first_row FROM {products} JOIN (
                 SELECT product, min(row) AS first_row FROM {products}
@@ -123,6 +146,13 @@ class Staging:
             self.folder / _DUPLICATES,
         )
         return self._count(_DUPLICATES)
+
+    def _is_each_once(self) -> bool:
+        """Whether no product appears twice; False also where there are too many to look at once."""
+        if self._count(_PRODUCTS) > _PART_ROWS:
+            return False
+        products = pq.read_table(self.folder / _PRODUCTS, columns=["product"])["product"]
+        return bool(pc.count_distinct(products).as_py() == len(products))
 
     def twice(self) -> Iterator[pa.Table]:
         """The result of `duplicates`: `row`, `product`, `first_row`, by row, in parts."""
@@ -140,34 +170,27 @@ class Staging:
                 quarantine.write_table(quarantined)
                 findings.write_table(found)
 
-    def known(self, connection: "duckdb.DuckDBPyConnection", products: set[str]) -> set[str]:
+    def known(self, products: set[str]) -> set[str]:
         """Those of the products that occur in the import."""
-        found = connection.execute(
+        found = self._connection.execute(
             f"SELECT DISTINCT product FROM {self._rows(_PRODUCTS)} "
             "WHERE product IN (SELECT unnest(?))",
             [list(products)],
         ).fetchall()
         return {product for (product,) in found}
 
-    def settle(
-        self,
-        connection: "duckdb.DuckDBPyConnection",
-        of_file: pa.Table,
-        repaired: str,
-        *,
-        moved: bool,
-    ) -> None:
+    def settle(self, of_file: pa.Table, repaired: str, *, moved: bool) -> None:
         """Completes the three tables.
 
         Args:
-            connection: DuckDB with a memory limit and space to spill.
             of_file: findings on the whole file, which come first, followed by those of duplicates.
             repaired: SQL that updates `proposal` and `certain` of the findings if the damage of the
                 whole file makes a repair certain; empty for none.
             moved: whether duplicates were moved from the accepted records.
         """
-        if not (len(of_file) or repaired or moved):
-            for name in (ACCEPTED, QUARANTINED, FINDINGS):
+        if not (repaired or moved):
+            self._put_first(of_file)
+            for name in (ACCEPTED, QUARANTINED):
                 (self.folder / (_FIRST + name)).replace(self.folder / name)
             return
         pq.write_table(of_file, self.folder / _OF_FILE)
@@ -175,7 +198,7 @@ class Staging:
         late = f"UNION ALL SELECT * FROM {self._rows(_MOVED_FINDINGS)}" if moved else ""
         replaced = f"* REPLACE ({repaired})" if repaired else "*"
         copy_query(
-            connection,
+            self._connection,
             f"SELECT * FROM {self._rows(_OF_FILE)} {late} UNION ALL SELECT {replaced} FROM {found}",
             self.folder / FINDINGS,
             self._group_rows(_FIRST + FINDINGS),
@@ -186,11 +209,27 @@ class Staging:
             return
         self._leave_duplicates_out()
         copy_query(
-            connection,
+            self._connection,
             self._all_quarantined(),
             self.folder / QUARANTINED,
             self._group_rows(_MOVED),
         )
+
+    def _put_first(self, of_file: pa.Table) -> None:
+        """Writes the findings of records after those on the whole file."""
+        first = self.folder / (_FIRST + FINDINGS)
+        if not len(of_file):
+            first.replace(self.folder / FINDINGS)
+            return
+        with (
+            pq.ParquetFile(first) as file,
+            pq.ParquetWriter(
+                self.folder / FINDINGS, file.schema_arrow, compression="zstd", compression_level=1
+            ) as to,
+        ):
+            to.write_table(of_file)
+            for batch in file.iter_batches(self._group_rows(_FIRST + FINDINGS)):
+                to.write_table(pa.Table.from_batches([batch]))
 
     def _leave_duplicates_out(self) -> None:
         """Writes the accepted records without duplicates.
