@@ -10,6 +10,7 @@ from rich.table import Table
 from off_platform.cli.context import DONE, INCOMPLETE, WRONG, err, out
 from off_platform.cli.progress_bar import terminal_display
 from off_platform.cli.temporary import temporary_folder
+from off_platform.cli.written_files import replaced
 from off_platform.imports.comparison.compared import ADDS, DIFFERS, SAME, table_query
 from off_platform.imports.comparison.making import Comparison, compare_with
 from off_platform.imports.outputs.findings_files import MOST_ROWS, write_csv
@@ -87,10 +88,6 @@ def _by_field(made: Comparison) -> Table:
 def _write(connection: duckdb.DuckDBPyConnection, made: Comparison, to: Path) -> None:
     """Every difference, put in place as a whole."""
     rows = connection.sql(table_query(made.reasons))
-    part = to.with_name(f".{to.name}.part")
-    try:
+    with replaced(to) as part:
         write_csv(rows.columns, rows.to_arrow_reader(MOST_ROWS), part)
-        part.replace(to)
-    finally:
-        part.unlink(missing_ok=True)
     err.print(f"Written: {to} (all differences)", highlight=False, soft_wrap=True, markup=False)

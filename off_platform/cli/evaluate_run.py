@@ -9,6 +9,7 @@ from rich.table import Table
 
 from off_platform.cli.configured import the_lake
 from off_platform.cli.context import DONE, INCOMPLETE, err, out
+from off_platform.cli.written_files import replaced
 from off_platform.evaluation.answers import Coverage
 from off_platform.evaluation.evaluate import evaluate
 from off_platform.evaluation.labelled_sets import labelled_set
@@ -57,9 +58,11 @@ def evaluate_file(
         found = labelled_set(lake, connection, image_set, wing)
         made = evaluate(connection, found, predictions, **asked)
     if json is not None and json != STDOUT:
-        json.write_text(as_json(made) + "\n", encoding="utf-8")
+        with replaced(json) as part:
+            part.write_text(as_json(made) + "\n", encoding="utf-8")
     if report is not None:
-        write_page(made, predictions.name, report)
+        with replaced(report) as part:
+            write_page(made, predictions.name, part)
     if json == STDOUT:
         out.print(as_json(made), markup=False, highlight=False, soft_wrap=True)
     else:

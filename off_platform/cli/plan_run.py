@@ -14,6 +14,7 @@ from off_platform.cli.context import DONE, INCOMPLETE, OUT_OF_REACH, err
 from off_platform.cli.image_sets import options_of_wing
 from off_platform.cli.image_sets_run import numbered
 from off_platform.cli.plan_shown import as_json, show
+from off_platform.cli.written_files import replaced
 from off_platform.image_sets.declaration.declared import (
     UnusableChoiceError,
     declared_choice,
@@ -81,7 +82,8 @@ def show_plan(
         folder = lake.root.below(f"{folder_of_sets}/{name}")
         plan, planned = plan_set(connection, source, request, chosen, folder, conditions, scratch)
         if asked.s3_batch:
-            write_batch_manifest(connection, f"FROM {planned.rows}", source.url, asked.s3_batch)
+            with replaced(asked.s3_batch) as part:
+                write_batch_manifest(connection, f"FROM {planned.rows}", source.url, part)
     if asked.as_json:
         typer.echo(as_json(name, where, chosen, plan, conditions))
     else:

@@ -13,6 +13,7 @@ from off_platform.cli.context import DONE, INCOMPLETE, WRONG, complain, err, out
 from off_platform.cli.given import Given, NotReceived
 from off_platform.cli.progress_bar import terminal_display
 from off_platform.cli.temporary import temporary_folder
+from off_platform.cli.written_files import replaced
 from off_platform.imports.outputs import verdict_forms
 from off_platform.imports.outputs.corrected.copy import (
     NoCopyError,
@@ -189,10 +190,6 @@ def _write_findings(into: Path, verdict: Verdict, to: Path) -> None:
 
 def _put(made: Path, to: Path, what: str) -> None:
     """Writes the file atomically."""
-    part = to.with_name(f".{to.name}.part")
-    try:
+    with replaced(to) as part:
         shutil.copyfile(made, part)
-        part.replace(to)
-    finally:
-        part.unlink(missing_ok=True)
     err.print(f"Written: {to} ({what})", highlight=False, soft_wrap=True, markup=False)

@@ -1,6 +1,11 @@
-"""Ensures that the files a command is asked to write can be written, before any work starts."""
+"""The files a command is asked to write: they can be written, and are replaced as a whole.
+
+The first is ensured before any work starts.
+"""
 
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import typer
@@ -74,3 +79,20 @@ def demand_ending(to: Path | None, *endings: str) -> None:
     """
     if to is not None and to.suffix.lower() not in endings:
         raise typer.BadParameter(f"{to} must end in {' or '.join(endings)}")
+
+
+@contextmanager
+def replaced(to: Path) -> Iterator[Path]:
+    """A file beside the one to write, put in its place after the `with` block.
+
+    A command that is stopped leaves the earlier file; what one that is killed leaves, the next one
+    replaces.
+    """
+    part = to.with_name(f".{to.name}.part")
+    # A link there would lead elsewhere.
+    part.unlink(missing_ok=True)
+    try:
+        yield part
+        part.replace(to)
+    finally:
+        part.unlink(missing_ok=True)

@@ -1,6 +1,9 @@
 """`off-platform evaluate`: what it prints, writes and ends with."""
 
 import json
+import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import duckdb
@@ -59,6 +62,32 @@ def test_the_report_is_a_page(run: Run, tmp_path: Path) -> None:
     write_predictions(tmp_path / "p.csv", *WHOLE)
     assert run("p.csv", "--set", "counting", "--report", "page.html")[0] == 0
     assert "<svg" in (tmp_path / "page.html").read_text(encoding="utf-8")
+
+
+@contextmanager
+def no_file_above(size: int) -> Iterator[None]:
+    """Writing fails once a file has this size, as on a full disk."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.mark.parametrize("output", ["--json=figures.json", "--report=page.html"])
+def test_a_file_that_cannot_be_written_whole_stays_as_it_was(
+    run: Run, tmp_path: Path, output: str
+) -> None:
+    write_predictions(tmp_path / "p.csv", *WHOLE)
+    assert run("p.csv", "--set", "counting", output)[0] == 0
+    file = tmp_path / output.partition("=")[2]
+    before, there = file.read_bytes(), sorted(tmp_path.iterdir())
+    with no_file_above(len(before) - 100):
+        code, _, err = run("p.csv", "--set", "counting", output)
+    assert code == 3
+    assert "File too large" in err
+    assert (file.read_bytes(), sorted(tmp_path.iterdir())) == (before, there)
 
 
 def test_many_classes_are_shown_as_the_largest_confusions(run: Run, tmp_path: Path) -> None:
