@@ -93,6 +93,15 @@ def names_in(folder: str) -> list[str]:
     return sorted(path.name for path in Path(folder).iterdir())
 
 
+@pytest.mark.parametrize("folder", ["a:b", "s3:", "file:", "~", "$HOME", "100%", "-x", "e\u0301"])
+def test_a_folder_may_have_a_name_that_looks_like_something_else(run: Run, folder: str) -> None:
+    for _ in range(2):
+        code, _, err = run("--n", "3", f"--out={folder}")
+        assert (code, err) == (0, "")
+    assert (Path.cwd() / folder / "00000.tar").is_file()
+    assert sorted(path.name for path in Path.cwd().iterdir()) == sorted([folder, "lake"])
+
+
 def test_the_first_time_the_bins_are_listed_and_fetched(fresh: Run, sandbox: Sandbox) -> None:
     code, out, err = fresh("--n", "all", "--id-space", "both", "--out", "photos")
     assert code == 0
@@ -318,6 +327,7 @@ def test_fewer_bins_than_requested_are_reported(run: Run) -> None:
         (["--kind", "raw", "--out", "x"], "No such option"),
         (["--out", ""], "must not be empty; name a folder"),
         (["--out", "x[1]"], "contains one of * ? [ ]"),
+        (["--out", "x\\y"], "contains one of * ? [ ] \\, which would be read as a wildcard"),
     ],
 )
 def test_a_slip_is_one_sentence_and_costs_nothing(

@@ -58,7 +58,8 @@ def make_index(of: Settings, key_list: Path, to: Path) -> int:
     _demand_place_for_index(key_list, to)
     odd = to.with_suffix(".oddities.parquet")
     room = room_beside(to.parent, of.key_list_disk_share)
-    made, made_odd = (path.with_name(path.name + ".part") for path in (to, odd))
+    # Arrow reads a relative path such as `a:b` as a URL.
+    made, made_odd = (path.absolute().with_name(path.name + ".part") for path in (to, odd))
     started = datetime.now(UTC)
     try:
         with terminal_display("indexing") as display:

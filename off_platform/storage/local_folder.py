@@ -29,7 +29,8 @@ class LocalFolder(Folder):
     def __init__(self, root: Path, scratch: Path | None = None) -> None:
         """Takes the folder; `scratch` must be on the same disk."""
         self._root = root.absolute()
-        self._scratch = scratch or self._root / SCRATCH
+        # Arrow reads the relative path `s3:/x` as a URL, DuckDB `~/x` as one of the home folder.
+        self._scratch = (scratch or self._root / SCRATCH).absolute()
 
     def place(self, made: Path, name: str) -> None:
         """See `Folder.place`; syncs the bytes to disk first, then the name."""

@@ -22,6 +22,7 @@ def as_pattern(path: str) -> str:
 def file_literal(path: str | Path) -> str:
     """A path or URL as an SQL literal for DuckDB's readers of files, which read it as a pattern.
 
-    Without this, a lake in the folder `x*y` would read the files of one in `x1y`, too.
+    Without this, a lake in the folder `x*y` would read the files of one in `x1y`, too, and a path
+    that begins with `~` would be one of the home folder.
     """
-    return literal(as_pattern(str(path)))
+    return literal(as_pattern(str(path.absolute() if isinstance(path, Path) else path)))

@@ -95,6 +95,14 @@ def test_index_writes_the_table_and_names_the_oddities(run: Run, sandbox: Sandbo
     assert not list(Path().glob("*.part"))
 
 
+@pytest.mark.parametrize("name", ["a:b.parquet", "s3:.parquet", "~.parquet"])
+def test_an_index_may_have_a_name_that_looks_like_a_url(
+    run: Run, sandbox: Sandbox, name: str
+) -> None:
+    assert run("index", str(sandbox.images.folder / "data" / "data_keys.gz"), name)[0] == 1
+    assert (Path.cwd() / name).is_file()
+
+
 @pytest.mark.parametrize("content", [b"", b"<!DOCTYPE html><p>Sorry", b"\x1f\x8b\x08\x00cut"])
 def test_a_file_that_is_not_a_key_list_leaves_an_old_index(run: Run, content: bytes) -> None:
     Path("list.gz").write_bytes(content)

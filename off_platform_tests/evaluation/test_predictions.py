@@ -60,6 +60,16 @@ def test_each_form_of_text_is_read(tmp_path: Path, name: str, content: str) -> N
         assert [(sample, ranked[0]) for sample, ranked in read(path)] == expected
 
 
+@pytest.mark.parametrize("folder", ["~", "file:", "s3:", "a:b"])
+def test_a_relative_path_is_no_url_and_not_of_the_home_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, folder: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path(folder).mkdir()
+    written(tmp_path / folder, "a.csv", "sample,prediction\n1,a\n")
+    assert read(Path(folder) / "a.csv") == [("1", ["a"])]
+
+
 @pytest.mark.parametrize(
     ("frame", "expected"),
     [

@@ -4,6 +4,7 @@ Files in the folder may be the user's, or damaged. Only names accepted by `set_f
 replaced or removed, and a manifest is used only after its columns and paths were checked.
 """
 
+import os
 import re
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
@@ -19,8 +20,8 @@ from off_platform.storage.lake_layout import MANIFEST
 from off_platform.storage.sql import file_literal, literal
 
 _BEGUN = re.compile(r"plan\.(parquet|json)|moves\.json|samples\.parquet|scratch")
-# Characters that DuckDB reads as a pattern.
-_PATTERN = re.compile(r"[*?\[\]]")
+# Characters that DuckDB reads as a pattern; on Windows, a backslash is between folders.
+_PATTERN = re.compile(r"[*?\[\]]" if os.name == "nt" else r"[*?\[\]\\]")
 # Sums of numbers this large still fit 64 bits.
 _LARGEST = 2**60
 
@@ -58,8 +59,8 @@ def demand_ours(
     """
     if _PATTERN.search(folder.address()):
         raise UnusableFolderError(
-            f"{folder.address()} contains one of * ? [ ], which would be read as a wildcard; name "
-            "another folder."
+            f"{folder.address()} contains one of * ? [ ] \\, which would be read as a wildcard; "
+            "name another folder."
         )
     if folder.exists(MANIFEST):
         _demand_manifest(folder, connection)
