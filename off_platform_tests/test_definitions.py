@@ -24,8 +24,9 @@ from off_platform.bins import schemas as bins_schemas
 from off_platform.definitions import definitions
 from off_platform.image_sets.declaration.declared import WrongDeclarationError
 from off_platform.images import labels as images_labels
-from off_platform.images import monthly
 from off_platform.images.keys import KEY_LIST
+from off_platform.images.monthly import index_month
+from off_platform.images.sync import SyncRequest, bounds_from, sync_month
 from off_platform.imports.intake.originals import key_of
 from off_platform.sandbox.make import Sandbox
 from off_platform.settings import Settings
@@ -583,11 +584,11 @@ def _snapshot_of(month: str, house: House, lines: list[bytes]) -> None:
     now = (folder / KEY_LIST).read_bytes()
     write_list(folder, lines)
     lake = Lake(house.settings.lake)
-    asked = monthly.SyncRequest(month, today=date.fromisoformat(month))
-    bounds = monthly.bounds_from(house.settings, lake)
+    asked = SyncRequest(month, today=date.fromisoformat(month))
+    bounds = bounds_from(house.settings, lake)
     with lake.connect() as connection:
-        monthly.sync_month(lake, Source(str(folder)), asked, connection, bounds)
-        monthly.index_month(lake, month, connection, bounds.unpacked_most)
+        sync_month(lake, Source(str(folder)), asked, connection, bounds)
+        index_month(lake, month, connection, bounds.unpacked_most)
     (folder / KEY_LIST).write_bytes(now)
 
 

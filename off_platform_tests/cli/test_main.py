@@ -21,7 +21,7 @@ from typer.main import get_command
 
 from off_platform.cli import main as cli
 from off_platform.cli.signals import stoppable
-from off_platform.images import monthly
+from off_platform.images import sync
 from off_platform.images.products import make_products
 from off_platform.sandbox.make import Sandbox
 from off_platform.settings import Settings
@@ -41,7 +41,7 @@ def run(
     """Runs a command line in a folder of its own; exit code, output, errors."""
     monkeypatch.chdir(tmp_path)
     # What is missing or out of reach here does not come by waiting.
-    monkeypatch.setattr(monthly, "LOOKS", 1)
+    monkeypatch.setattr(sync, "LOOKS", 1)
     of = {
         "LAKE": tmp_path / "lake",
         "IMAGES_BUCKET": sandbox.images.folder,
