@@ -5,8 +5,9 @@ import os
 import shutil
 import signal
 import sys
+import traceback
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -269,6 +270,40 @@ def test_killed_again_and_again_it_ends_with_nothing_lost_or_left(home: Path) ->
             left = sorted(name for name in logs[each] if name in OF_KEPT)
             assert sorted(log_of(instance, each)) == left
         assert forget(instance) == Forgotten([], [*kept, last], [], 0)
+
+
+def in_a_fork(home: Path, work: Callable[[dg.DagsterInstance], object]) -> int:
+    """The id of a process that does this; it ends with 0 unless it fails."""
+    if child := os.fork():
+        return child
+    try:
+        with dg.DagsterInstance.from_config(str(home)) as instance:
+            work(instance)
+    except BaseException:  # noqa: BLE001 - a fork of the tests must not go on with them
+        traceback.print_exc()
+        os._exit(1)
+    os._exit(0)
+
+
+def test_three_at_once_beside_a_run_delete_the_same_as_one(home: Path) -> None:
+    with dg.DagsterInstance.from_config(str(home)) as instance:
+        superseded = [run(instance, "table", "2026-01") for _ in range(3)]
+        superseded += [run(instance, "lake") for _ in range(3)]
+        never = run(instance, "table", "2026-03", fails=True)
+        kept = [run(instance, "table", month) for month in ("2026-01", "2026-02")]
+        logs = {each: log_of(instance, each) for each in kept}
+        last = run(instance, "lake")
+    young: list[partial[object]] = [partial(run, job="table", month="2026-03")]
+    children = [in_a_fork(home, work) for work in [forget, forget, forget, *young]]
+    assert [os.waitpid(child, 0)[1] for child in children] == [0, 0, 0, 0]
+    with dg.DagsterInstance.from_config(str(home)) as instance:
+        (new,) = {*instance.get_run_ids()} - {*kept, last}
+        assert not any(log_is_there(home, instance, each) for each in (*superseded, never, *kept))
+        for each in kept:
+            left = sorted(name for name in logs[each] if name in OF_KEPT)
+            assert sorted(log_of(instance, each)) == left
+        assert instance.get_materialized_partitions(table.key) == {*MONTHS.get_partition_keys()}
+        assert "PIPELINE_SUCCESS" in log_of(instance, new)
 
 
 def log_of(instance: dg.DagsterInstance, run_id: str) -> list[str]:

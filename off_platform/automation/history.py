@@ -8,9 +8,11 @@ partition is kept. The platform's data is in the lake and is not touched.
 Dagster's own `delete_run` would delete all of a run. The job is in `history_job.py`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 
 import dagster as dg
 import sqlalchemy
@@ -20,12 +22,16 @@ from dagster._core.storage.event_log import (
     SqlEventLogStorageTable,
 )
 from dagster._core.storage.event_log.schema import AssetCheckExecutionsTable
+from dagster._core.storage.event_log.sqlite.sqlite_event_log import INDEX_SHARD_NAME
 
 from off_platform.automation.event_log import EventLog
+from off_platform.storage.locks import locked
 
 # SQLite and Dagster both limit the size of a query.
 AT_ONCE = 500
 FINISHED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
+# Of Postgres; any number that no other program of the database uses.
+_LOCK = 0x0FF_91A7_F023
 # On a run whose log was deleted; its value is the run's id, as a repeated run copies all tags.
 LOG_DELETED = "log_deleted"
 # Of a run that is kept, these are deleted. The results of its checks are in a table of their own.
@@ -73,11 +79,37 @@ def forget_history(
 ) -> Forgotten:
     """Deletes old runs, logs and results of checks. Can be interrupted at any time.
 
+    While another process does the same, it waits.
+
     Args:
         instance: the Dagster instance with the runs.
         before: runs without an update since then, and results from before, are old.
         dry_run: only report what would be deleted.
     """
+    with nullcontext() if dry_run else _alone(instance):
+        return _forgotten(instance, before, dry_run=dry_run)
+
+
+@contextmanager
+def _alone(instance: dg.DagsterInstance) -> Iterator[None]:
+    """One process at a time: two would delete the same files, and copy the same events.
+
+    A lock of the database or the disk, which ends with the process.
+    """
+    events = _sql_events(instance)
+    if isinstance(events, EventLog):
+        with locked(Path(events.path_for_shard(INDEX_SHARD_NAME)).parent, wait=True):
+            yield
+        return
+    with events.index_connection() as connection:
+        connection.execute(sqlalchemy.select(sqlalchemy.func.pg_advisory_lock(_LOCK)))
+        try:
+            yield
+        finally:
+            connection.execute(sqlalchemy.select(sqlalchemy.func.pg_advisory_unlock(_LOCK)))
+
+
+def _forgotten(instance: dg.DagsterInstance, before: datetime, *, dry_run: bool) -> Forgotten:
     old = _old_runs(instance, before)
     last = set(instance.get_run_ids(limit=1))
     needed = _needed_runs(instance) | last if old else set()
