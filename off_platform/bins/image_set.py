@@ -27,7 +27,7 @@ from off_platform.image_sets.built_set import BuiltSet
 from off_platform.image_sets.declaration.declared import UnusableChoiceError
 from off_platform.image_sets.declaration.options import RunOptions
 from off_platform.image_sets.files.set_files import LABELS_TABLE
-from off_platform.image_sets.finish import About
+from off_platform.image_sets.pages.about import About
 from off_platform.image_sets.pages.card import CardKind
 from off_platform.image_sets.request import Chosen, make_set, requested
 from off_platform.image_sets.request import Request as SetRequest

@@ -24,7 +24,8 @@ from off_platform.image_sets.division.described import samples_query
 from off_platform.image_sets.fetching.build import build_groups
 from off_platform.image_sets.fetching.claim import claimed
 from off_platform.image_sets.fetching.part import Site
-from off_platform.image_sets.finish import About, Finishing, finish, options_as_text
+from off_platform.image_sets.finish import Finishing, finish
+from off_platform.image_sets.pages.about import About, options_as_text
 from off_platform.image_sets.set_states import SetFacts
 from off_platform.settings import Settings
 from off_platform.storage.fleet import Fleet, Here, fleet_from

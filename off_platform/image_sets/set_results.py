@@ -13,9 +13,9 @@ import dagster as dg
 from off_platform.asset_checks import check_results
 from off_platform.image_sets.built_set import BuiltSet
 from off_platform.image_sets.declaration.options import SetChoice
-from off_platform.image_sets.finish import CARD, GALLERY, SHEET
 from off_platform.image_sets.manifest_checks import check_manifest, read_again
 from off_platform.image_sets.pages.contact_sheet import as_markdown
+from off_platform.image_sets.pages.set_pages import CARD, GALLERY, SHEET
 from off_platform.image_sets.set_states import set_facts
 from off_platform.previews import REPORT_AT, VERDICT
 from off_platform.quality import Finding, Table

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from off_platform.dumps.published_files import at_hand
 from off_platform.image_sets.built_set import BuiltSet
 from off_platform.image_sets.declaration.declared import UnusableChoiceError
-from off_platform.image_sets.finish import About
+from off_platform.image_sets.pages.about import About
 from off_platform.image_sets.pages.card import CardKeyList, CardKind
 from off_platform.image_sets.request import Chosen, make_set, requested
 from off_platform.image_sets.request import Request as SetRequest

@@ -14,14 +14,10 @@ from PIL import Image
 from off_platform.image_sets.construction.containers import Places
 from off_platform.image_sets.files.set_files import BUILDING
 from off_platform.image_sets.files.stored_objects import StoredObjects
-from off_platform.image_sets.finish import (
-    CARD,
-    GALLERY,
-    SHEET,
-    options_as_text,
-)
+from off_platform.image_sets.pages.about import options_as_text
 from off_platform.image_sets.pages.card import PROBLEMS_NAMED
 from off_platform.image_sets.pages.set_contents import Contents
+from off_platform.image_sets.pages.set_pages import CARD, GALLERY, SHEET
 from off_platform.sandbox.make import Sandbox
 from off_platform.storage.lake_layout import MANIFEST
 from off_platform_tests.images_desk import BUCKET, Desk, desk_at, source_of, tree

@@ -1,6 +1,6 @@
 """Builds an image set part by part: fetches, verifies, writes; resumable at any moment.
 
-The plan is in `construction/plans.py`, the pages for people in `finish.py`;
+The plan is in `construction/plans.py`, the last step in `finish.py`;
 `construction/replacement.py` turns a half-built set into the set.
 """
 

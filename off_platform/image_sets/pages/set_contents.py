@@ -1,6 +1,6 @@
 """The content of an image set: counts from its manifest, and the bytes of its rows.
 
-`finish.py` makes pages from it.
+`set_pages.py` makes pages from it.
 """
 
 from collections import Counter
@@ -22,6 +22,8 @@ from off_platform.image_sets.pages.card import (
     CardVerification,
     Spread,
 )
+from off_platform.image_sets.pages.card_statistics import CardStatistics
+from off_platform.image_sets.pages.manifest_statistics import count_statistics
 from off_platform.storage.checksums import PARTS_ETAG
 from off_platform.storage.folder import Folder
 from off_platform.storage.sql import file_literal, literal
@@ -100,6 +102,10 @@ class Contents:
     def in_set(self) -> InSet:
         """The figures reported after the build."""
         return InSet(self.samples, self.tallies, self.problems(PROBLEMS_NAMED), self.earlier)
+
+    def statistics(self, class_label: str | None) -> CardStatistics:
+        """See `count_statistics`."""
+        return count_statistics(self._connection, self.rows, class_label)
 
     @cached_property
     def samples(self) -> int:

@@ -13,8 +13,8 @@ import pyarrow as pa
 import yaml
 
 from off_platform.image_sets.files.set_files import BUILDING, TABLE_OF_FILES, is_ours
-from off_platform.image_sets.finish import CARD
 from off_platform.image_sets.manifest import TEXT_KINDS
+from off_platform.image_sets.pages.set_pages import CARD
 from off_platform.storage.folder import Folder
 from off_platform.storage.lake_layout import MANIFEST
 from off_platform.storage.sql import file_literal, literal

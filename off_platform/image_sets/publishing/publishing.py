@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
-from off_platform.image_sets.finish import CARD
+from off_platform.image_sets.pages.set_pages import CARD
 from off_platform.image_sets.publishing.publishable import Publishable
 from off_platform.storage.folder import Folder
 from off_platform.storage.progress import Display, Tally

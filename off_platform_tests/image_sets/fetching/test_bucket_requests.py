@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from off_platform.image_sets import finish
+from off_platform.image_sets.pages import set_pages
 from off_platform.storage.objects import Access
 from off_platform_tests.images_desk import Desk, desk_at, source_of
 from off_platform_tests.s3.server import S3Server
@@ -29,7 +29,7 @@ def test_a_shard_takes_few_requests_and_no_copy(
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
     # The pictures of the pages are read from some shards, however many there are.
-    monkeypatch.setattr(finish, "SHEET_PHOTOS", 1)
+    monkeypatch.setattr(set_pages, "SHEET_PHOTOS", 1)
     (tmp_path / "lakes").mkdir()
     with S3Server({"lakes": tmp_path / "lakes"}) as lakes:
         access = Access("us-east-1", lakes.url, signed=True, retries=3)

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from off_platform.image_sets.manifest import COLUMNS
-from off_platform.image_sets.pages import croissant_facts
-from off_platform.image_sets.pages.croissant import (
+from off_platform.image_sets.pages.croissant import facts as croissant_facts
+from off_platform.image_sets.pages.croissant.document import (
     CroissantFacts,
     CroissantFile,
     PhotoFiles,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from off_platform.image_sets.construction.containers import Places
 from off_platform.image_sets.declaration.shares import EXCLUDED
 from off_platform.image_sets.manifest import COLUMNS, TEXT_KINDS
-from off_platform.image_sets.pages.croissant import (
+from off_platform.image_sets.pages.croissant.document import (
     JSON_TYPES,
     CroissantFacts,
     CroissantFile,
