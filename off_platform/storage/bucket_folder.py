@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from itertools import chain, islice
@@ -189,9 +189,10 @@ class BucketFolder(Folder):
     def remove_all(self, names: Iterable[str]) -> None:
         """See `Folder.remove_all`."""
         for some in _batches(names, DELETED_AT_ONCE):
-            below = in_order(self._all_sizes, some, AT_ONCE)
             self._check_leases()
-            self._delete(chain(some, chain.from_iterable(below)))
+            # If a deletion fails, no listing goes on behind the error.
+            with closing(in_order(self._all_sizes, some, AT_ONCE)) as below:
+                self._delete(chain(some, chain.from_iterable(below)))
 
     def _delete(self, names: Iterable[str]) -> None:
         """Deletes objects; missing ones are not an error."""

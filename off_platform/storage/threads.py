@@ -86,8 +86,10 @@ def _put(
 
 def in_order(
     work: Callable[[Item], Result], items: Iterable[Item], threads: int, held: int | None = None
-) -> Iterator[Result]:
+) -> Generator[Result]:
     """Yields the results of work on items, in the order of the items.
+
+    Closing it waits for the work in progress, and starts no more.
 
     Args:
         work: processes one item; must be independent of other items.
