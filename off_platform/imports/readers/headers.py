@@ -3,7 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Sequence
-from typing import NoReturn
+from typing import NamedTuple
 
 from off_platform.imports.readers.batches import Found, UnreadableError
 from off_platform.imports.specification.characters import without_invisible
@@ -46,45 +46,40 @@ def read_header(
     Raises:
         UnreadableError: `no_header`, `doubled_header`, `too_many_columns`.
     """
-
-    def refuse(rule: str, message: str, value: str | None = None) -> NoReturn:
-        raise UnreadableError(Found(row, None, rule, value, message, line=line))
-
-    if len(cells) > MOST_COLUMNS:
-        refuse(
-            "too_many_columns",
-            f"There are {len(cells):,} columns, more than "
-            f"{MOST_COLUMNS:,}; only those of the specification are imported.",
-        )
-    if any(_VALUE.fullmatch(cell) for cell in cells):
-        value = next(cell for cell in cells if _VALUE.fullmatch(cell))
-        refuse(
-            "no_header",
-            f"The first row contains values such as '{value[:40]}' instead of column names.",
-            value,
-        )
-    names = tuple(
-        plain_name(cell)[:MOST_NAME] or f"(column {place})" for place, cell in enumerate(cells, 1)
-    )
-    doubled = [name for name, count in Counter(names).items() if count > 1]
-    if doubled:
-        refuse(
-            "doubled_header",
-            f"{len(doubled):,} column names are not unique: "
-            f"{', '.join(repr(name[:40]) for name in doubled[:5])}.",
-            doubled[0],
-        )
+    # More columns are refused; a hostile row has millions.
+    bounded = enumerate(cells[:MOST_COLUMNS], 1)
+    names = tuple(plain_name(cell)[:MOST_NAME] or f"(column {place})" for place, cell in bounded)
+    if fault := _fault_of(cells, names):
+        raise UnreadableError(Found(row, None, fault.rule, fault.value, fault.message, line=line))
     return names, [
-        Found(
-            row,
-            name,
-            "header_trimmed",
-            cell,
-            name_trimmed(name),
-            name,
-            certain=True,
-            line=line,
-        )
+        Found(row, name, "header_trimmed", cell, name_trimmed(name), name, certain=True, line=line)
         for name, cell in zip(names, cells, strict=True)
         if cell != (plain := plain_name(cell)) and plain
     ]
+
+
+class _Fault(NamedTuple):
+    """Why a row cannot be the header: the broken rule, a message, and the wrong value."""
+
+    rule: str
+    message: str
+    value: str | None = None
+
+
+def _fault_of(cells: Sequence[str], names: Sequence[str]) -> _Fault | None:
+    if len(cells) > MOST_COLUMNS:
+        message = (
+            f"There are {len(cells):,} columns, more than {MOST_COLUMNS:,}; only those of the "
+            "specification are imported."
+        )
+        return _Fault("too_many_columns", message)
+    value = next((cell for cell in cells if _VALUE.fullmatch(cell)), None)
+    if value is not None:
+        message = f"The first row contains values such as '{value[:40]}' instead of column names."
+        return _Fault("no_header", message, value)
+    doubled = [name for name, count in Counter(names).items() if count > 1]
+    if doubled:
+        some = ", ".join(repr(name[:40]) for name in doubled[:5])
+        message = f"{len(doubled):,} column names are not unique: {some}."
+        return _Fault("doubled_header", message, doubled[0])
+    return None
