@@ -14,7 +14,7 @@ from uuid import uuid4
 
 import dagster as dg
 
-from off_platform.automation.alert_senders import Sender, senders_from
+from off_platform.automation.alert_senders import Sender, Service, senders_from
 from off_platform.automation.alerts import Message, bounded
 from off_platform.automation.sending import NotSentError, PerhapsSentError
 from off_platform.settings import Settings
@@ -28,6 +28,8 @@ REPEAT_SECONDS = 600
 # Dagster ends a tick after 60 s; a receiver that answers later is not waited for.
 SECONDS_TO_SEND = 40
 SECONDS_A_TICK = 10
+# A later time than that is of a clock that was set back since, and says nothing.
+CLOCKS_DIFFER_SECONDS = 300
 _TOLD = "off_platform/alert"
 _UNSENT = "off_platform/unsent"
 _HOUR = 3600
@@ -58,7 +60,9 @@ class Waiting:
     @property
     def due(self) -> float:
         """When it may be sent again: at once, unless the receiver may have it."""
-        return self.tried + (REPEAT_SECONDS * 2 ** (self.perhaps - 1) if self.perhaps else 0)
+        if not self.perhaps or self.tried > time.time() + CLOCKS_DIFFER_SECONDS:
+            return 0
+        return self.tried + REPEAT_SECONDS * 2 ** (self.perhaps - 1)
 
 
 def deliver(settings: Settings, instance: dg.DagsterInstance, message: Message) -> str | None:
@@ -148,7 +152,8 @@ def _put_off(settings: Settings, instance: dg.DagsterInstance, messages: Iterabl
 def deliver_waiting(settings: Settings, instance: dg.DagsterInstance) -> str:
     """Sends the waiting messages, least recently tried first; a sender stops at its first failure.
 
-    Messages for a sender that is no longer configured are kept until it is configured again.
+    Messages for a sender that is no longer configured are kept until it is configured again, with
+    or without TLS.
 
     Returns:
         The outcome, in a sentence.
@@ -156,7 +161,7 @@ def deliver_waiting(settings: Settings, instance: dg.DagsterInstance) -> str:
     Raises:
         NotSentError: a sender failed; its unsent messages are kept.
     """
-    senders = {sender.name: sender for sender in senders_from(settings)}
+    senders = _with_twins(senders_from(settings))
     problems: dict[str, str] = {}
     sent, until = 0, time.monotonic() + SECONDS_A_TICK
     waits = _due(instance, senders)
@@ -185,6 +190,20 @@ def deliver_waiting(settings: Settings, instance: dg.DagsterInstance) -> str:
             _forget(instance, slot, each)
     _complain(problems.values())
     return f"Sent of what waited: {sent}." if sent else "No alert waits."
+
+
+def _with_twins(senders: Iterable[Sender]) -> dict[str, Sender]:
+    """The senders by name, also under the one that they would have with TLS, or without.
+
+    Whoever corrects `json://` to `jsons://` wants what waited to be sent there, too.
+    """
+    found = {sender.name: sender for sender in senders}
+    for name, sender in [*found.items()]:
+        kind, dash, number = name.partition("-")
+        twin = f"{kind.removesuffix('s') if kind.endswith('s') else kind + 's'}{dash}{number}"
+        if isinstance(sender, Service):
+            found.setdefault(twin, replace(sender, name=twin))
+    return found
 
 
 def _due(instance: dg.DagsterInstance, senders: Iterable[str]) -> list[tuple[str, Waiting]]:
@@ -242,7 +261,8 @@ def _sent_key(sender: str, message: Message) -> str:
 
 def _last_sent(instance: dg.DagsterInstance, sender: str, message: Message) -> float:
     key = _sent_key(sender, message)
-    return float(instance.run_storage.get_cursor_values({key}).get(key, 0))
+    sent = float(instance.run_storage.get_cursor_values({key}).get(key, 0))
+    return sent if sent <= time.time() + CLOCKS_DIFFER_SECONDS else 0
 
 
 def _places(sender: str) -> list[str]:

@@ -45,7 +45,9 @@ def due_again(instance: dg.DagsterInstance, finished: set[str]) -> dict[str, int
         known |= files.keys()
         attempt = int(run.tags.get(ATTEMPT, 1))
         ended = record.end_time or record.update_timestamp.timestamp()
-        if not files or time.time() - ended < wait_seconds(attempt) or _has_verdict(instance, run):
+        # Below 0, the clock was set back since; waiting for it could take years.
+        waits = 0 <= time.time() - ended < wait_seconds(attempt)
+        if not files or waits or _has_verdict(instance, run):
             continue
         in_batches = _in_batches(instance) if in_batches is None else in_batches
         for key, place in files.items():

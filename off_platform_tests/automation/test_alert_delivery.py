@@ -1,5 +1,6 @@
 """Alerts under Dagster's own ticks: each is sent once, whatever fails on its way."""
 
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -305,3 +306,38 @@ def test_waiting_alerts_are_sent_once_the_url_is_corrected(desk: Desk) -> None:
         desk.deliver()
     right = Settings(_env_file=None, alerts=f"{desk.webhook.url}?+Authorization=right")
     assert deliver_waiting(right, desk.instance) == "Sent of what waited: 1."
+
+
+def test_waiting_alerts_are_sent_once_the_url_is_corrected_to_one_without_tls(desk: Desk) -> None:
+    # The listener speaks no TLS.
+    wrong = Settings(_env_file=None, alerts=desk.webhook.url.replace("json:", "jsons:"))
+    with pytest.raises(NotSentError, match="not sent by jsons"):
+        desk.deliver(settings=wrong)
+    desk.webhook.answers = [500]
+    right = Settings(_env_file=None, alerts=desk.webhook.url)
+    with pytest.raises(NotSentError, match="answered 500"):
+        deliver_waiting(right, desk.instance)
+    assert deliver_waiting(right, desk.instance) == "Sent of what waited: 1."
+    assert deliver_waiting(right, desk.instance) == "No alert waits."
+    assert desk.sent == ["one"]
+
+
+def clock_ahead(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
+    """The machine's clock is wrong until the patch is undone."""
+    right = time.time
+    monkeypatch.setattr(time, "time", lambda: right() + seconds)
+
+
+def test_after_a_clock_is_set_back_what_waits_is_sent_and_news_are_no_repeats(desk: Desk) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(apprise_services, "SECONDS", 0.2)
+        clock_ahead(patch, 365 * 24 * 3600)
+        desk.deliver("before")
+        desk.webhook.is_late = True
+        with pytest.raises(NotSentError, match="no answer came"):
+            desk.deliver("waits")
+        desk.webhook.is_late = False
+    assert deliver_waiting(desk.settings, desk.instance) == "Sent of what waited: 1."
+    assert desk.deliver("before") is None
+    assert str(desk.deliver("before")).startswith("Sent before")
+    assert desk.sent == ["before", "waits", "waits", "before"]

@@ -142,6 +142,17 @@ def test_an_attempt_of_just_now_is_not_due(
     assert due_again(instance, set()) == {"/in/x.csv": 1}
 
 
+def test_after_a_clock_is_set_back_a_file_does_not_wait_until_its_time(
+    instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.undo()
+    with pytest.MonkeyPatch.context() as patch:
+        right = time.time
+        patch.setattr(time, "time", lambda: right() + 365 * 24 * HOUR)
+        ran(instance, OSError("The disk is full."))
+    assert due_again(instance, set()) == {"/in/x.csv": 1}
+
+
 def test_a_due_file_arrives_again_only_while_it_exists(tmp_path: Path) -> None:
     (tmp_path / "x.csv").write_text("code,product_name\n1,Name\n")
     place, inbox = str(tmp_path / "x.csv"), Source(str(tmp_path))
