@@ -4,8 +4,10 @@ import gc
 import importlib
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
+from hashlib import sha256
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +15,9 @@ import pytest
 import sqlalchemy
 from alembic.script.base import Script, ScriptDirectory
 from hypothesis import HealthCheck, settings
+from PIL import Image
 
-from off_platform.image_sets.pages import charts
+from off_platform.image_sets.pages import charts, contact_sheet, gallery, set_pages
 from off_platform.image_sets.pages.card_statistics import CardStatistics
 from off_platform.sandbox.make import Sandbox, make_sandbox
 from off_platform.settings import settings as read_settings
@@ -183,6 +186,35 @@ def _charts_drawn_once() -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(charts, "charts", once)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _photos_made_small_once() -> Iterator[None]:
+    """The same photos are in nearly all sets, and pages of sets show them small.
+
+    That the same photos give the same bytes is tested where contact sheets are, which is not
+    patched.
+    """
+    sheets: dict[tuple[object, ...], bytes] = {}
+    thumbnails: dict[tuple[bytes, int], Image.Image] = {}
+
+    def sheet_once(photos: Iterable[bytes], *, most: int) -> bytes:
+        first = list(islice(photos, most))
+        shown = (most, *(sha256(each).digest() for each in first))
+        if shown not in sheets:
+            sheets[shown] = contact_sheet.contact_sheet(first, most=most)
+        return sheets[shown]
+
+    def thumbnail_once(photo: bytes, side: int) -> Image.Image:
+        shown = (sha256(photo).digest(), side)
+        if shown not in thumbnails:
+            thumbnails[shown] = contact_sheet.thumbnail(photo, side)
+        return thumbnails[shown].copy()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(set_pages, "contact_sheet", sheet_once)
+        patch.setattr(gallery, "thumbnail", thumbnail_once)
         yield
 
 

@@ -1,6 +1,9 @@
 """What a person looks at agrees with the manifest and the files, and is the same every time."""
 
+import gzip
+import html
 import io
+import json
 import re
 from collections import Counter
 from collections.abc import Iterator
@@ -143,6 +146,28 @@ def test_the_gallery_shows_the_samples(desk: Desk) -> None:
     assert page.count("data:image/jpeg;base64,") == sum(
         row["status"] == "fetched" and row["kind"] == "400" for row in desk.manifest()
     )
+
+
+def test_the_gallery_shows_the_texts(desk: Desk, sandbox: Sandbox) -> None:
+    desk.make(kind="ocr")
+    page = desk.folder().read(GALLERY).decode()
+    as_read, shown = html.unescape(page), 0
+    for row in desk.manifest():
+        if row["ocr_status"] == "text":
+            stored = json.loads(gzip.decompress((sandbox.images.folder / row["key"]).read_bytes()))
+            text = stored["responses"][0]["fullTextAnnotation"]["text"]
+            assert text in as_read
+            shown += 1
+    assert shown > 10
+    # Manifests of earlier versions have no texts.
+    manifest = desk.folder().address(MANIFEST)
+    desk.connection.execute(
+        f"CREATE TABLE old AS SELECT * REPLACE (NULL::VARCHAR AS ocr_text) FROM '{manifest}'"
+    ).fetchall()
+    desk.connection.execute(f"COPY old TO '{manifest}'").fetchall()
+    assert desk.make(kind="ocr").tally.by_end["fetched"] == 0
+    assert not any(row["ocr_text"] for row in desk.manifest())
+    assert desk.folder().read(GALLERY).decode() == page
 
 
 def test_the_gallery_is_bounded(desk: Desk) -> None:

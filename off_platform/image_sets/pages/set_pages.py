@@ -160,11 +160,11 @@ def _gallery_item(
     photo = text = None
     heading = "Text found by OCR"
     for row in rows:
+        if row["kind"] == "ocr":
+            text = _text_found(row, contents)
+            continue
         stored = contents.bytes_of(row)
-        if stored is not None and row["kind"] == "ocr":
-            packed = stored if stored.startswith(b"\x1f\x8b") else gzip.compress(stored, 1)
-            text = ocr_text(packed, TEXT_MOST)
-        elif stored is not None and row["kind"] in TEXT_KINDS:
+        if stored is not None and row["kind"] in TEXT_KINDS:
             if describe:
                 heading, text = describe(stored)
                 text = text[:TEXT_MOST]
@@ -173,3 +173,19 @@ def _gallery_item(
     return GalleryItem.from_manifest(
         rows, photo=photo, text=text, text_heading=heading, labels=labels
     )
+
+
+def _text_found(row: dict[str, Any], contents: Contents) -> str | None:
+    """The text of an OCR result, from the manifest; None if there is no result.
+
+    An object that an earlier version of this package fetched may have its text in its file only.
+    """
+    if row["path"] is None:
+        return None
+    if row["ocr_text"] is not None or row["ocr_status"] != "text":
+        return str(row["ocr_text"] or "")[:TEXT_MOST]
+    stored = contents.bytes_of(row)
+    if stored is None:
+        return None
+    packed = stored if stored.startswith(b"\x1f\x8b") else gzip.compress(stored, 1)
+    return ocr_text(packed, TEXT_MOST)
