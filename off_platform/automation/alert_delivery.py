@@ -62,7 +62,7 @@ class Waiting:
         """When it may be sent again: at once, unless the receiver may have it."""
         if not self.perhaps or self.tried > time.time() + CLOCKS_DIFFER_SECONDS:
             return 0
-        return self.tried + REPEAT_SECONDS * 2 ** (self.perhaps - 1)
+        return float(self.tried + REPEAT_SECONDS * 2 ** (self.perhaps - 1))
 
 
 def deliver(settings: Settings, instance: dg.DagsterInstance, message: Message) -> str | None:
