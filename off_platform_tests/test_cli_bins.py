@@ -19,7 +19,7 @@ from off_platform.storage import fetch, throttle
 from off_platform.storage.lake import Lake
 from off_platform.storage.objects import Source
 from off_platform.storage.views import VIEWS
-from off_platform_tests.bins.conftest import BinsDesk
+from off_platform_tests.bins.conftest import FILES, BinsDesk
 from off_platform_tests.command_line import Run, command_line
 from off_platform_tests.images_desk import tree
 from off_platform_tests.s3.server import Faults, S3Server
@@ -29,22 +29,7 @@ pytestmark = pytest.mark.slow
 
 SETTINGS = {f"OFF_PLATFORM_{name.upper()}" for name in Settings.model_fields}
 PADDED = re.compile(r"/\d{5,}\.json")
-MADE = [
-    "00000.tar",
-    "README.md",
-    "abid_counting_trainset.json",
-    "abid_counting_valset.json",
-    "abid_metadata.json",
-    "abid_random_trainset.txt",
-    "abid_random_valset.txt",
-    "contact_sheet.jpg",
-    "croissant.json",
-    "gallery.html",
-    "labels.parquet",
-    "manifest.parquet",
-    "udacity_file_list.json",
-    "verification_pairs.parquet",
-]
+MADE = sorted({"00000.tar", *FILES})
 
 
 @pytest.fixture(scope="session")

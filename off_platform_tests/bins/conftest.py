@@ -22,6 +22,22 @@ from off_platform_tests.s3.server import S3Server
 BUCKET = "aft-vbi-pds"
 RealData = Callable[[str], Path]
 LIMITS = Limits(concurrency=16, attempts=4)
+# Of every set that is not split, besides its photos and metadata.
+FILES = {
+    "README.md",
+    "abid_counting_trainset.json",
+    "abid_counting_valset.json",
+    "abid_metadata.json",
+    "abid_random_trainset.txt",
+    "abid_random_valset.txt",
+    "contact_sheet.jpg",
+    "croissant.json",
+    "gallery.html",
+    "labels.parquet",
+    "manifest.parquet",
+    "udacity_file_list.json",
+    "verification_pairs.parquet",
+}
 
 
 @dataclass

@@ -52,7 +52,7 @@ from off_platform.storage.lake_layout import MANIFEST
 from off_platform.storage.local_folder import LocalFolder
 from off_platform.storage.locks import FolderInUseError
 from off_platform.storage.objects import Access, Source
-from off_platform_tests.bins.conftest import BUCKET, BinsDesk
+from off_platform_tests.bins.conftest import BUCKET, FILES, BinsDesk
 from off_platform_tests.images_desk import rows_of, tree
 from off_platform_tests.interruptions import Kills, StoppingFolder, forks
 from off_platform_tests.s3.server import Faults, S3Server
@@ -60,21 +60,6 @@ from off_platform_tests.s3.server import Faults, S3Server
 PROJECT = Path(__file__).resolve().parents[2]
 SETTINGS = Settings(_env_file=None, attempts=3)
 SHARD_SAMPLES = 7
-FILES = {
-    "README.md",
-    "abid_counting_trainset.json",
-    "abid_counting_valset.json",
-    "abid_metadata.json",
-    "abid_random_trainset.txt",
-    "abid_random_valset.txt",
-    "contact_sheet.jpg",
-    "croissant.json",
-    "gallery.html",
-    "labels.parquet",
-    "manifest.parquet",
-    "udacity_file_list.json",
-    "verification_pairs.parquet",
-}
 ALL = {"n": None, "id_space": "both"}
 TINY = {"n": 5}
 

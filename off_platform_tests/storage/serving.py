@@ -2,6 +2,7 @@
 
 import hashlib
 import random
+import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +29,11 @@ def random_objects(count: int, size: int = 200, seed: int = 1) -> dict[str, byte
         f"data/{number // 100:03d}/{number}.jpg": dice.randbytes(dice.randint(1, 2 * size))
         for number in range(count)
     }
+
+
+# What most tests of transfers serve.
+OBJECTS = random_objects(120)
+KEYS = list(OBJECTS)
 
 
 def put_down(folder: Path, objects: Mapping[str, bytes]) -> Path:
@@ -76,6 +82,11 @@ def fetch_all(
 ) -> list[Ended]:
     """The outcomes for these keys."""
     return list(transfer(store, wanted(keys, check), limits))
+
+
+def transfer_threads() -> list[str]:
+    """The threads of transfers that are still there."""
+    return [each.name for each in threading.enumerate() if each.name.startswith("transfer")]
 
 
 def md5(data: bytes) -> str:

@@ -16,6 +16,7 @@ from off_platform.storage.lake import Lake, NoSuchTableError, WrongColumnsError
 from off_platform.storage.local_folder import LocalFolder
 from off_platform.storage.sql import literal
 from off_platform.storage.views import VIEWS
+from off_platform_tests.storage.lake_contents import files, scratch_of, shown
 
 ROOT = Path(__file__).resolve().parents[2]
 COLUMNS = pa.schema([("code", pa.string()), ("sugars", pa.float64()), ("fat", pa.float64())])
@@ -43,23 +44,6 @@ def writing(table: pa.Table) -> Callable[[Path], None]:
 def put(lake: Lake, partition: tuple[str, str] | None, table: pa.Table) -> int:
     """Replaces a partition of the table `products`."""
     return lake.replace("products", partition, COLUMNS, writing(table))
-
-
-def files(lake: Lake) -> dict[str, bytes]:
-    """Every file of the lake but the views, by name; scratch is none of them."""
-    names = (name for name in lake.root.names() if not name.endswith(".duckdb"))
-    return {name: lake.root.read(name) for name in names}
-
-
-def scratch_of(lake: Lake) -> list[Path]:
-    """What is left in the scratch."""
-    return list(Path(lake.root.address(".scratch")).iterdir())
-
-
-def shown(lake: Lake, query: str) -> list[tuple[object, ...]]:
-    """What another program sees that opens the views."""
-    with duckdb.connect(lake.root.address("off_platform.duckdb"), read_only=True) as connection:
-        return connection.execute(query).fetchall()
 
 
 def test_a_partition_is_written_and_seen_by_everyone(lake: Lake) -> None:

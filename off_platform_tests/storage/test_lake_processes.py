@@ -6,12 +6,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from off_platform.storage.lake import Lake
+from off_platform_tests.storage.lake_contents import files, scratch_of, shown
 from off_platform_tests.waiting import PATIENCE_SECONDS, end_with_the_tests
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -31,23 +31,6 @@ def put(lake: Lake, partition: tuple[str, str] | None, code: str) -> None:
     """Replaces a partition of the table `products`."""
     table = pa.Table.from_pylist([{"code": code}], COLUMNS)
     lake.replace("products", partition, COLUMNS, lambda path: pq.write_table(table, path))
-
-
-def files(lake: Lake) -> dict[str, bytes]:
-    """Every file of the lake but the views, by name; scratch is none of them."""
-    names = (name for name in lake.root.names() if not name.endswith(".duckdb"))
-    return {name: lake.root.read(name) for name in names}
-
-
-def scratch_of(lake: Lake) -> list[Path]:
-    """What is left in the scratch."""
-    return list(Path(lake.root.address(".scratch")).iterdir())
-
-
-def shown(lake: Lake, query: str) -> list[tuple[object, ...]]:
-    """What another program sees that opens the views."""
-    with duckdb.connect(lake.root.address("off_platform.duckdb"), read_only=True) as connection:
-        return connection.execute(query).fetchall()
 
 
 START = """

@@ -18,23 +18,22 @@ from off_platform_tests.storage.conftest import Serve
 from off_platform_tests.storage.serving import (
     BUCKET,
     FEW_TRIES,
+    KEYS,
+    OBJECTS,
     Moto,
     demand_all_accounted_for,
     fetch_all,
     md5,
     open_at,
     put_down,
-    random_objects,
+    transfer_threads,
     wanted,
     whole,
 )
 from off_platform_tests.waiting import PATIENCE_SECONDS, wait_until
 
-MOST_AHEAD = 4096 + 16
 # Six threads of a near store, and two batches that wait for one.
 MOST_AHEAD_AT_FIRST = 8
-OBJECTS = random_objects(120)
-KEYS = list(OBJECTS)
 
 # Where a try is given up after half a second.
 MANY_TRIES = Limits(concurrency=32, attempts=50)
@@ -57,11 +56,6 @@ def server(folder: Path) -> Iterator[S3Server]:
 def either(serve: Serve, folder: Path) -> S3Server | Moto:
     """OBJECTS at the double, and at moto's server."""
     return serve(folder)
-
-
-def transfer_threads() -> list[str]:
-    """The threads of transfers that are still there."""
-    return [each.name for each in threading.enumerate() if each.name.startswith("transfer")]
 
 
 @pytest.mark.slow

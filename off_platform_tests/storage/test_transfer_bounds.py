@@ -1,6 +1,5 @@
 """The memory of a transfer in progress, and its early end."""
 
-import threading
 import time
 import tracemalloc
 from collections.abc import Iterator
@@ -15,18 +14,19 @@ from off_platform_tests.s3.server import Faults, S3Server
 from off_platform_tests.storage.serving import (
     BUCKET,
     FEW_TRIES,
+    KEYS,
+    OBJECTS,
     demand_all_accounted_for,
     fetch_all,
     open_at,
     put_down,
     random_objects,
+    transfer_threads,
     wanted,
     whole,
 )
 
 MOST_AHEAD = 4096 + 16
-OBJECTS = random_objects(120)
-KEYS = list(OBJECTS)
 
 
 @pytest.fixture
@@ -40,11 +40,6 @@ def server(folder: Path) -> Iterator[S3Server]:
     """A server of OBJECTS without faults."""
     with S3Server({BUCKET: folder}) as server:
         yield server
-
-
-def transfer_threads() -> list[str]:
-    """The threads of transfers that are still there."""
-    return [each.name for each in threading.enumerate() if each.name.startswith("transfer")]
 
 
 def test_what_is_wanted_is_read_as_it_is_needed(server: S3Server) -> None:
