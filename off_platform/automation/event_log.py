@@ -26,12 +26,13 @@ from dagster._serdes import ConfigurableClassData
 from sqlalchemy import Connection, Engine, QueuePool, create_engine, select
 
 from off_platform.automation.check_states import CheckStates
+from off_platform.automation.known_partitions import KnownPartitions
 
 # A run writes to its own file and the index; a webserver reads the files of several runs.
 MOST_OPEN = 8
 
 
-class EventLog(CheckStates, SqliteEventLogStorage):
+class EventLog(CheckStates, KnownPartitions, SqliteEventLogStorage):
     """See the module."""
 
     def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None) -> None:

@@ -1,4 +1,4 @@
-"""Dagster's Postgres storage, whose event log remembers the states of checks.
+"""Dagster's Postgres storage, whose event log remembers partitions and states of checks.
 
 Configured in `deploy/dagster.yaml`; needs the extra `server`. The tables are Dagster's own.
 """
@@ -11,10 +11,11 @@ from dagster_postgres import DagsterPostgresStorage, PostgresEventLogStorage
 from dagster_postgres.utils import get_token_provider_from_config, pg_url_from_config
 
 from off_platform.automation.check_states import CheckStates
+from off_platform.automation.known_partitions import KnownPartitions
 
 
-class EventLog(CheckStates, PostgresEventLogStorage):
-    """Dagster's event log in Postgres; see `check_states.py`."""
+class EventLog(CheckStates, KnownPartitions, PostgresEventLogStorage):
+    """Dagster's event log in Postgres; see `check_states.py` and `known_partitions.py`."""
 
 
 class PostgresStorage(DagsterPostgresStorage):
