@@ -92,7 +92,7 @@ def _pages(home: Path) -> dict[str, tuple[Run, Run]]:
 def _browser() -> "Iterator[BrowserContext]":
     """Chromium with a profile, as people have it.
 
-    A private window, Playwright's default, keeps no compiled scripts: 0.6 to 1 s more for each page.
+    A private window, Playwright's default, keeps no compiled scripts: 0.6 to 1 s more a page.
     """
     from playwright.sync_api import sync_playwright  # noqa: PLC0415 - an extra of few
 
