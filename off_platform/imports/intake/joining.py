@@ -77,13 +77,7 @@ class JoinedReader(Reader):
         self._files = data_files(folder)
         if not self._files:
             raise UnreadableError(
-                Found(
-                    None,
-                    None,
-                    "no_records",
-                    None,
-                    "The folder contains no CSV, TSV, JSON or XLSX file.",
-                )
+                Found.of_file("no_records", "The folder contains no CSV, TSV, JSON or XLSX file.")
             )
         readers = [self._opened(file) for file in self._files]
         sources = [reader.source for reader in readers]

@@ -96,6 +96,11 @@ class Found:
     line: int | None = None
     cell: str | None = None
 
+    @classmethod
+    def of_file(cls, rule: str, message: str, value: str | None = None) -> "Found":
+        """A finding on the whole file."""
+        return cls(None, None, rule, value, message)
+
 
 class UnreadableError(ValueError):
     """The file cannot be read as an import; the message is that of the finding."""

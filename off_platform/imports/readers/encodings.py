@@ -55,11 +55,8 @@ def refuse_wide(sample: bytes) -> None:
     wide = _wide(sample)
     if wide:
         raise UnreadableError(
-            Found(
-                None,
-                None,
+            Found.of_file(
                 "not_utf8",
-                None,
                 f"The file is {wide}, as Excel's 'Unicode text' is; save it as 'CSV UTF-8'.",
             )
         )
@@ -111,13 +108,11 @@ def not_utf8(path: Path, offset: int, byte: int) -> UnreadableError:
     encoding = encoding_of(path)
     likely = f"; it is probably {encoding.replace('_', '-')}" if encoding else ""
     return UnreadableError(
-        Found(
-            None,
-            None,
+        Found.of_file(
             "not_utf8",
-            f"0x{byte:02x}",
             f"Line {_line_of(path, offset):,} is not UTF-8: byte {offset:,} of the file is "
             f"0x{byte:02x}{likely}.",
+            f"0x{byte:02x}",
         )
     )
 

@@ -38,7 +38,7 @@ def not_read(folder: Path) -> list[Found]:
 
 def left_out(name: str, says: str) -> Found:
     """`file_not_read`: what happened to a file of a folder, and why."""
-    return Found(None, None, "file_not_read", name, f"{name[:120]} {says}.")
+    return Found.of_file("file_not_read", f"{name[:120]} {says}.", name)
 
 
 def is_plain(path: Path) -> bool:

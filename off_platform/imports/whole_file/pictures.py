@@ -65,7 +65,7 @@ def _of_picture(picture: Path, found: re.Match[str] | None, known: set[str]) -> 
 
 def _say(picture: Path, rule: str, what: str) -> Found:
     shown = f"{PICTURES}/{picture.name}"
-    return Found(None, None, rule, shown, f"The picture {shown[:120]} {what}.")
+    return Found.of_file(rule, f"The picture {shown[:120]} {what}.", shown)
 
 
 def _unreadable(picture: Path) -> str:

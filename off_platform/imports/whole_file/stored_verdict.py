@@ -59,5 +59,5 @@ def _refused(connection: "duckdb.DuckDBPyConnection", findings: str) -> Found | 
     ).fetchall()
     for rule, message in found:
         if BY_ID[rule].check in _REFUSING:
-            return Found(None, None, rule, None, message)
+            return Found.of_file(rule, message)
     return None

@@ -58,7 +58,7 @@ def open_delimited(
         next(rows)
     header = next(rows, None)
     if header is None:
-        raise UnreadableError(Found(None, None, "no_header", None, "No row names the columns."))
+        raise UnreadableError(Found.of_file("no_header", "No row names the columns."))
     if swallowing := swallowed_by_header(header.cells, delimiter):
         raise UnreadableError(_header_not_closed(header, swallowing))
     is_ours = CORRECTIONS in header.cells
@@ -66,7 +66,7 @@ def open_delimited(
     names, found = read_header(cells, header.number, header.line)
     if mark:
         message = "The file begins with a byte order mark, which was ignored."
-        found.insert(0, Found(None, None, "byte_order_mark", None, message))
+        found.insert(0, Found.of_file("byte_order_mark", message))
     if hint:
         message = f"The first line, '{hint[0].strip()}', is a hint for Excel and was ignored."
         found.insert(0, Found(1, None, "separator_hint", hint[0].strip(), message, line=1))

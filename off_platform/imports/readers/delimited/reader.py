@@ -79,7 +79,7 @@ class DelimitedReader(Reader):
                     waiting = 0
         if not records:
             raise UnreadableError(
-                Found(None, None, "no_records", None, "There is a header and nothing below it.")
+                Found.of_file("no_records", "There is a header and nothing below it.")
             )
         self._found += [
             *self._empty.found("empty_line", "{} empty lines were ignored: rows {}."),

@@ -134,7 +134,7 @@ class _Lines:
 
 
 def _refuse(rule: str, message: str) -> NoReturn:
-    raise UnreadableError(Found(None, None, rule, None, message))
+    raise UnreadableError(Found.of_file(rule, message))
 
 
 def _broken(row: int, line: int, last: int, error: str) -> Found:

@@ -74,7 +74,7 @@ def gdsn_found(sample: bytes) -> Found | None:
     )
     said = f" Of its attributes these map onto the specification: {listed}." if mapped else ""
     message = f"The file is GDSN JSON, a message of GS1's network, not a list of products.{said}"
-    return Found(None, None, "gdsn_json", None, message)
+    return Found.of_file("gdsn_json", message)
 
 
 def _has_code(mapped: Mapped, sample: bytes) -> bool:

@@ -47,13 +47,13 @@ DECODER = json.JSONDecoder(
 def too_long(line: int) -> UnreadableError:
     """The error for a record of more than `MOST_RECORD_CHARACTERS`."""
     message = f"The object in line {line:,} is longer than 4 MB; write an array of flat objects."
-    return UnreadableError(Found(None, None, "json_not_records", None, message))
+    return UnreadableError(Found.of_file("json_not_records", message))
 
 
 def too_deep() -> UnreadableError:
     """The error of the rule `json_too_deep`."""
     message = "The JSON is nested too deeply; write an array of flat objects."
-    return UnreadableError(Found(None, None, "json_too_deep", None, message))
+    return UnreadableError(Found.of_file("json_too_deep", message))
 
 
 def invalid(reason: str, line: int, column: int, row: int | None = None) -> NoReturn:

@@ -81,7 +81,7 @@ class JsonReader(Reader):
         if waiting:
             yield _batch(waiting)
         if not records:
-            raise UnreadableError(Found(None, None, "no_records", None, "The list is empty."))
+            raise UnreadableError(Found.of_file("no_records", "The list is empty."))
 
     def _flat(self, row: int, item: dict[str, Any]) -> Flat:
         """The object's texts and numbers; `nutrition` is one level deep, other nesting is not."""
@@ -97,7 +97,7 @@ class JsonReader(Reader):
         self._names.update(flat)
         if len(self._names) > MOST_COLUMNS:
             message = f"The objects have more than {MOST_COLUMNS:,} different names."
-            raise UnreadableError(Found(None, None, "too_many_columns", None, message))
+            raise UnreadableError(Found.of_file("too_many_columns", message))
         return flat
 
     def _put(self, row: int, flat: Flat, name: str, value: Any, path: str = "") -> None:
@@ -151,11 +151,11 @@ def open_json(path: Path, source: SourceFile) -> JsonReader:
     mark = sample.startswith(BYTE_ORDER_MARK)
     if mark:
         message = "The file begins with a byte order mark, which was ignored."
-        found.append(Found(None, None, "byte_order_mark", None, message))
+        found.append(Found.of_file("byte_order_mark", message))
     lines = _is_lines(sample.removeprefix(BYTE_ORDER_MARK))
     if lines:
         message = "The file has one object per line instead of one array."
-        found.append(Found(None, None, "json_lines", None, message))
+        found.append(Found.of_file("json_lines", message))
     made = SourceFile(
         source.name, "json_lines" if lines else "json", source.bytes, source.sha256, "utf-8", mark
     )

@@ -115,4 +115,4 @@ def _refuse_ole2(path: Path) -> None:
 
 
 def _refuse(rule: str, message: str) -> NoReturn:
-    raise UnreadableError(Found(None, None, rule, None, message))
+    raise UnreadableError(Found.of_file(rule, message))

@@ -126,4 +126,4 @@ def _in_words() -> Iterator[None]:
 
 
 def _refuse(rule: str, message: str) -> NoReturn:
-    raise UnreadableError(Found(None, None, rule, None, message)) from None
+    raise UnreadableError(Found.of_file(rule, message)) from None

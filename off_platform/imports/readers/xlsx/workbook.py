@@ -75,11 +75,8 @@ class XlsxReader(Reader):
             yield self._batch(gathered)
         if not records:
             raise UnreadableError(
-                Found(
-                    None,
-                    None,
+                Found.of_file(
                     "no_records",
-                    None,
                     f"The sheet '{self._sheet.name}' has a header and nothing below it.",
                 ),
                 self._first_found,
@@ -128,7 +125,7 @@ def open_xlsx(path: Path, source: SourceFile) -> XlsxReader:
     ]
     if not headers:
         message = "Every visible sheet is empty." if hidden else "Every sheet is empty."
-        raise UnreadableError(Found(None, None, "no_header", None, message), found)
+        raise UnreadableError(Found.of_file("no_header", message), found)
     header = max(headers, key=lambda each: each.preference)
     values = header.values
     while values and values[-1] is None:
@@ -163,12 +160,12 @@ def _read_header(
 
 def _hidden(sheets: list[Sheet]) -> Found:
     message = f"Hidden sheets were not read: {_named([sheet.name for sheet in sheets])}."
-    return Found(None, None, "hidden_sheets", None, message)
+    return Found.of_file("hidden_sheets", message)
 
 
 def _more_sheets(sheet: str, others: list[str]) -> Found:
     message = f"Only the sheet '{sheet}' was read, not {_named(others)}."
-    return Found(None, None, "more_sheets", None, message)
+    return Found.of_file("more_sheets", message)
 
 
 def _named(sheets: list[str]) -> str:

@@ -161,7 +161,7 @@ def hidden_found(
         named = f"{'column' if len(columns) == 1 else 'columns'} {named}"
     if both := " and ".join(part for part in (rows.names(), named) if part):
         message = f"Hidden rows and columns of the sheet '{sheet}' were read, too: {both}."
-        yield Found(None, None, "hidden_cells", None, message)
+        yield Found.of_file("hidden_cells", message)
 
 
 def covering(merged: Iterable[Merged], header_row: int, width: int) -> list[Merged]:
@@ -199,7 +199,7 @@ def merged_found(sheet: str, header: Sequence[str], merged: Merged, value: str) 
 def more_merged_found(sheet: str, more: int) -> Found:
     """The finding `merged_cells` for ranges beyond the named ones."""
     message = f"{more:,} more ranges of merged cells of the sheet '{sheet}' were not examined."
-    return Found(None, None, "merged_cells", None, message)
+    return Found.of_file("merged_cells", message)
 
 
 def _run(first: str, last: str) -> str:

@@ -210,9 +210,7 @@ def unescaped(text: str) -> str:
 
 def damaged(reason: str) -> UnreadableError:
     """The error `xlsx_damaged` with a reason."""
-    return UnreadableError(
-        Found(None, None, "xlsx_damaged", None, f"The workbook is damaged: {reason}.")
-    )
+    return UnreadableError(Found.of_file("xlsx_damaged", f"The workbook is damaged: {reason}."))
 
 
 @contextmanager
@@ -269,11 +267,8 @@ def _demand_bounded(path: Path) -> None:
     )
     if bomb or unpacked > MOST_UNPACKED or shared > MOST_SHARED:
         raise UnreadableError(
-            Found(
-                None,
-                None,
+            Found.of_file(
                 "xlsx_too_large",
-                None,
                 f"The workbook would unpack to {unpacked / 1e6:,.0f} MB; save it as CSV.",
             )
         )
