@@ -253,7 +253,10 @@ TEXTS: list[Case] = [
     (" a ", "text_trimmed", "a", True),
     *(
         (word, "missing_marker", "", True)
-        for word in ("None", "nan", "NULL", "\\N", "(null)", "NA", "<NA>", "--", "\u2014")
+        for word in (
+            *("None", "nan", "NULL", "\\N", "(null)", "NA", "<NA>", "--", "\u2014"),
+            *("#NA", "#N/A N/A", "1.#QNAN", "-1.#IND"),
+        )
     ),
     *(
         (word, "cell_error_value", None, False)

@@ -3,10 +3,12 @@
 from collections.abc import Hashable, Iterable
 from functools import lru_cache
 from typing import Any
+from unicodedata import normalize
 
 from off_platform.imports.specification.column_names import field_of
 from off_platform.imports.specification.fields import Field
 from off_platform.imports.values.explanation import Explanation
+from off_platform.imports.values.quantities import package_of
 
 # The meaning of a timestamp does not depend on the current time.
 _EXPLANATION = Explanation(now=0)
@@ -38,7 +40,17 @@ def _meaning(field: Field, text: str) -> Hashable:
         reading = _EXPLANATION.explain(field, reading.proposal)
     if reading.value is None:
         return None if reading.rule in (None, "missing_marker") or reading.proposal == "" else text
-    value: Any = reading.value
+    return _compared(field, reading.value)
+
+
+def _compared(field: Field, value: Any) -> Hashable:
+    """The value of a field in the form that is equal for equal meanings."""
+    # An accented letter can be one character or two.
+    match value:
+        case str():
+            value = normalize("NFC", value)
+        case tuple():
+            value = tuple(normalize("NFC", part) for part in value)
     if field.type in _SETS:
         return frozenset(value)
-    return "".join(value.split()).casefold() if field.type == "quantity" else value
+    return package_of(value) if field.type == "quantity" else value

@@ -23,8 +23,12 @@ _ABBREVIATED = _words("""
     tbd, t.b.d., tba, t.b.a., tbc, t.b.c.,
     k.a., k. a., k/a, s.o., s. o., n.v.t., nvt, b.d., b/d, н/д, н.д.
 """)
-# What programs write for missing values: Python, R, SQL, JavaScript, MySQL.
-_OF_PROGRAMS = ("nan", "-nan", "na", "<na>", "null", "(null)", "<null>", "undefined", "\\n")
+# What programs write for missing values: Python, R, SQL, JavaScript, MySQL, Bloomberg, C on
+# Windows.
+_OF_PROGRAMS = _words(r"""
+    nan, -nan, na, <na>, null, (null), <null>, undefined, \n, #na, #n/a n/a,
+    1.#ind, -1.#ind, 1.#qnan, -1.#qnan
+""")
 _SPELLED = _words("""
     unknown, none, not available, not applicable, not specified, not known,
     not provided, no data, no information, missing, to be defined, to be determined,

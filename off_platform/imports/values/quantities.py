@@ -113,6 +113,22 @@ def amounts(column: Column) -> tuple[pa.Array, pa.Array]:
     return pc.multiply(pc.multiply(pieces, each), factor), units
 
 
+def package_of(text: str) -> tuple[int, Decimal, str] | str:
+    """Pieces, size of each and `g` or `ml`; equal for equal packages, such as `1 kg` and `1000 g`.
+
+    Args:
+        text: trimmed; if it is not only an amount, the result is the text without white space, in
+            lower case.
+    """
+    found = re.fullmatch(_AMOUNT, text)
+    heads = _PREFIXES[found["unit"].lower()] if found else {}
+    if found is None or found["prefix"].lower() not in heads:
+        return "".join(text.split()).casefold()
+    factor = Decimal(repr(heads[found["prefix"].lower()]))
+    unit = "g" if found["unit"] in "gG" else "ml"
+    return int(found["count"] or 1), Decimal(found["size"].replace(",", ".")) * factor, unit
+
+
 def _quantity(text: str) -> Reading:
     if _NEVER_SOLD.search(text):
         return Reading(text, "quantity_not_positive")

@@ -105,7 +105,9 @@ SAME = {
     "countries": ("Germany, FR", "FR;Deutschland"),
     "lc": ("EN", "en"),
     "quantity": ("400 g", "400g"),
+    "serving_size": ("1,0 kg", "1000 g"),
     "generic_name": ("Bar\u200b", "Bar"),
+    "traces": ("Caf\u00e9, Milk", "Cafe\u0301; Milk"),
     "labels": ("N/A", "-"),
 }
 
@@ -129,7 +131,8 @@ def test_files_with_equal_meanings_agree(validate: Validate) -> None:
 @pytest.mark.parametrize(
     ("column", "one", "other"),
     [("fat_g", "1", "10"), ("countries", "FR", "DE"), ("fat_g", "a lot", "1"),
-     ("lc", "en", "fr"), ("quantity", "400 g", "40 g"), ("shelf", "1.0", "1")],
+     ("lc", "en", "fr"), ("quantity", "400 g", "40 g"), ("quantity", "6 x 100 g", "600 g"),
+     ("quantity", "1 kg", "1 l"), ("quantity", "1 kg can", "1000 g can"), ("shelf", "1.0", "1")],
 )  # fmt: skip
 def test_files_with_different_meanings_disagree(
     validate: Validate, column: str, one: str, other: str

@@ -43,8 +43,8 @@ def open_delimited(
     text = sample.decode(encoding or "utf-8", "replace").removeprefix("\ufeff")
     hint = SEPARATOR_HINT.match(text)
     text = text[hint.end() :] if hint else text
-    delimiter = hint[1] if hint and hint[1] in DELIMITERS else _sniffed(text)
     named_tsv = path.suffix.lower() in _NAMED_TSV
+    delimiter = _sniffed(text, "\t" if named_tsv else ",", hint[1] if hint else None)
     is_tsv = named_tsv or (delimiter == "\t" and path.suffix.lower() == ".txt")
     made = replace(
         source,
@@ -91,8 +91,14 @@ def _header_not_closed(header: Row, swallowing: str) -> Found:
     )
 
 
-def _sniffed(sample: str) -> str:
-    """The delimiter that gives the most known names in the header, otherwise the most columns."""
+def _sniffed(sample: str, usual: str, hinted: str | None) -> str:
+    """The delimiter that gives the most known names in the header, otherwise the most columns.
+
+    Args:
+        sample: the beginning of the file, from the header on.
+        usual: that of the format, used for a header of one column.
+        hinted: that of the hint for Excel; used unless it is not in the header.
+    """
     lines = sample.splitlines()
     header = next((line for line in lines if line.strip()), "")[:MOST_CELL_CHARACTERS]
 
@@ -103,7 +109,9 @@ def _sniffed(sample: str) -> str:
             return 0, 0
         return sum(cell.strip() in NAMES for cell in cells), len(cells)
 
-    return max(DELIMITERS, key=names)
+    if hinted in DELIMITERS and names(hinted)[1] > 1:
+        return hinted
+    return max((usual, *DELIMITERS), key=names)
 
 
 def _wrong_delimiter(delimiter: str, wanted: str) -> Found:

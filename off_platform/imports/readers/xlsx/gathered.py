@@ -35,6 +35,8 @@ class Gathered:
         """Takes the sheet and its columns; starts empty."""
         self._sheet, self._header = sheet, header
         places = {name: field_of(name) for name in header}
+        # Columns that are not in the specification are ignored, with their errors.
+        self._ignored = [places[name] is None for name in header]
         self._numbers = {n for n, place in places.items() if place and place.field.type == "number"}
         # Quantities have a unit, so they are texts in every format.
         self._texts = {n for n, place in places.items() if place and place.field.type in _OF_TEXT}
@@ -112,7 +114,7 @@ class Gathered:
             at, nth = divmod(cell, len(numbers))
             value = texts[cell].as_py() if value_at[cell] < 0 else read.values[value_at[cell]]
             row = int(numbers[nth])
-            for found in self._of_value(row, at, value):
+            for found in () if self._ignored[at] else self._of_value(row, at, value):
                 self._of_cells.append((at, found))
                 nothing[cell] = found.rule in {"number_is_date", "cell_error_value"}
         return pc.if_else(nothing, None, texts) if nothing.any() else texts

@@ -30,7 +30,7 @@ from off_platform.imports.readers.xlsx.parts.layout import (
 )
 from off_platform.imports.readers.xlsx.parts.package import Package, Sheet
 from off_platform.imports.readers.xlsx.parts.rows import blocks_of, rows_of
-from off_platform.imports.readers.xlsx.parts.values import letters_of
+from off_platform.imports.readers.xlsx.parts.values import cell_name, letters_of
 from off_platform.imports.readers.xlsx.sheets import Header, header_of
 
 # Size of a cell in a batch, in addition to its text.
@@ -137,7 +137,7 @@ def open_xlsx(path: Path, source: SourceFile) -> XlsxReader:
         sheets=tuple(sheet.name for sheet in package.sheets),
     )
     names, of_header = _read_header([text or "" for text in values], header.row, source)
-    found += of_header
+    found += [*of_header, *_without_name(package, header)]
     if others := [each.sheet.name for each in headers if each is not header]:
         found.append(_more_sheets(header.sheet.name, others))
     if header.first < header.row:
@@ -156,6 +156,18 @@ def _read_header(
         at = [at for at, cell in enumerate(cells) if said and cell.strip() == said][-1:]
         cell = f"{letters_of(at[0])}{row}" if at else None
         raise UnreadableError(replace(error.found, cell=cell), source=source) from None
+
+
+def _without_name(package: Package, header: Header) -> Iterator[Found]:
+    """The findings on cells of the header whose content is unknown, such as an error."""
+    # Blank cells are None, and few headers have any such cell: those are read again.
+    rows = rows_of(package, header.sheet) if "" in header.values else iter(())
+    for row in takewhile(lambda row: row.number <= header.row, rows):
+        for at, odd in row.without_value if row.number == header.row else ():
+            where = cell_name(header.sheet.name, at, row.number)
+            message = f"The column name {where} {odd.message}."
+            cell = f"{letters_of(at)}{row.number}"
+            yield Found(None, None, odd.rule, odd.shown, message, cell=cell)
 
 
 def _hidden(sheets: list[Sheet]) -> Found:

@@ -64,6 +64,27 @@ def test_tabs_are_tsv_if_the_name_ends_in_tsv(name: str, form: str, tmp_path: Pa
     assert bool(reader.take_found()) == (form == "csv")
 
 
+@pytest.mark.parametrize("name", ["x.csv", "x.tsv"])
+def test_one_column_has_no_wrong_delimiter(name: str, tmp_path: Path) -> None:
+    _, (batch,), reader = read_all(written(tmp_path, "barcode\n1\n", name))
+
+    assert batch.columns["barcode"].to_pylist() == ["1"]
+    assert reader.take_found() == []
+
+
+def test_a_hint_that_contradicts_the_header_is_not_followed(tmp_path: Path) -> None:
+    source, (batch,), reader = read_all(written(tmp_path, "sep=;\nbarcode,fat\n1,2\n"))
+
+    assert (source.delimiter, batch.columns["fat"].to_pylist()) == (",", ["2"])
+    assert [each.rule for each in reader.take_found()] == ["separator_hint"]
+
+
+def test_a_hint_decides_for_a_header_with_several_delimiters(tmp_path: Path) -> None:
+    source, (batch,), _ = read_all(written(tmp_path, "sep=;\nbarcode;fat,g,kg,mg\n1;2\n"))
+
+    assert (source.delimiter, batch.columns["barcode"].to_pylist()) == (";", ["1"])
+
+
 def test_a_byte_order_mark_is_skipped_and_reported(tmp_path: Path) -> None:
     source, (batch,), reader = read_all(written(tmp_path, "\ufeffbarcode,fat\n1,2\n"))
 

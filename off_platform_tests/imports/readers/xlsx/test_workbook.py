@@ -93,6 +93,27 @@ def test_spreadsheet_errors_are_reported_and_have_no_value(error: str, tmp_path:
     )  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("cell", "rule"),
+    [('<c t="e"><v>#N/A</v></c>', "cell_error_value"),
+     ("<c><f>1+1</f></c>", "formula_without_value")],
+)  # fmt: skip
+def test_cells_without_a_value_are_reported_in_the_header_but_not_in_ignored_columns(
+    cell: str, rule: str, tmp_path: Path
+) -> None:
+    header = "".join(map(text_cell, (*HEADER, "shelf")))
+    values = "".join(map(text_cell, ("1", "a", "2")))
+    path = tmp_path / "x.xlsx"
+    path.write_bytes(workbook_of(f"<row>{header}{cell}</row><row>{values}{cell}{cell}</row>"))
+
+    _, (batch,), reader = read_all(path)
+
+    assert [column.to_pylist() for column in batch.columns.values()][:3] == [["1"], ["a"], ["2"]]
+    (found,) = reader.take_found()
+    assert (found.rule, found.row, found.cell) == (rule, None, "E1")
+    assert "The column name Sheet1!E1 " in found.message
+
+
 def test_stored_values_of_formulas_are_read(tmp_path: Path) -> None:
     sheet = rows_of(HEADER) + "<row><c><f>1+1</f><v>7</v></c><c><f>1+1</f></c></row>"
     path = tmp_path / "x.xlsx"

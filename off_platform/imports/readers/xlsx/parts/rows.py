@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from off_platform.imports.readers.xlsx.parts.cells import Read, read_cells
 from off_platform.imports.readers.xlsx.parts.layout import Layout
@@ -15,6 +16,7 @@ from off_platform.imports.readers.xlsx.parts.package import Package, Sheet
 from off_platform.imports.readers.xlsx.parts.parsed import parsed_blocks
 from off_platform.imports.readers.xlsx.parts.plain.reading import plain_blocks
 from off_platform.imports.readers.xlsx.parts.plain.tags import NotPlainError
+from off_platform.imports.readers.xlsx.parts.values import Odd
 
 # The texts of a row from column A on; None for blank cells.
 Texts = tuple[str | None, ...]
@@ -36,9 +38,7 @@ class Row(NamedTuple):
     @property
     def texts(self) -> Texts:
         """The content of the cells; an empty text if unknown, as for an error."""
-        block = self.read.block
-        first, behind = np.searchsorted(block.row, (self.place, self.place + 1))
-        cells = np.arange(first, behind)
+        block, cells = self.read.block, self._cells
         texts = self.read.texts_of(cells).to_pylist()
         odd = (self.read.value_at[cells] >= 0).tolist()
         columns = block.column[cells].tolist()
@@ -46,6 +46,23 @@ class Row(NamedTuple):
         for column, text, is_odd in zip(columns, texts, odd, strict=True):
             made[column] = "" if text is None and is_odd else text
         return tuple(made)
+
+    @property
+    def without_value(self) -> list[tuple[int, Odd]]:
+        """The cells without a known content, such as errors, each with its column from 0."""
+        cells = self._cells[self.read.value_at[self._cells] >= 0]
+        values = [self.read.values[at] for at in self.read.value_at[cells].tolist()]
+        columns = self.read.block.column[cells].tolist()
+        return [
+            (column, value)
+            for column, value in zip(columns, values, strict=True)
+            if isinstance(value, Odd) and value.value is None
+        ]
+
+    @property
+    def _cells(self) -> npt.NDArray[np.int64]:
+        first, behind = np.searchsorted(self.read.block.row, (self.place, self.place + 1))
+        return np.arange(first, behind)
 
 
 def blocks_of(package: Package, sheet: Sheet, layout: Layout | None = None) -> Iterator[Read]:
