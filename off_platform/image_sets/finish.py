@@ -19,11 +19,10 @@ from off_platform.image_sets.layouts.arranging import arrange
 from off_platform.image_sets.layouts.image_folder import write_image_folders
 from off_platform.image_sets.layouts.sample_columns import sample_columns
 from off_platform.image_sets.pages.about import About
-from off_platform.image_sets.pages.croissant.document import CroissantFile, croissant
+from off_platform.image_sets.pages.croissant.document import CroissantFile, SetTexts, croissant
 from off_platform.image_sets.pages.croissant.facts import (
     CROISSANT,
     BuiltFiles,
-    SetTexts,
     croissant_facts,
     described_shards,
 )

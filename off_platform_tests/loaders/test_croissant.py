@@ -14,8 +14,8 @@ import pytest
 from PIL import Image
 
 from off_platform.image_sets.manifest import COLUMNS
-from off_platform.image_sets.pages.croissant.document import croissant
-from off_platform.image_sets.pages.croissant.facts import CROISSANT, SetTexts, croissant_facts
+from off_platform.image_sets.pages.croissant.document import SetTexts, croissant
+from off_platform.image_sets.pages.croissant.facts import CROISSANT, croissant_facts
 from off_platform.quality import Column, Table
 from off_platform.storage.local_folder import LocalFolder
 from off_platform_tests.images_desk import Desk

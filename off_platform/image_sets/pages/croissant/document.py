@@ -103,9 +103,9 @@ class PhotoFiles:
     columns: tuple[Column, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CroissantFacts:
-    """The content of `croissant.json`; nothing in it may depend on the clock.
+@dataclass(frozen=True, kw_only=True)
+class SetTexts:
+    """What a wing says of a set.
 
     Attributes:
         name: of the set.
@@ -114,11 +114,6 @@ class CroissantFacts:
         attribution: whom to credit.
         source_url: a page about the bucket.
         keywords: words to find it by.
-        manifest: the file; its rows are the record set `objects`.
-        columns: of the manifest, those that describe a sample.
-        photos: the photos, by split.
-        one_row: whether the manifest has one row per sample, so that rows can be joined to photos
-            in shards by the sample.
     """
 
     name: str
@@ -127,6 +122,20 @@ class CroissantFacts:
     attribution: str
     source_url: str
     keywords: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class CroissantFacts(SetTexts):
+    """The content of `croissant.json`; nothing in it may depend on the clock.
+
+    Attributes:
+        manifest: the file; its rows are the record set `objects`.
+        columns: of the manifest, those that describe a sample.
+        photos: the photos, by split.
+        one_row: whether the manifest has one row per sample, so that rows can be joined to photos
+            in shards by the sample.
+    """
+
     manifest: CroissantFile
     columns: tuple[Column, ...]
     photos: tuple[PhotoFiles, ...]

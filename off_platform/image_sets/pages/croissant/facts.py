@@ -15,6 +15,7 @@ from off_platform.image_sets.pages.croissant.document import (
     CroissantFacts,
     CroissantFile,
     PhotoFiles,
+    SetTexts,
 )
 from off_platform.image_sets.pages.manifest_statistics import ORDER_OF_SPLITS
 from off_platform.quality import Column
@@ -35,18 +36,6 @@ _NUMBER = "[0-9]{5,}"
 _TYPES = {Column("", each, "").sql: each for each in JSON_TYPES} | {
     "TIMESTAMP WITH TIME ZONE": "timestamp"
 }
-
-
-@dataclass(frozen=True, kw_only=True)
-class SetTexts:
-    """What the wing says of a set; see `CroissantFacts`."""
-
-    name: str
-    description: str
-    licence_url: str
-    attribution: str
-    source_url: str
-    keywords: tuple[str, ...]
 
 
 @dataclass(frozen=True)
