@@ -19,6 +19,7 @@ from off_platform.imports.specification.tables import ACCEPTED
 from off_platform.imports.validation import validate_import
 from off_platform.imports.whole_file.staging import connected
 from off_platform.storage.sql import file_literal, literal
+from off_platform.storage.unchanged import unchanged
 from off_platform.words import escaped, quoted, visible
 
 MOST_SHOWN = 20
@@ -36,18 +37,20 @@ def compare_path(path: Path, dump: Path | None, configured: str | None, to: Path
     Raises:
         typer.BadParameter: there is no dump.
         off_platform.dumps.formats.UnknownDumpError: it is not a dump of Open Food Facts.
+        off_platform.storage.unchanged.ChangedFileError: one of both was changed meanwhile.
     """
     of = _dump(dump, configured)
     with temporary_folder() as into:
-        with terminal_display("validating") as display:
+        with unchanged(path), terminal_display("validating") as display:
             verdict = validate_import(path, into, display=display)
         out.print(f"[bold]{escape(escaped(path.name))}[/]  {escape(visible(sentence(verdict)))}")
         if outcome_of(verdict) == "refused":
             return WRONG
         accepted = f"read_parquet({file_literal(into / ACCEPTED)})"
         records = f'(SELECT *, {literal(path.name)} AS "import" FROM {accepted})'
-        with connected(into) as connection, out.status(f"comparing with {of.name} ..."):
-            made = compare_with(connection, records, of)
+        with connected(into) as connection:
+            with unchanged(of), out.status(f"comparing with {of.name} ..."):
+                made = compare_with(connection, records, of)
             _print(connection, made)
             if to:
                 _write(connection, made, to)

@@ -23,6 +23,7 @@ from off_platform.evaluation.outputs import (
 )
 from off_platform.evaluation.results import FIGURES, OF_CLASS, Evaluation, Figures, Part
 from off_platform.settings import Settings
+from off_platform.storage.unchanged import unchanged
 from off_platform.words import counted, quoted, shortened
 
 STDOUT = Path("-")
@@ -56,7 +57,8 @@ def evaluate_file(
     lake = the_lake(of)
     with lake.connect(of.duckdb_memory, of.threads) as connection:
         found = labelled_set(lake, connection, image_set, wing)
-        made = evaluate(connection, found, predictions, **asked)
+        with unchanged(predictions):
+            made = evaluate(connection, found, predictions, **asked)
     if json is not None and json != STDOUT:
         with replaced(json) as part:
             part.write_text(as_json(made) + "\n", encoding="utf-8")

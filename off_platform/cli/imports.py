@@ -58,8 +58,8 @@ def validate(
     With several paths, --format json prints one object with a verdict for each; its JSON Schema is
     printed by `off-platform docs validate.schema`. Exit codes, of several paths the highest: 0 all
     records are accepted, 1 some are not or the file itself breaks a rule, 2 the file cannot be read
-    as an import, or a URL is refused, 3 a server cannot be reached; for the others see
-    `off-platform --help`.
+    as an import, or a URL is refused, 3 a server cannot be reached, or the file changed while it
+    was read; for the others see `off-platform --help`.
     """
     demand_paths(paths, name)
     _demand_single(paths, report, corrected, findings)

@@ -17,6 +17,7 @@ from off_platform.images.key_list import RefusedKeyListError, room_beside
 from off_platform.settings import Settings
 from off_platform.storage.lake import Lake
 from off_platform.storage.sql import literal
+from off_platform.storage.unchanged import unchanged
 from off_platform.words import duration
 
 
@@ -62,7 +63,7 @@ def make_index(of: Settings, key_list: Path, to: Path) -> int:
     made, made_odd = (path.absolute().with_name(path.name + ".part") for path in (to, odd))
     started = datetime.now(UTC)
     try:
-        with terminal_display("indexing") as display:
+        with unchanged(key_list), terminal_display("indexing") as display:
             facts = write_key_index(key_list, made, made_odd, room, display)
         if not facts.rows:
             raise RefusedKeyListError(_no_key(key_list, facts))

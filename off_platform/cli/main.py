@@ -49,8 +49,8 @@ app = typer.Typer(
     "image sets of the photos.",
     epilog="Exit codes: 0 done; 1 done, but something is missing or a check failed; 2 an option, "
     "setting or file is invalid, or a file in the lake is damaged; 3 a bucket or disk cannot be "
-    "reached; 4 an unexpected error, whose traceback file is named in the message; 130 stopped "
-    "by Ctrl-C, SIGTERM or SIGHUP. "
+    "reached, or a file changed while it was read; 4 an unexpected error, whose traceback file "
+    "is named in the message; 130 stopped by Ctrl-C, SIGTERM or SIGHUP. "
     "Settings are environment variables or lines of .env: OFF_PLATFORM_LAKE, "
     "OFF_PLATFORM_IMAGES_BUCKET, OFF_PLATFORM_BINS_BUCKET and the others in `off-platform docs "
     "settings`.",

@@ -9,13 +9,14 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from off_platform.cli.context import DONE, INCOMPLETE, WRONG, complain, err, out
+from off_platform.cli.context import DONE, INCOMPLETE, OUT_OF_REACH, WRONG, complain, err, out
 from off_platform.cli.given import Given, NotReceived
 from off_platform.cli.progress_bar import terminal_display
 from off_platform.cli.temporary import temporary_folder
 from off_platform.cli.written_files import replaced
 from off_platform.imports.outputs import verdict_forms
 from off_platform.imports.outputs.corrected.copy import (
+    Copy,
     NoCopyError,
     ending_of,
     write_corrected,
@@ -31,16 +32,18 @@ from off_platform.imports.outputs.report import (
     what_first,
     write_report,
 )
-from off_platform.imports.outputs.verdict_models import as_json
+from off_platform.imports.outputs.verdict_models import ImportVerdict, as_json
 from off_platform.imports.readers.cell_addresses import where
 from off_platform.imports.validation import validate_import
 from off_platform.imports.whole_file.staging import connected, findings_in
 from off_platform.imports.whole_file.verdict import Verdict
+from off_platform.storage.unchanged import ChangedFileError, unchanged
 from off_platform.words import duration, escaped, quoted, visible
 
 CODES = {"refused": WRONG, "some": INCOMPLETE, "accepted": DONE}
 COLOURS = {"error": "red", "warning": "yellow", "info": "blue"}
 MOST_VALUE = 40
+CORRECTED = "corrected"
 # Examples per rule, for programs; the files have all findings.
 MOST_EXAMPLES = 50
 
@@ -68,42 +71,50 @@ def validate_all(given: Sequence[Given | NotReceived], form: str, outputs: Outpu
         form: `text`, `json` or `github`.
         outputs: what to write, of a single one.
     """
-    codes, described = [], []
+    codes: list[int] = []
+    described: list[ImportVerdict] = []
     for each in given:
-        if isinstance(each, NotReceived):
-            described.append(verdict_forms.not_received(each.shown, each.message))
-            codes.append(each.code)
-            _print_not_received(form, each)
-            continue
-        with temporary_folder() as into:
-            with terminal_display("validating") as display:
-                verdict = validate_import(each.path, into, display=display)
-            with connected(into) as connection:
-                groups = groups_of(connection, findings_in(into), MOST_EXAMPLES)
-            if form == "json":
-                described.append(verdict_forms.described(each.shown, verdict, groups))
-            else:
-                _print_verdict(form, each, verdict, groups)
-            _write_outputs(each, into, verdict, outputs)
-        codes.append(CODES[outcome_of(verdict)])
+        found = each if isinstance(each, NotReceived) else _validated(each, form, outputs)
+        if isinstance(found, NotReceived):
+            described.append(verdict_forms.not_received(found.shown, found.message))
+            codes.append(found.code)
+            _print_not_received(form, found)
+        else:
+            described.append(found)
+            codes.append(CODES[found.verdict])
     if form == "json":
         typer.echo(as_json(described))
     return max(codes)
+
+
+def _validated(given: Given, form: str, outputs: Outputs) -> ImportVerdict | NotReceived:
+    """The verdict, printed and with its files written; or that the file changed meanwhile."""
+    with temporary_folder() as into:
+        try:
+            with unchanged(given.path):
+                with terminal_display("validating") as display:
+                    verdict = validate_import(given.path, into, display=display)
+                # It reads the file again.
+                copy = _corrected(given.path, into, verdict, outputs.corrected)
+        except ChangedFileError as error:
+            return NotReceived(given.shown, str(error), OUT_OF_REACH)
+        with connected(into) as connection:
+            groups = groups_of(connection, findings_in(into), MOST_EXAMPLES)
+        if form != "json":
+            _print_verdict(form, given, verdict, groups)
+        if outputs.report:
+            _write_report(into, verdict, outputs.report)
+        if outputs.corrected:
+            _write_corrected(into, copy, outputs.corrected)
+        if outputs.findings:
+            _write_findings(into, verdict, outputs.findings)
+        return verdict_forms.described(given.shown, verdict, groups)
 
 
 def _print_not_received(form: str, of: NotReceived) -> None:
     if form == "github":
         typer.echo(verdict_forms.error_of_github(of.message))
     complain(of.message)
-
-
-def _write_outputs(given: Given, into: Path, verdict: Verdict, outputs: Outputs) -> None:
-    if outputs.report:
-        _write_report(into, verdict, outputs.report)
-    if outputs.corrected:
-        _write_corrected(given.path, into, verdict, outputs.corrected)
-    if outputs.findings:
-        _write_findings(into, verdict, outputs.findings)
 
 
 def _print_verdict(form: str, given: Given, verdict: Verdict, groups: list[Group]) -> None:
@@ -158,15 +169,22 @@ def _write_report(into: Path, verdict: Verdict, to: Path) -> None:
     _put(made, to, "the report")
 
 
-def _write_corrected(path: Path, into: Path, verdict: Verdict, to: Path) -> None:
-    made = into / "corrected"
+def _corrected(path: Path, into: Path, verdict: Verdict, to: Path | None) -> Copy | NoCopyError:
+    """The corrected copy, made in the folder of the validation if it is asked for; or why not."""
+    if to is None:
+        return NoCopyError("No corrected copy is asked for.")
     try:
         _demand_ending_of_copy(path, to, ending_of(verdict))
-        copy = write_corrected(path, into, verdict, made)
+        return write_corrected(path, into, verdict, into / CORRECTED)
     except NoCopyError as error:
-        err.print(escape(str(error)), highlight=False)
+        return error
+
+
+def _write_corrected(into: Path, copy: Copy | NoCopyError, to: Path) -> None:
+    if isinstance(copy, NoCopyError):
+        err.print(escape(str(copy)), highlight=False)
         return
-    _put(made, to, f"the corrected copy, cells corrected: {copy.corrected:,}")
+    _put(into / CORRECTED, to, f"the corrected copy, cells corrected: {copy.corrected:,}")
     for note in copy.notes():
         err.print(escape(visible(note)), highlight=False)
 

@@ -11,6 +11,7 @@ from off_platform.storage.download import download
 from off_platform.storage.lake import Lake
 from off_platform.storage.objects import Access, is_local, local_folder, open_store
 from off_platform.storage.progress import Display
+from off_platform.storage.unchanged import unchanged
 
 Setting = Literal["products_dump", "categories_taxonomy"]
 _NAMES: dict[Setting, str] = {
@@ -56,6 +57,7 @@ def at_hand(
     Raises:
         NoFileError: the path does not exist.
         off_platform.storage.download.DownloadError: the URL cannot be fetched.
+        off_platform.storage.unchanged.ChangedFileError: somebody changed the file meanwhile.
     """
     if is_local(location):
         path = local_folder(location)
@@ -63,7 +65,8 @@ def at_hand(
             raise NoFileError(
                 f"There is no {_NAMES[setting]} at {path}; check {PREFIX}{setting.upper()}."
             )
-        yield path
+        with unchanged(path):
+            yield path
         return
     parts = urlsplit(location)
     folder, _, name = parts.path.strip("/").rpartition("/")
