@@ -26,7 +26,11 @@ from off_platform.imports.export.files import (
 )
 from off_platform.imports.export.options import ExportOptions, NotAnOptionError
 from off_platform.imports.products_imported import records_of
-from off_platform.imports.specification.tables import PRODUCTS_EXPORT, PRODUCTS_IMPORTED
+from off_platform.imports.specification.tables import (
+    PRODUCTS_ACCEPTED,
+    PRODUCTS_EXPORT,
+    PRODUCTS_IMPORTED,
+)
 from off_platform.previews import markdown_table, table_preview
 from off_platform.quality import Finding
 from off_platform.storage.lake import Lake, NoSuchTableError
@@ -120,6 +124,8 @@ def export_to_folder(
 
     Raises:
         NotAnExportError: the folder is not empty, and not an export.
+        off_platform.imports.export.options.NotAnOptionError: there is no such import, or nothing of
+            it is left to export.
         off_platform.storage.lake.NoSuchTableError: nothing has been imported yet.
         OSError: it cannot be written.
     """
@@ -169,12 +175,17 @@ def _records(lake: Lake, connection: duckdb.DuckDBPyConnection, options: ExportO
     if not options.only_import:
         return rows
     some = f'(SELECT * FROM {rows} WHERE "import" = {literal(options.only_import)})'
-    if not connection.execute(f"SELECT count(*) > 0 FROM {some}").fetchall()[0][0]:
+    if connection.execute(f"SELECT count(*) > 0 FROM {some}").fetchall()[0][0]:
+        return some
+    if options.only_import in lake.partitions(PRODUCTS_ACCEPTED.name):
         raise NotAnOptionError(
-            f"No newest record is from the import {options.only_import!r}; imports are named "
-            "name@12345678, as off-platform import prints them."
+            f"Nothing is left to export of the import {options.only_import!r}: newer imports have "
+            "all of its products, or none of its records was accepted."
         )
-    return some
+    raise NotAnOptionError(
+        f"There is no import {options.only_import!r}; imports are named name@12345678, as "
+        "off-platform import prints them."
+    )
 
 
 def table_query(options: ExportOptions) -> str:

@@ -13,7 +13,7 @@ DESCRIBED: Mapping[str, str] = {
     "`values` (fat_value, fat_unit) as before.",
     "language": "Language of records that name none, as a code of two letters such as fr.",
     "rows": "Maximum number of records in a file.",
-    "only_import": "Export the records of this import alone; by default those of all.",
+    "only_import": "Export the newest records of this import alone; by default those of all.",
 }
 
 

@@ -24,7 +24,7 @@ from off_platform.imports.export.making import (
     stored_findings,
     table_query,
 )
-from off_platform.imports.export.options import NUTRIENT_COLUMNS, ExportOptions
+from off_platform.imports.export.options import NUTRIENT_COLUMNS, ExportOptions, NotAnOptionError
 from off_platform.imports.export.reading_back import write_as_import
 from off_platform.imports.intake.originals import key_of, record, store_original
 from off_platform.imports.products_imported import make_products_imported
@@ -379,6 +379,26 @@ def test_pictures_have_the_names_that_the_importer_expects(place: Place) -> None
 
 
 @pytest.mark.slow
+def test_one_import_is_exported_with_what_no_newer_one_has(place: Place) -> None:
+    def taken(name: str, day: int, *codes: str) -> str:
+        path = place.root / name
+        path.write_text("\n".join(["barcode,product_name", *(f"{code},Sweets" for code in codes)]))
+        assert len(place.take(path, day)) == len(codes)
+        return key_of(path)
+
+    first = taken("first.csv", 1, OREO, NUTELLA)
+    assert len(rows_of(place.export(only_import=first)[0])) == 2
+    second = taken("second.csv", 2, OREO)
+    for key, code in ((first, NUTELLA), (second, OREO)):
+        assert [row["code"] for row in rows_of(place.export(only_import=key)[0])] == [code]
+    taken("third.csv", 3, OREO, NUTELLA)
+    with pytest.raises(NotAnOptionError, match="newer imports have all of its products"):
+        place.export(only_import=first)
+    for wrong in ("first.csv", "../third.csv", f"{first}0"):
+        with pytest.raises(NotAnOptionError, match="There is no import"):
+            place.export(only_import=wrong)
+
+
 def test_only_an_earlier_export_is_replaced(place: Place) -> None:
     path = place.root / "a.csv"
     path.write_text(f"barcode,product_name\n{NUTELLA},Nutella\n")
