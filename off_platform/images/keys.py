@@ -174,6 +174,9 @@ def reason_against(text: str) -> str:
     for holds, reason in (
         (text == "", "an empty line"),
         (text == KEY_LIST, "the key list itself"),
+        ("\r" in text, "has a carriage return"),
+        ("\0" in text, "has NUL bytes"),
+        (text != text.strip(), "begins or ends with white space"),
         (not text.startswith(PREFIX), "does not start with data/"),
         ("/../" in text or "/./" in text, "leaves its directory"),
         (not _is_directory(where + slash), "the directory is not a barcode in either layout"),

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 # Decoding one of this size takes 256 MB; images are decoded one at a time.
 MOST_PIXELS = 64_000_000
+_GIF_FRAME, _GIF_END = b",;"
 _ONE_AT_A_TIME = threading.Lock()
 
 
@@ -65,7 +66,49 @@ def _loaded(data: bytes, name: str, width: int, height: int) -> "ImageFile":
             f"the {name}'s header says {width:,} x {height:,} pixels, it has "
             f"{picture.width:,} x {picture.height:,}"
         )
+    # Decoding stops at the end of the first frame.
+    if not _is_ended(name, data):
+        raise NotWholeError(f"the {name} ends before its end marker: cut at {len(data):,} bytes")
     return picture
+
+
+def _is_ended(name: str, data: bytes) -> bool:
+    """Whether the end marker of a file is reached, part by part."""
+    match name:
+        case "PNG":
+            return _is_png_ended(data)
+        case "GIF":
+            return _is_gif_ended(data)
+        case _:
+            return len(data) >= 8 + _little(data[4:8])
+
+
+def _is_png_ended(data: bytes) -> bool:
+    at = 8
+    while at + 12 <= len(data):
+        kind, at = data[at + 4 : at + 8], at + 12 + int.from_bytes(data[at : at + 4])
+        if kind == b"IEND":
+            return at <= len(data)
+    return False
+
+
+def _is_gif_ended(data: bytes) -> bool:
+    at = 13 + _gif_colours(data[10])
+    while at < len(data) and data[at] != _GIF_END:
+        if data[at] == _GIF_FRAME:
+            at += 10 + (_gif_colours(data[at + 9]) if at + 9 < len(data) else 0) + 1
+        else:
+            at += 2
+        # What follows is in blocks, each after its length; the last has none.
+        while at < len(data) and data[at]:
+            at += 1 + data[at]
+        at += 1
+    return at < len(data)
+
+
+def _gif_colours(flags: int) -> int:
+    """The bytes of a table of colours."""
+    return 3 << (flags & 7) + 1 if flags & 0x80 else 0
 
 
 def _format_and_size(data: bytes) -> tuple[str, int, int] | None:

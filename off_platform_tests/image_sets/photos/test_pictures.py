@@ -61,6 +61,23 @@ def test_a_truncated_image_is_reported(form: str, options: dict[str, Any]) -> No
     assert content.problem == f"the {form} cannot be decoded"
 
 
+FRAMES = [Image.new("RGB", (30, 20), (40 * at, 0, 0)) for at in range(5)]
+
+
+@pytest.mark.parametrize("form", ["PNG", "WebP", "GIF"])
+@pytest.mark.parametrize("frames", [1, 5])
+def test_an_image_without_its_last_bytes_is_reported(form: str, frames: int) -> None:
+    stream = io.BytesIO()
+    FRAMES[0].save(stream, form, save_all=frames > 1, append_images=FRAMES[1:frames])
+    data = stream.getvalue()
+    for whole in (data, data + b"\0\0"):
+        assert check_other_format(whole) == Content(width=30, height=20, format=form, decoded=True)
+    for kept in range(40, len(data)):
+        content = check_other_format(data[:kept])
+        assert content is not None
+        assert content.problem is not None
+
+
 @pytest.mark.parametrize("data", [b"", b"\xff\xd8\xff", b"GIF", b"RIFF\0\0\0\0WAVE", b"%PDF-1.4"])
 def test_other_formats_are_left_alone(data: bytes) -> None:
     assert check_other_format(data) is None
