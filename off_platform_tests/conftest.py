@@ -13,7 +13,6 @@ from typing import Any
 
 import pytest
 import sqlalchemy
-from alembic.script.base import Script, ScriptDirectory
 from hypothesis import HealthCheck, settings
 from PIL import Image
 
@@ -25,6 +24,7 @@ from off_platform.storage import syncing
 from off_platform.storage.locks import locked
 from off_platform.storage.objects import Source
 from off_platform.storage.threads import cores
+from off_platform_tests import migrations as _migrations  # noqa: F401 - loads them once
 from off_platform_tests.images_desk import BUCKET, Desk, desk_at, source_of
 from off_platform_tests.postgres import postgres_server
 from off_platform_tests.s3.server import S3Server
@@ -152,22 +152,6 @@ def postgres() -> Iterator[dict[str, str]]:
     """A Postgres, and the environment variables by which `deploy/dagster.yaml` reaches it."""
     with postgres_server() as address:
         yield address
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _migrations_loaded_once() -> Iterator[None]:
-    """Dagster loads all its migrations several times for each new home, half of its cost."""
-    load, loaded = ScriptDirectory._load_revisions, dict[str, list[Script]]()
-
-    def once(of: ScriptDirectory) -> Iterator[Script]:
-        place = str(of.dir)
-        if place not in loaded:
-            loaded[place] = list(load(of))
-        return iter(loaded[place])
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ScriptDirectory, "_load_revisions", once)
-        yield
 
 
 @pytest.fixture(scope="session", autouse=True)

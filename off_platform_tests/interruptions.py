@@ -17,20 +17,27 @@ from off_platform.storage.objects import Source
 from off_platform_tests.images_desk import Desk, desk_at
 from off_platform_tests.waiting import PATIENCE_SECONDS
 
+# Without `off_platform.definitions`, which reads the settings, and those of a process are its own.
 PRELOADED = (
+    "dagster._daemon.auto_run_reexecution.event_log_consumer",
     "duckdb",
+    "hypothesis",
     "isal.igzip",
     "matplotlib",
     "obstore.store",
     "off_platform.automation.runs",
     "off_platform.cli.main",
     "off_platform.images.image_set",
+    "off_platform.imports.assets",
+    "off_platform.imports.importing",
     "off_platform.imports.outputs.report",
     "off_platform.imports.validation",
     "PIL.Image",
     "pyarrow.compute",
     "pyarrow.parquet",
+    "pytest",
     "off_platform_tests.interruptions",
+    "off_platform_tests.migrations",
 )
 
 
