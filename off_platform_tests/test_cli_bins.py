@@ -229,6 +229,7 @@ def test_metadata_that_cannot_be_read_is_counted_and_tried_again(run: Run, reada
         assert code == 1
         assert "3 of " in err
         assert "could not be read (3 html, such as metadata/0000" in err
+        assert "Run again to retry them." in err
     for path, text in texts.items():
         path.write_bytes(text)
     code, out, err = run("--n", "all", "--out", "photos", BINS_BUCKET="bucket")
@@ -269,6 +270,24 @@ def test_metadata_that_does_not_come_is_counted_and_tried_again(
     assert code == 0
     assert "37 of 37 candidates" in out
     assert "could not be read" not in err
+
+
+def test_metadata_that_is_unreadable_in_the_bucket_is_not_tried_again(
+    fresh: Run, readable: Path
+) -> None:
+    bucket = Path(shutil.copytree(readable, "bucket"))
+    spoiled = min((bucket / "metadata").glob("0000*.json"))
+    spoiled.write_text("<html>busy</html>")
+    with S3Server({"bins": bucket}) as server:
+        of = {"BINS_BUCKET": "s3://bins", "SOURCES_ENDPOINT": server.url}
+        for is_known in (False, True):
+            server.requests.clear()
+            code, _, err = fresh("--n", "5", "--out", "photos", **of)
+            assert code == 1
+            assert "They are so in the bucket" in err
+            assert "Run again" not in err
+            asked = {Path(seen.path).name for seen in server.requests}
+            assert (spoiled.name in asked) != is_known
 
 
 def test_a_bucket_of_which_most_is_gone_leaves_the_tables(run: Run, readable: Path) -> None:

@@ -119,17 +119,24 @@ def unreadable(
     within = "true" if id_space == "both" else f"id_space = {literal(id_space)}"
     rows = f"{lake.rows_of(BIN_METADATA.name)} WHERE {within}"
     kinds = connection.execute(f"""
-        SELECT oddity, count(*), min(key) FROM {rows} AND NOT usable GROUP BY 1 ORDER BY 2 DESC, 1
+        SELECT oddity, count(*), min(key), count(*) FILTER (NOT {_SETTLED})
+        FROM {rows} AND NOT usable GROUP BY 1 ORDER BY 2 DESC, 1
     """).fetchall()
-    number = sum(count for _, count, _ in kinds)
+    number, again = (sum(kind[at] for kind in kinds) for at in (1, 3))
     if not number:
         return Unreadable(0, "")
     ((total,),) = connection.execute(f"SELECT count(*) FROM {rows}").fetchall()
-    named = "; ".join(f"{count:,} {oddity}, such as {key}" for oddity, count, key in kinds)
+    named = "; ".join(f"{count:,} {oddity}, such as {key}" for oddity, count, key, _ in kinds)
+    if again == number:
+        hint = "Run again to retry them."
+    elif again:
+        hint = f"Run again to retry {again:,} of them; the others are so in the bucket."
+    else:
+        hint = "They are so in the bucket, and are not fetched again until they change there."
     return Unreadable(
         number,
         f"{number:,} of {total:,} metadata objects could not be read ({named}): their bins are not "
-        "in the tables, see bin_oddities. Run again to retry them.",
+        f"in the tables, see bin_oddities. {hint}",
     )
 
 
