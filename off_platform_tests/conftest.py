@@ -40,6 +40,8 @@ PROJECT = TESTS.parent
 REAL_DATA = PROJECT.parent / "shared" / "data"
 # What `make` runs apart from the others: `-m` and one of these collects only modules that name it.
 APART = {"soak", "browser", "cluster", "package", "loaders"}
+# Modules with fixtures that take seconds, and that all their tests share.
+SHARING = ("test_definitions.py", "imports/test_assets.py", "imports/test_batch.py")
 # What tests may leave in the project's folder: the tools' own folders, and where `make` stores.
 OF_TOOLS = {".coverage", ".hypothesis", ".mypy_cache", ".pytest_cache", ".ruff_cache", "var"}
 BEFORE = pytest.StashKey[frozenset[str]]()
@@ -95,6 +97,16 @@ def pytest_collection(session: pytest.Session) -> Iterator[None]:
         gc.enable()
         gc.freeze()
         gc.set_threshold(7_000, 20, 20)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Puts modules with expensive fixtures first.
+
+    Workers that have nothing left take half of what another has at its end: there, each of several
+    would make the fixtures of a module again.
+    """
+    first = {TESTS / name: place for place, name in enumerate(SHARING)}
+    items.sort(key=lambda item: first.get(item.path, len(first)))
 
 
 def _import_in_turn(config: pytest.Config) -> None:
