@@ -11,13 +11,15 @@ ENDINGS = frozenset(
     {".csv", ".tsv", ".tab", ".json", ".jsonl", ".ndjson", ".xlsx", ".xlsm", ".xls", ".ods"}
 )
 
+# What Office keeps beside a file while somebody has it open, as `~$products.xlsx`.
+_OF_OFFICE = "~$"
 # What Windows keeps in a folder that somebody opens, also in one on a server.
 _OF_WINDOWS = frozenset({"thumbs.db", "desktop.ini"})
 
 
 def is_of_desktop(name: str) -> bool:
-    """Whether a file is hidden or was made by the desktop of whoever opened its folder."""
-    return name.startswith(".") or name.lower() in _OF_WINDOWS
+    """Whether a file is hidden or was made by the desktop of whoever opened its folder or it."""
+    return name.startswith((".", _OF_OFFICE)) or name.lower() in _OF_WINDOWS
 
 
 def data_files(folder: Path) -> list[Path]:

@@ -52,7 +52,9 @@ def test_a_file_that_still_grows_waits(folder: Path) -> None:
     assert keys(look(Source(str(folder)), cursor)) == [key_of(path)]
 
 
-@pytest.mark.parametrize("name", ["a.csv.part", ".hidden", "b.TMP", "Thumbs.db", "desktop.ini"])
+@pytest.mark.parametrize(
+    "name", ["a.csv.part", ".hidden", "b.TMP", "Thumbs.db", "desktop.ini", "~$a.xlsx"]
+)
 def test_unfinished_and_hidden_names_are_left_alone(folder: Path, name: str) -> None:
     (folder / name).write_text("x")
     assert all((each.arrived, each.waiting) == ([], 0) for each in looks(Source(str(folder)), 3))

@@ -256,7 +256,7 @@ def test_one_file_that_cannot_be_read_refuses_the_import(
 
 
 def test_hidden_files_are_not_part_of_the_import(validate: Validate) -> None:
-    of_desktops = {".DS_Store": "x", "Thumbs.db": "x"}
+    of_desktops = {".DS_Store": "x", "Thumbs.db": "x", "~$a.xlsx": "x"}
     assert judged(validate, {**of_desktops, "a.csv": PRODUCTS}).findings == []
 
 
