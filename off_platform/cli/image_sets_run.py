@@ -34,7 +34,7 @@ from off_platform.images.sync import SyncRequest, bounds_from, sync_month
 from off_platform.settings import Settings
 from off_platform.storage.damaged_file import DamagedFileError
 from off_platform.storage.folder import Folder
-from off_platform.storage.lake import Lake
+from off_platform.storage.lake import READ_ONLY, Lake
 from off_platform.storage.lake_layout import BIN_IMAGE_SETS, IMAGE_SETS
 from off_platform.storage.local_folder import LocalFolder
 from off_platform.storage.objects import Source
@@ -234,6 +234,10 @@ def _compare_views(of: Settings) -> int:
     except DamagedFileError as damaged:
         err.print(escape(str(damaged)), highlight=False, soft_wrap=True)
         return WRONG
+    except OSError as error:
+        # Whoever may only read the lake has added no table to it.
+        if error.errno not in READ_ONLY:
+            raise
     return DONE
 
 

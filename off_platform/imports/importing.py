@@ -189,9 +189,9 @@ def store_import(
     """
     sha256 = ""
     if place:
-        demand_allowed(place, settings.inbox, settings.import_folders)
+        within = demand_allowed(place, settings.inbox, settings.import_folders)
         with fetched(place, inbox_source(settings)) as path:
-            sha256 = store_original(lake, path, key)
+            sha256 = store_original(lake, path, key, within=within)
     with connect() as connection:
         return record(lake, key, connection, sha256=sha256)
 

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 # The index of a month takes half a minute, and the copy of its list a few.
 PATIENCE_SECONDS = 15 * 60
 LOOK_SECONDS = 0.5
-_READ_ONLY = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
+READ_ONLY = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
 
 
 class WrongColumnsError(ValueError):
@@ -225,7 +225,7 @@ class Lake:
             try:
                 place = stack.enter_context(self.root.scratch())
             except OSError as error:
-                if error.errno not in _READ_ONLY:
+                if error.errno not in READ_ONLY:
                     raise
                 place = Path(stack.enter_context(TemporaryDirectory(prefix="off-platform-")))
             yield place

@@ -288,7 +288,7 @@ def test_an_unexpected_error_in_a_run_has_its_own_exit_code(
 ) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
 
-    def fails(*_: object) -> None:
+    def fails(*_: object, **__: object) -> None:
         raise ZeroDivisionError("nobody thought of this")
 
     monkeypatch.setattr(importing, "store_original", fails)

@@ -172,7 +172,9 @@ def _key(inbox: Source, entry: Entry) -> str:
     """The import's key; an unreadable file also has one, so that its run reports the error."""
     try:
         with fetched(_base(inbox) + entry.name, inbox) as path:
-            return key_of(path)
+            # Since the list was made, it may have become a link.
+            own = path.parent.resolve() / path.name if is_local(inbox.url) else None
+            return key_of(path, within=own)
     except OSError:
         return key_from(entry.name, _digest(entry.state))
 

@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 from off_platform.imports.intake.joining import open_whole
 from off_platform.imports.readers.batches import Found, SourceFile, UnreadableError
 from off_platform.imports.readers.folder_files import is_own_folder, is_plain, left_out
-from off_platform.imports.readers.opening import sha256_of
+from off_platform.imports.readers.opening import opened, sha256_of
 from off_platform.imports.specification.tables import IMPORT, IMPORTS
 from off_platform.storage.folder import Folder
 from off_platform.storage.lake import Lake, NoSuchTableError
@@ -37,6 +37,7 @@ NOT_KEPT = "not_kept.json"
 KEY = re.compile(r"[A-Za-z0-9._-]{1,60}@[0-9a-f]{8}")
 _SHA_DIGITS = 8
 _MOST_NAME = 60
+_BLOCK_BYTES = 1 << 20
 
 
 class NotStoredError(LookupError):
@@ -66,13 +67,17 @@ class StoredImport:
     imported_at: datetime
 
 
-def key_of(path: Path) -> str:
+def key_of(path: Path, *, within: Path | None = None) -> str:
     """The key of a file or folder.
+
+    Args:
+        path: the file or folder.
+        within: without links; where its files must be. By default, anywhere.
 
     Raises:
         OSError: it does not exist or may not be read.
     """
-    return key_from(path.name, sha256_of(path))
+    return key_from(path.name, sha256_of(path, within=within))
 
 
 def key_from(file: str, sha256: str) -> str:
@@ -85,8 +90,14 @@ def key_from(file: str, sha256: str) -> str:
     return f"{name}@{sha256[:_SHA_DIGITS]}"
 
 
-def store_original(lake: Lake, path: Path, key: str) -> str:
+def store_original(lake: Lake, path: Path, key: str, *, within: Path | None = None) -> str:
     """Stores a file or folder in the lake, unchanged, unless it is already there.
+
+    Args:
+        lake: in which it is stored.
+        path: the file or folder.
+        key: of the import.
+        within: without links; where its files must be. By default, anywhere.
 
     Returns:
         Its SHA-256.
@@ -103,10 +114,10 @@ def store_original(lake: Lake, path: Path, key: str) -> str:
         copy = made / name
         passed_over: list[str] = []
         if path.is_dir():
-            shutil.copytree(path, copy, ignore=_not_plain(path, passed_over))
+            _copy_folder(path, copy, within, passed_over)
         else:
             made.mkdir()
-            shutil.copyfile(path, copy)
+            _copy(path, copy, within)
         # The copy is hashed, as the producer may be changing the file.
         sha256 = sha256_of(copy)
         found = key_from(path.name, sha256)
@@ -124,6 +135,22 @@ def store_original(lake: Lake, path: Path, key: str) -> str:
         if passed_over:
             folder.write(NOT_KEPT, json.dumps(sorted(passed_over)).encode())
     return sha256
+
+
+def _copy_folder(path: Path, to: Path, within: Path | None, passed_over: list[str]) -> None:
+    def copy(source: str, target: str) -> None:
+        _copy(Path(source), Path(target), within)
+
+    try:
+        shutil.copytree(path, to, ignore=_not_plain(path, passed_over), copy_function=copy)
+    except shutil.Error as error:
+        # A list of all files that could not be copied, each with the reason.
+        raise OSError(error.args[0][0][-1]) from error
+
+
+def _copy(path: Path, to: Path, within: Path | None) -> None:
+    with opened(path, within) as file, to.open("wb") as made:
+        shutil.copyfileobj(file, made, _BLOCK_BYTES)
 
 
 def _sha256_of_original(folder: Folder) -> str:

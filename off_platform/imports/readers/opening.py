@@ -2,6 +2,9 @@
 
 import errno
 import hashlib
+import os
+import stat
+from io import BufferedReader
 from pathlib import Path
 
 from off_platform.imports.readers.batches import Reader, SourceFile
@@ -45,25 +48,68 @@ def shown_name(path: Path) -> str:
     return file_name(path.name)
 
 
-def sha256_of(path: Path) -> str:
+def sha256_of(path: Path, *, within: Path | None = None) -> str:
     """The SHA-256 of a file, in hexadecimal; of a folder, that of the list of its files.
 
     The list is the output of `sha256sum` for them, by name; links are not followed.
+
+    Args:
+        path: the file or folder.
+        within: see `opened`.
+
+    Raises:
+        OSError: it cannot be read.
     """
-    if path.is_dir():
+    if path.is_dir() and not (within and path.is_symlink()):
         files = (file for file in sorted(path.rglob("*")) if file.is_file())
         lines = (
-            f"{sha256_of(file)}  {file.relative_to(path).as_posix()}\n"
+            f"{sha256_of(file, within=within)}  {file.relative_to(path).as_posix()}\n"
             for file in files
             if not file.is_symlink()
         )
         return hashlib.sha256("".join(lines).encode("utf-8", "surrogateescape")).hexdigest()
-    _demand_file(path)
-    with path.open("rb") as file:
+    with opened(path, within) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def opened(path: Path, within: Path | None = None) -> BufferedReader:
+    """Opens a file of somebody else, who may replace it by a pipe or a link at any moment.
+
+    Args:
+        path: the file.
+        within: without links; where the file must be, or a folder above. By default, anywhere.
+
+    Raises:
+        OSError: it is a pipe or a device, which may be endless, or elsewhere.
+    """
+    file = open(path, "rb", opener=_without_waiting)  # noqa: SIM115 - returned open
+    try:
+        _demand_own(file, path, within)
+    except OSError:
+        file.close()
+        raise
+    return file
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    """Opening a pipe would wait for somebody who writes."""
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+
+
+def _demand_own(file: BufferedReader, path: Path, within: Path | None) -> None:
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        raise _not_regular(path)
+    # Only Linux says where an open file is.
+    link = Path(f"/proc/self/fd/{file.fileno()}")
+    if within and link.exists() and not link.readlink().is_relative_to(within):
+        raise OSError(errno.EPERM, "a link leads elsewhere", str(path))
 
 
 def _demand_file(path: Path) -> None:
     """Refuses pipes and devices, which may be endless."""
     if path.exists() and not path.is_file():
-        raise OSError(errno.EINVAL, "this is not a regular file", str(path))
+        raise _not_regular(path)
+
+
+def _not_regular(path: Path) -> OSError:
+    return OSError(errno.EINVAL, "this is not a regular file", str(path))

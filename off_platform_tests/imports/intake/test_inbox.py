@@ -1,6 +1,8 @@
 """The inbox: new and whole files become imports, once, in portions; it is never altered."""
 
+import hashlib
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -147,16 +149,51 @@ def test_an_unreadable_file_becomes_an_import(
     for name in ("a.csv", "b.csv"):
         (folder / name).write_text(name)
 
-    def read(path: Path) -> str:
+    def read(path: Path, **how: Path | None) -> str:
         # Nobody forbids root to read a file.
         if path.name == "a.csv":
             raise PermissionError(13, "Permission denied", str(path))
-        return key_of(path)
+        return key_of(path, **how)
 
     monkeypatch.setattr(module, "key_of", read)
     first, second = keys(looks(Source(str(folder)), 2)[1])
     assert first.startswith("a.csv@")
     assert second == key_of(folder / "b.csv")
+
+
+def to_a_pipe(path: Path) -> None:
+    os.mkfifo(path)
+
+
+def to_a_link(path: Path) -> None:
+    path.symlink_to("../secret.csv")
+
+
+def to_a_link_to_a_folder(path: Path) -> None:
+    path.symlink_to("..")
+
+
+@pytest.mark.parametrize("become", [to_a_pipe, to_a_link, to_a_link_to_a_folder])
+@pytest.mark.parametrize("name", ["a.csv", "several/a.csv"])
+def test_what_becomes_a_pipe_or_a_link_after_the_list_is_not_read(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, become: Callable[[Path], None], name: str
+) -> None:
+    secret = folder.with_name("secret.csv")
+    secret.write_text("barcode\n")
+    (folder / "several").mkdir()
+    path = folder / name
+    path.write_text("1")
+
+    def late(given: Path, **how: Path | None) -> str:
+        path.unlink(missing_ok=True)
+        become(path)
+        return key_of(given, **how)
+
+    monkeypatch.setattr(module, "key_of", late)
+    found = keys(looks(Source(str(folder)), 2)[1])
+    assert found
+    read = hashlib.sha256(secret.read_bytes()).hexdigest()[:8]
+    assert not any(key.endswith(read) for key in found)
 
 
 def test_a_missing_inbox_is_an_error(folder: Path) -> None:

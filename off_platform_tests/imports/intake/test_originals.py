@@ -1,6 +1,7 @@
 """An import is stored unchanged, under a key of its name and bytes."""
 
 import hashlib
+import os
 import re
 import shutil
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 from obstore.store import MemoryStore
 
 from off_platform.imports.intake import originals
+from off_platform.imports.intake.allowed import demand_allowed
 from off_platform.imports.intake.originals import (
     KEY,
     NotStoredError,
@@ -182,6 +184,30 @@ def test_a_file_changed_during_the_copy_is_not_stored(
     with pytest.raises(OtherFileError, match="was changed since"):
         store_original(lake, folder, key)
     assert lake.root.names("imports") == []
+
+
+@pytest.mark.parametrize("name", ["a.csv", "several"])
+def test_what_becomes_a_link_after_it_was_allowed_is_not_stored(tmp_path: Path, name: str) -> None:
+    lake, inbox, secret = Lake(str(tmp_path / "lake")), tmp_path / "inbox", tmp_path / "secret"
+    for folder in (inbox / "several", secret / "several"):
+        folder.mkdir(parents=True)
+        for file in (folder.parent / "a.csv", folder / "a.csv"):
+            file.write_text("barcode\n")
+    place = inbox / name
+    key, within = key_of(place), demand_allowed(str(place), str(inbox), "")
+    place.rename(tmp_path / "before")
+    place.symlink_to(secret / name)
+    # The bytes are those of the key.
+    assert key_of(place) == key
+    with pytest.raises(OSError, match="a link leads elsewhere"):
+        store_original(lake, place, key, within=within)
+    assert lake.root.names("imports") == []
+
+
+def test_a_pipe_is_never_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "a.csv")
+    with pytest.raises(OSError, match="not a regular file"):
+        store_original(Lake(str(tmp_path / "lake")), tmp_path / "a.csv", "a.csv@00000000")
 
 
 class Counting:
