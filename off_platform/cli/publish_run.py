@@ -15,6 +15,7 @@ from rich.table import Table
 from off_platform.cli.configured import the_lake
 from off_platform.cli.context import DONE, err, out
 from off_platform.cli.progress_bar import terminal_display
+from off_platform.credentials import without_credentials
 from off_platform.image_sets.declaration.names import NAME
 from off_platform.image_sets.publishing.bucket_target import BucketTarget, access_from
 from off_platform.image_sets.publishing.publishable import (
@@ -114,8 +115,8 @@ def _target(of: Settings, asked: Asked) -> Target:
     bucket, _, prefix = asked.to.removeprefix("s3://").partition("/")
     if not asked.to.startswith("s3://") or not BUCKET_NAME.fullmatch(bucket):
         raise WrongTargetError(
-            f"--to {asked.to!r} is not a target: write hf://datasets/OWNER/NAME or "
-            "s3://bucket/prefix."
+            f"--to {without_credentials(asked.to)!r} is not a target: write "
+            "hf://datasets/OWNER/NAME or s3://bucket/prefix."
         )
     if asked.private:
         raise WrongTargetError(

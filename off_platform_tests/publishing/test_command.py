@@ -137,6 +137,7 @@ def test_a_set_that_is_being_built_is_refused(run: Run, tmp_path: Path) -> None:
         (("set", "--to", "gs://bucket/x"), "write hf://datasets/OWNER/NAME or s3://bucket/prefix"),
         (("set", "--to", "hf://us/few"), "write hf://datasets/OWNER/NAME or s3://bucket/prefix"),
         (("set", "--to", "s3:///x"), "is not a target"),
+        (("set", "--to", "s3://me:word@bucket/x"), "'s3://***@bucket/x' is not a target"),
         (("set", "--to", TO, "--private"), "--private is for the Hugging Face Hub"),
         (("set", "--to", "s3://nobodys/x"), "NoSuchBucket"),
     ],
