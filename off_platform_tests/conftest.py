@@ -9,15 +9,18 @@ from contextlib import suppress
 from hashlib import sha256
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 import sqlalchemy
 from hypothesis import HealthCheck, settings
 from PIL import Image
 
+from off_platform.image_sets.fetching import groups
 from off_platform.image_sets.pages import charts, contact_sheet, gallery, set_pages
 from off_platform.image_sets.pages.card_statistics import CardStatistics
+from off_platform.image_sets.photos import preparing
+from off_platform.image_sets.photos.contents import Content
 from off_platform.sandbox.make import Sandbox, make_sandbox
 from off_platform.settings import settings as read_settings
 from off_platform.storage import syncing
@@ -45,6 +48,7 @@ SHARING = ("test_definitions.py", "imports/test_assets.py", "imports/test_batch.
 # What tests may leave in the project's folder: the tools' own folders, and where `make` stores.
 OF_TOOLS = {".coverage", ".hypothesis", ".mypy_cache", ".pytest_cache", ".ruff_cache", "var"}
 BEFORE = pytest.StashKey[frozenset[str]]()
+Found = TypeVar("Found")
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
@@ -212,6 +216,40 @@ def _photos_made_small_once() -> Iterator[None]:
         patch.setattr(set_pages, "contact_sheet", sheet_once)
         patch.setattr(gallery, "thumbnail", thumbnail_once)
         yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _objects_examined_once() -> Iterator[None]:
+    """The same OCR results and photos are in nearly all sets, and are examined for each of them.
+
+    What is found in them is tested where they are examined, `image_sets/photos`, which is not
+    patched.
+    """
+    look = _once_each(preparing.looks_of)
+    read_ocr = _once_each(groups.check_for("ocr", with_text=True))
+    check_for = groups.check_for
+
+    def check_once(kind: str, *, with_text: bool) -> Callable[[bytes], Content]:
+        assert with_text
+        return read_ocr if kind == "ocr" else check_for(kind, with_text=with_text)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(preparing, "looks_of", look)
+        patch.setattr(groups, "check_for", check_once)
+        yield
+
+
+def _once_each(examine: Callable[[bytes], Found]) -> Callable[[bytes], Found]:
+    """The same function, which examines equal bytes once."""
+    seen: dict[bytes, Found] = {}
+
+    def once(data: bytes) -> Found:
+        digest = sha256(data).digest()
+        if digest not in seen:
+            seen[digest] = examine(data)
+        return seen[digest]
+
+    return once
 
 
 @pytest.fixture(scope="session")
