@@ -15,6 +15,7 @@ from off_platform.bins.schemas import HARD_FROM
 from off_platform.bins.verification import pairs_query
 from off_platform.image_sets.files.set_files import LABELS_TABLE
 from off_platform.storage.engine import copy_query
+from off_platform.storage.sql import file_literal
 
 if TYPE_CHECKING:
     import duckdb
@@ -44,20 +45,28 @@ def write_exports(
     Returns:
         The names of the files.
     """
+    _write_abid_metadata(connection, _main(labelled), to / ABID_METADATA)
+    # Joined once, for all other files.
+    joined = to / "joined.parquet"
+    copy_query(connection, f"SELECT * EXCLUDE (text) FROM ({labelled})", joined)
+    labelled = f"FROM read_parquet({file_literal(joined)})"
     copy_query(
         connection,
-        f"""SELECT * EXCLUDE (text, position) FROM ({labelled}) ORDER BY id_space, position""",
+        f"SELECT * EXCLUDE (position) FROM ({labelled}) ORDER BY id_space, position",
         to / LABELS_TABLE,
     )
     copy_query(connection, pairs_query(labelled, bins, bin_items), to / PAIRS)
-    main = f"(SELECT * FROM ({labelled}) WHERE id_space = 'main')"
-    _write_abid_metadata(connection, main, to / ABID_METADATA)
     names = [LABELS_TABLE, PAIRS, ABID_METADATA]
     for split, name in ABID_SPLITS.items():
-        of_split = f"{main} WHERE split = '{split}'"
+        of_split = f"{_main(labelled)} WHERE split = '{split}'"
         names += _write_abid_lists(connection, of_split, to, name)
     _write_udacity(connection, labelled, to / UDACITY)
+    joined.unlink()
     return [*names, UDACITY]
+
+
+def _main(labelled: str) -> str:
+    return f"(SELECT * FROM ({labelled}) WHERE id_space = 'main')"
 
 
 def _write_abid_metadata(connection: "duckdb.DuckDBPyConnection", main: str, path: Path) -> None:
