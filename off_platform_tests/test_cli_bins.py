@@ -1,6 +1,7 @@
 """`off-platform bins` as a user runs it: what it makes, its exit codes, and a sentence when not."""
 
 import json
+import os
 import re
 import shlex
 import shutil
@@ -27,6 +28,8 @@ from off_platform_tests.s3.server import Faults, S3Server
 # Nearly every one of them runs a command to its end.
 pytestmark = pytest.mark.slow
 
+# Of Debian and most other systems.
+NOBODY = 65_534
 SETTINGS = {f"OFF_PLATFORM_{name.upper()}" for name in Settings.model_fields}
 PADDED = re.compile(r"/\d{5,}\.json")
 MADE = sorted({"00000.tar", *FILES})
@@ -76,6 +79,34 @@ def run(fresh: Run, tables: Path) -> Run:
 
 def names_in(folder: str) -> list[str]:
     return sorted(path.name for path in Path(folder).iterdir())
+
+
+def test_a_set_is_built_from_a_lake_that_may_only_be_read(run: Run, readable: Path) -> None:
+    assert run("--n", "3", "--out", "own")[0] == 0
+    as_reader: list[str] = []
+    if os.geteuid() == 0:
+        if not shutil.which("setpriv"):
+            pytest.skip("root may write anywhere")
+        # Without its capabilities, root may write only what is its own.
+        as_reader = ["setpriv", "--bounding-set=-all", "--inh-caps=-all"]
+    lake = [Path("lake"), *Path("lake").rglob("*")]
+    for path in lake:
+        path.chmod(0o555)
+        if as_reader:
+            os.chown(path, NOBODY, NOBODY)
+    command = [sys.executable, "-m", "off_platform", "bins", "--no-refresh", "--n=3", "--out=set"]
+    done = subprocess.run(  # noqa: S603 - our own program
+        [*as_reader, *command],
+        env={"PATH": os.environ["PATH"], "HOME": str(Path.cwd())}
+        | {"OFF_PLATFORM_LAKE": "lake", "OFF_PLATFORM_BINS_BUCKET": str(readable)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    for path in lake:
+        path.chmod(0o755)
+    assert (done.returncode, done.stderr.count("Permission denied")) == (0, 0)
+    assert names_in("set") == names_in("own")
 
 
 @pytest.mark.parametrize("folder", ["a:b", "s3:", "file:", "~", "$HOME", "100%", "-x", "e\u0301"])

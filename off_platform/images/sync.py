@@ -94,7 +94,8 @@ def sync_month(
         display: shows the progress.
 
     Raises:
-        NoSnapshotError: the month is past and has no snapshot, or should be replaced.
+        NoSnapshotError: the month is past and has no snapshot, or should be replaced; or the clock
+            was set back, so that it only seems to be the current one.
         off_platform.storage.download.DownloadError: the list is missing upstream or cannot be read.
         off_platform.images.key_list.RefusedKeyListError: the file is not a complete key list.
         off_platform.storage.locks.FolderInUseError: another run copies the month.
@@ -102,6 +103,8 @@ def sync_month(
     if not request.is_now:
         return _past(lake, request, snapshot_of(lake, request.month, connection))
     seen = look_patiently(source, KEY_LIST, bounds.list_attempts, say)
+    if request.today is None:
+        _demand_clock(request.month, seen)
     with lake.locked(SNAPSHOTS.name, ("month", request.month)):
         have = snapshot_of(lake, request.month, connection)
         if have and _is_kept(lake, have, seen, request):
@@ -149,6 +152,16 @@ def _past(lake: Lake, request: SyncRequest, have: Snapshot | None) -> Synced:
         f"{request.month[:7]} has {what}: the bucket keeps only its current key list, "
         "and today's is not filed under another month."
     )
+
+
+def _demand_clock(month: str, seen: Seen) -> None:
+    """Refuses a list that is newer than the month which is the current one by this clock."""
+    if f"{seen.last_modified:%Y-%m-01}" > month:
+        raise NoSnapshotError(
+            f"The clock of this machine says {month[:7]}, but the bucket's key list is of "
+            f"{seen.last_modified:%Y-%m-%d %H:%M}; it is not filed under an earlier month. Set the "
+            "clock and run again."
+        )
 
 
 def _kept(have: Snapshot, seen: Seen) -> str:

@@ -1,12 +1,13 @@
 """The month: the key list copied once, never filed wrongly, indexed, compared; stopped anywhere."""
 
 import gzip
+import os
 import random
 import shutil
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 
@@ -132,6 +133,20 @@ def test_no_list_is_filed_under_another_month(desk: Desk, server: S3Server, mont
         assert "\n" not in str(refused.value)
     assert server.requests == []
     assert lake_tree(desk) == {}
+
+
+def test_a_list_is_not_filed_under_the_month_of_a_clock_that_was_set_back(
+    desk: Desk, bucket: Path
+) -> None:
+    key_list, now = bucket / "data" / "data_keys.gz", datetime.now(UTC)
+    asked, bounds = SyncRequest(f"{now:%Y-%m-01}"), Bounds(2**30, 1, 1)
+    later = (now + timedelta(days=32)).timestamp()
+    os.utime(key_list, (later, later))
+    with pytest.raises(NoSnapshotError, match="Set the clock and run again"):
+        sync_month(desk.lake, desk.source, asked, desk.connection, bounds)
+    assert lake_tree(desk) == {}
+    os.utime(key_list, (now.timestamp(), now.timestamp()))
+    assert sync_month(desk.lake, desk.source, asked, desk.connection, bounds).copied
 
 
 def test_the_snapshot_of_a_past_month_is_kept(desk: Desk, server: S3Server, bucket: Path) -> None:
