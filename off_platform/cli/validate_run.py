@@ -158,7 +158,8 @@ def _example(group: Group, verdict: Verdict) -> str:
     named = ", ".join(part for part in (file, where(first)) if part)
     at = f"{named}: " if named else ""
     if first["value"] is None:
-        return at + str(first["message"])
+        # In a folder, the message names the file, too.
+        return at + str(first["message"]).removeprefix(f"{file}: ")
     texts = (first["value"], first["proposal"])
     return at + " -> ".join(quoted(text, MOST_VALUE) for text in texts if text is not None)
 

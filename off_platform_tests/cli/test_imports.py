@@ -144,6 +144,16 @@ def test_a_finding_in_a_folder_is_shown_with_its_file(run: Run, form: str, shown
     assert shown in out
 
 
+def test_a_refused_file_in_a_folder_is_named_once(run: Run) -> None:
+    Path("several").mkdir()
+    Path("several/a.csv").write_text(GOOD)
+    Path("several/b.csv").write_text("barcode,fat_g\n")
+    code, out, _ = run("validate", "several")
+    assert code == 2
+    assert "b.csv: There is a header" in out
+    assert "b.csv: b.csv" not in out
+
+
 def test_github_gets_commands_that_no_file_can_forge(run: Run) -> None:
     Path("x.csv").write_text(f'barcode,fat_g\n{NUTELLA},"a\n::error::forged%0A"\n')
     code, out, _ = run("validate", "x.csv", "--format", "github")
