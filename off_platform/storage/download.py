@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import obstore
 from obstore import exceptions
+from obstore.store import LocalStore
 
 from off_platform.storage.checksums import PARTS_ETAG, checksum_holds, parts_hold
 from off_platform.storage.fetch import MD5_ETAG, OTHER_CHECKSUM
@@ -152,7 +153,7 @@ def _continue(
     tally.total = seen.bytes
     tally.done = have if options else 0
     with part.open("ab") as file:
-        for chunk in _chunks(key, found):
+        for chunk in _chunks(store, seen, found):
             file.write(chunk)
             tally.done, tally.bytes = tally.done + len(chunk), tally.bytes + len(chunk)
             if display:
@@ -160,9 +161,26 @@ def _continue(
     return seen
 
 
-def _chunks(key: str, found: "GetResult") -> "Iterator[Bytes]":
-    with _errors_in_words(key):
-        yield from found.stream(min_chunk_size=CHUNK_BYTES)
+def _chunks(store: "ObjectStore", seen: Seen, found: "GetResult") -> "Iterator[Bytes]":
+    with _errors_in_words(seen.key):
+        if isinstance(store, LocalStore):
+            yield from _pieces(store, seen, found.range[0])
+        else:
+            yield from found.stream(min_chunk_size=CHUNK_BYTES)
+
+
+def _pieces(store: LocalStore, seen: Seen, start: int) -> "Iterator[Bytes]":
+    """A file in pieces; obstore's stream of one that is cut meanwhile never ends."""
+    while start < seen.bytes:
+        end = min(start + CHUNK_BYTES, seen.bytes)
+        options: GetOptions = {"range": (start, end)}
+        if seen.etag:
+            options["if_match"] = seen.etag
+        try:
+            yield obstore.get(store, seen.key, options=options).bytes()
+        except exceptions.PreconditionError as error:
+            raise OSError("it was changed meanwhile") from error
+        start = end
 
 
 def _kept(part: Path) -> tuple[str | None, int]:

@@ -1,6 +1,7 @@
 """One large object to a file: whole or not at all, whatever happens on the way."""
 
 import json
+import os
 import random
 import signal
 import subprocess
@@ -14,6 +15,7 @@ from obstore.store import LocalStore
 
 from off_platform.storage import download as download_module
 from off_platform.storage.download import (
+    CHUNK_BYTES,
     DownloadError,
     GoneError,
     download,
@@ -99,6 +101,23 @@ def test_an_empty_object_is_a_file_too(tmp_path: Path, destination: Path) -> Non
     store = LocalStore(put_down(tmp_path / "bucket", {"empty": b""}))
     download(store, "empty", destination)
     demand_in_place(destination, b"")
+
+
+@pytest.mark.parametrize("length", [0, 1, CHUNK_BYTES + 1, 3 * CHUNK_BYTES + 5])
+def test_a_file_of_a_folder_that_changes_meanwhile_is_read_afresh(
+    tmp_path: Path, destination: Path, waits: list[float], length: int
+) -> None:
+    class Changing:
+        def show(self, tally: Tally) -> None:
+            if tally.bytes == CHUNK_BYTES:
+                os.truncate(file, length)
+
+    before = random.Random(0).randbytes(2 * CHUNK_BYTES + 3)
+    store = LocalStore(put_down(tmp_path / "bucket", {"list": before}))
+    file = tmp_path / "bucket" / "list"
+    seen = download(store, "list", destination, display=Changing())
+    assert destination.read_bytes() == file.read_bytes()
+    assert (seen.bytes, len(waits)) == (length, 1)
 
 
 def test_a_cut_download_resumes(server: S3Server, destination: Path, waits: list[float]) -> None:
