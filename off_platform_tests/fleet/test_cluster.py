@@ -4,6 +4,8 @@ After each loss the set is read again without the platform (`plain_sets.py`).
 """
 
 import json
+import os
+import signal
 import socket
 import subprocess
 import sys
@@ -11,7 +13,6 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, suppress
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,7 @@ from off_platform_tests.fleet.plain_sets import (
     manifest,
     shards,
 )
-from off_platform_tests.fleet.test_sets import kill_some
+from off_platform_tests.fleet.test_sets import kill_some, workers
 from off_platform_tests.images_desk import Desk, desk_at, source_of
 from off_platform_tests.s3.moto_server import moto_server
 from off_platform_tests.s3.server import Faults, S3Server
@@ -186,11 +187,28 @@ def test_a_set_of_two_nodes_is_that_of_one_process(case: Case) -> None:
 def test_a_node_that_is_gone_after_some_parts_changes_nothing(
     case: Case, cluster: Any, node: Any
 ) -> None:
-    case.fleet.after = 2
-    case.fleet.act = partial(cluster.remove_node, node, allow_graceful=False)
+    loss = threading.Thread(target=lose, args=(cluster, node), daemon=True)
+    case.fleet.after, case.fleet.act = 1, loss.start
     case.make()
+    loss.join(PATIENCE_SECONDS)
     assert node not in cluster.worker_nodes
     assert case.fleet.ran.again >= 1
+
+
+def lose(cluster: Any, node: Any) -> None:
+    """Removes a node while it does a task, whose worker is stopped, so that it cannot end it."""
+    (raylet,) = node.all_processes["raylet"]
+    found: list[int] = []
+
+    def is_at_work() -> bool:
+        found[:] = workers(raylet.process.pid)
+        return bool(found)
+
+    assert wait_until(is_at_work, look_seconds=0.01)
+    os.kill(found[0], signal.SIGSTOP)
+    cluster.remove_node(node, allow_graceful=False)
+    with suppress(ProcessLookupError):
+        os.kill(found[0], signal.SIGKILL)
 
 
 @pytest.mark.usefixtures("node")

@@ -62,21 +62,27 @@ def test_a_set_of_workers_is_that_of_one_process(
     assert tree(Path(again.folder.address())) == tree(Path(straight.folder.address()))
 
 
-def workers() -> list[int]:
-    """The processes of this test's Ray that do a task of ours."""
+def workers(of: int | None = None) -> list[int]:
+    """The processes of this test's Ray that do a task of ours.
+
+    Args:
+        of: the process that started them, or one before it; by default this one.
+    """
     found = []
     for place in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
-            if b"ray::_done" in (place / "cmdline").read_bytes() and is_below(int(place.name)):
+            if b"ray::_done" in (place / "cmdline").read_bytes() and is_below(
+                int(place.name), of or os.getpid()
+            ):
                 found.append(int(place.name))
     return found
 
 
-def is_below(process: int) -> bool:
-    """Whether a process was started by this one, or by one that it started."""
+def is_below(process: int, other: int) -> bool:
+    """Whether a process was started by another one, or by one that it started."""
     while process > 1:
         process = int(Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[1])
-        if process == os.getpid():
+        if process == other:
             return True
     return False
 
