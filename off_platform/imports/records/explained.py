@@ -8,10 +8,10 @@ from collections.abc import Sequence
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from off_platform.imports.records.findings import messages_of
 from off_platform.imports.specification.fields import Field
-from off_platform.imports.specification.rules import BY_ID, MOST_SHOWN, message_of
+from off_platform.imports.specification.rules import BY_ID, message_of
 from off_platform.imports.values.explanation import Explanation
 from off_platform.imports.values.reading import Reading
 
@@ -25,8 +25,6 @@ _SCHEMA = pa.schema(
         ("meant", pa.string()),
     ]
 )
-# Where the value stands while the rest of a message is made; no text of a rule has it.
-_HERE = "\0"
 
 
 def explained(field: Field, texts: pa.StringArray, explanation: Explanation) -> pa.Table:
@@ -68,14 +66,11 @@ def is_error(reading: Reading) -> bool:
 
 def _corrected(rule: str, texts: pa.StringArray, proposals: pa.StringArray) -> pa.Table:
     """Texts whose correction is certain."""
-    before, after = message_of(rule, _HERE).split(_HERE)
-    long = pc.greater(pc.utf8_length(texts), MOST_SHOWN)
-    more = pc.if_else(long, "...", "")
-    shown = pc.utf8_slice_codeunits(texts, 0, MOST_SHOWN)
-    messages = pc.binary_join_element_wise(before, shown, more, after, "")
     rules, certain = pa.repeat(rule, len(texts)), pa.repeat(True, len(texts))  # noqa: FBT003 - a value
     meant = pa.nulls(len(texts), pa.string()) if BY_ID[rule].level == "error" else proposals
-    return pa.table([rules, texts, messages, proposals, certain, meant], schema=_SCHEMA)
+    return pa.table(
+        [rules, texts, messages_of(rule, texts), proposals, certain, meant], schema=_SCHEMA
+    )
 
 
 def _one_by_one(texts: Sequence[str], readings: Sequence[Reading]) -> pa.Table:

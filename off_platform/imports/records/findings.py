@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 from off_platform.imports.readers.batches import Found, SourceFile
 from off_platform.imports.readers.cell_addresses import cells_of
 from off_platform.imports.records.typed_columns import cut
-from off_platform.imports.specification.rules import BY_ID, message_of
+from off_platform.imports.specification.rules import BY_ID, MOST_SHOWN, message_of
 from off_platform.imports.specification.tables import IMPORT_FINDINGS
 
 if TYPE_CHECKING:
@@ -20,6 +20,8 @@ MOST_QUOTED = 500
 MOST_MESSAGE = 2_000
 # Longer texts are not proposed, as they do not fit a cell of a spreadsheet.
 MOST_PROPOSED = 32_767
+# Where the value stands while the rest of a message is made; no text of a rule has it.
+_HERE = "\0"
 _TEXTS = ("column", "field", "value", "message", "proposal", "cell")
 
 
@@ -151,6 +153,14 @@ class BatchFindings:
         starts = np.flatnonzero(np.diff(positions, prepend=-1))
         offsets = np.append(starts, len(positions)).astype(np.int32)
         return pa.ListArray.from_arrays(offsets, once["rule"].combine_chunks())
+
+
+def messages_of(rule: str, values: pa.StringArray, detail: str = "") -> pa.StringArray:
+    """The messages of findings of one rule on several values; see `message_of`."""
+    before, after = message_of(rule, _HERE, detail).split(_HERE)
+    more = pc.if_else(pc.greater(pc.utf8_length(values), MOST_SHOWN), "...", "")
+    shown = pc.utf8_slice_codeunits(values, 0, MOST_SHOWN)
+    return pc.binary_join_element_wise(before, shown, more, after, "")
 
 
 def as_rows(file: str, found: Sequence[Found], source: SourceFile | None = None) -> pa.Table:

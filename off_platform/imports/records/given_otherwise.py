@@ -8,18 +8,17 @@ from collections.abc import Callable
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from off_platform.imports.readers.batches import Batch
 from off_platform.imports.records.columns import Columns
-from off_platform.imports.records.findings import BatchFindings
+from off_platform.imports.records.findings import BatchFindings, messages_of
 from off_platform.imports.records.nutrition import Masks, given
 from off_platform.imports.records.typed_columns import present
 from off_platform.imports.specification.bounds import NUMBERS, Bools
 from off_platform.imports.specification.column_names import Qualifier, qualifier_of
 from off_platform.imports.specification.fields import Field
-from off_platform.imports.specification.rules import MOST_SHOWN, message_of
 from off_platform.imports.values.numbers.number import is_modifier, is_per_100, unit_of
+from off_platform.imports.values.whole_columns import Distinct
 
 RULE = "number_given_otherwise"
 
@@ -50,12 +49,7 @@ def check_how_given(
             column=column,
             field=fields[0] if qualifier.field else None,
             value=value,
-            message=pc.binary_join_element_wise(
-                "'",
-                pc.utf8_slice_codeunits(value, 0, MOST_SHOWN),
-                message_of(RULE, "", qualifier.assumed).removeprefix("'"),
-                "",
-            ),
+            message=messages_of(RULE, value, qualifier.assumed),
         )
 
 
@@ -84,8 +78,8 @@ def _in_unit_read(texts: pa.StringArray, field: Field, derived: Masks) -> Bools:
 
 def _which(texts: pa.StringArray, test: Callable[[str], bool]) -> Bools:
     """Which texts pass a test; it is asked once per distinct text."""
-    encoded = texts.dictionary_encode()
-    passed = pa.array([test(text.strip()) for text in encoded.dictionary.to_pylist()], pa.bool_())
-    of_text = passed.take(encoded.indices).fill_null(False)  # noqa: FBT003 - a value
-    which: Bools = of_text.to_numpy(zero_copy_only=False)
+    distinct = Distinct.of(texts)
+    passed = [text is not None and test(text.strip()) for text in distinct.texts.to_pylist()]
+    of_text = distinct.spread(pa.array(passed, pa.bool_()))
+    which: Bools = of_text.fill_null(False).to_numpy(zero_copy_only=False)  # noqa: FBT003 - a value
     return which

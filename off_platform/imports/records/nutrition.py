@@ -14,12 +14,11 @@ from off_platform.imports.readers.batches import Batch
 from off_platform.imports.readers.cell_addresses import SEVERAL
 from off_platform.imports.records.cells import Cell
 from off_platform.imports.records.columns import Columns
-from off_platform.imports.records.findings import BatchFindings
+from off_platform.imports.records.findings import BatchFindings, messages_of
 from off_platform.imports.records.typed_columns import present
 from off_platform.imports.specification import bounds
 from off_platform.imports.specification.bounds import Bools, Vector
 from off_platform.imports.specification.fields import BY_NAME
-from off_platform.imports.specification.rules import message_of
 
 Masks = dict[str, Bools]
 Numbers = dict[str, Vector]
@@ -127,9 +126,7 @@ class _Report:
             column=columns,
             field=names,
             value=texts,
-            message=pc.binary_join_element_wise(
-                "'", texts, message_of(rule, "", _limit(rule, fields)).removeprefix("'"), ""
-            ),
+            message=messages_of(rule, texts, _limit(rule, fields)),
         )
 
     def _sources(self, name: str, fields: Sequence[str]) -> Iterator[tuple[str, str]]:

@@ -97,6 +97,13 @@ def test_each_record_is_judged_by_its_own_unit(validate: Validate) -> None:
     assert [record["fat_g"] for record in judged.accepted] == [5.0, 5.0]
 
 
+def test_a_long_unit_is_shortened_in_the_message(validate: Validate) -> None:
+    judged = validate(table({**GOOD, "fat": "5", "fat_unit": "mg" * 100}))
+
+    (found,) = (each for each in judged.findings if each["rule"] == RULE)
+    assert found["message"].startswith(f"'{'mg' * 30}...': another column says")
+
+
 def test_units_of_nested_nutrients_are_seen(validate: Validate) -> None:
     record = {**GOOD, "nutrition": {"fat_g": 5, "fat_unit": "mg"}}
 
